@@ -1,19 +1,19 @@
 # make demo    build the host and one adapter, and run one action through them
 # make test    every test, against real servers
-# make attack  attacks on the host from all sides; part of make test
-# make tamper  every bundle changed in every byte and field; a sample of it is part of make test
-# make powercut  power cuts under the host, CUTS=300 times, starting at SEED=; a sample of it is part of make test
-# make crash   the host killed at every failpoint; a sample of it is part of make test
-# make faults  every external call failing in every way, alone and in pairs; a sample of it is part of make test
-# make soak    thousands of actions under kills, stops, faults and clock jumps, MINUTES=10, all from one SEED
-# make overload  four times the load that the host can carry, MINUTES=3; a sample of it is part of make test
-# make vectors write new tests/vectors/, for other implementations
-# make fuzz    every input from outside, MINUTES=10 in all, guided by coverage
-# make bench   whole actions against their lower bound, memory, a long history, instructions; into target/bench.json
-# make bench-evidence  the log and the verifier against their lower bound, into target/bench.json
-# make bench-stages  instructions of every stage of an action against tests/benches/baseline.json; BLESS=1 updates it
-# make snapshots  accept the present texts for people; review the difference before you commit it
-# make check   format, lints, features, dependencies, the pure crates for WebAssembly
+# make attack  attacks on the host by guests, upstreams, callers and configuration; part of make test
+# make tamper  verify bundles that were changed in every byte and field; a sample is part of make test
+# make powercut  cut the power under the host, CUTS=300 times, starting at SEED=; a sample is part of make test
+# make crash   kill the host at every failpoint; a sample is part of make test
+# make faults  let every external call fail in every way, alone and in pairs; a sample is part of make test
+# make soak    run thousands of actions under kills, stops, faults and clock jumps, MINUTES=10, from one SEED
+# make overload  four times the load that the host can carry, MINUTES=3; a sample is part of make test
+# make vectors write new test vectors for other implementations into tests/vectors/
+# make fuzz    fuzz every external input, guided by coverage, MINUTES=10 in total
+# make bench   measure actions against their lower bound, memory, a long history, instructions; into target/bench.json
+# make bench-evidence  measure the log and the verifier against their lower bound, into target/bench.json
+# make bench-stages  compare the instructions of each stage with tests/benches/baseline.json; BLESS=1 updates the file
+# make snapshots  accept the present texts for people as snapshots; review the difference before you commit it
+# make check   check format, lints, features, dependencies, and that the pure crates compile for WebAssembly
 #
 # Cargo builds into CARGO_TARGET_DIR if that is set. Adapters, the Python environment and the demo's files stay in
 # target/ of this checkout.
@@ -29,7 +29,7 @@ TOOLS  := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/deed/tools
 CARGO_DENY_VERSION := 0.20.2
 CARGO_DENY := $(TOOLS)/bin/cargo-deny-$(CARGO_DENY_VERSION)
 
-# Where tests and demo find the built files.
+# The paths of the built files, for tests and demo.
 export DEED_BIN      := $(TARGET)/debug/deed
 export DEED_ADAPTERS := $(CURDIR)/target/adapters
 export DEED_VENV     := $(CURDIR)/target/venv
@@ -37,8 +37,8 @@ export DEED_VENV     := $(CURDIR)/target/venv
 # Prints the name of a goal and how long it took, if PHASES is set.
 phase = @start=$$SECONDS; { $(2); } || exit; if [[ -n "$${PHASES:-}" ]]; then echo "-- $(1): $$((SECONDS - start)) s"; fi
 
-# The host, the demo and one adapter, with the features that the whole workspace has, so that `make test` does not build
-# them again. `make features` compares.
+# The host, the demo and one adapter, built with the features of the whole workspace, so that `make test` does not build
+# them again. `make features` checks that the features are equal.
 DEMO := --package=deed-host --package=deed-tests --package=deed-adapter-build
 demo: wasm-std tools
 	@$(MAKE) --no-print-directory venv & tests/build.sh $(DEMO) --features=deed-host/failpoints --bins && wait $$!
@@ -57,12 +57,12 @@ snapshots: wasm-std venv binaries adapters
 attack: wasm-std venv binaries adapters
 	@cargo test --quiet --locked --workspace --test attack
 
-# A million bundles: our own crates have to be optimised too.
+# This target verifies a million bundles, so our own crates must be optimised too.
 FAST := $(foreach crate,spec record verify,--config profile.dev.package.deed-$(crate).opt-level=2)
 tamper: wasm-std venv binaries adapters
 	@FULL=1 cargo test --quiet --locked --workspace --test tamper $(FAST)
 
-# Needs /dev/fuse and permission to mount; without them it reports that and succeeds.
+# Needs /dev/fuse and permission to mount. Without them, the target reports that and succeeds.
 powercut: wasm-std venv binaries adapters
 	@CUTS=$(or $(CUTS),300) $(if $(SEED),SEED=$(SEED)) cargo test --quiet --locked --workspace --test powercut
 
@@ -80,19 +80,19 @@ overload: wasm-std venv binaries adapters
 	@MINUTES=$(if $(filter command line environment,$(origin MINUTES)),$(MINUTES),3) \
 	    cargo test --quiet --locked --workspace --test overload
 
-# Valid and invalid bundles for other implementations, new ones each time: their keys, ids and times are those of the
-# run. Only for a change of the formats; review the difference of index.json before you commit it.
+# Makes valid and invalid bundles for other implementations, with new keys, ids and times in each run. Run this target
+# only after a change of the formats, and review the difference of index.json before you commit it.
 vectors: wasm-std venv binaries adapters
 	@VECTORS=1 SEED=1 cargo test --quiet --locked --workspace --test tamper
 
-# Instruments our own crates only, in the same target directory; new short inputs are added to the corpus.
+# Instruments only our own crates, in the same target directory. New short inputs are added to the corpus.
 fuzz: tools
 	@command -v c++ >/dev/null \
 	    || { echo "make: libFuzzer needs a C++ compiler; install g++ (Debian: apt-get install g++)" >&2; exit 1; }
 	@RUSTC_WORKSPACE_WRAPPER=$(CURDIR)/tests/fuzz/coverage.sh tests/fuzz/run.sh $(MINUTES)
 
-# The host as people run it: built for release, which takes a while the first time. A missed bound is reported but does
-# not fail the run; more instructions than the baseline do.
+# Builds the host for release, which takes a while the first time. A missed bound is reported but does not fail the run.
+# More instructions than in the baseline fail the run.
 BENCHED := --package deed-host --package deed-benches
 bench: wasm-std venv binaries adapters
 	@cargo build --locked --release $(BENCHED) --bins
@@ -100,16 +100,16 @@ bench: wasm-std venv binaries adapters
 	@BENCH_LENIENT=1 DEED_BIN=$(TARGET)/release/deed cargo bench --quiet --locked $(BENCHED) --bench history
 	@$(MAKE) --no-print-directory bench-stages
 
-# The verifier is built for release, without the host. The log's bench would need a second build of the WebAssembly
-# engine, which the log does not call: so our own crates are optimised in the same target directory as the ordinary
-# ones, and their dependencies stay at level 1, as for tests, also in the lower bound.
+# The verifier is built for release, without the host. A release build of the log's bench would need a second build of
+# the WebAssembly engine, which the log does not call. So our own crates are optimised in the ordinary target directory,
+# and their dependencies stay at level 1, as for tests. The same holds for the lower bound.
 OPTIMISED := $(foreach crate,spec record verify system host benches,--config profile.dev.package.deed-$(crate).opt-level=3)
 bench-evidence: wasm-std venv binaries adapters
 	@cargo bench --quiet --locked --package deed-benches --no-default-features --bench verify
 	@cargo bench --quiet --locked --workspace --profile dev $(OPTIMISED) --bench log
 
-# Counts instructions under Valgrind, not time. The optimisation must equal the baseline's, so the levels are part of
-# it.
+# Counts instructions under Valgrind instead of time. The optimisation must equal that of the baseline, so the baseline
+# contains the levels.
 bench-stages: wasm-std venv binaries adapters
 	@$(if $(BLESS),BLESS=1) $(if $(STAGES),STAGES=$(STAGES)) cargo bench --quiet --locked --workspace --profile dev $(OPTIMISED) --bench stages
 
@@ -136,7 +136,7 @@ target/venv/.stamp: tests/services/requirements.txt | tools
 	    echo "make: pip cannot install $<; the tests need a Python package index or PIP_FIND_LINKS" >&2; exit 1; }
 	@touch $@
 
-# An independent Cedar implementation, from npm; without node the tests report that they did not use it.
+# An independent Cedar implementation from npm. Without node, the tests report that they did not use it.
 oracle: target/node/.stamp
 
 target/node/.stamp: tests/oracle/package.json tests/oracle/package-lock.json | tools
@@ -149,7 +149,7 @@ target/node/.stamp: tests/oracle/package.json tests/oracle/package-lock.json | t
 
 # -- checks ------------------------------------------------------------------------------------------
 
-# A text that differs from its snapshot is accepted or corrected; the file with the new text is not committed.
+# A text that differs from its snapshot must be accepted or corrected. The file with the new text must not be committed.
 snapshots-accepted:
 	@new=$$(git ls-files 'tests/snapshots/*.snap.new'); \
 	if [[ -n "$$new" ]]; then echo "make: remove these, or accept them with make snapshots: $$new" >&2; exit 1; fi

@@ -7,7 +7,7 @@ packages=()
 for argument in "$@"; do
     [[ "$argument" == --package=* ]] && packages+=("$argument")
 done
-# The crates of these packages. The count is approximate: a crate may be needed in two forms.
+# The number of crates of these packages. The count is approximate, because a crate may be built in two variants.
 total=$(cargo tree --locked --prefix none --edges normal,build --format '{p}' "${packages[@]}" | sed 's, (.*,,' | sort -u | wc -l)
 
 show() {
@@ -15,7 +15,7 @@ show() {
     if [[ -t 2 ]]; then printf '\r\033[K%s' "$text" >&2; else echo "$text" >&2; fi
 }
 
-# Reads cargo's messages, one JSON object on each line; shows progress even while one crate takes long.
+# Reads cargo's messages, one JSON object on each line. Shows progress even while a crate takes long.
 count() {
     local crates=0 next=5 line whole="" status
     while true; do
@@ -28,7 +28,7 @@ count() {
             fi
             whole=""
         elif ((status <= 128)); then
-            break # the end of cargo's output; above 128, the second is over
+            break # end of cargo's output; a status above 128 means that one second has passed
         fi
         if ((SECONDS >= next)); then
             show "$crates"

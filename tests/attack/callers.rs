@@ -1,4 +1,4 @@
-//! Attacks by callers: requests to the public listener, with a token and without.
+//! Attacks by callers: requests to the public listener, with and without a token.
 
 mod approvals;
 mod bodies;
@@ -40,24 +40,25 @@ pub(crate) fn cases() -> Vec<Case> {
     .collect()
 }
 
-/// Every secret that a caller or an upstream is trusted with and that must not be readable anywhere.
+/// The secrets of callers and upstreams, which must not be readable anywhere.
 const SECRETS: [&str; 6] =
     [HELPDESK, BOB, CAROL, STRANGER, ScimServer::READ_TOKEN, ScimServer::WRITE_TOKEN];
 
-/// After an attack: the host carries out the next action, is idle afterwards, and wrote no secret to its log.
+/// Checks after an attack that the host carries out the next action, is idle afterwards, and wrote no secret to its
+/// log.
 fn unharmed(world: &World) {
     case::unharmed(world);
     silent(&world.host.as_ref().unwrap().log());
 }
 
-/// This text contains no secret.
+/// Checks that the text contains no secret.
 fn silent(text: &str) {
     for secret in SECRETS {
         assert!(!text.contains(secret), "`{secret}` stands in: {text}");
     }
 }
 
-/// A counter or gauge of the host.
+/// Returns a counter or gauge of the host.
 fn counted(world: &World, name: &str) -> u64 {
     metric(world, name).unwrap()
 }

@@ -1,18 +1,18 @@
-//! An attack case, and the checks after every attack: the CPU is quiet, the host is healthy and the next
-//! action is unharmed.
+//! An attack case, and the checks after every attack: the CPU is idle, the host is healthy, and the next action
+//! succeeds.
 
 use deed_test_support::cpu::quiet;
 use deed_test_support::shared::user;
 use deed_tests::world::World;
 
-/// A named attack. It panics when the attack succeeds.
+/// A named attack. The function panics when the attack succeeds.
 #[derive(Clone)]
 pub(crate) struct Case {
     pub(crate) name: &'static str,
     pub(crate) attack: fn(),
 }
 
-/// A list of cases: name, attack. The threat model lists the names.
+/// A list of cases, each with a name and an attack. The threat model lists the names.
 macro_rules! cases {
     ($($name:literal => $attack:expr),* $(,)?) => {
         vec![$($crate::case::Case { name: $name, attack: $attack }),*]
@@ -20,8 +20,7 @@ macro_rules! cases {
 }
 pub(crate) use cases;
 
-/// Checks after an attack: the host answers, is ready, carries out the next action normally
-/// and is idle afterwards.
+/// Checks after an attack that the host answers, is ready, carries out the next action normally and is idle afterwards.
 pub(crate) fn unharmed(world: &World) {
     let user = user("bystander", Some(true));
     let next = world.propose(&World::proposal("idp.read_user", &user)).unwrap();

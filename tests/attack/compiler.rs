@@ -25,7 +25,7 @@ pub(crate) fn cases() -> Vec<Case> {
     ]
 }
 
-/// Upper bound for a refusal on a busy machine: the child has 20 s of CPU.
+/// The upper bound for the time of a refusal on a busy machine. The compiling child may use 20 s of CPU time.
 const PATIENCE: Duration = Duration::from_secs(200);
 
 fn stalls() {
@@ -40,7 +40,7 @@ fn bloats() {
     assert!(started.elapsed() < PATIENCE);
 }
 
-/// The operator pins the same bytes: the host names the file and does not start.
+/// The operator pins the same bytes. The host names the file in its error and does not start.
 fn is_granted_and_served() {
     let mut world = World::lay_out(scim(), "scim").unwrap();
     let honest = fs::read(world.dir.join("adapters/scim.wasm")).unwrap();
@@ -89,7 +89,7 @@ fn child_dies_with_the_host() {
     }
 }
 
-/// Cache content that is not the compiler's output is compiled again and never run.
+/// If a cache entry is not the compiler's output, the host compiles the component again and never runs the entry.
 fn damages_the_compiled_code() {
     let mut world = World::start(scim()).unwrap();
     world.host.take().unwrap().stop().unwrap();
@@ -125,8 +125,8 @@ fn opens_the_compile_cache() {
     assert!(said.contains("compile cache") || said.contains("state/cache"), "{said}");
 }
 
-/// A component of a few kilobytes with one function: `locals` variables, all changed in the innermost of
-/// `depth` loops, so that a compiler must keep locals × depth values apart.
+/// A component of a few kilobytes with one function. The function changes `locals` variables in the innermost of
+/// `depth` loops, so that a compiler must distinguish locals × depth values.
 fn nested(locals: u32, depth: usize) -> Vec<u8> {
     let each =
         |local: u32| [&[0x20][..], &leb(local), &[0x41, 1, 0x6a, 0x21], &leb(local)].concat();
@@ -197,7 +197,7 @@ fn checking(component: &[u8]) -> Child {
     command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
 }
 
-/// The compiling child, once it has set its limits.
+/// The child process that compiles, after it has set its limits.
 fn child_of(parent: &mut Child) -> u32 {
     let list = format!("/proc/{0}/task/{0}/children", parent.id());
     let until = Instant::now() + Duration::from_secs(30);

@@ -1,5 +1,5 @@
-//! Attacks through the configuration: files, links, contracts and tables that a hostile or careless person
-//! left in the served directory.
+//! Attacks through the configuration: files, links, contracts and tables that a hostile or careless person has left in
+//! the served directory.
 
 mod bench;
 mod canary;

@@ -1,6 +1,6 @@
 //! Attacks from inside the sandbox: every guest in `tests/guests/`, and files that are not adapters.
 //!
-//! The `match` is exhaustive over the files of `tests/guests/`: a guest without a case does not compile.
+//! The `match` covers all files of `tests/guests/`, so the tests do not compile if a guest has no case.
 
 mod asks;
 mod floods;

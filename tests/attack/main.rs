@@ -1,8 +1,8 @@
-//! Attacks on the host: the real binary, attacked by guests, the compiler's input, upstreams, callers and
-//! the configuration, and the required result of each attack.
+//! Attacks on the real host binary by guests, compiler input, upstreams, callers and configuration, with the required
+//! result of each attack.
 //!
-//! Each case is one attack with a name such as `guests/spins`. A case fails when the attack succeeds, when
-//! the refusal is not the expected one, or when the host is unhealthy afterwards.
+//! Each case is one attack with a name such as `guests/spins`. A case fails when the attack succeeds, when the refusal
+//! is not the expected refusal, or when the host is unhealthy afterwards.
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,
@@ -42,7 +42,7 @@ fn main() -> ExitCode {
     let end = libtest_mimic::run(&arguments, trials);
     if !arguments.list {
         let cases = end.num_passed + end.num_failed;
-        // A write error on a closed stdout cannot be reported anywhere.
+        // If stdout is closed, a write error cannot be reported anywhere.
         let end = format!("attack: {cases} cases, {} through", end.num_failed);
         let lines = differences.iter().cloned().chain([end]);
         lines.for_each(|line| drop(writeln!(std::io::stdout(), "{line}")));

@@ -1,10 +1,10 @@
-//! Compares docs/threat-model.md with the cases: it must name every case and no other.
+//! Compares docs/threat-model.md with the attack cases. The document must name every case and no others.
 
 use std::collections::BTreeSet;
 
 use deed_tests::services::workspace;
 
-/// A message for each name that is in only one of the two; empty when they agree.
+/// A message for each name that is only in the document or only in the list of cases; empty when they agree.
 pub(crate) fn differences(cases: &BTreeSet<String>) -> Vec<String> {
     let text = std::fs::read_to_string(workspace().join("docs/threat-model.md")).unwrap();
     let sides: BTreeSet<&str> = cases.iter().filter_map(|case| case.split('/').next()).collect();
@@ -13,7 +13,7 @@ pub(crate) fn differences(cases: &BTreeSet<String>) -> Vec<String> {
         word.split_once('/')
             .is_some_and(|(side, name)| sides.contains(side) && name.chars().all(plain))
     };
-    // Every second piece between backticks is code.
+    // Splitting at backticks makes every second part code.
     let named: BTreeSet<String> =
         text.split('`').skip(1).step_by(2).filter(is_case).map(str::to_owned).collect();
     let missing =

@@ -1,5 +1,5 @@
-//! Attacks by systems of record: what an upstream, its name or its strings can do to the host, to what the
-//! host believes, and to the people who approve; and what its witnesses can do.
+//! Attacks by systems of record: what an upstream, its host name or its strings can do to the host, to the host's
+//! conclusions, and to approvers. The module also covers attacks by witnesses.
 
 mod bombs;
 mod echo;

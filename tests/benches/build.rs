@@ -1,4 +1,4 @@
-//! Passes the compiler version, target and optimization level to the benches: instruction counts of two
+//! Passes the compiler version, target and optimization level to the benches, because instruction counts of two
 //! compilers are not comparable.
 
 use std::env;
@@ -20,7 +20,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// A variable that Cargo sets. Fails when it is missing or not text.
+/// Reads a variable that Cargo sets. Fails when the variable is missing or is not UTF-8.
 fn variable(name: &str) -> Result<String, String> {
     let set = env::var_os(name).and_then(|value| value.into_string().ok());
     set.ok_or_else(|| format!("cargo does not set {name}"))

@@ -1,5 +1,5 @@
-//! The fixture of a worker: a counting record and a template of a served directory for it. Every cell gets a copy, so
-//! that no cell has to make keys or compile adapters.
+//! The fixture of a worker: a system of record that counts, and a served directory that is used as a template. Every
+//! cell gets a copy of the directory, so that no cell has to make keys or compile adapters.
 
 use std::fs;
 use std::os::unix::fs::DirBuilderExt as _;
@@ -9,7 +9,7 @@ use deed_tests::home::Home;
 use deed_tests::record::{Record, desk};
 use deed_tests::services::Result;
 
-/// One for each worker.
+/// Each worker has its own fixture.
 pub(crate) struct Bench {
     pub(crate) record: Record,
     template: Home,
@@ -19,7 +19,7 @@ impl Bench {
     pub(crate) fn make() -> Result<Self> {
         let (record, mut template) = (Record::start()?, Home::new("crash-template"));
         desk::lay_out(&template.dir, &record.base_url())?;
-        // The first start compiles the adapters and writes to the log what is in force.
+        // The first start compiles the adapters and logs the activation statement.
         template.serve()?;
         if !template.stop()? {
             return Err("the host did not stop by itself".into());
@@ -28,7 +28,7 @@ impl Bench {
         Ok(Self { record, template })
     }
 
-    /// A new directory for a cell: served before, or with only the compiled adapters.
+    /// Makes a new directory for a cell: either one that was served before, or one with only the compiled adapters.
     pub(crate) fn fresh(&self, served: bool) -> Result<Home> {
         let home = Home::new("crash");
         copy(&self.template.dir, &home.dir)?;

@@ -1,5 +1,5 @@
-//! The definition of a cell: an action, where the host is killed during it, and where it is killed again during
-//! recovery.
+//! The definition of a cell: an action, the point of the action at which the host is killed, and the point of recovery
+//! at which it is killed again.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -15,27 +15,27 @@ pub(crate) struct Cell {
     /// Whether this directory was served before; otherwise the host is killed during its very first start.
     pub(crate) served: bool,
     pub(crate) death: Death,
-    /// Where the host is killed during recovery.
+    /// The point at which the host is killed during recovery.
     pub(crate) again: Option<Hit>,
 }
 
 /// Where the host is killed.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Death {
-    /// At one of its own failpoints.
+    /// The host is killed at one of its own failpoints.
     Hit(Hit),
-    /// While the exchange of a write is at a point that the record can stop at.
+    /// The host is killed while the system of record holds the exchange of a write at this point.
     Exchange { write: usize, place: Place },
 }
 
-/// The `k`-th time that a failpoint is hit.
+/// The `k`-th hit of a failpoint.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Hit {
     pub(crate) name: String,
     pub(crate) k: usize,
 }
 
-/// The state of the exchange when the host is killed, and what the record does afterwards.
+/// The state of the exchange when the host is killed, and what the system of record does afterwards.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Place {
     /// The complete request has arrived; it is never applied.
@@ -109,7 +109,7 @@ impl fmt::Display for Cell {
     }
 }
 
-/// Every cell with one kill for this action, from the trace of a run without a kill.
+/// Every cell with one kill for this action, derived from the trace of a run without a kill.
 pub(crate) fn cells(deed: Deed, trace: &[String]) -> Vec<Cell> {
     let cell = |death| Cell { deed, served: true, death, again: None };
     let exchange = |write| Place::ALL.map(|place| Death::Exchange { write, place });
@@ -117,14 +117,16 @@ pub(crate) fn cells(deed: Deed, trace: &[String]) -> Vec<Cell> {
     hits.chain((0..deed.writes).flat_map(exchange)).map(cell).collect()
 }
 
-/// Every cell with a kill during the very first start, from the trace of such a host before an action exists.
+/// Every cell with a kill during the very first start, derived from the trace of a host that starts before any action
+/// exists.
 pub(crate) fn first_starts(deed: Deed, trace: &[String]) -> Vec<Cell> {
     let before = hits(trace).into_iter().take_while(|hit| !hit.name.starts_with("journal.write"));
     before.map(|hit| Cell { deed, served: false, death: Death::Hit(hit), again: None }).collect()
 }
 
-/// What is out of order in a run without a kill: an intent that is not on disk when its write is about to be sent, or
-/// an end that is not written when the adapter continues (the next intent, or the receipt, is synced after it).
+/// The events that are out of order in a run without a kill. An intent must be on disk before its write is sent, and
+/// the end of an exchange must be written before the adapter continues (it is synced before the next intent or the
+/// receipt).
 pub(crate) fn disorder(trace: &[String], writes: usize) -> Vec<String> {
     let step = [
         "journal.sync.after/write_intended",
@@ -140,11 +142,11 @@ pub(crate) fn disorder(trace: &[String], writes: usize) -> Vec<String> {
     if found == wanted {
         vec![]
     } else {
-        vec![format!("the host goes through {found:?}, not through {wanted:?}")]
+        vec![format!("the host passes {found:?} instead of {wanted:?}")]
     }
 }
 
-/// The lines of a trace, each with the count of its name so far.
+/// The lines of a trace, each with the number of times that its name has occurred so far.
 pub(crate) fn hits(trace: &[String]) -> Vec<Hit> {
     let mut seen: BTreeMap<&str, usize> = BTreeMap::new();
     let hit = |name: &str, k: &mut usize| {

@@ -1,5 +1,5 @@
-//! How far an action had progressed when its host was killed, as its journal states for each write. The next host
-//! knows exactly as much.
+//! The progress of an action when its host was killed, as the journal states it for each write. The next host knows
+//! exactly as much.
 
 use deed_record::exchange::{Fate, Rendered};
 use deed_record::lifecycle::event::Event;
@@ -12,9 +12,9 @@ use deed_tests::services::Result;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Word {
     NotSent,
-    /// Intended, without a recorded end.
+    /// The journal has the intent of the write but not its end.
     Open,
-    /// Answered.
+    /// The journal has the answer to the write.
     Done,
 }
 
@@ -33,7 +33,7 @@ pub(crate) fn words(events: &[Event], writes: usize) -> Result<Vec<Word>> {
             _ => continue,
         };
         let at = asked.iter().position(|one| *one == request);
-        *at.and_then(|at| words.get_mut(at)).ok_or("a write that nobody asked for")? = word;
+        *at.and_then(|at| words.get_mut(at)).ok_or("a write that was not requested")? = word;
     }
     Ok(words)
 }
@@ -50,8 +50,8 @@ fn of(fate: Fate) -> Word {
     }
 }
 
-/// The first event that the traces of the hosts report as written and that is not in the journal after the events
-/// before it. A host that is killed from outside may have written more than its trace reports, never less.
+/// The first event that a host's trace reports as written but that is missing at its place in the journal. A host that
+/// is killed from outside may have written more events than its trace reports, but never fewer.
 pub(crate) fn lost(passed: &[String], events: &[Event]) -> Result<Option<String>> {
     let names = events.iter().map(journal::name).collect::<Result<Vec<_>>>()?;
     let mut left = names.iter();

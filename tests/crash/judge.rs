@@ -1,5 +1,5 @@
-//! The oracle: decides what is wrong with the result of a cell. It trusts the record's own count and the signed
-//! chain; what the host reports is checked against them.
+//! The oracle: decides what is wrong with the result of a cell. The oracle trusts the count of the system of record and
+//! the signed chain, and checks the host's reports against them.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -10,28 +10,28 @@ use serde_json::Value;
 use crate::cell::Cell;
 use crate::come::Word;
 
-/// What was observed of an action.
+/// The observed results of an action.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Seen {
-    /// Its state each time its host was killed.
+    /// The action's progress each time its host was killed.
     pub(crate) deaths: Vec<Stood>,
     /// The id that the host acknowledged before the first kill.
     pub(crate) acknowledged: Option<String>,
-    /// The request took effect so late that its host may have treated it as lost: the cell proves nothing.
+    /// The request took effect so late that its host may have treated it as lost, so the cell proves nothing.
     pub(crate) overdue: bool,
     /// The failpoints that the second host passed.
     pub(crate) second: Vec<String>,
     pub(crate) view: Value,
-    /// The actions that the host lists: one, however often it was proposed.
+    /// The actions that the host lists. There must be exactly one, however often it was proposed.
     pub(crate) actions: Vec<Value>,
     pub(crate) applied: Vec<Applied>,
     pub(crate) bundle: Vec<u8>,
-    /// The output of `deed verify` for the bundle, `deed log audit` for the log and `deed journal check` for all
-    /// files, where they found something wrong.
+    /// The output of `deed verify` for the bundle, `deed log audit` for the log and `deed journal check` for all files,
+    /// if a command found something wrong.
     pub(crate) complaints: Vec<String>,
 }
 
-/// How far an action had progressed when its host was killed, and which writes had taken effect or were about to.
+/// The progress of an action when its host was killed, and which writes had taken effect or were about to take effect.
 #[derive(Debug, Clone)]
 pub(crate) struct Stood {
     /// The state of each write according to the journal.
@@ -48,18 +48,18 @@ pub(crate) struct Found {
     pub(crate) twice: bool,
     pub(crate) lost: bool,
     pub(crate) wrong: bool,
-    /// Everything that is wrong, as text.
+    /// Everything that is wrong, as texts.
     pub(crate) faults: Vec<String>,
 }
 
-/// The required end of a cell.
+/// The required result of a cell.
 #[derive(Debug, PartialEq, Eq)]
 struct Must {
     outcome: &'static str,
     applied: Vec<usize>,
 }
 
-/// The result of a cell that cannot be judged: the host did not start again, or the action does not rest.
+/// The result of a cell that cannot be judged because the host did not start again or the action did not come to rest.
 pub(crate) fn nothing(why: &str) -> Found {
     let outcome = "none".to_owned();
     Found { outcome, lost: true, faults: vec![format!("lost: {why}")], ..Found::default() }
@@ -88,7 +88,7 @@ impl Found {
     pub(crate) fn overlooked(&mut self, what: Vec<&'static str>) {
         for what in what {
             self.wrong = true;
-            self.faults.push(format!("wrong: the oracle does not see {what}"));
+            self.faults.push(format!("wrong: the oracle does not detect {what}"));
         }
     }
 }
@@ -123,13 +123,13 @@ pub(crate) fn overlooks(cell: &Cell, seen: &Seen) -> Vec<&'static str> {
     all.into_iter().filter(|(_, seen)| !seen).map(|(what, _)| what).collect()
 }
 
-/// Exactly one action exists, the proposed one, however often it was proposed.
+/// Exactly one action must exist, however often it was proposed.
 fn is_there(seen: &Seen) -> bool {
     matches!(seen.actions.as_slice(), [one] if one["id"] == seen.view["id"])
         && seen.acknowledged.as_ref().is_none_or(|id| seen.view["id"] == *id)
 }
 
-/// How often each write took effect: setting the same value again does not count.
+/// How often each write took effect. Setting the same value again does not count.
 fn applied(deed: Deed, seen: &Seen) -> Vec<usize> {
     let effects =
         |slot: &&str| seen.applied.iter().filter(|one| one.slot == **slot && one.changed).count();
@@ -142,12 +142,12 @@ fn wrongs(cell: &Cell, seen: &Seen, found: &Found) -> Vec<String> {
         wrongs.push(format!("another value was written: {:?}", seen.applied));
     }
     if found.outcome == "verified" && found.applied.contains(&0) {
-        wrongs.push("verified, and the record does not have it".to_owned());
+        wrongs.push("verified, but the record does not have it".to_owned());
     }
     if ["failed", "denied", "cancelled", "expired"].contains(&found.outcome.as_str())
         && found.applied.iter().any(|count| *count > 0)
     {
-        wrongs.push(format!("{}, and the record has it", found.outcome));
+        wrongs.push(format!("{}, but the record has it", found.outcome));
     }
     let must = must(cell.deed, seen);
     let is = (found.outcome.as_str(), &found.applied);
@@ -159,7 +159,8 @@ fn wrongs(cell: &Cell, seen: &Seen, found: &Found) -> Vec<String> {
     wrongs
 }
 
-/// The only correct end, by where the host was killed last (contracts/README.md, "When something fails on the way").
+/// The only correct outcome for the point at which the host was killed last (contracts/README.md, "When something fails
+/// on the way").
 fn must(deed: Deed, seen: &Seen) -> Must {
     let all = || vec![1; deed.writes];
     let normal = Must {
@@ -170,7 +171,7 @@ fn must(deed: Deed, seen: &Seen) -> Must {
     let is = |word| words.contains(&word);
     let applied: Vec<usize> = landed.iter().map(|landed| usize::from(*landed)).collect();
     let untouched = !is(Word::Done) && !landed.contains(&true);
-    // Nothing is in doubt, or a repetition does no harm: the missing writes are sent.
+    // The state of every write is known, or a repetition does no harm, so the host sends the missing writes.
     let repeats = match deed.kind {
         _ if !is(Word::Open) => true,
         Kind::Set | Kind::Keyed => true,
@@ -179,7 +180,7 @@ fn must(deed: Deed, seen: &Seen) -> Must {
     };
     let outcome = match deed.kind {
         _ if repeats => return normal,
-        // A success that no look shows is reported as a mismatch.
+        // If no observation shows the effect of a successful write, the outcome is a mismatch.
         Kind::Opaque if is(Word::Done) => "mismatch",
         Kind::Opaque => "indeterminate",
         _ if applied == all() => "verified",
@@ -188,7 +189,7 @@ fn must(deed: Deed, seen: &Seen) -> Must {
     Must { outcome, applied }
 }
 
-/// One chain: a decision for each attempt, then one receipt.
+/// The chain must contain a decision for each attempt, then one receipt.
 fn chain(seen: &Seen) -> Vec<String> {
     let lines = seen.view["ledger"].as_array().cloned().unwrap_or_default();
     let attempts = lines.iter().filter(|line| line["event"] == "attempt_started").count();
@@ -201,7 +202,7 @@ fn chain(seen: &Seen) -> Vec<String> {
             + 1
             + count(":reconciliation:")
             == kinds.len();
-    if right { vec![] } else { vec![format!("{attempts} attempts, and the chain is {kinds:?}")] }
+    if right { vec![] } else { vec![format!("{attempts} attempts, but the chain is {kinds:?}")] }
 }
 
 /// The predicate types of the signed chain, in order.

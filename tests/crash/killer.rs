@@ -1,4 +1,4 @@
-//! Kills a host from outside while the exchange of a write is at a point that the record can stop at.
+//! Kills a host from outside while the system of record holds the exchange of a write at a chosen point.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,14 +16,14 @@ const PATIENCE: Duration = Duration::from_secs(90);
 /// (`desk::TIMEOUT`).
 const LANDED: Duration = Duration::from_secs(1);
 
-/// Kills the host while the exchange of a write is at the point, then lets the record continue.
+/// Kills the host while the exchange of a write is held at this point, then lets the system of record continue.
 pub(crate) fn kill_at(stop: Stop, place: Place, pid: u32, late: Late) {
     thread::spawn(move || {
         if !stop.reached(PATIENCE) {
             return;
         }
         let reached = Instant::now();
-        // A kill that fails needs no report: the host stays alive, and the cell shows that.
+        // A failed kill needs no report, because the host stays alive and the cell shows that.
         drop(host::kill(pid));
         thread::sleep(place.late().unwrap_or_default());
         if place == Place::ReceivedAndLost {

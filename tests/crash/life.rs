@@ -1,5 +1,5 @@
-//! Runs a cell: starts and kills hosts during one action and collects the results once the action rests. It does not
-//! judge them.
+//! Runs a cell: starts and kills hosts during one action and collects the results once the action comes to rest. It
+//! does not judge the results.
 
 use std::fs;
 use std::io::Write as _;
@@ -25,9 +25,10 @@ use crate::evidence;
 use crate::judge::{Seen, Stood};
 use crate::killer::{Late, kill_at};
 
-/// An action rests long before that, also when many hosts start at once.
+/// An action comes to rest long before this limit, even if many hosts start at once.
 const PATIENCE: Duration = Duration::from_secs(90);
-/// After an action rests its log settles; a host that is to be killed then is killed within this time.
+/// After an action comes to rest, the host finishes the work on its log. A host with a failpoint in that work is killed
+/// within this time.
 const LINGER: Duration = Duration::from_secs(3);
 /// A request that was sent just before a kill arrives within this time or never.
 const IN_FLIGHT: Duration = Duration::from_millis(50);
@@ -125,16 +126,16 @@ impl<'a> Subject<'a> {
         Ok(Seen { actions, applied, bundle, complaints: self.complaints.clone(), ..seen })
     }
 
-    /// What the journal states of the writes, and which have taken effect or will although the host is dead. Records
-    /// a complaint when a host continued as if an event were written that is not.
+    /// What the journal states about the writes, and which writes have taken effect or will take effect although the
+    /// host is dead. Records a complaint if a host continued as if it had written an event that is missing.
     fn stood(&mut self, traces: &[PathBuf], place: Option<(usize, Place)>) -> Result<Stood> {
         thread::sleep(IN_FLIGHT);
-        // Whatever was public by now must stay in the log.
+        // Everything that is public by now must stay in the log.
         self.since.extend(self.home.keep_checkpoint(&format!("since-{}", traces.len()))?);
         let passed: Vec<String> = traces.iter().flat_map(|trace| lines(trace)).collect();
         let events = journal::events(&self.home.dir)?;
         let lost = come::lost(&passed, &events)?;
-        self.complaints.extend(lost.map(|event| format!("`{event}` was written and is not there")));
+        self.complaints.extend(lost.map(|event| format!("`{event}` was written but is missing")));
         let late = place.filter(|(_, place)| place.late().is_some()).map(|(write, _)| write);
         let slots = self.deed.slots().iter().enumerate();
         let landed =
@@ -186,7 +187,7 @@ impl<'a> Subject<'a> {
             let view = answer.json();
             self.id = view["id"].as_str().map(str::to_owned);
             match view["status"].as_str() {
-                // A host that is killed meanwhile is noticed at the next poll.
+                // If the host is killed meanwhile, the next poll notices it.
                 Some("waiting") => drop(self.home.approve(&answer.text("/id"), "bob", BOB)?),
                 _ if answer.status == 200 => return Ok(Some(view)),
                 _ => {}
@@ -196,7 +197,7 @@ impl<'a> Subject<'a> {
         Err(format!("it does not come to rest; the host says: {said}").into())
     }
 
-    /// Proposes the action under one key until it is acknowledged; then reads it.
+    /// Proposes the action under one idempotency key until the host acknowledges it; then reads the action.
     fn ask(&self) -> Result<Answer> {
         let client = self.home.client(HELPDESK);
         let Some(id) = &self.id else {
@@ -206,15 +207,15 @@ impl<'a> Subject<'a> {
         client.rests(id, 5)
     }
 
-    /// Adds another person to the configuration: the next host writes that to the log before anything else. What was
-    /// already public must stay in the log.
+    /// Adds another person to the configuration. The next host logs this change before anything else, and everything
+    /// that was already public must stay in the log.
     fn enrol(&self) -> Result<()> {
         let mut file = fs::File::options().append(true).open(self.home.dir.join("deed.toml"))?;
         Ok(file.write_all(b"\n[tenant.acme.person.dora]\nroles = [\"helpdesk\"]\n")?)
     }
 }
 
-/// A host that was killed at its start may have no trace.
+/// A host that was killed at its start may have written no trace.
 fn lines(path: &Path) -> Vec<String> {
     let text = fs::read_to_string(path).unwrap_or_default();
     text.lines().map(str::to_owned).collect()

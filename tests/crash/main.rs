@@ -1,5 +1,5 @@
-//! The crash matrix: the real host is killed at every point at which it writes, publishes or calls the system of
-//! record, for every effect, and started again; the system of record counts what it applied.
+//! The crash matrix. For every effect, the real host is killed at every point at which it writes, publishes or calls
+//! the system of record, and is started again. The system of record counts the writes that it applied.
 //!
 //! `SEED=N` repeats a sample; `FULL=1` runs every cell (`make crash`). An argument selects the cells whose name
 //! contains it.
@@ -28,15 +28,16 @@ use self::cell::{Cell, Death};
 use self::judge::Found;
 use self::pool::Pool;
 
-/// Hosts at a time: they wait for timers and disks more than they compute.
+/// The number of concurrent hosts, which mostly wait for timers and disks.
 const WORKERS: usize = 4;
-/// Size of a sample for each action: kills at the host's own failpoints, kills during an exchange, second kills.
+/// The size of a sample for each action: kills at the host's own failpoints, kills during an exchange, and second
+/// kills.
 const SAMPLE: [usize; 3] = [3, 1, 1];
-/// The action of the cells with a kill during the very first start.
+/// The action in the cells in which the host is killed during its very first start.
 const FIRST: Deed = Deed { kind: Kind::Add, writes: 1, asked: true };
-/// Second kills for each kind of action in the whole matrix.
+/// The number of second kills for each kind of action in the full matrix.
 const SECONDS: usize = 20;
-/// A failpoint that a host passes only in some runs, or that this machine was too busy for, is tried again.
+/// A cell is repeated if the host did not pass its failpoint or this machine was too busy.
 const TRIES: usize = 3;
 
 fn main() -> ExitCode {
@@ -78,7 +79,7 @@ fn matrix(arguments: &Arguments) -> Result<bool> {
     Ok(!results.is_empty() && results.iter().all(|(_, found)| found.faults.is_empty()))
 }
 
-/// The cells with one kill: all, or a sample that is spread over the actions.
+/// Either all cells with one kill, or a sample that is spread over the actions.
 fn single(pool: &Pool, full: bool, dice: &mut Dice, filter: Option<&str>) -> Result<Vec<Cell>> {
     let runs = Deed::all().into_iter().map(|deed| (deed, true)).chain([(FIRST, false)]);
     let traces = pool.each(runs.collect(), |bench, (deed, served)| {

@@ -1,4 +1,4 @@
-//! Workers with a fixture each; results are returned in the order of the jobs.
+//! A pool of workers, each with its own fixture. Results are returned in the order of the jobs.
 
 use std::sync::Mutex;
 use std::sync::PoisonError;
@@ -14,7 +14,7 @@ impl Pool {
     pub(crate) fn make(workers: usize) -> Result<Self> {
         let made: Vec<Result<Bench>> = thread::scope(|scope| {
             let makers: Vec<_> = (0..workers).map(|_| scope.spawn(Bench::make)).collect();
-            let gone = |_| Err("a maker of benches panicked".into());
+            let gone = |_| Err("a fixture thread panicked".into());
             makers.into_iter().map(|maker| maker.join().unwrap_or_else(gone)).collect()
         });
         Ok(Self(made.into_iter().collect::<Result<_>>()?))

@@ -1,5 +1,5 @@
-//! The result table: a row for each point of a kill, a column for each kind of action; a cell has the outcome and how
-//! often each write took effect.
+//! The result table. It has a row for each point of a kill and a column for each kind of action. Each cell shows the
+//! outcome and how often each write took effect.
 
 use std::collections::BTreeMap;
 
@@ -38,7 +38,7 @@ pub(crate) fn lines(results: &[(Cell, Found)]) -> Vec<String> {
     [head].into_iter().chain(rows.iter().map(line)).collect()
 }
 
-/// The last line, with the totals.
+/// The last line of the table, with the totals.
 pub(crate) fn end(results: &[(Cell, Found)]) -> String {
     let count = |is: fn(&Found) -> bool| results.iter().filter(|(_, found)| is(found)).count();
     let (twice, lost, wrong) = (count(|f| f.twice), count(|f| f.lost), count(|f| f.wrong));

@@ -1,5 +1,5 @@
-//! An acknowledgement leaves the process only after the data that it is about is on disk. The test reads the host's
-//! system calls from strace instead of trusting the host's own reports.
+//! The host sends an acknowledgement only after the acknowledged data is on disk. The test reads the host's system
+//! calls with strace instead of trusting the host's own reports.
 
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -16,10 +16,10 @@ mod trace;
 
 use self::trace::{Ports, Trace};
 
-/// All calls that write, and all calls that wait for the disk.
+/// System calls that write data, and system calls that wait for the disk.
 const CALLS: &str = "trace=write,writev,pwrite64,pwritev,pwritev2,sendto,sendmsg,sendmmsg,fsync,fdatasync,syncfs,sync";
 
-/// Attaches strace to a running host. `None` where strace is missing or may not trace the process.
+/// Attaches strace to a running host. Returns `None` if strace is missing or may not trace the process.
 fn attach(pid: u32, out: &Path) -> Option<Child> {
     let mut strace = Command::new("strace")
         .args(["-f", "-yy", "-s", "1000000", "-e", CALLS, "-o"])
@@ -34,7 +34,7 @@ fn attach(pid: u32, out: &Path) -> Option<Child> {
     let mut lines = BufReader::new(strace.stderr.take().unwrap());
     lines.read_line(&mut said).unwrap();
     if said.contains("attached") {
-        // strace prints more when it ends; a thread drains the pipe.
+        // strace prints more output when it ends, so a thread drains the pipe.
         thread::spawn(move || std::io::copy(&mut lines, &mut std::io::sink()).is_ok());
         return Some(strace);
     }
@@ -44,12 +44,12 @@ fn attach(pid: u32, out: &Path) -> Option<Child> {
 }
 
 fn skip(why: &str) {
-    // Not captured, so that the output of the test run shows it.
+    // The test runner does not capture direct writes to stderr, so this message is always visible.
     writeln!(std::io::stderr(), "acknowledged: SKIPPED: {}", why.trim()).unwrap_or_default();
 }
 
-/// Runs actions that end at once, wait, are approved and are cancelled, several at a time. Returns the checkpoints that
-/// were published meanwhile.
+/// Runs several actions at a time: some end at once, some wait, some are approved and some are cancelled. Returns the
+/// checkpoints that were published while the actions ran.
 fn work(scene: &Scene) -> Vec<String> {
     let before = scene.checkpoint();
     let mut notes = thread::scope(|scope| {
@@ -101,13 +101,13 @@ fn no_acknowledgement_and_no_write_leaves_before_the_disk_has_what_it_is_about()
         BufReader::new(File::open(&out).unwrap()).lines().map(Result::unwrap).collect();
     let found = Trace::read(&lines, ports).check(&notes);
     assert_eq!(found.faults, [""; 0]);
-    // 48 proposals, 12 approvals and 12 cancellations were answered; 36 of these actions wrote.
+    // The host answered 48 proposals, 12 approvals and 12 cancellations; 36 of these actions sent a write.
     assert_eq!((found.answers, found.writes), (72, 36), "{found:?}");
     assert!(found.checkpoints >= 12, "{found:?}");
     check_the_check(&lines, ports, &notes);
 }
 
-/// The same trace without one kind of sync, or with all of them too late, has many faults.
+/// The check must find many faults if one kind of sync is removed from the trace, or if all syncs are moved to its end.
 fn check_the_check(lines: &[String], ports: Ports, notes: &[String]) {
     let is_sync = |line: &String, of: &str| line.contains("fdatasync(") && line.contains(of);
     for (file, says) in
@@ -120,11 +120,11 @@ fn check_the_check(lines: &[String], ports: Ports, notes: &[String]) {
         for bad in [without, late] {
             let faults = Trace::read(&bad, ports).check(notes).faults;
             let about = faults.iter().filter(|fault| fault.starts_with(says)).count();
-            // How many checkpoints a log shows depends on how many actions share one.
+            // The number of published checkpoints depends on how many actions share a checkpoint.
             assert!(about >= 4, "without {file}: {faults:?}");
         }
     }
-    // A sync that failed does not count.
+    // A failed sync does not make data durable.
     let failed = |line: &String| {
         if is_sync(line, "/segments/") { line.replace(" = 0", " = -1 EIO") } else { line.clone() }
     };

@@ -1,4 +1,5 @@
-//! The activation statement is in the log before any action runs under it, once for each change of what is in force.
+//! An activation statement is in the log before any action runs under it. The host logs one such statement for each
+//! change of the configuration in force.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,7 +12,7 @@ use deed_tests::host;
 use deed_tests::world::{HELPDESK, World, edit};
 use serde_json::{Value, json};
 
-/// The number of activations in the log of `acme`.
+/// The number of activation statements in the log of `acme`.
 fn activations(world: &World) -> u64 {
     let (log, vkey) = (world.dir.join("state/log/acme"), world.dir.join("trust"));
     if !vkey.exists() {
@@ -79,7 +80,7 @@ fn a_bundle_has_what_was_in_force_and_an_agents_copy_too() {
     let statement: Value = serde_json::from_slice(&payload).unwrap();
     assert_eq!(statement["predicateType"], "urn:deed:activated:v1");
     assert_eq!(statement["subject"][0]["name"], "activation.json");
-    // Names of agents, resources and persons do not concern the reader of a bundle.
+    // The activation statement in a bundle must not reveal the names of agents, resources and persons.
     let text = String::from_utf8(payload).unwrap();
     for name in ["helpdesk", "bob", "carol", "alice"] {
         assert!(!text.contains(&format!("\"{name}\"")), "{text}");
@@ -96,7 +97,8 @@ fn a_bundle_has_what_was_in_force_and_an_agents_copy_too() {
     );
 }
 
-/// Write access to the host's stored statements does not suffice to make it publish something that it did not sign.
+/// An attacker with write access to the stored statements cannot make the host publish a statement that it did not
+/// sign.
 #[test]
 fn a_statement_that_was_changed_where_it_is_kept_is_found_out() {
     let mut world = World::start(scim()).unwrap();
@@ -108,7 +110,8 @@ fn a_statement_that_was_changed_where_it_is_kept_is_found_out() {
     let file =
         file.filter(|path| path.extension().is_some_and(|e| e == "json")).find(of_acme).unwrap();
     let kept = fs::read_to_string(&file).unwrap();
-    // The list of persons stored with the statement is not signed, so it must match the one that the statement names.
+    // The list of persons that is stored next to the statement is not signed, so it must match the list that the
+    // statement names.
     fs::write(&file, kept.replace("\"bob\"", "\"mallory\"")).unwrap();
     let out = world.dir.join("forged");
     let output = host::run(&["trust", world.path(), out.to_str().unwrap(), "--tenant", "acme"], "");
@@ -119,7 +122,7 @@ fn a_statement_that_was_changed_where_it_is_kept_is_found_out() {
     fs::write(&file, forged.to_string()).unwrap();
     let refused = world.serve().unwrap_err().to_string();
     assert!(refused.contains("does not match its name"), "{refused}");
-    // A lost statement is signed again.
+    // The host signs a lost statement again.
     fs::remove_file(&file).unwrap();
     world.serve().unwrap();
     act(&world);

@@ -1,5 +1,5 @@
-//! What an integration author and an operator learn when an adapter meets a real upstream: what is sent, who is at
-//! fault, and where a guest stopped.
+//! Tests of the reports that integration authors and operators read about adapters: which requests are sent, which
+//! party is at fault, and where a guest stopped.
 
 use std::fs;
 use std::path::Path;
@@ -19,22 +19,22 @@ mod webhooks;
 const READ: &str = "idp.read_user";
 const RESTORE: &str = "idp.restore_access";
 const SUSPEND: &str = "idp.suspend_user";
-/// A user of the hostile upstream, in which every id is a user.
+/// The id of a user of the hostile upstream, which has a user for every id.
 const USER: &str = "00000000000000000000000000000042";
 
-/// A served world whose upstream follows a script.
+/// A test environment with a running host, whose upstream follows a script.
 struct Stage {
     world: World,
     upstream: Hostile,
 }
 
 impl Stage {
-    /// With this environment: in `production` a person approves each write.
+    /// Starts a host for this `environment`; in `production` a person must approve each write.
     fn new(environment: &str) -> Self {
         Self::with(environment, |_| {})
     }
 
-    /// The same, with changes to its files.
+    /// Like `new`, but changes files of the served directory first.
     fn with(environment: &str, change: impl FnOnce(&Path)) -> Self {
         let upstream = Hostile::start().unwrap();
         let mut world = World::lay_out(scim(), "scim").unwrap();

@@ -1,5 +1,5 @@
-//! `deed journal check`, `deed backup` and `deed restore` on the files of a host: intact, attacked, under load, and
-//! older than what is there.
+//! Tests of `deed journal check`, `deed backup` and `deed restore` on the files of a host: intact, attacked, under
+//! load, and older than the present files.
 
 mod attacks;
 mod load;
@@ -20,7 +20,7 @@ use deed_tests::trust;
 use deed_tests::world::{BOB, World, lay_out};
 use serde_json::Value;
 
-/// A world on an upstream that answers at once and in which every id is a locked-out user.
+/// A test environment whose upstream answers at once and has a locked-out user for every id.
 fn world() -> (World, Hostile) {
     let hostile = Hostile::start().unwrap();
     let home = Home::new("backup");
@@ -46,7 +46,7 @@ fn act(world: &World) -> String {
     view["id"].as_str().unwrap().to_owned()
 }
 
-/// Leaves an action that a person denied and one that waits; returns the id of the latter.
+/// Creates an action that a person denies and an action that keeps waiting; returns the id of the waiting action.
 fn leave_some(world: &World) -> String {
     let denied = world.propose(&proposal()).unwrap().text("/id");
     assert!(world.answer("deny", &denied, "bob", BOB).unwrap().0);
@@ -81,7 +81,7 @@ fn clean(dir: &Path) -> Value {
     found
 }
 
-/// `deed journal check` reports this finding in this file.
+/// Asserts that `deed journal check` reports this finding in this file.
 #[track_caller]
 fn finds(dir: &Path, file: &str, what: &str) {
     let (code, found) = check(dir);
@@ -102,7 +102,7 @@ fn restore(backup: &Path, dir: &Path, more: &[&str]) -> (i32, String) {
     run(&[&["restore", text(backup), text(dir)], more].concat())
 }
 
-/// `deed log audit` of a tenant's log below this directory.
+/// Runs `deed log audit` on a tenant's log below this directory.
 fn audit(world: &World, dir: &Path, tenant: &str, more: &[&str]) -> (i32, String) {
     let trust = world.dir.join(format!("trust-{tenant}"));
     trust::write(&world.dir, &trust, tenant).unwrap();
@@ -118,7 +118,7 @@ fn text(path: &Path) -> &str {
     path.to_str().unwrap()
 }
 
-/// A path for one test, removed at the end with all of its contents.
+/// A path for one test, which is removed with all of its contents when the test ends.
 struct Scratch(PathBuf);
 
 impl Scratch {

@@ -1,7 +1,9 @@
-//! A disk that fails once under the journal or the log: an fsync, a write, no room in the middle of a record. From then
-//! on nothing new is accepted; when the power is cut as well, everything that was acknowledged is still there.
+//! The disk fails once under the journal or the log: an fsync fails, a write fails, or the space ends in the middle of
+//! a record. From then on the host accepts no new work. Everything that it acknowledged survives an additional power
+//! cut.
 //!
-//! `state/` is a disk of the test crate. Where it cannot be mounted, the test reports that it was skipped.
+//! `state/` is on a simulated disk of the test crate. If that disk cannot be mounted, the test reports that it was
+//! skipped.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -16,10 +18,10 @@ use serde_json::Value;
 use crate::ready::refused;
 use crate::scene::{RESTORE, SUSPEND, Scene};
 
-/// Users of one run; each is used by one action only.
+/// The number of users in one run. Only one action changes each user.
 const MANY: u32 = 400;
 
-/// A fixture whose `state/` is on such a disk. The disk is dropped after the host and before the directory.
+/// A fixture whose `state/` is on a disk that can fail. The disk is dropped after the host and before the directory.
 struct Stage {
     scene: Scene,
     disk: Option<Disk>,
@@ -57,7 +59,7 @@ impl Stage {
         String::from_utf8(answer.bytes).unwrap()
     }
 
-    /// Continues as after an additional power cut: everything that was never durable is lost.
+    /// Simulates an additional power cut, which loses all data that was not durable, and serves the directory again.
     fn cut_and_serve(&mut self) {
         self.scene.home.kill().unwrap();
         let left = self.disk().after(Manner::Bare, &mut Dice::new(1));
@@ -71,7 +73,7 @@ impl Stage {
         answer.json()
     }
 
-    /// The log is consistent with this checkpoint.
+    /// Asserts that the log is consistent with this checkpoint.
     fn audit(&self, since: &str) {
         let (home, note) = (&self.scene.home, self.scene.home.dir.join("note"));
         fs::write(&note, since).unwrap();
@@ -80,7 +82,7 @@ impl Stage {
     }
 }
 
-/// Acts before the fault, acts until the fault occurs, and checks what is there after the power returns.
+/// Runs actions before the fault and until the fault occurs, and checks the remaining data after a power cut.
 fn survives(name: &str, fault: impl FnOnce(&Disk), says: &str) {
     let Some(mut it) = Stage::set(name) else { return };
     let waits = it.scene.propose(RESTORE, MANY, "wait=60")["id"].as_str().unwrap().to_owned();

@@ -1,5 +1,5 @@
-//! The commands of a caller as a person types them: what they show, what they refuse, and the next command that they
-//! suggest.
+//! Tests of the caller's commands as a person types them: their output, the input that they refuse, and the next
+//! command that they suggest.
 
 mod answering;
 mod asking;
@@ -43,7 +43,7 @@ fn deed(args: &[&str]) -> Said {
     Said { code: output.status.code().unwrap(), out: text(output.stdout), err: text(output.stderr) }
 }
 
-/// The same, sent to the host of a world, with a token.
+/// Runs a command against the host of a test environment, with a token.
 fn to(world: &World, token: &str, args: &[&str]) -> Said {
     deed(&[args, &["--url", world.url(), "--token", token]].concat())
 }

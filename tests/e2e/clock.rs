@@ -1,5 +1,6 @@
-//! The system clock jumps: nothing new is accepted until the clock can be trusted again, no accepted action is lost,
-//! and no wait becomes shorter. The real clock is not changed: a test build reads its offset from a file.
+//! Tests of jumps of the system clock. The host accepts no new work until the clock can be trusted again, loses no
+//! accepted action, and shortens no wait. The tests do not change the real clock: a test build of the host reads a
+//! clock offset from a file.
 
 use std::fs;
 use std::path::PathBuf;
@@ -17,7 +18,7 @@ use crate::ready::refused;
 
 const HOUR: i64 = 3_600_000;
 
-/// A served world with a clock that can be set.
+/// A test environment whose host has an adjustable clock.
 struct Skewed {
     world: World,
     file: PathBuf,
@@ -40,7 +41,7 @@ impl Skewed {
         self.world.serve_with(&variables).map_err(|e| e.to_string())
     }
 
-    /// Sets the offset of the system clock from the true time, in milliseconds.
+    /// Sets the offset of the host's system clock from the true time, in milliseconds.
     fn set(&self, ms: i64) {
         let draft = self.file.with_extension("draft");
         fs::write(&draft, ms.to_string()).unwrap();
@@ -55,7 +56,7 @@ impl Skewed {
         self.operations("/readyz").status == 200
     }
 
-    /// The reason why it is not ready.
+    /// The reason that the host gives for not being ready.
     fn unready(&self) -> String {
         let answer = self.operations("/readyz");
         assert_eq!(answer.status, 503, "{answer:?}");
@@ -91,7 +92,7 @@ fn a_clock_that_jumped_ahead_is_taken_over_and_expires_what_is_over() {
     let it = Skewed::start(&[]);
     let (first, second) = (locked_out(), locked_out());
     let (approved, left) = (it.waiting(&first), it.waiting(&second));
-    // Half of the time that approvers have, as after a machine was suspended.
+    // The clock jumps by half of the time that approvers have, as it does after a machine was suspended.
     it.set(HOUR / 2);
     until("it is ready again", || it.world.host.as_ref().unwrap().log().contains("adopted"));
     until("it is ready again", || it.is_ready());
@@ -100,7 +101,7 @@ fn a_clock_that_jumped_ahead_is_taken_over_and_expires_what_is_over() {
     let view = it.world.settled(&approved).unwrap();
     ended(&it.world, &view, "verified", "");
     assert!(is_active(&first));
-    // More than all of it: the action expires by itself, without a request.
+    // The clock jumps past the whole approval period, and the action expires by itself, without a request.
     it.set(2 * HOUR);
     until("it expires", || it.status(&left) == "expired");
     until("it is ready again", || it.is_ready());
@@ -110,7 +111,7 @@ fn a_clock_that_jumped_ahead_is_taken_over_and_expires_what_is_over() {
 
 #[test]
 fn a_jump_ahead_under_an_open_write_shortens_no_wait() {
-    // The write never arrives; the host assumes that it may still arrive within this timeout.
+    // The write never arrives, but the host must assume until this timeout that the write may still arrive.
     let it = Skewed::start(&[("timeout = \"2s\"", "timeout = \"6s\"")]);
     let (user, other) = (locked_out(), locked_out());
     let (open, waiting) = (it.waiting(&user), it.waiting(&other));
@@ -130,7 +131,8 @@ fn a_jump_ahead_under_an_open_write_shortens_no_wait() {
         assert!(!taken && said.contains("clock has jumped"), "{said}");
         assert_eq!(it.world.show(&open).unwrap()["outcome"], Value::Null);
         until("it is judged", || !it.world.show(&open).unwrap()["outcome"].is_null());
-        // Monotonic time of this process: a busy machine can only make it longer.
+        // The time is measured with this process's monotonic clock. A busy machine can only make the measured time
+        // longer.
         assert!(left.elapsed() >= Duration::from_millis(5_500), "{:?}", left.elapsed());
     });
     let view = it.world.settled(&open).unwrap();
@@ -170,7 +172,7 @@ fn a_clock_that_was_set_back_is_refused_until_it_counts_again() {
         until("the write is under way", || it.world.proxy.count("PATCH") == 1);
         it.set(-3 * HOUR);
         until("the jump is noticed", || !it.is_ready());
-        // A run uses a clock of its own.
+        // The sandbox run is unaffected by the jump because it uses a separate clock.
         until("it ends", || it.status(&running) == "verified");
     });
     let why = it.unready();
@@ -183,7 +185,8 @@ fn a_clock_that_was_set_back_is_refused_until_it_counts_again() {
     let at: Vec<i64> =
         view["ledger"].as_array().unwrap().iter().map(|l| l["at_ms"].as_i64().unwrap()).collect();
     assert!(at.is_sorted(), "{at:?}");
-    // The host does not start with such a clock either: events in the journal would lie in its future.
+    // The host does not start with a clock that was set back, because events in the journal would then lie in the
+    // future.
     assert!(it.world.host.take().unwrap().stop().unwrap());
     let said = it.serve().unwrap_err();
     for words in ["the clock was set back", "but the journal has an event of", "correct the clock"]

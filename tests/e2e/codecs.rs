@@ -1,4 +1,4 @@
-//! Form-encoded requests and XML answers, from the proposal to the offline verifier.
+//! Tests of form-encoded requests and XML answers, from the proposal to the offline verifier.
 
 mod iam;
 

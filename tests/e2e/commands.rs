@@ -29,7 +29,7 @@ fn starter_cases() -> String {
     fs::read_to_string(workspace().join("contracts/policies/starter.cases.toml")).unwrap()
 }
 
-/// Writes the cases and tests them on the world's tenant `acme`.
+/// Writes the policy test cases to a file and runs them for the tenant `acme`.
 fn policy_test(world: &World, cases: &str, more: &[&str]) -> (i32, String, String) {
     let file = world.dir.join("cases.toml");
     fs::write(&file, cases).unwrap();
@@ -98,7 +98,7 @@ fn a_case_that_could_not_be_is_a_mistake_and_no_answer() {
     for (cases, line, fragment) in cases {
         let (code, said, errors) = policy_test(&world, &cases, &[]);
         assert_eq!((code, said.as_str()), (1, ""), "{cases}");
-        // A fault of the whole file has no line.
+        // An error about the file as a whole has no line number.
         let place =
             if line == 0 { "cases.toml: ".to_owned() } else { format!("cases.toml:{line}: ") };
         assert!(errors.contains(&place), "no `{place}` in {errors}");

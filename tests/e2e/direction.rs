@@ -42,7 +42,7 @@ fn faults(module: &Module, source: &str) -> Vec<String> {
             Some(there) if there > here => faults.push(format!("`{own}` may not import `{first}`")),
             Some(_) => {}
         }
-        // No stage calls another stage.
+        // No stage of an action calls another stage.
         let stage = |path: &[String]| (path.first()? == "stage").then(|| path.get(1).cloned())?;
         if let (Some(this), Some(other)) = (stage(&module.0), stage(&path))
             && this != other
@@ -78,7 +78,7 @@ fn visit(dir: &Path, each: &mut impl FnMut(&Path, &str)) {
     }
 }
 
-/// Only the replay of a bundle runs on a record: a host that serves actions cannot reach this code.
+/// Only the replay of a bundle runs adapters on recorded answers: a host that serves actions cannot reach this code.
 #[test]
 fn only_a_replay_runs_on_a_record() {
     let mut seen = Vec::new();

@@ -1,7 +1,8 @@
-//! A full disk: the host accepts nothing new before the disk is full, and a store that cannot write reports it, stays
-//! readable for a while, and ends. Nothing that was acknowledged is lost.
+//! Tests of a full disk. The host stops accepting new work before the disk is full. If a write to disk fails, the host
+//! reports the failure, stays readable for a while, and exits. No acknowledged data is lost.
 //!
-//! `state/` is a small file system in memory. Where it cannot be mounted, the test reports that it was skipped.
+//! `state/` is on a small file system in memory. If that file system cannot be mounted, the test reports that it was
+//! skipped.
 
 use std::fs;
 use std::io::Write as _;
@@ -17,14 +18,15 @@ use deed_tests::world::{BOB, World, edit, with_operator};
 
 use crate::ready::refused;
 
-/// A served world whose `state/` is a file system of its own.
+/// A test environment whose `state/` is on a separate file system.
 struct Small {
     world: World,
     state: PathBuf,
 }
 
 impl Small {
-    /// A file system of this size and a host with this reserve; `None` where it cannot be mounted.
+    /// Mounts a file system of this size and starts a host with this disk reserve. Returns `None` if the file system
+    /// cannot be mounted.
     fn start(size: &str, reserve: &str) -> Option<Self> {
         let world = World::lay_out(scim(), "scim").unwrap();
         edit(
@@ -85,7 +87,7 @@ impl Drop for Small {
     }
 }
 
-/// Appends up to this many bytes to a file, or until there is no room; returns whether all of them fitted.
+/// Appends this many bytes to a file, or fewer if the disk becomes full; returns whether all of them fitted.
 fn fill(path: &Path, bytes: usize) -> bool {
     let mut file = fs::File::options().create(true).append(true).open(path).unwrap();
     let block = vec![7; 4096];
@@ -100,13 +102,13 @@ fn before_the_disk_is_full_nothing_new_is_taken() {
     assert!(fill(&it.ballast(), 60 << 20), "there is room for that");
     until("it is not ready", || it.operations("/readyz").status == 503);
     let why = it.unready();
-    assert!(why.contains("50331648 are reserved") && why.contains("free space"), "{why}");
+    assert!(why.contains("50331648 are reserved") && why.contains("free some disk space"), "{why}");
     assert_eq!(it.operations("/healthz").status, 200);
     let metrics = String::from_utf8(it.operations("/metrics").bytes).unwrap();
     assert!(metrics.contains("deed_unready{reason=\"disk\"} 1\n"), "{metrics}");
     assert!(metrics.contains("deed_ready 0\n"), "{metrics}");
     refused(&it.propose("idp.read_user", &second), "disk is full");
-    // The reserve suffices to finish actions under way.
+    // The disk reserve is large enough to finish the actions under way.
     assert!(it.world.approve(&waiting, "bob", BOB).unwrap().0);
     assert_eq!(it.world.settled(&waiting).unwrap()["status"], "verified");
     fs::remove_file(it.ballast()).unwrap();
@@ -114,8 +116,8 @@ fn before_the_disk_is_full_nothing_new_is_taken() {
     assert_eq!(it.propose("idp.read_user", &second).text("/status"), "verified");
 }
 
-/// A resolution is accepted on a full disk, and the retry that it asks for is proposed when there is room, also by
-/// another process than the one that accepted the resolution.
+/// The host accepts a resolution on a full disk. It proposes the requested retry once there is room, even if the
+/// process that accepted the resolution was replaced meanwhile.
 #[test]
 fn a_word_that_waits_for_room_is_concluded_when_there_is_some() {
     let Some(mut it) = Small::start("96m", "48MiB") else { return };
@@ -138,7 +140,8 @@ fn a_word_that_waits_for_room_is_concluded_when_there_is_some() {
     assert!(it.world.host.take().unwrap().stop().unwrap());
     let looks = it.world.proxy.count("GET");
     it.world.serve().unwrap();
-    // The new process looks a second time only after its attempt that followed the first look has failed.
+    // The new process observes the state a second time only after the attempt that followed its first observation has
+    // failed.
     until("it does not look again", || it.world.proxy.count("GET") > looks + 1);
     assert_eq!(it.world.show(&id).unwrap()["status"], "indeterminate");
     fs::remove_file(it.ballast()).unwrap();
@@ -188,7 +191,7 @@ fn a_store_that_cannot_write_says_so_can_be_read_and_ends() {
     refused(&it.propose("idp.read_user", &user), "can no longer write");
     let (approved, said) = it.world.approve(&waiting, "bob", BOB).unwrap();
     assert!(!approved, "{said}");
-    // The existing data can be read.
+    // The host can still read the existing data.
     assert_eq!(it.world.show(&done).unwrap()["status"], "verified");
     assert_eq!(it.world.bundle(&done).unwrap(), bundle);
     let host = it.world.host.take().unwrap();

@@ -77,7 +77,7 @@ fn pypi_tools_verify_every_envelope() {
     }
 }
 
-/// The same bundle with one byte of the receipt's payload changed in every place where the payload occurs.
+/// Returns the same bundle with one byte of the receipt's payload changed, in every place where the payload occurs.
 fn forge(bundle: &[u8]) -> Vec<u8> {
     let mut files = files(bundle);
     let chain = String::from_utf8(files["chain.intoto.jsonl"].clone()).unwrap();
@@ -95,7 +95,7 @@ fn forge(bundle: &[u8]) -> Vec<u8> {
     deed_record::bundle::write(&files).unwrap()
 }
 
-/// The same bundle with another state in its evidence, which no signature covers.
+/// Returns the same bundle with a different state in its evidence; no signature covers this state.
 fn blur(bundle: &[u8]) -> Vec<u8> {
     let mut files = files(bundle);
     let pre = String::from_utf8(files["evidence/pre.json"].clone()).unwrap();

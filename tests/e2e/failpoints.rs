@@ -8,10 +8,10 @@ use std::process::Command;
 use deed_tests::services::workspace;
 use serde_json::Value;
 
-/// Exit code of the fake system call where the host would be killed.
+/// The exit code of the fake system call, which replaces the kill of the host.
 const KILLED: i32 = 97;
 
-/// The failpoint module alone, with an exit code that differs from every other end.
+/// A program with only the failpoint module, whose fake kill exits with a code that no other ending uses.
 const PROGRAM: &str = r#"
 extern crate self as rustix;
 pub mod process {
@@ -29,8 +29,8 @@ fn main() {
 }
 "#;
 
-/// Builds and runs the program with these flags; returns its exit code, and whether the binary contains the name of the
-/// variable.
+/// Builds and runs the program with these flags. Returns its exit code, and whether the binary contains the name of the
+/// environment variable.
 fn run(name: &str, flags: &[&str], deadly: &str) -> (Option<i32>, bool) {
     let dir = std::env::temp_dir().join(format!("deed-failpoint-{}-{name}", std::process::id()));
     fs::create_dir_all(&dir).unwrap();

@@ -1,5 +1,5 @@
-//! `guard = "etag"`: a write is sent only for the state that the host saw; a write that the upstream rejects changes
-//! nothing, and approvers are asked again.
+//! Tests of `guard = "etag"`. The upstream accepts a write only if the state is still the state that the host saw. A
+//! write that the upstream rejects changes nothing, and the host asks the approvers again.
 
 use std::thread;
 
@@ -13,7 +13,7 @@ const SUSPEND: &str = "idp.suspend_user";
 const CONTRACT: &str = "contracts/suspend_user.toml";
 const TURNED_AWAY: &str = "the upstream rejected the write (412)";
 
-/// Another client renames the user between look and write.
+/// Another client renames the user between the host's observation and its write.
 fn renamed(name: &str) -> Fault {
     let operations = json!([{ "op": "replace", "path": "displayName", "value": name }]);
     let schemas = ["urn:ietf:params:scim:api:messages:2.0:PatchOp"];
@@ -27,7 +27,8 @@ fn in_staging() -> World {
     World::with(scim(), "scim", staging).unwrap()
 }
 
-/// Runs an action into the guard: approved, rejected by the upstream, waiting again. Returns its id.
+/// Runs an action until it is approved, rejected by the upstream's guard, and waiting for approval again. Returns its
+/// id.
 fn turned_away(world: &World, user: &str) -> String {
     world.proxy.set("PATCH", renamed("Somebody Else {n}"));
     let view = world.run(&World::proposal(SUSPEND, user)).unwrap();
@@ -129,7 +130,7 @@ fn without_a_tag_nothing_is_sent_and_nobody_is_asked() {
     let (world, user) = (World::start(scim()).unwrap(), user("untagged", Some(true)));
     world.proxy.set("GET", Fault::WithoutTag);
     let view = world.run(&World::proposal(SUSPEND, &user)).unwrap();
-    ended(&world, &view, "denied", "is guarded, but the look saw no entity tag");
+    ended(&world, &view, "denied", "is guarded, but the observation has no entity tag");
     assert_eq!(world.proxy.count("PATCH"), 0);
     assert!(is_active(&user));
 }

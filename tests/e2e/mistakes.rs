@@ -1,5 +1,5 @@
-//! A served directory with a mistake: `deed check` and `deed serve` report file, line and remedy, and the host does not
-//! start.
+//! Tests with a mistake in the served directory: `deed check` and `deed serve` report the file, the line and the
+//! remedy, and the host does not start.
 
 mod table;
 
@@ -16,7 +16,7 @@ use deed_tests::world::{World, edit, grant_as_it_is};
 use self::table::CONTRACT;
 pub(crate) use self::table::MISTAKES;
 
-/// The output of `deed check` and `deed serve` for a directory that neither may accept.
+/// Returns the output of `deed check` and `deed serve` for a directory that both must refuse.
 fn refusals(world: &mut World) -> [String; 2] {
     let output = host::run(&["check", world.path()], "").unwrap();
     let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
@@ -26,7 +26,7 @@ fn refusals(world: &mut World) -> [String; 2] {
     [said, served]
 }
 
-/// Both commands report the mistake, on one line that contains every fragment.
+/// Asserts that both commands report the mistake on one line that contains every fragment.
 fn told(world: &mut World, start: &str, fragments: &[&str]) {
     for said in refusals(world) {
         let fits =

@@ -1,10 +1,11 @@
-//! Directories of an older `deed`: the present version opens them, reports everything that happened there, and
-//! continues what was left open.
+//! Tests that the present version of `deed` opens a directory of an older version, reports everything that happened
+//! there, and continues the open actions.
 //!
 //! `older/state-1.tar.gz` is the served directory of the last version without `state/VERSION`, after a stop at `MADE`:
-//! its host drove an action to each end of `ENDED` and left one more waiting. Caches, the lock and the log of the
-//! process were removed. The approval expires thirty days later, the maximum that a configuration allows, so the host
-//! that opens the directory here is given the clock of that day (`older/clock.c`).
+//! its host ran one action to each outcome in `ENDED` and left one more action waiting. Caches, the lock and the log of
+//! the process were removed. The approval request expires after thirty days, the maximum that a configuration allows.
+//! Therefore the host that opens the directory in this test runs with a clock that shows the day of the recording
+//! (`older/clock.c`).
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -24,15 +25,15 @@ use deed_tests::world::{BOB, World};
 use deed_verify::Verdict;
 use serde_json::Value;
 
-/// The upstream's address is part of the signed data, so it can never change.
+/// The upstream's address is part of the signed data, so this constant can never change.
 const UPSTREAM: &str = "127.0.71.17:7117";
-/// Unix seconds.
+/// The time of the recording in Unix seconds.
 const MADE: u64 = 1_795_262_418;
 const DIRECTORY: &str = "tests/e2e/older/state-1.tar.gz";
 /// A test run of another checkout may hold the address for a while.
 const PATIENCE: Duration = Duration::from_mins(5);
 
-/// The ends of the actions in the older directory; each action is about the user whose id is its index here.
+/// The outcomes of the actions in the older directory. An action's index in this list is the id of its user.
 const ENDED: [&str; 5] = ["verified", "failed", "denied", "cancelled", "indeterminate"];
 const WAITING: usize = ENDED.len();
 
@@ -52,13 +53,13 @@ fn upstream() -> Hostile {
     }
 }
 
-/// A world whose directory is `dir`; its own proxy is not used.
+/// A test environment whose served directory is `dir`. The environment's proxy is not used.
 fn world(dir: &Path) -> World {
     let proxy = Proxy::start(&scim().base_url()).unwrap();
     World::of(Home::at(dir.to_owned()), proxy)
 }
 
-/// The library that gives a process another wall clock.
+/// Builds the library that shifts the wall clock of a process.
 fn clock() -> &'static PathBuf {
     static LIBRARY: OnceLock<PathBuf> = OnceLock::new();
     LIBRARY.get_or_init(|| {
@@ -72,7 +73,7 @@ fn clock() -> &'static PathBuf {
     })
 }
 
-/// The older directory, unpacked. `serve` runs the present binary on it with the clock of one hour after `MADE`.
+/// Unpacks the older directory. `serve` runs the present binary on it with a clock that starts one hour after `MADE`.
 fn unpacked(name: &str) -> World {
     let dir = std::env::temp_dir().join(format!("deed-older-{}-{name}", std::process::id()));
     fs::create_dir(&dir).unwrap();
@@ -98,7 +99,7 @@ fn serve(world: &mut World) {
     world.serve_with(&variables).unwrap();
 }
 
-/// Every action of the tenant, with the user that it is about.
+/// Every action of the tenant, with the id of its user.
 fn actions(world: &World) -> Vec<(String, Value)> {
     let listed = world.client(BOB).get("/v1/actions?limit=100").unwrap().json();
     let all = listed["actions"].as_array().unwrap();
@@ -117,7 +118,7 @@ fn an_older_directory_is_opened_told_and_carried_on() {
     let found = host::expect(&["journal", "check", world.path()]).unwrap();
     assert!(found.contains("CLEAN"), "{found}");
     assert!(!world.dir.join("state/VERSION").exists(), "who looks changes nothing");
-    // For now, no look settles an action.
+    // For now, every observation fails, so no observation settles an action.
     hostile.lie("GET", 0, 1000, says(*b"HTTP/1.1 500 Oops\r\ncontent-length: 0\r\n\r\n"));
     serve(&mut world);
     let marked = fs::read_to_string(world.dir.join("state/VERSION")).unwrap();
@@ -137,15 +138,15 @@ fn an_older_directory_is_opened_told_and_carried_on() {
     let id = waiting["id"].as_str().unwrap();
     let (taken, said) = world.approve(id, "bob", BOB).unwrap();
     assert!(taken, "{said}");
-    // If the present version read the contract differently, it would be another contract, and the approval would be
-    // asked for again; that must not happen.
+    // If the present version read the contract differently, the contract's digest would change and the host would
+    // request a new approval, which must not happen.
     let view = world.settled(id).unwrap();
     ended(&world, &view, "verified", "");
     assert_eq!(hostile.user(&user(WAITING))["active"], true);
     assert!(world.host.take().unwrap().stop().unwrap());
 }
 
-/// Every file and folder below, with its bytes.
+/// Every file and folder below `dir`, with the bytes of each file.
 fn tree(dir: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     let mut all = BTreeMap::new();
     for entry in fs::read_dir(dir).unwrap() {

@@ -1,5 +1,5 @@
-//! What an operator sees between `deed init` and a host that serves: each fault is reported once, at its place and
-//! with its remedy, and each command suggests the next one.
+//! Tests of what an operator sees between `deed init` and a running host. Each fault is reported once, with its place
+//! and its remedy, and each command suggests the next one.
 
 mod build;
 mod help;
@@ -38,7 +38,7 @@ fn faults(dir: &Path) -> Vec<String> {
     said.lines().filter(|line| !line.starts_with("warning: ")).map(str::to_owned).collect()
 }
 
-/// The number of warnings with these words, of `deed check` and of `deed serve`.
+/// The number of warnings with this text, first from `deed check` and then from `deed serve`.
 fn warnings(world: &mut World, words: &str) -> [usize; 2] {
     let (code, said, _) = deed(&["check", world.path()]);
     assert_eq!(code, 0, "{said}");
@@ -84,7 +84,7 @@ fn a_date_in_a_contract_is_refused_at_its_line() {
 /// A function that makes a served directory faulty.
 type Break = Box<dyn Fn(&Path)>;
 
-/// A consequence of a fault is not reported as a second fault.
+/// `deed check` does not report the consequence of a fault as a second fault.
 #[test]
 fn one_fault_is_one_message() {
     let remove = |name: &'static str| move |dir: &Path| fs::remove_file(dir.join(name)).unwrap();
@@ -158,7 +158,7 @@ fn a_hangup_is_ignored_and_told() {
         until("it says so", || told(&host) == round);
     }
     assert!(host.log().contains("the configuration is read at the start; restart the host"));
-    // Nothing comes of it later either: it carries out what it is asked for after that.
+    // The signal has no later effect either: the host carries out the proposals that follow.
     let proposal = World::proposal("idp.read_user", &locked_out());
     let done = Client::new(&host.url, HELPDESK).post("/v1/actions", &proposal).unwrap();
     assert_eq!(done.text("/status"), "verified", "{}", done.json());

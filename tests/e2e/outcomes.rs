@@ -1,5 +1,6 @@
 //! One test for each row of the outcome table (`host/record/src/lifecycle/outcome.rs`), against the real SCIM server,
-//! through a proxy where the row needs a fault. Each test asks the server itself and counts the writes that were sent.
+//! through a proxy where the row needs a fault. Each test reads the state from the server itself and counts the writes
+//! that were sent.
 
 mod guests;
 
@@ -32,7 +33,7 @@ fn run_with(world: &World, user: &str, fault: Fault) -> Value {
     world.run(&World::proposal(RESTORE, user)).unwrap()
 }
 
-/// The same; from the moment of the write on, looks meet a fault too.
+/// Like `run_with`, but from the moment of the write on, observations meet the fault `look`.
 fn run_then(world: &World, user: &str, write: Fault, look: Fault) -> Value {
     let id = world.propose(&World::proposal(RESTORE, user)).unwrap().text("/id");
     world.proxy.set("PATCH", write);
@@ -40,7 +41,7 @@ fn run_then(world: &World, user: &str, write: Fault, look: Fault) -> Value {
     world.settled(&id).unwrap()
 }
 
-/// A write that also changes the display name, without the adapter's knowledge.
+/// A fault that makes the write also change the display name, without the adapter's knowledge.
 fn also_renamed() -> Fault {
     let operations = json!([{ "op": "replace", "path": "displayName", "value": "Mallory" }]);
     let schemas = ["urn:ietf:params:scim:api:messages:2.0:PatchOp"];
@@ -141,12 +142,12 @@ fn a_reported_success_that_changed_nothing_is_a_mismatch() {
 #[test]
 fn no_answer_and_no_change_is_failed_only_when_nothing_can_still_land() {
     let (world, user) = (World::start(scim()).unwrap(), locked_out());
-    // Slow looks, so that one is under way when the write's deadline passes.
+    // Observations are slow, so that one of them is under way when the write's deadline passes.
     let view = run_then(&world, &user, Fault::DropBefore, Fault::Delay { ms: 1_200 });
     ended(&world, &view, "failed", "no write can still land");
     let sent = calls(&view, "perform")[0];
     assert_eq!(sent["fate"], "no_answer");
-    // The look that decides the outcome began after the write's deadline, 2 s in this world.
+    // The observation that decides the outcome began after the write's deadline, which is 2 s in this test.
     let waited = last_look_ms(&view) - sent["at_ms"].as_i64().unwrap();
     assert!(waited >= 2_000, "it was called failed after {waited} ms");
     assert_eq!(world.proxy.count("PATCH"), 1, "nothing is sent again blindly");

@@ -14,7 +14,7 @@ fn script(page: &str) -> String {
     blocks.collect::<Vec<_>>().join("\n")
 }
 
-/// Runs a page as an agent; returns whether every command succeeded, and what was printed.
+/// Runs the commands of a page with an agent's token. Returns whether every command succeeded, and the output.
 fn run(world: &World, page: &str, token: &str) -> (bool, String) {
     let output = Command::new("bash")
         .args(["-euo", "pipefail", "-c", &script(page)])

@@ -1,5 +1,5 @@
-//! Policy fails closed: errors, gaps and mistakes cause a denial or are refused at load, and policies see only facts of
-//! the action itself.
+//! Tests that policy fails closed: errors and missing policies cause a denial, mistakes are refused at load, and
+//! policies see only facts about the action.
 
 use std::fs;
 use std::path::Path;

@@ -1,5 +1,6 @@
-//! Private parameters and `expose`, end to end: the value reaches guest, policy, approver and upstream; what the host
-//! stores and reports has a commitment in its place. Every world here is searched for its values when it ends.
+//! Tests of private parameters and `expose`. The guest, the policy, the approver and the upstream receive the value;
+//! the host stores and reports only a commitment to the value. At the end of each test, all files of the host are
+//! searched for the private values.
 
 use std::fs;
 use std::path::Path;
@@ -24,7 +25,7 @@ fn title(user: &str) -> Value {
     scim().get_user(user).unwrap()["title"].clone()
 }
 
-/// A file of a bundle as JSON; agents get another copy than persons.
+/// A file of a bundle as JSON. Agents and persons get different copies of a bundle.
 fn file(world: &World, token: &str, view: &Value, name: &str) -> Option<Value> {
     let path = format!("/v1/actions/{}/bundle", view["id"].as_str().unwrap());
     let bundle = world.client(token).get(&path).unwrap().bytes;
@@ -62,7 +63,8 @@ fn a_guest_sees_what_is_exposed_and_the_record_has_no_more() {
         assert_eq!(members, ["active", "id", "meta", "userName"], "{answer:#}");
         assert_eq!(answer["meta"].as_object().unwrap().len(), 1, "{answer:#}");
     }
-    // Without `expose` the upstream returns the title, and a look that contains a private value is not used.
+    // Without `expose`, the recorded answer contains the private title, and the host does not use an observation that
+    // contains a private value.
     let everything = |dir: &Path| {
         with_operator(dir)?;
         edit(
@@ -77,7 +79,7 @@ fn a_guest_sees_what_is_exposed_and_the_record_has_no_more() {
     let view = world.run(&proposal(&user, ALLOWED, "honestly")).unwrap();
     ended(&world, &view, "indeterminate", "`/title` held a secret and was redacted");
     assert_eq!(title(&user), ALLOWED);
-    // The reason that a person gives for a resolution is recorded too.
+    // The host also records the reason that a person gives for a resolution.
     let id = view["id"].as_str().unwrap();
     let (done, said) = world.resolve(id, "applied", &format!("the title is {ALLOWED}")).unwrap();
     assert!(!done && said.contains("contains the value of the private parameter `note`"), "{said}");
@@ -185,7 +187,8 @@ fn the_journal_keeps_it_over_a_crash() {
     assert_eq!(title(&user), ASKED);
     world.restart().unwrap();
     assert_eq!(world.show(&id).unwrap()["status"], "verified");
-    // The answer to the write is lost: the host judges by a look, and the recorded intent has the commitment.
+    // The answer to the write is lost, so the host decides by an observation. The recorded intent contains the
+    // commitment instead of the value.
     let user = self::user("private", Some(false));
     world.proxy.set("PATCH", Fault::DropAfter);
     let view = world.run(&proposal(&user, ASKED, "honestly")).unwrap();
@@ -271,7 +274,7 @@ fn contracts_that_cannot_keep_a_secret_are_refused() {
         ("has(pre.user.active) && !pre", "params.note == '' && !pre", "`params.note` is private"),
         ("has(pre.user.active) && !pre", "size(params) == 3 && !pre", "`params` as a whole"),
         ("expose   = []", "expose   = [\"id\"]", "is not a JSON pointer"),
-        ("\"/userName\", ", "\"/id/x\", ", "is inside another"),
+        ("\"/userName\", ", "\"/id/x\", ", "is covered by another"),
     ];
     for (from, to, why) in table {
         let said = refused(from, to);

@@ -1,8 +1,8 @@
-//! What the tests share that watch a host refuse new work.
+//! Helper for tests in which the host refuses new work.
 
 use deed_tests::client::Answer;
 
-/// Nothing new is taken: the answer says so in this word, and when to come back.
+/// Asserts that the host refused new work: the answer contains this word and states when to retry.
 pub(crate) fn refused(answer: &Answer, word: &str) {
     assert_eq!(
         (answer.status, answer.content_type.as_str()),

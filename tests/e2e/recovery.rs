@@ -1,5 +1,5 @@
-//! What follows an attempt that did not complete: another attempt where the contract's effect allows it, never a second
-//! effect, and one record of all of it.
+//! Tests what follows an incomplete attempt. The host makes another attempt only if the contract's effect allows it,
+//! never causes a second effect, and records all attempts in one chain.
 
 mod late;
 
@@ -16,14 +16,14 @@ use serde_json::{Value, json};
 const RESTORE: &str = "idp.restore_access";
 const CONTRACT: &str = "contracts/restore_access.toml";
 
-/// A world without approvals, in which writes of this effect are attempted up to three times and answers are not waited
-/// for long.
+/// A test environment without approvals. The host attempts writes of this effect up to three times and waits only
+/// briefly for answers.
 fn world(effect: &str, backoff: &str) -> World {
     let limits = format!("backoff = \"{backoff}\"");
     World::with(scim(), "scim", |dir| change(dir, effect, "10m", &limits)).unwrap()
 }
 
-/// The same, with this idempotency window of its upstream and these additional limits.
+/// Changes the directory for these tests: sets the effect, the upstream's idempotency window, and additional limits.
 fn change(dir: &Path, effect: &str, window: &str, limits: &str) -> Result<()> {
     edit(dir, "deed.toml", "environment = \"production\"", "environment = \"staging\"")?;
     let short = format!(
@@ -40,7 +40,7 @@ fn wait_for_writes(world: &World, count: usize) {
     until("it writes", || world.proxy.count("PATCH") >= count);
 }
 
-/// Runs an action whose first write meets this fault; the fault is removed after that write.
+/// Runs an action whose first write meets this fault. The fault is removed after the first write.
 fn once(world: &World, user: &str, fault: Fault) -> Value {
     world.proxy.set("PATCH", fault);
     thread::scope(|scope| {
@@ -132,7 +132,7 @@ fn a_pause_outlives_the_host_and_can_be_cancelled() {
     assert_eq!(second.proxy.count("PATCH"), 1);
 }
 
-/// Proposes, and waits until the next attempt is planned. Returns the action's id.
+/// Proposes an action and waits until its next attempt is planned. Returns the action's id.
 fn planned(world: &World, user: &str) -> String {
     let proposal = World::proposal(RESTORE, user);
     let at_once = [("prefer", "wait=0")];

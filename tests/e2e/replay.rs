@@ -1,4 +1,4 @@
-//! `deed replay` runs the adapter again on what a bundle recorded; any difference is reported.
+//! Tests of `deed replay`, which runs the adapter again on the data recorded in a bundle and reports any difference.
 
 mod chance;
 mod differences;
@@ -27,7 +27,7 @@ fn replay(bundle: &Path, adapter: &Path, more: &[&str]) -> (i32, String) {
     (output.status.code().unwrap(), String::from_utf8_lossy(&text).into_owned())
 }
 
-/// Writes the bundle of an ended action, as persons get it, to disk.
+/// Writes the bundle of an ended action to disk, in the version that persons get.
 fn bundle(world: &World, view: &Value) -> PathBuf {
     let id = view["id"].as_str().unwrap();
     let path = world.dir.join(format!("{id}.deed"));
@@ -35,7 +35,7 @@ fn bundle(world: &World, view: &Value) -> PathBuf {
     path
 }
 
-/// Replays the bundle with the adapter of its world and returns the report: nothing may differ.
+/// Replays the bundle with the adapter that made it, asserts that nothing differs, and returns the report.
 fn identical(world: &World, view: &Value) -> Value {
     let adapter = world.dir.join("adapters/scim.wasm");
     let (code, said) = replay(&bundle(world, view), &adapter, &["--json"]);
@@ -116,7 +116,8 @@ fn a_read_and_a_look_that_failed_replay() {
     }
 }
 
-/// A name that resolvers treat as an address. Its form does not show that, so `deed check` leaves it to the resolver.
+/// A host name that resolvers treat as an address. `deed check` does not recognize it as an address and leaves it to
+/// the resolver.
 const LOOPBACK: &str = "0x7f000001";
 
 #[test]

@@ -1,5 +1,5 @@
-//! Outcomes that no look can settle: an operator is called and states what happened, and the host concludes. Until then
-//! no other action writes to that resource.
+//! Tests of outcomes that no observation can settle: the host notifies an operator, the operator states what happened,
+//! and the host concludes the action. Until then, no other action writes to the resource.
 
 mod held;
 mod told;
@@ -24,7 +24,7 @@ use serde_json::{Value, json};
 
 const REASON: &str = "the directory's own audit trail says so";
 
-/// No approval is needed, and a look that shows no effect proves nothing.
+/// Changes the directory so that no approval is needed and an observation without an effect proves nothing.
 fn opaque(dir: &Path) -> Result<()> {
     with_effect(dir, "opaque")
 }
@@ -37,7 +37,7 @@ fn with_effect(dir: &Path, effect: &str) -> Result<()> {
     with_operator(dir)
 }
 
-/// A write that may or may not have arrived, and looks that show no effect.
+/// Runs an action whose write may or may not have arrived and whose observations show no effect.
 fn lost(world: &World, user: &str) -> String {
     world.proxy.set("PATCH", Fault::DropBefore);
     let view = world.run(&World::proposal("idp.restore_access", user)).unwrap();
@@ -46,7 +46,7 @@ fn lost(world: &World, user: &str) -> String {
     view["id"].as_str().unwrap().to_owned()
 }
 
-/// A write that lands, after which no look is usable.
+/// Runs an action whose write takes effect, after which no observation is usable.
 fn unseen(world: &World, user: &str) -> String {
     world.proxy.set("PATCH", Fault::Delay { ms: 500 });
     let view = thread::scope(|scope| {
@@ -59,7 +59,7 @@ fn unseen(world: &World, user: &str) -> String {
     view["id"].as_str().unwrap().to_owned()
 }
 
-/// Returns the view as soon as it satisfies the condition.
+/// Waits until the action's view satisfies the condition, and returns the view.
 fn until(world: &World, id: &str, so: impl Fn(&Value) -> bool) -> Value {
     world.until(id, so).unwrap()
 }
@@ -68,14 +68,14 @@ fn escalated(world: &World, id: &str) -> Value {
     until(world, id, |view| view["escalated"].is_string())
 }
 
-/// The resolution request as carol gets it.
+/// The resolution request that the host sends to carol.
 fn request(world: &World, id: &str) -> ResolutionRequest {
     let path = format!("/v1/actions/{id}/resolution_request");
     let answer = world.client(CAROL).get(&path).unwrap();
     deed_spec::json::from_value(answer.json()).unwrap()
 }
 
-/// Carol's signed resolution of the request that she is shown now.
+/// Carol's signed resolution for the current resolution request.
 fn signed(world: &World, id: &str, verdict: Said) -> Value {
     let shown = request(world, id);
     let now_ms = shown.look.as_ref().unwrap().at_ms;
@@ -90,7 +90,7 @@ fn post(world: &World, id: &str, body: &Value) -> deed_tests::client::Answer {
     let path = format!("/v1/actions/{id}/resolution");
     loop {
         let answer = world.client(CAROL).post(&path, body).unwrap();
-        // A host that has just started waits out the write's deadline once more.
+        // A host that has just started waits for the full write deadline again.
         if answer.status != 409 || !answer.text("/detail").contains("may still land") {
             return answer;
         }
@@ -124,7 +124,7 @@ fn settled(world: &World, id: &str, outcome: Outcome, reason: &str) -> Value {
     view
 }
 
-/// The verifier made of third-party libraries reports the same.
+/// The verifier that is built from third-party libraries reports the same result.
 fn other_verifier(world: &World, id: &str) {
     let file = world.dir.join(format!("{id}.deed"));
     std::fs::write(&file, world.bundle(id).unwrap()).unwrap();
@@ -172,7 +172,7 @@ fn a_look_after_the_word_counts_and_a_word_after_that_look_does_not() {
     let world = World::with(scim(), "scim", |dir| with_effect(dir, "observable")).unwrap();
     let user = locked_out();
     let id = &unseen(&world, &user);
-    // Right after a look that failed: the next one by itself is seconds away.
+    // An observation has just failed, and the next scheduled observation is seconds away.
     let looks = world.proxy.count("GET");
     wait::until("it is looked at again and again", || world.proxy.count("GET") >= looks + 3);
     world.proxy.set("GET", Fault::None);
@@ -184,7 +184,7 @@ fn a_look_after_the_word_counts_and_a_word_after_that_look_does_not() {
     assert_eq!(view["resolution"]["verdict"], "not_applied", "the word stands there all the same");
     let answer = post(&world, id, &word);
     assert_eq!(answer.status, 409);
-    assert!(answer.text("/detail").contains("nothing is open"), "{}", answer.json());
+    assert!(answer.text("/detail").contains("no open outcome"), "{}", answer.json());
 }
 
 #[test]
@@ -194,7 +194,7 @@ fn a_word_that_was_asked_for_before_a_restart_counts_and_one_under_way_is_conclu
     escalated(&world, &id);
     let word = signed(&world, &id, Said::Applied);
     world.restart().unwrap();
-    // The resolution is accepted, and the host is killed in the middle of the look that follows.
+    // The host accepts the resolution and is killed during the observation that follows.
     world.proxy.set("GET", Fault::Delay { ms: 2_000 });
     let looks = world.proxy.count("GET");
     let took = |view: &Value| view["resolution"].is_object();
@@ -261,7 +261,7 @@ fn without_a_grant_nobody_can_look_and_the_word_alone_settles_it() {
     assert!(done, "{said}");
     settled(&world, &id, Outcome::Failed, "the host could not look again");
     assert_eq!(world.proxy.count("GET"), looks);
-    // An agent can still fetch its copy.
+    // The agent can still fetch its copy of the bundle.
     let copy = world.client(HELPDESK).get(&format!("/v1/actions/{id}/bundle")).unwrap();
     assert_eq!(copy.status, 200);
 }
@@ -285,7 +285,7 @@ fn a_retry_is_a_new_action_with_gates_of_its_own() {
     assert_eq!(world.proxy.count("PATCH"), 2);
 }
 
-/// The crash comes when the new action is on disk and the resolution is not concluded yet.
+/// The host crashes after the new action is on disk and before the resolution is concluded.
 #[test]
 fn a_retry_that_was_proposed_before_a_crash_is_the_one_whatever_is_configured_then() {
     let mut world = World::with(scim(), "scim", opaque).unwrap();

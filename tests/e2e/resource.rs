@@ -1,4 +1,4 @@
-//! A resource is held by one action at a time: through waiting, expiry, crashes and restarts.
+//! Tests that only one action at a time holds a resource, even through waits, expiry, crashes and restarts.
 
 use std::fs;
 use std::path::Path;
@@ -11,7 +11,8 @@ use deed_tests::wait::until;
 use deed_tests::world::{BOB, HELPDESK, World, edit, with_operator};
 use serde_json::{Value, json};
 
-/// No approval is needed, and suspending has no precondition that would end it before the queue.
+/// Changes the directory so that no approval is needed and suspending has no precondition that could end the action
+/// before it queues.
 fn free(dir: &Path) -> Result<()> {
     let permit = "@id(\"all\")\npermit (principal, action, resource);\n";
     fs::write(dir.join("policies/starter.cedar"), permit)?;
@@ -39,7 +40,7 @@ fn an_approval_does_not_outlive_its_expiry_in_the_queue() {
     thread::scope(|scope| {
         scope.spawn(|| world.approve(&first, "bob", BOB).unwrap());
         until("it calls", || world.proxy.count("PATCH") > 0);
-        // Taken in time, and then it waits for the resource until the time is over.
+        // The approval arrives in time, but the action then waits for the resource until the approval expires.
         assert!(world.approve(&second, "bob", BOB).is_ok());
     });
     assert_eq!(world.settled(&first).unwrap()["status"], "verified");
@@ -91,7 +92,8 @@ fn after_a_crash_the_resource_is_not_free_until_the_old_write_was_judged() {
     world.serve().unwrap();
     let second = world.run(&World::proposal("idp.suspend_user", &user)).unwrap();
     let first = world.settled(&first.unwrap()).unwrap();
-    // The old write landed after the crash; the second action saw its effect and not the state before it.
+    // The old write took effect after the crash. The second action saw the effect of the old write and not the earlier
+    // state.
     assert_eq!(first["status"], "verified", "{first:#}");
     assert_eq!(second["status"], "verified", "{second:#}");
     let judged = |line: &&Value| line["event"] == "judged";
@@ -132,7 +134,8 @@ fn an_action_of_an_older_contract_never_runs() {
     edit(&world.dir, "contracts/restore_access.toml", title, "Restore").unwrap();
     deed_tests::host::expect(&["pin", world.path()]).unwrap();
     world.serve().unwrap();
-    // Either the approver's client refuses to sign what the host can no longer show, or the gate refuses the approval.
+    // Either the approver's client refuses to sign because the host can no longer show the state, or the host refuses
+    // the approval.
     world.approve(&id, "bob", BOB).unwrap();
     let view = world.show(&id).unwrap();
     assert!(["waiting", "denied"].contains(&view["status"].as_str().unwrap()), "{view:#}");
@@ -194,7 +197,7 @@ fn a_write_whose_contract_changed_before_it_was_judged_stays_open_and_keeps_the_
     let agent = world.client(HELPDESK);
     let next = agent.propose(&proposal, &[("prefer", "wait=1")]).unwrap();
     assert_eq!(next.text("/status"), "pending", "{}", next.json());
-    // An operator is called once it can land no more, and not before.
+    // The host notifies an operator only when the write can no longer take effect.
     world.until(&id, |view| view["escalated"].is_string()).unwrap();
     let (done, said) = world.resolve(&id, "applied", "the directory has it").unwrap();
     assert!(done && said.contains("the host could not look again"), "{said}");
@@ -202,7 +205,7 @@ fn a_write_whose_contract_changed_before_it_was_judged_stays_open_and_keeps_the_
     assert_eq!(next["status"], "verified", "{next:#}");
 }
 
-/// A new log next to a journal that has actions would be a fork that is not reported to anyone.
+/// If the host created a new log next to a journal that has actions, the log would be forked without any report.
 #[test]
 fn a_log_that_is_gone_is_not_begun_anew() {
     let mut world = World::start(scim()).unwrap();

@@ -1,5 +1,5 @@
-//! Key rotation: of the host's keys by `deed key rotate`, of approvers' keys by configuration. What was signed while a
-//! key was valid keeps verifying, and nothing signed with it later does.
+//! Tests of key rotation: `deed key rotate` replaces the host's keys, and the configuration replaces approvers' keys.
+//! Signatures made while a key was valid keep verifying; signatures made with the key later do not verify.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -14,7 +14,7 @@ use serde_json::Value;
 
 const PATIENCE: Duration = Duration::from_mins(1);
 
-/// The trust that `deed trust` writes now, in a directory of its own.
+/// Writes the present trust with `deed trust` to a separate directory.
 fn trust(world: &World, name: &str) -> Trust {
     let out = world.dir.join(name);
     deed_tests::trust::write(&world.dir, &out, "acme").unwrap();
@@ -56,7 +56,7 @@ fn failed(bundle: &[u8], trust: &Trust, check: &str, why: &str) -> Report {
     report
 }
 
-/// Copies a file or folder of the world to another place in it.
+/// Copies a file or folder of the test directory to another path in that directory.
 fn copy(world: &World, from: &str, to: &str) {
     let (from, to) = (world.dir.join(from), world.dir.join(to));
     assert!(Command::new("cp").arg("-a").args([&from, &to]).status().unwrap().success());
@@ -115,7 +115,7 @@ fn a_log_key_is_rotated_and_the_log_only_grew() {
     copy(&world, "state/log/acme/checkpoint", "kept");
     stop(&mut world);
     rotate(&world, "log");
-    // Twice without an entry in between: the log ends with the second retirement.
+    // The log key is rotated twice without an entry in between, so the log ends with the second retirement.
     rotate(&world, "log");
     world.serve().unwrap();
     let after = act(&world);
@@ -129,7 +129,7 @@ fn a_log_key_is_rotated_and_the_log_only_grew() {
         (world.dir.join("state/log/acme"), world.dir.join("new"), world.dir.join("kept"));
     let [log, keys, kept] = [&log, &keys, &kept].map(|path| path.to_str().unwrap());
     host::expect(&["log", "audit", log, "--trust", keys, "--since", kept]).unwrap();
-    // The host does not open a checkpoint signed with a key that was retired by these rotations.
+    // The host does not accept a checkpoint signed with a key that was retired by these rotations.
     stop(&mut world);
     copy(&world, "kept", "state/log/acme/checkpoint");
     let refused = world.serve().unwrap_err().to_string();
@@ -159,7 +159,8 @@ fn a_rotation_that_was_killed_is_finished_by_the_next_one() {
     let mut world = World::start(scim()).unwrap();
     let before = act(&world);
     stop(&mut world);
-    // Before any log has the rotation, between two logs, and before the new key replaces the old one.
+    // The rotation is killed before any log records it, after only one of two logs records it, or before the new key
+    // replaces the old one.
     let cuts: [&[&str]; 3] = [&["acme", "globex"], &["globex"], &[]];
     for (n, (key, other)) in [("receipt", "log"), ("log", "receipt")].into_iter().enumerate() {
         for (m, logs) in cuts.into_iter().enumerate() {
@@ -194,7 +195,7 @@ fn a_rotation_that_is_killed_at_any_moment_ends_well_when_it_is_run_again() {
         let command = command.args(["key", "rotate", world.path(), key]);
         let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         std::thread::sleep(Duration::from_millis(10 * round as u64));
-        // The rotation may have ended by then; that case is tested too.
+        // The rotation may have finished before the kill; the test covers that case, too.
         child.kill().and_then(|()| child.wait()).unwrap();
         rotate(&world, key);
     }
@@ -256,7 +257,7 @@ fn an_approver_who_leaves_counts_for_what_was_approved_before() {
     };
     assert_eq!(of(&new, "carol").until_index, None);
     let until = of(&new, "bob").until_index.unwrap();
-    // When bob was retired before he approved, the same bundle no longer proves it.
+    // If bob's key was retired before he approved, the same bundle no longer proves the approval.
     let mut earlier = new.clone();
     for one in earlier.approvers.iter_mut().flatten().filter(|one| one.person == "bob") {
         one.until_index = Some(0);
@@ -301,7 +302,7 @@ fn an_approval_is_in_the_log_before_its_action_ends() {
     verified(&world.bundle(&id).unwrap(), &trust(&world, "new"));
 }
 
-/// The public half of a retired key is kept, the private half is deleted.
+/// The host keeps the public half of a retired key and deletes the private half.
 #[test]
 fn of_a_retired_key_only_the_public_half_is_kept() {
     let mut world = World::start(scim()).unwrap();

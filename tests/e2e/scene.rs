@@ -1,5 +1,6 @@
-//! A served directory of its own with a fast upstream in this process: suspending needs no approval, restoring needs a
-//! support lead. For tests with many actions, or with a `state/` on a disk of the test crate.
+//! A fixture for tests with many actions, or with a `state/` on a disk of the test crate. It has a separate served
+//! directory and a fast upstream in this process. Suspending a user needs no approval; restoring a user needs the
+//! approval of a support lead.
 
 use std::fs;
 
@@ -16,14 +17,14 @@ use serde_json::Value;
 pub(crate) const RESTORE: &str = "idp.restore_access";
 pub(crate) const SUSPEND: &str = "idp.suspend_user";
 
-/// A host, its upstream, and its directory, which is removed on drop.
+/// A host, its upstream, and its served directory, which is removed on drop.
 pub(crate) struct Scene {
     pub(crate) home: Home,
     pub(crate) upstream: Hostile,
 }
 
 impl Scene {
-    /// Prepares the directory without serving it.
+    /// Prepares the served directory without starting the host.
     pub(crate) fn prepare(name: &str) -> Self {
         let (home, upstream) = (Home::new(name), Hostile::start().unwrap());
         let dir = home.dir.as_path();
@@ -50,7 +51,7 @@ impl Scene {
         self.home.client(token)
     }
 
-    /// Proposes for the user with this number; returns the answer, whatever it is.
+    /// Proposes an action for the user with this number. Returns the answer, whatever its status.
     pub(crate) fn ask(&self, contract: &str, user: u32, wait: &str) -> client::Answer {
         let user = format!("{user:032x}");
         self.upstream.set(&user, "active", (contract == SUSPEND).into());
@@ -58,14 +59,14 @@ impl Scene {
         self.client(HELPDESK).propose(&proposal, &[("prefer", wait)]).unwrap()
     }
 
-    /// The same; the proposal must be accepted.
+    /// Like `ask`, but the proposal must be accepted. Returns the action's id.
     pub(crate) fn propose(&self, contract: &str, user: u32, wait: &str) -> Value {
         let said = self.ask(contract, user, wait);
         assert!(said.status == 200 || said.status == 202, "{}", said.json());
         said.json()
     }
 
-    /// Signs an approval as bob and sends it; returns the answer.
+    /// Signs an approval as bob and sends it. Returns the host's answer.
     pub(crate) fn approve(&self, id: &str) -> client::Answer {
         let bob = self.client(BOB);
         let asked = bob.get(&format!("/v1/actions/{id}/approval_request")).unwrap();

@@ -1,6 +1,6 @@
-//! Authority is sealed: no crate except its owner can create, copy, read or reuse what a run needs. The compiler
-//! decides: it compiles the files in `sealed/` against the libraries that this test was built with. A line that must be
-//! refused states with which error, so that none is refused for another reason.
+//! Tests that authority is sealed: only the crate that owns a grant type can create, copy, read or reuse its values.
+//! The tests compile the files in `sealed/` against the libraries that this test was built with. Each line that the
+//! compiler must refuse states the expected error, so that no line is refused for another reason.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -12,7 +12,7 @@ use serde_json::Value;
 /// The name of a crate, and its library.
 type Extern = (&'static str, PathBuf);
 
-/// Sources that compile only if a library is the very one that those before it were built with.
+/// Sources that compile only if a library is exactly the build that the libraries before it were compiled against.
 const PROBES: [(&str, &str); 3] = [
     (
         "deed_record",
@@ -32,7 +32,8 @@ const PROBES: [(&str, &str); 3] = [
     ),
 ];
 
-/// The directory of built libraries, and those that belong together: earlier builds leave theirs there.
+/// The directory of built libraries, and the libraries of one build. The directory may also contain libraries of
+/// earlier builds.
 struct Libraries {
     dir: PathBuf,
     externs: Vec<Extern>,
@@ -40,8 +41,8 @@ struct Libraries {
 
 impl Libraries {
     fn find() -> Self {
-        // Where Cargo put them when it built this test: `build/PACKAGE/out` is next to `deps`. Neither the path of
-        // the executable nor the binary that is tested shows where that is.
+        // Cargo puts the libraries into `deps`, next to `build/PACKAGE/out`. Neither the path of this test nor the path
+        // of the tested binary determines that directory.
         let dir = Path::new(env!("OUT_DIR")).ancestors().nth(3).unwrap().join("deps");
         let newest = candidates(&dir, "deed_sandbox").into_iter().next().unwrap();
         let mut found = Self { dir, externs: vec![("deed_sandbox", newest)] };
@@ -75,7 +76,7 @@ impl Libraries {
     }
 }
 
-/// The libraries of a crate, the most recently built first.
+/// The built libraries of a crate, most recent first.
 fn candidates(dir: &Path, name: &str) -> Vec<PathBuf> {
     let start = format!("lib{name}-");
     let paths = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
@@ -88,7 +89,7 @@ fn candidates(dir: &Path, name: &str) -> Vec<PathBuf> {
     all
 }
 
-/// A separate directory with the source in it.
+/// Creates a separate directory that contains the source.
 fn scratch(source: &str) -> PathBuf {
     use std::sync::atomic::{AtomicU32, Ordering};
     static NEXT: AtomicU32 = AtomicU32::new(0);
@@ -99,7 +100,8 @@ fn scratch(source: &str) -> PathBuf {
     dir
 }
 
-/// The lines and the code of a message that is an error; line 0 if it has no line, its text if it has no code.
+/// The lines and the code of an error message. An error without a line gets line 0; an error without a code gets its
+/// text.
 fn errors(line: &str) -> Vec<(u64, String)> {
     let message: Value = serde_json::from_str(line).unwrap_or_default();
     let text = message["message"].as_str().unwrap_or_default();
@@ -114,7 +116,7 @@ fn errors(line: &str) -> Vec<(u64, String)> {
     lines.into_iter().map(|line| (line, code.to_owned())).collect()
 }
 
-/// The errors that a source announces.
+/// The errors that the `//~` comments of a source announce.
 fn announced(source: &str) -> BTreeSet<(u64, String)> {
     let lines = (1..).zip(source.lines());
     lines.filter_map(|(at, line)| Some((at, line.split_once("//~ ")?.1.to_owned()))).collect()

@@ -1,4 +1,5 @@
-//! Only one process at a time works in a served directory: another one is refused before it changes anything.
+//! Tests that only one process at a time works in a served directory. A second process is refused before it changes any
+//! file.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -13,7 +14,7 @@ use deed_tests::world::World;
 
 const PATIENCE: Duration = Duration::from_mins(1);
 
-/// Every file below a directory: its contents, its inode and the time of its last change.
+/// Every file below a directory, with its contents, its inode and the time of its last change.
 type Files = BTreeMap<PathBuf, (Option<Digest>, u64, i64, i64)>;
 
 fn files(dir: &Path) -> Files {
@@ -30,14 +31,15 @@ fn files(dir: &Path) -> Files {
     found
 }
 
-/// A served world without activity, whose adapters would have to be compiled again.
+/// A test environment with an idle host, without compiled adapters, so that a second process would have to compile
+/// them.
 fn quiet() -> World {
     let world = World::start(scim()).unwrap();
     world.run(&World::proposal("idp.restore_access", &locked_out())).unwrap();
     for entry in fs::read_dir(world.dir.join("state/cache")).unwrap() {
         fs::remove_file(entry.unwrap().path()).unwrap();
     }
-    // The index is written with a delay of up to half a second.
+    // The host writes the index with a delay of up to half a second.
     let mut seen = files(&world.dir);
     loop {
         std::thread::sleep(Duration::from_secs(2));
@@ -49,7 +51,7 @@ fn quiet() -> World {
     }
 }
 
-/// The command is refused with these words, and no file has changed.
+/// Asserts that the command is refused with this text and that no file has changed.
 fn refused(world: &World, command: &[&str]) {
     let before = files(&world.dir);
     let output = host::run_within(command, PATIENCE).unwrap().unwrap();
@@ -71,7 +73,7 @@ fn a_second_process_is_refused_before_it_changes_anything() {
     refused(&world, &["serve", world.path()]);
     refused(&world, &["key", "rotate", world.path(), "receipt"]);
     refused(&world, &["key", "rotate", world.path(), "log"]);
-    // The first process is unaffected, and another one can serve the directory after it.
+    // The first process is unaffected, and another process can serve the directory afterwards.
     let view = world.run(&World::proposal("idp.restore_access", &locked_out())).unwrap();
     assert_eq!(view["status"], "verified", "{view:#}");
     assert!(world.host.take().unwrap().stop().unwrap());

@@ -1,5 +1,5 @@
-//! An action that ended without a definite answer: a later look settles it, is signed, and changes nothing that was
-//! signed before.
+//! Tests of actions that ended without a definite answer: a later observation settles the action, is signed, and does
+//! not change earlier signed statements.
 
 use std::thread;
 
@@ -13,7 +13,7 @@ use deed_tests::world::{BOB, World, edit};
 use deed_verify::Verdict;
 use serde_json::Value;
 
-/// A write that landed, and no look afterwards: its action is open.
+/// Runs an action whose write takes effect and whose later observations all fail, so that the action stays open.
 fn open(world: &World, user: &str) -> Value {
     let id = world.propose(&World::proposal("idp.restore_access", user)).unwrap().text("/id");
     world.proxy.set("PATCH", Fault::Delay { ms: 1_000 });
@@ -23,7 +23,7 @@ fn open(world: &World, user: &str) -> Value {
     view
 }
 
-/// Returns the view of the action once a later look has settled it.
+/// Returns the view of the action once a later observation has settled it.
 fn settled(world: &World, id: &str) -> Value {
     world.until(id, |view| view["status"] != "indeterminate").unwrap()
 }
@@ -61,7 +61,7 @@ fn a_later_look_settles_what_the_receipt_left_open() {
         (found.outcome, found.settled),
         (Some(Outcome::Indeterminate), Some(Outcome::Verified))
     );
-    // What was signed before is unchanged, and the new statement follows it.
+    // The earlier signed statements are unchanged, and the new statement follows them.
     let kinds = kinds(&world, &view);
     let [rest @ .., receipt, reconciliation] = kinds.as_slice() else { panic!("{kinds:?}") };
     assert_eq!(receipt, "urn:deed:receipt:v1");
@@ -85,7 +85,7 @@ fn an_open_outcome_is_looked_at_again_after_a_restart() {
     let view = settled(&world, &id);
     assert_eq!(view["status"], "verified", "{view:#}");
     assert_eq!(report(&world, &id).settled, Some(Outcome::Verified));
-    // It is final: a later start does not look again, also when it looks for the second time at what is open.
+    // The settlement is final: after a later start, the host observes open actions repeatedly but never this one.
     let other = locked_out();
     open(&world, &other);
     assert!(world.stop().unwrap());
@@ -100,8 +100,8 @@ fn an_open_outcome_is_looked_at_again_after_a_restart() {
     assert_eq!(world.show(&id).unwrap()["at_ms"], view["at_ms"]);
 }
 
-/// An upstream hides what happened, and answers each look after the next one is due: an open action has at most one
-/// look under way, however long it is open.
+/// The upstream hides the result, and answers each observation only after the next one is due. An open action still has
+/// at most one observation under way.
 #[test]
 fn looks_at_what_is_open_do_not_pile_up() {
     let longer =
@@ -111,7 +111,7 @@ fn looks_at_what_is_open_do_not_pile_up() {
     let id = view["id"].as_str().unwrap();
     let under_way = || world.metric("deed_actions_under_way").unwrap().unwrap();
     world.proxy.set("GET", Fault::Delay { ms: 10_000 });
-    // So early the pauses between looks are shorter than this; the first answer settles it.
+    // At first, the pauses between observations are shorter than this delay. The first answer settles the action.
     until("a look is answered", || {
         assert!(under_way() <= 1, "{} looks are under way", under_way());
         world.show(id).unwrap()["status"] != "indeterminate"
@@ -119,13 +119,13 @@ fn looks_at_what_is_open_do_not_pile_up() {
     assert_eq!(settled(&world, id)["status"], "verified");
 }
 
-/// A look after another action has written would see the effect of that action, or of both.
+/// An observation after another action has written would see the effect of that other action, or of both actions.
 #[test]
 fn another_action_on_the_same_resource_waits_until_a_look_has_settled_it() {
     let (world, user) = (World::start(scim()).unwrap(), locked_out());
     let view = open(&world, &user);
     let id = view["id"].as_str().unwrap().to_owned();
-    // Right after a look that failed: the next one is seconds away.
+    // An observation has just failed, and the next one is seconds away.
     let looks = world.proxy.count("GET");
     until("it is looked at again and again", || world.proxy.count("GET") >= looks + 3);
     world.proxy.set("PATCH", Fault::None);

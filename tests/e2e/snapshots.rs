@@ -1,7 +1,7 @@
-//! Snapshots of all text that people read: help, errors, pages, problem documents, metrics.
+//! Snapshots of all texts that people read: help, errors, pages, problem documents and metrics.
 //!
-//! A change of any text shows as a difference in `tests/snapshots/`. After reading the difference, accept it with
-//! `make snapshots`. Ids, times, digests, ports and directories are replaced by names.
+//! A changed text appears as a difference in `tests/snapshots/`. After reading the difference, accept it with `make
+//! snapshots`. Ids, times, digests, ports and directories are replaced by names.
 
 mod actions;
 mod faults;

@@ -1,5 +1,5 @@
-//! The bundle of an ended action consists of the same bytes forever, whatever happened since; a person and the agent
-//! each always get the same copy.
+//! Tests that the bundle of an ended action never changes, whatever happens later. Persons always get the same bytes,
+//! and so does the agent.
 
 use deed_test_support::shared::{ended, locked_out, report, scim, user};
 use deed_tests::proxy::Fault;
@@ -7,10 +7,10 @@ use deed_tests::world::{BOB, HELPDESK, World};
 use serde_json::{Value, json};
 
 const FURTHER: usize = 1_000;
-/// Fewer than the proposals of one agent that may be under way.
+/// The number of concurrent proposals, below the limit for one agent.
 const CALLERS: usize = 8;
 
-/// Each bundle as a person gets it, and as the agent that proposed gets it.
+/// Each bundle in the version for persons and in the version for the proposing agent.
 fn copies(world: &World, ids: &[String]) -> Vec<Vec<u8>> {
     let fetch = |id: &String, token| {
         let answer = world.client(token).get(&format!("/v1/actions/{id}/bundle")).unwrap();
@@ -20,7 +20,8 @@ fn copies(world: &World, ids: &[String]) -> Vec<Vec<u8>> {
     ids.iter().flat_map(|id| [fetch(id, BOB), fetch(id, HELPDESK)]).collect()
 }
 
-/// Runs cheap actions: reads that the upstream refuses. Each has its run, its receipt and its leaf.
+/// Runs cheap actions, which are reads that the upstream refuses. Each action still has a run, a receipt and a log
+/// leaf.
 fn further(world: &World, user: &str, count: usize) {
     world.proxy.set("GET", Fault::Refuse { status: 403 });
     let proposal = World::proposal("idp.read_user", user);

@@ -1,5 +1,5 @@
-//! One test for each status that a person can see. Each asks the SCIM server itself and counts the writes that were
-//! sent.
+//! One test for each status that a person can see. Each test reads the state from the SCIM server itself and counts the
+//! writes that were sent.
 
 mod answers;
 
@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 const RESTORE: &str = "idp.restore_access";
 const STARTER: &str = "policies/starter.cedar";
 
-/// A served world, a locked-out user of its own, and the id of an action that waits for a lead.
+/// A test environment, a locked-out user that no other test uses, and the id of an action that waits for a lead.
 fn waiting() -> (World, String, String) {
     let (world, user) = (World::start(scim()).unwrap(), locked_out());
     let id = asked(&world, &World::proposal(RESTORE, &user));
@@ -35,7 +35,7 @@ fn asked(world: &World, proposal: &Value) -> String {
     answer.text("/id")
 }
 
-/// Nothing was written, according to the proxy and to the server.
+/// Asserts that nothing was written, according to the proxy and to the server.
 fn untouched(world: &World, user: &str) {
     assert_eq!(world.proxy.count("PATCH"), 0);
     assert!(!is_active(user));
@@ -129,7 +129,7 @@ fn expired_when_nobody_answers_in_time() {
     let (world, user) = (World::with(scim(), "scim", change).unwrap(), locked_out());
     let id = asked(&world, &World::proposal(RESTORE, &user));
     let end = Instant::now() + Duration::from_secs(20);
-    // Only reads: the host must notice the expiry by itself.
+    // The test only reads, so the host must notice the expiry by itself.
     while world.show(&id).unwrap()["status"] == "waiting" && Instant::now() < end {
         thread::sleep(Duration::from_millis(50));
     }

@@ -1,5 +1,5 @@
-//! Stopping a host: from the moment it reports that it serves, a signal is an orderly stop. Actions that only wait rest
-//! at once, runs end, nothing new is accepted, and all actions continue with the next start.
+//! Tests of stopping a host. Once the host reports that it is serving, a signal causes an orderly stop: waiting actions
+//! pause at once, runs finish, and the host accepts no new work. All actions continue after the next start.
 
 use std::fs;
 use std::io::{Read as _, Write as _};
@@ -18,20 +18,21 @@ use serde_json::{Value, json};
 
 use crate::ready::refused;
 
-/// The time that a host may take to end, far more than it needs.
+/// The time that a host may take to stop, which is far more than it needs.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// No approval is needed, and suspending has no precondition that would end it before the queue.
+/// Changes the directory so that no approval is needed and suspending has no precondition that could end the action
+/// before it queues.
 fn free(dir: &std::path::Path) -> Result<()> {
     let permit = "@id(\"all\")\npermit (principal, action, resource);\n";
     fs::write(dir.join("policies/starter.cedar"), permit)?;
     let before = "[\"!has(pre.user.active) || pre.user.active\"]";
     edit(dir, "contracts/suspend_user.toml", before, "[]")?;
-    // A write without an answer stays open for longer than any test waits for a stop.
+    // A write without an answer stays open for longer than a test waits for the host to stop.
     edit(dir, "deed.toml", "timeout = \"2s\"", "timeout = \"100s\"")
 }
 
-/// Proposes in a thread of its own, with a wait that is longer than the test's.
+/// Proposes an action in a separate thread, with a longer wait than the test's own wait.
 fn propose(world: &World, contract: &str, user: &str) -> thread::JoinHandle<Answer> {
     let proposal = World::proposal(contract, user);
     let agent = world.client(HELPDESK);
@@ -73,7 +74,7 @@ fn a_stop_refuses_what_is_new_and_lets_what_runs_end() {
         refused(&world.propose(&World::proposal("idp.read_user", &user)).unwrap(), "stopping");
         let (taken, said) = world.approve(&waiting, "bob", BOB).unwrap();
         assert!(!taken && said.contains("stopping"), "{said}");
-        // Reads are served to the end.
+        // The host answers reads until it stops.
         assert_eq!(world.show(&waiting).unwrap()["status"], "waiting");
         assert_eq!(world.proxy.count("PATCH"), 1, "all this while the write was under way");
     });
@@ -93,7 +94,7 @@ fn a_stop_refuses_what_is_new_and_lets_what_runs_end() {
 #[test]
 fn what_only_waits_rests_at_a_stop_and_goes_on_with_the_next_start() {
     let (mut world, user) = (World::with(scim(), "scim", free).unwrap(), locked_out());
-    // The write never arrives; the host assumes until its deadline that it may.
+    // The write never arrives, but the host must assume until the write's deadline that it may still arrive.
     world.proxy.set("PATCH", Fault::DropBefore);
     let open = propose(&world, "idp.restore_access", &user);
     until("it looks after the write", || {
@@ -105,20 +106,20 @@ fn what_only_waits_rests_at_a_stop_and_goes_on_with_the_next_start() {
     host.signal("TERM").unwrap();
     assert_eq!(host.end(PATIENCE).unwrap(), Some(0), "it waited with them");
     let (open, queued) = (open.join().unwrap(), queued.join().unwrap());
-    // Both callers had asked to wait for longer.
+    // Both callers had asked the host to wait for longer.
     assert_eq!((open.status, queued.status), (202, 202), "{open:?} {queued:?}");
     world.proxy.set("PATCH", Fault::None);
     world.serve().unwrap();
     let still = world.show(&open.text("/id")).unwrap();
     assert!(still["outcome"].is_null(), "nothing was concluded early: {still:#}");
-    // The change is made by other means, and the next look sees it: then the queued action runs.
+    // The test makes the change directly at the server, the next observation sees it, and then the queued action runs.
     scim().patch(&user, &json!([{"op": "replace", "path": "active", "value": true}])).unwrap();
     assert_eq!(world.settled(&open.text("/id")).unwrap()["status"], "verified");
     assert_eq!(world.settled(&queued.text("/id")).unwrap()["status"], "verified");
     assert_eq!(world.proxy.count("PATCH"), 2, "one by each");
 }
 
-/// The number of actions of the agent.
+/// The number of the agent's actions.
 fn listed(world: &World) -> usize {
     let all = world.client(HELPDESK).get("/v1/actions").unwrap().json();
     all["actions"].as_array().map_or(0, Vec::len)

@@ -1,4 +1,4 @@
-//! The ordinary course of an action, checked against the SCIM server itself.
+//! Tests of the ordinary course of an action, checked against the SCIM server itself.
 
 use deed_test_support::shared::scim;
 use deed_tests::services::ScimServer;
@@ -28,7 +28,7 @@ fn restore_changes_exactly_the_approved_field_and_suspend_is_the_way_back() {
     let after = stable(scim(), &user);
     assert_eq!(without(before.clone(), "active"), without(after.clone(), "active"));
     assert_eq!((&before["active"], &after["active"]), (&json!(false), &json!(true)));
-    // The signed values are those of the server.
+    // The signed values equal the values on the server.
     let receipt =
         deed_test_support::shared::ended(&world, &view, "verified", "nothing else changed");
     let changed =
@@ -191,12 +191,13 @@ fn basic_and_header_slots_and_secrets_of_the_environment_reach_the_upstream() {
         deed_tests::world::edit(&world.dir, toml, from, to).unwrap();
     }
     deed_tests::host::expect(&["pin", world.path()]).unwrap();
-    // Without the variable the host does not start, and names the variable.
+    // Without the environment variable, the host does not start and its error names the variable.
     let refused = world.serve().unwrap_err().to_string();
     assert!(refused.contains("DEED_TEST_SECRET"), "{refused}");
     let value = "a-secret-of-the-environment";
     world.serve_with(&[("DEED_TEST_SECRET", value)]).unwrap();
-    // The upstream accepts neither slot, so the look fails; the test checks only the request that reached it.
+    // The upstream accepts neither credential slot, so the observation fails. The test checks only the request that
+    // reached the upstream.
     let user = deed_test_support::shared::locked_out();
     world.propose(&World::proposal("idp.read_user", &user)).unwrap();
     let sent = world.proxy.requests();
@@ -219,7 +220,7 @@ fn the_approvers_client_signs_nothing_that_is_not_what_it_shows() {
         request.terms(Answer::Approve, "bob", "support-lead").err().map(|e| e.to_string())
     };
     assert_eq!(refused(&honest), None);
-    // A host that shows one thing and asks to sign another.
+    // A dishonest host shows one thing and asks the approver to sign another.
     let lies = [
         ("/perform/0/path", json!("/Users/ffffffffffffffffffffffffffffffff")),
         ("/perform/0/body/Operations/0/value", json!(false)),

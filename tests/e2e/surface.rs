@@ -1,4 +1,4 @@
-//! The HTTP surface: idempotency, races, order, restarts, refusals, an orderly stop, the webhook.
+//! Tests of the HTTP interface: idempotency, races, order, restarts, refusals, an orderly stop and the webhook.
 
 use std::fs;
 use std::io::{Read, Write};
@@ -67,7 +67,7 @@ fn racing_approvals_make_one_run() {
 
 #[test]
 fn two_actions_on_one_resource_run_in_order() {
-    // No approvals, and no precondition that would end the second action before the queue.
+    // This test needs no approvals, and no precondition that could end the second action before it queues.
     let free = |dir: &std::path::Path| {
         let permit = "@id(\"all\")\npermit (principal, action, resource);\n";
         fs::write(dir.join("policies/starter.cedar"), permit)?;
@@ -88,7 +88,8 @@ fn two_actions_on_one_resource_run_in_order() {
         (&restored["status"], &suspended["status"]),
         (&json!("verified"), &json!("verified"))
     );
-    // The second action waited for the resource and looked again: it changed what the first one had left.
+    // The second action waited for the resource and then read the state again, so it changed the state that the first
+    // action had left.
     let back = json!([{"pointer": "/user/active", "old": true, "new": false}]);
     assert_eq!(suspended["changes"], back, "{suspended}");
     let calls = |view: &Value| view["calls"].as_array().unwrap().clone();
@@ -235,7 +236,7 @@ fn people_are_told_by_a_signed_webhook() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/hook", listener.local_addr().unwrap());
     let hook = thread::spawn(move || {
-        // The first delivery is refused, so it must be sent again.
+        // The test refuses the first delivery, so the host must send it again.
         drop(receive(&listener, "500 Internal Server Error"));
         receive(&listener, "204 No Content")
     });

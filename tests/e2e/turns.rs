@@ -1,5 +1,5 @@
-//! Run slots: an action that waits for one can be cancelled, gives up in time, and outlives a stop; an action whose
-//! write was sent is observed, however long that takes.
+//! Tests of run slots. An action that waits for a run slot can be cancelled, gives up in time, and continues after a
+//! restart. An action whose write was sent is observed, however long it must wait for a run slot.
 
 use std::thread;
 
@@ -64,7 +64,7 @@ impl Bench {
         wait::answer("so many wait", queued, |queued| *queued == Some(count));
     }
 
-    /// Waits until the story of this action has such an event.
+    /// Waits until the history of this action contains an event with this name.
     fn told(&self, id: &str, event: &str) {
         let view = || self.client().get(&format!("/v1/actions/{id}")).unwrap().json();
         wait::answer(event, view, |view| {
@@ -81,7 +81,7 @@ impl Bench {
 #[test]
 fn what_waits_for_a_turn_is_cancelled_without_one() {
     let bench = Bench::serve("");
-    // Items of their own: a resource is one action's at a time.
+    // Each action uses a different item because only one action at a time may hold a resource.
     bench.silence("slow");
     bench.silence("slow-two");
     let slow = [bench.propose("slow"), bench.propose("late"), bench.propose("slow-two")];
@@ -95,7 +95,8 @@ fn what_waits_for_a_turn_is_cancelled_without_one() {
     }
 }
 
-/// A waiting driver reads the journal once a second: here it gets the run slot first, right after the cancellation.
+/// A waiting driver reads the journal only once a second. In this test, it gets the run slot right after the
+/// cancellation, before it reads the journal.
 #[test]
 fn a_turn_that_comes_after_a_cancellation_carries_nothing_out() {
     let bench = Bench::serve("");
@@ -141,8 +142,8 @@ fn a_planned_attempt_that_waits_beyond_its_total_is_given_up() {
     let refused = Fault { lands: Lands::Never, how: How::Status(500) };
     bench.record.fail(&On::writes("once"), 0, 1, refused);
     let once = bench.propose("once");
-    // Its pause is at least two seconds. An action that starts meanwhile holds the run slot for longer than the time
-    // left.
+    // The pause before the retry is at least two seconds. An action that starts during the pause holds the run slot for
+    // longer than the time left.
     bench.told(&once, "retry_planned");
     let slow: Vec<String> = items.iter().map(|item| bench.propose(item)).collect();
     let view = bench.settled(&once);

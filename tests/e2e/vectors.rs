@@ -1,5 +1,5 @@
-//! `tests/vectors/`: the verdicts that every implementation must give on these bundles, checked with this project's
-//! verifier, with the one made of third-party libraries and, for the decision, with npm's Cedar.
+//! Tests of the bundles in `tests/vectors/` and the verdicts that every implementation must reach. The tests use this
+//! project's verifier, a verifier built from third-party libraries and, for the policy decision, npm's Cedar.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -44,7 +44,7 @@ fn trust() -> Trust {
     Trust::parse(&files).unwrap()
 }
 
-/// The name of the first check other than `witnesses` that decides a verdict against the bundle.
+/// The name of the first check, other than `witnesses`, because of which the bundle is not verified.
 fn first(report: &Report) -> Option<&'static str> {
     let wanted = match report.verdict {
         Verdict::Verified | Verdict::SignaturesOnly => return None,
@@ -68,7 +68,8 @@ fn every_vector_comes_to_its_verdict_at_its_check() {
     }
 }
 
-/// Checks that need Cedar, CEL or the contract's templates, which the verifier made of third-party libraries lacks.
+/// Checks that need Cedar, CEL or the contract's templates, which the verifier built from third-party libraries does
+/// not support.
 const OURS: [&str; 6] = ["summary", "requests", "decision", "gate", "outcome", "settled"];
 
 #[test]
@@ -90,7 +91,8 @@ fn a_verifier_of_other_peoples_parts_agrees() {
     for Vector { file, what, verdict, check } in &all {
         let name = Path::new(file).file_name().unwrap().to_str().unwrap();
         let beyond = check.as_deref().is_some_and(|check| OURS.contains(&check));
-        // It does not judge outcomes, so it does not distinguish a copy without evidence from a complete bundle.
+        // The third-party verifier does not judge outcomes, so it does not distinguish a copy without evidence from a
+        // complete bundle.
         let holds = beyond || ["verified", "signatures_only"].contains(&verdict.as_str());
         let wanted = if holds { "VERIFIED".to_owned() } else { verdict.to_uppercase() };
         let stderr = String::from_utf8_lossy(&output.stderr);
@@ -102,7 +104,7 @@ fn a_verifier_of_other_peoples_parts_agrees() {
 fn npms_cedar_decides_the_same() {
     let oracle = workspace().join("target/node");
     if !oracle.join("node_modules/@cedar-policy/cedar-wasm").exists() {
-        // Visible only in a test run that shows output; `make` reports it too.
+        // This message is visible only in a test run that shows output; `make` reports the skipped check, too.
         std::io::Write::write_all(
             &mut std::io::stderr(),
             b"NOT CHECKED by npm's Cedar: target/node is missing; it takes node and npm, then `make oracle`\n",
@@ -118,7 +120,7 @@ fn npms_cedar_decides_the_same() {
     for verdict in ["same    allow", "same    ask", "same    deny"] {
         assert!(said.contains(verdict), "no bundle shows `{verdict}`: {said}");
     }
-    // A changed policy must make a difference.
+    // Cedar must report a difference for a changed policy.
     let mut files = bundle::read(&fs::read(&good[0]).unwrap()).unwrap();
     let text = String::from_utf8(files[bundle::POLICIES].clone()).unwrap();
     let changed = text.replace("helpdesk", "nobody");
@@ -131,7 +133,7 @@ fn npms_cedar_decides_the_same() {
     assert!(!same, "{said}");
 }
 
-/// Whether npm's Cedar reaches the decisions in the receipts of these bundles, and its output.
+/// Runs npm's Cedar on these bundles. Returns whether it reaches the same decisions as their receipts, and its output.
 fn decides(oracle: &Path, bundles: &[PathBuf]) -> (bool, String) {
     let output = Command::new("node")
         .current_dir(oracle)

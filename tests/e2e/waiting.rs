@@ -1,5 +1,5 @@
-//! Many actions wait for approval, more than the number of concurrent drivers. A restart takes up all of them, and each
-//! action without an answer expires by itself, whichever agent proposed it and whenever.
+//! More actions wait for approval than there are concurrent drivers. After a restart, the host resumes all of them, and
+//! each action without an answer expires by itself, regardless of who proposed it and when.
 
 use std::fs;
 use std::path::PathBuf;
@@ -14,7 +14,7 @@ use deed_tests::world::{BOB, HELPDESK};
 const MANY: usize = 150;
 const TWO_HOURS_MS: i64 = 7_200_000;
 
-/// A host with a clock of its own.
+/// A fixture with a host whose clock the test can set.
 struct Desk {
     home: Home,
     clock: PathBuf,
@@ -47,7 +47,7 @@ impl Desk {
         self.home.client(HELPDESK).propose(&proposal, &[("prefer", "wait=60")]).unwrap()
     }
 
-    /// The number of actions with this status in the list.
+    /// The number of listed actions with this status.
     fn count(&self, status: &str) -> usize {
         let found = self.home.client(BOB).get(&format!("/v1/actions?status={status}&limit=500"));
         found.unwrap().json()["actions"].as_array().unwrap().len()
@@ -70,7 +70,7 @@ fn more_than_are_driven_at_a_time_are_taken_up_and_expire_by_themselves() {
     until("all expire", || desk.count("expired") == MANY + 1);
     assert_eq!(desk.count("waiting"), 0);
     assert!(desk.home.stop().unwrap());
-    // Nothing is left open, and nothing was sent.
+    // No action is left open, and no write was sent.
     desk.set_clock(TWO_HOURS_MS);
     desk.serve();
     assert_eq!(desk.count("expired"), MANY + 1);

@@ -1,4 +1,4 @@
-//! Witnesses of a real host's log: which ones cosign, which do not, and what a third party can conclude.
+//! Tests of witnesses for a real host's log: which witnesses cosign, which do not, and what a third party can conclude.
 
 mod forks;
 mod settings;
@@ -16,14 +16,14 @@ use deed_tests::wait::until;
 use deed_tests::world::{BOB, World};
 use serde_json::Value;
 
-/// An ordinary action; its view.
+/// Runs an ordinary action and returns its view.
 fn act(world: &World) -> Value {
     let view = world.run(&World::proposal("idp.restore_access", &locked_out())).unwrap();
     assert_eq!(view["status"], "verified", "{view}");
     view
 }
 
-/// Exit code and output of `deed verify` under the world's trust directory.
+/// Exit code and output of `deed verify` with the host's trust directory.
 fn verify(world: &World, view: &Value) -> (i32, String) {
     let id = view["id"].as_str().unwrap();
     let file = world.dir.join(format!("{id}.deed"));
@@ -88,7 +88,8 @@ fn an_action_is_cosigned_and_verifies_under_the_policy() {
     let shown = served(&world);
     world.restart().unwrap();
     assert_eq!(served(&world), shown, "what they said is on disk");
-    // The host does not store the witnesses' tree sizes: they report them, and it continues from there.
+    // The host does not store the witnesses' tree sizes: each witness reports its size, and the host continues from
+    // there.
     let later = act(&world);
     assert_eq!(verify(&world, &later).0, 0);
     let ours = concat!("deed/", env!("CARGO_PKG_VERSION"));
@@ -121,7 +122,7 @@ fn a_dead_witness_stops_no_action_and_vouches_when_it_is_back() {
     for _ in 0..3 {
         act(&world);
     }
-    // A refused connection is not waited for: four waits of 30 s would show.
+    // The host does not wait after a refused connection; four waits of 30 s would be noticed here.
     assert!(started.elapsed() < Duration::from_secs(100), "{:?}", started.elapsed());
     let (code, told) = verify(&world, &view);
     assert_eq!(code, 2, "{told}");
@@ -140,7 +141,7 @@ fn a_dead_witness_stops_no_action_and_vouches_when_it_is_back() {
     });
     let later = act(&world);
     assert_eq!(verify(&world, &later).0, 0);
-    // The old bundle is unchanged.
+    // The earlier bundle is unchanged.
     assert_eq!(verify(&world, &view).0, 2);
 }
 

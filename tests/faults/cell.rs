@@ -1,4 +1,4 @@
-//! One action with faults: its result, and whether that is correct.
+//! Runs one action with faults and judges whether its result is correct.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -14,15 +14,15 @@ use crate::rules::{End, Meets, Site};
 
 /// Far longer than any action takes; an action that has not ended by then is lost.
 const PATIENCE: Duration = Duration::from_secs(150);
-/// How long to wait for an open outcome that a later look must settle.
+/// How long to wait for an open outcome that a later observation must settle.
 const SETTLES: Duration = Duration::from_mins(1);
 
-/// What the system of record counted of an action's writes.
+/// The counts of an action's writes in the system of record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Counted {
-    /// How often each was applied.
+    /// How often each write was applied.
     pub(crate) applied: [usize; 2],
-    /// How often each had an effect.
+    /// How often each write had an effect.
     pub(crate) effects: [usize; 2],
 }
 
@@ -47,7 +47,7 @@ pub(crate) enum Is {
 }
 
 impl Found {
-    /// The result of an action according to the host, the record and the bundle.
+    /// The result of an action according to the host, the system of record and the bundle.
     pub(crate) fn of(
         view: &Result<Value>,
         person: &Client,
@@ -65,7 +65,7 @@ impl Found {
     }
 }
 
-/// Proposes and waits for the end. Returns the view; fails when the action does not end.
+/// Proposes an action and waits for its end. Returns the view; fails when the action does not end.
 pub(crate) fn carry(
     agent: &Client,
     person: &Client,
@@ -102,7 +102,7 @@ fn proven(person: &Client, id: &str, trust: &Trust) -> Result<()> {
     if report.verdict == Verdict::Verified { Ok(()) } else { Err(format!("{report:#?}").into()) }
 }
 
-/// Judges an end.
+/// Judges the end of an action.
 fn is(
     view: &Result<Value>,
     proof: &Result<()>,
@@ -139,7 +139,7 @@ pub(crate) fn word(how: How) -> String {
     }
 }
 
-/// Where the fault occurs, and whether the call takes effect in spite of it.
+/// The place of the fault, and whether the call takes effect in spite of the fault.
 pub(crate) fn place((site, fault): &Meets) -> String {
     match site {
         Site::Read(0) => "look before".to_owned(),
@@ -154,7 +154,7 @@ pub(crate) fn callers(url: &str) -> (Client, Client) {
     (Client::new(url, deed_tests::world::HELPDESK), Client::new(url, BOB))
 }
 
-/// A fault at every call of an action with this many writes, in each of these ways.
+/// Every fault at every call of an action with this many writes, for these ways to fail.
 pub(crate) fn singles(writes: usize, hows: &[How]) -> Vec<Meets> {
     let both = [Lands::Never, Lands::Before];
     let mut sites = vec![(Site::Read(0), Lands::Never)];

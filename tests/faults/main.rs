@@ -1,5 +1,5 @@
-//! The fault matrix: every external call of an action fails in every way, before it took effect and after, alone and
-//! in pairs; the system of record itself reports what was applied.
+//! The fault matrix. Every external call of an action fails in every way, before and after it takes effect, alone and
+//! in pairs. The system of record itself reports which writes it applied.
 //!
 //! `SEED=N` repeats a sample; `FULL=1` runs every cell (`make faults`).
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a check fails by panicking")]
@@ -74,11 +74,11 @@ fn trial(name: &str, book: &Book, run: impl FnOnce() -> Vec<Found> + Send + 'sta
         let bad = found.iter().filter(|one| one.verdict != Is::Right).count();
         let all = found.len();
         book.lock().unwrap_or_else(PoisonError::into_inner).extend(found);
-        if bad == 0 { Ok(()) } else { Err(format!("{bad} of {all} cells are not right").into()) }
+        if bad == 0 { Ok(()) } else { Err(format!("{bad} of {all} cells are incorrect").into()) }
     })
 }
 
-/// A false contract makes the host repeat a write that took effect; the record must count that as twice.
+/// A false contract makes the host repeat a write that took effect; the system of record must count two effects.
 fn lie() -> Result<()> {
     let deed = Deed { kind: Kind::Add, writes: 1, asked: false };
     let landed = Fault { lands: Lands::Before, how: How::Silence };
@@ -90,7 +90,7 @@ fn lie() -> Result<()> {
     }
 }
 
-/// Connections are refused at a call and after it; one action at a time, with its own proxy.
+/// Connections are refused at a call and after it. These actions run one at a time, with their own proxy.
 fn refused(dice: &mut Dice, full: bool) -> Vec<Found> {
     let bench = Bench::make().unwrap();
     let mut cells = places();
@@ -99,7 +99,7 @@ fn refused(dice: &mut Dice, full: bool) -> Vec<Found> {
     cells.into_iter().map(|(deed, site)| bench.refuse(deed, site).unwrap()).collect()
 }
 
-/// One handshake fails; also one action at a time.
+/// One TLS handshake fails. These actions also run one at a time.
 fn handshakes(dice: &mut Dice, full: bool) -> Vec<Found> {
     let secure = tls::Secure::make().unwrap();
     let every = |(deed, site)| Bad::ALL.map(|bad| (deed, site, bad));
@@ -109,7 +109,7 @@ fn handshakes(dice: &mut Dice, full: bool) -> Vec<Found> {
     cells.into_iter().map(|(deed, site, bad)| secure.meet(deed, site, bad).unwrap()).collect()
 }
 
-/// Every call of every kind of action.
+/// Returns every call of every kind of action.
 fn places() -> Vec<(Deed, Site)> {
     let sites = |writes| {
         let writing = (0..writes).map(Site::Write);

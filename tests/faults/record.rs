@@ -1,5 +1,5 @@
-//! Faults of the counting system of record: every effect, one write and two, every call, every way to fail, and pairs
-//! of faults in one action, chosen by seed. One host serves all actions, each on its own item.
+//! Faults of the system of record that counts: every effect, one write and two writes, every call, every way to fail,
+//! and pairs of faults in one action, chosen by seed. One host serves all actions, each on its own item.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -21,20 +21,20 @@ use deed_verify::Trust;
 use crate::cell::{Counted, Found, Is, callers, carry, place, singles, word};
 use crate::rules::{End, Meets, Site, Subject, ends, refused};
 
-/// Actions at a time.
+/// The number of concurrent actions.
 const AT_ONCE: usize = 12;
 
-/// How long connections are refused: longer than a look, shorter than two retries.
+/// How long connections are refused: longer than an observation takes, shorter than two retries.
 const REFUSED: Duration = Duration::from_millis(1_500);
 
-/// Fixture: a host with the counting record as its upstream and a proxy between them.
+/// Fixture: a host with the counting system of record as its upstream and a proxy between them.
 pub(crate) struct Bench {
     record: Record,
     world: World,
     trust: Trust,
 }
 
-/// A change of the files of a served directory.
+/// A function that changes the files of a served directory.
 pub(crate) type Change = Box<dyn FnOnce(&Path) -> Result<()>>;
 
 impl Bench {
@@ -51,8 +51,8 @@ impl Bench {
         Self::with(|proxy| Ok((proxy.to_owned(), Box::new(lie))))
     }
 
-    /// A fixture with an additional server in front of the proxy and changed files. `front` gets the proxy's base URL
-    /// and returns the URL for the host and the change.
+    /// A fixture with an additional server in front of the proxy and changed files. `front` gets the proxy's base URL,
+    /// and returns the URL for the host and the function that changes the files.
     pub(crate) fn with(front: impl FnOnce(&str) -> Result<(String, Change)>) -> Result<Self> {
         let record = Record::start()?;
         let mut world = World::of(Home::new("faults"), Proxy::start(&record.base_url())?);
@@ -65,14 +65,14 @@ impl Bench {
         Ok(Self { record, world, trust })
     }
 
-    /// How often the contract of this action allows an attempt, from the served directory.
+    /// The number of attempts that the contract of this action allows, read from the served directory.
     pub(crate) fn subject(&self, deed: Deed) -> Result<Subject> {
         let file = self.world.dir.join(format!("contracts/{}.toml", deed.contract()));
         let attempts = attempts(&fs::read_to_string(file)?)?;
         Ok(Subject { kind: deed.kind, writes: deed.writes, attempts })
     }
 
-    /// What the record counted for an item.
+    /// The counts of the system of record for an item.
     fn counted(&self, item: &str) -> Counted {
         let mut counted = Counted::default();
         for one in self.record.applied(item) {
@@ -98,7 +98,7 @@ impl Bench {
         Ok((Found { row, column, ..found }, item))
     }
 
-    /// Runs one action; connections are refused for a while from this call on. Must not run concurrently.
+    /// Runs one action while connections are refused for some time from this call on. Must not run concurrently.
     pub(crate) fn refuse(&self, deed: Deed, site: Site) -> Result<Found> {
         let subject = self.subject(deed)?;
         let item = fresh();
@@ -115,7 +115,7 @@ impl Bench {
         Ok(Found { column: "refused".to_owned(), ..found })
     }
 
-    /// Runs one action on its own item without a fault of its own; the caller has arranged what happens at this call.
+    /// Runs one action on its own item. Adds no fault, because the caller has already arranged the fault of this call.
     pub(crate) fn alone(&self, deed: Deed, site: Site, right: &BTreeSet<End>) -> Result<Found> {
         self.by_name(deed, site, &fresh(), right)
     }
@@ -132,7 +132,7 @@ impl Bench {
         Found::of(&view, &person, &self.trust, self.counted(item), subject.writes, right)
     }
 
-    /// Runs all of these, several at a time. The counts must not change after all have ended.
+    /// Runs all of these actions, several at a time. The counts must not change after all actions have ended.
     pub(crate) fn run(&self, cells: &[(Deed, Vec<Meets>)]) -> Vec<Found> {
         let (next, found) = (AtomicUsize::new(0), Mutex::new(BTreeMap::new()));
         thread::scope(|scope| {
@@ -170,7 +170,7 @@ fn lost(deed: Deed, error: &dyn std::fmt::Display) -> (Found, String) {
     (found, String::new())
 }
 
-/// `attempts` in a contract's text; one when it is absent.
+/// The value of `attempts` in a contract's text, or one if it is absent.
 pub(crate) fn attempts(contract: &str) -> Result<usize> {
     let line = contract.lines().find_map(|line| line.strip_prefix("attempts"));
     match line.and_then(|rest| rest.split('=').nth(1)) {
@@ -179,19 +179,19 @@ pub(crate) fn attempts(contract: &str) -> Result<usize> {
     }
 }
 
-/// Every single fault of an action in these ways.
+/// Every single fault of an action, for these ways to fail.
 pub(crate) fn single_faults(deed: Deed, hows: &[How]) -> Vec<(Deed, Vec<Meets>)> {
     singles(deed.writes, hows).into_iter().map(|one| (deed, vec![one])).collect()
 }
 
-/// This many actions with two faults each.
+/// Generates this many actions with two faults each.
 pub(crate) fn pairs(dice: &mut Dice, count: usize) -> Vec<(Deed, Vec<Meets>)> {
     let deeds: Vec<Deed> = Deed::all().into_iter().filter(|deed| !deed.asked).collect();
     let mut pairs = Vec::new();
     while pairs.len() < count {
         let deed = deeds[dice.index(deeds.len())];
         let mut all = singles(deed.writes, &How::ALL);
-        // A second attempt has its own writes.
+        // The second fault may hit a write of a second attempt.
         let again = |(site, fault): &Meets| match site {
             Site::Write(n) => (Site::Write(n + 1), *fault),
             read @ Site::Read(_) => (*read, *fault),
@@ -210,7 +210,7 @@ fn name(deed: Deed) -> String {
     deed.contract().replace("crash.", "")
 }
 
-/// A unique item.
+/// Returns the name of an unused item.
 fn fresh() -> String {
     static COUNT: AtomicUsize = AtomicUsize::new(0);
     format!("item-{}", COUNT.fetch_add(1, Ordering::Relaxed))
@@ -221,7 +221,7 @@ pub(crate) fn deeds() -> Vec<Deed> {
     Deed::all().into_iter().filter(|deed| !deed.asked).collect()
 }
 
-/// Some of the ways to fail, chosen by seed, or all.
+/// All ways to fail, or some of them chosen by seed.
 pub(crate) fn hows(dice: &mut Dice, count: usize) -> Vec<How> {
     let mut all = How::ALL.to_vec();
     dice.shuffle(&mut all);

@@ -1,5 +1,6 @@
-//! The rules of the fault matrix: every correct end of an action, from its effect and the calls that fail. They are
-//! written from the design and not from the host's code: they model attempts, looks and effects, and no journal.
+//! The rules of the fault matrix: they derive every correct end of an action from its effect and the calls that fail.
+//! The rules are written from the design and not from the host's code. They model attempts, observations and effects,
+//! but not the journal.
 
 use std::collections::BTreeSet;
 
@@ -12,20 +13,20 @@ pub(crate) struct Subject {
     pub(crate) kind: Kind,
     /// Writes in one attempt, 1 or 2.
     pub(crate) writes: usize,
-    /// How many attempts the contract allows.
+    /// The number of attempts that the contract allows.
     pub(crate) attempts: usize,
 }
 
-/// One call of an action, numbered from 0 among the calls of its sort.
+/// One call of an action. Reads and writes are numbered separately, from 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Site {
-    /// The look before is 0, the first look after the writes is 1.
+    /// Read 0 is the observation before the writes, and read 1 is the first observation after them.
     Read(usize),
     Write(usize),
 }
 
 impl Site {
-    /// The requests for an item that are of this sort, and how many precede this call.
+    /// The kind of request on this item, and the number of such requests that precede this call.
     pub(crate) fn on(self, item: &str) -> (On, usize) {
         match self {
             Self::Read(n) => (On::reads(item), n),
@@ -34,10 +35,10 @@ impl Site {
     }
 }
 
-/// A call and the fault that it gets.
+/// A call and the fault that it meets.
 pub(crate) type Meets = (Site, Fault);
 
-/// How an action ends, and how often each of its writes has taken effect by then.
+/// The outcome of an action, and how often each of its writes has taken effect by then.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct End {
     pub(crate) outcome: &'static str,
@@ -55,8 +56,8 @@ pub(crate) fn ends(subject: Subject, faults: &[Meets]) -> BTreeSet<End> {
     found
 }
 
-/// Every correct end when connections are refused from a call on: nothing of that call was sent. Whether the upstream
-/// accepts connections again for the next attempt depends on timing.
+/// Every correct end if connections are refused from this call on, so that no part of the call was sent. Whether the
+/// upstream accepts connections again for the next attempt depends on timing.
 pub(crate) fn refused(subject: Subject, site: Site) -> BTreeSet<End> {
     let all = if subject.writes == 2 { [1, 1] } else { [1, 0] };
     let seen = if subject.kind == Kind::Opaque { "mismatch" } else { "verified" };
@@ -81,9 +82,9 @@ struct Way<'a> {
     subject: Subject,
     faults: &'a [Meets],
     effects: [usize; 2],
-    /// Answered with success in some attempt.
+    /// Writes that some attempt completed with a success answer.
     done: [bool; 2],
-    /// Left without an answer in some attempt.
+    /// Writes that some attempt left without an answer.
     open: [bool; 2],
     sent: usize,
 }
@@ -95,7 +96,7 @@ impl Default for Way<'_> {
     }
 }
 
-/// The result of a look.
+/// The result of an observation.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Look {
     Nothing,
@@ -105,7 +106,8 @@ enum Look {
 }
 
 impl Way<'_> {
-    /// The attempt sends the writes that are not done, until one gets no answer; then the host looks.
+    /// The attempt sends the writes that are not done, until one of them gets no answer; then the host observes the
+    /// state.
     fn attempt(mut self, n: usize, found: &mut BTreeSet<End>) {
         let mut hindered = false;
         for slot in 0..self.subject.writes {
@@ -125,7 +127,8 @@ impl Way<'_> {
             self.done[slot] = true;
         }
         let fails = n == 1 && fault(self.faults, Site::Read(1)).is_some();
-        // While a write may still take effect the host looks again: which look is the last depends on timing.
+        // While a write may still take effect, the host repeats its observation. Which observation is the last depends
+        // on timing.
         if fails {
             self.judge(n, hindered, Look::Nothing, found);
         }
@@ -140,12 +143,12 @@ impl Way<'_> {
         if !settled && hindered && n < self.subject.attempts && self.may_follow(look) {
             return self.attempt(n + 1, found);
         }
-        // An open outcome gets another look once nothing fails any more.
+        // Once no call fails any more, another observation settles an open outcome.
         let last = if outcome == "indeterminate" { self.outcome(self.look()) } else { outcome };
         found.insert(End { outcome: last, effects: self.effects });
     }
 
-    /// With idempotency keys, and for a value that is set, a write takes effect once.
+    /// A write with an idempotency key takes effect only once, and so does a write that sets a value.
     fn land(&mut self, slot: usize) {
         let once = matches!(self.subject.kind, Kind::Set | Kind::Keyed);
         if !once || self.effects[slot] == 0 {

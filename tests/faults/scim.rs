@@ -19,9 +19,9 @@ use crate::cell::{Counted, Found, Is, callers, carry, place, singles, word};
 use crate::record::attempts;
 use crate::rules::{End, Meets, Subject, ends};
 
-/// The server handles one request at a time and queues five; further connections wait for seconds.
+/// The SCIM server handles one request at a time and queues five; further connections wait for seconds.
 const AT_ONCE: usize = 2;
-/// The maximum number of actions for one cell.
+/// The maximum number of actions that are tried for one cell.
 const TRIES: usize = 3;
 
 pub(crate) struct Bench {
@@ -36,17 +36,17 @@ const CONTRACTS: [(&str, bool); 2] = [("restore_access", true), ("suspend_user",
 impl Bench {
     pub(crate) fn make() -> Result<Self> {
         let server = ScimServer::start()?;
-        // For contracts that need no approval.
+        // In the `staging` environment, the contracts need no approval.
         let world = World::with(&server, SCIM, |dir| {
             edit(dir, "deed.toml", "environment = \"production\"", "environment = \"staging\"")?;
-            // Python on a busy machine is slow; that must not look like a fault.
+            // The Python server is slow on a busy machine, and a slow answer must not count as a fault.
             edit(dir, "deed.toml", "timeout = \"2s\"", "timeout = \"5s\"")
         })?;
         let trust = world.trusted()?;
         Ok(Self { server, world, trust })
     }
 
-    /// Every single fault of every contract in these ways.
+    /// Every single fault of every contract, for these ways to fail.
     pub(crate) fn run(&self, hows: &[How]) -> Vec<Found> {
         let of =
             |(contract, sets)| singles(1, hows).into_iter().map(move |one| (contract, sets, one));
@@ -67,8 +67,9 @@ impl Bench {
         found.into_inner().unwrap()
     }
 
-    /// Runs one cell. If its call never happened, the action proves nothing: Python on a busy machine may leave
-    /// another look unanswered, which ends the action early. Then another user is tried.
+    /// Runs one cell. If the call of the fault never happened, the action proves nothing: on a busy machine, the Python
+    /// server may leave another observation unanswered, which ends the action early. In that case, the cell is tried
+    /// again with another user.
     fn meet(&self, contract: &str, sets: bool, cell: &Meets) -> Result<Found> {
         for _ in 0..TRIES {
             let (found, met) = self.try_once(contract, sets, cell)?;
@@ -77,7 +78,7 @@ impl Bench {
             }
             say(&format!("{} {}: not met, once more ({})", found.row, found.column, found.note));
         }
-        Err(format!("{}: its fault was not met in {TRIES} actions", place(cell)).into())
+        Err(format!("{}: its fault did not occur in {TRIES} actions", place(cell)).into())
     }
 
     /// The result of one action, and whether the fault occurred.
@@ -109,13 +110,13 @@ impl Bench {
         Found::of(view, person, &self.trust, counted, 1, right)
     }
 
-    /// How often the server changed the user, and whether it shows the change.
+    /// How often the server changed the user, and whether the server shows the change.
     fn counted(&self, user: &str, sets: bool) -> Result<Counted> {
         let applied = self.world.proxy.carried_out(user);
         let shown = self.server.get_user(user)?["active"] == json!(sets);
         if shown != (applied > 0) {
             return Err(
-                format!("{applied} changes were carried out, and the user shows {shown}").into()
+                format!("{applied} changes were applied, but the user shows {shown}").into()
             );
         }
         Ok(Counted { applied: [applied, 0], effects: [applied, 0] })

@@ -6,8 +6,8 @@ use crate::cell::{Found, Is};
 
 const LEGEND: &str = "v verified, f failed, m mismatch, i indeterminate; how often each of two writes was applied; ! not right";
 
-/// A row for each place of a fault, a column for each way to fail; a cell has the end and how often each write was
-/// applied.
+/// The table has a row for each place of a fault and a column for each way to fail. Each cell shows the end and how
+/// often each write was applied.
 pub(crate) fn lines(found: &[Found]) -> Vec<String> {
     let columns: BTreeSet<&str> = found.iter().map(|one| one.column.as_str()).collect();
     let mut rows: BTreeMap<&str, BTreeMap<&str, String>> = BTreeMap::new();
@@ -25,12 +25,12 @@ pub(crate) fn lines(found: &[Found]) -> Vec<String> {
     lines
 }
 
-/// One line each, for cells that are all different.
+/// Prints one line for each cell, because the cells do not form a table.
 pub(crate) fn list(found: &[Found]) -> Vec<String> {
     found.iter().map(|one| format!("{:>10}  {} ({})", mark(one), one.row, one.column)).collect()
 }
 
-/// Everything that is wrong, in full.
+/// The full text of everything that is wrong.
 pub(crate) fn faults(found: &[Found]) -> Vec<String> {
     let bad = found.iter().filter(|one| one.verdict != Is::Right);
     bad.map(|one| format!("{:?}: {} ({}): {}", one.verdict, one.row, one.column, one.note))

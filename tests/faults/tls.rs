@@ -1,5 +1,5 @@
-//! Handshakes that fail at one call of an action: a wrong certificate, no TLS, a connection that ends in the middle.
-//! Nothing of the request has been sent then, so the next attempt sends it.
+//! Handshakes that fail at one call of an action: a wrong certificate, no TLS, a connection that ends in the middle. No
+//! part of the request has been sent at that point, so the next attempt sends the request.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::fs;
@@ -21,7 +21,7 @@ use crate::cell::Found;
 use crate::record::Bench;
 use crate::rules::{End, Site, Subject};
 
-/// What happens on one connection instead of a handshake.
+/// What the server does on one connection instead of a proper handshake.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Bad {
     Certificate,
@@ -49,14 +49,15 @@ struct Front {
 
 struct Shared {
     upstream: String,
-    /// What happens on the next connections; later ones are served correctly.
+    /// What happens on the next connections. Later connections are served correctly.
     next: Mutex<VecDeque<Option<Bad>>>,
     good: Arc<ServerConfig>,
     bad: Arc<ServerConfig>,
     stopped: AtomicBool,
 }
 
-/// Fixture: a host that trusts one authority; its upstream is a record with a certificate of that authority.
+/// Fixture: a host that trusts one certificate authority, and a system of record with a certificate of that authority
+/// as its upstream.
 pub(crate) struct Secure {
     bench: Bench,
     front: Front,
@@ -92,7 +93,7 @@ impl Secure {
     }
 }
 
-/// A handshake that failed is a request that was never sent.
+/// If a handshake failed, its request was never sent.
 fn right(subject: Subject, site: Site) -> BTreeSet<End> {
     if subject.attempts == 1 || site == Site::Read(0) {
         return crate::rules::refused(subject, site);
@@ -102,7 +103,7 @@ fn right(subject: Subject, site: Site) -> BTreeSet<End> {
     [End { outcome, effects }].into()
 }
 
-/// Adds the roots that the host is to trust.
+/// Adds the root certificates that the host is to trust.
 fn trusts(dir: &Path, roots: &str) -> Result<()> {
     fs::write(dir.join("roots.pem"), roots)?;
     let classes = "addresses = [\"loopback\"]";
@@ -135,7 +136,7 @@ impl Front {
 impl Drop for Front {
     fn drop(&mut self) {
         self.shared.stopped.store(true, Ordering::SeqCst);
-        // Wakes the accepting thread, which then closes the port.
+        // This connection wakes the accepting thread, which then closes the port.
         TcpStream::connect(self.address).ok();
     }
 }

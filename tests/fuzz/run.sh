@@ -15,7 +15,7 @@ read -ra targets <<<"${TARGETS:-${all//$'\n'/ }}"
 seconds=$((minutes * 120 / ${#targets[@]}))
 ((seconds >= 5)) || seconds=5
 
-# In memory if possible: the targets that need a directory write many small files.
+# Use memory if possible, because the targets that need a directory write many small files.
 work=$(mktemp -d -p "$([[ -w /dev/shm ]] && echo /dev/shm || echo "${TMPDIR:-/tmp}")" deed-fuzz-XXXXXX)
 trap 'rm -rf "$work"' EXIT
 mkdir -p artifacts
@@ -43,7 +43,7 @@ one() {
     fi
     local runs
     runs=$(sed -n 's/^stat::number_of_executed_units: *//p' "$work/log")
-    # The smallest set that reaches the same code, limited to 100 inputs of all lengths and 64 KiB.
+    # Keep the smallest set of inputs that reaches the same code, limited to 100 inputs of all lengths and 64 KiB.
     "$binary" "${limits[@]}" -merge=1 "$work/merged" "$work/old" "$work/new" "$work/seeds" >"$work/merge" 2>&1 \
         || { echo "fuzz: $name cannot be merged"; tail -40 "$work/merge"; return 1; }
     local bytes=0 size file kept

@@ -1,5 +1,5 @@
-//! Attack: requests other upstreams, other users, other methods and a query. Then it performs its action,
-//! so that only the refusals stop the other requests.
+//! Attack: requests other upstreams, other users, other methods and a query. Then the guest performs its action, so
+//! that only refusals by the host stop the other requests.
 
 use deed_adapter_sdk::{Action, Adapter, Failure, export_adapter, log};
 use deed_guests::{denied, look, request, restore, restored, user};

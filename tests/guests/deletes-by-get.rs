@@ -1,5 +1,5 @@
-//! Attack: sends its contract's GET that deletes while it observes. The method alone does not show
-//! what a request does.
+//! Attack: while it observes, sends the GET of its contract that deletes. The method alone does not show what a request
+//! does.
 
 use deed_adapter_sdk::{Action, Adapter, Failure, export_adapter};
 use deed_guests::{denied, look, request, user};

@@ -1,5 +1,5 @@
-//! Attack: writes its path and its method so that a lenient parser would read them as another:
-//! dots, escapes, doubled slashes, backslashes, NUL, whole URLs, line ends, other cases.
+//! Attack: writes its path and method so that a lenient parser would read a different path or method: dots, escapes,
+//! doubled slashes, backslashes, NUL, whole URLs, line ends, other letter case.
 
 use deed_adapter_sdk::{Action, Adapter, Failure, export_adapter, log};
 use deed_guests::{denied, look, request, restore, restored, user};

@@ -1,5 +1,5 @@
-//! Attack: sends bodies that are not the one of its contract, or that two parsers would read
-//! differently: more fields, other values, duplicate keys, numbers too large, not JSON, too deep.
+//! Attack: sends bodies that differ from the body of its contract, or that two parsers would read differently: more
+//! fields, other values, duplicate keys, numbers that are too large, text that is not JSON, JSON that is too deep.
 
 use deed_adapter_sdk::{Action, Adapter, Failure, export_adapter, log};
 use deed_guests::{denied, look, request, restore, restored, user};

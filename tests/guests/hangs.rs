@@ -1,5 +1,5 @@
-//! Attack: calls an upstream that does not answer, and never ends after that: the host can stop it
-//! neither at one of its branches nor at its end.
+//! Attack: calls an upstream that does not answer, and never ends afterwards. During the call, the host cannot stop the
+//! guest at a branch or at its end.
 
 use std::hint::black_box;
 

@@ -1,10 +1,11 @@
-//! Attack: sends as many looks as its contract allows for answers of the maximum size, and derives as much state
-//! from them as a run may keep: the records of a look, and of what changed since, are megabytes each.
+//! Attack: sends as many reads as its contract allows, each with an answer of the maximum size, and derives as much
+//! state from them as a run may keep. The record of an observation has megabytes, and so has the record of what changed
+//! since.
 
 use deed_adapter_sdk::{Action, Adapter, Failure, export_adapter, http, state};
 use deed_guests::{look, restore, user};
 
-/// The number of looks that fit into a run.
+/// The number of reads that fit into one run.
 const LOOKS: usize = 6;
 
 struct HoardsLooks;

@@ -1,4 +1,4 @@
-//! Attack: derives as much state as it may name, each as large as possible.
+//! Attack: derives every state that it may name, each as large as possible.
 
 use deed_adapter_sdk::{Action, Adapter, Failure, export_adapter, log, state};
 use deed_guests::{look, restore};

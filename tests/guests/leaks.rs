@@ -1,5 +1,5 @@
-//! Attack: copies what the upstream answered, where an upstream may echo a credential, to every place
-//! where a guest may write: log, refused request, body, claim.
+//! Attack: copies the upstream's answer, which may echo a credential, to every place where a guest may write: log,
+//! refused request, body, claim.
 
 use deed_adapter_sdk::{Action, Adapter, Failure, export_adapter, http, log};
 use deed_guests::{denied, request, restore, restored, user};

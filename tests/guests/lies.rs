@@ -1,6 +1,6 @@
-//! Attack: sends its write, which an upstream may only pretend to carry out, and invents state: it derives
-//! a user of its own, refers to exchanges that do not exist and overwrites what was read. State must
-//! remain what the host read.
+//! Attack: sends its write, which an upstream may only pretend to carry out, and invents state. The guest derives an
+//! invented user, refers to exchanges that do not exist and overwrites what was read. The state must remain what the
+//! host read.
 
 use deed_adapter_sdk::{Action, Adapter, Failure, export_adapter, http, log, path, state};
 use serde_json::{Value, json};

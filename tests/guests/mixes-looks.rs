@@ -1,5 +1,5 @@
-//! Attack: observes twice, shows people the first observation, and tries to have its write sent with the
-//! entity tag of the second.
+//! Attack: reads the state twice, shows people the first state, and tries to have its write sent with the entity tag of
+//! the second state.
 
 use deed_adapter_sdk::{Action, Adapter, Failure, export_adapter, http};
 use deed_guests::{look, restore, user};

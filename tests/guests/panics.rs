@@ -1,5 +1,5 @@
-//! Attack: ends in a panic with a long message that is meant to deceive its reader. The panic must be a trap
-//! that the host survives; its message must be escaped, cut and not used as evidence.
+//! Attack: panics with a long message that is meant to deceive its reader. The panic must be a trap that the host
+//! survives. The message must be escaped and cut, and must not be used as evidence.
 
 use deed_adapter_sdk::{Action, Adapter, Failure, export_adapter, log};
 use deed_guests::{look, restore};

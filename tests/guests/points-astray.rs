@@ -1,5 +1,5 @@
-//! Attack: refers to what does not exist: exchanges that were never made, places that an answer does not
-//! have, names that its contract does not declare, and a state that was already read.
+//! Attack: refers to exchanges that were never made, places that an answer does not have, names that its contract does
+//! not declare, and a state that was already read.
 
 use deed_adapter_sdk::{Action, Adapter, Failure, export_adapter, http, state};
 use deed_guests::{restore, through, user};

@@ -1,6 +1,6 @@
-//! Attack: orders its requests by chance, so that no two runs are alike and no replay matches.
-//! It searches for a source of chance in every place available to a guest: random keys, addresses of stack and
-//! heap. Then it reports what it found and a digest of everything that it received.
+//! Attack: orders its requests at random, so that no two runs are alike and no replay matches. The guest searches for
+//! randomness in every place available to it: random keys, addresses of stack and heap. Then the guest reports what it
+//! found, and a digest of everything that it received.
 
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher as _;
@@ -13,7 +13,7 @@ struct Races;
 
 impl Adapter for Races {
     fn observe(action: &Action) -> Result<(), Failure> {
-        // Taken first: the end of the heap later depends on what the run received.
+        // This value is taken first, because the end of the heap later depends on what the run received.
         let (chance, mut told) = (chance(action), Digest::default());
         let user = user(action)?;
         let mut paths = vec![user.as_str()];

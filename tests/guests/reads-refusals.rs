@@ -1,4 +1,4 @@
-//! Attack: uses the answer of a refusal as the state of the user.
+//! Attack: uses the body of a refusal as the state of the user.
 
 use deed_adapter_sdk::{Action, Adapter, Failure, export_adapter, http, state};
 use deed_guests::{restore, through, user};

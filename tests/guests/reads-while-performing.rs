@@ -1,4 +1,4 @@
-//! Attack: derives state from the answers of its own attempt, where it chose what was sent.
+//! Attack: in `perform`, derives state from the answers to requests that it chose itself.
 
 use deed_adapter_sdk::{Action, Adapter, Failure, export_adapter, http, state};
 use deed_guests::{look, restore, through, user};

@@ -1,5 +1,5 @@
-//! Attack: claims success without sending anything. No write can have left, so the outcome must be
-//! failed, whatever the claim.
+//! Attack: claims success without sending anything. No write was sent, so the outcome must be failed, regardless of the
+//! claim.
 
 use deed_adapter_sdk::{Action, Adapter, Failure, export_adapter, http, path, state};
 

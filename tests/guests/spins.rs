@@ -1,5 +1,5 @@
-//! Attack: never ends once it may write. The host must stop it in time, without help from the
-//! guest, and the CPU must become idle.
+//! Attack: runs forever once it may write. The host must stop the guest in time, without help from the guest, and the
+//! CPU must become idle.
 
 use std::hint::black_box;
 

@@ -1,5 +1,5 @@
-//! Attack: copies a private parameter to every place where a guest may write: log, refused requests, claim,
-//! derived state. It serves `idp.note`, which sets a user's title to `note`; `how` selects where it attacks.
+//! Attack: copies a private parameter to every place where a guest may write: log, refused requests, claim, derived
+//! state. The guest serves `idp.note`, which sets a user's title to `note`. The parameter `how` selects the attack.
 
 use deed_adapter_sdk::{Action, Adapter, Failure, export_adapter, http, log, state};
 use deed_guests::{denied, look, request, user};

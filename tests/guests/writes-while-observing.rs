@@ -1,5 +1,5 @@
-//! Attack: sends the write while it observes, then behaves correctly. The host must deny that exchange, so
-//! that a run without approval never changes anything.
+//! Attack: sends the write while it observes, then behaves correctly. The host must deny this exchange, so that a run
+//! without approval never changes anything.
 
 use deed_adapter_sdk::http::{self, Response};
 use deed_adapter_sdk::{Action, Adapter, Failure, export_adapter, log, path, state};

@@ -2,9 +2,9 @@
 //
 //     node cedar.mjs BUNDLE...
 //
-// Run in a directory whose node_modules contain @cedar-policy/cedar-wasm. Prints a line per bundle: `same`, `skip`
-// (policy was not asked, the copy lacks the question, or the host itself refused) or `differs`; exits with 1 when
-// one differs.
+// Run in a directory whose node_modules contain @cedar-policy/cedar-wasm. For each bundle, it prints `same`, `skip`
+// (no policy decision was made, the copy lacks the request, or the host itself refused) or `differs`; it exits with 1
+// if one bundle differs.
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
@@ -29,7 +29,7 @@ function ok(answer, what) {
   return answer;
 }
 
-// `Deed::Agent::"helpdesk"` as type and id, parsed by Cedar's own parser.
+// Splits `Deed::Agent::"helpdesk"` into type and id with Cedar's own parser.
 function entity(text) {
   const policy = `permit (principal == ${text}, action, resource);`;
   const { json } = ok(cedar.policyToJson(policy), text);

@@ -3,9 +3,10 @@
 
     verify.py BUNDLE... TRUSTDIR
 
-securesystemslib checks DSSE signatures, rfc8785 that JSON is canonical, in-toto-attestation that each
-payload is a statement, cryptography the log's Ed25519 notes; zipfile, hashlib and base64 do the rest.
-Prints a line per check and `VERIFIED`, `FAILED` or `UNVERIFIABLE`; exits with 0, 1 or 2, as `deed verify`.
+securesystemslib checks DSSE signatures, rfc8785 checks that JSON is canonical, in-toto-attestation checks that each
+payload is a statement, cryptography checks the log's Ed25519 notes; all other work uses zipfile, hashlib and base64.
+The script prints a line per check and `VERIFIED`, `FAILED` or `UNVERIFIABLE`; it exits with 0, 1 or 2, like
+`deed verify`.
 Checks that need Cedar, CEL or the contract's templates are skipped, and a line reports each. No outcome is
 judged, so a copy without evidence is `VERIFIED` too, where `deed verify` reports that only signatures and
 inclusion are verified.
@@ -50,11 +51,11 @@ class Failed(Exception):
 
 
 class Untrusted(Exception):
-    """No check failed, but trust for a required check is missing."""
+    """No check failed, but the trust directory lacks data for a required check."""
 
 
 class Trust:
-    """A trust directory; an absent file gives no trust."""
+    """A trust directory. If a file is absent, no key of its kind is trusted."""
 
     def __init__(self, directory: Path) -> None:
         def text(name: str) -> str | None:
@@ -69,7 +70,7 @@ class Trust:
         self.approvers = None if listed is None else json.loads(listed)
 
     def counts(self, keyid: str, index: int) -> bool:
-        """Whether a receipt key is valid at this index of the log; without a list every key is."""
+        """Whether a receipt key is valid at this log index. Without a list of windows, every key is valid."""
         own = [one for one in self.windows if key(one["key"]).keyid == keyid]
         return not self.windows or any(within(one, index) for one in own)
 
@@ -148,7 +149,7 @@ def main(bundle: Path, trust: Path) -> None:
 
 
 def container(path: Path) -> dict[str, bytes]:
-    """A stored zip, sorted, with fixed times and no other content: writing it again gives the same bytes."""
+    """Checks a stored zip: entries are sorted, times are fixed, and writing the zip again gives the same bytes."""
     whole = path.read_bytes()
     require(len(whole) <= 64 << 20, "the bundle is larger than 64 MiB")
     parts, offset, count = {}, 0, 0
@@ -298,7 +299,7 @@ def strong(signature: bytes) -> bool:
 
 
 def links(opened: Bundle, receipt: dict) -> list[str]:
-    """The kind of each line: the receipt names all before it; a person's resolution and a conclusion may follow."""
+    """The kind of each line. The receipt names all lines before it; a resolution and a conclusion may follow it."""
     by = {one["payload_sha256"]: "approval" for one in receipt["approvals"]}
     by |= {one["decision_sha256"]: "decision" for one in receipt["attempts"]}
     before = [named(line) for line in opened.chain[: opened.at]]
@@ -368,7 +369,7 @@ def decisions(opened: Bundle, kinds: list[str], receipt: dict, trusted: Trust, a
 
 
 def given_up(receipt: dict) -> bool:
-    """Whether the attempts were given up: their guard turned the writes away, and the host looked again afterwards."""
+    """Whether the host gave up the attempts: the guard rejected the writes, and the host read the state again."""
     if receipt["outcome"] in ("denied", "expired", "cancelled"):
         return True
     sent = [one for attempt in receipt["attempts"] for one in attempt["exchanges"]]
@@ -377,7 +378,7 @@ def given_up(receipt: dict) -> bool:
 
 
 def idle(exchange: dict) -> bool:
-    """Whether the exchange changed nothing: it was not sent, its guard turned it away (412), or it does not write."""
+    """Whether the exchange changed nothing: it was not sent, its guard rejected it (412), or it does not write."""
     if not exchange["writes"] or exchange["fate"] == "not_sent":
         return True
     return exchange.get("guard") is not None and exchange["fate"] == {"answered": {"status": 412}}
@@ -436,7 +437,7 @@ def reconciliation(
 
 
 def log(opened: Bundle, kinds: list[str], trusted: Trust, tenant: str) -> int:
-    """Checks one checkpoint by a trusted key of this tenant's log, and that every envelope is under it, in order."""
+    """Checks a checkpoint by a trusted key of this tenant's log, and that it includes every envelope, in order."""
     if not trusted.log:
         raise Untrusted("no log key is trusted")
     note = opened.proofs[0].checkpoint
@@ -504,7 +505,7 @@ def sha(data: bytes) -> bytes:
 
 
 def digests(opened: Bundle, receipt: dict, settled: dict | None, action: dict) -> str:
-    """Checks that every part has a signed digest, and that there are no other parts."""
+    """Checks that every part of the bundle has a signed digest, and that the bundle has no other parts."""
     parts = opened.parts
     def of(text: bytes) -> str:
         return "sha256:" + hashlib.sha256(text).hexdigest()

@@ -9,29 +9,29 @@ use deed_tests::services::Result;
 use crate::load::{GREEDY, Told};
 use crate::site::Site;
 
-/// The tenant with the fewest run slots is next: it is passed by actions that already have a run slot, and by the
-/// other polite tenants. With a queue in order of arrival it would be passed by everything that the greedy tenant may
-/// have under way.
+/// The limit for the observations that may precede a polite tenant's action in the queue. The tenant with the fewest
+/// run slots is next, so only actions that already have a run slot and actions of the other polite tenants come first.
+/// If the host ran actions in order of arrival, all actions that the greedy tenant has under way would come first.
 const PASSED_MAX: usize = 40;
-/// How many lines of one kind are shown.
+/// The maximum number of lines of one kind that are shown.
 const SHOWN: usize = 10;
 
 #[derive(Default)]
 pub(crate) struct Judged {
     pub(crate) accepted: Vec<Told>,
     pub(crate) refused: usize,
-    /// Offers whose answer is not one of the permitted ones.
+    /// Offers with an answer that is not permitted.
     other: usize,
     lost: usize,
     passed: usize,
-    /// How often each limit refused.
+    /// How often each limit refused an offer.
     limits: BTreeMap<String, usize>,
     /// The writes that the refused offers would have sent.
     unsent: Vec<String>,
     pub(crate) findings: Vec<String>,
 }
 
-/// Sorts the answers into accepted offers, permitted refusals and everything else.
+/// Sorts the offers into accepted offers, permitted refusals and all others.
 pub(crate) fn judge(told: Vec<Told>) -> Judged {
     let mut judged = Judged::default();
     for one in told {
@@ -59,17 +59,18 @@ pub(crate) fn judge(told: Vec<Told>) -> Judged {
     judged.passed = median(&judged.accepted);
     if judged.passed > PASSED_MAX {
         judged.findings.push(format!(
-            "half of the polite tenants' actions let {} looks and more go first; {PASSED_MAX} are fair",
+            "half of the polite tenants' actions waited for {} looks or more; {PASSED_MAX} are allowed",
             judged.passed
         ));
     }
     if judged.refused == 0 {
-        judged.findings.push("nobody was refused: there was no overload".to_owned());
+        judged.findings.push("no offer was refused: there was no overload".to_owned());
     }
     judged
 }
 
-/// The median number of looks that the upstream began to answer while an action of a polite tenant was carried out.
+/// The median number of observations that the upstream began to answer while an action of a polite tenant was under
+/// way.
 fn median(accepted: &[Told]) -> usize {
     let polite = accepted.iter().filter(|one| one.tenant != GREEDY);
     let mut all: Vec<usize> = polite.map(|one| one.passed).collect();
@@ -78,7 +79,7 @@ fn median(accepted: &[Told]) -> usize {
 }
 
 impl Judged {
-    /// Accepted actions must have ended as required.
+    /// Checks that all accepted actions have ended as required.
     pub(crate) fn ends(&mut self, site: &Site) -> Result<()> {
         let mut clients: HashMap<(usize, usize), Client> = HashMap::new();
         let mut ends = Vec::new();
@@ -96,12 +97,12 @@ impl Judged {
         for (one, end) in self.accepted.iter().zip(ends) {
             if end != "verified" {
                 self.lost += 1;
-                self.findings.push(format!("{} was taken and is `{end}`", one.id));
+                self.findings.push(format!("{} was accepted and is `{end}`", one.id));
             }
         }
     }
 
-    /// Accepted writes must have been sent once, refused ones never.
+    /// Checks that each accepted write was sent exactly once, and that no refused write was sent.
     pub(crate) fn sent(&mut self, site: &Site) {
         let mut arrived: HashMap<(String, bool), usize> = HashMap::new();
         for request in site.proxy.requests() {
@@ -125,7 +126,7 @@ impl Judged {
         }
         for item in &self.unsent {
             if times(item, true) + times(item, false) > 0 {
-                self.findings.push(format!("`{item}` was refused and sent all the same"));
+                self.findings.push(format!("`{item}` was refused but sent nevertheless"));
             }
         }
     }
@@ -208,7 +209,7 @@ pub(crate) fn sees() -> Result<()> {
         ),
     ];
     match cases.iter().find(|(_, must, is)| must != is) {
-        Some((what, ..)) => Err(format!("the judge does not see {what}").into()),
+        Some((what, ..)) => Err(format!("the judge does not detect {what}").into()),
         None => Ok(()),
     }
 }

@@ -1,5 +1,5 @@
-//! Open-loop load: offers are made at their due times, whether or not the earlier ones were answered. Every offer is
-//! recorded with the host's answer.
+//! Open-loop load: each proposal ("offer") is sent at its due time, whether or not the earlier offers were answered.
+//! Every offer is recorded with the host's answer.
 
 use std::fs;
 use std::sync::{Mutex, PoisonError};
@@ -17,20 +17,20 @@ pub(crate) const GREEDY: usize = 0;
 pub(crate) const MEASURED: usize = 1;
 /// Offered load divided by capacity.
 const OVERLOAD: u64 = 4;
-/// Offers per second of the polite tenants: together less than half of the capacity.
+/// Offers per second of the polite tenants, which together use less than half of the capacity.
 const MEASURED_RATE: u64 = 4;
 const POLITE_RATE: u64 = 1;
-/// Connections of the greedy tenant; each is idle again long before its next offer is due.
+/// The number of connections of the greedy tenant. Each connection is idle again long before its next offer is due.
 const GREEDY_THREADS: u64 = 64;
-/// One of this many offers of the greedy tenant is a write: two looks and a request.
+/// One of this many offers of the greedy tenant is a write, which takes two observations and a request.
 const WRITES: u64 = 8;
 
-/// The tenants' rates, and the duration.
+/// The tenants' offer rates, and the duration of the load.
 pub(crate) struct Offers {
     /// Tenants with their offers per second.
     rates: Vec<(usize, u64)>,
     time: Duration,
-    /// Distinguishes its items from those of other phases.
+    /// A name that distinguishes the items of this phase from the items of other phases.
     phase: String,
 }
 
@@ -47,9 +47,9 @@ pub(crate) struct Told {
     pub(crate) id: String,
     /// The action's status, the limit that refused it, or why there was no answer.
     pub(crate) word: String,
-    /// Measured from the due time.
+    /// The time from the due time to the answer.
     pub(crate) ms: f64,
-    /// Looks of all actions that the upstream began to answer meanwhile.
+    /// The number of observations, of all actions, that the upstream began to answer meanwhile.
     pub(crate) passed: usize,
 }
 
@@ -67,10 +67,10 @@ impl Offers {
     }
 }
 
-/// Makes every offer at its due time. Returns all answers once the last one has arrived.
+/// Sends every offer at its due time. Returns all answers once the last one has arrived.
 pub(crate) fn offer(site: &Site, offers: &Offers) -> Vec<Told> {
     let told = Mutex::new(Vec::new());
-    // Slightly in the future, so that all threads have started.
+    // The start is slightly in the future, so that all threads have started by then.
     let start = Instant::now() + Duration::from_millis(300);
     thread::scope(|scope| {
         for &(tenant, rate) in &offers.rates {
@@ -88,7 +88,7 @@ pub(crate) fn offer(site: &Site, offers: &Offers) -> Vec<Told> {
     told.into_inner().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The offers of one connection: it takes every n-th offer, where n is the number of connections.
+/// Sends the offers of one connection, which are every n-th offer, where n is the number of connections.
 fn carry(
     (tenant, rate): (usize, u64),
     (lane, lanes): (u64, u64),
@@ -111,8 +111,9 @@ fn carry(
     numbers.map(one).collect()
 }
 
-/// When an offer is due: one in each period, at a random offset in it, the same in each run. Tenants are independent:
-/// if all offers were due at the full second, the tenants would wait for one another and not for the greedy one.
+/// The due time of an offer. Each period has one offer at a random offset, which is the same in each run. The offsets
+/// of the tenants are independent: if all offers were due at the full second, the polite tenants would wait for one
+/// another and not for the greedy tenant.
 fn due(tenant: usize, n: u64, rate: u64) -> Duration {
     let period = Duration::from_secs(1) / u32::try_from(rate).unwrap_or(1);
     let seed = (tenant as u64) << 32 | n;
@@ -127,7 +128,7 @@ fn at(n: u64) -> usize {
     usize::try_from(n).unwrap_or(usize::MAX)
 }
 
-/// Makes one offer. The greedy tenant does not wait; a polite one waits for the end.
+/// Sends one offer. The greedy tenant does not wait for the action to end, but a polite tenant does.
 fn make(
     client: &Client,
     (tenant, agent): (usize, usize),
@@ -171,7 +172,7 @@ fn make(
     told
 }
 
-/// The 99th percentile of this tenant's wait for an end, in milliseconds.
+/// The 99th percentile of the time that this tenant waits for the end of an action, in milliseconds.
 pub(crate) fn p99(told: &[Told], tenant: usize) -> f64 {
     let mut all: Vec<f64> = told
         .iter()
@@ -182,7 +183,7 @@ pub(crate) fn p99(told: &[Told], tenant: usize) -> f64 {
     all.get((all.len() * 99 / 100).min(all.len().saturating_sub(1))).copied().unwrap_or(f64::NAN)
 }
 
-/// Writes the figures to `target/bench.json` and keeps the others in it.
+/// Writes the figures to `target/bench.json` and keeps all other figures in that file.
 pub(crate) fn report(figures: &Value) -> Result<()> {
     let path = workspace().join("target/bench.json");
     let mut all: Map<String, Value> = match fs::read(&path) {

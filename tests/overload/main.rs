@@ -1,9 +1,9 @@
-//! The host under four times its capacity: ten tenants, one of them greedy, and a slow upstream, so that the capacity
-//! is known: run slots of the sandbox times answers per second.
+//! Tests the host under four times its capacity, with ten tenants, one of them greedy. The upstream is slow, so that
+//! the capacity is known: the number of run slots times the answers per second in each slot.
 //!
-//! It must answer only 200, 202, 429, or 503 with the time to come back; it must carry out what it accepted exactly
-//! once; its memory must stay within a bound; and the polite tenants must not be delayed. `MINUTES=3` (`make
-//! overload`) also compares the wait of a polite tenant alone and together with the greedy one; a sample takes half a
+//! The host must answer only 200, 202, 429, or 503 with a retry time. It must run each accepted action exactly once,
+//! its memory must stay within a bound, and the polite tenants must not be delayed. `MINUTES=3` (`make overload`) also
+//! compares how long a polite tenant waits when it is alone and when the greedy tenant is active; a sample takes half a
 //! minute.
 #![expect(clippy::indexing_slicing, reason = "JSON is indexed, and a check fails by panicking")]
 
@@ -27,7 +27,8 @@ use self::watch::Watch;
 
 const SAMPLE: Duration = Duration::from_secs(15);
 const ROUNDS: u32 = 4;
-/// The limit of a polite tenant's 99th percentile next to the greedy one, divided by its value alone.
+/// The limit for a polite tenant's 99th percentile next to the greedy tenant, divided by the polite tenant's value when
+/// it is alone.
 const RATIO_MAX: f64 = 2.0;
 
 fn main() -> ExitCode {
@@ -45,7 +46,7 @@ fn whole() -> Result<()> {
     compare(time)
 }
 
-/// All tenants at once, without a time measurement.
+/// Runs all tenants at once, without a time measurement.
 fn sample() -> Result<()> {
     let site = Site::serve()?;
     let watch = Watch::start(&site)?;
@@ -54,7 +55,8 @@ fn sample() -> Result<()> {
     finish(site, &watch, judge::judge(told))
 }
 
-/// The polite tenant alone and together with all others, alternately, so that other load on the machine affects both.
+/// Runs the polite tenant alternately alone and together with all others, so that other load on the machine affects
+/// both measurements.
 fn compare(time: Duration) -> Result<()> {
     let site = Site::serve()?;
     let watch = Watch::start(&site)?;
@@ -69,7 +71,7 @@ fn compare(time: Duration) -> Result<()> {
     told.extend(beside);
     let ratio = crowded / alone;
     say(&format!(
-        "overload: a polite tenant's p99 {alone:.0} ms alone, {crowded:.0} ms beside a greedy one"
+        "overload: a polite tenant's p99 {alone:.0} ms alone, {crowded:.0} ms with a greedy one"
     ));
     let judged = judge::judge(told);
     let figures = json!({
@@ -83,7 +85,7 @@ fn compare(time: Duration) -> Result<()> {
     if ratio <= RATIO_MAX || std::env::var_os("BENCH_LENIENT").is_some() {
         return Ok(());
     }
-    Err(format!("its p99 is {ratio:.2} times that when it is alone; at most {RATIO_MAX}").into())
+    Err(format!("its p99 is {ratio:.2} times its p99 alone; the limit is {RATIO_MAX}").into())
 }
 
 /// Checks everything that the host answered, and prints the result.

@@ -1,4 +1,4 @@
-//! Fixture: a served directory with ten tenants, and an upstream that answers every look slowly.
+//! Fixture: a served directory with ten tenants, and an upstream that answers every observation slowly.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -11,13 +11,14 @@ use deed_tests::record::{Record, desk};
 use deed_tests::services::Result;
 
 pub(crate) const TENANTS: usize = 10;
-/// Agents of the greedy tenant; the other tenants have as many and use one.
+/// The number of agents of each tenant. The greedy tenant uses all of its agents; the other tenants use one.
 pub(crate) const AGENTS: usize = 4;
-/// Run slots of the sandbox, and the time of the upstream for a look: they determine the number of looks per second.
+/// The number of run slots, and the time that the upstream takes to answer an observation. Together, they determine the
+/// number of observations per second.
 const RUNS: u64 = 8;
 const LOOK_MS: u64 = 250;
 pub(crate) const CAPACITY: u64 = RUNS * 1_000 / LOOK_MS;
-/// How many actions the host may have under way.
+/// The number of actions that the host may have under way.
 pub(crate) const UNDER_WAY: u64 = 256;
 
 pub(crate) struct Site {
@@ -51,7 +52,7 @@ impl Site {
         self.home.client(&token(tenant, agent))
     }
 
-    /// A metric, summed over its labels.
+    /// The value of a metric, summed over its labels.
     pub(crate) fn metric(&self, name: &str) -> Result<u64> {
         Ok(self.home.metric(name)?.unwrap_or(0))
     }
@@ -59,7 +60,7 @@ impl Site {
     /// Stops the host in order and checks everything that it wrote; returns what is wrong.
     pub(crate) fn stopped(mut self) -> Result<Vec<String>> {
         let ended = self.home.stop()?;
-        let disorder = (!ended).then(|| "the host did not end in order".to_owned());
+        let disorder = (!ended).then(|| "the host did not stop in order".to_owned());
         Ok([disorder, self.home.check()?].into_iter().flatten().collect())
     }
 }

@@ -16,7 +16,7 @@ use crate::site::{Site, UNDER_WAY};
 const EVERY: Duration = Duration::from_millis(100);
 /// The memory that an action in flight may take, in addition to that of the idle host.
 const ACTION_KIB: u64 = 512;
-/// How long the last actions may take to rest on a busy machine.
+/// How long the last actions may take to end on a busy machine.
 const PATIENCE: Duration = Duration::from_mins(4);
 
 pub(crate) struct Watch {
@@ -27,7 +27,7 @@ pub(crate) struct Watch {
 }
 
 impl Watch {
-    /// Carries out one action of two tenants first, so that everything that is made once exists.
+    /// First runs one action for each of two tenants, so that everything that is created only once already exists.
     pub(crate) fn start(site: &Site) -> Result<Self> {
         for tenant in [GREEDY, MEASURED] {
             one_action(&site.client(tenant, 0))?;
@@ -38,7 +38,7 @@ impl Watch {
         let (most, end) = (Arc::clone(&most_kib), Arc::clone(&over));
         let looking = Some(thread::spawn(move || {
             while !end.load(Ordering::SeqCst) {
-                // The host may have ended; other checks report that.
+                // If the host has exited, other checks report that.
                 most.fetch_max(rss_kib(pid).unwrap_or(0), Ordering::SeqCst);
                 thread::sleep(EVERY);
             }
@@ -50,7 +50,7 @@ impl Watch {
         self.most_kib.load(Ordering::SeqCst).saturating_sub(self.idle_kib)
     }
 
-    /// Waits until nothing is under way.
+    /// Waits until no action is under way.
     pub(crate) fn rest(site: &Site) -> Result<()> {
         let end = Instant::now() + PATIENCE;
         while site.metric("deed_actions_under_way")? > 0 && Instant::now() < end {
@@ -59,8 +59,8 @@ impl Watch {
         Ok(())
     }
 
-    /// Waits until nothing is under way. Returns what is wrong: memory beyond its bound, or a run slot or a place
-    /// that was not given back.
+    /// Waits until no action is under way. Returns what is wrong: memory beyond its bound, or a run slot or queue place
+    /// that was not released.
     pub(crate) fn at_rest(&self, site: &Site) -> Result<Vec<String>> {
         let mut findings = Vec::new();
         Self::rest(site)?;
@@ -69,7 +69,7 @@ impl Watch {
         {
             let left = site.metric(gauge)?;
             if left > 0 {
-                findings.push(format!("`{gauge}` is {left} with nothing to do"));
+                findings.push(format!("`{gauge}` is {left} on an idle host"));
             }
         }
         let (over, most) = (self.rss_over_idle_kib(), ACTION_KIB * UNDER_WAY);

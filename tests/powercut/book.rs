@@ -1,5 +1,5 @@
-//! The book of what the host has acknowledged: records its answers and derives what must still hold after a cut. It
-//! is kept in memory and is not affected by cuts.
+//! Records what the host has acknowledged (the "book") and derives what must still hold after a power cut. The book is
+//! kept in memory, so power cuts do not affect it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -14,7 +14,7 @@ pub(crate) struct Book {
 
 #[derive(Default, Clone)]
 pub(crate) struct Pages {
-    /// By id.
+    /// Known actions by id.
     pub(crate) actions: BTreeMap<String, Known>,
     /// Proposals by their idempotency keys, answered or not.
     pub(crate) posts: BTreeMap<String, Post>,
@@ -26,23 +26,23 @@ pub(crate) struct Pages {
 pub(crate) struct Post {
     pub(crate) contract: &'static str,
     pub(crate) user: String,
-    /// Set once it was acknowledged.
+    /// The action's id, which is set once the host has acknowledged the proposal.
     pub(crate) id: Option<String>,
 }
 
-/// What was acknowledged of one action.
+/// What the host has acknowledged about one action.
 #[derive(Default, Clone)]
 pub(crate) struct Known {
     pub(crate) contract: String,
     pub(crate) resource: String,
-    /// Its end, as [`end`] returns it.
+    /// The end of the action, as [`end`] returns it.
     pub(crate) end: Option<Value>,
     pub(crate) waits: bool,
     pub(crate) approved: bool,
     pub(crate) cancelled: bool,
-    /// The bundle that people may read, set once nothing can be added to it.
+    /// The bundle that people may read. It is set once nothing more can be added to the bundle.
     pub(crate) bundle: Option<Vec<u8>>,
-    /// How often it was checked in full and found correct.
+    /// How often this action was checked in full and found correct.
     pub(crate) checked: u32,
 }
 
@@ -51,7 +51,8 @@ impl Book {
         self.pages.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Call before sending: whether the request arrives is unknown.
+    /// Records a proposal. It must be called before the request is sent, because the request may arrive without an
+    /// answer.
     pub(crate) fn posted(&self, key: &str, contract: &'static str, user: &str) {
         let post = Post { contract, user: user.to_owned(), id: None };
         self.pages().posts.insert(key.to_owned(), post);
@@ -95,7 +96,7 @@ impl Book {
         }
     }
 
-    /// The actions that wait for people.
+    /// The actions that wait for approvers.
     pub(crate) fn waiting(&self) -> Vec<String> {
         let pages = self.pages();
         let waits = pages.actions.iter().filter(|(_, known)| known.waits && known.end.is_none());
@@ -128,7 +129,7 @@ impl Pages {
 }
 
 impl Known {
-    /// Whether nothing can be added to it any more.
+    /// Whether the action is final, so that nothing more can be added to it.
     pub(crate) fn is_final(&self) -> bool {
         self.end.as_ref().is_some_and(|end| end["outcome"] != "indeterminate")
     }

@@ -1,5 +1,5 @@
-//! Agents, approvers and readers that run concurrently: they record the host's answers in the book until it no longer
-//! answers.
+//! Agents, approvers and readers that run concurrently. They record the host's answers in the book until the host no
+//! longer answers.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -13,7 +13,7 @@ use crate::book::{Book, text};
 use crate::site::{RESTORE, SUSPEND, Site};
 use crate::upstream::{active_at_first, id};
 
-/// `Err` is an answer that a power cut does not explain.
+/// `Err` describes an answer that a power cut does not explain.
 pub(crate) type Worked = Result<(), String>;
 
 /// One caller.
@@ -25,7 +25,7 @@ pub(crate) struct Caller<'a> {
     pub(crate) bob: Client,
 }
 
-/// `None` when the host did not answer.
+/// The host's answer, or `None` if it did not answer.
 type Heard<T> = Option<Result<T, String>>;
 
 impl<'a> Caller<'a> {
@@ -34,7 +34,7 @@ impl<'a> Caller<'a> {
         Self { site, book, dice, agent, bob }
     }
 
-    /// Calls until there is no answer.
+    /// Sends requests until the host no longer answers.
     pub(crate) fn work(mut self) -> Worked {
         loop {
             let heard = match self.dice.below(12) {
@@ -82,7 +82,7 @@ impl<'a> Caller<'a> {
         }
     }
 
-    /// Approves, denies or cancels.
+    /// Approves, denies or cancels an action.
     fn answer(&mut self, id: &str) -> Heard<()> {
         if self.dice.percent(15) {
             let said = self.agent.post(&format!("/v1/actions/{id}/cancel"), &Value::Null).ok()?;
@@ -140,7 +140,7 @@ impl<'a> Caller<'a> {
         Some(Ok(()))
     }
 
-    /// A new user that no other action changes: the user's state is the result of one action.
+    /// The id of a new user that no other action changes, so that the user's state results from one action.
     fn user(&mut self, active: bool) -> String {
         loop {
             let id = id(self.dice.roll(), NEXT.fetch_add(1, Ordering::Relaxed));
@@ -159,7 +159,7 @@ pub(crate) fn next_user() -> u64 {
     NEXT.load(Ordering::Relaxed)
 }
 
-/// Proposes under a key; `None` when the host was too busy to accept it.
+/// Proposes an action under an idempotency key. Returns `None` if the host was too busy to accept it.
 pub(crate) fn post(
     agent: &Client,
     contract: &str,
@@ -172,13 +172,13 @@ pub(crate) fn post(
     Some(taken(&said))
 }
 
-/// The view in an answer that acknowledges; `None` when the answer says that nothing was accepted.
+/// The view in an answer that acknowledges a request, or `None` if the host states that it did not accept the request.
 fn taken(answer: &Answer) -> Result<Option<Value>, String> {
     match answer.status {
         200 | 202 => Ok(Some(answer.json())),
-        // It ended or became stale meanwhile, the host is too busy, or its disk fails.
+        // The action ended or its approval became stale meanwhile, the host is too busy, or the disk fails.
         409 | 422 | 429 | 500 | 503 => Ok(None),
-        _ => Err(format!("an answer that nobody expects: {}", said(answer))),
+        _ => Err(format!("an unexpected answer: {}", said(answer))),
     }
 }
 

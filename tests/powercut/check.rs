@@ -1,5 +1,5 @@
-//! The check after a cut: with the book and a host that serves again, it finds what was acknowledged and is missing
-//! or different, and reads from the system of record what was done twice.
+//! The check after a power cut. It compares the book with a host that serves again and finds acknowledged data that is
+//! missing or different. It also reads from the system of record whether a write was applied twice.
 
 use std::fs;
 
@@ -14,12 +14,12 @@ use crate::book::{Book, Known, end, text};
 use crate::callers::{Worked, post, said};
 use crate::site::{RESTORE, Site};
 
-/// How many older checkpoints one audit compares with the log.
+/// The number of older checkpoints that one audit compares with the log.
 const CHECKPOINTS: usize = 12;
-/// How often an ended action is checked in full before further checks are left to chance.
+/// The number of times that an ended action is checked in full before further checks become random.
 const TIMES: u32 = 1;
 
-/// Checks everything if `full`, otherwise everything new and a part of the rest.
+/// Checks everything if `full` is true. Otherwise checks everything new and a random part of the older actions.
 pub(crate) struct Check<'a> {
     pub(crate) site: &'a Site,
     pub(crate) book: &'a Book,
@@ -44,7 +44,8 @@ impl Check<'_> {
         self.untold()
     }
 
-    /// A caller without an answer repeats its proposal with the same key: one key is one action.
+    /// A caller without an answer repeats its proposal with the same idempotency key, and one key must result in only
+    /// one action.
     fn repeat_posts(&mut self) -> Worked {
         let posts: Vec<_> = self.book.pages().posts.clone().into_iter().collect();
         let agent = Client::new(self.url, HELPDESK);
@@ -53,7 +54,7 @@ impl Check<'_> {
                 continue;
             }
             let heard = post(&agent, asked.contract, &asked.user, &key, "wait=20");
-            let Some(view) = heard.ok_or("the host is gone under a repeated proposal")?? else {
+            let Some(view) = heard.ok_or("the host died during a repeated proposal")?? else {
                 continue;
             };
             let id = text(&view, "/id");
@@ -67,7 +68,7 @@ impl Check<'_> {
         Ok(())
     }
 
-    /// Everything acknowledged is listed, and what is listed now must stay listed.
+    /// Every acknowledged action must be listed, and every action that is listed now must stay listed.
     fn listing(&self) -> Worked {
         let listed = self.get("/v1/actions?limit=500")?;
         let listed = listed["actions"].as_array().cloned().unwrap_or_default();
@@ -77,7 +78,7 @@ impl Check<'_> {
             pages.actions.keys().filter(|id| !ids.contains(id)).cloned().collect()
         };
         if !missing.is_empty() {
-            return Err(format!("acknowledged and not listed any more: {missing:?}"));
+            return Err(format!("acknowledged but no longer listed: {missing:?}"));
         }
         for id in ids {
             let is_new = !self.book.pages().actions.contains_key(&id);
@@ -98,7 +99,7 @@ impl Check<'_> {
         if let Some(then) = &known.end {
             let now = end(&view).ok_or_else(|| lost("it had ended"))?;
             if then["receipt"] != now["receipt"] || known.is_final() && *then != now {
-                return Err(lost("it had ended otherwise"));
+                return Err(lost("it had ended differently"));
             }
         }
         let answered = view["approvals"].as_array().is_some_and(|all| !all.is_empty());
@@ -116,7 +117,7 @@ impl Check<'_> {
         Ok(())
     }
 
-    /// The view once the action rests: it has ended, or it waits for people.
+    /// The view once the action has ended or waits for approvers.
     fn rest(&self, id: &str) -> Result<Value, String> {
         let client = Client::new(self.url, BOB);
         for _ in 0..3 {
@@ -133,7 +134,7 @@ impl Check<'_> {
         Err(format!("{id} does not come to rest: {:#}", self.get(&format!("/v1/actions/{id}"))?))
     }
 
-    /// The bundle equals the one that a caller got before, and the offline verifier accepts it.
+    /// Checks that the bundle equals the bundle that a caller got before, and that the offline verifier accepts it.
     fn bundle(&self, id: &str, known: &Known, view: &Value) -> Worked {
         if end(view).is_none() {
             return Ok(());
@@ -144,7 +145,7 @@ impl Check<'_> {
             return Err(format!("no bundle of {id}: {}", said(&answer)));
         }
         if known.bundle.as_ref().is_some_and(|bytes| *bytes != answer.bytes) {
-            return Err(format!("the bundle of {id} is another than the one that was given"));
+            return Err(format!("the bundle of {id} differs from the earlier bundle"));
         }
         let report = verify(&answer.bytes, Some(&self.site.trust));
         if report.verdict != Verdict::Verified {
@@ -154,13 +155,13 @@ impl Check<'_> {
         Ok(())
     }
 
-    /// The system of record agrees with the receipt.
+    /// Checks that the system of record agrees with the receipt.
     fn outcome(&self, view: &Value, known: &Known) -> Worked {
         let user = self.site.upstream.user(known.user());
         let (restores, suspends) = self.site.effects;
         let effect = if known.contract == RESTORE { restores } else { suspends };
         let once = match effect {
-            // A repetition has no further effect, and the same key is applied once.
+            // Repeating the write has no further effect, and the same idempotency key is applied only once.
             "idempotent" => true,
             "keyed" => user.applied <= 1,
             _ => user.came <= 1,
@@ -176,7 +177,7 @@ impl Check<'_> {
         Err(format!("{} ({effect}), and the upstream says {user:?}: {view:#}", view["status"]))
     }
 
-    /// The log is complete and consistent with every checkpoint that was read.
+    /// Checks that the log is complete and consistent with every checkpoint that was read.
     fn log(&self) -> Worked {
         let pages = self.book.pages().clone();
         let since = pages.some_checkpoints(if self.full { usize::MAX } else { CHECKPOINTS });
@@ -198,7 +199,7 @@ impl Check<'_> {
         Err(format!("the log: {found:#?}\nheld against {since:#?}"))
     }
 
-    /// No user was changed without a known action.
+    /// Checks that no user was changed without a known action.
     fn untold(&self) -> Worked {
         let told = self.book.pages().actions.values().map(|k| k.user().to_owned()).collect();
         let since = self.site.upstream.touched(self.first);
@@ -206,7 +207,7 @@ impl Check<'_> {
         if untold.is_empty() {
             return Ok(());
         }
-        Err(format!("somebody was changed, and no action is there that did it: {untold:?}"))
+        Err(format!("users were changed, but no action changed them: {untold:?}"))
     }
 
     fn get(&self, path: &str) -> Result<Value, String> {

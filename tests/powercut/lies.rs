@@ -1,12 +1,12 @@
-//! A check of the check: on a disk that only pretends to do one of the host's fsyncs, a loss must be detected. Each
-//! such disk represents one fsync that the host's code could omit. Returns those that were not detected.
+//! A test of the power-cut check itself. The simulated disk ignores one of the host's fsyncs (a "lie"), which is as if
+//! the host's code omitted that fsync, and the check must detect the resulting loss.
 
 use deed_tests::disk::Lie;
 
 use crate::life::{CUTS, Life};
 use crate::site::Site;
 
-/// How many chains of cuts are tried until a lie counts as undetected.
+/// The number of chains of cuts that are tried before a lie counts as undetected.
 const LIVES: u64 = 25;
 
 /// Every fsync of the host, by its purpose. Samples use the first ones.
@@ -29,7 +29,7 @@ const LIES: [(&str, Lie); 16] = [
     ("the version of the state", Lie::File("VERSION")),
 ];
 
-/// Returns a line for each lie, and how many lies were not detected.
+/// Returns a line for each lie, and the number of lies that were not detected.
 pub(crate) fn run(
     site: &Site,
     seed: u64,

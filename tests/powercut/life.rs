@@ -1,5 +1,5 @@
-//! One chain of power cuts, starting with an empty disk: each cut acts on the disk that the cut before it left. The
-//! result for a seed is the number of cuts that the host survived, or what it lost.
+//! One chain of power cuts, starting with an empty disk. Each cut acts on the disk that the previous cut left. The
+//! result for a seed is the number of cuts that the host survived, or a description of the loss.
 
 use std::fs;
 use std::path::PathBuf;
@@ -17,9 +17,9 @@ use crate::check::Check;
 use crate::served::{self, Start, kill};
 use crate::site::Site;
 
-/// Cuts in one chain.
+/// The number of cuts in one chain.
 pub(crate) const CUTS: u64 = 8;
-/// Callers at once.
+/// The number of concurrent callers.
 const CALLERS: usize = 3;
 /// The maximum number of changes of the disk before the cut: during a start, and under load.
 const UNDER_START: u64 = 90;
@@ -33,9 +33,9 @@ pub(crate) struct Life<'a> {
     seed: u64,
     dice: Dice,
     book: Book,
-    /// The first user that it changes.
+    /// The first user that this chain changes.
     first: u64,
-    /// The content of the disk before the last cut, and after it.
+    /// The contents of the disk before and after the last cut.
     before: Image,
     after: Image,
     manner: Manner,
@@ -46,17 +46,17 @@ pub(crate) struct Life<'a> {
 #[derive(Debug, Default, Clone, Copy)]
 pub(crate) struct Shown {
     pub(crate) cuts: u64,
-    /// How many of them happened during a start.
+    /// The number of cuts that happened during a start.
     pub(crate) starts: u64,
     pub(crate) actions: usize,
     pub(crate) checkpoints: usize,
 }
 
 impl<'a> Life<'a> {
-    /// On an honest disk, or on one that lies about an fsync.
+    /// Creates a chain on a correct disk, or on a disk that ignores one fsync.
     pub(crate) fn new(site: &'a Site, seed: u64, lie: Option<Lie>) -> Self {
         let mut dice = Dice::new(seed);
-        // A host without compiled adapters starts slowly, so that is rare.
+        // A host without compiled adapters starts slowly, so the chain rarely begins without them.
         let first = if dice.percent(10) { Image::default() } else { site.fresh.clone() };
         let (before, after) = (first.clone(), first);
         Self {
@@ -93,11 +93,11 @@ impl<'a> Life<'a> {
         Ok(shown)
     }
 
-    /// One run from power on to the cut; returns whether the cut happened during the start.
+    /// Runs the host from power-on to the cut. Returns whether the cut happened during the start.
     fn once(&mut self) -> std::result::Result<bool, String> {
         let disk = &self.site.disk;
         self.load().map_err(|e| e.to_string())?;
-        // The journal can be checked before a host has started again.
+        // The journal must pass its check even before a host has started again.
         let has_journal = self.after.files().keys().any(|path| path.starts_with("segments/"));
         if has_journal && self.dice.percent(30) {
             self.journal(false)?;
@@ -124,8 +124,8 @@ impl<'a> Life<'a> {
         Ok(false)
     }
 
-    /// The host's own check of everything that it wrote. After a power cut the index may be ahead of the journal: it
-    /// is a copy, which the next start rebuilds.
+    /// Runs the host's own check of everything that it wrote. After a power cut, the index may be ahead of the journal,
+    /// because it is only a copy that the next start rebuilds.
     fn journal(&self, started: bool) -> Worked {
         let dir = self.site.home.dir.to_string_lossy();
         let found = host::run(&["journal", "check", &dir], "").map_err(|e| e.to_string())?;
@@ -139,7 +139,7 @@ impl<'a> Life<'a> {
         }
     }
 
-    /// Calls until the power goes.
+    /// Runs all callers until the power is cut.
     fn work(&mut self, served: Host) -> Worked {
         let (site, book, url) = (self.site, &self.book, served.url.as_str());
         let callers: Vec<Caller<'_>> =
@@ -167,7 +167,7 @@ impl<'a> Life<'a> {
         self.after = self.site.disk.after(self.manner, &mut self.dice);
     }
 
-    /// Loads the disk as the cut left it, and sometimes puts other policies into force.
+    /// Loads the disk as the cut left it, and sometimes changes the policies.
     fn load(&mut self) -> Result<()> {
         if self.dice.percent(50) {
             self.site.vary(self.dice.roll())?;
@@ -185,7 +185,7 @@ impl<'a> Life<'a> {
     fn start(&self) -> std::result::Result<Host, String> {
         match served::start(&self.site.home.dir, &self.site.disk).map_err(|e| e.to_string())? {
             Start::Up(served) => Ok(served),
-            Start::Cut => Err("the power went before anybody cut it".to_owned()),
+            Start::Cut => Err("the power was off before it was cut".to_owned()),
             Start::Failed(why) => Err(format!("the host did not start:\n{why}")),
         }
     }
@@ -203,7 +203,7 @@ impl<'a> Life<'a> {
         check.run()
     }
 
-    /// The loss as text; the images before and after the last cut are kept for an investigation.
+    /// Describes the loss. The disk images before and after the last cut are kept for an investigation.
     fn lost(&self, cuts: u64, why: &str) -> String {
         if self.lie.is_some() {
             return format!("after {} cuts: {}", cuts + 1, why.lines().next().unwrap_or_default());

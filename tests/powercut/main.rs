@@ -1,9 +1,9 @@
-//! The power-cut test: the power is cut under the real host again and again while callers are active. Everything that
-//! it acknowledged must be there afterwards, nothing may be done twice, and it must start without help.
+//! The power-cut test repeatedly cuts the power of the real host while callers are active. Afterwards, everything that
+//! the host acknowledged must still exist, no write may have been applied twice, and the host must start without help.
 //!
 //! `make powercut CUTS=… SEED=…`; a sample is part of `make test`. The seed determines the requests, the times of the
-//! cuts and what the disk keeps; the scheduling of threads depends on the machine. Where no file system can be
-//! mounted, it says so and checks nothing.
+//! cuts and what the disk keeps; the scheduling of threads depends on the machine. If no file system can be mounted,
+//! the test reports that and checks nothing.
 #![expect(
     clippy::indexing_slicing,
     clippy::panic,
@@ -30,11 +30,11 @@ use deed_tests::out::say;
 use self::life::{CUTS, Life, Shown};
 use self::site::{NoSite, Site};
 
-/// Cuts in a sample.
+/// The number of cuts in a sample.
 const SAMPLE: u64 = 15;
-/// Lies in a sample.
+/// The number of ignored fsyncs that a sample tests.
 const SAMPLE_LIES: usize = 2;
-/// Served directories at the same time; each has contracts with other effects.
+/// The number of concurrently served directories. Each one has contracts with different effects.
 const WORKERS: usize = 2;
 
 /// The state that the workers share.
@@ -50,7 +50,7 @@ fn main() -> ExitCode {
     if arguments.iter().any(|argument| argument == "--list") {
         return ExitCode::SUCCESS;
     }
-    let seed = dice::seed().unwrap_or_else(|why| panic!("SEED is a whole number: {why}"));
+    let seed = dice::seed().unwrap_or_else(|why| panic!("SEED must be a whole number: {why}"));
     let cuts = number("CUTS").unwrap_or(SAMPLE);
     let mut sites = Vec::new();
     for worker in 0..WORKERS {
@@ -74,7 +74,7 @@ fn main() -> ExitCode {
             scope.spawn(move || run.work(worker, site, seed, cuts));
         }
     });
-    // Shows that the check detects losses.
+    // This part shows that the check detects losses.
     let sample = (cuts <= SAMPLE).then_some(SAMPLE_LIES);
     let unnoticed = match sites.first() {
         Some(site) if !run.failed.load(Ordering::Relaxed) => lies::run(site, seed, sample, say),
@@ -82,7 +82,7 @@ fn main() -> ExitCode {
     };
     if unnoticed > 0 {
         say(&format!(
-            "powercut: {unnoticed} fsyncs could be left out and nothing would be noticed"
+            "powercut: {unnoticed} fsyncs could be omitted and the check would not notice"
         ));
     }
     let end = run.end();
@@ -90,8 +90,8 @@ fn main() -> ExitCode {
 }
 
 impl Run {
-    /// Runs one chain after the other until there were enough cuts. The seed of a chain depends only on its number
-    /// and its worker: the same seed again begins with the same chain.
+    /// Runs one chain after the other until there were enough cuts. The seed of a chain depends only on its number and
+    /// its worker, so that a repeated seed begins with the same chain.
     fn work(&self, worker: usize, site: &Site, seed: u64, cuts: u64) {
         for number in 0.. {
             let begun = self.next.fetch_add(CUTS, Ordering::Relaxed);
@@ -141,5 +141,5 @@ impl Run {
 fn number(name: &str) -> Option<u64> {
     let text = std::env::var_os(name)?;
     let parsed = text.to_str().and_then(|text| text.parse().ok());
-    Some(parsed.unwrap_or_else(|| panic!("{name} is a whole number, not `{}`", text.display())))
+    Some(parsed.unwrap_or_else(|| panic!("{name} is not a whole number: `{}`", text.display())))
 }

@@ -8,7 +8,7 @@ use deed_tests::disk::Disk;
 use deed_tests::host::{Host, Said};
 use deed_tests::services::Result;
 
-/// A debug build starts slowly while the machine also compiles, and compiles its adapters after a cut.
+/// A debug build starts slowly on a machine that is also compiling, and after a cut it compiles its adapters again.
 const START_PATIENCE: Duration = Duration::from_mins(3);
 const LOOK_PAUSE: Duration = Duration::from_millis(10);
 
@@ -16,7 +16,7 @@ const LOOK_PAUSE: Duration = Duration::from_millis(10);
 pub(crate) enum Start {
     Up(Host),
     Cut,
-    /// What it printed before it ended.
+    /// The output of the host before it exited.
     Failed(String),
 }
 
@@ -27,7 +27,7 @@ pub(crate) fn start(dir: &Path, disk: &Disk) -> Result<Start> {
     while Instant::now() < end {
         match starting.wait(LOOK_PAUSE) {
             Said::Serves => return Ok(Start::Up(starting.host)),
-            // Without power it may end for that reason.
+            // Without power, the host may exit because of the cut.
             Said::Ends => break,
             Said::Nothing => {}
         }

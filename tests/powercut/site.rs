@@ -1,5 +1,5 @@
-//! Fixture of a worker: a served directory with its `state/` on a disk whose power can be cut, with contracts of two
-//! effects, one that needs approval and one that does not.
+//! Fixture of a worker: a served directory whose `state/` is on a disk whose power can be cut. It has two contracts
+//! with different effects; one contract needs approval and the other does not.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -15,15 +15,15 @@ use ed25519_dalek::pkcs8::DecodePrivateKey as _;
 use crate::served::{self, Start};
 use crate::upstream::Upstream;
 
-/// Needs the approval of a support lead.
+/// This contract needs the approval of a support lead.
 pub(crate) const RESTORE: &str = "idp.restore_access";
-/// Needs no approval.
+/// This contract needs no approval.
 pub(crate) const SUSPEND: &str = "idp.suspend_user";
 
 const POLICIES: &str = "policies/starter.cedar";
-/// Effects of the two contracts, in the order above, one pair for each worker.
+/// The effects of the two contracts above, in that order, with one pair for each worker.
 const EFFECTS: [(&str, &str); 2] = [("observable", "idempotent"), ("opaque", "keyed")];
-/// The limits of both contracts: what the host does about a write whose result it does not know.
+/// The limits of both contracts, which determine what the host does about a write whose result it does not know.
 const LIMITS: &str = "timeout = \"30s\"\nattempts = 3\nbackoff = \"10ms\"";
 
 /// Everything that outlives a cut.
@@ -35,11 +35,11 @@ pub(crate) struct Site {
     /// The approver's key.
     pub(crate) bob: SigningKey,
     pub(crate) trust: Trust,
-    /// A disk on which a host has compiled its adapters and done nothing else.
+    /// An image of a disk on which a host has only compiled its adapters.
     pub(crate) fresh: Image,
     /// The policies that all variants begin with.
     policies: String,
-    /// Last field: the directory is removed once nothing is mounted in it.
+    /// This must be the last field, so that the directory is removed after the disk is unmounted.
     pub(crate) home: Home,
 }
 
@@ -83,8 +83,7 @@ impl Site {
         Ok(Self { disk, upstream, effects, bob, trust, fresh, policies, home })
     }
 
-    /// Puts other policies into force from the next start on: the earlier ones then exist only in the host's
-    /// payloads.
+    /// Replaces the policies from the next start on. The earlier policies then exist only in the host's payloads.
     pub(crate) fn vary(&self, number: u64) -> Result<()> {
         let more = format!(
             "\n@id(\"reads-{number}\")\npermit (principal, action == Deed::Action::\"idp.read_user\", \
@@ -93,7 +92,7 @@ impl Site {
         Ok(fs::write(self.home.dir.join(POLICIES), format!("{}{more}", self.policies))?)
     }
 
-    /// The log of the tenant.
+    /// The path of the tenant's log.
     pub(crate) fn log(&self) -> PathBuf {
         self.home.dir.join(LOG)
     }
@@ -109,7 +108,7 @@ fn effect(dir: &Path, contract: &str, effect: &str) -> Result<()> {
 fn first_start(home: &Home, disk: &Disk) -> Result<(Image, Trust)> {
     let host = match served::start(&home.dir, disk)? {
         Start::Up(host) => host,
-        Start::Cut => return Err("the power went before anybody cut it".into()),
+        Start::Cut => return Err("the power was off before it was cut".into()),
         Start::Failed(why) => return Err(format!("the host does not start: {why}").into()),
     };
     let trust = home.trusted()?;

@@ -32,15 +32,15 @@ struct Shared {
     stopped: AtomicBool,
 }
 
-/// What was done to a user.
+/// The writes to a user, and the user's state.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct User {
     active: Option<bool>,
     /// Writes that arrived and were not refused, whatever happened to their answers.
     pub(crate) came: u64,
-    /// How many of them were applied.
+    /// The number of writes that were applied.
     pub(crate) applied: u64,
-    /// Idempotency keys that were used: such a write is applied once.
+    /// The idempotency keys that were used. Writes with the same key are applied only once.
     keys: Vec<String>,
 }
 
@@ -75,7 +75,7 @@ impl Upstream {
         lock(&self.shared.users).get(id).cloned().unwrap_or_default()
     }
 
-    /// Users that were changed, from this number on.
+    /// The changed users whose number is at least `first`.
     pub(crate) fn touched(&self, first: u64) -> BTreeSet<String> {
         let users = lock(&self.shared.users);
         let is_new = |id: &&String| number(id) >= first;
@@ -92,7 +92,7 @@ impl Upstream {
 impl Drop for Upstream {
     fn drop(&mut self) {
         self.shared.stopped.store(true, Ordering::Relaxed);
-        // Wakes the listener, which then sees that it has to stop.
+        // This connection wakes the listener, which then notices that it has to stop.
         TcpStream::connect(self.address).ok();
     }
 }
@@ -156,12 +156,13 @@ impl User {
     }
 }
 
-/// Whether the user is active at first and can be suspended, or not and can be restored: half of all ids each.
+/// Whether the user is active at first and can therefore be suspended. Otherwise the user can be restored. Half of all
+/// ids belong to each group.
 pub(crate) fn active_at_first(id: &str) -> bool {
     id.starts_with(|digit: char| digit >= '8')
 }
 
-/// An id that contains this number and looks like any other.
+/// An id that contains this number but looks like any other id.
 pub(crate) fn id(looks: u64, number: u64) -> String {
     format!("{looks:016x}{number:016x}")
 }
@@ -170,7 +171,7 @@ fn number(id: &str) -> u64 {
     id.get(16..).and_then(|digits| u64::from_str_radix(digits, 16).ok()).unwrap_or_default()
 }
 
-/// A complete answer; 204 has no length, and only a body has a type.
+/// A complete HTTP answer. A 204 answer has no content length, and only an answer with a body has a content type.
 fn answer(status: &str, tag: &str, body: &str) -> Vec<u8> {
     let head = format!("{status}\r\netag: {tag}\r\nconnection: close");
     if status.starts_with("204") {

@@ -1,5 +1,5 @@
 //! The callers of one action: an agent that proposes until the host acknowledges it, and people who approve, deny or
-//! cancel. They outlive every host process: they repeat their requests when a host is back.
+//! cancel. The callers outlive every host process and repeat their requests when a host serves again.
 
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,21 +15,21 @@ use serde_json::{Value, json};
 use crate::site::{Site, token};
 use crate::walk::{Plan, Then, value};
 
-/// Pause between two tries of a caller.
+/// The pause between two tries of a caller.
 const AGAIN: Duration = Duration::from_millis(60);
-/// How long a caller waits for a host that does not come back.
+/// How long a caller waits for a host to serve again.
 const PATIENCE: Duration = Duration::from_mins(2);
 
-/// What its callers know of an action.
+/// What the callers of an action know about it.
 #[derive(Debug, Clone)]
 pub(crate) struct Known {
     pub(crate) plan: Plan,
-    /// `None` when it was never acknowledged.
+    /// The action's id, or `None` if the host never acknowledged the action.
     pub(crate) id: Option<String>,
     pub(crate) problem: Option<String>,
 }
 
-/// The current address of the host, independent of starts and kills.
+/// The current address of the host, which changes with each start.
 pub(crate) trait Where: Sync {
     fn url(&self) -> String;
 }
@@ -40,7 +40,7 @@ impl Where for std::sync::RwLock<Site> {
     }
 }
 
-/// Carries out one plan.
+/// Runs one planned action.
 pub(crate) fn carry(site: &impl Where, dir: &Path, plan: Plan, over: &AtomicBool) -> Known {
     let id = match propose(site, &plan) {
         Ok(id) => id,
@@ -85,7 +85,7 @@ fn until_answered(
         }
         thread::sleep(AGAIN);
     }
-    Err(format!("no host took it for two minutes: {last}").into())
+    Err(format!("no host accepted it for two minutes: {last}").into())
 }
 
 fn people(site: &impl Where, dir: &Path, plan: &Plan, id: &str, over: &AtomicBool) -> Result<()> {
@@ -94,7 +94,7 @@ fn people(site: &impl Where, dir: &Path, plan: &Plan, id: &str, over: &AtomicBoo
         let path = format!("/v1/actions/{id}/cancel");
         let token = token(plan.agent);
         let answer = until_answered(site, &token, |client| client.post(&path, &Value::Null))?;
-        // It may be too late for that.
+        // Answer 409 means that it was too late to cancel.
         return match answer.status {
             200 | 202 | 409 => Ok(()),
             other => Err(format!("cancelling was answered {other}: {}", answer.json()).into()),
@@ -105,13 +105,14 @@ fn people(site: &impl Where, dir: &Path, plan: &Plan, id: &str, over: &AtomicBoo
     }
     let verb = if plan.then == Then::Deny { "deny" } else { "approve" };
     let path = format!("/v1/actions/{id}");
-    // Until it waits no more: stale approvals are requested again.
+    // The loop continues while the action waits, because the host requests stale approvals again.
     while !over.load(Ordering::SeqCst) {
         let answer = until_answered(site, BOB, |client| client.get(&path))?;
         match answer.text("/status").as_str() {
             "pending" | "running" => thread::sleep(AGAIN),
             "waiting" => {
-                // Whether it was accepted shows in the action: if the host dies meanwhile, the caller asks again.
+                // The action's status shows whether the answer was accepted. If the host dies meanwhile, the person
+                // answers again.
                 people::answer(&site.url(), dir, [verb, id, "bob", BOB])?;
                 thread::sleep(AGAIN);
             }

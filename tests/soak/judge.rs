@@ -1,4 +1,4 @@
-//! The final check of a walk: compares what every caller knows with the host and the record.
+//! The final check of a walk: compares what every caller knows with the host and the system of record.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::RwLock;
@@ -18,9 +18,9 @@ use crate::site::Site;
 use crate::walk::{Plan, Then, value};
 use crate::{read, write};
 
-/// How long the last actions may take to end: the intervals between looks grow.
+/// How long the last actions may take to end. The intervals between observations grow, so this can be long.
 const PATIENCE: Duration = Duration::from_mins(3);
-/// How many bundles are checked with the offline verifier.
+/// The number of bundles that are checked with the offline verifier.
 const BUNDLES: usize = 150;
 
 pub(crate) struct Judged {
@@ -79,7 +79,7 @@ fn ends(site: &Site, known: &[Known]) -> Result<HashMap<String, Value>> {
             let answer = client.get(&format!("/v1/actions/{id}"))?;
             let view = answer.json();
             let open = matches!(view["status"].as_str(), Some("pending" | "running"));
-            // 202 while it is being carried out.
+            // The status is 202 while the action is running.
             if open || !matches!(answer.status, 200 | 202) {
                 still.push(id);
             }
@@ -94,7 +94,7 @@ fn ends(site: &Site, known: &[Known]) -> Result<HashMap<String, Value>> {
 }
 
 impl Count {
-    /// What was acknowledged to a caller must hold and must have ended.
+    /// Checks that every acknowledged action exists and has ended.
     fn take(&mut self, one: &Known, ends: &HashMap<String, Value>) {
         let number = one.plan.number;
         if let Some(problem) = &one.problem {
@@ -108,7 +108,7 @@ impl Count {
         };
         let Some(view) = ends.get(id) else {
             self.lost += 1;
-            self.lines.push(format!("lost: {id} was acknowledged and is not there"));
+            self.lines.push(format!("lost: {id} was acknowledged but is missing"));
             return;
         };
         let Some(status) = view["status"].as_str() else {
@@ -124,7 +124,8 @@ impl Count {
         }
     }
 
-    /// Compares the record's count of each action, found by the value that is unique to it.
+    /// Compares the end of each action with the count of its writes in the system of record. The unique value of an
+    /// action identifies its writes.
     fn record(&mut self, all: Vec<Applied>, known: &[Known], ends: &HashMap<String, Value>) {
         let mut applied: HashMap<String, Vec<Applied>> = HashMap::new();
         for one in all {
@@ -151,7 +152,7 @@ impl Count {
         }
         for (value, of_nobody) in applied {
             self.wrong += 1;
-            self.lines.push(format!("wrong: {value} was written for nobody: {of_nobody:?}"));
+            self.lines.push(format!("wrong: {value} was written by no action: {of_nobody:?}"));
         }
     }
 
@@ -179,7 +180,7 @@ impl Count {
     }
 }
 
-/// Whether an end is consistent with how often each write had an effect.
+/// Whether the end of an action is consistent with how often each write had an effect.
 fn says(status: &str, times: &[usize]) -> bool {
     match status {
         "verified" => times.iter().all(|count| *count == 1),

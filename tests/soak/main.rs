@@ -1,7 +1,7 @@
-//! The random walk: thousands of actions of several agents, many concurrently, while the host is killed and stopped,
-//! the system of record fails and the clock jumps. The record counts what was applied.
+//! The random walk: several agents run thousands of actions, many of them concurrently, while the host is killed and
+//! stopped, the system of record fails and the clock jumps. The system of record counts the writes that it applied.
 //!
-//! Every decision follows from `SEED`; `MINUTES=10` sets the duration (`make soak`), a sample takes 20 s.
+//! Every decision follows from `SEED`. `MINUTES=10` sets the duration (`make soak`); a sample takes 20 s.
 #![expect(clippy::indexing_slicing, reason = "a check fails by panicking")]
 
 mod calls;
@@ -26,11 +26,11 @@ use self::site::Site;
 use self::walk::{Plan, Step, Walk};
 
 const SAMPLE: Duration = Duration::from_secs(20);
-/// Actions whose callers are active at the same time.
+/// The number of actions whose callers are active at the same time.
 const AT_ONCE: usize = 24;
-/// How long nothing progresses before a person checks the clock.
+/// The time without any progress after which a person checks the clock.
 const SET_RIGHT: Duration = Duration::from_secs(2);
-/// The maximum number of actions of a walk: enough for any duration, and few enough to read bundles.
+/// The maximum number of actions in a walk: enough for any duration, and few enough to read all their bundles.
 const ACTIONS_MAX: usize = 200_000;
 
 fn main() -> ExitCode {
@@ -58,7 +58,7 @@ fn time() -> Result<Duration> {
     }
 }
 
-/// Takes steps until the time is over. Returns what every caller knows at the end.
+/// Runs steps of the walk until the time is over. Returns what every caller knows at the end.
 fn walk(site: &RwLock<Site>, seed: u64, time: Duration) -> Result<Vec<Known>> {
     let (known, busy, over) = (Mutex::new(Vec::new()), AtomicUsize::new(0), AtomicBool::new(false));
     let dir = read(site).home.dir.clone();
@@ -115,7 +115,7 @@ fn wait_for_room(site: &RwLock<Site>, busy: &AtomicUsize) -> Result<()> {
     Ok(())
 }
 
-/// Orders the faults of this action's calls.
+/// Sets up the faults of this action's calls.
 fn order(site: &Site, plan: &Plan) {
     for trouble in &plan.faults {
         let on = if trouble.reading { On::reads(&plan.item) } else { On::writes(&plan.item) };
@@ -123,7 +123,7 @@ fn order(site: &Site, plan: &Plan) {
     }
 }
 
-/// Ends the host, checks everything that it left, and starts it again. Meanwhile the callers cannot connect.
+/// Ends the host, checks everything that the host left, and starts it again. Meanwhile, the callers cannot connect.
 fn again(site: &RwLock<Site>, end: fn(&mut Site) -> Result<()>) -> Result<()> {
     let mut site = write(site);
     end(&mut site)?;

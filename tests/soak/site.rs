@@ -1,5 +1,5 @@
-//! Fixture of the walk: a served directory, the counting record, and a clock that can jump. It starts, kills and
-//! stops the host, and checks its files whenever it is down.
+//! Fixture of the walk: a served directory, a system of record that counts writes, and a clock that can jump. The
+//! fixture starts, kills and stops the host, and checks the host's files whenever the host is down.
 
 use std::fs;
 use std::path::PathBuf;
@@ -18,15 +18,15 @@ pub(crate) struct Site {
     /// The base URL of the host; empty while no host runs.
     url: RwLock<String>,
     clock: PathBuf,
-    /// How far the system's clock is ahead, now and at most.
+    /// How far the system clock is ahead, now and at most so far.
     offset_ms: i64,
     furthest_ms: i64,
-    /// Checkpoints that were public.
+    /// Files with checkpoints that were public.
     seen: Vec<PathBuf>,
     pub(crate) kills: usize,
     pub(crate) stops: usize,
     pub(crate) jumps: usize,
-    /// What was wrong in the directory of a host that had ended.
+    /// The faults found in the served directory while the host was down.
     pub(crate) findings: Vec<String>,
 }
 
@@ -69,7 +69,7 @@ impl Site {
         url.clone_into(&mut self.url.write().unwrap_or_else(PoisonError::into_inner));
     }
 
-    /// A host refuses a clock that is behind its journal, as it must: a person corrects the clock before the start.
+    /// The host must refuse a clock that is behind its journal, so a person corrects the clock before the start.
     pub(crate) fn start(&mut self) -> Result<()> {
         if self.offset_ms < self.furthest_ms {
             self.set_clock(self.furthest_ms)?;
@@ -89,7 +89,7 @@ impl Site {
     pub(crate) fn stop(&mut self) -> Result<()> {
         self.stops += 1;
         if !self.home.stop()? {
-            self.findings.push("SIGTERM did not end the host in order".to_owned());
+            self.findings.push("SIGTERM did not stop the host in order".to_owned());
         }
         self.say("");
         Ok(())
@@ -97,12 +97,12 @@ impl Site {
 
     pub(crate) fn jump(&mut self, by_ms: i64) -> Result<()> {
         self.jumps += 1;
-        // A jump forward starts from the furthest time, so that jumps back do not add up.
+        // A forward jump starts from the furthest time so far, so that backward jumps do not add up.
         let base = if by_ms > 0 { self.furthest_ms } else { self.offset_ms };
         self.set_clock(base + by_ms)
     }
 
-    /// Corrects the system's clock.
+    /// Corrects the system clock.
     pub(crate) fn right(&mut self) -> Result<()> {
         self.set_clock(self.furthest_ms)
     }
@@ -115,8 +115,8 @@ impl Site {
         Ok(fs::rename(new, &self.clock)?)
     }
 
-    /// Checks what a host left: journal, index, receipts and log must agree, and the log must be consistent with
-    /// every checkpoint that was public.
+    /// Checks the files that a host left: journal, index, receipts and log must agree, and the log must be consistent
+    /// with every checkpoint that was public.
     pub(crate) fn check(&mut self) -> Result<()> {
         let seen = self.seen.iter().rev().take(3).cloned().collect::<Vec<_>>();
         for wrong in [self.home.check()?, self.home.audit(&seen)?].into_iter().flatten() {

@@ -1,4 +1,4 @@
-//! The plan of the walk: every step follows from the seed's random numbers and from nothing else.
+//! The plan of the walk. Every step follows only from random numbers that the seed determines.
 
 use std::time::Duration;
 
@@ -11,11 +11,11 @@ use deed_tests::record::{Fault, How, Lands};
 pub(crate) enum Step {
     Propose(Box<Plan>),
     Pause(Duration),
-    /// SIGKILL, in the middle of whatever is under way.
+    /// The host gets SIGKILL in the middle of its work.
     Kill,
-    /// SIGTERM, an orderly stop.
+    /// The host gets SIGTERM and must stop in order.
     Stop,
-    /// The system's clock jumps by this many milliseconds.
+    /// The system clock jumps by this many milliseconds.
     Jump(i64),
 }
 
@@ -24,7 +24,7 @@ pub(crate) enum Step {
 pub(crate) struct Plan {
     pub(crate) number: usize,
     pub(crate) deed: Deed,
-    /// Only reads the item.
+    /// The action only reads the item.
     pub(crate) reads: bool,
     pub(crate) item: String,
     pub(crate) agent: usize,
@@ -32,7 +32,7 @@ pub(crate) struct Plan {
     pub(crate) then: Then,
 }
 
-/// A call that fails: the first after `skip` of the item's reads or writes.
+/// The failing call: the first call after `skip` reads or writes of the item.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Trouble {
     pub(crate) reading: bool,
@@ -40,25 +40,26 @@ pub(crate) struct Trouble {
     pub(crate) fault: Fault,
 }
 
-/// What people do once it is acknowledged.
+/// What people do once the action is acknowledged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Then {
     Approve,
     Deny,
-    /// After this long, in any state.
+    /// A person cancels the action after this time, in any state.
     Cancel(Duration),
 }
 
-/// Agents that propose.
+/// The agents that propose actions.
 pub(crate) const AGENTS: usize = 4;
 
-/// Items that several actions use; only kinds whose end a look can determine.
+/// The number of items that several actions share. Only kinds of actions whose outcome an observation can determine use
+/// shared items.
 const SHARED: usize = 24;
 
 pub(crate) struct Walk {
     dice: Dice,
     number: usize,
-    /// The mean number of steps between two steps of this sort.
+    /// The mean number of steps between two steps that kill the host.
     kill_every: usize,
 }
 
@@ -86,7 +87,8 @@ impl Walk {
     }
 }
 
-/// Usually forward, by an hour at most, like a machine that slept. Sometimes back, by seconds.
+/// The size of a clock jump. The clock usually jumps forward by at most an hour, as after a machine slept, and
+/// sometimes back by seconds.
 fn jump(dice: &mut Dice) -> i64 {
     let forward = [1_000, 5_000, 60_000, 900_000, 3_600_000];
     if dice.one_in(4) { -5_000 } else { dice.one(&forward).copied().unwrap_or(1_000) }
@@ -115,7 +117,7 @@ fn trouble(dice: &mut Dice) -> Trouble {
     Trouble { reading: dice.one_in(3), skip: dice.index(2), fault: Fault { lands, how } }
 }
 
-/// The value that an action writes: it is unique, so that the record can attribute the effect.
+/// The value that an action writes. It is unique, so that the system of record can attribute the effect to the action.
 pub(crate) fn value(number: usize) -> String {
     let digits = number.to_string();
     let letters = digits.bytes().map(|digit| char::from(b'a' + (digit - b'0')));

@@ -1,6 +1,6 @@
 //! Search for canaries: values that must not occur in any output, in any encoding.
 //!
-//! A hit names file, offset, canary and encoding. It never contains the value itself.
+//! A hit names the file, the offset, the canary and the encoding. A hit never contains the value itself.
 #![expect(clippy::indexing_slicing, reason = "bounds are those of the lines above; tests only")]
 
 use std::fs;
@@ -11,7 +11,8 @@ use base64::alphabet::{Alphabet, STANDARD, URL_SAFE};
 use base64::engine::general_purpose::{GeneralPurpose, NO_PAD};
 use data_encoding::{HEXLOWER, HEXUPPER};
 
-/// Shorter values occur in ordinary text by chance; no secret of the tests is that short.
+/// The minimum length of a canary. Shorter values occur in ordinary text by chance, and no secret of the tests is
+/// shorter.
 const VALUE_MIN: usize = 12;
 
 /// A value that must not occur, with a name that may be shown.
@@ -19,7 +20,7 @@ const VALUE_MIN: usize = 12;
 pub struct Canary {
     name: String,
     value: Vec<u8>,
-    /// Whether the journal may hold it.
+    /// Whether the journal may contain the value.
     journaled: bool,
 }
 
@@ -32,10 +33,10 @@ pub struct Hit {
     pub form: String,
 }
 
-/// All forms of a set of canaries, prepared for a search in one pass.
+/// All encodings of a set of canaries, prepared for a search in one pass.
 pub struct Search {
     needles: Vec<Needle>,
-    /// Indexes into `needles`, by the first two bytes of each.
+    /// Indexes into `needles`, grouped by the first two bytes of each needle.
     starts: Vec<Vec<usize>>,
 }
 
@@ -51,7 +52,7 @@ impl Canary {
         Self { name: name.to_owned(), value: value.to_vec(), journaled: false }
     }
 
-    /// A value that only the journal's segments may hold.
+    /// Creates a canary for a value that only the journal's segments may contain.
     pub fn private(name: &str, value: &[u8]) -> Self {
         Self { journaled: true, ..Self::new(name, value) }
     }
@@ -82,15 +83,15 @@ pub fn of_directory(dir: &Path) -> Vec<Canary> {
     secrets.chain(seeds).collect()
 }
 
-/// Whether the file's purpose is to hold the value.
+/// Whether the file holds a secret on purpose.
 pub fn is_home(relative: &Path) -> bool {
     let is_key = relative.extension().is_some_and(|e| e == "key");
     relative.starts_with("secrets")
         || is_key && (relative.starts_with("keys") || relative.starts_with("approvers"))
 }
 
-/// Every form in which a value may occur. Each form is also searched for in base64, because envelopes hold bodies.
-/// bodies.
+/// Every encoding in which a value may occur. Each encoding is also searched for inside base64, because envelopes
+/// contain bodies in base64.
 pub fn forms(value: &[u8]) -> Vec<(String, Vec<u8>)> {
     let mut forms = vec![
         ("raw".to_owned(), value.to_vec()),
@@ -103,7 +104,7 @@ pub fn forms(value: &[u8]) -> Vec<(String, Vec<u8>)> {
         ("utf16le".to_owned(), value.iter().flat_map(|b| [*b, 0]).collect()),
         ("utf16be".to_owned(), value.iter().flat_map(|b| [0, *b]).collect()),
     ];
-    // Escapes only the characters that require it; equal to the raw form for most values.
+    // This form escapes only the characters that require it. For most values this form equals the raw form.
     let some = each(value, |b| match b {
         b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' | b'-' | b'.' | b'_' | b'~' => char::from(b).into(),
         _ => format!("%{b:02X}"),
@@ -122,7 +123,7 @@ pub fn forms(value: &[u8]) -> Vec<(String, Vec<u8>)> {
     forms
 }
 
-/// The part that always occurs in the base64 of any text that has `value` at an offset of `at` modulo 3.
+/// The part that occurs in the base64 of every text that contains `value` at an offset of `at` modulo 3.
 fn base64_inside(value: &[u8], alphabet: &Alphabet, at: usize) -> Vec<u8> {
     let padded = [&[0; 3][..at], value].concat();
     let text = GeneralPurpose::new(alphabet, NO_PAD).encode(&padded);
@@ -151,7 +152,7 @@ impl Search {
         search
     }
 
-    /// Searches bytes in one pass.
+    /// Searches the bytes of a file in one pass.
     pub fn bytes(&self, file: &Path, bytes: &[u8]) -> Vec<Hit> {
         let journal = file.starts_with("state/segments");
         let mut hits = Vec::new();
@@ -168,7 +169,7 @@ impl Search {
         hits
     }
 
-    /// Searches the path and content of every file of a tree, except the files that hold the values on purpose.
+    /// Searches the path and content of every file in a tree, except the files that hold the values on purpose.
     pub fn tree(&self, dir: &Path) -> Vec<Hit> {
         let mut hits = Vec::new();
         for path in files(dir) {
@@ -177,7 +178,7 @@ impl Search {
             match fs::read(&path) {
                 _ if is_home(relative) => {}
                 Ok(bytes) => hits.extend(self.bytes(relative, &bytes)),
-                // A running host replaced it.
+                // A running host has replaced the file.
                 Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
                 Err(e) => hits.push(unsearched(relative, &e.to_string())),
             }
@@ -223,7 +224,7 @@ fn name(dir: &Path, path: &Path) -> String {
     path.strip_prefix(dir).unwrap_or(path).display().to_string()
 }
 
-/// The 32 bytes of an Ed25519 private key in PKCS#8 PEM form (RFC 8410 section 7).
+/// The 32-byte seed of an Ed25519 private key in PKCS#8 PEM form (RFC 8410 section 7).
 fn seed(pem: &[u8]) -> Option<Vec<u8>> {
     let text = std::str::from_utf8(pem).ok()?;
     let body: String = text.lines().filter(|line| !line.starts_with('-')).collect();

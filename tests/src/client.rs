@@ -1,5 +1,5 @@
-//! A plain HTTP client with a token: sends what an agent or a person sends, and returns exactly what the host
-//! answers.
+//! A plain HTTP client with a token. The client sends what an agent or a person sends, and returns exactly what the
+//! host answers.
 
 use std::time::Duration;
 
@@ -36,7 +36,7 @@ impl Answer {
         serde_json::from_slice(&self.bytes).unwrap_or_default()
     }
 
-    /// The text at a JSON pointer of the body; empty when there is no text there.
+    /// The text at a JSON pointer of the body; empty when the body has no text at this pointer.
     pub fn text(&self, pointer: &str) -> String {
         self.json().pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned()
     }
@@ -69,13 +69,13 @@ impl Client {
         self.send("POST", "/v1/actions", headers, proposal.to_string().into_bytes())
     }
 
-    /// The view of the action once it rests, or its state after this many seconds.
+    /// The view of the action once it has ended or waits for people, or its view after this many seconds.
     pub fn rests(&self, id: &str, seconds: u32) -> Result<Answer> {
         let wait = format!("wait={seconds}");
         self.send("GET", &format!("/v1/actions/{id}"), &[("prefer", &wait)], vec![])
     }
 
-    /// The bundle of an ended action in the form that this caller may read.
+    /// The bundle of an ended action, with the parts that this caller may read.
     pub fn bundle(&self, id: &str) -> Result<Vec<u8>> {
         let answer = self.get(&format!("/v1/actions/{id}/bundle"))?;
         if answer.status == 200 { Ok(answer.bytes) } else { Err(answer.text("/detail").into()) }

@@ -13,7 +13,8 @@ impl Dice {
         Self(seed)
     }
 
-    /// A separate stream, seeded with this one's next number: draws from it do not affect the other streams.
+    /// A separate stream, which is seeded with the next number of this stream. Draws from one stream do not affect the
+    /// others.
     #[must_use]
     pub fn split(&mut self) -> Self {
         Self(self.roll())
@@ -27,7 +28,7 @@ impl Dice {
         z ^ (z >> 31)
     }
 
-    /// A number below `bound`; 0 where the bound is 0.
+    /// A number below `bound`; 0 when `bound` is 0.
     pub fn below(&mut self, bound: u64) -> u64 {
         self.roll() % bound.max(1)
     }
@@ -37,7 +38,7 @@ impl Dice {
         usize::try_from(self.below(end as u64)).unwrap_or_default()
     }
 
-    /// True in this percentage of the calls.
+    /// True in the given percentage of the calls.
     pub fn percent(&mut self, times: u64) -> bool {
         self.below(100) < times
     }
@@ -47,7 +48,7 @@ impl Dice {
         self.index(times) == 0
     }
 
-    /// One of these; `None` when there are none.
+    /// One item of the slice; `None` when the slice is empty.
     pub fn one<'a, T>(&mut self, of: &'a [T]) -> Option<&'a T> {
         of.get(self.index(of.len()))
     }
@@ -60,7 +61,7 @@ impl Dice {
     }
 }
 
-/// `SEED` of the environment, or a new seed. Fails when `SEED` is not a number.
+/// The environment variable `SEED`, or a new seed. Fails when `SEED` is not a number.
 pub fn seed() -> Result<u64> {
     match std::env::var_os("SEED") {
         Some(text) => Ok(text.to_string_lossy().parse()?),

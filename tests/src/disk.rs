@@ -1,8 +1,8 @@
-//! A FUSE disk for the files of a host, whose power can be cut.
+//! A FUSE disk for the files of a host. A test can cut the power of this disk.
 //!
-//! After a cut it provides an image that a real disk could have then: everything that fsync covered, and any part of
-//! the rest. It never touches a real disk and is unmounted when dropped. Mounts that an earlier run left are removed
-//! at the next mount.
+//! After a power cut, the module provides an image that a real disk could have: everything that fsync covered, and any
+//! part of the other data. The module uses no real disk, and unmounts the FUSE disk on drop. The next mount removes
+//! mounts that an earlier run left.
 
 use std::fs;
 use std::io;
@@ -32,7 +32,7 @@ mod serve;
 #[cfg(test)]
 mod tests;
 
-/// Prefix of the mounts' name in `/proc/mounts`; the process id follows.
+/// The prefix of the mount names in `/proc/mounts`. The process id follows the prefix.
 const NAME: &str = "deed-disk-";
 
 /// A mounted disk.
@@ -44,7 +44,7 @@ pub struct Disk {
 }
 
 impl Disk {
-    /// Mounts an empty disk at a folder. Fails where this machine does not permit mounting.
+    /// Mounts an empty disk at a folder. Fails when this machine does not permit mounting.
     pub fn mount(at: &Path) -> io::Result<Self> {
         detach_stale();
         let meta = fs::metadata(at)?;
@@ -67,12 +67,13 @@ impl Disk {
         self.power.load(image);
     }
 
-    /// What is on the disk now, durable or not.
+    /// The present content of the disk, durable or not.
     pub fn image(&self) -> Image {
         self.power.lock().image.clone()
     }
 
-    /// Cuts the power instead of making the change after this many more: a write, a name, an fsync.
+    /// Cuts the power after this many more changes, in place of the next change. A change is a write, a changed name,
+    /// or an fsync.
     pub fn cut_after(&self, changes: u64) {
         self.power.cut_after(changes);
     }
@@ -82,18 +83,18 @@ impl Disk {
         self.power.cut();
     }
 
-    /// Waits until the power is cut; returns whether it was.
+    /// Waits until the power is cut. Returns whether the power was cut in time.
     pub fn wait(&self, patience: Duration) -> bool {
         self.power.wait(patience)
     }
 
-    /// Requests that still wait get an error, as do all later ones until an image is loaded. The programs must have
-    /// been killed before: they had no power either.
+    /// Answers waiting requests and all later requests with an error, until an image is loaded. The caller must kill
+    /// the programs before, because they lost power too.
     pub fn off(&self) {
         self.power.off();
     }
 
-    /// How many changes were made or started since the image was loaded.
+    /// The number of changes that were made or started since the image was loaded.
     pub fn changes(&self) -> u64 {
         self.power.changes()
     }
@@ -109,17 +110,17 @@ impl Disk {
         state.faults.room = bytes.map(|bytes| state.image.used().saturating_add(bytes));
     }
 
-    /// The next fsync of a file whose path contains this fails, and the data that it had to write are lost.
+    /// Makes the next fsync of a file fail if its path contains `part`. The data that the fsync had to write are lost.
     pub fn fail_sync(&self, part: &str) {
         self.power.lock().faults.sync = Some(part.to_owned());
     }
 
-    /// The next write to a file whose path contains this fails.
+    /// Makes the next write to a file fail if its path contains `part`.
     pub fn fail_write(&self, part: &str) {
         self.power.lock().faults.write = Some(part.to_owned());
     }
 
-    /// From now on such an fsync does nothing, as in a host that forgets it.
+    /// From now on, an fsync that `lie` selects does nothing, as if the host had forgotten the fsync.
     pub fn lie(&self, lie: Option<Lie>) {
         self.power.lock().faults.lie = lie;
     }
@@ -133,7 +134,7 @@ impl Disk {
 
 impl Drop for Disk {
     fn drop(&mut self) {
-        // No process, above all the kernel, may wait for an answer that never arrives.
+        // Neither the kernel nor any process may wait for an answer that never arrives.
         self.power.off();
         let ended = self.session.take().map_or(Ok(()), BackgroundSession::umount_and_join);
         if ended.is_err() {

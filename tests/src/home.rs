@@ -1,5 +1,5 @@
-//! A served directory for one test: its files and, while it is served, its host. All kinds of tests use it; they add
-//! the upstream and the requests.
+//! A served directory for one test: its files and, while it is served, its host. All kinds of tests use this fixture
+//! and add the upstream and the requests.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -19,7 +19,7 @@ use crate::trust;
 /// The log of the tenant `acme` in a served directory.
 pub const LOG: &str = "state/log/acme";
 
-/// Dropping it ends the host and removes the directory, unless `DEED_KEEP` is set.
+/// A served directory. Dropping the value ends the host and removes the directory, unless `DEED_KEEP` is set.
 #[derive(Debug)]
 pub struct Home {
     pub dir: PathBuf,
@@ -29,7 +29,7 @@ pub struct Home {
 static COUNT: AtomicU32 = AtomicU32::new(0);
 
 impl Home {
-    /// A unique path with this in its name; nothing exists there yet.
+    /// Chooses a unique path that contains this name. The path does not exist yet.
     pub fn new(name: &str) -> Self {
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let name = format!("deed-{name}-{}-{count}", std::process::id());
@@ -44,7 +44,7 @@ impl Home {
         self.dir.to_str().unwrap_or_default()
     }
 
-    /// Puts the present files into force.
+    /// Pins the present contracts and adapters, so that the host accepts them.
     pub fn pin(&self) -> Result<()> {
         host::expect(&["pin", self.path()]).map(drop)
     }
@@ -53,13 +53,13 @@ impl Home {
         self.serve_with(&[])
     }
 
-    /// Serves with additional environment variables.
+    /// Starts the host with additional environment variables.
     pub fn serve_with(&mut self, variables: &[(&str, &str)]) -> Result<()> {
         self.host = Some(Host::serve_with(&self.dir, variables)?);
         Ok(())
     }
 
-    /// Sends SIGTERM. Returns whether the host stopped in order; true when no host runs.
+    /// Sends SIGTERM. Returns whether the host stopped in an orderly way, or true when no host runs.
     pub fn stop(&mut self) -> Result<bool> {
         self.host.take().map_or(Ok(true), Host::stop)
     }
@@ -69,7 +69,7 @@ impl Home {
         self.host.take().map_or(Ok(()), Host::kill)
     }
 
-    /// Stops and starts again in the same directory.
+    /// Stops the host and starts it again in the same directory.
     pub fn restart(&mut self) -> Result<()> {
         self.stop()?;
         self.serve()
@@ -108,12 +108,13 @@ impl Home {
         Ok(self.client(BOB).rests(id, 60)?.json())
     }
 
-    /// The bundle of an ended action as people may read it.
+    /// The bundle of an ended action, with the parts that people may read.
     pub fn bundle(&self, id: &str) -> Result<Vec<u8>> {
         self.client(BOB).bundle(id)
     }
 
-    /// Signs as this person with the real client; returns whether it was accepted and everything that was printed.
+    /// Approves as this person with the real client. Returns whether the approval was accepted, and everything that was
+    /// printed.
     pub fn approve(&self, id: &str, person: &str, token: &str) -> Result<(bool, String)> {
         self.answer("approve", id, person, token)
     }
@@ -140,7 +141,7 @@ impl Home {
         trust::read(&self.trust()?)
     }
 
-    /// Saves the checkpoint that is public now under this name; `None` when nothing was published.
+    /// Saves the present public checkpoint under this name. Returns `None` when no checkpoint was published.
     pub fn keep_checkpoint(&self, name: &str) -> Result<Option<PathBuf>> {
         let kept = self.dir.join(name);
         match fs::copy(self.dir.join(LOG).join("checkpoint"), &kept) {
@@ -150,12 +151,12 @@ impl Home {
         }
     }
 
-    /// Checks what a stopped host left: journal, index, receipts and log must agree. Returns what is wrong.
+    /// Checks the files that a stopped host left: journal, index, receipts and log must agree. Returns what is wrong.
     pub fn check(&self) -> Result<Option<String>> {
         host::complaint(&["journal", "check", self.path()])
     }
 
-    /// Audits the log: it must be complete and consistent with each of these checkpoints. Returns what is wrong. The
+    /// Audits the log, which must be complete and consistent with each of these checkpoints. Returns what is wrong. The
     /// trust directory must exist.
     pub fn audit(&self, since: &[PathBuf]) -> Result<Option<String>> {
         let text = |path: &Path| path.to_string_lossy().into_owned();

@@ -1,4 +1,4 @@
-//! The real `deed` binary: one command run to its end, or a host served until it is stopped.
+//! Runs the real `deed` binary: a command to its end, or a host until it is stopped.
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -13,14 +13,14 @@ pub use starting::{Said, Starting};
 
 mod starting;
 
-/// A debug build starts slowly while the machine also compiles.
+/// The time limit for a start. A debug build starts slowly while the machine also compiles.
 const START_PATIENCE: Duration = Duration::from_secs(90);
 const STOP_PATIENCE: Duration = Duration::from_secs(30);
 
 /// The file that receives the stderr of a host, in its directory.
 pub const LOG: &str = "serve.log";
 
-/// The binary: `DEED_BIN`, or `deed` next to the directory of the test's own executable.
+/// The path of the binary: `DEED_BIN`, or `deed` next to the directory of the test's own executable.
 pub fn binary() -> Result<PathBuf> {
     if let Some(path) = std::env::var_os("DEED_BIN") {
         return Ok(path.into());
@@ -41,7 +41,7 @@ pub fn run(args: &[&str], input: &str) -> Result<Output> {
         .stderr(Stdio::piped())
         .spawn()?;
     if let Some(mut stdin) = child.stdin.take() {
-        // A command that refuses at once does not read its stdin.
+        // A command that fails at once does not read its stdin.
         match stdin.write_all(input.as_bytes()) {
             Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => return Err(e.into()),
             _ => {}
@@ -50,7 +50,7 @@ pub fn run(args: &[&str], input: &str) -> Result<Output> {
     Ok(child.wait_with_output()?)
 }
 
-/// Runs a command that may not end by itself: after this time it is killed, and there is no output.
+/// Runs a command that may not end by itself. After this time the command is killed, and there is no output.
 pub fn run_within(args: &[&str], patience: Duration) -> Result<Option<Output>> {
     let child = Command::new(binary()?)
         .args(args)
@@ -60,7 +60,7 @@ pub fn run_within(args: &[&str], patience: Duration) -> Result<Option<Output>> {
         .spawn()?;
     let pid = child.id();
     let (send, receive) = mpsc::channel();
-    // Reads while it waits: a child that fills its pipe would block.
+    // The thread reads while it waits, because a child that fills its pipe would block.
     let waiting = thread::spawn(move || send.send(child.wait_with_output()).is_ok());
     let Ok(output) = receive.recv_timeout(patience) else {
         kill(pid)?;
@@ -97,10 +97,10 @@ pub fn expect(args: &[&str]) -> Result<String> {
         .into())
 }
 
-/// A served directory. Dropping it ends the process.
+/// A running `deed serve`. Dropping the value ends the process.
 #[derive(Debug)]
 pub struct Host {
-    /// Dropped before the child is ended.
+    /// The child guard, which is dropped before the child is ended.
     tether: Option<Tether>,
     child: Child,
     pub url: String,
@@ -111,12 +111,12 @@ pub struct Host {
 }
 
 impl Host {
-    /// Starts `deed serve DIR` and waits for the line that it prints once it serves.
+    /// Starts `deed serve DIR` and waits for the line that the host prints once it serves.
     pub fn serve(dir: &Path) -> Result<Self> {
         Self::serve_with(dir, &[])
     }
 
-    /// The same, with additional environment variables.
+    /// Like [`Host::serve`], with additional environment variables.
     pub fn serve_with(dir: &Path, variables: &[(&str, &str)]) -> Result<Self> {
         let mut starting = Self::begin(dir, variables)?;
         match starting.wait(START_PATIENCE) {
@@ -155,8 +155,8 @@ impl Host {
         self.kill_then(|| ())
     }
 
-    /// The same, but calls `then` after SIGKILL is sent and before the process is waited for, to release what it may
-    /// block on.
+    /// Like [`Host::kill`], but calls `then` between sending SIGKILL and waiting for the process, to release what the
+    /// process may block on.
     pub fn kill_then(mut self, then: impl FnOnce()) -> Result<()> {
         self.child.kill()?;
         then();
@@ -180,12 +180,12 @@ impl Host {
         self.child.id()
     }
 
-    /// What the hosts of this directory wrote to stderr so far.
+    /// Everything that hosts of this directory have written to stderr.
     pub fn log(&self) -> String {
         std::fs::read_to_string(&self.log).unwrap_or_default()
     }
 
-    /// The part of it that this host wrote.
+    /// The part of the log that this host wrote.
     pub fn said(&self) -> String {
         self.log().get(self.begun..).unwrap_or_default().to_owned()
     }
@@ -206,7 +206,7 @@ impl Host {
 impl Drop for Host {
     fn drop(&mut self) {
         self.tether = None;
-        // It may have ended by itself; an error is of no use here.
+        // The process may have ended by itself, so errors are ignored here.
         self.child.kill().and_then(|()| self.child.wait()).ok();
     }
 }

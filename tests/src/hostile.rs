@@ -1,6 +1,6 @@
-//! A scripted hostile upstream: raw bytes, pauses and endless answers, over plain TCP or TLS. Requests without a
-//! script get the honest answers of a small user directory (`hostile/directory.rs`), so that an ordinary action meets
-//! exactly one false answer.
+//! A scripted hostile upstream: raw bytes, pauses and endless answers, over plain TCP or TLS. Requests without a script
+//! get honest answers from a small user directory (`hostile/directory.rs`), so that an ordinary action receives exactly
+//! one false answer.
 
 use std::collections::VecDeque;
 use std::io::{Read, Write};
@@ -30,7 +30,8 @@ pub struct Hostile {
     shared: Arc<Shared>,
 }
 
-/// A script for requests of `method`: the first `skip` are answered honestly, the next `times` get the script.
+/// A script for requests of `method`. The first `skip` requests are answered honestly, and the next `times` requests
+/// get the script.
 struct Lie {
     method: String,
     skip: usize,
@@ -41,7 +42,7 @@ struct Lie {
 #[derive(Default)]
 struct Shared {
     lies: Mutex<Vec<Lie>>,
-    /// Bytes sent to a new connection before it has sent a request, each once.
+    /// Bytes that a new connection receives before it has sent a request. Each entry is sent once.
     greetings: Mutex<VecDeque<Vec<u8>>>,
     directory: Mutex<Directory>,
     requests: Mutex<Vec<Recorded>>,
@@ -51,17 +52,17 @@ struct Shared {
 }
 
 impl Hostile {
-    /// Over plain TCP, on a free port of 127.0.0.1.
+    /// Starts the upstream over plain TCP, on a free port of 127.0.0.1.
     pub fn start() -> Result<Self> {
         Self::listen((Ipv4Addr::LOCALHOST, 0).into(), None)
     }
 
-    /// Over plain TCP at this address.
+    /// Starts the upstream over plain TCP at this address.
     pub fn start_at(address: SocketAddr) -> Result<Self> {
         Self::listen(address, None)
     }
 
-    /// Over TLS, on a free port of 127.0.0.1.
+    /// Starts the upstream over TLS, on a free port of 127.0.0.1.
     pub fn secure(config: Arc<ServerConfig>) -> Result<Self> {
         Self::listen((Ipv4Addr::LOCALHOST, 0).into(), Some(config))
     }
@@ -94,18 +95,18 @@ impl Hostile {
         self.base_url_as(&self.address.ip().to_string())
     }
 
-    /// The same with another host name.
+    /// The base URL with another host name.
     pub fn base_url_as(&self, host: &str) -> String {
         let scheme = if self.tls { "https" } else { "http" };
         format!("{scheme}://{host}:{}/v2", self.address.port())
     }
 
-    /// After `skip` requests of `method`, the next `times` get this script.
+    /// After `skip` requests of `method`, the next `times` requests get this script.
     pub fn lie(&self, method: &str, skip: usize, times: usize, script: Script) {
         lock(&self.shared.lies).push(Lie { method: method.into(), skip, times, script });
     }
 
-    /// The next connection gets these bytes before it has sent a request; an empty greeting sends nothing.
+    /// The next connection receives these bytes before it has sent a request. An empty greeting sends nothing.
     pub fn greet(&self, bytes: &[u8]) {
         lock(&self.shared.greetings).push_back(bytes.to_vec());
     }
@@ -121,7 +122,7 @@ impl Hostile {
         lock(&self.shared.directory).set(user, field, value);
     }
 
-    /// The user as stored in the directory.
+    /// Returns the user as stored in the directory.
     pub fn user(&self, user: &str) -> Value {
         lock(&self.shared.directory).user(user)
     }
@@ -160,7 +161,7 @@ impl std::fmt::Debug for Hostile {
 impl Drop for Hostile {
     fn drop(&mut self) {
         self.shared.stopped.store(true, Ordering::Relaxed);
-        // Wakes the listener, which then sees that it has to stop.
+        // This connection wakes the listener, which then sees that it must stop.
         TcpStream::connect(self.address).ok();
     }
 }

@@ -1,5 +1,5 @@
-//! Reads the journal files of a host that has ended: the events in their order, up to the first incomplete record,
-//! where the next host also stops.
+//! Reads the events in the journal files of a host that has ended, in order. Reading stops at the first incomplete
+//! record, where the next host also stops.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::services::Result;
 
-/// Length of a record's header; it starts with the length of the body.
+/// The length of a record's header. The header starts with the length of the body.
 const HEADER: usize = 40;
 
 /// Every event that was written, synced or not.
@@ -24,7 +24,7 @@ pub fn events(dir: &Path) -> Result<Vec<Event>> {
     Ok(events)
 }
 
-/// The event's name as failpoints use it: `observed.post`.
+/// The event's name as failpoints use it, such as `observed.post`.
 pub fn name(event: &Event) -> Result<String> {
     let value = serde_json::to_value(event)?;
     let (name, fields) = value.as_object().and_then(|one| one.iter().next()).ok_or("no name")?;
@@ -48,7 +48,7 @@ fn first(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     rest.split_at_checked(usize::try_from(length).ok()?)
 }
 
-/// The segment files in order; none for a host that died at the beginning of its start.
+/// The segment files in order. The list is empty if the host died early in its start.
 fn segments(dir: &Path) -> Result<Vec<PathBuf>> {
     let found = match fs::read_dir(dir) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(vec![]),
@@ -61,7 +61,7 @@ fn segments(dir: &Path) -> Result<Vec<PathBuf>> {
     Ok(segments)
 }
 
-/// The events of a record: a line of JSON has the length of each, and the events follow.
+/// The events of a record. A line of JSON has the length of each event, and the events follow this line.
 fn of(body: &[u8]) -> Result<Vec<Event>> {
     let end = body.iter().position(|byte| *byte == b'\n').ok_or("a record without an envelope")?;
     let (line, rest) = body.split_at(end);

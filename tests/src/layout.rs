@@ -9,7 +9,7 @@ use deed_spec::digest::Digest;
 use crate::host;
 use crate::services::{Result, workspace};
 
-/// The first lines of every test's `deed.toml`: only free ports of the loopback device.
+/// The first lines of every test's `deed.toml`. These lines use only free ports of the loopback device.
 pub const HEAD: &str = r#"environment = "production"
 
 [http]

@@ -1,5 +1,5 @@
-//! The callers of a host, and people with the real client: it shows them the request, signs their answer with their
-//! key and sends it.
+//! The callers of a host, and people who use the real client. The client shows a person the request, signs the person's
+//! answer with their key and sends it.
 
 use std::path::Path;
 use std::thread;
@@ -14,11 +14,11 @@ pub const BOB: &str = "deed_token-of-bob-who-approves-for-acme";
 pub const CAROL: &str = "deed_token-of-carol-who-also-approves";
 pub const STRANGER: &str = "deed_token-of-an-agent-of-globex";
 
-/// Pause between two tries while the host still waits.
+/// The pause between two attempts while the host still waits.
 const AGAIN: Duration = Duration::from_millis(100);
 
 /// Signs an answer: the verb, the action, the person and their token. The person's key is in this served directory.
-/// Returns whether it was accepted and everything that the client printed.
+/// Returns whether the answer was accepted, and everything that the client printed.
 pub fn answer(
     url: &str,
     dir: &Path,
@@ -42,7 +42,7 @@ pub fn resolve(
     let args = [&["resolve", id, verdict, "--reason", reason], &to[..]].concat();
     loop {
         let (done, said) = say(&args)?;
-        // A host that has just started waits again before it takes a resolution.
+        // A host that has just started waits again before it accepts a resolution.
         if done || !said.contains("may still land") {
             return Ok((done, said));
         }

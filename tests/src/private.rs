@@ -1,5 +1,6 @@
-//! A fixture with a private parameter: `idp.note` sets a user's title to a text that no record may hold, and exposes
-//! only little of the directory's answer. The policy decides by the first characters of the text.
+//! A fixture with a private parameter. The contract `idp.note` sets a user's title to a text that no record may
+//! contain, and exposes only a small part of the directory's answer. The policy decides by the first characters of the
+//! text.
 
 use std::fs;
 use std::path::Path;
@@ -17,7 +18,7 @@ pub const CONTRACT: &str = include_str!("private/note.toml");
 pub const OTHER: &str = "deed_token-of-another-agent-of-acme";
 pub const ERIN: &str = "deed_token-of-erin-who-only-reads";
 
-/// The question contains text that begins with none of these, so the policy asks for approval.
+/// A note that begins with none of these words requires an approval.
 const POLICY: &str = r#"
 @id("note-by-helpdesk")
 permit (principal, action == Deed::Action::"idp.note", resource)
@@ -37,8 +38,8 @@ forbid (principal, action == Deed::Action::"idp.note", resource)
 when { context.params.note like "breaks *" && context.time * 9223372036854775807 < 0 };
 "#;
 
-/// A served world with the guest `tells-private`, which is honest unless the action asks for an attack. When the
-/// world is dropped, everything that the host wrote and answered is searched for the values.
+/// Starts a host with the guest `tells-private`, which is honest unless the action requests an attack. When the fixture
+/// is dropped, everything that the host wrote and answered is searched for the values.
 pub fn world(
     scim: &ScimServer,
     values: &[&str],

@@ -1,5 +1,5 @@
-//! A proxy in front of an upstream that loses, delays, falsifies or repeats requests, by method. It forwards requests
-//! unchanged, except for connection headers.
+//! A proxy in front of an upstream that loses, delays, falsifies or repeats requests, by method. The proxy forwards
+//! requests unchanged, except for connection headers.
 
 use std::{
     collections::BTreeMap,
@@ -30,26 +30,26 @@ pub enum Fault {
     /// Forwarded and answered.
     #[default]
     None,
-    /// Answered with this status; not forwarded.
+    /// The request is answered with this status and not forwarded.
     Refuse { status: u16 },
-    /// The connection closes; not forwarded.
+    /// The connection closes, and the request is not forwarded.
     DropBefore,
-    /// Forwarded, then the connection closes without an answer.
+    /// The request is forwarded, then the connection closes without an answer.
     DropAfter,
-    /// Forwarded, then answered 503.
+    /// The request is forwarded, then answered with 503.
     Status5xxAfter,
-    /// Forwarded and answered after this many milliseconds.
+    /// The request is forwarded and answered after this many milliseconds.
     Delay { ms: u64 },
-    /// Forwarded, then the same request is sent with this body too, so that something else changes as well.
+    /// The request is forwarded, then sent again with this body, so that an additional change occurs.
     AlsoPatch { body: Value },
-    /// Forwarded after the same request with this body, without its precondition and with `{n}` as the number of
-    /// requests so far: another client changes the resource first.
+    /// The request is sent with this body and without its precondition, then forwarded. In the body, `{n}` is replaced
+    /// by the number of requests so far. This fault simulates another client that changes the resource first.
     PatchBefore { body: Value },
-    /// Forwarded and answered without an entity tag.
+    /// The request is forwarded and answered without an entity tag.
     WithoutTag,
-    /// Answered 204 at once, forwarded after this many milliseconds.
+    /// The request is answered with 204 at once, and forwarded after this many milliseconds.
     ApplyLater { ms: u64 },
-    /// Answered 204; not forwarded.
+    /// The request is answered with 204 and not forwarded.
     Lie2xx,
 }
 
@@ -64,9 +64,9 @@ pub struct Proxy {
 struct Shared {
     upstream: String,
     faults: Mutex<BTreeMap<String, Fault>>,
-    /// Faults of single requests; they take precedence over those of their method.
+    /// Faults of single requests, which take precedence over the fault of their method.
     orders: Mutex<Orders>,
-    /// After which requests connections are refused, and for how long.
+    /// The requests after which connections are refused, and for how long.
     closing: Mutex<Vec<(On, usize, Duration)>>,
     requests: Mutex<Vec<Recorded>>,
     /// The forwarded requests, with the status of each answer.
@@ -76,7 +76,7 @@ struct Shared {
 }
 
 impl Proxy {
-    /// In front of `upstream`, a base URL as in `http://127.0.0.1:8080/v2`.
+    /// Starts a proxy in front of `upstream`, a base URL such as `http://127.0.0.1:8080/v2`.
     pub fn start(upstream: &str) -> Result<Self> {
         let rest = upstream.strip_prefix("http://").ok_or("the upstream must be plain http")?;
         let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
@@ -98,7 +98,7 @@ impl Proxy {
         Ok(Self { address, base_url, shared })
     }
 
-    /// The base URL to give to the host; it ends with the upstream's own path.
+    /// The base URL of the proxy for the host. The URL ends with the upstream's own path.
     pub fn base_url(&self) -> &str {
         &self.base_url
     }
@@ -108,7 +108,7 @@ impl Proxy {
         lock(&self.shared.faults).insert(method.to_owned(), fault);
     }
 
-    /// Of the requests that match `on`, the first after `skip` others gets this fault.
+    /// Skips `skip` requests that match `on`, and applies this fault to the next matching request.
     pub fn fail(&self, on: &On, skip: usize, fault: record::Fault) {
         lock(&self.shared.orders).fail(on, skip, 1, fault);
     }
@@ -123,7 +123,8 @@ impl Proxy {
         self.shared.door.close(pause);
     }
 
-    /// The same, starting when the first of these requests after `skip` others is done and before its answer is sent.
+    /// Skips `skip` requests that match `on`. When the next matching request is done, and before its answer is sent,
+    /// refuses every connection for this long.
     pub fn refuse_after(&self, on: &On, skip: usize, pause: Duration) {
         lock(&self.shared.closing).push((on.clone(), skip, pause));
     }
@@ -134,15 +135,15 @@ impl Proxy {
         self.shared.door.open();
     }
 
-    /// How many writes whose path contains this the upstream reports as carried out, whether or not the answer
-    /// arrived.
+    /// How many writes the upstream reports as carried out, of those whose path contains `part`. The answer to the host
+    /// need not have arrived.
     pub fn carried_out(&self, part: &str) -> usize {
         let on = On::writes(part);
         let carried = lock(&self.shared.carried);
         carried.iter().filter(|(one, status)| on.means(one) && (200..300).contains(status)).count()
     }
 
-    /// The requests that arrived since the last [`Proxy::forget`], in order, without those that the proxy added.
+    /// The requests that arrived since the last [`Proxy::forget`], in order, without requests that the proxy added.
     pub fn requests(&self) -> Vec<Recorded> {
         lock(&self.shared.requests).clone()
     }
@@ -166,7 +167,7 @@ impl std::fmt::Debug for Shared {
 impl Drop for Proxy {
     fn drop(&mut self) {
         self.shared.stopped.store(true, Ordering::SeqCst);
-        // Wakes the accepting thread, which then sees the flag and closes the port.
+        // This connection wakes the accepting thread, which then sees the flag and closes the port.
         TcpStream::connect(self.address).ok();
     }
 }
@@ -184,12 +185,12 @@ fn accept(mut listener: TcpListener, shared: &Arc<Shared>) {
             continue;
         }
         let shared = Arc::clone(shared);
-        // Broken connections are the purpose of this proxy; only the client needs to see them.
+        // Errors are ignored, because breaking connections is the purpose of this proxy.
         thread::spawn(move || serve(stream, &shared).ok());
     }
 }
 
-/// One request per connection: every answer closes it.
+/// Serves one request per connection. Every answer closes its connection.
 fn serve(mut client: TcpStream, shared: &Arc<Shared>) -> Result<()> {
     client.set_read_timeout(Some(wire::PATIENCE))?;
     let request = wire::read_request(&client)?;
@@ -206,7 +207,7 @@ fn serve(mut client: TcpStream, shared: &Arc<Shared>) -> Result<()> {
     wire::write(&mut client, &answer)
 }
 
-/// For how long connections are refused once this request is done.
+/// How long connections are refused once this request is done.
 fn closes(request: &Recorded, shared: &Shared) -> Option<Duration> {
     let mut closing = lock(&shared.closing);
     let mut due = None;
@@ -223,7 +224,7 @@ fn closes(request: &Recorded, shared: &Shared) -> Option<Duration> {
     Some(pause)
 }
 
-/// The answer that the fault will damage. A read has no effect and is always forwarded.
+/// Returns the answer that the fault will damage. A read has no effect and is always forwarded.
 fn spoiled(request: &Recorded, lands: Lands, shared: &Arc<Shared>) -> Result<Vec<u8>> {
     let reads = request.method == "GET";
     let mut body = r#"{"number":1}"#.to_owned();

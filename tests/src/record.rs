@@ -1,9 +1,10 @@
-//! A system of record that counts: it serves reads and writes over HTTP and tells a test which writes it *applied*,
-//! how often, and under which idempotency key. It is the oracle that is independent of the host.
+//! A system of record that counts writes. The server handles reads and writes over HTTP and reports to a test which
+//! writes it *applied*, how often, and with which idempotency key. The record is an oracle that is independent of the
+//! host.
 //!
-//! An item has two slots, `one` and `two`. There are four kinds of items, by the effect of a write: `set` (PUT: a
-//! repetition changes nothing), `keyed` (POST: applied once per `Idempotency-Key`), `add` (POST: every write adds an
-//! entry that a GET shows) and `opaque` (POST: counted here, and no GET shows it).
+//! An item has two slots, `one` and `two`. There are four kinds of items, which differ in the effect of a write: `set`
+//! (PUT, a repetition changes nothing), `keyed` (POST, applied once per `Idempotency-Key`), `add` (POST, every write
+//! adds an entry that a GET shows) and `opaque` (POST, counted here but not shown by a GET).
 
 use std::io::Write as _;
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -72,17 +73,18 @@ impl Record {
         lock(&self.shared.store).shown(kind, item)
     }
 
-    /// The requests that arrived since the last [`Record::forget`], in order, whatever their result.
+    /// The requests that arrived since the last [`Record::forget`], in order, regardless of their result.
     pub fn arrived(&self) -> Vec<Recorded> {
         lock(&self.shared.arrived).clone()
     }
 
-    /// Of the requests that match `on`, the first `skip` are served and the next `times` get this fault.
+    /// Serves the first `skip` requests that match `on`, and applies this fault to the next `times` of them.
     pub fn fail(&self, on: &On, skip: usize, times: usize, fault: Fault) {
         lock(&self.shared.orders).fail(on, skip, times, fault);
     }
 
-    /// The first of these requests after `skip` others waits at this point until the test releases it.
+    /// Serves the first `skip` requests that match `on`. The next matching request waits at this point until the test
+    /// releases it.
     pub fn stop(&self, on: &On, skip: usize, point: Point) -> Stop {
         lock(&self.shared.orders).stop(on, skip, point)
     }
@@ -108,7 +110,7 @@ impl Drop for Record {
     fn drop(&mut self) {
         self.shared.stopped.store(true, Ordering::SeqCst);
         self.calm();
-        // Wakes the accepting thread, which then sees the flag and closes the port.
+        // This connection wakes the accepting thread, which then sees the flag and closes the port.
         TcpStream::connect(self.address).ok();
     }
 }
@@ -124,7 +126,7 @@ fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
     }
 }
 
-/// One request per connection: every answer closes it.
+/// Serves one request per connection. Every answer closes its connection.
 fn serve(mut stream: TcpStream, shared: &Arc<Shared>) -> Result<()> {
     stream.set_nodelay(true)?;
     stream.set_read_timeout(Some(wire::PATIENCE))?;

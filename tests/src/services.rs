@@ -1,4 +1,4 @@
-//! Real third-party servers, each on a free loopback port and ended when dropped. The harness does not alter their
+//! Real third-party servers, each on a free loopback port. Dropping a server ends it. The harness does not alter its
 //! answers.
 
 use std::{
@@ -16,10 +16,10 @@ use serde_json::{Value, json};
 
 use crate::tether::Tether;
 
-/// An error of the harness; tests unwrap it, the demo prints it.
+/// The result type of the harness. Tests unwrap the error, and the demo prints it.
 pub type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 
-/// Python takes most of a second to start, more while the machine also compiles.
+/// Python takes most of a second to start, and longer while the machine also compiles.
 const START_PATIENCE: Duration = Duration::from_mins(1);
 const CALL_PATIENCE: Duration = Duration::from_secs(20);
 /// Another process may take the free port before the server binds it.
@@ -29,10 +29,10 @@ const USER_SCHEMA: &str = "urn:ietf:params:scim:schemas:core:2.0:User";
 const PATCH_SCHEMA: &str = "urn:ietf:params:scim:api:messages:2.0:PatchOp";
 
 /// `scim2-server`: a SCIM 2.0 directory (RFC 7643, RFC 7644) in memory, with a token for reading and one for writing.
-/// The server accepts both for everything; only the host keeps them apart.
+/// The server accepts both tokens for every request. Only the host distinguishes them.
 #[derive(Debug)]
 pub struct ScimServer {
-    /// Dropped before the process is ended.
+    /// The child guard, which is dropped before the process is ended.
     tether: Option<Tether>,
     process: Child,
     address: SocketAddr,
@@ -94,7 +94,7 @@ impl ScimServer {
         self.address
     }
 
-    /// Creates a user and returns its id, 32 hex digits. `active` stays absent when it is `None`.
+    /// Creates a user and returns its id, 32 hex digits. The attribute `active` is absent when the argument is `None`.
     pub fn create_user(&self, user_name: &str, active: Option<bool>) -> Result<String> {
         let mut user = json!({ "schemas": [USER_SCHEMA], "userName": user_name });
         if let (Some(active), Some(fields)) = (active, user.as_object_mut()) {
@@ -107,7 +107,7 @@ impl ScimServer {
             .to_owned())
     }
 
-    /// The user as the directory shows it.
+    /// Returns the user as the directory shows it.
     pub fn get_user(&self, id: &str) -> Result<Value> {
         match self.call("GET", &format!("/Users/{id}"), None)? {
             (200, user) => Ok(user),
@@ -115,7 +115,7 @@ impl ScimServer {
         }
     }
 
-    /// Applies PATCH operations (RFC 7644 section 3.5.2) without the host, as another client's change.
+    /// Applies PATCH operations (RFC 7644 section 3.5.2) without the host, as another client would.
     pub fn patch(&self, id: &str, operations: &Value) -> Result<()> {
         let message = json!({ "schemas": [PATCH_SCHEMA], "Operations": operations });
         match self.call("PATCH", &format!("/Users/{id}"), Some(&message))? {
@@ -149,13 +149,13 @@ impl ScimServer {
 impl Drop for ScimServer {
     fn drop(&mut self) {
         self.tether = None;
-        // It may have ended by itself; an error is of no use here.
+        // The process may have ended by itself, so errors are ignored here.
         self.process.kill().and_then(|()| self.process.wait()).ok();
         fs::remove_file(&self.log).ok();
     }
 }
 
-/// The interpreter environment of `make venv`: `DEED_VENV`, or `target/venv` of the checkout.
+/// The Python environment that `make venv` makes: `DEED_VENV`, or `target/venv` of the checkout.
 pub fn venv() -> PathBuf {
     std::env::var_os("DEED_VENV").map_or_else(|| workspace().join("target/venv"), PathBuf::from)
 }
@@ -171,8 +171,8 @@ pub fn free_address() -> io::Result<SocketAddr> {
     TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()
 }
 
-/// Stays in the caller's process group, so that Ctrl-C ends the server too. Its log goes to a file: a pipe without a
-/// reader would block it.
+/// The server stays in the caller's process group, so that Ctrl-C ends it too. Its log goes to a file, because a pipe
+/// without a reader would block the server.
 fn spawn(program: &Path, port: u16, log: &Path) -> Result<Child> {
     let child = Command::new(program)
         .args(["--port", &port.to_string()])

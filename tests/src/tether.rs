@@ -1,11 +1,11 @@
-//! The child guard: ends a server when the process that started it has ended in any way. A watcher process reads a
-//! pipe that only its parent holds open.
+//! The child guard: ends a server when the process that started the server has ended in any way. A watcher process
+//! reads a pipe that only its parent holds open.
 
 use std::io;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 
-/// A child guard. Drop it before the server is ended in the ordinary way.
+/// A child guard. The owner drops it before ending the server in the ordinary way.
 #[derive(Debug)]
 pub struct Tether(Child);
 
@@ -25,7 +25,7 @@ impl Tether {
 
 impl Drop for Tether {
     fn drop(&mut self) {
-        // Killed instead of dropped: closing its pipe would make it end the server.
+        // The watcher is killed first, because closing its pipe would make it end the server.
         self.0.kill().and_then(|()| self.0.wait()).ok();
     }
 }

@@ -1,4 +1,4 @@
-//! Trust directories: written by the real command, read for the verifier.
+//! Writes trust directories with the real command, and reads them for the verifier.
 
 use std::fs;
 use std::path::Path;

@@ -1,5 +1,5 @@
-//! A world: a served directory for one test with two tenants, agents, approvers and grants, and a fault-injecting
-//! proxy to a real SCIM server. Everything is made with the commands of the real binary.
+//! A test fixture: a served directory with two tenants, agents, approvers and grants, and a fault-injecting proxy to a
+//! real SCIM server. The commands of the real binary make all of its files.
 
 mod files;
 mod leaks;
@@ -23,7 +23,7 @@ use crate::{people, wait};
 pub struct World {
     home: Home,
     pub proxy: Proxy,
-    /// Values that must not occur in any output, besides those that every world has.
+    /// Values that must not occur in any output, in addition to the values that every fixture has.
     pub canaries: Vec<Canary>,
 }
 
@@ -45,12 +45,12 @@ impl DerefMut for World {
 }
 
 impl World {
-    /// A served world with the real adapter.
+    /// Starts a host with the real adapter.
     pub fn start(scim: &ScimServer) -> Result<Self> {
         Self::with(scim, SCIM, |_| Ok(()))
     }
 
-    /// A served world with this adapter and with changes to its files, pinned after the changes.
+    /// Starts a host with this adapter, after changing files of the directory and pinning them.
     pub fn with(
         scim: &ScimServer,
         adapter: &str,
@@ -63,14 +63,14 @@ impl World {
         Ok(world)
     }
 
-    /// Only the files: pinned, not served.
+    /// Makes and pins the files, but does not start a host.
     pub fn lay_out(scim: &ScimServer, adapter: &str) -> Result<Self> {
         let world = Self::not_pinned(scim, adapter)?;
         world.pin()?;
         Ok(world)
     }
 
-    /// A world of a directory whose files the caller makes.
+    /// A fixture for a directory whose files the caller makes.
     pub fn of(home: Home, proxy: Proxy) -> Self {
         Self { home, proxy, canaries: Vec::new() }
     }
@@ -92,12 +92,12 @@ impl World {
         })
     }
 
-    /// Proposes as the helpdesk agent and waits until the action rests.
+    /// Proposes as the helpdesk agent and waits until the action has ended or waits for people.
     pub fn propose(&self, proposal: &Value) -> Result<Answer> {
         self.client(HELPDESK).propose(proposal, &[("prefer", "wait=60")])
     }
 
-    /// Waits until the view satisfies `so`, and returns it.
+    /// Waits until the view of the action satisfies the predicate `so`, and returns that view.
     #[track_caller]
     pub fn until(&self, id: &str, so: impl Fn(&Value) -> bool) -> Result<Value> {
         let what = "the action is as it must be";
@@ -127,7 +127,7 @@ impl World {
         let id = proposed.text("/id");
         if proposed.text("/status") == "waiting" {
             let (done, said) = self.approve(&id, "bob", BOB)?;
-            // An approval that was accepted but became stale is an ordinary result.
+            // An approval that was accepted and then became stale is an ordinary result.
             if !done && !said.contains("the approval does not count") {
                 return Err(format!("the approval was not taken: {said}").into());
             }

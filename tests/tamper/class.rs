@@ -1,4 +1,4 @@
-//! A class of mutations and its results: which check caught each mutation, or that none did.
+//! A class of mutations and its results, which state for each mutation which check caught it, if any.
 
 use std::collections::BTreeMap;
 
@@ -22,22 +22,23 @@ pub(crate) struct Class {
 pub(crate) enum End {
     /// No mutation is verified.
     Caught,
-    /// Some are the host's own statement about itself and cannot be contradicted; `word.txt` lists them all.
+    /// Some mutated fields are the host's statements about itself, which nothing in a bundle contradicts; `word.txt`
+    /// lists these fields.
     Word,
-    /// Nothing in one bundle shows it.
+    /// A single bundle cannot show the mutation.
     Witness,
-    /// No reader relies on it, and the format tells readers to ignore it.
+    /// No reader relies on the mutated part, and the format tells readers to ignore it.
     Idle,
 }
 
-/// Receives the mutations: each is verified at once and counted.
+/// Receives the mutations, and verifies and counts each mutation at once.
 pub(crate) struct Sink<'a> {
     pub(crate) bench: &'a Bench,
     pub(crate) dice: Dice,
-    /// Every place, or a sample.
+    /// Whether to mutate every place or only a sample.
     pub(crate) full: bool,
     pub(crate) found: Found,
-    /// One mutated bundle for each check that caught one, for other implementations.
+    /// For each check, one mutated bundle that it caught, as a test vector for other implementations.
     pub(crate) kept: BTreeMap<&'static str, (String, Vec<u8>, Verdict)>,
 }
 
@@ -71,7 +72,7 @@ impl Found {
 }
 
 impl Sink<'_> {
-    /// A mutated file. A file that the host itself would produce does not count.
+    /// Adds a mutated file. A file that the host itself would produce does not count.
     pub(crate) fn bytes(&mut self, what: &str, bytes: &[u8]) {
         if !self.bench.honest.contains(bytes) {
             let report = verify(bytes, Some(&self.bench.trust));
@@ -83,16 +84,16 @@ impl Sink<'_> {
         }
     }
 
-    /// Mutated parts in a valid container.
+    /// Adds mutated parts in a valid container.
     pub(crate) fn files(&mut self, what: &str, files: &Files) {
         match bundle::write(files) {
             Ok(bytes) => self.bytes(what, &bytes),
-            // The writer refuses names and sizes that no bundle has; a verifier must find them too.
+            // This project's writer refuses invalid names and sizes, but a verifier must detect them, too.
             Err(_) => self.bytes(what, &crate::classes::container::zip(files)),
         }
     }
 
-    /// The unchanged bundle under other trust.
+    /// Adds the unchanged bundle with different trust.
     pub(crate) fn trust(&mut self, what: &str, bytes: &[u8], trust: &Trust) {
         self.judge(what, &verify(bytes, Some(trust)));
     }
@@ -104,15 +105,15 @@ impl Sink<'_> {
         }
     }
 
-    /// Whether to try this one of many.
+    /// Whether to try the current one of `of` mutations.
     pub(crate) fn picks(&mut self, many: usize, of: usize) -> bool {
         self.full || of <= many || self.dice.index(of) < many
     }
 }
 
-/// The first check that fails, or the first one skipped where the verdict depends on it.
+/// The first check that fails, or else the first skipped check on which the verdict depends.
 pub(crate) fn first_failing(report: &Report) -> Option<&'static str> {
-    // Without a policy no witnesses are required: that line is skipped whatever else is missing.
+    // Without a witness policy, no witnesses are required, so that check is always skipped.
     let asked = |name: &str| name != "witnesses";
     let is = |line: &&Line, status| line.status == status && asked(line.name);
     let with = |status: Status| report.checks.iter().find(|line| is(line, status));

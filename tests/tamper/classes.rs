@@ -1,4 +1,4 @@
-//! Every class of mutation. A new part of a bundle is covered by a row here or in one of these modules.
+//! Lists every class of mutation. A new part of a bundle must be covered by a row here or in one of these modules.
 
 mod bytes;
 mod chain;

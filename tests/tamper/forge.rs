@@ -1,5 +1,5 @@
-//! Tools of a forger: take a bundle apart, change it, adjust every digest, sign with the available keys,
-//! and put the result into a log of the forger's own.
+//! Tools for a forger: they take a bundle apart, change it, adjust every digest, sign with the available keys, and put
+//! the result into a forged log.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +16,7 @@ use deed_spec::note::{self, Checkpoint, LogKey, LogProof};
 use ed25519_dalek::{Signer as _, SigningKey};
 use serde_json::{Value, json};
 
-/// The envelopes of a bundle, in order.
+/// The envelopes of a bundle, in chain order.
 pub(crate) fn chain(files: &Files) -> Vec<Envelope> {
     let text = std::str::from_utf8(&files[CHAIN]).unwrap();
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
@@ -33,7 +33,7 @@ pub(crate) fn kind(envelope: &Envelope) -> String {
     kind.unwrap_or_default().to_owned()
 }
 
-/// Whether a person signed it: an approval, or a resolution of an open action.
+/// Whether a person signed the envelope, which is then an approval or a resolution of an open action.
 pub(crate) fn is_a_persons(envelope: &Envelope) -> bool {
     kind(envelope) == "approval" || payload(envelope)["predicate"].get("resolution").is_some()
 }
@@ -62,7 +62,7 @@ pub(crate) fn sign_value(statement: &Value, key: &SigningKey) -> Envelope {
     sign(&canonical(statement).unwrap(), key)
 }
 
-/// The subject of an activation is its own predicate, so the subject follows it.
+/// The subject of an activation statement is its own predicate, so the subject must change with the predicate.
 pub(crate) fn about_itself(statement: &mut Value) {
     if statement["subject"][0]["name"] == "activation.json" {
         let digest = Digest::of(&canonical(&statement["predicate"]).unwrap());
@@ -70,13 +70,13 @@ pub(crate) fn about_itself(statement: &mut Value) {
     }
 }
 
-/// Writes the chain, and the receipt's second copy with it.
+/// Writes the chain and the second copy of the receipt.
 pub(crate) fn put_chain(files: &mut Files, lines: &[Envelope], receipt: usize) {
     let values: Vec<Value> = lines.iter().map(|line| serde_json::to_value(line).unwrap()).collect();
     put_lines(files, &values, receipt);
 }
 
-/// The same for lines that need not be envelopes.
+/// Like `put_chain`, for lines that need not be envelopes.
 pub(crate) fn put_lines(files: &mut Files, lines: &[Value], receipt: usize) {
     let mut text = Vec::new();
     for line in lines {
@@ -109,7 +109,7 @@ pub(crate) fn relog(files: &mut Files, key: &LogKey) {
 }
 
 pub(crate) fn relog_as(files: &mut Files, lines: &[(String, Digest)], key: &LogKey) {
-    // Earlier entries, so that indices are not near zero and key windows can end before them.
+    // Earlier entries are added, so that indices are not near zero and key windows can end before the first envelope.
     let before: u64 = first_index(files).unwrap_or_default();
     let mut hashes: Vec<_> = (0..before).map(|n| leaf_hash(&n.to_le_bytes())).collect();
     hashes.extend(lines.iter().map(|(kind, digest)| leaf_hash(&entry(kind, digest))));
@@ -132,7 +132,7 @@ fn first_index(files: &Files) -> Option<u64> {
     files.contains_key(&proof_name(0)).then(|| proof(files, 0).index)
 }
 
-/// Digests that changed, old to new, in hex.
+/// A map from old to new digests, in hex.
 pub(crate) type Renamed = BTreeMap<String, String>;
 
 /// Changes one part and adjusts everything that contains its digest, as far as this key can sign:
@@ -175,7 +175,7 @@ pub(crate) fn rehashed(
     out
 }
 
-/// Changes the statement of one line, and every later one that contains its digest.
+/// Changes the statement of one line, and every later statement that contains its digest.
 pub(crate) fn restated(
     files: &Files,
     n: usize,
@@ -195,8 +195,7 @@ pub(crate) fn restated(
     out
 }
 
-/// Signs every line that contains a changed digest again. Statements of persons cannot be signed again, not
-/// even by the host.
+/// Signs every line that contains a changed digest again. Even the host cannot sign the statements of persons again.
 fn resigned(
     lines: &[Envelope],
     mut renamed: Renamed,

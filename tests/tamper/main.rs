@@ -1,5 +1,5 @@
-//! The tamper matrix: real bundles of every kind of outcome, with every class of mutation applied; no
-//! mutated bundle may be verified.
+//! The tamper matrix applies every class of mutation to real bundles of every kind of outcome. No mutated bundle may be
+//! verified.
 //!
 //! `SEED=N` repeats a sample; `FULL=1` takes every byte and every field (`make tamper`). docs/tamper.md
 //! lists the classes, and the run fails when that page and the classes differ.
@@ -51,7 +51,7 @@ fn main() -> ExitCode {
         ));
     }
     if !arguments.list {
-        // A world that cannot be made is one failure, not one for each class.
+        // If the bundles cannot be made, that is one failure and not one failure for each class.
         bench();
     }
     let end = libtest_mimic::run(&arguments, trials);
@@ -72,14 +72,14 @@ fn main() -> ExitCode {
     if differences.is_empty() { end.exit_code() } else { ExitCode::FAILURE }
 }
 
-/// Made once, on first use.
+/// The bundles are made once, on first use.
 fn bench() -> &'static Bench {
     static BENCH: OnceLock<Bench> = OnceLock::new();
     BENCH.get_or_init(Bench::make)
 }
 
-/// One class on one bundle. A verified mutation fails it, unless the class names another
-/// party that must catch it.
+/// Applies one class to one bundle. A verified mutation is a failure, unless the class names another party that must
+/// catch it.
 fn run(class: Class, kind: &str, seed: u64, full: bool, book: &Book) -> Result<(), Failed> {
     let bench = bench();
     let sample = bench.sample(kind);

@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 const RESTORE: &str = "idp.restore_access";
 const SUSPEND: &str = "idp.suspend_user";
 
-/// What a forger has: bundles, and in the worst case every key of the host.
+/// What a forger may have: bundles and, in the worst case, every key of the host.
 pub(crate) struct Bench {
     pub(crate) samples: Vec<Sample>,
     pub(crate) trust: Trust,
@@ -29,7 +29,7 @@ pub(crate) struct Bench {
     pub(crate) log: BTreeMap<String, Vec<u8>>,
     pub(crate) checkpoints: Vec<String>,
     pub(crate) foreign: String,
-    /// Bundles that the host itself produces: none of them is a forgery.
+    /// Bundles that the host itself produces, which therefore do not count as forgeries.
     pub(crate) honest: BTreeSet<Vec<u8>>,
 }
 
@@ -69,14 +69,14 @@ const MAKERS: [(&str, Maker); 12] = [
     ("two answers", two_answers),
 ];
 
-/// Made before all others, and expired by the time it is bundled.
+/// This action is proposed before all others, and has expired when its bundle is read.
 const EXPIRED: &str = "expired";
-/// Indeterminate: while it was open, and after a later look had settled it.
+/// Bundles of an indeterminate action: while it was open, and after a later observation had settled it.
 const OPEN: &str = "indeterminate";
 const SETTLED: &str = "settled later";
-/// Indeterminate, and settled by an operator's statement.
+/// A bundle of an indeterminate action that an operator's statement settled.
 const RESOLVED: &str = "resolved by a person";
-/// Whose copies of a bundle are kept while the action is open: a person's and the agent's.
+/// The readers whose copies of a bundle are kept while the action is open: a person and the agent.
 const COPIES: [(&str, &str); 2] = [(BOB, "open"), (HELPDESK, "open-copy")];
 pub(crate) const COPY: &str = "an agent's copy";
 
@@ -110,7 +110,8 @@ impl Bench {
         let world = World::with(scim(), "scim", configure).unwrap();
         let mut checkpoints = Vec::new();
         let mut ids: BTreeMap<&str, Vec<String>> = BTreeMap::new();
-        // Actions that expire are proposed first and bundled last, so that the run does not wait for them.
+        // Actions that expire are proposed first and their bundles are read last, so that the run does not wait for
+        // them.
         let asked: Vec<String> = (0..2).map(|_| asked(&world, RESTORE, &locked_out())).collect();
         for (kind, make) in MAKERS {
             for _ in 0..2 {
@@ -162,7 +163,7 @@ impl Bench {
 
 const ACME: &str = "state/log/acme";
 
-/// Approval requests expire while the other bundles are made, and one policy forbids outright.
+/// Approval requests expire while the other bundles are made, and one policy forbids an action.
 fn configure(dir: &Path) -> Result<()> {
     edit(dir, "deed.toml", "expires = \"1h\"", "expires = \"25s\"")?;
     let bob =
@@ -191,7 +192,7 @@ impl Keys {
     }
 }
 
-/// Both bundles of a kind; the verifier must accept each.
+/// Reads both bundles of a kind. The verifier must accept each bundle.
 fn sample(world: &World, kind: &'static str, ids: &[String]) -> Sample {
     let bundles = ids.iter().map(|id| {
         over(world, id, kind == SETTLED);
@@ -203,7 +204,7 @@ fn sample(world: &World, kind: &'static str, ids: &[String]) -> Sample {
     of(kind, &bundles.collect::<Vec<_>>())
 }
 
-/// Waits for the end. An action that no one answers ends by expiry.
+/// Waits for the end of an action. An action without an approver's answer ends by expiry.
 fn over(world: &World, id: &str, settled: bool) {
     let rests = || {
         let waits = world.settled(id).unwrap()["status"] == "waiting";
@@ -213,12 +214,12 @@ fn over(world: &World, id: &str, settled: bool) {
     until("it rests", rests);
 }
 
-/// A bundle that was kept when it was made.
+/// Reads a copy of a bundle that was kept earlier.
 fn kept(world: &World, id: &str, copy: &str) -> Vec<u8> {
     fs::read(world.dir.join(format!("{id}.{copy}"))).unwrap()
 }
 
-/// The copies that an agent gets of these actions.
+/// The copies of these actions' bundles that an agent gets.
 fn copies(world: &World, ids: &[String]) -> Sample {
     of(COPY, &ids.iter().map(|id| fetch(world, id, HELPDESK)).collect::<Vec<_>>())
 }
@@ -232,7 +233,7 @@ fn fetch(world: &World, id: &str, token: &str) -> Vec<u8> {
     world.client(token).bundle(id).unwrap()
 }
 
-/// The checkpoint of another tenant's log, by the same key.
+/// The checkpoint of another tenant's log, signed with the same key.
 fn foreign(world: &World) -> String {
     let proposal = World::proposal("idp.read_user", &user("foreign", Some(true)));
     let wait = [("prefer", "wait=60")];
@@ -324,7 +325,7 @@ fn read(world: &World) -> String {
     ends(world, &World::proposal("idp.read_user", &user("seen", Some(true))), "verified")
 }
 
-/// The write lands, and for a while no look is possible; the bundles of that time are kept.
+/// The write takes effect, and for a while no observation is possible. The bundles of that time are kept.
 fn indeterminate(world: &World) -> String {
     let id = lost(world);
     for method in ["GET", "PATCH"] {
@@ -333,7 +334,7 @@ fn indeterminate(world: &World) -> String {
     id
 }
 
-/// The same, and bob resolves it while a look is still not possible.
+/// The write takes effect, and bob resolves the action while no observation is possible.
 fn resolved(world: &World) -> String {
     let id = lost(world);
     let (done, said) =
@@ -345,7 +346,7 @@ fn resolved(world: &World) -> String {
     id
 }
 
-/// A write that lands unobserved; the bundles of the open action are kept.
+/// Runs an action whose write takes effect but is not observed. The bundles of the open action are kept.
 fn lost(world: &World) -> String {
     let id = asked(world, RESTORE, &locked_out());
     world.proxy.set("PATCH", Fault::Delay { ms: 800 });
@@ -358,7 +359,8 @@ fn lost(world: &World) -> String {
     id
 }
 
-/// The upstream turned the first write away because another writer was faster; people approved again.
+/// The upstream's guard rejected the first write because another writer was faster, and people approved the action
+/// again.
 fn turned_away_once(world: &World) -> String {
     let operations = json!([{ "op": "replace", "path": "displayName", "value": "Else {n}" }]);
     let schemas = ["urn:ietf:params:scim:api:messages:2.0:PatchOp"];

@@ -1,4 +1,4 @@
-//! The table of classes: on the terminal, and in docs/tamper.md, which must have the same classes.
+//! Prints the table of classes on the terminal and compares it with docs/tamper.md, which must have the same classes.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -27,7 +27,7 @@ pub(crate) fn lines(book: &Counts) -> Vec<String> {
     .collect()
 }
 
-/// How many mutations each check caught, most first.
+/// The number of mutations that each check caught, largest number first.
 fn caught(found: &Found) -> String {
     let mut by: Vec<(&String, &usize)> = found.caught.iter().collect();
     by.sort_by_key(|(name, count)| (std::cmp::Reverse(**count), (*name).clone()));
@@ -45,7 +45,7 @@ fn note(class: Class, found: &Found) -> String {
     }
 }
 
-/// The last line: of the mutations that one bundle can show, none was verified.
+/// The last line, which states that no mutation that one bundle can show was verified.
 pub(crate) fn end(book: &Counts) -> String {
     let (mut mutations, mut verified) = (0, 0);
     for class in classes::all() {
@@ -53,7 +53,8 @@ pub(crate) fn end(book: &Counts) -> String {
         mutations += found.mutations;
         match class.end {
             End::Caught => verified += found.verified.len(),
-            // Counted above and reported in their own lines: they are not claimed to be caught.
+            // These mutations are counted above and reported in their own lines, because they are not expected to be
+            // caught.
             End::Word => {
                 mutations -= found.verified.len();
                 let through = found.verified.iter().filter(|what| !word::is_listed(what)).count();
@@ -85,7 +86,7 @@ pub(crate) fn differences(book: &Counts, full: bool) -> Vec<String> {
     let ran: BTreeSet<&str> = classes::all().iter().map(|class| class.name).collect();
     let lacks = ran.difference(&named).map(|name| format!("{PAGE} lacks the class `{name}`"));
     let stale =
-        named.difference(&ran).map(|name| format!("{PAGE} names `{name}`, which is no class"));
+        named.difference(&ran).map(|name| format!("{PAGE} names `{name}`, which is not a class"));
     let mut out: Vec<String> = lacks.chain(stale).collect();
     if full {
         out.extend(word::stale(&through));
@@ -93,7 +94,7 @@ pub(crate) fn differences(book: &Counts, full: bool) -> Vec<String> {
     out
 }
 
-/// The mutations that were verified because the host alone states these fields.
+/// The mutations that were verified because only the host states these fields.
 pub(crate) fn words(book: &Counts) -> BTreeSet<String> {
     let found = ["host/claims", "host/fields"].into_iter().filter_map(|name| book.get(name));
     found.flat_map(|found| found.verified.iter().cloned()).collect()

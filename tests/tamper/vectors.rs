@@ -1,4 +1,5 @@
-//! Test vectors for other implementations, from the same run: `VECTORS=1` writes `tests/vectors/`.
+//! Test vectors for other implementations, made from the bundles of the same run. `VECTORS=1` writes them to
+//! `tests/vectors/`.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -11,19 +12,19 @@ use serde_json::{Value, json};
 
 use crate::samples::Bench;
 
-/// By class and check: what was changed, the bundle, the expected verdict.
+/// For each class and check: the description of the change, the bundle, and the expected verdict.
 type Kept = BTreeMap<(&'static str, &'static str), (String, Vec<u8>, Verdict)>;
 
 static KEPT: Mutex<Kept> = Mutex::new(Kept::new());
 
-/// Checks that read contract, policy and evidence.
+/// The checks that read the contract, the policy and the evidence.
 const JUDGED: [&str; 6] = ["summary", "requests", "decision", "gate", "outcome", "settled"];
 
 fn is_asked() -> bool {
     std::env::var_os("VECTORS").is_some()
 }
 
-/// Keeps the first bundle of each class and check, of two kinds that together have every part.
+/// Keeps the first bundle of each class and check. The bundles come from two kinds, which together have every part.
 pub(crate) fn keep(
     class: &'static str,
     kind: &str,
@@ -31,7 +32,8 @@ pub(crate) fn keep(
 ) {
     if is_asked() && ["settled later", "denied by a person"].contains(&kind) {
         let mut kept = KEPT.lock().unwrap_or_else(PoisonError::into_inner);
-        // Of single fields only those that need the policy or the judge; the others would only test the shape of a document.
+        // For mutations of single fields, keep only bundles that the policy or the outcome check catches, because the
+        // others only test the structure of a document.
         let told = |check: &str| class != "host/fields" || JUDGED.contains(&check);
         for (check, one) in found.iter().filter(|(check, _)| told(check)) {
             kept.entry((class, *check)).or_insert_with(|| one.clone());

@@ -10,7 +10,7 @@ use deed_tests::services::workspace;
 
 const LIST: &str = include_str!("word.txt");
 
-/// What was changed: the kind of bundle, the part, and a pointer without its indices.
+/// Describes the change: the kind of bundle, the part, and a pointer without its indices.
 pub(crate) fn pattern(kind: &str, what: &str) -> String {
     let words = what.split('/').map(|step| {
         let digits = step.split(' ').next().unwrap_or_default();
@@ -23,7 +23,7 @@ pub(crate) fn pattern(kind: &str, what: &str) -> String {
     format!("{}: {}", group(kind), words.collect::<Vec<_>>().join("/"))
 }
 
-/// The group of a kind, by how much evidence a claim can be compared with.
+/// The group of a kind of bundle, by the amount of evidence with which a claim can be compared.
 fn group(kind: &str) -> &'static str {
     match kind {
         "read" => "read",
@@ -42,13 +42,13 @@ pub(crate) fn is_listed(pattern: &str) -> bool {
     list().contains(pattern)
 }
 
-/// Listed fields whose mutations were all caught.
+/// Finds listed fields whose mutations were all caught.
 pub(crate) fn stale(through: &BTreeSet<String>) -> Vec<String> {
     let listed = list().into_iter().filter(|word| !through.contains(*word));
     listed.map(|word| format!("word.txt: `{word}` was caught; take it off the list")).collect()
 }
 
-/// Writes the list of a full run.
+/// Writes the list from the results of a full run.
 pub(crate) fn bless(through: &BTreeSet<String>) {
     let path: PathBuf = workspace().join("tests/tamper/word.txt");
     let head = LIST.lines().filter(|line| line.starts_with('#')).map(str::to_owned);

@@ -1,5 +1,5 @@
-//! Encodes a core module, or WebAssembly text, as a component file (Component Model, binary format). A component that
-//! imports an interface outside the package `deed:adapter` is not written.
+//! Encodes a core module, or WebAssembly text, as a component file (Component Model, binary format). This module does
+//! not write a component that imports an interface outside the package `deed:adapter`.
 
 use std::{
     fs, io,
@@ -42,7 +42,7 @@ fn assembled(source: &str, wit: &Path) -> Result<Vec<u8>, String> {
     encode(&with_world(binary, wit).map_err(|error| format!("{error:#}"))?)
 }
 
-/// A module from text does not name its interface, so the world `adapter` of `wit` is added.
+/// A module that was assembled from text does not name its interface, so the world `adapter` of `wit` is added to it.
 fn with_world(mut module: Vec<u8>, wit: &Path) -> Result<Vec<u8>, Box<dyn std::error::Error>> {
     let mut resolve = Resolve::default();
     let (package, _) = resolve.push_dir(wit)?;
@@ -72,7 +72,7 @@ fn check_and_store(name: &str, component: &[u8], out: &Path) -> Result<(), Compo
     Ok(())
 }
 
-/// Why a module cannot be made a component.
+/// Why a module cannot be turned into a component.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ComponentError {
     #[error(
@@ -81,7 +81,7 @@ pub(crate) enum ComponentError {
     File { path: PathBuf, error: io::Error },
     #[error("`{path}` cannot be assembled: {why}; write a core module of the world `adapter`")]
     Text { path: PathBuf, why: String },
-    #[error("`{name}` is no component: {why}; does it call `export_adapter!`?")]
+    #[error("`{name}` is not a component: {why}; does it call `export_adapter!`?")]
     Encode { name: String, why: String },
     #[error("`{name}` imports `{imports}`; an adapter imports `deed:adapter` only")]
     Foreign { name: String, imports: String },
@@ -107,7 +107,7 @@ fn foreign(resolve: &Resolve, world: WorldId) -> Vec<String> {
     foreign.map(|(key, _)| resolve.name_world_key(key)).collect()
 }
 
-/// A world that uses a type of an interface lists it among its imports; it is not a function.
+/// Whether an import is a type. A world that uses a type of an interface lists the type among its imports.
 fn is_type(item: &WorldItem) -> bool {
     matches!(item, WorldItem::Type { .. })
 }
@@ -121,7 +121,7 @@ fn is_ours(resolve: &Resolve, key: &WorldKey) -> bool {
         .is_some_and(|package| package.name.namespace == "deed" && package.name.name == "adapter")
 }
 
-/// Written to a temporary file and renamed, so that a host never loads half a file.
+/// Writes the component to a temporary file and renames the file, so that a host never loads half a file.
 fn store(out: &Path, component: &[u8]) -> io::Result<()> {
     if let Some(directory) = out.parent() {
         fs::create_dir_all(directory)?;

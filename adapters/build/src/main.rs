@@ -1,5 +1,5 @@
-//! Builds one component per workspace package, or one per example of a package without a library. A component that
-//! imports anything but `deed:adapter` is not written.
+//! Builds one component per workspace package, or one per example of a package without a library. The tool does not
+//! write a component that imports anything but `deed:adapter`.
 //!
 //! ```text
 //! deed-adapter-build OUT_DIR PACKAGE...          components into OUT_DIR, with those of `.wat` files
@@ -64,7 +64,7 @@ fn build(
     Ok(())
 }
 
-/// Why no component was built.
+/// Why the components were not built.
 #[derive(Debug, thiserror::Error)]
 enum BuildError {
     #[error(
@@ -79,7 +79,7 @@ enum BuildError {
     Component(#[from] component::ComponentError),
 }
 
-/// Writes one line to standard error; the build continues if it is closed.
+/// Writes one line to standard error. The build continues if standard error is closed.
 fn progress(line: &str) {
     writeln!(std::io::stderr(), "{line}").ok();
 }

@@ -1,5 +1,5 @@
-//! Compiles packages to core modules with a ready `wasm32-unknown-unknown` target, or with Debian's sources of the
-//! standard library. The host's target directory is not used.
+//! Compiles packages to core modules, with an installed `wasm32-unknown-unknown` target or with Debian's sources of the
+//! standard library. The build does not use the host's target directory.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -18,17 +18,18 @@ const TARGET: &str = "wasm32-unknown-unknown";
 pub(crate) enum Toolchain {
     /// The active toolchain has the target's standard library.
     Ready,
-    /// Debian's `rustc-web` compiles the standard library too; `rust-lld` is rustup's.
+    /// Debian's `rustc-web` also compiles the standard library, and rustup's `rust-lld` links.
     FromSource { linker: PathBuf },
 }
 
 impl Toolchain {
-    /// The first way that works here; installs what is missing if that is allowed. Fails when neither works.
+    /// Returns the first way to compile that works on this machine; installs what is missing if that is allowed. Fails
+    /// when neither way works.
     pub(crate) fn find(from_source: bool) -> Result<Self, ToolchainError> {
         find::find(from_source)
     }
 
-    /// `cargo build` of the packages, in the release profile that all adapters share. Fails when cargo does.
+    /// Runs `cargo build` for the packages, in the release profile that all adapters share. Fails when cargo fails.
     pub(crate) fn build(
         &self,
         workspace: &Workspace,
@@ -37,12 +38,12 @@ impl Toolchain {
         progress(&format!("building {} for {TARGET}", packages.join(", ")));
         let mut cargo = self.cargo("build", workspace, packages);
         cargo.args(["--release", "--examples"]).envs(PROFILE);
-        // Cargo reports an error when no package has one.
+        // Cargo reports an error for `--lib` when no package has a library.
         cargo.args(workspace.has_library(packages).then_some("--lib"));
         run(cargo)
     }
 
-    /// `cargo check` of the packages. Fails when cargo does.
+    /// Runs `cargo check` for the packages. Fails when cargo fails.
     pub(crate) fn check(
         &self,
         workspace: &Workspace,
@@ -71,7 +72,7 @@ impl Toolchain {
     }
 }
 
-/// Small and reproducible. A panic traps, and the host sees the trap.
+/// Settings for small, reproducible components. A panic traps, and the host sees the trap.
 const PROFILE: [(&str, &str); 6] = [
     ("CARGO_PROFILE_RELEASE_OPT_LEVEL", "s"),
     ("CARGO_PROFILE_RELEASE_LTO", "true"),
@@ -81,8 +82,8 @@ const PROFILE: [(&str, &str); 6] = [
     ("CARGO_PROFILE_RELEASE_STRIP", "symbols"),
 ];
 
-/// Panic messages contain file names; without this the bytes would depend on the paths of the checkout and of cargo's
-/// home. Cargo separates encoded flags by 0x1f.
+/// Compiler flags that shorten the file names in panic messages. Without these flags, the bytes of a component would
+/// depend on the paths of the checkout and of cargo's home. Cargo separates encoded flags with 0x1f.
 fn remap(workspace: &Workspace) -> OsString {
     let mut flags = OsString::from("--remap-path-prefix=");
     flags.push(workspace.root());

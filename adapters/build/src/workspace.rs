@@ -1,5 +1,5 @@
 //! The cargo workspace around the current directory: its root, its target directory, and the components that its
-//! packages hold. Nothing is built here.
+//! packages contain. This module builds nothing.
 
 use std::{
     fs, io,
@@ -9,7 +9,7 @@ use std::{
 
 use serde::Deserialize;
 
-/// Where the workspace is, and where the modules of its adapters are written.
+/// The path of the workspace, and the directory for the modules of its adapters.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Workspace {
     #[serde(rename = "workspace_root")]
@@ -97,7 +97,7 @@ impl Workspace {
         let (name, path) = if target.is_example() {
             (target.name.clone(), release.join("examples").join(file))
         } else {
-            // Cargo writes a library's name with underscores; packages have hyphens.
+            // Cargo writes a library's name with underscores, but package names have hyphens.
             (target.name.replace('_', "-"), release.join(file))
         };
         Source { name, path, kind: Kind::Module }
@@ -140,11 +140,11 @@ fn texts(package: &Package) -> Result<Vec<Source>, WorkspaceError> {
 /// Why the workspace cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum WorkspaceError {
-    #[error("cargo does not start: {0}; install Rust 1.95 or later")]
+    #[error("cargo cannot be started: {0}; install Rust 1.95 or later")]
     Cargo(std::io::Error),
     #[error("cargo does not describe the workspace; run this inside the checkout: {0}")]
     Metadata(String),
-    #[error("`{0}` is no package of this workspace; give the name of its `Cargo.toml`")]
+    #[error("`{0}` is not a package of this workspace; use the name in its `Cargo.toml`")]
     Unknown(String),
     #[error("`{path}` cannot be listed: {error}; the package's directory must be readable")]
     Directory { path: PathBuf, error: io::Error },

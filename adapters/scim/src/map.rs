@@ -1,10 +1,10 @@
-//! The SCIM request for an action (RFC 7644 sections 3.4.1 and 3.5.2). Nothing is sent here.
+//! Builds the SCIM request for an action (RFC 7644 sections 3.4.1 and 3.5.2). This module sends nothing.
 
 use deed_adapter_sdk::{Action, Failure, path};
 use serde_json::{Value, json};
 
-/// Path of the user's resource: `/Users/{user_id}`, below the upstream's base URL. Fails for other contracts and
-/// without a user id.
+/// Path of the user's resource: `/Users/{user_id}`, below the upstream's base URL. Fails for unknown contracts, and
+/// when the action has no user id.
 pub(crate) fn user_path(action: &Action) -> Result<String, Failure> {
     match action.contract.as_str() {
         "idp.read_user" | "idp.restore_access" | "idp.suspend_user" => {
@@ -14,7 +14,8 @@ pub(crate) fn user_path(action: &Action) -> Result<String, Failure> {
     }
 }
 
-/// Path and body of the PATCH that carries the action out. Fails for contracts that change nothing, and others.
+/// Path and body of the PATCH that carries the action out. Fails for contracts that change nothing, and for unknown
+/// contracts.
 pub(crate) fn change(action: &Action) -> Result<(String, Value), Failure> {
     let active = match action.contract.as_str() {
         "idp.restore_access" => true,

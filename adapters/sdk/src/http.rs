@@ -1,5 +1,5 @@
-//! Requests of this run's contract. No connection is opened here: the host sends its own rendering of the request, with
-//! a credential that the adapter does not see, and returns the exchange as it recorded it.
+//! Sends the requests of this run's contract. The adapter opens no connection. The host sends its own rendering of the
+//! request, with a credential that the adapter does not see, and returns the exchange as the host recorded it.
 
 use serde_json::Value;
 
@@ -42,12 +42,12 @@ pub struct Response {
 }
 
 impl Response {
-    /// The response itself when its status is 2xx. A definite refusal is [`Failure::Refused`]. 408, 409, 425, 429, 5xx
-    /// and any other status leave open whether a write changed something: [`Failure::Unknown`]; a GET or HEAD with such
-    /// a status has failed: [`Failure::Unavailable`].
+    /// The response itself when its status is 2xx. A definite refusal results in [`Failure::Refused`]. After 408, 409,
+    /// 425, 429, 5xx or any other status, a write may or may not have changed something, which results in
+    /// [`Failure::Unknown`]. A GET or HEAD with such a status results in [`Failure::Unavailable`].
     ///
-    /// The failure's text has the reason from the body if a usual member holds one, else only the names of the body's
-    /// members. It becomes part of the claim, so it has nothing else of the body.
+    /// The text of the failure contains the reason from the body if a usual member holds one, else only the names of
+    /// the body's members. The text becomes part of the claim, so it contains nothing else from the body.
     pub fn accepted(self) -> Result<Self, Failure> {
         match self.status {
             200..=299 => Ok(self),
@@ -74,7 +74,7 @@ impl Response {
     }
 }
 
-/// The failure of a request without a definite answer: a read changed nothing, a write may have.
+/// The failure of a request without a definite answer. A read changed nothing, but a write may have changed something.
 fn unclear(method: &str, why: String) -> Failure {
     if matches!(method, "GET" | "HEAD") { Failure::Unavailable(why) } else { Failure::Unknown(why) }
 }

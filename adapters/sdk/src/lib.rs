@@ -37,19 +37,19 @@ pub mod state;
 
 pub use bindings::deed::adapter::types::Failure;
 
-/// Implemented by an integration author: one type that serves one or more contracts.
+/// The trait that an integration author implements for one type. The type serves one or more contracts.
 pub trait Adapter {
-    /// Reads the declared state. Runs before and after `perform`, each time in a new instance that cannot tell which;
-    /// the host refuses writes.
+    /// Reads the declared state. The host calls this function before and after `perform`, each time in a new instance
+    /// that cannot tell which of the two calls it is. The host refuses writes.
     fn observe(action: &Action) -> Result<(), Failure>;
 
-    /// Carries the action out, once per attempt. The result is a claim that the host records; the host judges by what
-    /// it observes.
+    /// Carries out the action, once per attempt. The result is a claim that the host records. The host judges the
+    /// action by what it observes.
     fn perform(action: &Action) -> Result<(), Failure>;
 }
 
-/// One action: `params` is a JSON object of the contract's shape, `attempt` counts from 1 in `perform` and is 0 in
-/// `observe`.
+/// One action. `params` is a JSON object of the shape that the contract declares. `attempt` counts from 1 in `perform`
+/// and is 0 in `observe`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Action {
     pub contract: String,
@@ -58,19 +58,21 @@ pub struct Action {
 }
 
 impl Action {
-    /// The string parameter `name`. Fails with [`Failure::Invalid`] when there is none.
+    /// Returns the string parameter `name`. Fails with [`Failure::Invalid`] when the action has no such parameter.
     pub fn text(&self, name: &str) -> Result<&str, Failure> {
         let value = self.params.get(name).and_then(Value::as_str);
-        value.ok_or_else(|| Failure::Invalid(format!("parameter `{name}` is missing or no string")))
+        value.ok_or_else(|| {
+            Failure::Invalid(format!("parameter `{name}` is missing or not a string"))
+        })
     }
 
-    /// [`Failure::Invalid`], for a contract that the adapter does not serve.
+    /// The [`Failure::Invalid`] to return for a contract that the adapter does not serve.
     pub fn not_served(&self) -> Failure {
         Failure::Invalid(format!("contract `{}` is not served by this adapter", self.contract))
     }
 }
 
-/// Exports a type that implements [`Adapter`] from the component. Once per crate.
+/// Exports a type that implements [`Adapter`] from the component. Call this macro once per crate.
 #[macro_export]
 macro_rules! export_adapter {
     ($adapter:ty) => {
@@ -79,7 +81,7 @@ macro_rules! export_adapter {
     };
 }
 
-/// Connects [`Adapter`] to the generated bindings; [`export_adapter!`] names it.
+/// Connects [`Adapter`] to the generated bindings. The macro [`export_adapter!`] uses this type.
 #[derive(Debug)]
 pub struct Exported<A>(PhantomData<A>);
 

@@ -1,5 +1,5 @@
-//! Log lines for the operator, which the host bounds and redacts. Only a panic becomes evidence: a line of level
-//! `error` that begins with `panicked at `, when the adapter traps.
+//! Log lines for the operator, which the host limits and redacts. Log lines are not evidence, except after a panic:
+//! when the adapter traps, a line of level `error` that begins with `panicked at ` becomes part of the claim.
 
 pub use host::Level;
 

@@ -1,11 +1,11 @@
-//! Logs why a panic stopped the adapter. The trap that follows only reports that it stopped.
+//! Logs why a panic stopped the adapter. The trap that follows reports only that the adapter stopped.
 
 use std::panic::PanicHookInfo;
 
 use crate::log::{self, Level};
 
-/// Writes the message and the place of every panic of this instance as a line of level `error`. The host includes a
-/// line that begins like this in the claim: `wit/log.wit`.
+/// Logs the message and the place of every panic of this instance as a line of level `error`. The host adds such a line
+/// to the claim; see `wit/log.wit`.
 pub(crate) fn told() {
     // Outside WebAssembly no host can be called; the default hook prints the same text.
     if cfg!(target_arch = "wasm32") {

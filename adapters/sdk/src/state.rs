@@ -1,5 +1,5 @@
-//! State, by its place in an exchange. The host reads the value from its own copy, so an adapter can point to state but
-//! cannot invent it. Allowed in `observe` only.
+//! State, given by its place in an exchange. The host reads the value from its own copy of the answer, so an adapter
+//! can point to state but cannot invent it. These functions are allowed in `observe` only.
 
 use serde_json::Value;
 
@@ -7,14 +7,15 @@ use crate::Failure;
 use crate::bindings::deed::adapter::state as host;
 
 /// Makes the value at `pointer` (RFC 6901; `""` is the whole body) of `exchange` the state `name`. Fails when the host
-/// refuses it.
+/// refuses the value.
 pub fn read(name: &str, exchange: u32, pointer: &str) -> Result<Value, Failure> {
     let text = host::read(name, exchange, pointer).map_err(Failure::Invalid)?;
     serde_json::from_str(&text)
         .map_err(|error| Failure::Invalid(format!("state `{name}` is not JSON: {error}")))
 }
 
-/// Adds a computed value, for a contract with `derived = true` on `name`. Fails when the host refuses it.
+/// Adds a computed value as the state `name`, for which the contract must have `derived = true`. Fails when the host
+/// refuses the value.
 pub fn derive(name: &str, value: &Value, from: &[u32]) -> Result<(), Failure> {
     host::derive(name, &value.to_string(), from).map_err(Failure::Invalid)
 }

@@ -1,4 +1,4 @@
-//! A proposal bound to its contract: parameters checked, resource named, requests rendered.
+//! Binds a proposal to its contract: checks the parameters, names the resource and renders the requests.
 
 pub mod commitment;
 pub mod id;
@@ -18,33 +18,33 @@ use crate::contract::{Contract, check_pointer};
 use crate::exchange::Rendered;
 use crate::memo::Memo;
 
-/// What an agent proposes.
+/// An action that an agent proposes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Proposal {
     /// Name of a granted contract, such as `idp.restore_access`.
     pub contract: String,
-    /// Must conform to the contract's parameter schema.
+    /// The parameters, which must conform to the contract's parameter schema.
     #[cfg_attr(feature = "schema", schemars(with = "serde_json::Map<String, Value>"))]
     pub params: Value,
-    /// What the agent wants to achieve. For people only; policy never sees it as a fact.
+    /// What the agent wants to achieve. This text is for people only; policies cannot read it.
     #[cfg_attr(feature = "schema", schemars(length(min = 1, max = TEXT_MAX)))]
     pub intent: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", schemars(length(max = TEXT_MAX)))]
     pub reasoning: Option<String>,
-    /// The party that asked the agent.
+    /// The party for whom the agent acts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", schemars(length(min = 1, max = NAME_MAX)))]
     pub on_behalf_of: Option<String>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[cfg_attr(feature = "schema", schemars(length(max = SOURCES_MAX)))]
     pub sources: Vec<Source>,
-    /// The environment that the agent believes it acts in; a different one is denied.
+    /// The environment that the agent believes it acts in. The host denies the action if its own environment differs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub environment: Option<String>,
-    /// JSON pointer into the state → the value that the agent expects there after the action.
+    /// Maps JSON pointers into the state to the values that the agent expects there after the action.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub expect: BTreeMap<String, Value>,
 }
@@ -56,13 +56,14 @@ pub struct Proposal {
 pub struct Source {
     #[cfg_attr(feature = "schema", schemars(length(min = 1, max = TEXT_MAX)))]
     pub uri: String,
-    /// Digest of what the agent read there.
+    /// SHA-256 of the content that the agent read from this source.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", schemars(regex(pattern = "^[0-9a-f]{64}$")))]
     pub sha256: Option<String>,
 }
 
-/// The version of every format in a bundle. It is frozen; `tests/vectors` holds the reference files.
+/// The version of all formats in a bundle. The formats of this version are frozen; `tests/vectors` holds reference
+/// files.
 pub const VERSION: u32 = 1;
 
 /// `action.json`: the subject of every statement about this action.
@@ -76,7 +77,7 @@ pub struct Action {
     pub id: ActionId,
     pub tenant: String,
     pub environment: String,
-    /// The agent.
+    /// The name of the agent.
     pub principal: String,
     /// The person who is responsible for the agent.
     pub person: String,
@@ -90,7 +91,7 @@ pub struct Action {
     pub params: Value,
     /// Digest of each upstream's binding.
     pub binding: BTreeMap<String, Digest>,
-    /// 32 hex digits of randomness, so that two equal proposals are two actions.
+    /// 32 random hex digits, so that two equal proposals result in two distinct actions.
     #[cfg_attr(feature = "schema", schemars(regex(pattern = "^[0-9a-f]{32}$")))]
     pub nonce: String,
 }
@@ -105,7 +106,7 @@ pub struct ContractRef {
     pub digest: Digest,
 }
 
-/// Everything about one upstream that an approval covers.
+/// The configuration of one upstream, as far as an approval covers it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
@@ -117,7 +118,7 @@ pub struct Binding {
     /// Digest of the PEM file with the upstream's own TLS roots.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tls_roots: Option<Digest>,
-    /// Credentials for `observe` and for `perform`: name and slot, never the value.
+    /// The credentials for `observe` and for `perform`, each by name and slot but without its value.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub read: Option<CredentialRef>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -149,14 +150,14 @@ pub struct CredentialRef {
     pub slot: Slot,
 }
 
-/// Where a credential goes in a request. The operator configures it.
+/// The place in a request where the host puts a credential. The operator configures this place.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(inline))]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Slot {
-    /// RFC 6750 §2.1.
+    /// A bearer token (RFC 6750 §2.1).
     Bearer,
-    /// RFC 7617; the secret is the password.
+    /// Basic authentication (RFC 7617); the secret is the password.
     Basic { user: String },
     /// The named header holds the secret.
     Header { name: String },
@@ -170,12 +171,13 @@ pub struct Bound {
     pub proposal: Proposal,
     pub observe: Vec<Rendered>,
     pub perform: Vec<Rendered>,
-    /// The values behind the commitments in `params`. Only the journal stores them.
+    /// The values and salts of the commitments in `params`. Only the journal stores these values.
     #[serde(default, skip_serializing_if = "Openings::is_empty")]
     pub private: Openings,
 }
 
-/// What contract and parameters alone determine: identical in the host, in the approver's client and offline.
+/// The resource and the requests of an action, computed from contract and parameters alone. The host, the approver's
+/// client and an offline verifier compute the same result.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rendering {
     pub resource: String,
@@ -183,20 +185,23 @@ pub struct Rendering {
     pub perform: Vec<Rendered>,
 }
 
-/// Longest intent, reasoning or source text in bytes, so that people can read it.
+/// The maximum size of an intent, a reasoning or a source URI in bytes. The limit keeps these texts readable for
+/// people.
 const TEXT_MAX: usize = 4096;
 const SOURCES_MAX: usize = 32;
 const NAME_MAX: usize = 256;
-/// The exchanges of an attempt are stored in one journal record, which holds 16 MiB including the responses.
+/// The maximum size of all rendered writes of an action. One journal record of at most 16 MiB must hold all exchanges
+/// of an attempt, including the responses.
 const REQUESTS_MAX: usize = 4 << 20;
 
-/// Checks a proposal against its contract and renders every request in the recorded form: private parameters hold
-/// commitments and nothing else. Fails when the proposal violates the contract or a limit.
+/// Checks a proposal against its contract and renders every request as records contain it, with commitments in place of
+/// private values. Fails when the proposal violates the contract or a limit.
 pub fn render(contract: &Contract, proposal: &Proposal) -> Result<Rendering, BindError> {
     render_as(&contract.recorded_params_schema(), contract, proposal)
 }
 
-/// Like [`render`], but with the values of private parameters. The result is sent and never recorded.
+/// Like [`render`], but with the values of private parameters. The rendered requests are sent to upstreams and never
+/// recorded.
 pub(crate) fn render_live(
     contract: &Contract,
     proposal: &Proposal,
@@ -241,14 +246,14 @@ fn expected(contract: &Contract, proposal: &Proposal) -> Result<(), BindError> {
     outside.map_or(Ok(()), |pointer| Err(BindError::Expect(pointer.clone())))
 }
 
-/// Upper bound of the bytes of a rendered request, over all the times it may be sent.
+/// An upper bound on the bytes of a rendered request, summed over all the times it may be sent.
 fn weight(request: &Rendered) -> usize {
     let body = request.body.as_ref().map_or(0, |body| body.to_string().len());
     let calls = usize::try_from(request.calls).unwrap_or(usize::MAX);
     body.saturating_add(request.path.len()).saturating_mul(calls)
 }
 
-/// Deeper values could not be parsed again inside the records that contain them.
+/// Checks the nesting depth. Records that contain a deeper value could not be parsed again.
 fn nesting(proposal: &Proposal) -> Result<(), BindError> {
     if json::depth(&proposal.params) > json::NESTED_MAX {
         return Err(BindError::Text("/params", "is nested deeper than 48 levels"));
@@ -288,13 +293,13 @@ fn texts(proposal: &Proposal) -> Result<(), BindError> {
     if proposal.sources.len() > SOURCES_MAX || !proposal.sources.iter().all(source_fits) {
         return Err(BindError::Text(
             "/sources",
-            "has more than 32 sources, or one with an empty or too long uri",
+            "has more than 32 sources, or a source whose uri is empty or longer than 4096 bytes",
         ));
     }
     Ok(())
 }
 
-/// Why a proposal does not bind. This is the caller's error: status 422 with a JSON pointer.
+/// Why a proposal cannot be bound to its contract. The caller gets status 422 and a JSON pointer to the fault.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BindError {
     #[error("the parameters do not match the contract")]
@@ -328,14 +333,14 @@ impl Action {
 }
 
 impl Memo<Action, Digest> {
-    /// Like [`Action::digest`].
+    /// Like [`Action::digest`], but computes the digest only once.
     pub fn digest(&self) -> Result<Digest, json::NotCanonical> {
         self.known(Action::digest)
     }
 }
 
 impl Binding {
-    /// SHA-256 of the canonical JSON. Fails when a value has no canonical form.
+    /// SHA-256 of the binding's canonical JSON. Fails when a value has no canonical form.
     pub fn digest(&self) -> Result<Digest, json::NotCanonical> {
         Ok(Digest::of(&json::to_canonical(self)?))
     }

@@ -1,6 +1,7 @@
-//! The `.deed` file: assembles it from an ended story and its log proofs, and reads its parts back.
+//! The `.deed` file. This module assembles a bundle from the story of an ended action and its log proofs, and reads the
+//! parts of a bundle.
 //!
-//! The reader accepts only what the writer produces: every byte of a file that is read is one that `write` emits.
+//! The reader accepts a file only if each byte is the one that `write` produces for the same parts.
 
 mod assemble;
 mod container;
@@ -12,8 +13,9 @@ pub use self::assemble::{AssembleError, assemble, sigstore};
 /// The parts of a bundle by name.
 pub type Files = BTreeMap<String, Vec<u8>>;
 
-/// The `.deed` file of these parts: a stored zip (PKWARE APPNOTE 6.3), sorted by name, all times 1980-01-01, no extra
-/// fields. The same parts always result in the same bytes. Fails for an unknown name and above the size limits.
+/// Writes these parts as a `.deed` file: an uncompressed zip (PKWARE APPNOTE 6.3) with entries sorted by name, all
+/// times 1980-01-01 and no extra fields. The same parts always result in the same bytes. Fails for an unknown name and
+/// above the size limits.
 pub fn write(files: &Files) -> Result<Vec<u8>, BundleError> {
     if files.len() > ENTRIES_MAX {
         return Err(BundleError::TooMany);
@@ -30,7 +32,7 @@ pub fn write(files: &Files) -> Result<Vec<u8>, BundleError> {
     if bytes.len() > FILE_MAX { Err(BundleError::TooLarge) } else { Ok(bytes) }
 }
 
-/// The parts of a `.deed` file. Fails unless writing them again results in the same bytes.
+/// Reads the parts of a `.deed` file. Fails unless writing them again results in the same bytes.
 pub fn read(bytes: &[u8]) -> Result<Files, BundleError> {
     if bytes.len() > FILE_MAX {
         return Err(BundleError::TooLarge);
@@ -46,35 +48,36 @@ pub const CONTRACT: &str = "contract.json";
 pub const GRANT: &str = "grant.json";
 /// The receipt as a Sigstore bundle v0.3, which `cosign verify-blob-attestation` reads.
 pub const RECEIPT: &str = "receipt.sigstore.json";
-/// All envelopes, one per line, in log order: answers and decisions, the receipt, and the statements that settled it
-/// later.
+/// All envelopes, one per line, in log order: answers and decisions, the receipt, and the statements that settled the
+/// outcome later.
 pub const CHAIN: &str = "chain.intoto.jsonl";
 pub const POLICIES: &str = "policy/policies.cedar";
 pub const SCHEMA: &str = "policy/schema.cedarschema";
 pub const ENTITIES: &str = "policy/entities.json";
 /// Absent from an agent's copy if the policy request contained the state before the action.
 pub const REQUEST: &str = "policy/request.json";
-/// The look before the action, an [`crate::lifecycle::observation::Observation`].
+/// The state that the host read before the action, as an [`crate::lifecycle::observation::Observation`].
 pub const PRE: &str = "evidence/pre.json";
-/// The look after the action.
+/// The state that the host read after the action.
 pub const POST: &str = "evidence/post.json";
-/// The look that settled an indeterminate outcome.
+/// The later observation that settled an indeterminate outcome.
 pub const LATER: &str = "evidence/later.json";
 /// The attempts with every exchange in full; present in every bundle that has evidence.
 pub const EXCHANGES: &str = "evidence/exchanges.json";
 
-/// Every part that is not a log proof.
+/// The names of all parts that are not log proofs.
 pub const NAMES: [&str; 13] = [
     ACTION, CONTRACT, GRANT, RECEIPT, CHAIN, POLICIES, SCHEMA, ENTITIES, REQUEST, PRE, POST, LATER,
     EXCHANGES,
 ];
 
-/// Largest bundle, largest part and most parts. They bound the cost of a hostile file.
+/// The maximum size of a bundle, the maximum size of a part and the maximum number of parts. These limits bound the
+/// cost of reading a hostile file.
 const FILE_MAX: usize = 64 << 20;
 const ENTRY_MAX: usize = 16 << 20;
 const ENTRIES_MAX: usize = 64;
 
-/// Most envelopes in the chain of one bundle: each has a proof among the parts.
+/// The maximum number of envelopes in one bundle. Each envelope has a log proof, which is a part of its own.
 pub const CHAIN_MAX: usize = ENTRIES_MAX - NAMES.len();
 
 /// The name of the log proof of the `n`th envelope of the chain, from 0.
@@ -82,7 +85,7 @@ pub fn proof_name(n: usize) -> String {
     format!("{n}.tlog-proof")
 }
 
-/// Why bytes are not a bundle, or parts cannot form one.
+/// Why bytes are not a bundle, or parts cannot be written as a bundle.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BundleError {
     #[error("the bundle is larger than 64 MiB")]
@@ -93,7 +96,9 @@ pub enum BundleError {
     TooMany,
     #[error("`{0}` is not a part of a bundle")]
     UnknownName(String),
-    #[error("it is not a bundle as `deed` writes it: a stored zip, sorted, with fixed times")]
+    #[error(
+        "the file is not a bundle as `deed` writes it: an uncompressed zip with sorted entries and fixed times"
+    )]
     NotCanonical,
 }
 

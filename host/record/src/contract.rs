@@ -1,4 +1,4 @@
-//! Action contracts: what an action is, what it may touch, what must be true afterwards.
+//! Action contracts. A contract defines an action, what the action may touch and what must be true afterwards.
 //!
 //! Parses TOML, or the canonical JSON of a bundle, into a checked [`Contract`] with its digest. Every field of a parsed
 //! contract is enforced; unknown fields are errors.
@@ -62,7 +62,8 @@ pub struct Head {
     pub verb: Verb,
     pub mode: Mode,
     pub effect: Effect,
-    /// What the action is about, such as `idp/users/{user_id}`. One action at a time holds the resource.
+    /// The name of the resource that the action works on, such as `idp/users/{user_id}`. Only one action at a time can
+    /// hold the resource.
     pub resource: String,
     pub adapter: String,
 }
@@ -79,7 +80,7 @@ pub enum Verb {
     Call,
 }
 
-/// How far-reaching the effects of an action of this kind may be; a fact for policy.
+/// How far-reaching the effects of an action of this kind may be. Policies can read this value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(inline))]
 #[serde(rename_all = "snake_case")]
@@ -105,7 +106,7 @@ pub enum Effect {
 macro_rules! snake_case_text {
     ($($kind:ident { $($case:ident => $text:literal),+ })+) => {$(
         impl $kind {
-            /// The name in contracts and policies.
+            /// The name that contracts and policies use.
             pub fn as_str(self) -> &'static str {
                 match self { $(Self::$case => $text),+ }
             }
@@ -119,7 +120,7 @@ snake_case_text! {
     Effect { Idempotent => "idempotent", Keyed => "keyed", Observable => "observable", Opaque => "opaque" }
 }
 
-/// `[params]`: the closed object that a proposal's parameters must conform to.
+/// `[params]`: the schema of a proposal's parameters, which form a closed object.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Params {
@@ -129,16 +130,18 @@ pub struct Params {
     pub properties: BTreeMap<String, Schema>,
 }
 
-/// `[state.NAME]`: what is kept of the observed state. Everything else is dropped before it is stored.
+/// `[state.NAME]`: the properties of the observed state that are kept. All other properties are dropped before the
+/// state is stored.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct StateShape {
     #[serde(default)]
     pub required: Vec<String>,
-    /// JSON pointers inside the state whose values may change at any time; they are not part of the pre-state digest.
+    /// JSON pointers to values in the state that may change at any time. The pre-state digest does not cover these
+    /// values.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub volatile: Vec<String>,
-    /// Whether the adapter may compute this state itself; the receipt then states that.
+    /// Whether the adapter may compute this state itself. If so, the receipt says that the state was computed.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub derived: bool,
     pub properties: BTreeMap<String, Schema>,
@@ -162,16 +165,16 @@ impl Rules {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Verify {
-    /// CEL over `params` and `pre`.
+    /// CEL expressions over `params` and `pre`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub before: Vec<Expression>,
-    /// CEL over `params`, `pre` and `post`.
+    /// CEL expressions over `params`, `pre` and `post`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub after: Vec<Expression>,
-    /// JSON pointers into the state; a change anywhere else is a mismatch.
+    /// JSON pointers to the parts of the state that may change. A change anywhere else is a mismatch.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub may_change: Vec<String>,
-    /// How long `after` may take to become true.
+    /// How long the `after` expressions may take to become true.
     #[serde(default)]
     pub settle: Duration,
 }
@@ -186,7 +189,7 @@ impl Verify {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Evidence {
-    /// The least number of sources in the proposal.
+    /// The minimum number of sources in a proposal.
     #[serde(default)]
     pub sources: usize,
 }
@@ -198,7 +201,7 @@ impl Evidence {
 }
 
 impl Contract {
-    /// Parses and checks a contract file; `file` is only used in errors. Fails at the first fault, with its line.
+    /// Parses and checks a contract file; `file` is only used in errors. Fails at the first fault and reports its line.
     pub fn from_toml(file: &str, text: &str) -> Result<Self, ContractError> {
         values::check(file, text)?;
         let contract: Self =
@@ -226,17 +229,17 @@ impl Contract {
         Ok(Digest::of(&self.canonical()?))
     }
 
-    /// The parameters as one closed object, as callers send them.
+    /// The schema of the parameters as callers send them, a closed object.
     pub fn params_schema(&self) -> Schema {
         object(&self.params.required, &self.params.properties)
     }
 
-    /// The declared states, each a closed object.
+    /// The schemas of the declared states, each a closed object.
     pub fn state_schemas(&self) -> BTreeMap<String, Schema> {
         self.state.iter().map(|(name, shape)| (name.clone(), shape.schema())).collect()
     }
 
-    /// Volatile places as pointers into the whole state, such as `/user/meta`.
+    /// The pointers of all volatile values, relative to the whole state, such as `/user/meta`.
     pub fn volatile(&self) -> Vec<String> {
         let pointers = |(name, shape): (&String, &StateShape)| {
             shape.volatile.iter().map(|p| format!("/{name}{p}")).collect::<Vec<_>>()
@@ -244,7 +247,8 @@ impl Contract {
         self.state.iter().flat_map(pointers).collect()
     }
 
-    /// A read is one observation, without `perform` and without a judgement over two states.
+    /// Whether the action is a read. A read is one observation, without `perform` and without a comparison of two
+    /// states.
     pub fn is_read(&self) -> bool {
         self.action.verb == Verb::Read
     }
@@ -255,12 +259,13 @@ impl StateShape {
         object(&self.required, &self.properties)
     }
 
-    /// [`Schema::project`] with [`StateShape::schema`], without copying the schema. Fails like it.
+    /// Does the same as [`Schema::project`] of [`StateShape::schema`], without copying the schema. Fails in the same
+    /// cases.
     pub fn project(&self, value: &Value) -> Result<Value, Violation> {
         Schema::project_object(&self.properties, value)
     }
 
-    /// [`Schema::missing`] with [`StateShape::schema`].
+    /// Does the same as [`Schema::missing`] of [`StateShape::schema`], without copying the schema.
     pub fn missing(&self, value: &Value) -> Vec<String> {
         Schema::missing_object(&self.properties, &self.required, value)
     }

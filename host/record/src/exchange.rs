@@ -1,4 +1,4 @@
-//! Requests as the host renders them, and exchanges as the host saw them.
+//! Requests as the host renders them, and exchanges as the host recorded them.
 
 pub mod claim;
 pub mod codec;
@@ -16,41 +16,43 @@ use crate::exchange::codec::Codec;
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Rendered {
-    /// The upstream's short name.
+    /// The name of the upstream.
     pub upstream: String,
-    /// In upper case.
+    /// The HTTP method in upper case.
     pub method: String,
-    /// Percent-encoded, with the query; joined to the upstream's base URL.
+    /// The percent-encoded path with the query. It is joined to the upstream's base URL.
     pub path: String,
-    /// Any JSON; for a form, an object of texts.
+    /// Any JSON value, or an object of strings if the body is form-urlencoded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub body: Option<Value>,
     /// The encoding of the body and of the response; JSON if absent.
     #[serde(default, skip_serializing_if = "Codec::is_plain")]
     pub codec: Codec,
-    /// How often one run may send it.
+    /// How often one run may send the request.
     #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
     pub calls: u32,
-    /// Whether it may change something. If so, its intent is durable before its first byte is sent.
+    /// Whether the request may change something. The intent to send such a request is durable before its first byte is
+    /// sent.
     pub writes: bool,
-    /// Its precondition, which the upstream checks before it carries out the write.
+    /// The precondition that the upstream checks before it carries out the write.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub guard: Option<Guard>,
-    /// JSON pointers into the response: what is seen and recorded of it; all of it if absent.
+    /// JSON pointers to the parts of the response that the adapter sees and the host records; the whole response if
+    /// absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expose: Option<Vec<String>>,
 }
 
-/// A precondition that protects a write against a change between look and write.
+/// A precondition that protects a write against a change of the state since the host read it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(inline))]
 #[serde(rename_all = "snake_case")]
 pub enum Guard {
-    /// `If-Match` with the entity tag that the host saw (RFC 9110 section 13.1.1).
+    /// `If-Match` with the entity tag that the host read (RFC 9110 section 13.1.1).
     Etag,
 }
 
-/// The status of a write whose precondition did not hold, so it was not carried out (RFC 9110 section 15.5.13).
+/// The status of a write that was not carried out because its precondition did not hold (RFC 9110 section 15.5.13).
 const PRECONDITION_FAILED: u16 = 412;
 
 /// Whether bytes of a request were sent, and whether a complete response arrived.
@@ -69,15 +71,15 @@ pub enum Fate {
     },
 }
 
-/// One HTTP request and response, as the host saw it.
+/// One HTTP request and its response, as the host recorded them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Exchange {
-    /// Position in the run, from 0; a guest refers to an exchange by it.
+    /// The position of the exchange in the run, from 0. Guests refer to exchanges by this number.
     pub ordinal: u32,
     pub request: Rendered,
     pub fate: Fate,
-    /// The decoded and redacted JSON body, if there was one.
+    /// The decoded and redacted JSON body of the response, if the response had a body.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub response: Option<Value>,
     /// The entity tag of the response, which a guarded write on the same path must match.
@@ -86,11 +88,12 @@ pub struct Exchange {
     /// The entity tag that a guarded write carried.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub if_match: Option<String>,
-    /// The key by which the upstream recognises a repetition of this write; the same in every attempt of the action.
+    /// The key by which the upstream recognises a repetition of this write. Every attempt of the action uses the same
+    /// key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub idempotency_key: Option<String>,
-    /// The attempt in which this write succeeded. The exchange was answered from the record, and nothing was sent
-    /// again.
+    /// The earlier attempt in which this write succeeded. The response comes from the record of that attempt, and the
+    /// write was not sent again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub carried_from: Option<u32>,
     /// The `Retry-After` of the response in seconds (RFC 9110 section 10.2.3).
@@ -99,16 +102,16 @@ pub struct Exchange {
     /// JSON pointers of leaves that were replaced because they held a secret.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub redacted: Vec<String>,
-    /// Why there is no response, or no usable one.
+    /// Why there is no response, or no usable response.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub problem: Option<String>,
-    /// The response headers that the adapter was shown, in the form it was shown them.
+    /// The response headers exactly as the adapter got them.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub headers: BTreeMap<String, String>,
-    /// The failure that the adapter got instead of a response; its text is `problem`.
+    /// The failure that the adapter got instead of a response; `problem` has its text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<Failure>,
-    /// Unix milliseconds.
+    /// The start of the exchange in Unix milliseconds.
     pub started_ms: i64,
     pub ended_ms: i64,
     /// Unix milliseconds at which the host would have closed the connection.
@@ -129,7 +132,7 @@ pub enum Failure {
     },
 }
 
-/// An exchange as the receipt holds it: digests instead of bodies.
+/// An exchange as receipts contain it, with digests instead of bodies.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ExchangeSummary {
@@ -154,8 +157,8 @@ pub struct ExchangeSummary {
     pub ended_ms: i64,
 }
 
-/// What a run asked for beyond its grant. A refused request that is among the exchanges was granted: the host did not
-/// send it because of the upstream's configuration.
+/// The requests of a run that were outside its grant. A refused request that occurs among the exchanges was inside the
+/// grant; the host did not send it because of the upstream's configuration.
 pub fn beyond_grant<'a>(
     refused: &'a [String],
     exchanges: &'a [Exchange],
@@ -165,7 +168,7 @@ pub fn beyond_grant<'a>(
 }
 
 impl Exchange {
-    /// Why the configuration of the upstream does not allow the host to send it; `None` if it does.
+    /// Why the upstream's configuration does not allow the host to send this request; `None` if it does.
     pub fn forbidden(&self) -> Option<&str> {
         self.problem.as_deref().filter(|_| self.failure == Some(Failure::Denied))
     }
@@ -188,12 +191,14 @@ impl Exchange {
         }
     }
 
-    /// Whether it is known what the adapter got. It is not known if the run was cut off during the exchange.
+    /// Whether the result that the adapter got is known. The result is unknown if the run was cut off during the
+    /// exchange.
     pub fn is_concluded(&self) -> bool {
         self.failure.is_some() || matches!(self.fate, Fate::Answered { .. })
     }
 
-    /// A write without a definite response: it may take effect until its deadline. A gateway's 5xx is not definite.
+    /// Whether this is a write without a definite response, which may take effect until its deadline. A gateway's 5xx
+    /// is not a definite response.
     pub fn is_open(&self) -> bool {
         self.request.writes
             && match self.fate {
@@ -205,35 +210,35 @@ impl Exchange {
             }
     }
 
-    /// A write that the upstream reports as carried out.
+    /// Whether this is a write that the upstream reports as carried out.
     pub fn is_done(&self) -> bool {
         self.request.writes && matches!(self.fate, Fate::Answered { status: 200..=299 })
     }
 
-    /// A write whose precondition did not hold.
+    /// Whether this is a write whose precondition did not hold.
     pub fn is_turned_away(&self) -> bool {
         self.request.writes && is_turned_away(self.request.guard, self.fate)
     }
 
-    /// A write that may have reached the upstream.
+    /// Whether this is a write that may have reached the upstream.
     pub fn may_have_written(&self) -> bool {
         self.request.writes && self.fate != Fate::NotSent
     }
 }
 
 impl ExchangeSummary {
-    /// Whether the upstream cannot have carried it out: not a write, not sent, or its precondition failed.
+    /// Whether the exchange had no effect: it is not a write, was not sent, or its precondition failed.
     pub fn is_without_effect(&self) -> bool {
         !self.writes || self.fate == Fate::NotSent || is_turned_away(self.guard, self.fate)
     }
 }
 
-/// A guarded write that the upstream did not carry out, because the state differs from what the host saw.
+/// Whether the upstream did not carry out a guarded write because the state differs from what the host read.
 fn is_turned_away(guard: Option<Guard>, fate: Fate) -> bool {
     guard.is_some() && fate == Fate::Answered { status: PRECONDITION_FAILED }
 }
 
-/// A 4xx that means the request was not carried out; 408, 409, 425 and 429 leave that open.
+/// Whether a 4xx status means that the request was not carried out; 408, 409, 425 and 429 leave that open.
 pub fn is_definite_refusal(status: u16) -> bool {
     (400..500).contains(&status) && !matches!(status, 408 | 409 | 425 | 429)
 }

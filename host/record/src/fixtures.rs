@@ -1,5 +1,5 @@
-//! What the tests of several modules begin with: a contract, and the least that a request, an exchange, a look or a
-//! decision can be. A test says what is otherwise.
+//! Fixtures for the tests of several modules: a contract, and a minimal request, exchange, observation and decision.
+//! Each test sets only the fields that differ.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use crate::lifecycle::observation::Observation;
 use crate::policy::{Decision, Facts, Verdict};
 use crate::statement::envelope::Signed;
 
-/// Tests of the parser name its lines.
+/// A valid contract. Parser tests refer to its lines by number.
 pub(crate) const CONTRACT: &str = r#"
 format = 1
 [action]
@@ -48,7 +48,7 @@ after = ["has(post.user.active) && post.user.active"]
 may_change = ["/user/active"]
 "#;
 
-/// The contract with this effect, and with more tables behind it.
+/// The contract with this effect and with more TOML tables appended.
 pub(crate) fn contract(effect: &str, more: &str) -> Contract {
     let text = CONTRACT.replace("observable", effect) + more;
     Contract::from_toml("c.toml", &text).unwrap()
@@ -93,7 +93,7 @@ pub(crate) fn attempt(n: u32, claim: Claim, exchanges: Vec<Exchange>) -> Attempt
     Attempt { n, claim, exchanges, refused: vec![], started_ms: 0, ended_ms: 10 }
 }
 
-/// A look that found this user.
+/// An observation that contains this user.
 pub(crate) fn look(user: Value) -> Observation {
     Observation {
         state: [("user".to_owned(), user)].into(),
@@ -140,7 +140,7 @@ pub(crate) fn facts() -> Facts {
     }
 }
 
-/// An envelope with nothing in it, and no signature.
+/// An envelope with an empty payload and no signature.
 pub(crate) fn envelope() -> Arc<Signed> {
     let (payload, payload_type) = (String::new(), String::new());
     Signed::shared(Envelope { payload, payload_type, signatures: vec![] })

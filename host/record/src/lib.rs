@@ -1,7 +1,7 @@
-//! The records of `deed` and the pure functions over them: parse, render, fold, judge, sign, verify.
+//! The record types of `deed`, and pure functions that parse, render, fold, judge, sign and verify them.
 //!
-//! Host, command line, verifier and tests share these definitions. This crate has no I/O, no clock, no randomness and
-//! no async code, and compiles for `wasm32-unknown-unknown`.
+//! The host, the command line, the verifier and the tests share these definitions. This crate has no I/O, no clock, no
+//! randomness and no async code, and compiles for `wasm32-unknown-unknown`.
 
 pub mod action;
 pub mod bundle;

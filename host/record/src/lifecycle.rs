@@ -1,4 +1,4 @@
-//! The lifecycle of an action: its events, the fold over them, and the judgement of an attempt.
+//! The lifecycle of an action: its events, the fold over these events, and the judgement of an attempt.
 
 pub mod event;
 pub mod observation;

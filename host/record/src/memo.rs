@@ -8,7 +8,7 @@ use std::sync::{Arc, OnceLock};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// A record and the value computed from it, once it was requested.
+/// A record and the value that is computed from it on first request.
 #[derive(Clone)]
 pub struct Memo<T, K> {
     record: T,
@@ -20,22 +20,22 @@ impl<T, K: Clone> Memo<T, K> {
         Self { record, known: OnceLock::new() }
     }
 
-    /// With a value that was computed while the record was created.
+    /// Creates a memo with a value that was computed together with the record.
     pub(crate) fn with(record: T, known: K) -> Self {
         Self { record, known: OnceLock::from(known) }
     }
 
-    /// For what a story shares with its events.
+    /// Creates a shared memo, for records that a story shares with its events.
     pub fn shared(record: T) -> Arc<Self> {
         Arc::new(Self::new(record))
     }
 
-    /// The record, for changes; the computed value is dropped.
+    /// Returns the record so that it can be changed, and drops the computed value.
     pub fn into_record(self) -> T {
         self.record
     }
 
-    /// The stored value, or the value computed now.
+    /// Returns the stored value, or computes and stores it.
     pub(crate) fn known<E>(&self, find_out: impl FnOnce(&T) -> Result<K, E>) -> Result<K, E> {
         if let Some(known) = self.known.get() {
             return Ok(known.clone());
@@ -73,7 +73,7 @@ impl<T, K: Clone> From<T> for Memo<T, K> {
     }
 }
 
-/// Serialised like the record alone.
+/// Serialises only the record, without the computed value.
 impl<T: Serialize, K> Serialize for Memo<T, K> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         self.record.serialize(serializer)

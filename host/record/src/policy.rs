@@ -1,7 +1,8 @@
-//! Policies in Cedar: the decision about the facts of one action, and its grounds.
+//! Cedar policies. This module decides about the facts of one action and names the policies that determined the
+//! decision.
 //!
-//! An action is never permitted by omission: no policies, no permit, an evaluation error and a fact of the wrong type
-//! all deny.
+//! An action is never permitted by omission. It is denied if there are no policies, if no policy permits it, on an
+//! evaluation error and on a fact of the wrong type.
 
 pub mod asked;
 mod compile;
@@ -26,17 +27,17 @@ pub use permit::{Permit, PermitBasis};
 /// The reason of a denial when no policy permits the action.
 pub const NOT_PERMITTED: &str = "no policy permits this action";
 
-/// Replaces the text of an error that depends on private values.
+/// The text that replaces an error that depends on private values.
 const PRIVATE_ERROR: &str = "a policy could not be evaluated with the private parameters";
 
 /// Everything that the policies of one tenant can refer to; the Cedar schema is generated from it.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Vocabulary {
-    /// By contract name, such as `idp.restore_access`.
+    /// The actions by contract name, such as `idp.restore_access`.
     pub actions: BTreeMap<String, ActionShape>,
-    /// Roles that agents hold and approvers sign in.
+    /// The roles that agents have and in which approvers sign.
     pub roles: BTreeSet<String>,
-    /// Attributes of resources; any of them may be absent.
+    /// The attributes of resources. Each attribute may be absent.
     pub attributes: BTreeMap<String, AttributeType>,
 }
 
@@ -51,7 +52,7 @@ impl Vocabulary {
 #[derive(Debug, Clone, PartialEq)]
 pub struct ActionShape {
     pub params: Schema,
-    /// By state name; policies see them as `context.pre`, with every property optional.
+    /// The states by name. Policies read them as `context.pre`, where every property is optional.
     pub state: BTreeMap<String, Schema>,
 }
 
@@ -64,7 +65,7 @@ pub enum AttributeType {
     String,
 }
 
-/// A validated policy set with its schema. `text` is what is evaluated and bundled.
+/// A validated policy set with its schema. The host evaluates `text` and stores it in bundles.
 #[derive(Debug, Clone)]
 pub struct Policies {
     text: String,
@@ -84,7 +85,7 @@ struct Rule {
     obligation: Option<Obligation>,
     /// Contract names in the action constraint; `None` if it applies to every action.
     actions: Option<BTreeSet<String>>,
-    /// Whether its result may change a moment later; computed on first use.
+    /// Whether the policy's result may change over time; computed on first use.
     turns: OnceLock<bool>,
 }
 
@@ -95,8 +96,8 @@ impl Rule {
 }
 
 impl Policies {
-    /// From a bundle's `policies.cedar` and `schema.cedarschema`, with the roles that the schema counts approvals for.
-    /// Fails when they do not form a valid set.
+    /// Reads the policy set from a bundle's `policies.cedar` and `schema.cedarschema`, with the roles for which the
+    /// schema counts approvals. Fails when the files do not form a valid set.
     pub fn read(text: &str, schema_text: &str) -> Result<Self, String> {
         compile::read(text, schema_text)
             .map_err(|flaw| format!("policy `{}`: {}", flaw.policy, flaw.what))
@@ -117,13 +118,13 @@ impl Policies {
         self.digest
     }
 
-    /// Whether their result for this action can depend on the value of this text parameter.
+    /// Whether the result of the policies for this action can depend on the value of this string parameter.
     pub fn reads(&self, action: &str, param: &str) -> bool {
         compile::reads(self, action, param)
     }
 
-    /// Whether a policy may require approval of this action later although none is required now: after the look, or as
-    /// time passes.
+    /// Whether a policy may require approval of this action later although none is required now: after the state was
+    /// read, or as time passes.
     pub fn may_ask_later(&self, action: &str) -> bool {
         let turns = |(id, rule): (&String, &Rule)| {
             rule.obligation.is_some()
@@ -138,8 +139,8 @@ impl Policies {
         evaluate::decide(self, &evaluate::Question::of(facts, &self.roles))
     }
 
-    /// Decides with the values of private parameters. `facts` are the recorded ones, with commitments. The decision
-    /// states whether it depends on the values, and never quotes one.
+    /// Decides with the values of private parameters. `facts` are the recorded facts, which contain commitments. The
+    /// decision states whether it depends on private values, and never quotes a private value.
     pub fn evaluate_live(&self, facts: &Facts, params: &Live<Value>) -> Decision {
         let recorded = self.evaluate(facts);
         let facts = Facts { params: params.reveal().clone(), ..facts.clone() };
@@ -147,7 +148,7 @@ impl Policies {
         if live == recorded {
             return recorded;
         }
-        // Cedar quotes what it could not evaluate.
+        // Cedar's error messages quote the values that could not be evaluated.
         for error in live.errors.iter_mut().filter(|error| !recorded.errors.contains(error)) {
             PRIVATE_ERROR.clone_into(error);
         }
@@ -162,7 +163,7 @@ impl Policies {
         evaluate::Question::of(facts, &self.roles).snapshot()
     }
 
-    /// The question as statements describe it. Fails when it has no canonical form.
+    /// The question as signed statements describe it. Fails when the question has no canonical form.
     pub fn question(&self, facts: &Facts) -> Result<asked::Question, NotCanonical> {
         evaluate::Question::of(facts, &self.roles).named()
     }
@@ -191,22 +192,22 @@ pub struct Facts {
     pub sources: Vec<String>,
     /// Seconds since 1970-01-01T00:00:00Z.
     pub time_s: i64,
-    /// The number of distinct persons who approved, by role. A role that is absent has none.
+    /// The number of distinct persons who approved, by role. An absent role has no approvals.
     pub approvals: BTreeMap<String, u32>,
-    /// By state name; absent before the first observation.
+    /// The observed states by name; absent before the first observation.
     pub pre: Option<Value>,
 }
 
-/// The result of the policies, and which of them determined it.
+/// The result of the policies, with the policies that determined the result.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Decision {
     pub verdict: Verdict,
-    /// What would turn `ask` into `allow`; empty for the other verdicts.
+    /// The approvals that would turn `ask` into `allow`; empty for the other verdicts.
     pub obligations: Vec<Obligation>,
-    /// Ids of the policies that determined the verdict, sorted; empty if the host itself refused. For `ask`: the
-    /// permits, and the forbids that require approval.
+    /// Ids of the policies that determined the verdict, sorted; empty if the host itself refused. For `ask`, these are
+    /// the permits and the forbids that require approval.
     pub determining: Vec<String>,
     /// Ids of the other policies about this action, sorted.
     pub not_applied: Vec<String>,
@@ -214,10 +215,10 @@ pub struct Decision {
     pub errors: Vec<String>,
     /// Digest of the set that decided.
     pub policy_set: Digest,
-    /// In words, unless the verdict is `allow`.
+    /// The reason in words; absent if the verdict is `allow`.
     pub reason: Option<String>,
-    /// The decision depends on private parameters: the recorded question, with commitments for their values, has a
-    /// different result.
+    /// Whether the decision depends on private parameters: the recorded question, which contains commitments instead of
+    /// the values, has a different result.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     #[cfg_attr(feature = "schema", schemars(extend("const" = true)))]
     pub rests_on_private: bool,
@@ -245,7 +246,8 @@ pub struct Obligation {
     pub policy: String,
 }
 
-/// Cedar's own JSON: `entities` (an array of entities) and `request` ({principal, action, resource, context}).
+/// A policy question in Cedar's own JSON format: `entities` (an array of entities) and `request` ({principal, action,
+/// resource, context}).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Snapshot {

@@ -1,4 +1,4 @@
-//! What is signed: the envelope, and one file for each kind of statement.
+//! Signed statements: the envelope, and one file for each kind of statement.
 
 pub mod activation;
 pub mod approval;

@@ -1,7 +1,7 @@
-//! The ledger: one action's story for people, one plain sentence per event.
+//! The ledger, which tells people the story of one action with one plain sentence for each event.
 //!
-//! The lines are in the order of the journal's entries. No line contains a state value, and until the action has ended
-//! none contains text from an adapter.
+//! The lines are in the order of the journal's entries. No line contains a state value, and no line contains text from
+//! an adapter until the action has ended.
 
 use deed_spec::digest::Digest;
 use deed_spec::json;
@@ -14,7 +14,7 @@ use crate::lifecycle::observation::Observation;
 use crate::lifecycle::outcome::Judgement;
 use crate::policy::{Decision, NOT_PERMITTED, Obligation, Verdict};
 
-/// The ledger of a story. It may contain text from outside: escape it before it is written to a terminal.
+/// The ledger of a story. Its lines may contain untrusted text, so escape them before writing them to a terminal.
 pub fn tell(entries: &[Entry]) -> Vec<Line> {
     let teller = Teller {
         ended: entries.iter().any(|entry| matches!(entry.event, Event::Logged { .. })),
@@ -42,11 +42,11 @@ pub struct Line {
     pub at_ms: i64,
     /// The event's name in the journal, such as `attempt_started`.
     pub event: String,
-    /// It may contain text from outside: escape it before it is shown on a terminal or a page.
+    /// The sentence. It may contain untrusted text, so escape it before showing it on a terminal or a page.
     pub text: String,
 }
 
-/// A time for people: `2026-11-20 22:07:47Z` from Unix milliseconds, in UTC, truncated to the second.
+/// Formats Unix milliseconds as a UTC time for people, truncated to the second, such as `2026-11-20 22:07:47Z`.
 pub fn utc(at_ms: i64) -> String {
     let seconds = at_ms.div_euclid(1000);
     let (year, month, day) = civil(seconds.div_euclid(86_400));
@@ -55,7 +55,7 @@ pub fn utc(at_ms: i64) -> String {
     format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{:02}Z", second % 60)
 }
 
-/// What sentences need to know about the rest of the story.
+/// The parts of the story that the sentence for an event depends on.
 struct Teller<'a> {
     ended: bool,
     settled_by: &'static str,
@@ -148,7 +148,8 @@ impl Teller<'_> {
         format!("{sent}; {}{}{reached}", self.claimed(&attempt.claim), landed(attempt))
     }
 
-    /// What the adapter reported. Its own text is held back until the end, because it may contain state.
+    /// What the adapter reported. The adapter's text is left out until the action has ended, because it may contain
+    /// state values.
     fn claimed(&self, claim: &Claim) -> String {
         let (plain, words) = match claim {
             Claim::Done => ("the adapter reports that it is done", None),
@@ -179,7 +180,8 @@ impl Teller<'_> {
     }
 }
 
-/// `unavailable` concerns one request: an earlier write was carried out, or got no definite response.
+/// A note for an attempt whose adapter reports `unavailable`, if an earlier write of the attempt was carried out or got
+/// no definite response.
 fn landed(attempt: &Attempt) -> &'static str {
     let of_it = attempt.exchanges.iter().filter(|exchange| exchange.carried_from.is_none());
     let mut landed = of_it.filter(|exchange| exchange.is_done() || exchange.is_open());
@@ -233,7 +235,7 @@ fn decided(gate: bool, decision: &Decision) -> String {
     }
 }
 
-/// Whether the host denies it regardless of policy, as when a proposal names too few sources.
+/// Whether the host denies the action regardless of policy, for example if a proposal names too few sources.
 fn is_of_the_host(decision: &Decision) -> bool {
     decision.errors.is_empty()
         && decision.determining.is_empty()
@@ -286,7 +288,8 @@ fn logged(leaves: &[Leaf]) -> String {
     }
 }
 
-/// `idp: GET /Users/1 answered 200; …`, or with a verb `sent PATCH /Users/1 to idp: answered 204; …`.
+/// Lists exchanges, such as `idp: GET /Users/1 answered 200; …`. With a verb, an item reads
+/// `sent PATCH /Users/1 to idp: answered 204`.
 fn exchanges(all: &[Exchange], verb: Option<&str>) -> String {
     let one = |e: &Exchange| {
         let (r, fate) = (&e.request, fate(e.fate));
@@ -315,7 +318,8 @@ pub fn fate(fate: Fate) -> String {
 
 /// Year, month and day of a count of days since 1970-01-01 in the proleptic Gregorian calendar.
 ///
-/// Years here begin on 1 March, so that the leap day is the last; an era is 400 years of 146,097 days.
+/// Years in this algorithm begin on 1 March, so the leap day is the last day of a year. An era is 400 years with
+/// 146,097 days.
 fn civil(days: i64) -> (i64, i64, i64) {
     let shifted = days + 719_468;
     let (era, day_of_era) = (shifted.div_euclid(146_097), shifted.rem_euclid(146_097));

@@ -14,7 +14,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 /// The largest request body in bytes; a proposal or an approval is far smaller.
 pub(crate) const BODY_MAX: usize = 256 * 1024;
 
-/// The schema of the values of [`Status::word`]. The type has no values.
+/// A type without values, whose schema lists the values of [`Status::word`].
 #[derive(Debug)]
 pub(crate) enum StatusWord {}
 
@@ -27,7 +27,7 @@ impl JsonSchema for StatusWord {
         json_schema!({
             "type": "string",
             "enum": Status::WORDS,
-            "description": "The outcome once there is a receipt; until then what the action waits for.",
+            "description": "The outcome once there is a receipt; before that, what the action waits for.",
         })
     }
 }

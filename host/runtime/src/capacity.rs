@@ -1,4 +1,4 @@
-//! Capacity limits: admission of new work, fair shares, request rates, and the number of connections.
+//! Capacity limits for the admission of new work, fair shares, request rates and the number of connections.
 
 pub mod admission;
 pub(crate) mod concurrency_limit;

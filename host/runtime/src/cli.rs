@@ -1,7 +1,8 @@
-//! The command line: parses arguments, calls one command and returns an exit code. It makes no decisions.
+//! The `deed` command line: parses the arguments, runs one command and returns its exit code. This module contains no
+//! decision logic.
 //!
-//! 0 means done, 1 a refusal or failure, 2 wrong usage. Data goes to stdout, everything else to stderr. Text from
-//! outside is escaped before it is written to a terminal.
+//! Exit code 0 means success, 1 a refusal or a failure, and 2 wrong usage. Data goes to stdout, everything else to
+//! stderr. Untrusted text is escaped before it is written to a terminal.
 
 mod act;
 mod adapter;
@@ -41,11 +42,11 @@ use clap::{Parser, Subcommand};
 
 use self::out::Failure;
 
-/// Runs the command that the process's arguments name.
+/// Parses the process's arguments and runs the command that they name.
 pub fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
-        // Clap prints help to stdout and mistakes to stderr, and sets the exit code of each.
+        // `exit` prints help to stdout or a usage error to stderr, and exits with the matching code.
         Err(error) => error.exit(),
     };
     match cli.command.run() {
@@ -57,16 +58,18 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// The release, and the commit that it was built from (`build.rs`).
+/// The version number and the commit of this binary; `build.rs` sets `DEED_BUILD`.
 const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (", env!("DEED_BUILD"), ")");
 
 /// The boundary between an AI agent and the software it acts on.
 ///
-/// An agent asks for an action. The host decides, runs an adapter with exactly what this action was granted, looks at
-/// the system before and after, and signs a receipt that anyone can verify.
+/// An agent proposes an action. The host decides whether the action may run, and runs an adapter with only the access
+/// that was granted for it. The host reads the system's state before and after the run, and signs a receipt that anyone
+/// can verify.
 ///
-/// An operator starts with `deed init DIR`, the developer of an agent with `deed contracts`, and an approver with `deed
-/// ls --status waiting`. The last two need an address (`DEED_URL`) and a token (`DEED_TOKEN`) from the operator.
+/// Operators start with `deed init DIR`, agent developers with `deed contracts`, and approvers with `deed ls --status
+/// waiting`. Agent developers and approvers need the host's address (`DEED_URL`) and a token (`DEED_TOKEN`) from the
+/// operator.
 #[derive(Debug, Parser)]
 #[command(name = "deed", version = VERSION)]
 struct Cli {
@@ -90,10 +93,10 @@ enum Command {
     Deny(approve::DenyArgs),
     Resolve(resolve::ResolveArgs),
     Verify(verify::VerifyArgs),
-    /// Audit a tenant's log with public keys only
+    /// Audit a tenant's log, using only public keys
     #[command(subcommand)]
     Log(log::LogCommand),
-    /// Check what a stopped host wrote
+    /// Check the stored state of a stopped host
     #[command(subcommand)]
     Journal(journal::JournalCommand),
     Backup(backup::BackupArgs),
@@ -105,7 +108,7 @@ enum Command {
     /// Create bearer tokens for agents and people
     #[command(subcommand)]
     Token(secret::TokenCommand),
-    /// Store credentials of upstreams
+    /// Store credentials for upstream systems
     #[command(subcommand)]
     Secret(secret::SecretCommand),
     Trust(trust::TrustArgs),
@@ -116,10 +119,10 @@ enum Command {
     #[command(subcommand)]
     Adapter(adapter::AdapterCommand),
     Completions(completions::CompletionsArgs),
-    /// Compile an adapter from stdin to stdout, for a host that started this as its child
+    /// Compile an adapter from stdin to stdout, as a child process of the host
     #[command(name = deed_sandbox::COMPILE_COMMAND, hide = true)]
     CompileAdapter,
-    /// Print the description of the HTTP interface (OpenAPI 3.1)
+    /// Print the OpenAPI 3.1 description of the HTTP API
     #[command(hide = true)]
     Openapi,
 }

@@ -1,6 +1,6 @@
 //! The served directory: `deed.toml`, contracts, policies, adapters, keys and secrets, read once and checked.
 //!
-//! Loading results in a [`Config`] in which every name resolves and every digest matches, or a list of faults with
+//! Loading returns a [`Config`] in which every name resolves and every digest matches, or a list of faults, each with
 //! file, line and remedy. Only this module reads environment variables.
 
 mod accepted;
@@ -38,37 +38,38 @@ pub use self::secret::{NamedSecret, secrets};
 pub use self::size::Size;
 pub use self::tenant::{Agent, Granted, Person, Tenant};
 
-/// An action writes about 100 KiB, and at most 16 MiB: this is room for hundreds of actions to end, and for the current
-/// segment. It is small enough for any disk that a host is likely to have.
+/// The default of `disk_reserve`. An action writes about 100 KiB and at most 16 MiB, so this reserve lets hundreds of
+/// actions end and has room for the current journal segment. The reserve fits on any disk that a host is likely to
+/// have.
 const DISK_RESERVE: Size = Size::mib(64);
 
-/// A checked configuration. It does not change while the host runs.
+/// A checked configuration, which does not change while the host runs.
 #[derive(Debug)]
 pub struct Config {
     pub dir: PathBuf,
     pub environment: String,
     pub listen: SocketAddr,
     pub operations: SocketAddr,
-    /// Room on the file system of `state/` that new actions must leave to those under way.
+    /// Free space on the file system of `state/` that new actions must leave for actions under way.
     pub disk_reserve: Size,
-    /// How much the host carries at once.
+    /// How many runs and actions the host handles at once.
     pub limits: Limits,
-    /// Name of the logs: a tenant's origin is this, a slash and the tenant's name.
+    /// The name of the logs. The origin of a tenant's log is this name, a slash and the tenant's name.
     pub log_origin: String,
-    /// How long people have to answer.
+    /// How long people have to answer a request for approval.
     pub approval_expires: Duration,
     pub notify: Option<Notify>,
     /// The witnesses of the logs of all tenants.
     pub witnesses: Arc<Witnesses>,
     pub tenants: BTreeMap<String, Arc<Tenant>>,
-    /// The bytes of all adapters that are granted, by their digest. The code that loads them takes them out: they are
-    /// megabytes each and are needed once.
+    /// The bytes of all granted adapters, by digest. The code that loads the adapters removes the bytes from this map,
+    /// because an adapter has megabytes and is needed once.
     pub adapters: BTreeMap<Digest, Vec<u8>>,
-    /// What is allowed but probably not intended.
+    /// Settings that are allowed but probably not intended.
     pub warnings: Vec<Fault>,
 }
 
-/// Where to report that an action waits.
+/// The webhook to which the host reports that an action waits.
 #[derive(Debug)]
 pub struct Notify {
     pub url: String,
@@ -130,8 +131,8 @@ pub fn vocabularies(dir: &Path) -> Result<BTreeMap<String, Vocabulary>, Faults> 
     faults.into_result(found)
 }
 
-/// The logs' name and every file that `deed.toml` names, whether it exists or not: for commands that read or copy a
-/// directory without serving it. Fails when `deed.toml` cannot be read.
+/// Returns the name of the logs and every file that `deed.toml` names, whether or not the file exists. Commands use
+/// this function to read or copy a directory without serving it. Fails when `deed.toml` cannot be read.
 pub fn outline(dir: &Path) -> Result<raw::Outline, Fault> {
     let (_, _, raw) = read_one(dir)?;
     Ok(raw::Outline::of(&raw))
@@ -150,8 +151,8 @@ fn read_one(dir: &Path) -> Result<(Files, String, raw::Host), Fault> {
 }
 
 impl Config {
-    /// People and witnesses need keys of their own: with a host's key, the host could answer in their name. Fails when
-    /// one of them has a key of the host.
+    /// Fails when a person or a witness has a key of the host, because the host could then sign in the name of that
+    /// party.
     pub fn check_keys(&self, of_host: &[VerifyingKey]) -> Result<(), Fault> {
         let people = self.tenants.values().flat_map(|tenant| &tenant.persons);
         for (name, person) in people {
@@ -179,7 +180,7 @@ fn check_host(raw: &raw::Host, here: &fault::Source, faults: &mut Faults) {
     for (key, address) in [("listen", raw.http.listen), ("operations", raw.http.operations)] {
         if !address.ip().is_loopback() && !raw.http.behind_proxy {
             let what = format!(
-                "`{key}` = {address} is beyond loopback; put a TLS proxy in front and set `behind_proxy = true`"
+                "`{key}` = {address} is not a loopback address; put a TLS proxy in front and set `behind_proxy = true`"
             );
             faults.push(here.fault(key, &what));
         }
@@ -193,7 +194,7 @@ fn check_host(raw: &raw::Host, here: &fault::Source, faults: &mut Faults) {
     }
 }
 
-/// A token belongs to one agent or person of one tenant, because callers are distinguished by it alone.
+/// A token belongs to one agent or person of one tenant, because the host identifies a caller by the token alone.
 fn check_tokens(
     tenants: &BTreeMap<String, Arc<Tenant>>,
     here: &fault::Source,
@@ -218,7 +219,8 @@ fn check_tokens(
     }
 }
 
-/// A party with a credential can bypass the host; an agent or person must not have one.
+/// An agent or person must not have a credential of an upstream, because a party with such a credential can bypass the
+/// host.
 fn check_credentials(
     tenants: &BTreeMap<String, Arc<Tenant>>,
     here: &fault::Source,

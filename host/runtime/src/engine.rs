@@ -1,8 +1,9 @@
-//! The engine: the operations that callers may request, and the state that drivers share.
+//! The engine, which provides the operations that callers may request and the state that drivers share.
 //!
-//! HTTP, the command line and timers append outside facts (proposed, answered, cancelled) and start a driver. The
-//! driver reads the status, matches exhaustively, runs one stage, appends the event, and repeats until the action waits
-//! or has ended. Recovery is the same loop. Only `drive` knows the order of the stages.
+//! The HTTP server, the command line and timers append external events (proposed, answered, cancelled) and start a
+//! driver. The driver matches exhaustively on the action's status, runs one stage, appends the resulting event, and
+//! repeats until the action waits or has ended. Recovery after a restart uses the same loop. Only `drive` knows the
+//! order of the stages.
 
 pub(crate) mod activate;
 mod attempt;
@@ -62,7 +63,7 @@ use crate::config::keys::Keys;
 use crate::config::{Config, Tenant};
 use crate::stage::notify::Notifier;
 
-/// The state that actions need at run time. One per host, shared by all callers.
+/// The state that actions need at run time. A host has one engine, which all callers share.
 #[derive(Debug)]
 pub struct Engine {
     config: Config,
@@ -72,9 +73,9 @@ pub struct Engine {
     sandbox: Sandbox,
     /// Loaded adapters by the digest of their bytes.
     adapters: BTreeMap<Digest, Adapter>,
-    /// One publisher per tenant; it alone writes that tenant's log.
+    /// One publisher per tenant. Only the publisher writes that tenant's log.
     publishers: BTreeMap<String, Publisher>,
-    /// Per tenant, the payload digest of the `activated` statement that is in force.
+    /// The payload digest of the `activated` statement that is in force for each tenant.
     activated: BTreeMap<String, Digest>,
     key_history: key_history::KeyHistory,
     notifier: Notifier,
@@ -92,7 +93,7 @@ impl Engine {
         &self.config.tenants
     }
 
-    /// The environment that every action of this host is for.
+    /// The configured environment, which is the same for every action of this host.
     pub fn environment(&self) -> &str {
         &self.config.environment
     }
@@ -110,12 +111,13 @@ impl Engine {
         self.publishers.get(tenant)
     }
 
-    /// From now on, new work is refused, and drivers that only wait come to rest.
+    /// Starts an orderly stop: the engine refuses new work, and drivers that are only waiting end.
     pub fn stop(&self) {
         self.in_flight.stop();
     }
 
-    /// After a stop: waits for the drivers that are at work. Returns how many of them did not come to rest in time.
+    /// Waits after a stop until all running drivers have ended, but at most `patience`. Returns the number of drivers
+    /// that are still running.
     pub async fn land(&self, patience: std::time::Duration) -> usize {
         self.in_flight.land(patience).await
     }

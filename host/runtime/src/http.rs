@@ -1,4 +1,4 @@
-//! The HTTP API: parses requests, appends outside facts, shows stories. It makes no decisions.
+//! The HTTP API. It parses requests, passes them to the engine and formats the answers. It contains no decision logic.
 
 mod account;
 mod actions;
@@ -28,7 +28,7 @@ use crate::api;
 use crate::capacity::counters::Metrics;
 use crate::engine::Engine;
 
-/// The state that every route has.
+/// The state that all routes share.
 #[derive(Clone, Debug)]
 pub struct App {
     pub engine: Arc<Engine>,
@@ -37,7 +37,7 @@ pub struct App {
 }
 
 impl App {
-    /// The state of the routes behind a listener that holds this many connections.
+    /// Creates the state of the routes for a listener with at most this many connections.
     pub fn new(engine: Arc<Engine>, connections_max: usize) -> Self {
         let callers = Arc::new(Callers::of(engine.tenants(), connections_max));
         Self { engine, metrics: Arc::default(), callers }
@@ -54,7 +54,7 @@ pub fn router(app: App) -> Router {
         .with_state(app)
 }
 
-/// The routes for operations, on their own listener.
+/// The routes for health checks and metrics, which have their own listener.
 pub fn operations(app: App) -> Router {
     routes::operations()
         .fallback(crate::api::problem::no_route)
@@ -62,7 +62,7 @@ pub fn operations(app: App) -> Router {
         .with_state(app)
 }
 
-/// The OpenAPI document of both listeners.
+/// The OpenAPI document that describes the routes of both listeners.
 pub(crate) fn document() -> Value {
     routes::document()
 }

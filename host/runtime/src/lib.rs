@@ -1,6 +1,7 @@
 //! The `deed` host: the execution boundary between an agent and the systems it acts on.
 //!
-//! Imports go in one direction: `config ← stage ← capacity ← engine ← maintenance ← process ← api ← http, cli`.
+//! A module may import only modules to its left in this list: `config ← stage ← capacity ← engine ← maintenance ←
+//! process ← api ← http, cli`.
 
 pub mod api;
 pub mod capacity;

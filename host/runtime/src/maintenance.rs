@@ -1,4 +1,5 @@
-//! Commands on a served directory, most of them while no host runs in it, and exports for third parties.
+//! Maintenance commands for a served directory, most of which require that its host is stopped, and exports for third
+//! parties.
 
 pub mod backup;
 pub mod check;

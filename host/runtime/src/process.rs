@@ -1,4 +1,4 @@
-//! The host as a process: its resource limits, the signals that end it, and the order of an orderly stop.
+//! The host process: its resource limits, the signals that end it, and the order of its shutdown steps.
 
 pub(crate) mod limits;
 pub(crate) mod signals;

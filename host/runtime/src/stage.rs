@@ -1,4 +1,5 @@
-//! The stages of an action: each is a function from the previous record to the next. Stages do not call each other.
+//! The stages of an action. Each stage is a function that computes the next record from the previous one. Stages do not
+//! call each other.
 
 pub mod activation;
 pub mod approval;

@@ -1,4 +1,4 @@
-//! Host-side bindings of `wit/`, generated at build time. This file has no handwritten code and makes no decisions.
+//! Rust bindings of the WIT interfaces in `wit/`, generated at build time. This file has no handwritten logic.
 
 wasmtime::component::bindgen!({
     path: "../../wit",

@@ -1,6 +1,7 @@
 //! Encoding of a rendered request into HTTP bytes, and decoding of a response body into a JSON value.
 //!
-//! It does not follow redirects, decompress or guess: other content types and undecodable bodies are problems.
+//! The codec does not follow redirects or decompress bodies. It reports an unexpected content type or an undecodable
+//! body as a problem.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -20,11 +21,11 @@ use zeroize::Zeroizing;
 use super::limits;
 use crate::upstream::{Base, Credential};
 
-/// U+FEFF in UTF-8 (RFC 8259 section 8.1).
+/// The byte order mark U+FEFF in UTF-8 (RFC 8259 section 8.1).
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
-/// Encodes our rendering as an HTTP/1.1 request, with the credential in its slot. Fails when the body cannot be
-/// encoded, or HTTP does not allow the method, path, host or credential.
+/// Encodes the host's rendering of a request as HTTP/1.1, with the credential in its slot. Fails when the body cannot
+/// be encoded, or HTTP does not allow the method, path, host or credential.
 pub(super) fn encode(
     request: &Rendered,
     base: &Base,
@@ -62,12 +63,12 @@ pub(super) fn encode(
     Ok(built)
 }
 
-/// Methods whose requests state their length even when the body is empty (RFC 9110 section 8.6).
+/// Whether requests with this method state `Content-Length` even when the body is empty (RFC 9110 section 8.6).
 fn expects_content(method: &Method) -> bool {
     matches!(*method, Method::POST | Method::PUT | Method::PATCH)
 }
 
-/// Why a rendering cannot be sent.
+/// Why a rendered request cannot be sent.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(super) enum EncodeError {
     #[error("the rendered request has a method, path or host that HTTP does not allow")]
@@ -78,11 +79,11 @@ pub(super) enum EncodeError {
     Slot(String),
 }
 
-/// Reads a body to its end, at most [`limits::RESPONSE`] bytes. Fails when it is larger or the connection breaks.
+/// Reads a body to its end, at most [`limits::RESPONSE`] bytes. Fails when the body is larger or the connection breaks.
 pub(super) async fn collect(mut body: Incoming) -> Result<Vec<u8>, CollectError> {
     let mut bytes = Vec::new();
     while let Some(frame) = body.frame().await {
-        // Trailers are not data and are dropped.
+        // Trailers are not part of the body and are dropped.
         let Ok(data) = frame?.into_data() else { continue };
         if bytes.len() + data.len() > limits::RESPONSE {
             return Err(CollectError::TooLarge);
@@ -101,8 +102,8 @@ pub(super) enum CollectError {
     Broken(#[from] hyper::Error),
 }
 
-/// The body as JSON: `None` when it is empty, else the value that the rule's codec decodes. Fails when the codec does
-/// not accept the content type or the bytes.
+/// Decodes a response body with the rule's codec, and returns `None` for an empty body. Fails when the codec does not
+/// accept the content type or the bytes.
 pub(super) fn decode(
     codec: &Codec,
     headers: &HeaderMap,
@@ -145,7 +146,7 @@ fn inject(headers: &mut HeaderMap, credential: &Credential) -> Result<(), Encode
             (name, Zeroizing::new(secret.to_owned()))
         }
     };
-    // A credential's slot must not replace a header that frames or guards the request.
+    // A credential must not replace a header that frames the request or makes it conditional.
     if headers.contains_key(&name) || is_framing(&name) {
         return Err(unfit());
     }

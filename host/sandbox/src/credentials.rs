@@ -1,22 +1,24 @@
-//! Loading of secrets. A value is wiped on drop and is not printed.
+//! Loads secrets. The value of a secret is zeroed on drop and never printed.
 //!
-//! Only the egress reads a value; it is not passed to a guest, a log line or an error.
+//! Only the egress reads the value of a secret. The value is never passed to a guest, a log line or an error.
 
 use std::fmt;
 
 use deed_system::files::{FileError, Files};
 use zeroize::Zeroizing;
 
-/// A shorter secret cannot be told from ordinary text when answers are redacted, and it can be guessed.
+/// Minimum length of a secret in bytes. A shorter secret could be guessed, and redaction could not distinguish it from
+/// ordinary text.
 pub const SECRET_MIN: usize = 16;
 
-/// No header of a reasonable server accepts more; a larger file is the wrong file.
+/// Maximum length of a secret in bytes. Servers do not accept longer headers, so a larger file is probably the wrong
+/// file.
 pub const SECRET_MAX: usize = 16 * 1024;
 
-/// Reads a secret and checks it: text of 16 bytes to 16 KiB without control characters.
+/// Reads a secret and checks that it is 16 bytes to 16 KiB of text without control characters.
 ///
-/// A newline at the end is not part of the secret. A file must be a regular file that only its owner can read. Fails
-/// when the source cannot be read or the value does not meet these rules.
+/// A newline at the end is not part of the secret. A secret file must be a regular file that only its owner can read.
+/// Fails when the source cannot be read or the value does not meet these rules.
 pub fn load(name: &str, files: &Files, source: &SecretSource) -> Result<Secret, CredentialError> {
     let bytes = match source {
         SecretSource::File(path) => read_file(name, files, path)?,
@@ -34,7 +36,7 @@ pub enum SecretSource {
     Env(String),
 }
 
-/// A credential's value. `Debug` prints its name only; dropping it wipes it.
+/// A secret with its name. `Debug` prints only the name, and the value is zeroed on drop.
 pub struct Secret {
     name: String,
     value: Zeroizing<String>,
@@ -64,7 +66,7 @@ impl Secret {
         &self.name
     }
 
-    /// The value itself, for the slot in a request and for finding it in an answer.
+    /// The secret value. It is needed to fill the slot of a request and to find the secret in an answer.
     pub fn reveal(&self) -> &str {
         &self.value
     }
@@ -76,7 +78,7 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// Why a secret is not usable. It does not contain the value.
+/// Why a secret is not usable. The error does not contain the value of the secret.
 #[derive(Debug, thiserror::Error)]
 pub enum CredentialError {
     #[error(
@@ -85,19 +87,19 @@ pub enum CredentialError {
     Read { name: String, path: String, source: std::io::Error },
     #[error("secret `{name}`: {source}")]
     File { name: String, source: FileError },
-    #[error("secret `{name}`: environment variable `{variable}` is not set, or not text; set it")]
+    #[error("secret `{name}`: environment variable `{variable}` is not set or not UTF-8; set it")]
     Env { name: String, variable: String },
     #[error(
-        "secret `{name}`: environment variable `{variable}` is used for something else; name another one"
+        "secret `{name}`: environment variable `{variable}` has another purpose; use a different variable"
     )]
     NoSecret { name: String, variable: String },
-    /// Reported without the text, which may be the secret itself.
+    /// The error does not quote the value of `env`, because that value may be the secret itself.
     #[error(
-        "secret `{0}`: `env` is not the name of an environment variable; set one, and name it here"
+        "secret `{0}`: `env` must be the name of an environment variable; set one, and give its name"
     )]
     NoVariable(String),
     #[error(
-        "secret `{0}` is shorter than 16 bytes; use a longer one, because answers are searched for it"
+        "secret `{0}` is shorter than 16 bytes; use a longer one, because the host searches answers for it"
     )]
     Short(String),
     #[error("secret `{0}` is longer than 16 KiB; is this the right file?")]
@@ -108,7 +110,8 @@ pub enum CredentialError {
     NotText(String),
 }
 
-/// Room for a value that is too long, so that this can be reported, and for its newline.
+/// Maximum number of bytes that a secret file may have. It exceeds [`SECRET_MAX`], so that a secret that is slightly
+/// too long is reported as such.
 const FILE_MAX: u64 = 64 << 10;
 
 fn read_file(name: &str, files: &Files, path: &str) -> Result<Zeroizing<Vec<u8>>, CredentialError> {
@@ -119,7 +122,8 @@ fn read_file(name: &str, files: &Files, path: &str) -> Result<Zeroizing<Vec<u8>>
     })
 }
 
-/// Variables that every process has or that the host uses for something else. They do not hold secrets.
+/// Environment variables that cannot be used for secrets: every process has them, or the host uses them for another
+/// purpose.
 const NO_SECRETS: [&str; 9] =
     ["PATH", "HOME", "PWD", "OLDPWD", "SHELL", "USER", "LANG", "DEED_LOG", "DEED_TOKEN"];
 

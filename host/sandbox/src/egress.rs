@@ -1,9 +1,9 @@
-//! The path of a guest's request to its upstream: the only code that opens a connection for a guest.
+//! Sends a guest's requests to their upstreams. No other code opens a connection for a guest.
 //!
-//! No step is skipped or reordered: match → budget → resolve, check, pin → durable intent, if it writes → connect →
-//! inject → send our rendering → cap → decode → expose → redact → record → result in the journal, if it writes →
-//! answer. A write that an earlier attempt completed is answered from its record. The live rendering is what is sent;
-//! the ledger, the intent and all messages have the public one.
+//! The steps always run in this order: match → budget → resolve, check, pin → durable intent (writes only) → connect →
+//! inject → send the host's rendering → cap → decode → expose → redact → record → result in the journal (writes only) →
+//! answer. A write that an earlier attempt completed is answered from its record. The host sends the live rendering,
+//! which contains private values. The exchange log, the intent and all messages contain the public rendering instead.
 
 pub(crate) mod allowlist;
 mod answer;
@@ -39,29 +39,29 @@ use super::{Intent, Keep, WriteStep, limits};
 use crate::grant::Once;
 use crate::upstream::{Credential, Upstream};
 
-/// What one run may send, and the result of each request.
+/// The requests that one run may send, and the results of the requests that it has sent.
 pub(super) struct Egress {
     pub(super) allowance: Allowance,
     pub(super) road: Transport,
     pub(super) exchanges: ExchangeLog,
 }
 
-/// The upstreams, and what is needed to reach them.
+/// The upstreams of a run, and the data that is needed to send requests to them.
 pub(super) struct Network {
     pub(super) upstreams: BTreeMap<String, Arc<Upstream>>,
-    /// Entity tags that guarded writes carry, by upstream and path.
+    /// Entity tags for guarded writes, by upstream and path.
     pub(super) tags: BTreeMap<(String, String), String>,
-    /// What is known of the writes beforehand.
+    /// What is known about the writes before the run.
     pub(super) once: Writes,
-    /// Records the steps of writes in the journal; it is set exactly while performing.
+    /// Records the steps of writes in the journal. It is set only for runs of `perform`.
     pub(super) keep: Option<Keep>,
     pub(super) redactor: Arc<Redactor>,
-    /// Writes under way or ended; they outlive the guest that asked for them.
+    /// Tasks of the writes that were started. They continue if the guest ends first.
     pub(super) writes: Vec<JoinHandle<()>>,
 }
 
 impl Egress {
-    /// One exchange, from the match to the answer.
+    /// Performs one exchange, from matching the request to returning the answer.
     pub(super) async fn send(&mut self, request: &Request) -> Result<Response, Error> {
         let prepared = self.allowance.take(request).map_err(Error::Denied)?;
         match &mut self.road {
@@ -70,7 +70,7 @@ impl Egress {
         }
     }
 
-    /// Waits for writes under way, then returns the run's exchanges.
+    /// Waits for writes in progress, then returns the run's exchanges.
     pub(super) async fn close(self) -> Vec<Exchange> {
         if let Transport::Network(network) = self.road {
             network.settle().await;
@@ -120,7 +120,7 @@ impl Network {
         }
         let (answer, answered) = oneshot::channel();
         self.writes.push(tokio::spawn(async move {
-            // The receiver is gone when the guest has ended; the ledger has the result in any case.
+            // Sending fails if the guest has ended. The exchange log has the result in any case.
             drop(answer.send(job.run().await));
         }));
         answered
@@ -128,7 +128,7 @@ impl Network {
             .unwrap_or_else(|_| Err(Error::NoAnswer("the host lost track of the write".into())))
     }
 
-    /// The entity tag that a guarded write carries; without a tag the write is not sent.
+    /// Returns the entity tag for a guarded write. A guarded write without a known tag is not sent.
     fn tag(&self, rendered: &Rendered) -> Result<Option<String>, Error> {
         if rendered.guard.is_none() {
             return Ok(None);
@@ -140,7 +140,7 @@ impl Network {
         self.tags.get(&place).cloned().map(Some).ok_or_else(untagged)
     }
 
-    /// Waits for writes under way, each until its own deadline.
+    /// Waits until every write in progress has ended or reached its deadline.
     async fn settle(self) {
         for write in self.writes {
             if let Err(error) = write.await {
@@ -150,14 +150,14 @@ impl Network {
     }
 }
 
-/// One exchange under way.
+/// One exchange in progress.
 struct Job {
     entry: Entry,
     request: Prepared,
     known: Known,
-    /// When the upstream forgets what was sent to it before.
+    /// Unix milliseconds after which the upstream may have forgotten the idempotency key of this write.
     until_ms: Option<i64>,
-    /// Whether the intent to send is durable.
+    /// Whether the intent to send was passed to the journal and not refused.
     declared: AtomicBool,
     upstream: Arc<Upstream>,
     keep: Option<Keep>,
@@ -183,13 +183,13 @@ impl Job {
         told
     }
 
-    /// Writes the result of a declared write into the journal before it is reported.
+    /// Writes the result of a declared write to the journal before the guest gets the result.
     async fn settle(&self) -> Result<(), Error> {
         let declared = self.declared.load(Ordering::SeqCst);
         let rendered = &self.request.public;
         match &self.keep {
             Some(keep) if declared => record(keep, &self.entry).await,
-            // It was never sent, and the numbering of later equal requests depends on this record.
+            // This write was never sent, but the numbering of later equal requests depends on its record.
             Some(keep) if rendered.writes && is_counted(rendered) => {
                 record(keep, &self.entry).await.or(Ok(()))
             }
@@ -211,13 +211,13 @@ impl Job {
         answer
     }
 
-    /// Failpoints around an exchange, with separate names for reads and writes.
+    /// Triggers a failpoint of an exchange. Reads and writes have separate failpoints.
     fn passes(&self, place: &str) {
         let kind = if self.request.public.writes { "write" } else { "read" };
         failpoint::hit(&format!("exchange.{kind}.{place}"));
     }
 
-    /// Makes the intent durable; until then the first byte of a write is not sent.
+    /// Makes the intent to send durable. No byte of a write is sent before that.
     async fn declare(&self) -> Result<(), Halt> {
         let no_journal = || Halt::NotSent("this run has no journal, so it cannot write".into());
         let keep = self.keep.as_ref().ok_or_else(no_journal)?;
@@ -229,7 +229,7 @@ impl Job {
         let request = self.request.public.clone();
         let idempotency_key = self.known.idempotency_key.clone();
         let intent = Intent { ordinal, request, deadline_ms, idempotency_key };
-        // Set before the hand-over: cancelling the caller must not leave an intent without its end.
+        // Set before the journal is called, so that a cancelled caller cannot leave an intent without its result.
         self.declared.store(true, Ordering::SeqCst);
         keep(WriteStep::Intended(Box::new(intent))).await.map_err(|reason| {
             self.declared.store(false, Ordering::SeqCst);
@@ -237,7 +237,7 @@ impl Job {
         })
     }
 
-    /// Sends our rendering on a new connection and reads the whole answer.
+    /// Sends the host's rendering over a new connection and reads the whole answer.
     async fn over(&self, stream: Box<dyn Stream>) -> Result<Response, Halt> {
         let request = self.encode();
         let request = request.map_err(|error| Halt::NotSent(error.to_string()))?;
@@ -285,7 +285,7 @@ impl Job {
         Ok(request)
     }
 
-    /// Decodes, redacts, records, answers.
+    /// Decodes, redacts and records an answer, and returns the response for the guest.
     fn conclude(&self, status: u16, headers: &HeaderMap, bytes: &[u8]) -> Response {
         let answer = answer::read(&self.redactor, &self.request.public, status, headers, bytes);
         let response = response(self.entry.ordinal, status, &answer.headers, answer.body.as_ref());
@@ -293,7 +293,7 @@ impl Job {
         response
     }
 
-    /// The read credential while observing, the write credential while performing.
+    /// Returns the read credential during `observe`, and the write credential during `perform`.
     fn credential(&self) -> Option<&Credential> {
         let performing = self.keep.is_some();
         if performing { self.upstream.write.as_ref() } else { self.upstream.read.as_ref() }
@@ -311,7 +311,7 @@ impl Job {
         }
     }
 
-    /// Records the end and reports it to the guest.
+    /// Records why the exchange failed, and returns the error for the guest.
     fn fail(&self, halt: Halt) -> Error {
         let bounded = |text: String| self.redactor.text(&text, limits::TEXT);
         let error = match halt {
@@ -336,19 +336,19 @@ impl Job {
     }
 }
 
-/// Whether equal requests are distinguished by how many precede them: then none may be missing from the journal.
+/// Whether equal requests are distinguished by their order. In that case, each of them must be recorded in the journal.
 fn is_counted(rendered: &Rendered) -> bool {
     rendered.calls > 1
 }
 
-/// Records the result of a write in the journal. If that fails, the result is not reported.
+/// Records the result of a write in the journal. If recording fails, the guest does not get the result.
 async fn record(keep: &Keep, entry: &Entry) -> Result<(), Error> {
     let Some(exchange) = entry.exchange() else { return Ok(()) };
     let kept = keep(WriteStep::Ended(Box::new(exchange))).await;
     kept.map_err(|why| Error::NoAnswer(format!("the journal did not accept the result: {why}")))
 }
 
-/// An answer as a guest sees it, with both transports.
+/// Builds the response that a guest sees. Both transports use this function.
 pub(super) fn response(
     exchange: u32,
     status: u16,
@@ -374,8 +374,8 @@ fn unanswered(error: &hyper::Error) -> Halt {
     Halt::NoAnswer(format!("the connection ended before the answer was complete: {error}{cause}"))
 }
 
-/// Drives the connection until the answer is complete. When the connection ends first, what it had read is still
-/// delivered.
+/// Drives the connection until the answer is complete. If the connection ends first, the data that it has already read
+/// is still delivered.
 async fn drive<T>(
     connection: impl Future<Output = hyper::Result<()>>,
     answer: impl Future<Output = T>,

@@ -1,6 +1,7 @@
-//! Compilation and checking of components. A component may import nothing but `deed:adapter`.
+//! Compilation and checking of components. A component may import only `deed:adapter`.
 //!
-//! Nothing is run here. Machine code is loaded only if the compiler made it from the bytes that were hashed.
+//! This module does not run components. It loads machine code only if the compiler made that code from the bytes that
+//! were hashed.
 
 pub(crate) mod compile;
 use deed_spec::digest::Digest;
@@ -15,7 +16,7 @@ use super::bindings::{self, AdapterPre};
 use super::host_functions::Guest;
 use super::{Sandbox, limits};
 
-/// What an adapter may import: these four interfaces and nothing else.
+/// The only interfaces that an adapter may import.
 const IMPORTS: [&str; 4] = [
     "deed:adapter/types@0.1.0",
     "deed:adapter/http@0.1.0",
@@ -23,10 +24,10 @@ const IMPORTS: [&str; 4] = [
     "deed:adapter/log@0.1.0",
 ];
 
-/// What an adapter must export.
+/// The functions that an adapter must export.
 const EXPORTS: [&str; 2] = ["observe", "perform"];
 
-/// A compiled component, ready to be instantiated for each run. Cheap to clone.
+/// A compiled component, ready to be instantiated for each run. It is cheap to clone.
 #[derive(Clone)]
 pub struct Adapter {
     digest: Digest,
@@ -50,7 +51,8 @@ impl std::fmt::Debug for Adapter {
     }
 }
 
-/// Compiles and checks a component. Fails when it does not compile, imports anything else or lacks an export.
+/// Compiles and checks a component. Fails when the component does not compile, imports anything except `deed:adapter`,
+/// or lacks an export.
 pub(super) fn load(
     engine: &Engine,
     compiler: &Compiler,
@@ -70,8 +72,8 @@ pub(super) fn load(
 fn component(engine: &Engine, compiler: &Compiler, bytes: &[u8]) -> Result<Component, LoadError> {
     check_kind(bytes)?;
     let code = compiler.code(bytes)?;
-    // SAFETY: the code comes from `Engine::precompile_component` of this same program, run on these bytes in our child,
-    // or from the owner's private directory under the digest that it was kept with.
+    // SAFETY: the code was made by `Engine::precompile_component` of this same program from these bytes, in a child
+    // process, or was read from the owner's private cache directory, where the digest of these bytes is its name.
     let component = unsafe { Component::deserialize(engine, code) };
     component.map_err(|error| LoadError::Compile(CompileError::Refused(text(&error))))
 }
@@ -84,16 +86,16 @@ pub struct Names {
 }
 
 impl Sandbox {
-    /// Compiles trusted bytes in this process, so that [`Sandbox::load`] needs no child for them. For tools under which
-    /// a child with its own limits cannot run; a host does not call it. Fails when the bytes do not compile or the code
-    /// cannot be kept.
+    /// Compiles trusted bytes in this process, so that [`Sandbox::load`] needs no child process for them. This is for
+    /// tools under which a child process with its own limits cannot run; a host does not call it. Fails when the bytes
+    /// do not compile or the code cannot be kept.
     pub fn prepare(&self, bytes: &[u8]) -> Result<(), LoadError> {
         check_kind(bytes)?;
         Ok(self.compiler.prepare(bytes)?)
     }
 
-    /// The names of a component. It need not be an adapter; [`Sandbox::load`] checks that. Fails when it does not
-    /// compile.
+    /// Returns the names of a component's imports and exports. The component need not be an adapter; [`Sandbox::load`]
+    /// checks that it is. Fails when the component does not compile.
     pub fn names(&self, bytes: &[u8]) -> Result<Names, LoadError> {
         let component = component(&self.engine, &self.compiler, bytes)?;
         let kind = component.component_type();
@@ -127,7 +129,7 @@ pub enum LoadError {
     Shape(String),
 }
 
-/// How a component is usually built without this import.
+/// Advice on how to build a component without this import.
 fn remedy(import: &str) -> &'static str {
     if import.starts_with("wasi:") {
         ". Build it without WASI: componentize-py with `--stub-wasi`, componentize-js with `--disable all`, \
@@ -139,7 +141,8 @@ fn remedy(import: &str) -> &'static str {
     }
 }
 
-/// The engine of this process, and the thread that ticks for it until the engine is dropped.
+/// Creates the engine of this process, and starts a thread that increments the engine's epoch until the engine is
+/// dropped.
 pub(super) fn engine() -> Result<Engine, EngineError> {
     let mut settings = settings();
     settings.allocation_strategy(InstanceAllocationStrategy::Pooling(pool()));
@@ -170,7 +173,8 @@ pub enum EngineError {
     Thread(#[source] std::io::Error),
 }
 
-/// The settings that machine code depends on: the same for the process that compiles and the one that runs.
+/// The engine settings that machine code depends on. The process that compiles and the process that runs adapters use
+/// the same settings.
 pub(super) fn settings() -> Config {
     let mut config = Config::new();
     config
@@ -201,8 +205,8 @@ fn pool() -> PoolingAllocationConfig {
         .max_tables_per_component(limits::TABLES)
         .max_memory_size(limits::MEMORY)
         .table_elements(limits::TABLE_ELEMENTS)
-        // Zeroing a little is cheaper than returning every page to the system. `pagemap_scan` is not used: it skips
-        // pages that were swapped out, and the next run would find the data of the last one there.
+        // Zeroing a few pages is cheaper than returning every page to the system. `pagemap_scan` is not used, because
+        // it skips pages that were swapped out, and the next run could then read data of the previous run.
         .pagemap_scan(Enabled::No)
         .linear_memory_keep_resident(limits::KEPT)
         .table_keep_resident(16 << 10);
@@ -236,7 +240,8 @@ fn check_names(engine: &Engine, component: &Component) -> Result<(), LoadError> 
     }
 }
 
-/// Compiler messages quote names from the component, so they are bounded and have control characters escaped.
+/// The text of an error. Compiler messages quote names from the component, so the text is bounded and its control
+/// characters are escaped.
 pub(super) fn text(error: &wasmtime::Error) -> String {
     super::redact::plain(&format!("{error:#}"), limits::TEXT)
 }

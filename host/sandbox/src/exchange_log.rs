@@ -1,7 +1,7 @@
 //! The record of a run's exchanges, in order, kept up to date while they happen.
 //!
-//! No exchange is lost: a request has its entry before its host is resolved, so for a run that is cut off it is still
-//! known which requests were never sent and which may have landed.
+//! A request gets its entry before its host name is resolved. For a run that is cut off, the record therefore still
+//! shows which requests were never sent and which may have reached the upstream.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -19,11 +19,11 @@ use super::limits;
 pub(super) struct ExchangeLog {
     clock: Clock,
     entries: Arc<Mutex<Vec<Exchange>>>,
-    /// Bytes of all answers so far.
+    /// Total bytes of all answers so far.
     received: Arc<AtomicUsize>,
 }
 
-/// One exchange under way. Dropping it leaves the entry with what is known so far.
+/// One exchange in progress. If this value is dropped, the log keeps what is known about the exchange so far.
 #[derive(Debug)]
 pub(super) struct Entry {
     exchanges: ExchangeLog,
@@ -31,14 +31,14 @@ pub(super) struct Entry {
     pub(super) deadline_ms: i64,
 }
 
-/// What a write carries in addition to its rendering.
+/// Header values that a write has in addition to its rendering.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Known {
     pub(super) if_match: Option<String>,
     pub(super) idempotency_key: Option<String>,
 }
 
-/// The content of an answer.
+/// The content of an upstream's answer.
 #[derive(Debug, Default)]
 pub(super) struct Answer {
     pub(super) status: u16,
@@ -46,9 +46,9 @@ pub(super) struct Answer {
     pub(super) etag: Option<String>,
     pub(super) redacted: Vec<String>,
     pub(super) problem: Option<String>,
-    /// The headers that the guest is shown.
+    /// The headers that are shown to the guest.
     pub(super) headers: BTreeMap<String, String>,
-    /// The failure that it gets instead of the answer.
+    /// The failure that the guest gets instead of the answer.
     pub(super) failure: Option<Failure>,
     /// How many seconds the upstream asks the host to wait before it retries.
     pub(super) retry_after_s: Option<u32>,
@@ -61,7 +61,7 @@ impl ExchangeLog {
         Self { clock, entries: Arc::default(), received: Arc::default() }
     }
 
-    /// Opens an entry. Nothing has been sent yet; the connection is given up after `timeout`.
+    /// Adds an entry for a request of which no byte was sent yet. The host gives up the connection after `timeout`.
     pub(super) fn open(&self, request: Rendered, known: Known, timeout: Duration) -> Entry {
         let started_ms = self.clock.now_ms();
         let timeout_ms = i64::try_from(timeout.as_millis()).unwrap_or(i64::MAX);
@@ -90,15 +90,15 @@ impl ExchangeLog {
         Entry { exchanges: self.clone(), ordinal, deadline_ms }
     }
 
-    /// Reads one exchange.
+    /// Calls `read` with one exchange and returns the result.
     pub(super) fn with<T>(&self, ordinal: u32, read: impl FnOnce(&Exchange) -> T) -> Option<T> {
         let entries = self.lock();
         usize::try_from(ordinal).ok().and_then(|index| entries.get(index)).map(read)
     }
 
-    /// All exchanges, in the order in which the guest asked for them.
+    /// Returns all exchanges, in the order in which the guest requested them.
     ///
-    /// Those still open ended with the run and are stamped with the current time.
+    /// Exchanges that are still open end at the current time, or at their deadline if it is earlier.
     pub(super) fn close(self) -> Vec<Exchange> {
         let now = self.clock.now_ms();
         let mut entries = std::mem::take(&mut *self.lock());
@@ -108,25 +108,25 @@ impl ExchangeLog {
         entries
     }
 
-    /// A panic elsewhere cannot leave an entry half written: the lock is only held for plain assignments.
+    /// The lock is held only for plain assignments, so a panic elsewhere cannot leave an entry half written.
     fn lock(&self) -> MutexGuard<'_, Vec<Exchange>> {
         self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Entry {
-    /// Adds an answer to the total; false when the run has received more than it may keep.
+    /// Adds the size of an answer to the total of the run. Returns false when the total exceeds the limit.
     pub(super) fn fits(&self, bytes: usize) -> bool {
         let before = self.exchanges.received.fetch_add(bytes, Ordering::Relaxed);
         before.saturating_add(bytes) <= limits::RESPONSES
     }
 
-    /// The next byte sent belongs to the request: from here on it may have landed.
+    /// Records that sending begins. From then on, the request may have reached the upstream.
     pub(super) fn sending(&self) {
         self.update(|entry| entry.fate = Fate::NoAnswer);
     }
 
-    /// The exchange ended without an answer; whether a byte was sent is already recorded.
+    /// Records that the exchange ended without an answer. The log already shows whether the request may have been sent.
     pub(super) fn failed(&self, failure: Failure, problem: &str) {
         let now = self.exchanges.clock.now_ms();
         self.update(|entry| {
@@ -151,17 +151,17 @@ impl Entry {
         });
     }
 
-    /// Replaces the entry with the record of an earlier run.
+    /// Replaces the entry with the recorded exchange of an earlier run.
     pub(super) fn repeat(&self, recorded: Exchange) {
         self.update(|entry| *entry = Exchange { ordinal: entry.ordinal, ..recorded });
     }
 
-    /// The exchange as it is known now.
+    /// The current record of the exchange.
     pub(super) fn exchange(&self) -> Option<Exchange> {
         self.exchanges.with(self.ordinal, Exchange::clone)
     }
 
-    /// When it is given up, by the system's clock where that is ahead of ours.
+    /// When the host gives up the exchange, by the system clock if that is ahead of the host's clock.
     pub(super) fn given_up_ms(&self) -> i64 {
         let clock = &self.exchanges.clock;
         let ahead_ms = clock.latest_ms().saturating_sub(clock.now_ms()).max(0);

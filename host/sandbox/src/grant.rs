@@ -1,8 +1,9 @@
-//! Grants: the values without which the sandbox runs nothing, made from a policy decision and the scope of one run.
+//! Grants. The sandbox runs an adapter only under a grant. A grant to reach upstreams is made from a policy decision
+//! and the scope of one run.
 //!
-//! A grant is used once: grants are not `Clone`, are taken by value, and a live one exists only after the start of its
-//! attempt is durable. Neither this module nor a caller can make the two values that authorise it: the permit comes
-//! from an evaluation of policies, the proof of the start from the store.
+//! A grant can be used only once, because grants are not `Clone` and are taken by value. A live grant exists only after
+//! the start of its attempt is durable. Two values authorise it, and neither this module nor a caller can create them:
+//! the permit comes from a policy evaluation, and the proof of the start comes from the store.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -21,8 +22,9 @@ use serde_json::Value;
 
 use crate::upstream::Upstream;
 
-/// Grants one look at the system of record: GET and HEAD, with the read credentials. Fails when the policy denies or
-/// the scope has a request that writes.
+/// Grants one observation of the system of record, with GET and HEAD requests and the read credentials. Fails when
+/// policy denies the action, when the scope contains a request that may write, and when it lacks an upstream of a
+/// request.
 pub fn read(decision: &Decision, scope: Scope) -> Result<ReadGrant, GrantError> {
     if decision.verdict == Verdict::Deny {
         return Err(GrantError::Denied);
@@ -33,8 +35,9 @@ pub fn read(decision: &Decision, scope: Scope) -> Result<ReadGrant, GrantError> 
     Ok(ReadGrant(known_upstreams(scope)?))
 }
 
-/// Clears one attempt. The permit is the one of the gate, where approvals and pre-state were among the facts; `basis`
-/// is what must still hold: policies and pre-state as the attempt has them.
+/// Clears one attempt to start. The permit comes from the last policy evaluation before the attempt, which considers
+/// approvals and the pre-state. `basis` is the policies and the pre-state of the attempt. Fails when the permit is
+/// based on other ones or is for another attempt.
 pub fn clear(permit: Permit, scope: Scope, basis: &PermitBasis) -> Result<Cleared, GrantError> {
     if !permit.is_based_on(basis) {
         return Err(GrantError::OtherBasis(scope.action));
@@ -50,7 +53,7 @@ pub fn clear(permit: Permit, scope: Scope, basis: &PermitBasis) -> Result<Cleare
 
 /// Turns a cleared attempt into the grant to run it. `started` proves that the start of this attempt is on disk.
 ///
-/// Fails when the proof is for anything else; the attempt is then not granted.
+/// Fails when the proof is not for the start of this attempt.
 pub fn spend(cleared: Cleared, started: Durable) -> Result<LiveGrant, GrantError> {
     let Cleared(scope) = cleared;
     let (action, event) = started.into_parts();
@@ -64,8 +67,8 @@ pub fn spend(cleared: Cleared, started: Durable) -> Result<LiveGrant, GrantError
     }
 }
 
-/// Grants one run on a record. It needs no decision: it has no upstreams and no entity tags, so it cannot have an
-/// effect.
+/// Grants one run on a record. No policy decision is needed, because the run has no upstreams and no entity tags and
+/// cannot have an effect.
 pub fn replay(scope: Scope, record: Vec<Exchange>) -> ReplayGrant {
     let (upstreams, tags, once) = (BTreeMap::new(), BTreeMap::new(), vec![]);
     let scope = Scope { tags, once, upstreams, ..scope };
@@ -79,54 +82,54 @@ pub struct Scope {
     pub action: ActionId,
     /// Name of the contract, as in `idp.restore_access`.
     pub contract: String,
-    /// With the values of private parameters; on a record, with their commitments.
+    /// Parameters, with the values of private ones. In a replay, they have the commitments instead of the values.
     pub params: Live<Value>,
-    /// What must not come out of the run: private values and their commitments.
+    /// Private values and their commitments, which must not appear in the results of the run.
     pub private: Live<Vec<String>>,
-    /// Counts the runs of `perform` from 1; 0 while observing.
+    /// Number of the attempt, counted from 1; 0 for an observation.
     pub attempt: u32,
     /// The only requests that the run may send.
     pub rendered: Vec<Prepared>,
-    /// Entity tags that guarded writes carry, by upstream and path; empty while observing.
+    /// Entity tags for guarded writes, by upstream and path; empty for an observation.
     pub tags: BTreeMap<(String, String), String>,
-    /// What is known of the writes beforehand; empty while observing.
+    /// What is known about the writes before the run; empty for an observation.
     pub once: Vec<Once>,
-    /// Upstreams by short name, at least those that the requests name.
+    /// Upstreams by short name, including at least those of the requests.
     pub upstreams: BTreeMap<String, Arc<Upstream>>,
-    /// States that may be read, by name, while observing.
+    /// States that an observation may read, by name.
     pub states: Arc<BTreeMap<String, StateShape>>,
-    /// The only component that may run under this grant.
+    /// Digest of the only component that may run under this grant.
     pub adapter: Digest,
     /// Wall-clock limit of the whole run.
     pub timeout: Duration,
 }
 
-/// One write of an attempt, and what is known of it beforehand.
+/// One write of an attempt, and what is known about it before the run.
 #[derive(Clone, Debug)]
 pub struct Once {
-    /// The public rendering, as in the records.
+    /// The public rendering of the request, as in the records.
     pub request: Rendered,
-    /// The key by which the upstream recognises a repetition, if it does.
+    /// The idempotency key by which the upstream recognises a repeated write, if it can.
     pub key: Option<String>,
-    /// Unix milliseconds after which the upstream may have forgotten the key; the write must arrive before.
+    /// Unix milliseconds after which the upstream may have forgotten the key; the write must arrive before then.
     pub until_ms: Option<i64>,
-    /// Its success in an earlier attempt; then it is not sent again.
+    /// The successful exchange of this write in an earlier attempt. If it is set, the write is not sent again.
     pub done: Option<Exchange>,
 }
 
-/// The right to observe once. Made by [`read`] only.
+/// The right to observe once. Only [`read`] creates it.
 #[derive(Debug)]
 pub struct ReadGrant(Scope);
 
-/// An attempt that may start and has not started. Made by [`clear`] only.
+/// An attempt that may start and has not started. Only [`clear`] creates it.
 #[derive(Debug)]
 pub struct Cleared(Scope);
 
-/// The right to perform once. Made by [`spend`] only.
+/// The right to perform once. Only [`spend`] creates it.
 #[derive(Debug)]
 pub struct LiveGrant(Scope);
 
-/// The right to repeat a run on its record. Made by [`replay`] only.
+/// The right to repeat a run on its record. Only [`replay`] creates it.
 #[derive(Debug)]
 pub struct ReplayGrant {
     scope: Scope,
@@ -134,34 +137,34 @@ pub struct ReplayGrant {
 }
 
 impl ReplayGrant {
-    /// For the sandbox: the requests that the run may make, and the exchanges that answer them.
+    /// Returns the scope of the run, and the exchanges that answer its requests. Only the sandbox uses this.
     pub(crate) fn into_parts(self) -> (Scope, Vec<Exchange>) {
         (self.scope, self.record)
     }
 }
 
 impl ReadGrant {
-    /// For the sandbox: what the run may do.
+    /// Returns the scope of the run. Only the sandbox uses this.
     pub(crate) fn into_scope(self) -> Scope {
         self.0
     }
 }
 
 impl LiveGrant {
-    /// For the sandbox: what the run may do.
+    /// Returns the scope of the run. Only the sandbox uses this.
     pub(crate) fn into_scope(self) -> Scope {
         self.0
     }
 }
 
-/// Why nothing is granted. All but a denial are mistakes of the caller, not of the agent.
+/// Why a grant was refused. Every error except a denial is a mistake of the caller, not of the agent.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum GrantError {
     #[error("policy denies the action, so no state is read for it")]
     Denied,
-    #[error("the permit is for another attempt or action than {0}; ask policy about this one")]
+    #[error("the permit is not for this attempt of {0}; evaluate policy for this attempt")]
     OtherPermit(ActionId),
-    #[error("state or policies of {0} are others than policy was asked about; ask it again")]
+    #[error("state or policies of {0} differ from those of the permit; evaluate policy again")]
     OtherBasis(ActionId),
     #[error("the journal proves the start of an attempt of `{started}`, not of {action}")]
     OtherStart { action: ActionId, started: String },
@@ -171,7 +174,7 @@ pub enum GrantError {
     Writes(String),
     #[error("upstream `{0}` is not part of the grant; add it to `upstreams` of the action's grant")]
     Upstream(String),
-    #[error("attempts count from 1")]
+    #[error("attempts are counted from 1")]
     Attempt,
 }
 

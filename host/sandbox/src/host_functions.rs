@@ -1,6 +1,6 @@
-//! The imports of `deed:adapter`: the functions of the host that a guest may call.
+//! The imports of `deed:adapter`: the host functions that a guest may call.
 //!
-//! State does not come from the guest: a value is extracted from the host's own copy of an exchange.
+//! A state that is read does not come from the guest. The host extracts it from its own copy of an exchange.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -19,28 +19,29 @@ use super::{LogLevel, LogLine, StateRead};
 
 pub(super) mod extract;
 
-/// Bytes of a refusal of the `state` interface.
+/// Maximum bytes of a refusal in the `state` interface.
 const REFUSAL: usize = 1 << 10;
 
-/// Prefix of a line of level `error` that becomes evidence when the guest traps: `wit/log.wit`. Any other line is for
-/// the operator only, and may hold data that a receipt must not have.
+/// Prefix of a log line of level `error` that becomes evidence when the guest traps (see `wit/log.wit`). Any other log
+/// line is only for the operator, and may contain data that a receipt must not contain.
 const PANICKED: &str = "panicked at ";
 
-/// One run as its guest sees it. Created for each run; only its results outlive the run.
+/// The host's state of one run, which the guest uses through host functions. It is created for each run, and only its
+/// results outlive the run.
 pub(super) struct Guest {
     pub(super) egress: Egress,
     pub(super) observing: bool,
     pub(super) states: Arc<BTreeMap<String, StateShape>>,
     pub(super) reads: BTreeMap<String, StateRead>,
-    /// Bytes of all of `reads`.
+    /// Total bytes of the values in `reads`.
     pub(super) kept: usize,
     pub(super) log: Vec<LogLine>,
     pub(super) dropped: usize,
-    /// The last panic that the guest logged, unchanged, including lines that were dropped.
+    /// The last panic line that the guest logged, unchanged, even if the log dropped that line.
     pub(super) panic: Option<String>,
-    /// Answers that a state could not be read from, by the state's name.
+    /// Answers from which a state could not be read, by the name of the state.
     pub(super) misfits: BTreeMap<String, Misfit>,
-    /// Requests outside of the grant; a well-behaved adapter makes none.
+    /// Refused requests that are outside of the grant. A well-behaved adapter makes no such requests.
     pub(super) refused: Vec<String>,
     pub(super) redactor: Arc<Redactor>,
     pub(super) meter: Meter,
@@ -95,8 +96,8 @@ impl log::Host for Guest {
 }
 
 impl Guest {
-    /// The trap's own message, and the panic that the guest logged: in most languages a panic is a trap that does not
-    /// say why. The message is cut at the same length in every release, because a replay compares it.
+    /// The trap's own message, followed by the panic that the guest logged, because in most languages the trap of a
+    /// panic does not say why. The message is cut at the same length in every release, because a replay compares it.
     pub(super) fn trapped(&self, message: &str) -> String {
         let trap = self.redactor.text(message, limits::TEXT);
         match self.last_words() {
@@ -110,7 +111,7 @@ impl Guest {
         Some(self.redactor.text(line, limits::LAST_ERROR))
     }
 
-    /// The text for the guest; if the answer is at fault, the operator's text is kept too.
+    /// Returns the text for the guest. If the upstream's answer is at fault, also stores the text for the operator.
     fn unread(&mut self, name: String, unread: Unread) -> String {
         let told = plain(&unread.told, REFUSAL);
         if let Some(why) = unread.why {
@@ -154,7 +155,7 @@ impl Guest {
         let value = json::parse(value.as_bytes())
             .map_err(|error| format!("the value is no strict JSON: {error}"))?;
         let value = shape.project(&value).map_err(|violation| format!("{UNFIT}: {violation}"))?;
-        // It is recorded, and a guest knows the private parameters.
+        // The value will be recorded, and the guest knows the private parameters.
         if !self.redactor.value(&mut value.clone()).is_empty() {
             let why = "the value holds what no record may: a private parameter";
             return Err(why.to_owned().into());
@@ -165,7 +166,8 @@ impl Guest {
         Ok(())
     }
 
-    /// Counts state that is kept, or refuses it: all of it must fit into one record of the journal.
+    /// Adds to the total size of the run's state. Fails when the total exceeds the limit, because all state must fit
+    /// into one journal record.
     fn take_room(&mut self, bytes: usize) -> Result<(), String> {
         let kept = self.kept.saturating_add(bytes);
         if kept > limits::STATE {
@@ -175,7 +177,8 @@ impl Guest {
         Ok(())
     }
 
-    /// The shape of a state that is declared and not yet read.
+    /// The shape of a declared state. Fails when the run is not an observation, or when the state was already read or
+    /// is not declared.
     fn free_state(&self, name: &str) -> Result<&StateShape, String> {
         if !self.observing {
             return Err("state is read while observing, not while performing".into());

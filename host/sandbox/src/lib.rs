@@ -1,7 +1,7 @@
-//! The sandbox: runs an adapter under a grant and returns what the host saw. The only crate that uses wasmtime, opens
-//! connections for guests and holds credentials while they are used.
+//! The sandbox runs an adapter under a grant and returns what the host saw. It is the only crate that uses wasmtime,
+//! opens connections for guests and handles credentials.
 //!
-//! Nothing runs without a grant, and each run has its own store.
+//! No adapter runs without a grant, and each run has its own wasmtime store.
 
 mod bindings;
 mod codec;
@@ -47,19 +47,19 @@ use self::transport::Transport;
 use crate::grant::{LiveGrant, ReadGrant, ReplayGrant, Scope};
 use crate::upstream::Upstream;
 
-/// The engine, its pool and its compile cache. Cheap to clone; one per process.
+/// The engine, its instance pool and its compile cache. A process creates one sandbox; clones are cheap.
 #[derive(Clone)]
 pub struct Sandbox {
     engine: wasmtime::Engine,
     compiler: Compiler,
     clock: Clock,
-    /// At most as many as the pool holds; otherwise the next run would fail instead of waiting.
+    /// Has at most as many slots as the instance pool, because otherwise a run could fail instead of waiting.
     turns: RunQueue,
 }
 
 impl Sandbox {
     /// Starts the engine. The cache directory is created with mode 0700 if it does not exist. Fails when the engine
-    /// does not start, or the cache cannot be created or others can access it.
+    /// does not start, or the cache directory cannot be created or other users can access it.
     pub fn new(cache_dir: &Path, clock: Clock) -> Result<Self, EngineError> {
         let turns = RunQueue::new(usize::try_from(limits::RUNS).unwrap_or(1));
         let engine = engine::engine()?;
@@ -67,7 +67,7 @@ impl Sandbox {
         Ok(Self { engine, compiler, clock, turns })
     }
 
-    /// The same with fewer concurrent runs than the pool holds.
+    /// Allows fewer concurrent runs than the instance pool has room for.
     #[must_use]
     pub fn with_runs(self, runs: u32) -> Self {
         let runs = usize::try_from(runs.clamp(1, limits::RUNS)).unwrap_or(1);
@@ -79,22 +79,23 @@ impl Sandbox {
         &self.turns
     }
 
-    /// Compiles and checks an adapter. Takes seconds for a large one: call it where blocking is allowed. Fails when the
-    /// bytes do not compile or are not an adapter.
+    /// Compiles and checks an adapter. A large adapter takes seconds, so call this only where blocking is allowed.
+    /// Fails when the bytes do not compile or are not an adapter.
     pub fn load(&self, bytes: &[u8]) -> Result<Adapter, LoadError> {
         engine::load(&self.engine, &self.compiler, bytes)
     }
 
-    /// One look at the system of record, with the read credentials.
+    /// Runs one observation of the system of record with the read credentials.
     pub async fn observe(&self, adapter: &Adapter, grant: ReadGrant, _turn: &RunSlot) -> Run {
         let mut scope = grant.into_scope();
         let road = Transport::network(&mut scope, None);
         self.run(adapter, scope, road, true).await
     }
 
-    /// One attempt. `keep` is awaited before the first byte of every write, and before the guest gets the result.
+    /// Runs one attempt. `keep` is awaited before the first byte of every write is sent, and before the guest gets the
+    /// result of the write.
     ///
-    /// Does not return before every write has ended or reached its deadline, so the exchanges are complete.
+    /// Returns only after every write has ended or reached its deadline, so the exchanges are complete.
     pub async fn perform(
         &self,
         adapter: &Adapter,
@@ -107,7 +108,7 @@ impl Sandbox {
         self.run(adapter, scope, road, false).await
     }
 
-    /// Repeats a run on its record: a look if the grant's attempt is 0, else that attempt.
+    /// Repeats a run on its record. The run is an observation if the grant's attempt is 0, and otherwise that attempt.
     pub async fn replay(&self, adapter: &Adapter, grant: ReplayGrant) -> Run {
         let (scope, record) = grant.into_parts();
         let observing = scope.attempt == 0;
@@ -135,19 +136,19 @@ impl Sandbox {
         run
     }
 
-    /// The run as its guest sees it, and the action that it is called with.
+    /// Creates the host's state of a run, and the action that is passed to the guest.
     fn guest(
         &self,
         scope: Scope,
         road: Transport,
         observing: bool,
     ) -> Result<(Guest, Action), String> {
-        // Canonical, so that it is the same text when it is rebuilt from `action.json` alone.
+        // Canonical JSON, so that the text is the same when it is rebuilt from `action.json` alone.
         let params = json::canonical(scope.params.reveal()).map_err(|error| error.to_string())?;
         let action = Action {
             contract: scope.contract.clone(),
             params: String::from_utf8(params).map_err(|error| error.to_string())?,
-            // The looks before and after are the same to the guest.
+            // The guest cannot distinguish observations before an attempt from those after it.
             attempt: if observing { 0 } else { scope.attempt },
         };
         let redactor = road.redactor();
@@ -181,8 +182,8 @@ impl std::fmt::Debug for Sandbox {
     }
 }
 
-/// Writes a step of a write into the journal. If that fails, the write is not sent or its result is not reported. An
-/// intent is on disk when the future is ready; a result is on disk before the next intent or the receipt is.
+/// Records a step of a write in the journal. If recording fails, the write is not sent or its result is not reported.
+/// An intent is on disk when the future is ready. A result is on disk before the next intent or the receipt.
 pub type Keep = Arc<dyn Fn(WriteStep) -> BoxFuture<Result<(), String>> + Send + Sync>;
 
 /// A future that may move between threads.
@@ -192,7 +193,7 @@ pub type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum WriteStep {
     Intended(Box<Intent>),
-    /// Sent or not, with the result.
+    /// The write has ended, whether it was sent or not.
     Ended(Box<Exchange>),
 }
 
@@ -201,9 +202,9 @@ pub enum WriteStep {
 pub struct Intent {
     /// Position of the exchange in the run, from 0.
     pub ordinal: u32,
-    /// The public rendering, as in the records.
+    /// The public rendering of the request, as in the records.
     pub request: Rendered,
-    /// Unix milliseconds after which the host gives the connection up.
+    /// Unix milliseconds after which the host gives up the connection.
     pub deadline_ms: i64,
     pub idempotency_key: Option<String>,
 }
@@ -211,16 +212,16 @@ pub struct Intent {
 /// The result of one run.
 #[derive(Debug)]
 pub struct Run {
-    /// What the guest reports; the outcome is judged from the exchanges and the state.
+    /// What the guest reports. The outcome is judged from the exchanges and the state instead.
     pub claim: Claim,
-    /// Every request that the guest was allowed to send, in order.
+    /// The exchanges of every request that the guest was allowed to send, in order.
     pub exchanges: Vec<Exchange>,
-    /// State by name; empty after `perform`.
+    /// The state that was read, by name. It is empty after `perform`.
     pub reads: BTreeMap<String, StateRead>,
     pub log: Vec<LogLine>,
-    /// Requests of the guest outside of its grant, which were refused; the first few.
+    /// The first few requests that were refused because they are outside of the grant.
     pub refused: Vec<String>,
-    /// Why the run did not do what was asked, if so.
+    /// Why the run did not do what was asked; `None` if it did.
     pub problem: Option<String>,
 }
 
@@ -243,7 +244,7 @@ impl Run {
         }
     }
 
-    /// A run that was not started.
+    /// The result of a run that was not started.
     fn refused(problem: String) -> Self {
         let claim = Claim::Invalid(problem.clone());
         let problem = Some(problem);
@@ -258,16 +259,16 @@ impl Run {
     }
 }
 
-/// State that a run read.
+/// A state that a run has read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StateRead {
-    /// Reduced to what the contract declares.
+    /// The value, reduced to the fields that the contract declares.
     pub value: Value,
-    /// Whether the adapter computed it; else the host extracted it from an exchange.
+    /// Whether the adapter computed the value. Otherwise, the host extracted it from an exchange.
     pub derived: bool,
 }
 
-/// One line of an adapter for the operator; not evidence.
+/// One log line of an adapter. It is for the operator and is not evidence.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LogLine {
@@ -275,7 +276,7 @@ pub struct LogLine {
     pub text: String,
 }
 
-/// Severity of a line.
+/// Severity of a log line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LogLevel {
@@ -285,7 +286,8 @@ pub enum LogLevel {
     Error,
 }
 
-/// Both credentials of every upstream: an answer in one phase may echo the credential of the other.
+/// The read and the write credential of every upstream, because an answer in one phase may echo the credential of the
+/// other phase.
 fn secrets(
     upstreams: &BTreeMap<String, Arc<Upstream>>,
 ) -> impl Iterator<Item = &Arc<crate::credentials::Secret>> {

@@ -1,100 +1,104 @@
-//! Every limit of a run, with its reason, and the check of a guest's memory and tables against them.
+//! Every limit of a run, with its reason, and the check of a guest's memory and tables.
 //!
-//! Counts are totals over all memories or tables of a run: a guest does not get more by using several.
+//! Limits on memory and table elements apply to the total of a run, so a guest does not get more by using several
+//! memories or tables.
 
 use std::time::Duration;
 
 use wasmtime::ResourceLimiter;
 
-/// Bytes over all linear memories of a run. A JavaScript engine compiled to wasm starts with about 30 MiB.
+/// Total bytes of all linear memories of a run. A JavaScript engine compiled to wasm starts with about 30 MiB.
 pub const MEMORY: usize = 64 << 20;
 
-/// Elements over all tables of a run; a large guest has a few thousand functions that it calls indirectly.
+/// Total elements of all tables of a run. A large guest calls a few thousand functions indirectly.
 pub const TABLE_ELEMENTS: usize = 10_000;
 
-/// Core instances of one component; encoders add a shim and a fix-up module to the guest's own.
+/// Core instances of one component. Component encoders add a shim and a fix-up module to the guest's own modules.
 pub const INSTANCES: u32 = 16;
 
 /// Memories of one component; adapters that embed a language runtime have one or two.
 pub const MEMORIES: u32 = 4;
 
-/// Tables of one component, shims included.
+/// Tables of one component, including those of shims.
 pub const TABLES: u32 = 8;
 
-/// Live resource handles. The interface has none; a guest's own use the host's memory.
+/// Live resource handles of a run. The adapter interface has no resources, but handles that a guest defines use the
+/// host's memory.
 pub const HANDLES: usize = 1_000;
 
-/// Bytes that one host call may copy out of the guest: four times the largest body that is answered.
+/// Bytes that one host call may copy out of the guest: four times the largest response body.
 pub const HOSTCALL: usize = 4 << 20;
 
-/// Bytes of one response body; a contract judges one resource, not an export.
+/// Bytes of one response body. This is enough for one resource, but not for a bulk export.
 pub const RESPONSE: usize = 1 << 20;
 
-/// Values in one response body. A parsed value takes many times its bytes, and an answer stays in a record until its
-/// action has ended.
+/// JSON values in one response body. A parsed value takes many times its encoded size, and an answer is kept in a
+/// record until its action has ended.
 pub const VALUES: usize = 20_000;
 
-/// Bytes of all answers of one run: with their events they must fit into one record of the journal.
+/// Total bytes of all answers of one run. Together with their events, they must fit into one journal record.
 pub const RESPONSES: usize = 6 << 20;
 
-/// Bytes of all state of one run, for the same reason.
+/// Total bytes of all state of one run, which must fit into one journal record.
 pub const STATE: usize = 2 << 20;
 
-/// Bytes of a response's status line and headers, and how many headers.
+/// Bytes of the status line and headers of a response, and the number of its headers.
 pub const RESPONSE_HEAD: usize = 64 << 10;
 pub const RESPONSE_HEADERS: usize = 100;
 
-/// Bytes of an entity tag that is kept for a guard.
+/// Bytes of an entity tag that is kept to guard a write.
 pub const ETAG: usize = 256;
 
-/// Bytes of a header that a guest is shown and that is recorded: content types and entity tags are short.
+/// Bytes of a header that is shown to a guest and recorded. Content types and entity tags are short.
 pub const HEADER: usize = 256;
 
-/// Bytes of one answer on the wire, with heads, chunk sizes and interim answers.
+/// Bytes of one answer as received, including headers, chunk sizes and interim answers.
 pub const WIRE: usize = 4 << 20;
 
-/// Exchanges of one run, regardless of the limits of the single rules.
+/// Exchanges of one run, regardless of the limits of individual rules.
 pub const EXCHANGES: usize = 64;
 
-/// Time for one connection, TLS included; a server that takes longer will not answer in time either.
+/// Time to open one connection, including TLS; a server that takes longer will not answer in time either.
 pub const CONNECT: Duration = Duration::from_secs(10);
 
-/// Refused requests that are kept: enough to see what an adapter tried.
+/// Number of refused requests that are kept, which is enough to see what an adapter tried.
 pub const REFUSALS: usize = 8;
 
-/// Lines and bytes per line of a run's log, which is for a person to read.
+/// Number of lines of a run's log, and bytes per line. The log is for people to read.
 pub const LOG_LINES: usize = 100;
 pub const LOG_LINE: usize = 4 << 10;
 
-/// Bytes of a line that are searched for secrets: what is kept of it, followed by room for the longest secret in its
-/// longest form (six bytes for one). A guest may pass megabytes again and again.
+/// Bytes of a log line that are searched for secrets: the part that is kept, and room for the longest secret in its
+/// longest encoding (six bytes for one). The search is limited because a guest may pass megabytes repeatedly.
 pub const LOG_SEARCH: usize = 128 << 10;
 
-/// Bytes of the panic that a guest logged, which follows the trap's text.
+/// Bytes of the logged panic that is appended to the text of a trap.
 pub const LAST_ERROR: usize = 512;
 
-/// Bytes of a claim's or trap's text.
+/// Bytes of the text of a guest's claim or of a trap.
 pub const TEXT: usize = 1 << 10;
 
 /// Concurrent runs; the pool has exactly this many slots, and further runs wait.
 pub const RUNS: u32 = 64;
 
-/// The lowest bytes of a memory that stay resident, zeroed, for the next run: about what a small guest uses.
+/// Bytes at the beginning of a memory that are zeroed and stay resident for the next run. A small guest uses about as
+/// many.
 pub const KEPT: usize = 128 << 10;
 
-/// Bytes of an adapter. Compiling takes memory and time in proportion.
+/// Bytes of an adapter. Compiling it takes memory and time in proportion to its size.
 pub const ADAPTER: usize = 64 << 20;
 
-/// Address space of the process that compiles an adapter; a language runtime of 12 MiB takes half of it.
+/// Address space of the process that compiles an adapter; compiling a language runtime of 12 MiB takes half of it.
 pub const COMPILE_MEMORY: u64 = 2 << 30;
 
-/// CPU time of that process: in proportion to the adapter, with room for a slow machine.
+/// CPU seconds of the process that compiles an adapter, in proportion to the adapter's size and with a reserve for slow
+/// machines.
 pub fn compile_seconds(bytes: usize) -> u64 {
     let mib = u64::try_from(bytes >> 20).unwrap_or(u64::MAX);
     mib.saturating_mul(10).saturating_add(20).min(300)
 }
 
-/// Bytes of the machine code of an adapter; about four times its WebAssembly.
+/// Bytes of the machine code of an adapter; about four times the size of its WebAssembly.
 pub const CODE: usize = 256 << 20;
 
 /// How often a guest in a loop yields the thread.

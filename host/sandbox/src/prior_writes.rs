@@ -1,6 +1,6 @@
-//! The writes that a run has not asked for yet, with what is known of each beforehand.
+//! The writes that a run has not requested yet, with what was known about each write before the run.
 //!
-//! Each entry is used once: equal requests match in the order in which they were made.
+//! Each entry is used once. Equal requests take their entries in order.
 
 use deed_record::exchange::Rendered;
 
@@ -14,7 +14,7 @@ impl Writes {
         Self(writes)
     }
 
-    /// What is known of the next write that equals this one.
+    /// Removes and returns the next entry that equals this request. Returns an empty entry if none is left.
     pub(super) fn take(&mut self, rendered: &Rendered) -> Once {
         match self.0.iter().position(|write| write.request == *rendered) {
             Some(at) => self.0.remove(at),

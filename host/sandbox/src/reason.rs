@@ -1,7 +1,7 @@
 //! Why a run did not do what was asked, as text for people.
 //!
-//! It is not part of a judgement. A look cannot have written, whatever its guest claims; and if the upstream's answer
-//! is at fault, the text names the upstream and not the adapter.
+//! The text has no effect on the outcome. An observation cannot write, so its text never reports a possible write, even
+//! if the guest claims one. If the upstream's answer is at fault, the text names the upstream and not the adapter.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use deed_record::exchange::{Exchange, Fate};
 
 use super::host_functions::extract::the_answer;
 
-/// An answer that a state could not be read from.
+/// An answer from which a state could not be read.
 #[derive(Debug)]
 pub(super) struct Misfit {
     /// The text for the guest.
@@ -20,7 +20,7 @@ pub(super) struct Misfit {
     pub(super) why: String,
 }
 
-/// Why a look did not do what was asked; `None` if it did.
+/// Why an observation did not do what was asked; `None` if it did.
 pub(super) fn of_look(
     claim: &Claim,
     timeout: Duration,
@@ -43,7 +43,7 @@ pub(super) fn of_look(
     }
 }
 
-/// Why an attempt did not do what was asked, as its guest claims or the host knows; `None` if it did.
+/// Why an attempt did not do what was asked, according to its guest or the host; `None` if it did.
 pub(super) fn of_attempt(claim: &Claim, timeout: Duration) -> Option<String> {
     Some(match claim {
         Claim::Done => return None,
@@ -59,7 +59,7 @@ pub(super) fn of_attempt(claim: &Claim, timeout: Duration) -> Option<String> {
     })
 }
 
-/// Names the upstream if the host saw an exchange fail; else there is only the guest's claim.
+/// Names the upstream if the host saw an exchange fail. Otherwise, the text only repeats the guest's claim.
 fn unread(text: &str, exchanges: &[Exchange]) -> String {
     let failed = |entry: &&Exchange| !matches!(entry.fate, Fate::Answered { status: 200..=299 });
     match exchanges.iter().rfind(failed) {
@@ -68,7 +68,8 @@ fn unread(text: &str, exchanges: &[Exchange]) -> String {
     }
 }
 
-/// A successful answer that the host could not decode: the guest's conclusion from it has no basis.
+/// The reason if the host could not decode a successful answer. A guest has no basis for a conclusion from such an
+/// answer.
 fn unusable(entry: &Exchange) -> Option<String> {
     let problem = entry.problem.as_ref()?;
     let is_success = matches!(entry.fate, Fate::Answered { status: 200..=299 });

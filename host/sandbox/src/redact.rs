@@ -1,6 +1,6 @@
-//! Removal of a run's secrets, and of deceptive characters, from data that comes from outside.
+//! Removes a run's secrets, and deceptive characters, from data that upstreams and guests send.
 //!
-//! A secret is not cut out of a text: a text that holds one is replaced whole, and its place is recorded.
+//! A secret is not cut out of a text. The whole text that contains the secret is replaced, and its place is recorded.
 
 mod escape;
 
@@ -17,23 +17,25 @@ use zeroize::Zeroizing;
 
 use crate::credentials::{SECRET_MIN, Secret};
 
-/// Replaces a text that held a secret.
+/// The replacement for a text that contained a secret.
 pub(super) const REDACTED: &str = "redacted";
 
-/// Places that are recorded in one answer, and bytes of all their pointers; an answer with more is not usable.
+/// Maximum number of redacted places in one answer, and of the bytes of their pointers. An answer that exceeds a limit
+/// is replaced as a whole.
 const PLACES: usize = 64;
 const PLACES_TEXT: usize = 64 << 10;
 
-/// How many levels of nested escapes are undone: JSON in a form in a log line.
+/// How many levels of nested escapes are decoded, such as JSON in a form body in a log line.
 const NESTING: usize = 3;
 
-/// Finds a run's secrets in any of the forms in which servers echo them.
+/// Finds a run's secrets in any of the encodings in which servers echo them.
 pub(super) struct Redactor {
-    /// Letters and digits of each form, so that line breaks, separators, case and alphabet do not matter.
+    /// Letters and digits of each encoding of a secret, so that line breaks, separators, letter case and the base64
+    /// alphabet do not matter.
     forms: Vec<Zeroizing<String>>,
-    /// Forms with too few letters and digits to be recognised by them, unchanged.
+    /// Encodings with too few letters and digits to be recognised by them. They are compared unchanged.
     exact: Vec<Zeroizing<String>>,
-    /// Bytes of the shortest text that can hold one.
+    /// Length in bytes of the shortest text that can contain a secret.
     shortest: usize,
 }
 
@@ -51,7 +53,7 @@ impl Redactor {
         values.into_iter().fold(redactor, Self::with)
     }
 
-    /// Adds private parameters: the guest has them, and they must not be written down.
+    /// Adds private parameters, which the guest knows and which must not be recorded.
     pub(super) fn and(self, private: &Live<Vec<String>>) -> Self {
         private.reveal().iter().map(String::as_str).fold(self, Self::with)
     }
@@ -69,10 +71,10 @@ impl Redactor {
         self
     }
 
-    /// Replaces every leaf that holds a secret, and every object with a key that holds one; if there are more than
-    /// [`PLACES`], the whole value.
+    /// Replaces every leaf that contains a secret, and every object with a key that contains a secret. If there are
+    /// more than [`PLACES`] of them, replaces the whole value.
     ///
-    /// Returns the JSON pointers of what was replaced, sorted.
+    /// Returns the JSON pointers of the replaced places, sorted.
     pub(super) fn value(&self, value: &mut Value) -> Vec<String> {
         let mut hits = Vec::new();
         if !self.is_empty() {
@@ -86,12 +88,13 @@ impl Redactor {
         hits
     }
 
-    /// A text for the operator: complete or replaced, control characters escaped, at most `limit` bytes.
+    /// Prepares a text for the operator. The text has at most `limit` bytes and escaped control characters, or is
+    /// replaced if it contains a secret.
     pub(super) fn text(&self, text: &str, limit: usize) -> String {
         if self.finds(text) { REDACTED.into() } else { plain(text, limit) }
     }
 
-    /// Whether the text holds a secret, also under one kind of escapes or several of them.
+    /// Whether the text contains a secret, either directly or after escapes of one or more kinds are decoded.
     pub(super) fn finds(&self, text: &str) -> bool {
         if text.len() < self.shortest || self.is_empty() {
             return false;
@@ -123,12 +126,12 @@ impl Redactor {
             || self.exact.iter().any(|form| text.contains(form.as_str()))
     }
 
-    /// `path` leads to the value. It is written out only for a hit: a name of half a megabyte above thousands of
-    /// members must not be copied for each.
+    /// Redacts a value in place. `path` leads to the value and is written as a pointer only for a hit, because a name
+    /// of half a megabyte above thousands of members must not be copied for each member.
     fn walk<'a>(&self, value: &'a mut Value, path: &mut Vec<Step<'a>>, hits: &mut Vec<String>) {
         let hit = match value {
             Value::String(text) => self.finds(text),
-            // A secret of digits alone may have been read as a number.
+            // A secret that consists of digits may have been parsed as a number.
             Value::Number(number) => self.finds(&number.to_string()),
             Value::Object(members) => members.keys().any(|key| self.finds(key)),
             _ => false,
@@ -160,13 +163,13 @@ impl Redactor {
     }
 }
 
-/// One step into a JSON value.
+/// One step of a path into a JSON value.
 enum Step<'a> {
     Item(usize),
     Member(&'a str),
 }
 
-/// RFC 6901.
+/// The path as a JSON pointer (RFC 6901).
 fn pointer(path: &[Step<'_>]) -> String {
     path.iter().fold(String::new(), |at, step| match step {
         Step::Item(index) => child(&at, &index.to_string()),
@@ -188,7 +191,7 @@ pub(super) fn plain(text: &str, limit: usize) -> String {
     out
 }
 
-/// As written, in hex, and in base64 at every alignment.
+/// The encodings of a secret that are searched for: unchanged, in hex, and in base64 at every alignment.
 fn forms(value: &str) -> Vec<Zeroizing<String>> {
     let hex = data_encoding::HEXLOWER.encode(value.as_bytes());
     let mut forms = vec![Zeroizing::new(value.to_owned()), Zeroizing::new(hex)];
@@ -201,7 +204,7 @@ fn forms(value: &str) -> Vec<Zeroizing<String>> {
     forms
 }
 
-/// The base64 digits that depend on the secret alone, not on the `shift` bytes before it or on what follows.
+/// The base64 digits that depend on the secret alone, not on the `shift` bytes before it or on the bytes after it.
 fn whole_digits(encoded: &str, shift: usize, bytes: usize) -> Option<&str> {
     encoded.get((shift * 8).div_ceil(6)..bytes * 8 / 6)
 }

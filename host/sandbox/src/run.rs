@@ -1,6 +1,6 @@
-//! One run of an adapter in a new store.
+//! Runs an adapter once in a new wasmtime store.
 //!
-//! A run does not outlive its wall-clock limit, except for writes that may already be sent.
+//! A run ends at its wall-clock limit, except for writes that may already have been sent.
 
 use std::time::Duration;
 
@@ -40,7 +40,7 @@ fn fresh(engine: &Engine, guest: Guest) -> Store<Guest> {
     store.set_hostcall_fuel(limits::HOSTCALL);
     store.set_max_component_handles(limits::HANDLES);
     store.set_epoch_deadline(1);
-    // wasmtime's own yield does not respect tokio's budget; tokio's does.
+    // Tokio's yield is used because wasmtime's own yield does not respect Tokio's task budget.
     store.epoch_deadline_callback(|_| {
         Ok(UpdateDeadline::YieldCustom(1, Box::pin(tokio::task::yield_now())))
     });

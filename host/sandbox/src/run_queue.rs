@@ -1,7 +1,7 @@
 //! The queue for run slots. A caller names the tenant, the agent and the upstreams that the run may reach, and waits
-//! for a slot; dropping a slot passes it on. Nothing runs without one.
+//! for a slot. Dropping a slot passes it on to the next caller. No adapter runs without a slot.
 //!
-//! A slot is not lost to a caller that disconnects: a future that is dropped while it waits leaves the queue, and one
+//! A slot is not lost when a caller disconnects. A future that is dropped while it waits leaves the queue, and a future
 //! that is dropped with its slot passes the slot on.
 
 mod table;
@@ -12,20 +12,20 @@ use tokio::sync::oneshot;
 
 use self::table::RunTable;
 
-/// Who a run is for, and what it may reach.
+/// The tenant and agent of a run, and the upstreams that it may reach.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RunRequest {
     pub tenant: String,
     pub agent: String,
-    /// The tenant's upstreams by name, each with the most runs that may reach it at once.
+    /// The tenant's upstreams by name, each with the maximum number of runs that may reach it at the same time.
     pub upstreams: Vec<(String, usize)>,
 }
 
-/// The slots of the sandbox and the queue for them. Cheap to clone; all clones share one queue.
+/// The run slots of the sandbox and the queue for them. Clones are cheap and share one queue.
 #[derive(Clone, Debug)]
 pub struct RunQueue(Arc<Mutex<RunTable<oneshot::Sender<RunSlot>>>>);
 
-/// The right to one run at a time.
+/// The right to run one adapter at a time.
 #[derive(Debug)]
 pub struct RunSlot {
     turns: RunQueue,
@@ -40,7 +40,7 @@ pub struct Standing {
     pub upstreams: Vec<UpstreamLoad>,
 }
 
-/// The state of one upstream that runs reach or wait for.
+/// The number of runs that reach one upstream, and the number that wait for it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct UpstreamLoad {
     pub tenant: String,
@@ -49,7 +49,7 @@ pub struct UpstreamLoad {
     pub queued: usize,
 }
 
-/// A place in the queue. Dropping it leaves the queue.
+/// The place of one caller in the queue. Dropping the place removes the caller from the queue.
 struct Queued<'a> {
     turns: &'a RunQueue,
     ticket: u64,
@@ -61,27 +61,28 @@ impl RunQueue {
         Self(Arc::new(Mutex::new(RunTable::new(slots))))
     }
 
-    /// A slot, if one is free and no earlier caller is waiting.
+    /// Takes a slot if one is free and no earlier caller is waiting.
     pub fn try_take(&self, claim: &Arc<RunRequest>) -> Option<RunSlot> {
         let taken = self.lock().take(claim);
         taken.then(|| self.turn(Arc::clone(claim)))
     }
 
-    /// Waits for a slot: the next one goes to the tenant, and within it to the agent, that has the fewest.
+    /// Waits for a slot. The next free slot goes to the tenant that has the fewest slots, and within that tenant to the
+    /// agent that has the fewest.
     pub async fn take(&self, claim: &Arc<RunRequest>) -> RunSlot {
         loop {
             let (send, answer) = oneshot::channel();
             let ticket = self.lock().ask(claim, send);
             let mut queued = Queued { turns: self, ticket, answer };
             self.hand_out();
-            // The board removes a waiting caller only by answering it.
+            // The table removes a waiting caller only by giving it a slot.
             if let Ok(turn) = (&mut queued.answer).await {
                 return turn;
             }
         }
     }
 
-    /// The upstream of this claim that accepts no more runs now.
+    /// The first upstream of this request that accepts no more runs now.
     pub fn crowded(&self, claim: &RunRequest) -> Option<String> {
         self.lock().crowded(claim).map(str::to_owned)
     }
@@ -90,8 +91,8 @@ impl RunQueue {
         self.lock().standing()
     }
 
-    /// Hands slots to the callers whose turn it is. A caller that has just disconnected passes its slot on by dropping
-    /// it.
+    /// Gives free slots to the callers whose turn it is. A slot for a caller that has just disconnected is dropped and
+    /// thereby passed on.
     fn hand_out(&self) {
         loop {
             let next = self.lock().next();
@@ -118,7 +119,8 @@ impl Drop for RunSlot {
 
 impl Drop for Queued<'_> {
     fn drop(&mut self) {
-        // A caller that was answered is no longer in the queue; one that leaves may have blocked another.
+        // A caller that has a slot is no longer in the queue. A caller that leaves the queue may have blocked another
+        // caller.
         if self.turns.lock().leave(self.ticket) {
             self.turns.hand_out();
         }

@@ -1,4 +1,4 @@
-//! Whole runs: real components, written as text, against a real server on loopback.
+//! Tests of whole runs: real components, written as WebAssembly text, send requests to a real server on loopback.
 
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
@@ -110,7 +110,7 @@ async fn an_observation_reads_state_out_of_its_exchange() {
     let bench =
         Bench::new(&format!("(call $get) (call $read) (call $log) {OK}"), OK, vec![user(), user()])
             .await;
-    // Twice: each run has a new store, so `read` is not a second read.
+    // The second run has a new store, so reading the state again is allowed.
     for _ in 0..2 {
         let run = bench.observe().await;
         assert_eq!((run.claim, run.problem), (Claim::Done, None));
@@ -165,7 +165,8 @@ async fn a_spinning_guest_is_stopped_and_the_cpu_goes_quiet() {
     assert!(cpu_ticks() - before < 15, "this thread still works after the guest was stopped");
 }
 
-/// Clock ticks (10 ms) that this thread has used: fields 14 and 15 of proc(5) stat. A test's runtime is this thread.
+/// CPU time that this thread has used, in clock ticks of 10 ms (fields 14 and 15 of `stat`, see proc(5)). The test's
+/// runtime runs only on this thread.
 fn cpu_ticks() -> u64 {
     let stat = std::fs::read_to_string("/proc/thread-self/stat").unwrap();
     let (_, fields) = stat.rsplit_once(')').unwrap();
@@ -197,7 +198,7 @@ async fn traps_are_told_and_nothing_is_lost() {
 
 #[tokio::test]
 async fn memory_beyond_the_limit_is_not_given() {
-    // 1,024 pages are 64 MiB, and the guest has 64 already.
+    // The limit of 64 MiB is 1,024 pages, and the guest already has 64 pages.
     let grow = "(if (i32.eq (memory.grow (i32.const 961)) (i32.const -1)) (then (unreachable)))";
     let bench = Bench::new(&format!("{grow} {OK}"), OK, Vec::new()).await;
     assert!(matches!(bench.observe().await.claim, Claim::Trapped(_)));
@@ -208,7 +209,7 @@ async fn memory_beyond_the_limit_is_not_given() {
 
 #[tokio::test]
 async fn a_host_call_cannot_copy_without_bound() {
-    // 63 MiB of zeros as a log message.
+    // The guest passes 62 MB of zeros as a log message.
     let grow = "(drop (memory.grow (i32.const 950)))";
     let flood = "(call $write (i32.const 1) (i32.const 0) (i32.const 62000000))";
     let bench = Bench::new(&format!("{grow} {flood} {OK}"), OK, Vec::new()).await;

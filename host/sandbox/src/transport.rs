@@ -1,7 +1,7 @@
-//! Where the requests of a run go: to the upstreams, or to a record that answers them.
+//! The transport of a run's requests: the upstreams answer them, or a record does.
 //!
-//! It is fixed at the start of a run. A record cannot lead to a network: there is no upstream, no credential and no
-//! journal on that side.
+//! The transport is fixed at the start of a run. A replay of a record cannot reach the network, because it has no
+//! upstream, no credential and no journal.
 
 use std::sync::Arc;
 
@@ -16,23 +16,24 @@ use super::prior_writes::Writes;
 use super::redact::Redactor;
 use crate::grant::Scope;
 
-/// Made from the kind of a run's grant, before the guest exists.
+/// The transport of one run. The kind of grant determines it before the guest exists.
 pub(super) enum Transport {
     Network(Network),
     Record(Recorded),
 }
 
-/// The exchanges of an earlier run, in their order.
+/// The exchanges of an earlier run, in order.
 pub(super) struct Recorded {
     rest: std::vec::IntoIter<Exchange>,
     redactor: Arc<Redactor>,
 }
 
-/// What a guest is told when the record ends or has another request. The comparison ends there too.
+/// The error for a guest when the record ends or has a different request at this position. The comparison with the
+/// record ends there too.
 const OFF_THE_RECORD: &str = "the record has no answer to this request at this place";
 
 impl Transport {
-    /// Takes upstreams, tags and writes out of the scope; steps are recorded exactly while performing.
+    /// Moves upstreams, tags and writes out of the scope. `keep` is set only for runs of `perform`.
     pub(super) fn network(scope: &mut Scope, keep: Option<Keep>) -> Self {
         Self::Network(Network {
             redactor: Arc::new(Redactor::new(super::secrets(&scope.upstreams)).and(&scope.private)),
@@ -49,7 +50,8 @@ impl Transport {
         Self::Record(Recorded { rest: exchanges.into_iter(), redactor })
     }
 
-    /// On a record, for the commitments of private parameters only: a record holds no secrets.
+    /// The redactor of this run. For a record, it finds only the commitments of private parameters, because a record
+    /// contains no secrets.
     pub(super) fn redactor(&self) -> Arc<Redactor> {
         match self {
             Self::Network(network) => Arc::clone(&network.redactor),
@@ -59,7 +61,8 @@ impl Transport {
 }
 
 impl Recorded {
-    /// The recorded answer to this request. Fails from the first request on that differs from the recorded one.
+    /// Returns the recorded answer to this request. The first request that differs from the record fails, and so does
+    /// every later request.
     pub(super) fn answer(
         &mut self,
         rendered: &Rendered,
@@ -81,7 +84,7 @@ impl Recorded {
     }
 }
 
-/// What the guest was told in the recorded run.
+/// The response or error that the guest got in the recorded run.
 pub(super) fn told(ordinal: u32, known: &Exchange) -> Result<Response, Error> {
     let words = || known.problem.clone().unwrap_or_default();
     match (known.failure, known.fate) {

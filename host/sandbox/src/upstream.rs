@@ -1,6 +1,6 @@
-//! An upstream as the operator configured it, in the form that the egress dials.
+//! An upstream as the operator configured it, with the data that the egress needs to connect.
 //!
-//! It does not resolve names or open connections; it only defines which addresses may be dialled.
+//! This module does not resolve names or open connections. It only defines to which addresses the host may connect.
 
 mod address;
 
@@ -24,33 +24,35 @@ pub struct Upstream {
     /// The short name that contracts and adapters use.
     pub name: String,
     pub base: Base,
-    /// Classes of addresses that may be dialled; every resolved address must be of one of them.
+    /// Classes of addresses to which the host may connect. Every resolved address must belong to one of these classes.
     pub addresses: BTreeSet<AddressClass>,
     /// From [`tls_config`]; needed when the base URL is `https`.
     pub tls: Option<Arc<rustls::ClientConfig>>,
-    /// From the start of an exchange to the end of its answer.
+    /// Time limit from the start of an exchange to the end of its answer.
     pub timeout: Duration,
-    /// Runs that may reach it at once. A run has one exchange at a time, so this bounds exchanges too.
+    /// Maximum number of runs that may reach this upstream at the same time. A run has one exchange at a time, so this
+    /// also limits exchanges.
     pub concurrency: usize,
-    /// Look-ups of the host's name that may be under way at once.
+    /// Limits how many look-ups of the host name run at the same time.
     pub lookups: Lookups,
-    /// How it tells a repeated write from a new one, if it does.
+    /// How the upstream distinguishes a repeated write from a new one, if it can.
     pub idempotency: Option<Idempotency>,
-    /// Injected while observing.
+    /// Credential for the requests of observations.
     pub read: Option<Credential>,
-    /// Injected while performing.
+    /// Credential for the requests of attempts.
     pub write: Option<Credential>,
 }
 
-/// Places for look-ups of one name. Clones share them.
+/// Limits how many look-ups of one host name run at the same time. Clones share the limit.
 #[derive(Clone, Debug)]
 pub struct Lookups(Arc<Semaphore>);
 
-/// A place that is taken; dropping it frees it.
+/// Permission for one look-up. Dropping it allows another look-up.
 #[derive(Debug)]
 pub struct Lookup(#[expect(dead_code, reason = "it is held, not read")] OwnedSemaphorePermit);
 
-/// More than a healthy resolver has open for one name, far fewer than the threads of a process.
+/// Maximum number of look-ups of one host name at the same time. A healthy resolver needs fewer, and a process has far
+/// more threads.
 const LOOKUPS: usize = 8;
 
 impl Default for Lookups {
@@ -60,7 +62,7 @@ impl Default for Lookups {
 }
 
 impl Lookups {
-    /// Waits for a place. Fails when the semaphore is closed, which no code does.
+    /// Waits until a look-up is allowed. Fails when the semaphore is closed, which never happens.
     pub async fn take(&self) -> Result<Lookup, AcquireError> {
         Arc::clone(&self.0).acquire_owned().await.map(Lookup)
     }
@@ -73,19 +75,19 @@ pub struct Credential {
     pub slot: Slot,
 }
 
-/// A parsed base URL (RFC 3986 section 3): `http` or `https`, no user, query or fragment.
+/// A parsed base URL (RFC 3986 section 3): `http` or `https`, without user, query or fragment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Base {
     pub tls: bool,
     /// Lower-case DNS name or IP address; an IPv6 address without brackets.
     pub host: String,
     pub port: u16,
-    /// Empty, or starting with a slash; does not end with one.
+    /// Empty, or a path that starts with a slash and does not end with one.
     pub path: String,
 }
 
 impl Base {
-    /// Parses a base URL. Fails with the reason when it is not one.
+    /// Parses a base URL. Fails with the reason when the text is not a valid base URL.
     pub fn parse(text: &str) -> Result<Self, BaseError> {
         let refuse = |reason| BaseError { text: text.into(), reason };
         let uri: hyper::Uri = text.parse().map_err(|_no_uri| refuse("it is not a URL"))?;
@@ -112,7 +114,8 @@ impl Base {
         Ok(Self { tls, host, port, path: path.into() })
     }
 
-    /// The literal address, or that of `localhost` (RFC 6761 section 6.3); `None` for names that must be looked up.
+    /// The address of a host that is an IP address or `localhost` (RFC 6761 section 6.3); `None` for names that must be
+    /// looked up.
     pub fn address(&self) -> Option<IpAddr> {
         let is_local = self.host == "localhost" || self.host.ends_with(".localhost");
         let local = is_local.then_some(IpAddr::V4(Ipv4Addr::LOCALHOST));
@@ -143,11 +146,11 @@ pub struct BaseError {
     reason: &'static str,
 }
 
-/// TLS for one upstream: exactly the roots of a PEM file, or Mozilla's without one. Fails when the file is not PEM, has
-/// no certificate or has an invalid one.
+/// The TLS configuration of one upstream. It trusts only the roots in the PEM file, or Mozilla's roots if there is no
+/// file. Fails when the file is not PEM, has no certificate or has an invalid certificate.
 ///
-/// TLS 1.2 and 1.3 with ring's default suites; no client certificate, no early data. Sessions are not resumed: an
-/// upstream shows its certificate for every exchange, and it is checked at that time.
+/// TLS 1.2 and 1.3 are used with ring's default cipher suites, without client certificates and without early data.
+/// Sessions are not resumed, so the upstream's certificate is checked for every exchange.
 pub fn tls_config(roots_pem: Option<&[u8]>) -> Result<Arc<rustls::ClientConfig>, TlsError> {
     let mut roots = rustls::RootCertStore::empty();
     match roots_pem {
@@ -187,8 +190,8 @@ fn host_of(host: &str) -> Option<String> {
     (known && !bare.ends_with('.')).then(|| bare.to_ascii_lowercase())
 }
 
-/// The written port, or the scheme's. `Authority::port` returns `None` for one that does not fit, so the text is
-/// parsed.
+/// The port in the URL, or the default port of the scheme. The text is parsed here because `Authority::port` returns
+/// `None` for a port that is out of range.
 fn port_of(authority: &str, tls: bool) -> Option<u16> {
     let after_host = authority.rsplit_once(']').map_or(authority, |(_, rest)| rest);
     match after_host.rsplit_once(':') {

@@ -1,4 +1,4 @@
-//! SHA-256 digests as values: `sha256:<64 lower-case hex digits>` everywhere people read them.
+//! SHA-256 digests. Their text form is `sha256:<64 lower-case hex digits>`.
 
 use std::fmt;
 use std::str::FromStr;
@@ -29,7 +29,7 @@ impl Digest {
         &self.0
     }
 
-    /// 64 lower-case hex digits, without the prefix (in-toto digest sets, log entries).
+    /// The 64 lower-case hex digits without the prefix, as in-toto digest sets and log entries contain them.
     pub fn hex(&self) -> String {
         text(&self.digits()).to_owned()
     }
@@ -55,7 +55,7 @@ fn digit(half: u8) -> u8 {
     if half < 10 { b'0' + half } else { b'a' + (half - 10) }
 }
 
-/// Digits are ASCII.
+/// The hex digits as a string; they are always ASCII.
 fn text(digits: &[u8]) -> &str {
     std::str::from_utf8(digits).unwrap_or_default()
 }
@@ -108,7 +108,7 @@ impl<'de> Deserialize<'de> for Digest {
     }
 }
 
-/// Parses a digest without allocating: a story has dozens.
+/// Parses a digest without allocating, because the history of an action contains dozens of digests.
 struct Text;
 
 impl Visitor<'_> for Text {

@@ -1,6 +1,6 @@
 //! DSSE v1.0.2 envelopes with exactly one pure Ed25519 signature (RFC 8032), over the pre-authentication encoding.
 //!
-//! The payload is signed as bytes, and given as bytes only after the check.
+//! The payload is signed as bytes, and [`Envelope::open`] returns it only after checking the signature.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -28,7 +28,7 @@ pub struct Envelope {
     pub signatures: Vec<EnvelopeSignature>,
 }
 
-/// Pure Ed25519 (RFC 8032) over the pre-authentication encoding.
+/// A pure Ed25519 signature (RFC 8032) over the DSSE pre-authentication encoding.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
@@ -41,7 +41,7 @@ pub struct EnvelopeSignature {
 }
 
 impl Envelope {
-    /// Signs these bytes.
+    /// Signs a payload.
     pub fn sign(payload: &[u8], key: &SigningKey) -> Result<Self, DsseError> {
         let signature = key.sign(&pae(payload));
         Ok(Self {
@@ -54,24 +54,24 @@ impl Envelope {
         })
     }
 
-    /// The payload's bytes; standard base64 only, so that one envelope has one text.
+    /// Decodes the payload. Only standard base64 is accepted, so that each payload has only one encoding.
     pub fn payload_bytes(&self) -> Result<Vec<u8>, DsseError> {
         STANDARD
             .decode(&self.payload)
             .map_err(|_| DsseError::Malformed("the payload is not standard base64"))
     }
 
-    /// What log leaves and links name: SHA-256 of the payload.
+    /// The SHA-256 digest of the payload, by which log entries and other statements refer to this envelope.
     pub fn payload_digest(&self) -> Result<Digest, DsseError> {
         Ok(Digest::of(&self.payload_bytes()?))
     }
 
-    /// The key that the envelope says signed it: a hint, never a proof.
+    /// The key ID that the envelope claims. It is only a hint, because the signature does not cover it.
     pub fn key_hint(&self) -> Option<&str> {
         self.signatures.first().map(|s| s.keyid.as_str())
     }
 
-    /// Checks payload type, key and signature, in that order, and gives the payload.
+    /// Checks payload type, key ID and signature, in this order, and returns the payload.
     pub fn open(&self, key: &VerifyingKey) -> Result<Vec<u8>, DsseError> {
         if self.payload_type != PAYLOAD_TYPE {
             return Err(DsseError::PayloadType(self.payload_type.clone()));
@@ -106,7 +106,7 @@ pub fn key_id(key: &VerifyingKey) -> Result<String, DsseError> {
     Ok(Digest::of(der.as_bytes()).hex())
 }
 
-/// The key as PEM SPKI, which stock tools read.
+/// The public key in PEM SPKI form, which common tools can read.
 pub fn to_pem(key: &VerifyingKey) -> Result<String, DsseError> {
     key.to_public_key_pem(LineEnding::LF).map_err(|_| DsseError::Key)
 }
@@ -122,7 +122,7 @@ pub enum DsseError {
     Malformed(&'static str),
     #[error("the payload type is `{0}`; it must be `{PAYLOAD_TYPE}`")]
     PayloadType(String),
-    #[error("it names a different key from the one it is checked with")]
+    #[error("the envelope names a different key from the one that it is checked with")]
     OtherKey,
     #[error("the signature does not match the payload and the key")]
     Signature,

@@ -1,6 +1,7 @@
 //! Strict JSON: parses untrusted bytes, writes RFC 8785 bytes, and computes leaf-level differences.
 //!
-//! Floats and duplicate keys are rejected, and the result never depends on the iteration order of a map.
+//! Duplicate keys are rejected, floats never become JSON numbers, and no result depends on the iteration order of a
+//! map.
 
 mod canonical;
 mod diff;
@@ -19,10 +20,11 @@ pub use shape::{ShapeError, from_value};
 /// The largest integer that every JSON reader represents exactly: 2^53 − 1 (RFC 7493 section 2.2).
 pub const MAX_INTEGER: i64 = 9_007_199_254_740_991;
 
-/// Deepest nesting of a value from outside: records contain it in other values, and are parsed with 64 levels.
+/// The deepest nesting that a value from outside may have. Records nest it in other values, and the parser accepts 64
+/// levels.
 pub const NESTED_MAX: usize = 48;
 
-/// Levels of arrays and objects; 0 for a text, number, boolean or null.
+/// The number of nested array and object levels in a value; 0 for a string, number, boolean or null.
 pub fn depth(value: &Value) -> usize {
     match value {
         Value::Array(items) => 1 + items.iter().map(depth).max().unwrap_or(0),
@@ -41,7 +43,7 @@ pub fn child(base: &str, token: &str) -> String {
     let mut pointer = String::with_capacity(base.len() + 1 + token.len());
     pointer.push_str(base);
     pointer.push('/');
-    // A walk over a value names every place in it, and few names contain a character to escape.
+    // This function runs for every member of a value, and few keys contain a character to escape.
     if token.contains(['~', '/']) {
         pointer.push_str(&token.replace('~', "~0").replace('/', "~1"));
     } else {

@@ -1,8 +1,8 @@
-//! Formats that others specified: canonical JSON (RFC 8785), SHA-256 digests, Merkle trees (RFC 6962), signed notes and
-//! tiled logs (C2SP).
+//! Implementations of published formats: canonical JSON (RFC 8785), SHA-256 digests, Merkle trees (RFC 6962), signed
+//! notes and tiled logs (C2SP).
 //!
-//! This crate has no notion of actions or receipts. It has no I/O, no clock, no randomness and no async code, and
-//! compiles for `wasm32-unknown-unknown`.
+//! This crate does not know about actions or receipts. It uses no I/O, clock, randomness or async code, and compiles
+//! for `wasm32-unknown-unknown`.
 
 pub mod digest;
 pub mod dsse;

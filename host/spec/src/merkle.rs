@@ -1,6 +1,6 @@
-//! Merkle trees of the log (RFC 6962 §2.1, RFC 9162 §2.1): computes roots and proofs from leaf hashes or from a
-//! function that reads stored subtree hashes, and checks proofs. It does no I/O itself and never trusts a size or an
-//! index that came with a proof.
+//! Merkle trees of the log (RFC 6962 §2.1, RFC 9162 §2.1). This module computes roots and proofs from leaf hashes or
+//! from a function that reads stored subtree hashes, and checks proofs. It does no I/O itself, and never trusts a size
+//! or an index that came with a proof.
 
 use sha2::{Digest as _, Sha256};
 
@@ -26,7 +26,7 @@ pub fn node_hash(left: &Hash, right: &Hash) -> Hash {
     Sha256::new().chain_update([1]).chain_update(left).chain_update(right).finalize().into()
 }
 
-/// The root of the tree over these leaf hashes, in their order; without leaves, `SHA-256("")`.
+/// The root of the tree over these leaf hashes in the given order. Without leaves, the root is `SHA-256("")`.
 pub fn root(leaves: &[Hash]) -> Hash {
     match leaves {
         [] => empty_root(),
@@ -38,13 +38,13 @@ pub fn root(leaves: &[Hash]) -> Hash {
     }
 }
 
-/// The complete subtrees of a list of leaves, the largest first: enough to compute its root, and that of the list with
-/// more leaves.
+/// The roots of the complete subtrees over a list of leaves, the largest subtree first. They suffice to compute the
+/// root of the list, and to add more leaves.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Peaks(Vec<(u64, Hash)>);
 
 impl Peaks {
-    /// The same with one more leaf.
+    /// The peaks of the same list with one more leaf.
     #[must_use]
     pub fn with(mut self, leaf: Hash) -> Self {
         let mut last = (1, leaf);

@@ -1,6 +1,6 @@
 //! Checkpoints of a log as signed notes (C2SP signed-note, tlog-checkpoint v1.0.0), the cosignatures of witnesses on
-//! them (tlog-cosignature, tlog-policy) and the proofs that carry them (tlog-proof@v1). Texts are never corrected: one
-//! that does not match its format exactly is refused.
+//! them (tlog-cosignature, tlog-policy) and the proofs that carry them (tlog-proof@v1). Texts are never corrected: a
+//! text that does not match its format exactly is refused.
 
 use std::fmt;
 
@@ -21,20 +21,20 @@ mod proof;
 #[cfg(test)]
 mod tests;
 
-/// Signs a checkpoint: the note with one signature line, ready to be published.
+/// Signs a checkpoint, and returns a note with one signature line that can be published.
 ///
-/// Fails unless the key belongs to this log: its name must be the checkpoint's origin.
+/// Fails unless the name of the key is the checkpoint's origin.
 pub fn sign(checkpoint: &Checkpoint, key: &LogKey) -> Result<String, NoteError> {
     check_origin(checkpoint, key.name())?;
     let text = checkpoint.to_string();
     Ok(format!("{text}\n{}", key.signature_line(&text)))
 }
 
-/// Checks a signed checkpoint against the log's key. Fails when the note is malformed, of another log, or not signed by
-/// this key.
+/// Checks a signed checkpoint against the log's key. Fails when the note is malformed, belongs to another log, or is
+/// not signed by this key.
 ///
-/// Signatures of other keys (witnesses) are ignored. One invalid signature of this key rejects the note (C2SP
-/// signed-note). Ed25519 is checked strictly: no small-order keys, canonical scalars.
+/// Signatures by other keys, such as those of witnesses, are ignored. A note with an invalid signature by this key is
+/// rejected, as C2SP signed-note requires. Ed25519 is checked strictly: no small-order keys, canonical scalars.
 pub fn verify(note: &str, key: &VerifierKey) -> Result<Checkpoint, NoteError> {
     let (text, lines) = split(note)?;
     let mut signed = false;
@@ -57,10 +57,10 @@ pub fn verify(note: &str, key: &VerifierKey) -> Result<Checkpoint, NoteError> {
     Ok(checkpoint)
 }
 
-/// A tree head. Its text has three lines: origin, size in decimal, root in base64; `Display` writes it.
+/// A tree head. `Display` writes its text of three lines: origin, size in decimal, root in base64.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Checkpoint {
-    /// The log's name: a URL without scheme, without spaces and `+`.
+    /// The log's name: a URL without a scheme, spaces or `+`.
     pub origin: String,
     /// Number of leaves in the tree.
     pub size: u64,
@@ -68,8 +68,8 @@ pub struct Checkpoint {
 }
 
 impl Checkpoint {
-    /// Parses the unsigned text. Fails for any other form, including extension lines, which tlog-checkpoint
-    /// discourages.
+    /// Parses the unsigned text of a checkpoint. Fails for any other text, including one with extension lines, which
+    /// tlog-checkpoint discourages.
     pub fn parse(text: &str) -> Result<Self, NoteError> {
         let body = text.strip_suffix('\n').ok_or(NoteError::Lines)?;
         let lines: Vec<&str> = body.split('\n').collect();
@@ -108,20 +108,22 @@ pub enum NoteError {
     NotSigned { name: String },
     #[error("a checkpoint must have three lines: origin, size, root")]
     Lines,
-    #[error("`{origin}` is not an origin; write a URL without scheme, spaces and `+`")]
+    #[error("`{origin}` is not an origin; write a URL without a scheme, spaces or `+`")]
     Origin { origin: String },
     #[error("`{text}` is not a tree size; write decimal digits without leading zeros")]
     Size { text: String },
     #[error("`{text}` is not a root hash; write 32 bytes in standard base64")]
     Root { text: String },
-    #[error("the checkpoint is of `{origin}`, the key of `{name}`; they must be the same")]
+    #[error(
+        "the checkpoint is of the log `{origin}`, but the key is of the log `{name}`; use the key of the log"
+    )]
     OtherLog { origin: String, name: String },
 }
 
-/// C2SP requires verifiers to accept at least 16. The limit bounds the work that a hostile note can cause.
+/// C2SP requires verifiers to accept at least 16 signatures. The limit bounds the work that a hostile note can cause.
 const MAX_SIGNATURES: usize = 64;
 
-/// The signed text, with its final newline, and the signature lines.
+/// Splits a note into the signed text, with its final newline, and the signature lines.
 fn split(note: &str) -> Result<(&str, &str), NoteError> {
     if note.bytes().any(|byte| byte < 0x20 && byte != b'\n') {
         return Err(NoteError::Control);
@@ -133,7 +135,7 @@ fn split(note: &str) -> Result<(&str, &str), NoteError> {
     if lines.lines().count() > MAX_SIGNATURES {
         return Err(NoteError::TooManySignatures);
     }
-    // The text includes the newline that the separator begins with.
+    // The signed text includes the first newline of the separator.
     Ok((note.get(..=text.len()).ok_or(NoteError::Shape)?, lines))
 }
 
@@ -160,7 +162,7 @@ fn bad_signature(key: &VerifierKey) -> NoteError {
     NoteError::BadSignature { name: key.name().to_owned() }
 }
 
-/// An unsigned number in the only form that C2SP allows.
+/// Parses an unsigned number in the only form that C2SP allows: decimal, without leading zeros.
 fn decimal(text: &str) -> Option<u64> {
     text.parse().ok().filter(|number: &u64| number.to_string() == text)
 }
@@ -170,7 +172,7 @@ fn hash(text: &str) -> Option<Hash> {
     base64(text)?.try_into().ok()
 }
 
-/// Decodes canonical base64 only: the decoder alone also accepts concatenated padded pieces.
+/// Decodes canonical base64 only. The decoder itself also accepts several padded texts in a row.
 fn base64(text: &str) -> Option<Vec<u8>> {
     BASE64.decode(text.as_bytes()).ok().filter(|bytes| BASE64.encode(bytes) == text)
 }

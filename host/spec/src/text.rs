@@ -1,9 +1,8 @@
-//! Text from outside, made safe to show.
+//! Makes text from outside safe to display.
 
 use std::fmt::Write as _;
 
-/// Characters that are invisible to a reader, or that change the order or place of what a reader sees (Unicode UAX #9,
-/// UTR #36).
+/// Whether a character is invisible, or changes the order or position of displayed text (Unicode UAX #9, UTR #36).
 pub fn deceives(c: char) -> bool {
     c.is_control()
         || matches!(c,
@@ -13,7 +12,8 @@ pub fn deceives(c: char) -> bool {
             | '\u{fff0}'..='\u{fffb}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
 }
 
-/// One line of text for a terminal or a page: deceptive characters as `\u{…}`, everything else unchanged.
+/// Makes a text safe for one line of a terminal or page: deceptive characters become `\u{…}`, all others stay
+/// unchanged.
 pub fn safe(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
@@ -26,11 +26,12 @@ pub fn safe(text: &str) -> String {
     out
 }
 
-/// JSON for a terminal: the same value, with every deceptive character as `\uXXXX` (RFC 8259 section 7).
+/// Makes JSON text safe for a terminal. The value stays the same, but deceptive characters are written as `\uXXXX` (RFC
+/// 8259 section 7).
 pub fn plain_json(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
-        // Line breaks belong to the layout; inside strings they are already escaped.
+        // A line break is part of the layout, because line breaks inside strings are already escaped.
         if c != '\n' && deceives(c) {
             for unit in c.encode_utf16(&mut [0; 2]) {
                 write!(out, "\\u{unit:04x}").unwrap_or_default();

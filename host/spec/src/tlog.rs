@@ -1,22 +1,22 @@
-//! A tiled log as files (C2SP tlog-tiles): the names and bytes of its files, and the right edge of its tree.
+//! The files of a tiled log (C2SP tlog-tiles): their names and contents, and the right edge of the tree.
 //!
-//! It does no I/O itself.
+//! This module does no I/O.
 
 pub mod frontier;
 pub mod tile;
 
-/// The published tree head, as C2SP tlog-tiles names it.
+/// Name of the file with the published tree head (C2SP tlog-tiles).
 pub const CHECKPOINT: &str = "checkpoint";
 
-/// The largest tree of a host whose tiles are all on disk: the unsigned text of its checkpoint. The host stores it with
-/// the log; it is not part of what C2SP publishes. It follows the newest checkpoint within moments, so a log that is
-/// behind it was rolled back.
+/// Name of the host's guard file, which C2SP does not define. It contains the unsigned checkpoint text of the largest
+/// tree whose tiles are all on disk, and the host updates it shortly after each checkpoint. A log that has fewer
+/// entries than this tree was rolled back.
 pub const HEAD: &str = "HEAD";
 
-/// The latest checkpoint that a witness cosigned, which may be older than [`CHECKPOINT`].
+/// Name of the file with the latest checkpoint that a witness cosigned, which may be older than [`CHECKPOINT`].
 pub const COSIGNED: &str = "cosigned";
 
-/// One file: its path below the log's directory, separated by `/`, and its bytes.
+/// One file of the log: its path below the log's directory, with `/` as separator, and its bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Resource {
     pub path: String,

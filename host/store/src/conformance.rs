@@ -1,6 +1,7 @@
-//! The contract of [`Store`] as a test suite. It checks each clause on a new store and returns those that fail.
+//! The contract of [`Store`] as a test suite. The suite checks each clause on a new store and returns the clauses that
+//! fail.
 //!
-//! It does not simulate disk errors: what a store does after a failed write or sync is checked by its own tests.
+//! The suite does not simulate disk errors. Each store has its own tests of what it does after a failed write or sync.
 
 mod appends;
 mod durability;
@@ -16,29 +17,30 @@ use std::sync::Arc;
 
 use crate::store::{Append, AppendError, KeyClaim, Pending, Store, Summary};
 
-/// A place for one store, initially empty.
+/// A place for one store. It is initially empty.
 pub trait Place: Send {
     /// Opens the store in this place, or creates it. Fails when the store does not open.
     fn open(&mut self) -> Result<Arc<dyn Store>, String>;
 
-    /// Ends the store as a crash does: it is not closed, and from then on this place has what the crash left. A place
-    /// may simulate a process that was killed, or a machine that lost power at the worst time. Fails when it cannot.
+    /// Ends the store as a crash does, without closing it. Afterwards, this place contains what the crash left. A place
+    /// may simulate a process that was killed, or a machine that lost power at the worst time. Fails when the crash
+    /// cannot be simulated.
     fn crash(&mut self, store: Arc<dyn Store>) -> Result<(), String>;
 }
 
-/// A clause that a store breaks.
+/// A clause of the contract that a store breaks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Broken {
     pub clause: &'static str,
     pub why: String,
 }
 
-/// Ok, or what is wrong.
+/// `Ok`, or a description of the fault.
 type Checked = Result<(), String>;
 
 type Clause = for<'a> fn(&'a mut dyn Place) -> Pending<'a, Checked>;
 
-/// Every clause, with its name in a report.
+/// Every clause, with the name that reports use.
 const CLAUSES: [(&str, Clause); 21] = [
     ("read back", |place| Box::pin(appends::read_back(place))),
     ("compare and append", |place| Box::pin(appends::compare(place))),
@@ -86,7 +88,7 @@ fn append(action: &str, expect: u64, event: &str) -> Append {
     }
 }
 
-/// The same, without waiting for the disk.
+/// An append of one event that does not wait for the disk.
 fn lazy(action: &str, expect: u64, event: &str) -> Append {
     Append { durable: false, ..append(action, expect, event) }
 }
@@ -130,7 +132,7 @@ async fn refusal(store: &dyn Store, append: Append) -> Result<AppendError, Strin
     }
 }
 
-/// The events of an action as text; empty if there is no such action.
+/// The events of an action as text. The list is empty if there is no such action.
 fn texts(store: &dyn Store, action: &str) -> Result<Vec<String>, String> {
     let Some((version, events)) = store.events(action).map_err(text)? else { return Ok(vec![]) };
     same("the version that is returned with events", &version, &(events.len() as u64))?;

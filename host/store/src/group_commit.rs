@@ -1,35 +1,35 @@
-//! Group commit: the pause between two commits, in which more appends arrive to be committed together. It depends on
-//! the number of actions under way.
+//! Group commit: during a pause between two commits, more appends arrive that are committed together. The length of the
+//! pause depends on the number of actions in progress.
 //!
-//! With few actions there is no pause, because there is nothing to share a commit with.
+//! With few actions there is no pause, because hardly any appends could share a commit.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// With fewer actions under way there is no pause.
+/// The smallest number of actions in progress for which there is a pause.
 const CROWD: usize = 8;
 
-/// The pause grows with the number of actions under way, as does the time that an action takes anyway; it is about a
-/// hundredth of that.
+/// Length of the pause per action in progress. An action also takes longer when more actions are in progress; the pause
+/// is about a hundredth of that time.
 const EACH: Duration = Duration::from_micros(20);
 
-/// The longest pause.
+/// The longest pause between two commits.
 const MOST: Duration = Duration::from_millis(2);
 
-/// The number of actions under way; clones share it.
+/// The number of actions in progress. Clones share it.
 #[derive(Clone, Debug, Default)]
 pub struct GroupCommit(Arc<AtomicUsize>);
 
 impl GroupCommit {
-    /// Sets how many actions are under way.
+    /// Sets how many actions are in progress.
     pub fn is(&self, under_way: usize) {
         self.0.store(under_way, Ordering::Relaxed);
     }
 
-    /// Blocks until two commits are as far apart as the number of actions requires; `last` is when the previous one
-    /// began.
+    /// Blocks until two commits are as far apart as the number of actions requires. `last` is the time when the
+    /// previous commit began, and is set to the present time.
     pub(crate) fn gather(&self, last: &mut Instant) {
         if let Some(rest) = self.apart().checked_sub(last.elapsed()) {
             thread::sleep(rest);

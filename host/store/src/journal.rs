@@ -1,5 +1,5 @@
-//! The journal: a [`Store`] in files. An append returns only when it is as durable as the caller asked. Written records
-//! never change; the index next to them is a copy that is deleted and rebuilt whenever it does not match.
+//! The journal: a [`Store`] in files. An append returns only when it is as durable as the caller requested. Written
+//! records never change. The index is derived from the records, and is deleted and rebuilt if it does not match them.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -39,25 +39,25 @@ mod writer;
 #[cfg(test)]
 mod tests;
 
-/// Maximum number of appends in the writer's queue; further ones wait for a place in it.
+/// Maximum number of appends in the writer's queue; further appends wait.
 const ROOM: usize = 1024;
 
 /// Opens the journal in `dir`, or creates one there.
 ///
-/// Cuts off a torn end, and brings the index up to date or rebuilds it. Fails when another process uses `dir`, at a bad
-/// record that was durable (the error names the file and the offset), when the journal ends before the position in its
-/// HEAD, and when a file cannot be read or written. A state of a newer version is refused before anything is changed.
+/// Removes a torn end, and updates or rebuilds the index. Fails when another process uses `dir`, when a record that was
+/// durable is bad (the error names the file and the offset), when the journal ends before the position in its HEAD, and
+/// when a file cannot be read or written. A state directory of a newer version is refused before anything is changed.
 pub fn open(dir: &Path) -> Result<Journal, OpenError> {
     take(dir)?.open()
 }
 
-/// Locks `dir` before anything in it is read or changed. Fails when another process uses it, when its version is newer
-/// than this one, and when it cannot be created.
+/// Locks `dir` before anything in it is read or changed. Fails when another process uses `dir`, when its version is
+/// newer than this program supports, and when it cannot be created.
 pub fn take(dir: &Path) -> Result<Hold, OpenError> {
     open::take(dir)
 }
 
-/// A directory that no other process can use while this value, or the journal that was opened with it, exists.
+/// A locked directory. No other process can use it while this value, or the journal that was opened with it, exists.
 #[derive(Debug)]
 pub struct Hold {
     dir: PathBuf,
@@ -65,13 +65,13 @@ pub struct Hold {
 }
 
 impl Hold {
-    /// Opens the journal in this directory as [`open`] does, and fails as it does.
+    /// Opens the journal in this directory. It does the same as [`open`] and fails in the same cases.
     pub fn open(self) -> Result<Journal, OpenError> {
         open::open(self)
     }
 }
 
-/// A handle on an open journal; clones share it. Dropping the last one waits for the writer.
+/// A handle to an open journal. Clones share the journal, and dropping the last handle waits for the writer.
 #[derive(Debug, Clone)]
 pub struct Journal {
     shared: Arc<Shared>,
@@ -86,15 +86,16 @@ struct Shared {
     reader: Reader,
     payloads: Payloads,
     failed: Arc<OnceLock<Failure>>,
-    /// The end of the part that is on disk.
+    /// The end of the part of the journal that is on disk.
     synced: Arc<Mutex<Place>>,
     crowd: GroupCommit,
-    /// The last field, so that no process opens the journal before the index is released.
+    /// This must be the last field, so that no process opens the journal before the index is released.
     _lock: Arc<File>,
 }
 
 impl Journal {
-    /// The count of actions under way, set by the caller: the more there are, the more appends are committed together.
+    /// The number of actions in progress, which the caller sets. The more actions there are, the more appends are
+    /// committed together.
     pub fn crowd(&self) -> &GroupCommit {
         &self.shared.crowd
     }
@@ -122,8 +123,8 @@ impl Journal {
     }
 }
 
-/// Records in files. One writer puts a group of appends on disk with one fdatasync. It also makes the checks, so of two
-/// racing appends one fails.
+/// A journal stores records in files. One writer puts a group of appends on disk with one fdatasync. The writer also
+/// checks every append, so of two conflicting appends one fails.
 impl Store for Journal {
     fn append(&self, append: Append) -> Pending<'_, Result<u64, AppendError>> {
         Box::pin(self.hand(Some(append)))
@@ -242,7 +243,7 @@ impl Drop for Shared {
     }
 }
 
-/// The locked value, even if another thread panicked: an `Option` is never half changed.
+/// Locks a value even if another thread panicked, because no value is ever left half changed.
 fn hold<T>(lock: &Mutex<T>) -> MutexGuard<'_, T> {
     lock.lock().unwrap_or_else(PoisonError::into_inner)
 }

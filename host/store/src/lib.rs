@@ -1,6 +1,6 @@
 //! Persistent data of a host: the journal of actions, the log of statements, and the statements themselves.
 //!
-//! This crate does not know the order of an action's steps, and calls no upstream.
+//! This crate does not determine the order of an action's steps, and does not send requests to upstreams.
 
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;

@@ -1,9 +1,10 @@
-//! The transparency log of one tenant: appends entries, signs checkpoints, makes proofs, and keeps C2SP tlog-tiles
+//! The transparency log of one tenant: appends entries, signs checkpoints, creates proofs, and keeps C2SP tlog-tiles
 //! files that any static server can publish. It never releases a signature over a tree that is not on disk, and never
 //! signs a second tree that contradicts a released one.
 //!
-//! Entries and checkpoint are on disk together, in `TAIL`, before they are visible to anyone. The tiles follow; once
-//! they have settled, `HEAD` records that and `TAIL` is emptied. Opening the log completes what a crash left undone.
+//! Entries and their checkpoint are on disk together, in `TAIL`, before any reader sees them. The tiles are written
+//! later. Once the tiles are on disk too (settled), `HEAD` records that and `TAIL` is emptied. Opening the log
+//! completes what a crash left undone.
 
 mod leaf_index;
 mod pending_batch;
@@ -59,16 +60,16 @@ pub struct Log {
 #[derive(Debug, Clone)]
 pub struct Retired {
     pub key: VerifierKey,
-    /// Payload digest of the `key-retired` statement about it: the last entry under that key.
+    /// Payload digest of the `key-retired` statement for this key, which is the last entry under the key.
     pub statement: Digest,
 }
 
 /// The result of an append.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Published {
-    /// Index of the first appended entry; the others follow it.
+    /// Index of the first appended entry. The other entries follow it.
     pub first: u64,
-    /// Entries in the log now.
+    /// Number of entries in the log after the append.
     pub size: u64,
     /// The signed note over `size` entries.
     pub checkpoint: String,
@@ -78,14 +79,14 @@ impl Log {
     /// Opens the log in `dir`, or creates one there. `key` must be named after `origin`.
     ///
     /// Reads every entry and checks every tile. Entries in tiles after the last checkpoint are ignored, and the batches
-    /// in `TAIL` are settled. Fails when another process has the log, when files are missing or damaged, or when the
+    /// in `TAIL` are settled. Fails when another process uses the log, when files are missing or damaged, or when the
     /// tree is smaller than the one in `HEAD` or differs from it.
     pub fn open(dir: &Path, origin: &str, key: LogKey) -> Result<Self, LogError> {
         open::open(dir, origin, key, &[])
     }
 
-    /// The same for a log whose last checkpoint may be signed by one of these keys, but only over the tree that ends
-    /// with the statement that retired the key. Fails like [`Log::open`].
+    /// Opens a log whose last checkpoint may be signed by one of the `retired` keys. The tree of such a checkpoint must
+    /// end with the statement that retired its key. Fails in the same cases as [`Log::open`].
     pub fn open_rotated(
         dir: &Path,
         origin: &str,
@@ -95,10 +96,10 @@ impl Log {
         open::open(dir, origin, key, retired)
     }
 
-    /// Appends these entries in order and publishes the tree that contains them, settled to the last tile.
+    /// Appends these entries in order and publishes the tree that contains them. All of its tiles are settled.
     ///
-    /// When it returns, all of it is on disk. Fails when there are no entries, an entry is too long, the log is full,
-    /// or a write fails. After a write error the log refuses further writes: open it again to find out what was
+    /// When this returns, everything is on disk. Fails when there are no entries, an entry is too long, the log is
+    /// full, or a write fails. After a write error the log refuses further writes: open it again to find out what was
     /// published, and check with [`Log::index_of`] before trying again.
     pub fn append(&mut self, entries: &[Vec<u8>]) -> Result<Published, LogError> {
         let published = self.enter(entries)?;
@@ -106,8 +107,8 @@ impl Log {
         Ok(published)
     }
 
-    /// Like [`Log::append`], but on disk in one write; readers see the entries after [`Log::spread`]. Fails like
-    /// [`Log::append`].
+    /// Appends entries with a single write to disk. Readers see the entries only after [`Log::spread`]. Fails in the
+    /// same cases as [`Log::append`].
     pub fn enter(&mut self, entries: &[Vec<u8>]) -> Result<Published, LogError> {
         self.check(entries)?;
         let first = self.frontier.size();
@@ -134,8 +135,8 @@ impl Log {
 
     /// Writes the tiles, and then the checkpoint that needs them, to the paths that readers use.
     ///
-    /// Settled files are already there and are not rewritten: without batches in `TAIL`, nothing could restore them.
-    /// Fails when a write fails, or failed earlier.
+    /// Settled files are not rewritten, because without batches in `TAIL` nothing could restore them. Fails when a
+    /// write fails, or when an earlier write failed.
     pub fn spread(&mut self) -> Result<(), LogError> {
         self.must_not_have_failed()?;
         let Some(note) = self.checkpoint.as_ref().filter(|_| self.pending.held() > 0) else {
@@ -148,8 +149,8 @@ impl Log {
         self.held(written)
     }
 
-    /// Syncs tiles and checkpoint, then writes `HEAD`, which needs both, and empties `TAIL`. Fails when a write fails,
-    /// or failed earlier.
+    /// Syncs the tiles and the checkpoint, then writes `HEAD`, which depends on both, and empties `TAIL`. Fails when a
+    /// write fails, or when an earlier write failed.
     pub fn settle(&mut self) -> Result<(), LogError> {
         if self.pending.held() == 0 {
             return Ok(());
@@ -162,24 +163,24 @@ impl Log {
         self.held(cleared)
     }
 
-    /// Entries that are on disk and have not settled.
+    /// Number of entries that are on disk but have not settled.
     pub fn unsettled(&self) -> usize {
         self.pending.held()
     }
 
-    /// Files that readers see and that may not survive a crash.
+    /// Number of files that readers can see but that may not survive a crash.
     pub fn unsettled_files(&self) -> usize {
         self.store.unsettled()
     }
 
-    /// The first write error, after which nothing is written any more.
+    /// The first write error, if there was one. After it, nothing is written any more.
     pub fn failed(&self) -> Option<&str> {
         self.failed.as_deref()
     }
 
-    /// The first index of exactly this entry. Fails when a tile cannot be read.
+    /// The index of the first entry that is equal to this one. Fails when a tile cannot be read.
     pub fn index_of(&self, entry: &[u8]) -> Result<Option<u64>, LogError> {
-        // Entries about the host are looked up with every action.
+        // Entries about the host are looked up with every action, so they are kept in memory.
         if let Some(leaf) = history::told(entry, 0) {
             let same = |one: &&Leaf| one.kind == leaf.kind && one.payload == leaf.payload;
             return Ok(self.history.iter().find(same).map(|leaf| leaf.index));
@@ -218,8 +219,8 @@ impl Log {
     }
 
     /// Stores a checkpoint of this log with the signature lines of its witnesses, and publishes it if it is the newest
-    /// one; returns whether it was. The caller must have verified the lines. Fails when a write fails, or failed
-    /// earlier.
+    /// one. Returns whether the checkpoint is the newest one. The caller must have verified the lines. Fails when a
+    /// write fails, or when an earlier write failed.
     pub fn cosign(&mut self, note: &str) -> Result<bool, LogError> {
         self.must_not_have_failed()?;
         let published = self.checkpoint.as_deref().map(|own| only(own, self.key.name()));
@@ -232,7 +233,8 @@ impl Log {
         Ok(newest)
     }
 
-    /// If `TAIL` does not contain the checkpoint too, the published one must be on disk.
+    /// Publishes a cosigned checkpoint. If `TAIL` does not contain the checkpoint too, the published file must be on
+    /// disk.
     fn show_cosigned(&mut self, note: &str) -> Result<(), LogError> {
         if self.pending.held() > 0 {
             return self.spread();
@@ -240,7 +242,7 @@ impl Log {
         self.store.put(&[Resource::text(CHECKPOINT, note)])
     }
 
-    /// The log's name.
+    /// The name of the log.
     pub fn origin(&self) -> &str {
         self.key.name()
     }
@@ -255,7 +257,7 @@ impl Log {
         &self.history
     }
 
-    /// Entries in the log.
+    /// Number of entries in the log.
     pub fn size(&self) -> u64 {
         self.frontier.size()
     }
@@ -274,18 +276,18 @@ impl Log {
         }
     }
 
-    /// After a failed write, data may be in `TAIL` only and missing from the other files: nothing is shown or settled
-    /// any more.
+    /// Fails if an earlier write failed. Data may then be only in `TAIL` and missing from the other files, so nothing
+    /// is published or settled any more.
     fn must_not_have_failed(&self) -> Result<(), LogError> {
         self.failed.as_ref().map_or(Ok(()), |why| Err(LogError::Failed { why: why.clone() }))
     }
 
-    /// Records a write error: after it, the content on disk is unknown.
+    /// Records a write error, because the content on disk is unknown after it.
     fn held(&mut self, written: Result<(), LogError>) -> Result<(), LogError> {
         written.inspect_err(|error| self.failed = Some(error.to_string()))
     }
 
-    /// The hash of the complete subtree of 2^`level` leaves at `at`, computed from one tile.
+    /// The hash of the `at`-th complete subtree of 2^`level` leaves, computed from one tile.
     fn node(&self, level: u8, at: u64, tiles: &mut Tiles) -> Result<Hash, LogError> {
         let (tile_level, height) = (level / tile::HEIGHT, level % tile::HEIGHT);
         let first = at << height;
@@ -321,11 +323,11 @@ type Tiles = HashMap<(u8, u64), Vec<Hash>>;
 pub enum LogError {
     #[error("another process uses the log in `{}`; stop it first", dir.display())]
     Locked { dir: PathBuf },
-    #[error("the log `{origin}` needs a key of that name, not `{name}`")]
+    #[error("the log `{origin}` needs a key with the same name, not `{name}`")]
     OtherKey { origin: String, name: String },
     #[error(
-        "`{}` contains a log but no HEAD, so it is not known how far it was published; restore HEAD from the same \
-         backup as the rest", dir.display()
+        "`{}` contains a log but no HEAD, so it is unknown how far it was published; restore HEAD from the same \
+         backup as the other files", dir.display()
     )]
     NoHead { dir: PathBuf },
     #[error(
@@ -345,7 +347,7 @@ pub enum LogError {
     #[error("`{path}` of the log cannot be trusted: {source}")]
     Untrusted { path: &'static str, source: NoteError },
     #[error(
-        "the last checkpoint is by a retired key, and the log does not end where that key was retired; \
+        "a retired key signed the last checkpoint, and the log does not end where that key was retired; \
          restore the original files"
     )]
     AfterRetirement,

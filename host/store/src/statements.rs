@@ -1,8 +1,8 @@
-//! Statements of the host that are not part of an action's story: activations and changes of keys. Each is a file that
-//! is named by its kind and its payload's digest.
+//! Statements of the host that do not belong to an action: activations and changes of keys. Each statement is a file
+//! that is named by its kind and the digest of its payload.
 //!
 //! A statement is checked against its name when it is read. A file is never changed, and is complete or absent after a
-//! crash. This module neither signs nor verifies signatures.
+//! crash. This module does not create or verify signatures.
 
 use std::io::{self, Read as _, Write as _};
 use std::path::Path;
@@ -15,7 +15,7 @@ use deed_spec::dsse::{DsseError, Envelope};
 use deed_system::failpoint;
 use serde::{Deserialize, Serialize};
 
-/// Maximum size of a file. An activation of a tenant with a hundred thousand resources is smaller.
+/// Maximum size of a statement's file in bytes. An activation of a tenant with a hundred thousand resources is smaller.
 const STATEMENT_MAX: u64 = 32 << 20;
 
 /// The folder `state/statements` of a served directory.
@@ -29,18 +29,18 @@ pub struct Statements {
 #[serde(deny_unknown_fields)]
 pub struct Kept {
     pub envelope: Envelope,
-    /// The people of an activation, which names their keys by id only.
+    /// The people of an activation. The activation itself has only the ids of their keys.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub people: Vec<Enrolled>,
 }
 
-/// A person's key and the roles in which it counts.
+/// A person's key, and the roles for which it is valid.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Enrolled {
     pub person: String,
     pub roles: Vec<String>,
-    /// PEM SPKI.
+    /// Public key as PEM (SubjectPublicKeyInfo).
     pub key: String,
 }
 
@@ -55,7 +55,7 @@ impl Statements {
         Ok(Self { dir: state.open_dir("statements").map_err(failed)? })
     }
 
-    /// Opens the folder to read only; `None` if it does not exist. Fails when it cannot be opened.
+    /// Opens the folder only for reading; `None` if it does not exist. Fails when it cannot be opened.
     pub fn look(state: &Path) -> Result<Option<Self>, StatementError> {
         let folder = state.join("statements");
         match Dir::open_ambient_dir(&folder, ambient_authority()) {
@@ -124,9 +124,10 @@ impl Statements {
         Ok(found)
     }
 
-    /// Temporary file, fsync, rename.
+    /// Writes and syncs a temporary file, then renames it.
     fn write(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
-        // The host and the commands that write here hold the lock of the journal.
+        // The temporary name need not be unique, because the host and the commands that write here hold the lock of the
+        // journal.
         let temporary = format!("{name}.tmp");
         let mut file = self.dir.create(&temporary)?;
         file.write_all(bytes)?;

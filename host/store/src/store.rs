@@ -1,8 +1,8 @@
 //! The store of actions: an append-only sequence of events, grouped by action, with a few lookups over it.
 //!
 //! [`Store`] is the contract that the engine relies on. `deed_store::conformance` checks it. A new store is a module of
-//! this crate; it is complete when it passes that suite and its own tests show what it does after a failed write or
-//! sync. The store does not know what an event means and does not parse it.
+//! this crate. It is complete when it passes that suite and has its own tests of what it does after a failed write or
+//! sync. A store does not parse events.
 
 mod durable;
 mod entry;
@@ -18,7 +18,7 @@ pub use self::entry::{
 };
 pub use self::error::{AppendError, Failure, PayloadError, ReadError, Unfit};
 
-/// A boxed future, as the methods of `dyn Store` return it.
+/// The boxed future that methods of `dyn Store` return.
 pub type Pending<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// A store of actions. Only one process can open it at a time; all handles of that process share it.
@@ -26,7 +26,7 @@ pub type Pending<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 /// # One sequence
 ///
 /// Appends to all actions form one sequence. An append that is submitted after another one has returned comes after it
-/// in the sequence. Concurrent appends are made one after the other, in any order.
+/// in the sequence. Concurrent appends are made one after another, in an unspecified order.
 ///
 /// # Compare and append
 ///
@@ -34,7 +34,8 @@ pub type Pending<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 /// made only if the action still has that version, the idempotency key is free and none of its nonces was used. The
 /// store checks and appends in one step, so of two appends to the same version one is made and the other gets
 /// [`AppendError::Conflict`]. An append that is refused changes nothing: no event, no key, no nonce. An append that was
-/// made counts from then on, whether it is on disk or not, and so do its key and nonces, for appends to any action.
+/// made takes effect at once, even if it is not on disk yet: its events, key and nonces count for later appends to any
+/// action.
 ///
 /// # What is on disk
 ///
@@ -43,8 +44,8 @@ pub type Pending<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 /// - When `append` without `durable` returns, readers see it, and it has its position in the sequence. A crash may lose
 ///   it until a later durable append, [`sync`](Store::sync), [`sync_action`](Store::sync_action) of its action or
 ///   [`close`](Store::close) has returned.
-/// - A crash loses only the end of the sequence, from some append on. After a crash, an append is either complete, with
-///   its claim and nonces, or absent; if it is present, so is every append before it.
+/// - A crash loses only appends at the end of the sequence. After a crash, an append is either complete, with its claim
+///   and nonces, or absent; if it is present, so is every append before it.
 /// - A future that is dropped before it is ready may or may not make its append.
 ///
 /// # After a disk error
@@ -52,17 +53,18 @@ pub type Pending<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 /// If a write or a sync fails, what is on disk is unknown, and a second sync can report success for data that was lost.
 /// The store then fails every append and every sync with [`AppendError::Failed`] for as long as it is open, and
 /// [`failed`](Store::failed) returns the reason. Appends that wait at that time fail too; each may or may not be
-/// present after the next open. What was known to be on disk still is, and reads may continue. The store recovers only
-/// when a new process opens it and reads what is on disk.
+/// present after the next open. Data that was known to be on disk is still there, and reads may continue. The store
+/// recovers only when a new process opens it and reads what is on disk.
 ///
 /// # Idempotency keys and nonces
 ///
-/// A [`KeyClaim`] gives an idempotency key to the action of its append for [`CLAIM_LIFE_MS`] from its own `at_ms`. The
-/// key belongs to a tenant and an agent; the same key of another tenant or agent is a different key. While it is held,
-/// an append that claims it gets [`AppendError::KeyTaken`] with the action that holds it and the digest of the body
-/// that came with it, whatever digest the new claim has: the caller compares them. A key is held as soon as it is
-/// claimed, even if the time of a later claim or lookup is before the `at_ms` of the claim. A claim is never forgotten:
-/// [`last_claim`](Store::last_claim) finds it even after it has expired. A nonce can be used only once, ever.
+/// A [`KeyClaim`] gives an idempotency key to the action of its append for [`CLAIM_LIFE_MS`] from the `at_ms` of the
+/// claim. The key belongs to a tenant and an agent; the same key of another tenant or agent is a different key. While
+/// the key is held, another append that claims it gets [`AppendError::KeyTaken`] with the action that holds the key and
+/// the digest of the body that came with it. The store does not compare that digest with the one of the new claim; the
+/// caller does. A key is held as soon as it is claimed, even if the time of a later claim or lookup is before the
+/// `at_ms` of the claim. A claim is never forgotten: [`last_claim`](Store::last_claim) finds it even after it has
+/// expired. A nonce can be used only once, ever.
 ///
 /// # Reading
 ///
@@ -79,15 +81,15 @@ pub trait Store: Debug + Send + Sync {
     fn append(&self, append: Append) -> Pending<'_, Result<u64, AppendError>>;
 
     /// Appends as [`append`](Store::append) with `durable` does, and returns the proof. Only stores of this crate can
-    /// implement it, because only they can create a [`Durable`]. Fails when the append does.
+    /// implement it, because only they can create a [`Durable`]. Fails in the same cases as [`append`](Store::append).
     fn append_durable(&self, append: Append) -> Pending<'_, Result<Durable, AppendError>>;
 
     /// Waits until every append that has returned is on disk. Fails when the store is closed or has failed.
     fn sync(&self) -> Pending<'_, Result<(), AppendError>>;
 
-    /// Waits until every append to this action that has returned is on disk. If they already are, this costs nothing,
-    /// and a later disk error does not change the result. Fails when the store is closed, when the position of the
-    /// events cannot be read, and when a sync is needed and the store has failed.
+    /// Waits until every append to this action that has returned is on disk. If all of them are already on disk, this
+    /// returns at once, even if the store has failed since then. Fails when the store is closed, when the position of
+    /// the events cannot be read, and when a sync is needed and the store has failed.
     fn sync_action<'a>(&'a self, action: &'a str) -> Pending<'a, Result<(), AppendError>>;
 
     /// The version and the events of an action, oldest first, byte for byte as they were appended; `None` for an action
@@ -131,7 +133,7 @@ pub trait Store: Debug + Send + Sync {
     -> Result<Option<String>, ReadError>;
 
     /// Stores bytes under their SHA-256 and returns it as 64 lower-case hex digits. They are on disk when this returns.
-    /// Blocks. Payloads are not part of the sequence. Fails when a write or a sync fails.
+    /// Blocks the thread. Payloads are not part of the sequence. Fails when a write or a sync fails.
     fn put_payload(&self, bytes: &[u8]) -> Result<String, PayloadError>;
 
     /// The bytes with this SHA-256 (64 lower-case hex digits), checked against it; `None` if they are not stored. Fails
@@ -141,8 +143,9 @@ pub trait Store: Debug + Send + Sync {
     /// Why the store accepts no more appends, once a disk error has stopped it.
     fn failed(&self) -> Option<&Failure>;
 
-    /// Accepts no more appends and makes those that wait; everything is on disk when it returns. Blocks. From then on,
-    /// [`append`](Store::append), [`append_durable`](Store::append_durable), [`sync`](Store::sync) and
-    /// [`sync_action`](Store::sync_action) always fail with [`Failure::Closed`]. Closing again does nothing.
+    /// Closes the store: completes the appends that wait, and accepts no new ones. Everything is on disk when this
+    /// returns. Blocks the thread. From then on, [`append`](Store::append), [`append_durable`](Store::append_durable),
+    /// [`sync`](Store::sync) and [`sync_action`](Store::sync_action) always fail with [`Failure::Closed`]. Closing
+    /// again does nothing.
     fn close(&self);
 }

@@ -1,11 +1,12 @@
-//! The time in Unix milliseconds. This is the only module that reads the wall clock.
+//! The host's clock, in Unix milliseconds. This is the only module that reads the wall clock.
 //!
-//! It reads the wall clock once and continues with the monotonic clock, so that a jump of the system clock does not
-//! shorten a wait or a deadline. It reports how far the two clocks have drifted apart, and never jumps by itself: it
-//! adopts the system time only on request, and only forwards.
+//! The host's clock reads the wall clock once and continues with the monotonic clock, so that a jump of the system
+//! clock does not shorten a wait or a deadline. The host's clock reports how far it and the system clock have drifted
+//! apart. It never jumps by itself: it adopts the system time only on request, and only forwards.
 //!
-//! While a machine is suspended the monotonic clock stops, and that is intended: the host waited for nothing in that
-//! time, and data in a socket is sent after it. To the host this is a system clock that jumped ahead.
+//! While a machine is suspended, the monotonic clock stops. This is intended: the host does nothing in that time, and
+//! data in a socket is sent only after the machine resumes. To the host, a suspension looks like a system clock that
+//! jumped ahead.
 
 #[cfg(all(feature = "failpoints", debug_assertions))]
 mod skew;
@@ -15,10 +16,11 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use tokio::sync::watch;
 
-/// Difference of the clocks that is not reported: the adjustments of network time stay within it.
+/// The largest difference between the two clocks that is not reported. Adjustments by network time protocols stay below
+/// this limit.
 pub const SLACK_MS: i64 = 2_000;
 
-/// The host's clock. Clones are the same clock, so all parts of a process agree on the order of times.
+/// The host's clock. All clones share one clock, so all parts of a process agree on the order of times.
 #[derive(Clone, Debug)]
 pub struct Clock(Arc<Inner>);
 
@@ -26,23 +28,24 @@ pub struct Clock(Arc<Inner>);
 struct Inner {
     began: Instant,
     began_ms: i64,
-    /// The system time when this clock began, plus what was adopted since.
+    /// The system time when this clock began, plus all adopted differences since then.
     base_ms: watch::Sender<i64>,
 }
 
-/// The system clock was set, or the machine was suspended.
+/// The difference between the system clock and the host's clock, after the system clock was set or the machine was
+/// suspended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Drift {
     /// The system clock is ahead by this many milliseconds.
     Ahead(i64),
-    /// It is behind by this many milliseconds.
+    /// The system clock is behind by this many milliseconds.
     Behind(i64),
 }
 
 impl Default for Clock {
     fn default() -> Self {
-        // In this order, a thread that is delayed in between makes the clock begin late, which adopting the system time
-        // corrects, and never early.
+        // The system clock is read first. If the thread is then delayed, this clock is behind the system clock, which
+        // adopting the system time corrects. It is never ahead.
         let began_ms = system_ms();
         let began = Instant::now();
         let base_ms = watch::Sender::new(began_ms);
@@ -61,8 +64,8 @@ impl Clock {
         self.after(base_ms)
     }
 
-    /// The later of this clock and the system clock, for what expires by the clocks of others, whatever happened to
-    /// this one.
+    /// The later of this clock and the system clock. Expiry times that other parties judge by their own clocks are
+    /// checked with this value, even if this clock is behind.
     pub fn latest_ms(&self) -> i64 {
         let ahead_ms = match self.drift() {
             Some(Drift::Ahead(ms)) => ms,
@@ -71,7 +74,7 @@ impl Clock {
         self.now_ms().saturating_add(ahead_ms)
     }
 
-    /// When this clock began; earlier times are those of another process.
+    /// When this clock began. Earlier times were recorded by an earlier process.
     pub fn began_ms(&self) -> i64 {
         self.0.began_ms
     }
@@ -81,7 +84,7 @@ impl Clock {
         base_ms.saturating_add(passed)
     }
 
-    /// The difference between the system clock and this one, if it is above the slack.
+    /// The difference between the system clock and this one, if it exceeds [`SLACK_MS`].
     pub fn drift(&self) -> Option<Drift> {
         self.drift_from(system_ms)
     }
@@ -101,7 +104,8 @@ impl Clock {
         }
     }
 
-    /// Adopts the system time if it is ahead. Only for a moment in which no caller measures a time.
+    /// Adopts the system time if it is ahead of this clock. Call this function only while no caller measures a
+    /// duration.
     pub fn adopt(&self) -> Option<Drift> {
         self.adopt_from(system_ms())
     }
@@ -119,7 +123,7 @@ impl Clock {
         adopted
     }
 
-    /// Waits until this clock reaches the time, whether it passes or is adopted.
+    /// Waits until this clock reaches the time, either because time passes or because the system time is adopted.
     pub async fn until(&self, at_ms: i64) {
         let mut base = self.0.base_ms.subscribe();
         loop {
@@ -128,14 +132,14 @@ impl Clock {
             if left == 0 {
                 return;
             }
-            // The time may have passed or been adopted: check again.
+            // Either the time has passed or the system time was adopted, so the loop checks again.
             let passed = tokio::time::timeout(Duration::from_millis(left), base.changed());
             passed.await.map(|_| ()).unwrap_or_default();
         }
     }
 }
 
-/// A system clock before 1970 counts as 0: the journal's own times are later, so it refuses to continue.
+/// A system time before 1970 counts as 0. The journal contains later times, so the host then refuses to start.
 fn system_ms() -> i64 {
     #[expect(clippy::disallowed_methods, reason = "this is the module that reads the wall clock")]
     let now = SystemTime::now();

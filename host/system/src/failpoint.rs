@@ -1,18 +1,19 @@
-//! Places at which a test build terminates itself with SIGKILL when a test requests it. In any other build the call is
-//! an empty inline function, and nothing can be requested.
+//! Failpoints: places at which a test build terminates itself with SIGKILL when a test requests it. In any other build,
+//! a failpoint is an empty inline function that cannot be activated.
 //!
-//! `DEED_FAILPOINT=NAME:K` terminates at the K-th hit of a name. `DEED_FAILPOINT_TRACE=FILE` appends a line with the
-//! name for each hit, so that a run without a termination lists all possible places.
+//! `DEED_FAILPOINT=NAME:K` terminates the process at the K-th hit of the failpoint `NAME`. `DEED_FAILPOINT_TRACE=FILE`
+//! appends the failpoint's name to the file at each hit, so that a run that is not terminated lists all failpoints that
+//! it reaches.
 
 #[cfg(all(feature = "failpoints", debug_assertions))]
 pub use armed::{hit, hit_at};
 
-/// Not a test build: this does nothing.
+/// Does nothing, because this is not a test build.
 #[cfg(not(all(feature = "failpoints", debug_assertions)))]
 #[inline(always)]
 pub fn hit(_name: &str) {}
 
-/// Like [`hit`]; `_what` is not evaluated.
+/// Does nothing, like [`hit`], and does not evaluate `_what`.
 #[cfg(not(all(feature = "failpoints", debug_assertions)))]
 #[inline(always)]
 pub fn hit_at(_name: &str, _what: impl FnOnce() -> String) {}
@@ -27,33 +28,33 @@ mod armed {
 
     use rustix::process::{Signal, getpid, kill_process};
 
-    /// What the environment requested when the first place was hit.
+    /// What the environment variables requested at the first hit of a failpoint.
     struct Asked {
-        /// The name to terminate at.
+        /// The name of the failpoint at which the process terminates.
         name: String,
-        /// Remaining hits until termination, including that hit; 0 means never.
+        /// Remaining hits until termination, including the last hit; 0 means that the process is not terminated.
         left: AtomicU64,
         trace: Option<Mutex<File>>,
     }
 
-    /// A place at which the process may terminate.
+    /// A failpoint, at which the process may terminate.
     pub fn hit(name: &str) {
         let asked = asked();
         if let Some(trace) = &asked.trace {
             let mut trace = trace.lock().unwrap_or_else(PoisonError::into_inner);
-            // If the trace cannot be written, it lists nothing, and the test detects that.
+            // If the trace cannot be written, it stays empty, and the test detects the empty trace.
             drop(writeln!(trace, "{name}"));
         }
         if asked.name == name && asked.left.fetch_sub(1, Ordering::SeqCst) == 1 {
-            // No destructor runs and nothing is flushed, as in a crash.
+            // As in a crash, no destructor runs and nothing is flushed.
             kill_process(getpid(), Signal::KILL).ok();
         }
     }
 
-    /// A place at which different operations happen: the current operation is appended to the name. Computing it costs
-    /// as much as the rest of the journal, so it is done only if requested.
+    /// A failpoint at which different operations happen. The current operation is appended to the failpoint's name. The
+    /// operation is computed only on request, because computing it costs as much as all other work of the journal.
     pub fn hit_at(name: &str, what: impl FnOnce() -> String) {
-        // Most tests request nothing, and computing the operation means parsing the journal's events again.
+        // Most tests request no failpoint, and computing the operation means parsing the journal's events again.
         if asked().trace.is_some() || asked().name.starts_with(name) {
             hit(&format!("{name}/{}", what()));
         }
@@ -64,7 +65,7 @@ mod armed {
         ASKED.get_or_init(ask)
     }
 
-    /// Read here and not in `config`: production builds do not contain this module.
+    /// The variables are read here and not in `config`, because production builds do not contain this module.
     fn ask() -> Asked {
         let wanted = std::env::var_os("DEED_FAILPOINT").and_then(|text| text.into_string().ok());
         let wanted = wanted.as_deref().and_then(|text| text.rsplit_once(':'));

@@ -1,7 +1,7 @@
-//! Files of a served directory, read by their path below it.
+//! Reads the files of a served directory by their paths relative to the directory.
 //!
-//! It never reads anything outside the directory, whatever links it contains, nor anything that is not a regular file,
-//! is longer than its limit, or is world-writable. Private files must be accessible to their owner only.
+//! Nothing outside the directory is read, even if the directory contains links. A file is read only if it is a regular
+//! file, is not longer than its limit and is not world-writable. Private files must be accessible to their owner only.
 
 mod error;
 mod free_space;
@@ -20,48 +20,49 @@ pub use self::error::FileError;
 pub use self::free_space::{FreeSpace, room};
 pub use self::state::make as make_state;
 
-/// The `deed.toml` of a host with a thousand tenants is smaller.
+/// Maximum size of `deed.toml`. Even with a thousand tenants the file is smaller.
 pub const CONFIG_MAX: u64 = 1 << 20;
-/// People read a contract or policy before they accept it.
+/// Maximum size of a contract or policy. People must be able to read the text before they accept it.
 pub const TEXT_MAX: u64 = 256 << 10;
-/// An interpreter compiled into a component has about 40 MiB.
+/// Maximum size of an adapter. An interpreter compiled into a component has about 40 MiB.
 pub const ADAPTER_MAX: u64 = 64 << 20;
-/// Public keys and certificates of authorities, in PEM.
+/// Maximum size of a PEM file with public keys or CA certificates.
 pub const PEM_MAX: u64 = 1 << 20;
-/// Most files in one folder.
+/// Maximum number of files in one folder.
 pub const NAMES_MAX: usize = 1_000;
 
-/// Permission bits: others may write; group or others may write; group or others have any access.
+/// Permission bits, in this order: others may write; group or others may write; group or others have any access.
 const WORLD_WRITES: u32 = 0o002;
 const OTHERS_WRITE: u32 = 0o022;
 const OTHERS: u32 = 0o077;
 
-/// A served directory, opened once: later reads use this directory, even if it is moved.
+/// A served directory. It is opened once, so later reads use the same directory even if it is moved.
 #[derive(Debug)]
 pub struct Files {
     dir: Dir,
 }
 
 impl Files {
-    /// Fails when the directory cannot be opened.
+    /// Opens a served directory. Fails when the directory cannot be opened.
     pub fn open(root: &Path) -> Result<Self, FileError> {
         let dir = Dir::open_ambient_dir(root, ambient_authority());
         dir.map(|dir| Self { dir }).map_err(|e| FileError::Read(root.display().to_string(), e))
     }
 
-    /// A file of at most `max` bytes. Fails when it is not a regular file inside the directory, is world-writable, or
-    /// cannot be read.
+    /// Reads a file of at most `max` bytes. Fails when the file is longer, is not a regular file inside the directory,
+    /// is world-writable, or cannot be read.
     pub fn bytes(&self, path: &str, max: u64) -> Result<Vec<u8>, FileError> {
         let mut bytes = self.read(path, max, check_shared)?;
         Ok(std::mem::take(&mut *bytes))
     }
 
-    /// Like [`Self::bytes`], as text. Fails as well when it is not UTF-8.
+    /// Like [`Self::bytes`], but returns text. Also fails when the file is not UTF-8.
     pub fn text(&self, path: &str, max: u64) -> Result<String, FileError> {
         String::from_utf8(self.bytes(path, max)?).map_err(|_| FileError::NotText(path.to_owned()))
     }
 
-    /// A secret or private key. Fails unless only its owner, who is the host's user or root, may read or write it.
+    /// Reads a secret or private key. Fails unless the file belongs to the host's user or root, and only its owner may
+    /// read or write it.
     pub fn private(&self, path: &str, max: u64) -> Result<Zeroizing<Vec<u8>>, FileError> {
         inside(path)?;
         for folder in crate::files::path_walk::folders(&self.dir, path)?
@@ -76,8 +77,8 @@ impl Files {
         self.read(path, max, check_private)
     }
 
-    /// The names in a folder, sorted; none if the folder does not exist. Fails when it cannot be read or has too many
-    /// files.
+    /// The sorted names in a folder. The list is empty if the folder does not exist. Fails when the folder cannot be
+    /// read or has too many files.
     pub fn names(&self, folder: &str) -> Result<Vec<String>, FileError> {
         let failed = |e| FileError::of(folder, e);
         let entries = match self.dir.read_dir(inside(folder)?) {
@@ -96,12 +97,13 @@ impl Files {
         Ok(names)
     }
 
-    /// Replaces a file of the directory. Fails when the path leaves the directory or the file cannot be written.
+    /// Writes or replaces a file of the served directory. Fails when the path leaves the directory or the file cannot
+    /// be written.
     pub fn write(&self, path: &str, bytes: &[u8]) -> Result<(), FileError> {
         self.dir.write(inside(path)?, bytes).map_err(|e| FileError::of(path, e))
     }
 
-    /// Whether a group, or others, may add and replace files in a folder.
+    /// Whether the group of a folder, or other users, may add and replace files in the folder.
     pub fn is_a_groups(&self, folder: &str) -> bool {
         self.mode(folder).is_ok_and(|mode| mode & OTHERS_WRITE != 0)
     }
@@ -120,7 +122,8 @@ impl Files {
                 return Err(FileError::Writable(folder, mode));
             }
         }
-        // Opening a named pipe would block, so the type is checked before, and again on the opened file.
+        // Opening a named pipe would block, so the file type is checked before the file is opened, and again on the
+        // opened file.
         check_kind(path, &self.dir.metadata(relative).map_err(failed)?)?;
         let file = self.dir.open(relative).map_err(failed)?;
         let meta = file.metadata().map_err(failed)?;
@@ -130,7 +133,7 @@ impl Files {
         if meta.len() > max {
             return Err(long());
         }
-        // The buffer is allocated at once: a growing buffer would leave copies behind.
+        // The whole buffer is allocated at once, because a growing buffer would leave copies of a secret in memory.
         let room = usize::try_from(meta.len()).map_err(|_| long())?.saturating_add(1);
         let mut bytes = Zeroizing::new(Vec::with_capacity(room));
         file.take(max.saturating_add(1)).read_to_end(&mut bytes).map_err(failed)?;
@@ -147,7 +150,7 @@ impl Files {
     }
 }
 
-/// A path below the served directory: relative, without `..`.
+/// Checks that a path below the served directory is relative and has no `..`.
 fn inside(path: &str) -> Result<&Path, FileError> {
     let plain = |component: Component<'_>| matches!(component, Component::Normal(_));
     if path.is_empty() || !Path::new(path).components().all(plain) {
@@ -178,7 +181,7 @@ pub fn user() -> u32 {
     rustix::process::geteuid().as_raw()
 }
 
-/// Root can read and change everything anyway.
+/// Whether the owner of a file is trusted. Root is trusted, because root can read and change every file anyway.
 fn is_ours(user: u32) -> bool {
     user == 0 || user == self::user()
 }

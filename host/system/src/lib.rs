@@ -1,4 +1,4 @@
-//! The operating-system services of a host: clocks, the files of a served directory, and the places at which tests
+//! The operating-system services of a host: clocks, the files of a served directory, and the failpoints at which tests
 //! terminate the process.
 
 pub mod clock;

@@ -1,7 +1,7 @@
-//! Whether the configuration that decisions used is the one in the log at that time: policies, contract and adapter,
-//! approvers, the agent's roles, the resource's attributes.
+//! Checks that decisions used the configuration that the log contained at that time: policies, contract and adapter,
+//! approvers, the agent's roles, and the resource's attributes.
 //!
-//! It cannot detect a newer activation in between; an audit of the whole log does.
+//! This check cannot detect that a newer activation was logged before a decision. An audit of the whole log can.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -23,7 +23,7 @@ use super::opened::Opened;
 use super::trust::Trust;
 use super::{Found, clearances, pass};
 
-/// Whether every decision is based on an activation that was logged before it and agrees with it.
+/// Checks that every decision is based on an activation that was logged before the decision and agrees with it.
 pub(super) fn check(
     opened: &Opened,
     links: &Links,
@@ -34,7 +34,7 @@ pub(super) fn check(
 ) -> Found {
     let Some(decision) = &receipt.decision else {
         return match receipt.activated.as_slice() {
-            [] => pass("policy was not asked"),
+            [] => pass("no policy was evaluated"),
             _ => Err("the receipt names an activation but no decision".to_owned()),
         };
     };
@@ -58,7 +58,8 @@ pub(super) fn check(
     ))
 }
 
-/// An activation of this tenant, signed by a key that is valid at its index.
+/// Opens an activation. It must be of this tenant, and signed by a key that is valid at the activation's index in the
+/// log.
 fn open(
     opened: &Opened,
     line: usize,
@@ -70,10 +71,11 @@ fn open(
     if activation.tenant == action.tenant {
         return Ok(activation);
     }
-    Err(format!("it is of another tenant, `{}`", activation.tenant))
+    Err(format!("the activation is of another tenant, `{}`", activation.tenant))
 }
 
-/// Each attempt's decision names an activation that precedes it in the log and agrees with it.
+/// Checks that the decision of each attempt names an activation that precedes the decision in the log and agrees with
+/// it.
 fn each_attempt(
     opened: &Opened,
     links: &Links,
@@ -87,9 +89,9 @@ fn each_attempt(
         let place = receipt.activated.iter().position(|one| *one == clearance.activated);
         let found = place.and_then(|place| read.get(place));
         let (line, activation) =
-            found.ok_or_else(|| named("its activation is missing".to_owned()))?;
+            found.ok_or_else(|| named("the named activation is missing".to_owned()))?;
         if line > decided_at {
-            return Err(named("it was made before its activation".to_owned()));
+            return Err(named("the decision was logged before its activation".to_owned()));
         }
         decided(activation, &clearance.decision)
             .and_then(|()| allowed(activation, action))
@@ -105,7 +107,7 @@ fn decided(activation: &Activation, decision: &Decision) -> Result<(), String> {
     Err(format!("the activated policies are {}, but other policies decided", activation.policy_set))
 }
 
-/// The contract and adapter that run were granted, in the environment of the action.
+/// Checks that the contract and adapter of the action were activated together, and for the environment of the action.
 fn allowed(activation: &Activation, action: &Action) -> Result<(), String> {
     let granted = Granted { contract: action.contract.digest, adapter: action.adapter };
     if !activation.granted.contains(&granted) {
@@ -117,7 +119,7 @@ fn allowed(activation: &Activation, action: &Action) -> Result<(), String> {
     Ok(())
 }
 
-/// Whether the latest decision belongs to something that ran: a read runs by being answered.
+/// Whether the latest decision belongs to an action that ran. A read counts as run if it was answered.
 fn ran(receipt: &Receipt) -> bool {
     let attempted = !receipt.attempts.is_empty() && !receipt.is_given_up();
     attempted || receipt.outcome == Outcome::Verified
@@ -127,7 +129,7 @@ fn is_allowed(receipt: &Receipt) -> bool {
     receipt.decision.as_ref().is_some_and(|decision| decision.verdict != Verdict::Deny)
 }
 
-/// What is compared with an activation.
+/// The records that are compared with an activation.
 struct Seen<'a> {
     opened: &'a Opened,
     action: &'a Action,
@@ -136,7 +138,8 @@ struct Seen<'a> {
 }
 
 impl Seen<'_> {
-    /// Every approval that counts is signed by a key that was activated for its person and role.
+    /// Checks that every approval that counts is signed by a key that was activated for the person and role of the
+    /// approval.
     fn approvers(&self, activation: &Activation) -> Result<(), String> {
         let lines = self.given.iter().filter(|one| one.counted);
         for one in lines.filter(|one| one.terms.decision == Answer::Approve) {
@@ -148,13 +151,13 @@ impl Seen<'_> {
         Ok(())
     }
 
-    /// The facts about agent and resource that policy had are the activated ones.
+    /// Checks that the policies were evaluated with the activated roles of the agent and attributes of the resource.
     fn facts(&self, activation: &Activation) -> Result<(), String> {
         let (action, entities) = (self.action, self.opened.json(bundle::ENTITIES)?);
         let roles: BTreeSet<String> = fact(&entities, "/0/attrs/roles")?;
         let bad = |e: json::NotCanonical| e.to_string();
         let (agent, person) = (&action.principal, &action.person);
-        // An agent whose person has changed has no roles; only a denial can state that.
+        // An agent has no roles if another person became responsible for it. Only a denial can be based on that.
         let has_none = roles.is_empty() && !is_allowed(self.receipt);
         if !has_none && !activation.agent_had(agent, person, &roles).map_err(bad)? {
             return Err(format!("`{agent}` was not activated with these roles for `{person}`"));

@@ -1,6 +1,6 @@
-//! The answers in a bundle, after checking that their keys are trusted.
+//! Checks the answers of approvers in a bundle, including that their keys are trusted.
 //!
-//! Who may approve is never taken from the receipt; the receipt only has to agree.
+//! The receipt never determines who may approve. It only has to agree with the trusted list of approvers.
 
 use std::collections::BTreeMap;
 
@@ -15,15 +15,15 @@ use super::opened::Opened;
 use super::trust::{Approver, Trust};
 use super::{Finding, Found, pass};
 
-/// A valid answer, and whether the outcome is based on it.
+/// A valid answer of an approver, and whether the outcome is based on this answer.
 pub(super) struct Given {
     pub(super) terms: Terms,
     pub(super) counted: bool,
-    /// The key that signed it.
+    /// The ID of the key that signed the answer.
     pub(super) keyid: String,
 }
 
-/// Checks every answer, and that the receipt lists exactly these.
+/// Checks every answer, and that the receipt lists exactly these answers.
 pub(super) fn check(
     opened: &Opened,
     links: &Links,
@@ -33,10 +33,13 @@ pub(super) fn check(
     trust: &Trust,
 ) -> (Vec<Given>, Found) {
     if receipt.approvals.is_empty() {
-        return (vec![], pass("no approval was requested, or no one answered"));
+        return (vec![], pass("no approval was requested, or no approver answered"));
     }
     let Some(approvers) = &trust.approvers else {
-        return (vec![], Ok(Finding::Untrusted("trust does not name the approvers".to_owned())));
+        return (
+            vec![],
+            Ok(Finding::Untrusted("the trust directory lists no approvers".to_owned())),
+        );
     };
     let mut given = Vec::new();
     for (n, (line, reference)) in links.approvals.iter().zip(&receipt.approvals).enumerate() {
@@ -61,7 +64,7 @@ pub(super) fn check(
     (given, pass(words.join("; ")))
 }
 
-/// The number of distinct persons who approved and count, by role; a person counts once, in the first role.
+/// The number of distinct persons whose approvals count, by role. A person counts only once, in the first role.
 pub(super) fn counts(receipt: &Receipt) -> BTreeMap<String, u32> {
     let mut persons: BTreeMap<&str, &str> = BTreeMap::new();
     let counted = |one: &&ApprovalRef| one.counted && one.decision == Answer::Approve;
@@ -75,7 +78,7 @@ pub(super) fn counts(receipt: &Receipt) -> BTreeMap<String, u32> {
     counts
 }
 
-/// What was signed, by a key that belonged to its person at that index of the log.
+/// Opens an answer. The key that signed it must belong to the person in the answer at that index of the log.
 fn terms(
     envelope: &Envelope,
     digest: &Digest,
@@ -83,16 +86,16 @@ fn terms(
     index: Option<u64>,
 ) -> Result<Terms, String> {
     let owners = owners(envelope, approvers)?;
-    let owner = owners.first().ok_or("its key does not belong to an approver")?;
+    let owner = owners.first().ok_or("the signing key does not belong to an approver")?;
     let (subject, terms) = approval::open(envelope, &owner.key).map_err(|e| e.to_string())?;
     if subject != *digest {
-        return Err(format!("it is about another action, {subject}"));
+        return Err(format!("the answer is about another action, {subject}"));
     }
     enrolled(&owners, &terms.person, &terms.role, index)?;
     Ok(terms)
 }
 
-/// The records of the approvers with the key that signed this; at least one.
+/// The records of all approvers with the key that signed this envelope. Fails if there are none.
 pub(super) fn owners<'a>(
     envelope: &Envelope,
     approvers: impl IntoIterator<Item = &'a Approver>,
@@ -106,7 +109,7 @@ pub(super) fn owners<'a>(
     }
 }
 
-/// Whether one of these records has this person and role, and is valid at this index of the log.
+/// Checks that one of these records has this person and role, and is valid at this index of the log.
 pub(super) fn enrolled(
     owners: &[&Approver],
     person: &str,
@@ -116,7 +119,7 @@ pub(super) fn enrolled(
     let is = |one: &Approver| one.person == person && one.roles.iter().any(|has| has == role);
     let may: Vec<&&Approver> = owners.iter().filter(|one| is(one)).collect();
     if may.is_empty() {
-        return Err(format!("its key is not that of `{person}` in the role `{role}`"));
+        return Err(format!("the signing key is not that of `{person}` in the role `{role}`"));
     }
     if !may.iter().any(|one| index.is_some_and(|index| one.is_enrolled_at(index))) {
         return Err(format!("the key of `{person}` was not enrolled at that index of the log"));
@@ -124,7 +127,8 @@ pub(super) fn enrolled(
     Ok(())
 }
 
-/// An answer is about exactly this action, and not by the person who asks through the agent.
+/// Checks that an answer is about exactly this action, and was not given by the person who is responsible for the
+/// agent.
 fn fits(terms: &Terms, action: &Action) -> Result<(), String> {
     let differs = [
         (terms.contract != action.contract.digest, "contract"),
@@ -132,7 +136,7 @@ fn fits(terms: &Terms, action: &Action) -> Result<(), String> {
         (terms.binding != action.binding, "upstream binding"),
     ];
     if let Some((_, what)) = differs.iter().find(|(differs, _)| *differs) {
-        return Err(format!("it was given for another {what}"));
+        return Err(format!("the answer was given for another {what}"));
     }
     if terms.person == action.person {
         return Err(format!("`{}` is responsible for the agent that asked", terms.person));
@@ -146,7 +150,7 @@ fn agrees(terms: &Terms, envelope: &Envelope, listed: &ApprovalRef) -> Result<()
         && terms.person == listed.person
         && terms.role == listed.role
         && terms.decision == listed.decision;
-    if same { Ok(()) } else { Err("the receipt lists another answer in its place".to_owned()) }
+    if same { Ok(()) } else { Err("the receipt lists another answer at this position".to_owned()) }
 }
 
 fn words(given: &Given) -> String {

@@ -1,5 +1,5 @@
-//! The audit of a log, from a function that fetches its files, trusted keys and older checkpoints. It reports what was
-//! found up to the first fault.
+//! Audits a log, given a function that fetches its files, trusted keys, and older checkpoints. The report contains all
+//! findings up to the first fault.
 //!
 //! Every hash is recomputed from the entries. Only files that the signed checkpoint covers are trusted, and nothing
 //! beyond the checkpoint's tree is read.
@@ -24,15 +24,16 @@ mod files;
 pub mod page;
 mod report;
 
-/// The inputs of an auditor.
+/// The inputs of an audit.
 #[derive(Clone, Copy, Debug)]
 pub struct Asked<'a> {
     /// Keys that may have signed this log's checkpoints.
     pub keys: &'a [VerifierKey],
     /// Older checkpoints of this log, from any source.
     pub since: &'a [Since],
-    /// The host's own guard file, if the auditor can read it. It must be read before the audit starts, so that a log
-    /// that grows meanwhile is never behind it. It is not signed, so it can prove a fault but never a correct log.
+    /// The host's guard file `HEAD`, if the auditor can read it. It must be read before the audit starts, because a log
+    /// that grows during the audit would otherwise appear to be behind it. The file is not signed, so it can reveal a
+    /// fault but never prove that the log is correct.
     pub head: Option<&'a str>,
     /// The witnesses whose cosignatures the newest checkpoint needs in addition to the log's signature; `None` requires
     /// none.
@@ -54,9 +55,11 @@ pub enum Fetched {
     TooLong,
 }
 
-/// Audits the log whose files `fetch` returns, given a path below the log and the maximum number of bytes.
+/// Audits the log whose files `fetch` returns. `fetch` takes a path below the log directory and the maximum number of
+/// bytes.
 ///
-/// An error of `fetch` says why a file could be neither read nor found absent; the verdict is then unverifiable.
+/// `fetch` returns an error if it can neither read the file nor determine that the file is absent. The verdict is then
+/// unverifiable.
 pub fn audit(asked: Asked<'_>, fetch: impl FnMut(&str, u64) -> Result<Fetched, String>) -> Audit {
     let mut found = Audit {
         verdict: Verdict::Verified,
@@ -74,7 +77,7 @@ pub fn audit(asked: Asked<'_>, fetch: impl FnMut(&str, u64) -> Result<Fetched, S
     found
 }
 
-/// An older tree, and the root of the current entries at its size.
+/// An older tree, and the root that the current entries have at the size of the older tree.
 struct Earlier {
     name: String,
     tree: Checkpoint,
@@ -107,18 +110,19 @@ where
         extends(files, &older, &tree)?;
         found.consistent.push(Consistent { name: older.name, size: older.tree.size });
     }
-    // Checked last: any other failure proves a fault, while this one is only a missing proof.
+    // The witnesses are checked last: missing cosignatures are only a missing proof, while other failures prove a
+    // fault.
     let why = witnessed.as_ref().and_then(crate::shortfall);
     why.map_or(Ok(()), |why| Err(Fault::Unwitnessed { why }))
 }
 
-/// What the witnesses state about the newest checkpoint; `None` if no cosignatures are required.
+/// The cosignatures on the newest checkpoint; `None` if no cosignatures are required.
 fn witnessed(note: &str, policy: Option<&LogPolicy>) -> Result<Option<Witnessed>, Fault> {
     let found = policy.map(|policy| policy.check(note)).transpose();
     found.map_err(|source| Fault::Note { file: CHECKPOINT.to_owned(), source })
 }
 
-/// The older trees. Those supplied by the auditor must be signed; the host's guard file is not.
+/// The older trees. Checkpoints that the auditor supplies must be signed, but the host's guard file is not signed.
 fn earlier(asked: Asked<'_>) -> Result<Vec<Earlier>, Fault> {
     let earlier = |name: &str, tree| Earlier { name: name.to_owned(), tree, now: None };
     let since = asked.since.iter();
@@ -131,7 +135,7 @@ fn earlier(asked: Asked<'_>) -> Result<Vec<Earlier>, Fault> {
     since.chain(head).collect()
 }
 
-/// The tree of a note under a trusted key of the note's own log.
+/// The tree in a note that a trusted key of the note's log signed.
 fn signed(file: &str, text: &str, keys: &[VerifierKey]) -> Result<Checkpoint, Fault> {
     if keys.is_empty() {
         return Err(Fault::NoKey { file: file.to_owned() });
@@ -149,7 +153,7 @@ fn signed(file: &str, text: &str, keys: &[VerifierKey]) -> Result<Checkpoint, Fa
     Err(fault)
 }
 
-/// An older tree must belong to the same log and must not be larger.
+/// Checks that an older tree belongs to the same log and is not larger than the current tree.
 fn follows(older: &Earlier, tree: &Checkpoint) -> Result<(), Fault> {
     if older.tree.origin != tree.origin {
         let (file, origin) = (older.name.clone(), older.tree.origin.clone());
@@ -197,7 +201,8 @@ fn note_roots(edge: &Frontier, earlier: &mut [Earlier]) {
     }
 }
 
-/// The older tree is a prefix: the entries have its root at its size, and the tiles prove it.
+/// Checks that the older tree is a prefix of the current tree: the entries have its root at its size, and a proof from
+/// the tiles is valid.
 fn extends<F>(files: &mut Files<F>, older: &Earlier, tree: &Checkpoint) -> Result<(), Fault>
 where
     F: FnMut(&str, u64) -> Result<Fetched, String>,
@@ -219,7 +224,7 @@ where
     Err(Fault::Proof { name, was, size: tree.size })
 }
 
-/// The kind of an entry, if these bytes are one.
+/// The kind of a log entry; `None` if these bytes are not an entry of deed.
 fn kind(entry: &[u8]) -> Option<&str> {
     let text = std::str::from_utf8(entry).ok()?;
     let (kind, hex) = text.lines().nth(1)?.split_once(' ')?;

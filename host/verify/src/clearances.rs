@@ -1,6 +1,6 @@
-//! The decisions in a bundle, after checking that a trusted key signed them.
+//! Checks the decisions in a bundle, including that a trusted key signed them.
 //!
-//! Policy is not evaluated again here: a bundle has only the latest question.
+//! Policies are not evaluated again here, because a bundle contains only the latest request to them.
 
 use deed_record::action::Action;
 use deed_record::policy::Verdict;
@@ -16,7 +16,8 @@ use super::opened::Opened;
 use super::trust::Trust;
 use super::{Found, pass};
 
-/// Each attempt has its own decision, made before it, and the receipt is based on the last one.
+/// Checks that each attempt has its own decision, made before the attempt, and that the receipt is based on the last
+/// decision.
 pub(super) fn check(
     opened: &Opened,
     links: &Links,
@@ -29,9 +30,9 @@ pub(super) fn check(
         return pass("nothing was attempted; the receipt has the decision");
     }
     if receipt.decision.is_none() {
-        return Err("it was attempted, but the receipt has no decision".to_owned());
+        return Err("the action was attempted, but the receipt has no decision".to_owned());
     }
-    // Omitting an attempt would hide what it sent.
+    // If an attempt were omitted, the requests that it sent would be hidden.
     if !receipt.attempts.iter().map(|attempt| attempt.n).eq(1..=count(receipt)) {
         return Err("the attempts are not numbered from 1".to_owned());
     }
@@ -54,9 +55,10 @@ pub(super) fn check(
     pass(format!("{} attempt(s), each allowed by a signed decision", receipt.attempts.len()))
 }
 
-/// A decision by its line; its signature was checked before. Fails when the line is missing or not a decision.
+/// Reads the decision in a line of the chain, after its signature was checked. Fails when the line is missing or is not
+/// a decision.
 pub(super) fn read(opened: &Opened, line: usize) -> Result<Clearance, String> {
-    let envelope = opened.chain.get(line).ok_or("it is missing")?;
+    let envelope = opened.chain.get(line).ok_or("the decision is missing")?;
     let statement = Statement::unverified(envelope, Kind::Decision).map_err(|e| e.to_string())?;
     json::from_value(statement.predicate).map_err(|e| e.to_string())
 }
@@ -64,12 +66,13 @@ pub(super) fn read(opened: &Opened, line: usize) -> Result<Clearance, String> {
 fn open(opened: &Opened, line: usize, digest: &Digest, trust: &Trust) -> Result<Clearance, String> {
     let statement = super::proven::statement(opened, line, Kind::Decision, trust)?;
     if statement.action != *digest {
-        return Err(format!("it is about another action, {}", statement.action));
+        return Err(format!("the decision is about another action, {}", statement.action));
     }
     json::from_value(statement.predicate).map_err(|e| e.to_string())
 }
 
-/// The decision allows this attempt of this action, with answers that the receipt lists, before it ran.
+/// Checks that the decision allows this attempt of this action, was made before the attempt started, and depends only
+/// on approvals that the receipt lists.
 fn fits(
     clearance: &Clearance,
     attempt: &AttemptSummary,
@@ -81,11 +84,11 @@ fn fits(
         receipt.approvals.iter().find(is_it).is_some_and(|one| one.decision == Answer::Approve)
     };
     let faults = [
-        (clearance.attempt != attempt.n, "it is for another attempt"),
-        (clearance.decision.verdict != Verdict::Allow, "it does not allow anything"),
+        (clearance.attempt != attempt.n, "the decision is for another attempt"),
+        (clearance.decision.verdict != Verdict::Allow, "the decision does not allow anything"),
         (clearance.cleared_ms > attempt.started_ms, "it was made after the attempt had started"),
-        (!clearance.approvals.iter().all(approves), "it depends on an approval that is missing"),
-        (clearance.pre.at_ms > clearance.cleared_ms, "it was made before its look"),
+        (!clearance.approvals.iter().all(approves), "an approval of the decision is missing"),
+        (clearance.pre.at_ms > clearance.cleared_ms, "it was made before its observation"),
     ];
     if let Some((_, fault)) = faults.iter().find(|(wrong, _)| *wrong) {
         return Err((*fault).to_owned());
@@ -93,7 +96,7 @@ fn fits(
     super::digests::granted(&clearance.grant, action).map(|_| ())
 }
 
-/// The decision follows the approvals that it is based on: one that is logged before them cannot be based on them.
+/// Checks that the decision was logged after the approvals on which it is based.
 fn follows(
     clearance: &Clearance,
     line: usize,
@@ -103,7 +106,7 @@ fn follows(
     let given = receipt.approvals.iter().zip(&links.approvals);
     let mut behind = given.filter(|(_, place)| **place > line);
     match behind.find(|(one, _)| clearance.approvals.contains(&one.payload_sha256)) {
-        Some((one, _)) => Err(format!("it was logged before the approval of `{}`", one.person)),
+        Some((one, _)) => Err(format!("it was logged before the approval by `{}`", one.person)),
         None => Ok(()),
     }
 }
@@ -112,7 +115,8 @@ fn count(receipt: &Receipt) -> u32 {
     u32::try_from(receipt.attempts.len()).unwrap_or(u32::MAX)
 }
 
-/// The receipt of an action that ran has the decision, grant, look and approvals that were signed before the run.
+/// Checks that the receipt of an action that ran has the decision, grant, observation and approvals that were signed
+/// before the run.
 fn rests_on(receipt: &Receipt, last: &Clearance) -> Result<(), String> {
     let counted = receipt.approvals.iter().filter(|one| one.counted).map(|one| one.payload_sha256);
     let differs = [
@@ -120,11 +124,11 @@ fn rests_on(receipt: &Receipt, last: &Clearance) -> Result<(), String> {
         (receipt.question.as_ref() != Some(&last.question), "question"),
         (receipt.activated.last() != Some(&last.activated), "activation"),
         (receipt.grant.as_ref() != Some(&last.grant), "grant"),
-        (receipt.pre.as_ref() != Some(&last.pre), "look before"),
+        (receipt.pre.as_ref() != Some(&last.pre), "observation before the run"),
         (!counted.eq(last.approvals.iter().copied()), "approvals"),
     ];
     match differs.iter().find(|(differs, _)| *differs) {
-        Some((_, what)) => Err(format!("the receipt and the last decision differ in: {what}")),
+        Some((_, what)) => Err(format!("the receipt and the last decision differ in the {what}")),
         None => Ok(()),
     }
 }

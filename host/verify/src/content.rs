@@ -1,6 +1,6 @@
-//! Whether contract, policy, gate and evidence support a proven action and receipt.
+//! Checks that contract, policies, approvals and evidence support an action and receipt whose signatures are valid.
 //!
-//! It runs only after the signatures and digests over these bytes were checked.
+//! These checks run only after the signatures and digests over the same bytes were checked.
 
 use deed_record::action::{Action, Proposal, Rendering, render};
 use deed_record::bundle;
@@ -44,13 +44,13 @@ pub(super) fn check(opened: &Opened, proven: &Proven, book: &mut Book) {
     book.note(SETTLED, reconciliation::judged(proven, &contract, seen));
 }
 
-/// The action is what the contract derives from the parameters, and nothing else was ever sent.
+/// Checks that the contract renders this action from the parameters, and that only requests of the contract were sent.
 fn requests(proven: &Proven, contract: &Contract) -> Found {
     let Proven { action, receipt, .. } = proven;
     let head = &contract.action;
     if head.name != action.contract.name || head.version != action.contract.version {
         return Err(format!(
-            "the contract is `{} {}`, not that of the action",
+            "the contract is `{} {}`, not the one that the action names",
             head.name, head.version
         ));
     }
@@ -67,10 +67,11 @@ fn requests(proven: &Proven, contract: &Contract) -> Found {
     let looked: Result<usize, String> = looks.map(|run| of_rules(run, &rendering.observe)).sum();
     let sent: Result<usize, String> = runs.map(|run| of_rules(run, &rendering.perform)).sum();
     let (looked, sent) = (looked?, sent?);
-    pass(format!("all {looked} requests of looks and {sent} of attempts are those of the contract"))
+    pass(format!("all requests are in the contract: {looked} of observations, {sent} of attempts"))
 }
 
-/// The number of exchanges of one run. Each must match a rule, and none may be sent more often than its rule allows.
+/// Returns the number of exchanges in one run. Fails if an exchange matches no rule, or was sent more often than its
+/// rule allows.
 fn of_rules(run: &[ExchangeSummary], rules: &[Rendered]) -> Result<usize, String> {
     if let Some(one) = run.iter().find(|one| !rules.iter().any(|rule| is_of(one, rule))) {
         return Err(format!("`{} {}` is not a request of the contract", one.method, one.path));

@@ -1,7 +1,7 @@
-//! Whether policy, evaluated again, results in the decision of the receipt.
+//! Evaluates the policies again, and checks that they result in the decision of the receipt.
 //!
-//! Facts that the action, the contract or the receipt contain are never taken from the policy files: the question is
-//! rebuilt from those, and the files must match it.
+//! The request to the policies is rebuilt from the action, the contract and the receipt, and the files of the bundle
+//! must match it. Facts in these records are never taken from `entities.json` or `request.json`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,14 +19,14 @@ use super::opened::Opened;
 use super::proven::Proven;
 use super::{Finding, Found, approvals, pass};
 
-/// Decides again from the files of the bundle; a copy without the request cannot.
+/// Decides again from the files of the bundle, unless the bundle is a copy without `request.json`.
 pub(super) fn check(
     opened: &Opened,
     proven: &Proven,
     contract: &Contract,
     seen: Option<&Evidence>,
 ) -> Found {
-    let Some(decision) = &proven.receipt.decision else { return pass("policy was not asked") };
+    let Some(decision) = &proven.receipt.decision else { return pass("no policy was evaluated") };
     if !opened.has(bundle::REQUEST) {
         let why = "this copy has no request.json, so policy cannot be evaluated again";
         return Ok(Finding::Skip(why.to_owned()));
@@ -44,12 +44,12 @@ pub(super) fn check(
     let pre = seen.and_then(|seen| seen.pre.as_ref()).map(Observation::value);
     let facts = facts(proven, contract, &asked, pre)?;
     if policies.snapshot(&facts) != asked {
-        return Err("the question to policy was not about this action".to_owned());
+        return Err("the request to the policies was not about this action".to_owned());
     }
     if decision.rests_on_private {
         return on_private(proven, contract, &policies, decision);
     }
-    // The files match the question from these facts in every field, so evaluating the facts is enough.
+    // The files match these facts in every field, so it is enough to evaluate the facts.
     let again = policies.evaluate(&facts);
     if is_same(&again, decision) {
         let by = decision.determining.join("`, `");
@@ -61,14 +61,14 @@ pub(super) fn check(
     refused_by_host(decision, again)
 }
 
-/// The same verdict on the same grounds. Of errors only their presence counts: their text depends on the release of
-/// Cedar, and other releases read the bundle too.
+/// Whether two decisions have the same verdict on the same grounds. For errors, only their presence is compared: their
+/// text depends on the release of Cedar, and readers may use another release.
 pub(super) fn is_same(again: &Decision, said: &Decision) -> bool {
     let worded = Decision { errors: said.errors.clone(), ..again.clone() };
     worded == *said && again.errors.is_empty() == said.errors.is_empty()
 }
 
-/// A decision that can be made again only with the private values.
+/// Checks a decision that cannot be repeated without the values of private parameters.
 fn on_private(
     proven: &Proven,
     contract: &Contract,
@@ -91,7 +91,8 @@ fn on_private(
     )))
 }
 
-/// The host may turn any verdict of policy into a denial, and states why; never the reverse.
+/// Checks a decision that differs from that of the policies. The host may turn any verdict into a denial if it states a
+/// reason, but never a denial into another verdict.
 fn refused_by_host(decision: &Decision, again: Decision) -> Found {
     let policy_says = word(again.verdict);
     let refused = Decision {
@@ -103,18 +104,18 @@ fn refused_by_host(decision: &Decision, again: Decision) -> Found {
     };
     match &decision.reason {
         Some(reason) if is_same(&refused, decision) => {
-            pass(format!("policy gives `{policy_says}`, the host itself refused: {reason}"))
+            pass(format!("policy gives `{policy_says}`, but the host itself refused: {reason}"))
         }
         _ => Err(format!(
-            "policy gives `{policy_says}`, the receipt has `{}` or other grounds",
+            "policy gives `{policy_says}`, but the receipt has `{}` or other grounds",
             word(decision.verdict)
         )),
     }
 }
 
-/// The facts as they must have been. Facts that only the host knew are taken from the files: the roles of the agent and
-/// the attributes of the resource, which were compared with the activation; the second of the evaluation; and, if
-/// nothing ran, the state that the host had seen by then.
+/// Rebuilds the facts that the policies must have been given. Facts that only the host knew are taken from the files.
+/// These are the roles of the agent and the attributes of the resource, which were compared with the activation; the
+/// time of the evaluation; and, if nothing ran, the state that the host had seen by then.
 fn facts(
     proven: &Proven,
     contract: &Contract,
@@ -126,7 +127,7 @@ fn facts(
     let ran = !receipt.attempts.is_empty() && !receipt.is_given_up();
     let counted = ran || receipt.outcome == Outcome::Verified;
     let head = &contract.action;
-    // Without a grant the host had no contract to take these from, and denied.
+    // Without a grant, the host could not read the verb and the mode from a contract, and denied the action.
     let denied = receipt.decision.as_ref().is_some_and(|one| one.verdict == Verdict::Deny);
     let class = |pointer: &str, word: &str| {
         let said = context(pointer).and_then(Value::as_str);
@@ -152,8 +153,9 @@ fn facts(
     })
 }
 
-/// The second at which policy was evaluated. It lies between proposal and judgement or, for an action that ran, between
-/// its last look and its last start. Otherwise a host could evaluate policy for another time of day.
+/// The time at which the policies were evaluated, in Unix seconds. It must be between proposal and judgement or, for an
+/// action that ran, between the observation before the last attempt and the start of that attempt. Otherwise a host
+/// could evaluate policy for another time of day.
 fn time(proven: &Proven, found: Option<&Value>) -> Result<i64, String> {
     let second = |ms: i64| ms.div_euclid(1000);
     let receipt = &proven.receipt;
@@ -165,7 +167,7 @@ fn time(proven: &Proven, found: Option<&Value>) -> Result<i64, String> {
     if between.contains(&time) {
         return Ok(time);
     }
-    Err("policy was asked at a time outside that of the action".to_owned())
+    Err("the policies were evaluated at a time outside that of the action".to_owned())
 }
 
 fn read<T: DeserializeOwned>(value: Option<&Value>) -> Result<T, String> {

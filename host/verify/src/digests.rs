@@ -1,6 +1,6 @@
-//! Whether every other part of a container has the bytes that the action and its signed receipt name.
+//! Checks that every other part of the container has the digest that the action or its signed receipt names.
 //!
-//! It reads a part only to hash it; a part that the receipt does not know is a fault.
+//! Parts are only hashed here, not interpreted. A part that the receipt does not name is a fault.
 
 use deed_record::action::Action;
 use deed_record::bundle;
@@ -15,7 +15,7 @@ use deed_spec::json;
 use super::opened::Opened;
 use super::{Book, CONTRACT, EVIDENCE, Finding, Found, GRANT, POLICY_SET, QUESTION, pass};
 
-/// Whether contract, grant, policies, question and evidence are the signed ones.
+/// Checks that contract, grant, policies, the request to the policies, and evidence are those that were signed.
 pub(super) fn check(
     opened: &Opened,
     action: &Action,
@@ -41,7 +41,7 @@ fn contract(opened: &Opened, action: &Action) -> Found {
     Err(format!("contract.json is {found}, but the action names {}", action.contract.digest))
 }
 
-/// The receipt contains the grant, so its bytes are already proved; here they must fit the action.
+/// The receipt contains the grant, so its signature covers the grant. This check compares the grant with the action.
 fn grant(opened: &Opened, action: &Action, receipt: &Receipt) -> Found {
     let Some(granted) = &receipt.grant else {
         let absent = !opened.has(bundle::GRANT);
@@ -54,7 +54,7 @@ fn grant(opened: &Opened, action: &Action, receipt: &Receipt) -> Found {
     pass(format!("contract, adapter and {upstreams} upstream(s) of the action"))
 }
 
-/// Whether a grant fits the action, and its number of upstreams.
+/// Checks that a grant is for this action, and returns its number of upstreams.
 pub(super) fn granted(granted: &GrantRecord, action: &Action) -> Result<usize, String> {
     let GrantRecord { contract, adapter, upstreams, .. } = granted;
     if *contract != action.contract.digest || *adapter != action.adapter {
@@ -72,7 +72,7 @@ fn policy_set(opened: &Opened, receipt: &Receipt) -> Found {
     const PARTS: [&str; 4] = [bundle::POLICIES, bundle::SCHEMA, bundle::ENTITIES, bundle::REQUEST];
     let Some(decision) = &receipt.decision else {
         let stray_part = PARTS.iter().find(|name| opened.has(name));
-        return stray_part.map_or_else(|| pass("policy was not asked"), |name| Err(stray(name)));
+        return stray_part.map_or_else(|| pass("no policy was evaluated"), |name| Err(stray(name)));
     };
     let (text, schema) = (opened.text(bundle::POLICIES)?, opened.text(bundle::SCHEMA)?);
     let found = set_digest(text, schema).map_err(|e| e.to_string())?;
@@ -82,10 +82,10 @@ fn policy_set(opened: &Opened, receipt: &Receipt) -> Found {
     Err(format!("policies and schema are {found}, but the receipt names {}", decision.policy_set))
 }
 
-/// An agent's copy may lack the request, because it contains the state that was read.
+/// An agent's copy lacks `request.json` if that file would contain the state that the host read.
 fn question(opened: &Opened, receipt: &Receipt) -> Found {
     let signed = match (&receipt.decision, &receipt.question) {
-        (None, None) => return pass("policy was not asked"),
+        (None, None) => return pass("no policy was evaluated"),
         (Some(_), Some(signed)) => signed,
         _ => return Err("the receipt has a decision or a question, but not both".to_owned()),
     };
@@ -94,14 +94,14 @@ fn question(opened: &Opened, receipt: &Receipt) -> Found {
         if opened.has(bundle::REQUEST) {
             return Err("request.json contains state, which this copy must omit".to_owned());
         }
-        let why = "this copy has no request.json: policy was asked about state, which it omits";
+        let why = "this copy has no request.json, because that file would contain state";
         return Ok(Finding::Skip(why.to_owned()));
     }
     has_digest(opened, bundle::REQUEST, &signed.request_sha256)?;
     pass("entities.json and request.json are those that were signed")
 }
 
-/// All of it or none.
+/// Checks the evidence. A copy must have either all of it or none.
 fn evidence(opened: &Opened, receipt: &Receipt, settled: Option<&Reconciliation>) -> Found {
     if opened.is_agents_copy() {
         let looks = [bundle::PRE, bundle::POST, bundle::LATER];
@@ -115,7 +115,7 @@ fn evidence(opened: &Opened, receipt: &Receipt, settled: Option<&Reconciliation>
     look(opened, bundle::PRE, receipt.pre.as_ref())?;
     look(opened, bundle::POST, receipt.post.as_ref())?;
     look(opened, bundle::LATER, settled.and_then(|one| one.look.as_ref()))?;
-    pass("looks and exchanges are those that were signed")
+    pass("observations and exchanges are those that were signed")
 }
 
 fn look(opened: &Opened, name: &str, signed: Option<&Look>) -> Result<(), String> {

@@ -1,6 +1,6 @@
-//! Whether the receipt summarises the full looks and exchanges, and the judgement computed again from them.
+//! Checks that the receipt summarises the full observations and exchanges, and judges the outcome again from them.
 //!
-//! It runs only after their bytes are known to be the signed ones.
+//! These checks run only after the digests of the evidence were checked.
 
 use deed_record::bundle;
 use deed_record::contract::Contract;
@@ -16,7 +16,7 @@ use super::opened::Opened;
 use super::proven::Proven;
 use super::{Finding, Found, pass};
 
-/// What the host saw, in full.
+/// The full observations and exchanges of the host.
 pub(super) struct Evidence {
     pub(super) pre: Option<Observation>,
     post: Option<Observation>,
@@ -24,7 +24,7 @@ pub(super) struct Evidence {
     attempts: Vec<Attempt>,
 }
 
-/// Reads the evidence and compares it with the receipt; `None` for an agent's copy.
+/// Reads the evidence and compares it with the receipt. Returns `None` for an agent's copy, which has no evidence.
 pub(super) fn read(opened: &Opened, proven: &Proven) -> Result<Option<Evidence>, String> {
     let receipt = &proven.receipt;
     if opened.is_agents_copy() {
@@ -38,7 +38,7 @@ pub(super) fn read(opened: &Opened, proven: &Proven) -> Result<Option<Evidence>,
     }
     if let Some(n) = attempts.iter().find(|one| !carries_what_was(one, &attempts)).map(|one| one.n)
     {
-        return Err(format!("attempt {n} carries an answer that no earlier attempt got"));
+        return Err(format!("attempt {n} reused a response that no earlier attempt received"));
     }
     Ok(Some(Evidence {
         pre: look(opened, bundle::PRE, receipt.pre.as_ref())?,
@@ -54,18 +54,18 @@ pub(super) fn read(opened: &Opened, proven: &Proven) -> Result<Option<Evidence>,
 
 pub(super) fn found(evidence: Option<&Evidence>) -> Found {
     match evidence {
-        Some(_) => pass("the receipt summarizes these looks and exchanges"),
+        Some(_) => pass("the receipt summarizes these observations and exchanges"),
         None => Ok(Finding::Skip("this copy has no evidence to compare with".to_owned())),
     }
 }
 
-/// Judges again from the evidence.
+/// Judges the outcome again from the evidence.
 pub(super) fn outcome(proven: &Proven, contract: &Contract, evidence: Option<&Evidence>) -> Found {
     let Receipt { attempts, post, changes, unexpected, .. } = &proven.receipt;
     let compared = !attempts.is_empty() && post.is_some();
     let unchanged = changes.is_empty() && unexpected.is_empty();
     if !(compared || unchanged) {
-        return Err("the receipt has changes, but there was no look after a run".to_owned());
+        return Err("the receipt has changes, but the state was not read after a run".to_owned());
     }
     let Some(evidence) = evidence else {
         let why = "this copy has no evidence, so the outcome cannot be judged again";
@@ -78,39 +78,40 @@ pub(super) fn outcome(proven: &Proven, contract: &Contract, evidence: Option<&Ev
         return turned_away(proven.receipt.outcome);
     }
     let Some(pre) = &evidence.pre else {
-        return Err("it ran, but there was no look before it".to_owned());
+        return Err("the action ran, but no state was read before it".to_owned());
     };
     let before = outcome::before(contract, &proven.action.params, pre);
     if let Some(check) = before.iter().find(|check| !check.holds) {
-        return Err(format!("it ran although `{}` did not hold", check.expression));
+        return Err(format!("the action ran although `{}` did not hold", check.expression));
     }
     if let Some(write) = unmatched(pre, evidence.attempts.last()) {
         return Err(format!(
-            "`{} {}` did not carry the entity tag of the look",
+            "`{} {}` was not sent with the entity tag of the observation",
             write.method, write.path
         ));
     }
     match &evidence.post {
         Some(post) => compare(&proven.receipt, &judge(proven, contract, pre, post, evidence)),
         None if proven.receipt.outcome == Outcome::Indeterminate => {
-            pass("there was no look afterwards, so it is left open")
+            pass("the state was not read afterwards, so the outcome is open")
         }
-        None => Err("there was no look afterwards, so it must be `indeterminate`".to_owned()),
+        None => Err("no later state was read; the outcome must be `indeterminate`".to_owned()),
     }
 }
 
-/// After a write was rejected by its guard and the host has continued, the look after it is no longer part of the
-/// receipt.
+/// Judges an action whose guarded writes were all rejected. If the host continued after a rejection, the receipt does
+/// not contain the observation that followed.
 fn turned_away(outcome: Outcome) -> Found {
     match outcome {
         Outcome::Denied | Outcome::Expired | Outcome::Cancelled | Outcome::Failed => {
             pass("nothing was carried out: the upstream rejected the guarded writes")
         }
-        other => Err(format!("`{}`, although nothing was carried out", other.as_str())),
+        other => Err(format!("the outcome is `{}`, but nothing was carried out", other.as_str())),
     }
 }
 
-/// A guarded write that was sent with another entity tag than the preceding look saw, or without one.
+/// Finds a guarded write that was sent without an entity tag, or with a tag other than the one in the preceding
+/// observation.
 fn unmatched<'a>(pre: &Observation, last: Option<&'a Attempt>) -> Option<&'a Rendered> {
     let sent = last.iter().flat_map(|attempt| &attempt.exchanges);
     let mut guarded = sent.filter(|e| e.request.guard.is_some() && e.fate != Fate::NotSent);
@@ -126,7 +127,7 @@ fn look(opened: &Opened, name: &str, short: Option<&Look>) -> Result<Option<Obse
         && full.at_ms == short.at_ms
         && full.problem == short.problem;
     if !same {
-        return Err(format!("`{name}` is not the look of the receipt"));
+        return Err(format!("`{name}` is not the observation in the receipt"));
     }
     if hides_its_problem(&full) {
         return Err(format!(
@@ -136,8 +137,8 @@ fn look(opened: &Opened, name: &str, short: Option<&Look>) -> Result<Option<Obse
     Ok(Some(full))
 }
 
-/// The judgement reads only `problem`, so `problem` must not contradict how the run ended: without it, the look of a
-/// run that failed would count.
+/// Whether an observation has no `problem`, although its run failed or made refused requests. The judgement reads only
+/// `problem`, so such an observation would count.
 fn hides_its_problem(look: &Observation) -> bool {
     let is_clean = look.claim == Some(Claim::Done) && look.refused.is_empty();
     look.problem.is_none() && !is_clean
@@ -152,7 +153,8 @@ fn is_attempt(full: &Attempt, short: &AttemptSummary) -> bool {
         && is_same(&full.exchanges, &short.exchanges)
 }
 
-/// What an attempt was answered from the record is a response that an earlier attempt got from the upstream.
+/// Checks that each recorded response that this attempt reused is one that an earlier attempt received from the
+/// upstream.
 fn carries_what_was(one: &Attempt, attempts: &[Attempt]) -> bool {
     let plain = |e: &Exchange| Exchange { ordinal: 0, carried_from: None, ..e.clone() };
     one.exchanges.iter().all(|carried| {
@@ -169,17 +171,17 @@ fn is_same(full: &[Exchange], short: &[ExchangeSummary]) -> bool {
     full.iter().map(Exchange::summary).eq(short.iter().cloned())
 }
 
-/// Without an attempt only a look is judged: that of a read, or one that was unusable.
+/// Judges an action without an attempt. Only an observation can be judged then: that of a read, or an unusable one.
 fn unattempted(contract: &Contract, evidence: &Evidence, receipt: &Receipt) -> Found {
     match (receipt.outcome, &evidence.pre) {
         (Outcome::Verified | Outcome::Failed, Some(pre)) => {
             let judged = outcome::judge_read(contract, pre).outcome;
             if judged == receipt.outcome {
-                return pass(format!("`{}` again, from the look", judged.as_str()));
+                return pass(format!("`{}` again, from the observation", judged.as_str()));
             }
-            Err(format!("the look gives `{}`", judged.as_str()))
+            Err(format!("the observation gives `{}`", judged.as_str()))
         }
-        (Outcome::Verified | Outcome::Failed, None) => Err("there was no look".to_owned()),
+        (Outcome::Verified | Outcome::Failed, None) => Err("the state was not read".to_owned()),
         _ => Ok(Finding::Skip("nothing was attempted, so there is nothing to judge".to_owned())),
     }
 }
@@ -207,18 +209,19 @@ fn judge(
     })
 }
 
-/// Judges what was settled later, from the look that settled it.
+/// Judges a later settlement again, from the observation that settled the outcome.
 pub(super) fn later(
     proven: &Proven,
     contract: &Contract,
     evidence: &Evidence,
 ) -> Result<Judgement, String> {
-    let look = |look: &Option<Observation>| look.clone().ok_or("there was no look that settled it");
+    let look =
+        |look: &Option<Observation>| look.clone().ok_or("no observation settled the outcome");
     let (pre, later) = (look(&evidence.pre)?, look(&evidence.later)?);
     Ok(judge(proven, contract, &pre, &later, evidence))
 }
 
-/// Checks without their explanations.
+/// The expressions and results of checks, without their explanations.
 pub(super) fn answers(checks: &[Check]) -> Vec<(String, bool)> {
     checks.iter().map(|check| (check.expression.clone(), check.holds)).collect()
 }
@@ -232,7 +235,7 @@ fn compare(receipt: &Receipt, judged: &Judgement) -> Found {
     if same {
         return pass(format!("`{word}` again, from the evidence"));
     }
-    // Claiming less than could be known harms no party; claiming more does.
+    // A host may claim less than the evidence shows, because that harms no party. It must not claim more.
     let less = |said: &[Change], seen: &[Change]| said.is_empty() || said == seen;
     if receipt.outcome == Outcome::Indeterminate
         && less(&receipt.changes, &judged.changes)
@@ -240,7 +243,7 @@ fn compare(receipt: &Receipt, judged: &Judgement) -> Found {
     {
         let reason = &receipt.reason;
         return Ok(Finding::Skip(format!(
-            "the evidence gives `{word}`; the host left it open: {reason}"
+            "the evidence gives `{word}`; the host left the outcome open: {reason}"
         )));
     }
     Err(format!("the evidence gives `{word}` or changes that are not those of the receipt"))

@@ -1,6 +1,6 @@
-//! Whether what ran was allowed, granted and approved for the state in which it ran.
+//! Checks that an action that ran was allowed, granted and approved for the state in which it ran.
 //!
-//! The host's own claim about an approval is never sufficient: what people signed must match.
+//! The host's own claim about an approval is never sufficient: the statements that people signed must match.
 
 use std::collections::BTreeMap;
 
@@ -18,7 +18,8 @@ use super::evidence::Evidence;
 use super::proven::Proven;
 use super::{Finding, Found, pass};
 
-/// Nothing ran, or it was allowed, granted and approved; a read runs by being answered.
+/// Checks that nothing ran, or that the action was allowed, granted and approved. A read counts as run if it was
+/// answered.
 pub(super) fn check(proven: &Proven, contract: &Contract, seen: Option<&Evidence>) -> Found {
     use Outcome as O;
     let Proven { receipt, .. } = proven;
@@ -29,8 +30,8 @@ pub(super) fn check(proven: &Proven, contract: &Contract, seen: Option<&Evidence
             O::Verified if contract.is_read() && verdict == Some(Verdict::Allow) => {
                 approvals(proven, contract, seen)
             }
-            O::Verified if contract.is_read() => Err("it was read but not allowed".to_owned()),
-            other => Err(format!("`{}` requires an attempt, but there is none", other.as_str())),
+            O::Verified if contract.is_read() => Err("the read was not allowed".to_owned()),
+            other => Err(format!("`{}` requires an attempt, but none was made", other.as_str())),
         };
     }
     let ended_early = matches!(receipt.outcome, O::Denied | O::Expired | O::Cancelled);
@@ -38,20 +39,20 @@ pub(super) fn check(proven: &Proven, contract: &Contract, seen: Option<&Evidence
         return pass("the upstream rejected the guarded writes, and nothing else ran");
     }
     if contract.is_read() || ended_early {
-        return Err(format!("`{}`, but something ran", receipt.outcome.as_str()));
+        return Err(format!("the outcome is `{}`, but the action ran", receipt.outcome.as_str()));
     }
     if verdict != Some(Verdict::Allow) {
-        return Err("it ran but was not allowed".to_owned());
+        return Err("the action ran but was not allowed".to_owned());
     }
     let Some(grant) = &receipt.grant else {
-        return Err("it ran without a grant".to_owned());
+        return Err("the action ran without a grant".to_owned());
     };
     repetitions(receipt, contract, &grant.upstreams)?;
     approvals(proven, contract, seen)
 }
 
-/// An attempt that may have changed something is followed by another one only if the contract allows that, and nothing
-/// that was done is sent again.
+/// Checks that an attempt that may have changed something was followed by another attempt only if the contract allows
+/// that, and that no request that was carried out was sent again.
 fn repetitions(
     receipt: &Receipt,
     contract: &Contract,
@@ -75,14 +76,15 @@ fn repetitions(
     }
     match recovery::sent_twice(&runs) {
         Some(again) => Err(format!(
-            "`{} {}` was done, and was sent again or carried without a source",
+            "`{} {}` was carried out, and was then sent again or reused without its source",
             again.method, again.path
         )),
         None => Ok(()),
     }
 }
 
-/// Every answer that counts approves the pre-state and policies of the run, in one request for approval and in time.
+/// Checks that every answer that counts approves the state and policies of the run, belongs to the same request for
+/// approval, and had not expired.
 fn approvals(proven: &Proven, contract: &Contract, seen: Option<&Evidence>) -> Found {
     let Proven { receipt, given, .. } = proven;
     let counted: Vec<&Terms> =
@@ -91,18 +93,18 @@ fn approvals(proven: &Proven, contract: &Contract, seen: Option<&Evidence>) -> F
     let pre_state = pre_state(contract, seen)?;
     let policy_set = receipt.decision.as_ref().map(|decision| decision.policy_set);
     let asking = counted.first().map(|terms| (&terms.nonce, terms.expires_ms));
-    // A copy without evidence shows at least whether all of them approved the same state.
+    // A copy without evidence shows at least whether all approvals are for the same state.
     let world = pre_state.or(counted.first().map(|terms| terms.pre_state));
     for terms in &counted {
         let differs = [
             (terms.decision != Answer::Approve, "is a denial"),
-            (Some(terms.pre_state) != world, "is for another pre-state"),
+            (Some(terms.pre_state) != world, "is for another state"),
             (Some(terms.policy_set) != policy_set, "is for another policy set"),
             (
                 Some((&terms.nonce, terms.expires_ms)) != asking,
                 "is for another request for approval",
             ),
-            (terms.expires_ms < ran_ms, "had expired when it ran"),
+            (terms.expires_ms < ran_ms, "had expired when the action ran"),
         ];
         if let Some((_, what)) = differs.iter().find(|(differs, _)| *differs) {
             return Err(format!("the answer of `{}` counts but {what}", terms.person));
@@ -117,9 +119,9 @@ fn approvals(proven: &Proven, contract: &Contract, seen: Option<&Evidence>) -> F
     pass(format!("allowed; {count} approval(s) for exactly this state and policy set, in time"))
 }
 
-/// When the last attempt started; a read was allowed after its look.
+/// The time when the last attempt started. For a read, it is the time of the observation, after which it was allowed.
 fn ran_ms(receipt: &Receipt) -> Result<i64, String> {
-    let look = receipt.pre.as_ref().ok_or("it ran, but there was no look before it")?;
+    let look = receipt.pre.as_ref().ok_or("the action ran, but no state was read before it")?;
     let starts = receipt.attempts.iter().map(|attempt| attempt.started_ms);
     Ok(starts.max().unwrap_or(look.at_ms))
 }

@@ -1,4 +1,4 @@
-//! Verification of a bundle against what the reader trusts: a verdict, with a line for every check.
+//! Verifies a bundle with the keys that the reader trusts. The result is a verdict, with one line for every check.
 //!
 //! A record is read only after the signature or digest that covers it was checked, and no key or rule from the bundle
 //! is trusted.
@@ -31,47 +31,49 @@ pub use self::opened::{Opened, open};
 pub use self::trust::{Approver, ReceiptKey, Trust, TrustError};
 pub use self::witnesses::shortfall;
 
-/// Checks a `.deed` file against keys from another source.
+/// Checks a `.deed` file with keys from a source other than the file.
 ///
-/// Container, signatures, log and digests are checked first. Only if all of them hold, the evidence is read, and policy
-/// and outcome are computed again. Without trust nothing can be verified, but a damaged container still fails. A copy
-/// without evidence, as agents get it, results in [`Verdict::SignaturesOnly`] at best.
+/// Container, signatures, log proofs and digests are checked first. If all of them are valid, the evidence is read, and
+/// decision and outcome are computed again. Without trusted keys nothing can be verified, but a damaged container still
+/// fails. For a copy without evidence, such as agents receive, [`Verdict::SignaturesOnly`] is the best possible
+/// verdict.
 pub fn verify(bundle: &[u8], trust: Option<&Trust>) -> Report {
     let mut book = Book::default();
     check(bundle, trust, &mut book);
     book.close()
 }
 
-/// The verdict and its grounds.
+/// The verdict, and the checks on which it is based.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Report {
     pub verdict: Verdict,
     /// The action's id, once a trusted receipt proves that this is the action.
     pub action: Option<String>,
-    /// The outcome in the receipt, once its signature was checked.
+    /// The outcome in the receipt, once the signature of the receipt was checked.
     pub outcome: Option<Outcome>,
-    /// The outcome that later settled a receipt that left it open.
+    /// The outcome that was settled later, if the receipt left it open.
     pub settled: Option<Outcome>,
-    /// Every check in order, including those that were not made.
+    /// Every check in order, including skipped checks.
     pub checks: Vec<Line>,
 }
 
-/// What a reader may conclude.
+/// What a reader may conclude from the report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
-    /// Everything that a proof needs holds; skipped lines name what else was not checked.
+    /// All checks that a proof needs have passed. Skipped lines name other checks that were not made.
     Verified,
-    /// Signatures, log and digests hold, and the copy has no evidence: the outcome is only the host's statement.
+    /// Signatures, log proofs and digests are valid, but the copy has no evidence. The outcome is only the host's
+    /// statement.
     SignaturesOnly,
-    /// Something does not hold.
+    /// At least one check failed.
     Failed,
-    /// No check failed, but trust for a needed check is missing.
+    /// No check failed, but trusted keys for a required check are missing.
     Unverifiable,
 }
 
 impl Verdict {
-    /// Whether everything that could be checked holds, and no trust was missing for it.
+    /// Whether all checks that could be made have passed, and no trusted keys were missing.
     pub fn holds(self) -> bool {
         matches!(self, Self::Verified | Self::SignaturesOnly)
     }
@@ -85,7 +87,7 @@ impl Verdict {
         }
     }
 
-    /// The exit code of a command with this result.
+    /// The exit code of a command with this verdict.
     pub fn exit_code(self) -> u8 {
         match self {
             Self::Verified => 0,
@@ -101,7 +103,7 @@ impl Verdict {
 pub struct Line {
     pub name: &'static str,
     pub status: Status,
-    /// What was found, in words.
+    /// What the check found, in words.
     pub detail: String,
 }
 
@@ -162,13 +164,13 @@ const CONTENTS: [&str; 6] = [SUMMARY, REQUESTS, DECISION, GATE, OUTCOME, SETTLED
 enum Finding {
     Pass(String),
     Fail(String),
-    /// The check could not be made, and the proof is valid without it.
+    /// The check could not be made, but the proof is valid without it.
     Skip(String),
     /// The check could not be made, and without it there is no proof.
     Untrusted(String),
 }
 
-/// The result of a check; `Err` is what does not hold.
+/// The result of a check. `Err` describes what is wrong.
 type Found = Result<Finding, String>;
 
 #[expect(clippy::unnecessary_wraps, reason = "every check ends in a `Found`")]
@@ -182,7 +184,7 @@ struct Book {
     lines: Vec<Line>,
     failed: bool,
     untrusted: bool,
-    /// Whether there was no evidence to check the outcome with.
+    /// Whether the bundle has no evidence for checking the outcome.
     without_evidence: bool,
     action: Option<String>,
     outcome: Option<Outcome>,
@@ -190,7 +192,7 @@ struct Book {
 }
 
 impl Book {
-    /// Records a finding and returns whether the proof still holds: nothing failed and no trust is missing.
+    /// Records a finding. Returns whether the check neither failed nor lacked trusted keys.
     fn note(&mut self, name: &'static str, found: Found) -> bool {
         let (status, detail, stands) = match found.unwrap_or_else(Finding::Fail) {
             Finding::Pass(detail) => (Status::Pass, detail, true),
@@ -206,7 +208,7 @@ impl Book {
         stands
     }
 
-    /// Checks that were not made because of an earlier result.
+    /// Records checks as skipped that were not made because of an earlier result.
     fn pass_over(&mut self, names: &[&'static str], why: &str) {
         let done = |name: &str| self.lines.iter().any(|line| line.name == name);
         let open: Vec<&'static str> = names.iter().copied().filter(|name| !done(name)).collect();

@@ -1,6 +1,6 @@
-//! The role of each line of a chain of envelopes, as the signed receipt names it.
+//! The role of each envelope in the chain, as the signed receipt names it.
 //!
-//! It never reads a payload: a line is identified by the digest in the receipt.
+//! No payload is read here: an envelope is identified by its digest in the receipt.
 
 use deed_record::statement::envelope::Kind;
 use deed_record::statement::receipt::Receipt;
@@ -14,16 +14,17 @@ use super::{Found, pass};
 pub(super) struct Links {
     pub(super) approvals: Vec<usize>,
     pub(super) decisions: Vec<usize>,
-    /// The activations in force at the decisions.
+    /// The activations that were in force when the decisions were made.
     pub(super) activated: Vec<usize>,
     receipt: usize,
     /// A person's resolution of a receipt that left the outcome open; always followed by the host's conclusion.
     pub(super) resolution: Option<usize>,
-    /// The host's last statement, after the receipt and a person's resolution.
+    /// The host's last statement, which follows the receipt and a person's resolution, if there is one.
     pub(super) reconciliation: Option<usize>,
 }
 
-/// The receipt names every line before it exactly once, and everything that it names is present.
+/// Checks that the receipt names every envelope before it exactly once, and that all envelopes that it names are
+/// present.
 pub(super) fn find(opened: &Opened, receipt: &Receipt) -> Result<Links, String> {
     let (before, after) = opened.chain.split_at(opened.receipt_at);
     let digests: Result<Vec<Digest>, String> = before.iter().map(digest).collect();
@@ -54,7 +55,7 @@ pub(super) fn find(opened: &Opened, receipt: &Receipt) -> Result<Links, String> 
 }
 
 impl Links {
-    /// The kind of every line, in the order of the chain.
+    /// The kind of every envelope, in the order of the chain.
     pub(super) fn kinds(&self) -> Vec<Kind> {
         let of = |kind| move |line: &usize| (*line, kind);
         let mut kinds: Vec<(usize, Kind)> = self.approvals.iter().map(of(Kind::Approval)).collect();

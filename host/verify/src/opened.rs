@@ -1,6 +1,6 @@
-//! The parts, envelopes and log proofs of a bundle, unchecked.
+//! The parts, envelopes and log proofs of a bundle, before their signatures and digests are checked.
 //!
-//! It reads no payload: it checks only the container and that it is written in its one valid form.
+//! No payload is read here. Only the container is checked, including that it is written in its only valid form.
 
 use deed_record::bundle::{self, CHAIN, Files, RECEIPT, proof_name, sigstore};
 use deed_spec::dsse::Envelope;
@@ -17,7 +17,7 @@ pub struct Opened {
     /// The position of the receipt in the chain.
     pub receipt_at: usize,
     pub receipt: Envelope,
-    /// One per envelope of the chain.
+    /// One log proof for each envelope of the chain.
     pub proofs: Vec<LogProof>,
 }
 
@@ -45,7 +45,7 @@ impl Opened {
         self.files.contains_key(name)
     }
 
-    /// Whether this is a copy without evidence. Every other copy has the exchanges, even if there are none.
+    /// Whether this is a copy without evidence. Every other bundle contains the list of exchanges, even if it is empty.
     pub fn is_agents_copy(&self) -> bool {
         !self.has(bundle::EXCHANGES)
     }
@@ -55,7 +55,8 @@ impl Opened {
         canonical(self.part(name)?).map_err(|why| format!("`{name}`: {why}"))
     }
 
-    /// A part as a record with a closed shape. Fails when it is missing, not canonical or of another shape.
+    /// A part as a record without unknown fields. Fails when the part is missing, is not canonical, or does not match
+    /// the record.
     pub fn record<T: serde::de::DeserializeOwned>(&self, name: &str) -> Result<T, String> {
         json::from_value(self.json(name)?).map_err(|e| format!("`{name}` {e}"))
     }
@@ -103,7 +104,7 @@ fn proof(files: &Files, n: usize) -> Result<LogProof, String> {
     let text = std::str::from_utf8(part(files, &name)?)
         .map_err(|e| format!("`{name}` is not text: {e}"))?;
     let proof = LogProof::parse(text).map_err(|e| format!("`{name}`: {e}"))?;
-    // `extra` is not authenticated, and no bundle of deed has it.
+    // The `extra` line is not authenticated, and a bundle of `deed` never has one.
     if proof.extra.is_some() || proof.to_string() != text {
         return Err(format!("`{name}` is not written as `deed` writes it"));
     }

@@ -4,7 +4,7 @@ use deed_spec::text::safe;
 
 use crate::{Report, Status, Verdict};
 
-/// The report for people, with one line per check and the verdict as the last line; `id` names what was checked.
+/// Writes one line per check, and the verdict as the last line. `id` is the name to show for the bundle.
 pub fn lines(report: &Report, id: &str) -> String {
     let mut lines = Vec::new();
     for line in &report.checks {
@@ -25,7 +25,7 @@ pub fn lines(report: &Report, id: &str) -> String {
     lines.join("\n")
 }
 
-/// The verdict as shown in the last line. A copy without evidence must not be mistaken for a complete one.
+/// The verdict as shown in the last line. A copy without evidence must not be mistaken for a complete bundle.
 fn said(verdict: Verdict) -> String {
     match verdict {
         Verdict::SignaturesOnly => "VERIFIED (signatures and inclusion only)".to_owned(),

@@ -1,7 +1,6 @@
-//! The action and the receipt, once everything that covers them was checked: signatures, subject, log, approvals,
-//! digests.
+//! Proves the action and the receipt of a bundle: checks signatures, subject, log, approvals and digests.
 //!
-//! Contract, policies and evidence are hashed here, not read.
+//! Contract, policies and evidence are only hashed here, not interpreted.
 
 use deed_record::action::{Action, VERSION};
 use deed_record::bundle;
@@ -24,7 +23,7 @@ use super::{
     digests, pass, reconciliation, resolution, witnesses,
 };
 
-/// Runs every check that needs only hashes and signatures; `None` unless all of them pass.
+/// Runs every check that needs only hashes and signatures. Returns `None` unless all of them pass.
 pub(super) fn prove(opened: &Opened, trust: &Trust, book: &mut Book) -> Option<Proven> {
     let statement = match signature(opened, trust) {
         Ok(statement) => statement,
@@ -88,7 +87,7 @@ pub(super) fn prove(opened: &Opened, trust: &Trust, book: &mut Book) -> Option<P
     book.note(ACTIVATION, found).then_some(Proven { action, receipt, given, word, settled })
 }
 
-/// The receipt's statement under a trusted key, or the finding to record instead.
+/// The receipt's statement, signed by a trusted key, or the finding to record instead.
 fn signature(opened: &Opened, trust: &Trust) -> Result<Statement, Found> {
     if trust.receipt_keys.is_empty() {
         return Err(Ok(Finding::Untrusted("no receipt key is trusted".to_owned())));
@@ -111,7 +110,7 @@ fn subject(opened: &Opened, statement: &Statement) -> Result<Action, String> {
             action.v
         ));
     }
-    // A field that this version reads differently from how it was written would remain unnoticed.
+    // Without this comparison, a field that this version reads differently from how it was written would go unnoticed.
     if action.digest().ok() == Some(found) {
         Ok(action)
     } else {
@@ -119,8 +118,8 @@ fn subject(opened: &Opened, statement: &Statement) -> Result<Action, String> {
     }
 }
 
-/// All proofs are under one checkpoint, signed by a trusted key of this tenant's log, and every envelope is in its
-/// tree.
+/// Checks that all proofs share one checkpoint, that a trusted key of this tenant's log signed the checkpoint, and that
+/// every envelope is in the tree of the checkpoint.
 fn log(opened: &Opened, links: &Links, action: &Action, trust: &Trust, book: &mut Book) -> bool {
     let tree = match checkpoint(opened, &action.tenant, trust) {
         Ok(tree) => {
@@ -147,11 +146,11 @@ fn checkpoint(opened: &Opened, tenant: &str, trust: &Trust) -> Result<Checkpoint
     let failed = |why: &str| Err(why.to_owned());
     let note = opened.proofs.first().map(|proof| proof.checkpoint.as_str()).unwrap_or_default();
     if opened.proofs.iter().any(|proof| proof.checkpoint != note) {
-        return Err(failed("the proofs are not under one checkpoint"));
+        return Err(failed("the proofs do not share one checkpoint"));
     }
     let origin = note.lines().next().unwrap_or_default();
     if origin.rsplit('/').next() != Some(tenant) {
-        return Err(Err(format!("the log `{origin}` is not that of tenant `{tenant}`")));
+        return Err(Err(format!("the log `{origin}` is not the log of tenant `{tenant}`")));
     }
     let by_log = format!("— {origin} ");
     if note.lines().filter(|line| line.starts_with(&by_log)).count() > 1 {
@@ -167,7 +166,8 @@ fn checkpoint(opened: &Opened, tenant: &str, trust: &Trust) -> Result<Checkpoint
     Err(Err(fault))
 }
 
-/// In log order: an envelope precedes everything that was signed after it.
+/// Checks that all envelopes are in the log, in the order of the chain: an envelope precedes those that were signed
+/// after it.
 fn inclusion(opened: &Opened, links: &Links, tree: &Checkpoint) -> Found {
     let mut places = Vec::new();
     if !opened.proofs.is_sorted_by(|one, next| one.index < next.index) {

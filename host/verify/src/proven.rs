@@ -1,4 +1,4 @@
-//! What signatures prove: the statements of a bundle under trusted keys, and all of them together.
+//! The statements of a bundle that trusted keys signed, and the records that these signatures prove.
 
 use deed_record::action::Action;
 use deed_record::statement::envelope::{Kind, Statement};
@@ -10,20 +10,21 @@ use super::opened::Opened;
 use super::resolution::Word;
 use super::trust::Trust;
 
-/// What signatures and digests prove.
+/// The records of a bundle that signatures and digests prove.
 pub(super) struct Proven {
     pub(super) action: Action,
     pub(super) receipt: Receipt,
     /// The answers of approvers, in the order in which they were given.
     pub(super) given: Vec<Given>,
-    /// The resolution of a person, if the outcome had been left open.
+    /// The resolution by a person, if the receipt left the outcome open and a person resolved it.
     pub(super) word: Option<Word>,
-    /// The later settlement.
+    /// The later settlement of an open outcome, if there is one.
     pub(super) settled: Option<Reconciliation>,
 }
 
-/// A statement of the host, under the trusted key that the envelope in this line of the chain names and that is valid
-/// at its index. Its log proof, checked separately, shows that it is in the log.
+/// Opens the host's statement in this line of the chain. The key that the envelope names must be trusted, and valid at
+/// the index of the envelope in the log. The log proof, which shows that the envelope is in the log, is checked
+/// separately.
 pub(super) fn statement(
     opened: &Opened,
     line: usize,

@@ -1,4 +1,5 @@
-//! Whether a later look settled what the receipt left open, from what follows the receipt.
+//! Checks the statements after a receipt that left the outcome open: whether a later observation or a person settled
+//! the outcome.
 //!
 //! A receipt with a definite outcome cannot be settled again.
 
@@ -18,7 +19,7 @@ use super::resolution::Word;
 use super::trust::Trust;
 use super::{Finding, Found, pass};
 
-/// The statement in the line after the receipt, under a trusted key and about this receipt.
+/// Opens the reconciliation, which must be signed by a trusted key and be about this receipt.
 pub(super) fn open(
     opened: &Opened,
     links: &Links,
@@ -30,16 +31,16 @@ pub(super) fn open(
     let Some(line) = links.reconciliation else { return Ok(None) };
     let statement = proven::statement(opened, line, Kind::Reconciliation, trust)?;
     if statement.action != *digest {
-        return Err(format!("it is about another action, {}", statement.action));
+        return Err(format!("the reconciliation is about another action, {}", statement.action));
     }
     let settled: Reconciliation =
         json::from_value(statement.predicate).map_err(|e| e.to_string())?;
     let named = opened.receipt.payload_digest().map_err(|e| e.to_string())?;
     let faults = [
-        (settled.receipt_sha256 != named, "it settles another receipt"),
+        (settled.receipt_sha256 != named, "the reconciliation is about another receipt"),
         (receipt.outcome != Outcome::Indeterminate, "the receipt left nothing open"),
-        (settled.outcome == Outcome::Indeterminate, "it settles nothing"),
-        (settled.resolved_by != word.map(|word| word.payload), "it depends on another resolution"),
+        (settled.outcome == Outcome::Indeterminate, "the reconciliation settles nothing"),
+        (settled.resolved_by != word.map(|word| word.payload), "it is based on another resolution"),
     ];
     if let Some((_, fault)) = faults.iter().find(|(wrong, _)| *wrong) {
         return Err((*fault).to_owned());
@@ -48,22 +49,22 @@ pub(super) fn open(
     Ok(Some(settled))
 }
 
-/// It is based on a look made in between, or only on a person's resolution.
+/// Checks that the reconciliation is based on an observation after the receipt, or only on a person's resolution.
 fn look(settled: &Reconciliation, receipt: &Receipt, word: Option<&Word>) -> Result<(), String> {
     let Some(look) = &settled.look else {
-        let word = word.ok_or("there was no look that settled it")?;
+        let word = word.ok_or("no observation settled the outcome")?;
         return agrees(settled, &word.resolution.conclude(None), "the resolution alone");
     };
     if look.began_ms() < receipt.judged_ms {
-        return Err("its look began before the receipt".to_owned());
+        return Err("the observation that settled the outcome began before the receipt".to_owned());
     }
     if settled.settled_ms < look.at_ms {
-        return Err("it was made before its look".to_owned());
+        return Err("the reconciliation was made before its observation".to_owned());
     }
     Ok(())
 }
 
-/// Whether it states this judgement.
+/// Checks that the reconciliation states this judgement.
 fn agrees(settled: &Reconciliation, wanted: &Judgement, from: &str) -> Result<(), String> {
     if wanted.outcome == settled.outcome
         && wanted.changes == settled.changes
@@ -75,25 +76,25 @@ fn agrees(settled: &Reconciliation, wanted: &Judgement, from: &str) -> Result<()
     Err(format!("{from} gives `{}` or other changes", wanted.outcome.as_str()))
 }
 
-/// What was found, in words, before anything is judged again.
+/// Describes in words how the outcome was settled, before it is judged again.
 pub(super) fn found(settled: Option<&Reconciliation>, receipt: &Receipt) -> Found {
     match settled {
         Some(settled) => {
             let by = match (&settled.resolved_by, &settled.look) {
-                (None, _) => "a later look settled it",
-                (Some(_), Some(_)) => "a person's resolution and a look after it settled it",
-                (Some(_), None) => "a person's resolution settled it, without another look",
+                (None, _) => "a later observation settled the outcome",
+                (Some(_), Some(_)) => "a person and a later observation settled the outcome",
+                (Some(_), None) => "a person settled the outcome, without an observation",
             };
             pass(format!("{by}: `{}`", settled.outcome.as_str()))
         }
-        None if receipt.outcome == Outcome::Indeterminate => pass("it is still open"),
+        None if receipt.outcome == Outcome::Indeterminate => pass("the outcome is still open"),
         None => pass("the receipt left nothing open"),
     }
 }
 
-/// Judges again, with the later look in place of the look after.
+/// Judges the outcome again, with the later observation in place of the one after the run.
 pub(super) fn judged(proven: &Proven, contract: &Contract, evidence: Option<&Evidence>) -> Found {
-    let Some(settled) = &proven.settled else { return pass("there is none") };
+    let Some(settled) = &proven.settled else { return pass("nothing was settled") };
     if settled.look.is_none() {
         return pass(format!("`{}`, from the person's resolution", settled.outcome.as_str()));
     }
@@ -107,7 +108,7 @@ pub(super) fn judged(proven: &Proven, contract: &Contract, evidence: Option<&Evi
         Some(word) => word.resolution.conclude(Some(seen)),
         None => seen,
     };
-    agrees(settled, &judged, "the later look")?;
-    let from = if shows_it { "the later look" } else { "the person's resolution" };
+    agrees(settled, &judged, "the later observation")?;
+    let from = if shows_it { "the later observation" } else { "the person's resolution" };
     pass(format!("`{}` again, from {from}", settled.outcome.as_str()))
 }

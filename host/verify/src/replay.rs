@@ -1,5 +1,5 @@
-//! Reruns the adapter of a bundle on the recorded inputs, and reports the first difference between a recorded run and its
-//! rerun.
+//! Reruns the adapter of a bundle on the recorded inputs, and reports the first difference between each recorded run
+//! and its rerun.
 //!
 //! Replay does not establish who recorded the bundle. A forged bundle can replay without a difference; only `verify`
 //! detects the forgery.
@@ -19,40 +19,40 @@ pub use self::compare::{Seen, compare};
 pub struct Report {
     pub verdict: Verdict,
     pub action: String,
-    /// The adapter that ran.
+    /// Digest of the adapter that was rerun.
     pub adapter: Digest,
-    /// The adapter that the receipt names, if it is another one.
+    /// The adapter that the receipt names, if it differs from the one that was rerun.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub recorded_adapter: Option<Digest>,
-    /// Parts of the evidence that are not those of the receipt.
+    /// Parts of the evidence that do not match the receipt.
     pub faults: Vec<String>,
-    /// In the original order: the look before, the attempts, the look after.
+    /// The runs in the original order: the observation before, the attempts, the observation after.
     pub runs: Vec<Line>,
 }
 
-/// What a reader may conclude.
+/// What a reader may conclude from the report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
     /// Every recorded run had the same result again.
     Identical,
     Different,
-    /// Nothing differs, and at least one run could not be compared to its end.
+    /// No difference was found, but at least one run could not be compared to its end.
     NotReplayed,
 }
 
-/// One run.
+/// One recorded run, and the result of comparing it with its rerun.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Line {
     pub run: String,
     pub status: Status,
-    /// What was compared, or why not all of it was.
+    /// What was compared, or why the comparison is incomplete.
     pub detail: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub difference: Option<Difference>,
 }
 
-/// The result of a run.
+/// The result of comparing a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {

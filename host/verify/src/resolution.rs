@@ -1,6 +1,6 @@
-//! The resolution of an open action, in the line between the receipt and its settlement.
+//! Checks the resolution of an open action, which the chain contains between the receipt and the reconciliation.
 //!
-//! The host's own claim is never sufficient: the key must belong to an operator at that index of the log.
+//! The host's own claim is never sufficient: the signing key must belong to an operator at that index of the log.
 
 use deed_record::action::Action;
 use deed_record::lifecycle::outcome::Outcome;
@@ -14,14 +14,14 @@ use super::opened::Opened;
 use super::trust::Trust;
 use super::{Finding, Found, pass};
 
-/// A person's resolution, and the digest by which the host names it.
+/// A person's resolution, and the digest by which the host refers to it.
 #[derive(Clone, Debug)]
 pub(super) struct Word {
     pub(super) resolution: Resolution,
     pub(super) payload: Digest,
 }
 
-/// The resolution of this receipt, by a trusted key; `None` if there is none.
+/// The resolution of this receipt, signed by a trusted key; `None` if there is no resolution.
 pub(super) fn open(
     opened: &Opened,
     links: &Links,
@@ -32,7 +32,7 @@ pub(super) fn open(
 ) -> Result<Option<Word>, Found> {
     let Some(line) = links.resolution else { return Ok(None) };
     if trust.approvers.is_none() {
-        let why = "a person resolved it, but trust does not name the operators";
+        let why = "a person resolved the outcome, but the trust directory lists no operators";
         return Err(Ok(Finding::Untrusted(why.to_owned())));
     }
     word(opened, line, digest, action, receipt, trust).map(Some).map_err(Err)
@@ -50,17 +50,17 @@ fn word(
         return Err("the resolution is missing".to_owned());
     };
     let owners = owners(envelope, trust.approvers.iter().flatten())?;
-    let key = owners.first().map(|one| &one.key).ok_or("its key does not belong to an approver")?;
+    let key = owners.first().map(|one| &one.key).ok_or("the key does not belong to an approver")?;
     let (subject, said) = resolution::open(envelope, key).map_err(|e| e.to_string())?;
     let Resolution { person, role, .. } = &said.resolution;
     enrolled(&owners, person, role, Some(proof.index))?;
     let named = opened.receipt.payload_digest().map_err(|e| e.to_string())?;
     let faults = [
-        (subject != *digest, "it is about another action"),
-        (said.receipt_sha256 != named, "it is about another receipt"),
+        (subject != *digest, "the resolution is about another action"),
+        (said.receipt_sha256 != named, "the resolution is about another receipt"),
         (receipt.outcome != Outcome::Indeterminate, "the receipt left nothing open"),
-        (role != ROLE, "only an operator can resolve it"),
-        (*person == action.person, "its person is responsible for the agent that asked"),
+        (role != ROLE, "only an operator can resolve an outcome"),
+        (*person == action.person, "its signer is responsible for the agent that asked"),
     ];
     if let Some((_, fault)) = faults.iter().find(|(wrong, _)| *wrong) {
         return Err((*fault).to_owned());

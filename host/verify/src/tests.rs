@@ -44,7 +44,7 @@ fn a_whole_bundle_is_verified_in_every_check() {
     assert_eq!(open.map(|line| line.name).collect::<Vec<_>>(), [WITNESSES], "{:#?}", report.checks);
 }
 
-/// The direct serialisation equals the one through a JSON value.
+/// Checks that direct serialisation gives the same bytes as serialisation through a JSON value.
 fn written_alike<T: serde::Serialize>(record: &T) {
     let value = serde_json::to_value(record).unwrap();
     assert_eq!(json::to_canonical(record).unwrap(), json::canonical(&value).unwrap());
@@ -104,7 +104,7 @@ fn an_agents_copy_has_the_question_only_when_no_state_was_a_fact() {
     let world = denied();
     let report = verify(&world.bundle_of(|_| {}, false), Some(&world.trust()));
     assert_eq!(line(&report, DECISION).status, Status::Pass, "{report:#?}");
-    assert_eq!(report.verdict, Verdict::SignaturesOnly, "nobody can judge it again: {report:#?}");
+    assert_eq!(report.verdict, Verdict::SignaturesOnly, "it cannot be judged again: {report:#?}");
     let untrusted = verify(&world.bundle_of(|_| {}, false), None);
     assert_eq!(untrusted.verdict, Verdict::Unverifiable, "{untrusted:#?}");
 }
@@ -118,7 +118,7 @@ fn a_copy_lacks_evidence_and_question_together_or_fails() {
         })
     };
     assert_eq!(failing(&world, &lacks(bundle::REQUEST)), QUESTION);
-    // The looks and the question about state are present without the exchanges: both are reported.
+    // Observations and a request about state are present, but the exchanges are missing. Both faults are reported.
     let report = verify(&lacks(bundle::EXCHANGES), Some(&world.trust()));
     for name in [QUESTION, EVIDENCE] {
         assert_eq!(line(&report, name).status, Status::Fail, "{report:#?}");
@@ -126,11 +126,11 @@ fn a_copy_lacks_evidence_and_question_together_or_fails() {
     let copy = world.forged(|files| {
         files.retain(|name, _| !name.starts_with("evidence/"));
     });
-    assert_eq!(failing(&world, &copy), QUESTION, "a question about state without the state");
+    assert_eq!(failing(&world, &copy), QUESTION, "a request about state without the state");
     let denied = denied();
     let mut copy = bundle::read(&denied.bundle_of(|_| {}, false)).unwrap();
     copy.remove(bundle::REQUEST);
-    assert_eq!(failing(&denied, &bundle::write(&copy).unwrap()), QUESTION, "it is about no state");
+    assert_eq!(failing(&denied, &bundle::write(&copy).unwrap()), QUESTION, "request has no state");
     assert_eq!(failing(&world, &lacks(bundle::PRE)), EVIDENCE);
 }
 
@@ -193,22 +193,22 @@ fn a_receipt_outside_of_the_window_of_its_key_fails_and_names_the_window() {
         let trust = Trust { receipt_keys: windows.iter().map(of).collect(), ..world.trust() };
         verify(&bundle, Some(&trust))
     };
-    // The activation is at 4, the decision at 6, the receipt at 7.
+    // In the log, the activation is at index 4, the decision at index 6 and the receipt at index 7.
     for windows in [[(Some(0), Some(7))].as_slice(), &[(Some(4), None)], &[(None, None)]] {
         assert_eq!(window(windows).verdict, Verdict::Verified, "{windows:?}");
     }
     let twice = window(&[(Some(0), Some(4)), (Some(6), None)]);
     assert_eq!(twice.verdict, Verdict::Verified, "{twice:#?}");
     for (windows, check, words) in [
-        ([(Some(0), Some(6))].as_slice(), SIGNATURE, "until index 6 of the log; its index is 7"),
+        ([(Some(0), Some(6))].as_slice(), SIGNATURE, "index 6 of the log, but signed at index 7"),
         (&[(Some(8), None)], SIGNATURE, "from index 8 of"),
         (
             &[(None, Some(5)), (Some(8), Some(9))],
             SIGNATURE,
             "until index 5 and from index 8 until 9",
         ),
-        (&[(Some(7), None)], CLEARANCES, "its index is 6"),
-        (&[(Some(5), None)], ACTIVATION, "its index is 4"),
+        (&[(Some(7), None)], CLEARANCES, "signed at index 6"),
+        (&[(Some(5), None)], ACTIVATION, "signed at index 4"),
     ] {
         let report = window(windows);
         assert_eq!(report.verdict, Verdict::Failed, "{windows:?}");
@@ -234,7 +234,7 @@ fn every_part_that_is_changed_missing_or_foreign_fails() {
     for name in bundle::read(&world.bundle()).unwrap().into_keys() {
         let changed = world.forged(|files| files.get_mut(&name).unwrap().push(b' '));
         failing(&world, &changed);
-        // Evidence is one unit: a copy has all of it or none.
+        // A copy must have either all of the evidence or none.
         let missing = world.forged(|files| {
             files.remove(&name);
         });
@@ -303,7 +303,7 @@ fn an_approval_counts_until_the_moment_at_which_it_expires() {
         let world = approved();
         let answer = world.answer("lead", &world.approver, |terms| terms.expires_ms = expires_ms);
         let world = world.answered(answer);
-        // Also without evidence.
+        // The result is the same for a copy without evidence.
         let report = verify(&world.bundle_of(|_| {}, false), Some(&world.trust()));
         assert_eq!(line(&report, GATE).status, status, "{report:#?}");
     }

@@ -12,21 +12,21 @@ use ed25519_dalek::VerifyingKey;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-/// What a reader trusts, from another source than the bundle.
+/// The keys that a reader trusts, from a source other than the bundle.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Trust {
-    /// Keys of the host that may sign receipts and its other statements about actions.
+    /// Keys of the host that may sign receipts and the host's other statements about actions.
     pub receipt_keys: Vec<ReceiptKey>,
-    /// Keys that may sign checkpoints, each under its log's origin.
+    /// Keys that may sign checkpoints. The name of each key is the origin of its log.
     pub log: Vec<VerifierKey>,
-    /// People who may approve; `None` if this is not specified.
+    /// People who may approve; `None` if the trust directory does not list them.
     pub approvers: Option<Vec<Approver>>,
-    /// The witnesses whose cosignatures a checkpoint needs in addition to its log's signature; `None` if this is not
-    /// specified.
+    /// The witnesses whose cosignatures a checkpoint needs in addition to its log's signature; `None` if there is no
+    /// witness policy.
     pub witnesses: Option<LogPolicy>,
 }
 
-/// A key of the host, with the range in which it is valid.
+/// A key of the host, with the range of log indices in which the key is valid.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReceiptKey {
     pub key: VerifyingKey,
@@ -35,7 +35,7 @@ pub struct ReceiptKey {
     pub until_index: Option<u64>,
 }
 
-/// A person's key, with the roles and the range in which it is valid.
+/// A person's key, with the roles and the range of log indices for which the key is valid.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Approver {
     pub person: String,
@@ -58,7 +58,7 @@ const LOG_POLICY: &str = "log.policy";
 struct Record {
     person: String,
     roles: Vec<String>,
-    /// PEM SPKI.
+    /// Public key in PEM SPKI form.
     key: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     from_index: Option<u64>,
@@ -70,7 +70,7 @@ struct Record {
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Window {
-    /// PEM SPKI.
+    /// Public key in PEM SPKI form.
     key: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     from_index: Option<u64>,
@@ -86,13 +86,13 @@ impl Trust {
     pub const FILES: [&'static str; 5] =
         [RECEIPT_KEYS, RECEIPT_WINDOWS, LOG_KEYS, APPROVERS, LOG_POLICY];
 
-    /// From `receipt.pub` (PEM SPKI, one key or several), `log.vkey` (C2SP signed-note, one key per line),
+    /// Parses `receipt.pub` (PEM SPKI, one key or several), `log.vkey` (C2SP signed-note, one key per line),
     /// `approvers.json` (a list of {person, roles, key, `from_index`, `until_index`}) and `log.policy` (C2SP
     /// tlog-policy). `receipt_keys.json`, if present, states when each key of `receipt.pub` is valid. Fails when a file
     /// is malformed, the files contradict each other, or a key serves two purposes.
     ///
-    /// An absent file means absent trust; other files are ignored. The logs of `log.policy` are trusted; if `log.vkey`
-    /// is also present, both name the same logs.
+    /// If a file is absent, its keys are not trusted. Other files are ignored. The logs of `log.policy` are trusted; if
+    /// `log.vkey` is also present, both must name the same logs.
     pub fn parse(files: &Files) -> Result<Self, TrustError> {
         let file = |name: &'static str| {
             let text = files.get(name).map(|bytes| std::str::from_utf8(bytes));
@@ -111,7 +111,7 @@ impl Trust {
         Ok(trust)
     }
 
-    /// The files from which [`Trust::parse`] reads this. Fails for trust that it would refuse.
+    /// The files from which [`Trust::parse`] reads the same keys. Fails if [`Trust::parse`] would refuse them.
     pub fn files(&self) -> Result<Files, TrustError> {
         self.check()?;
         let log: Vec<String> = self.log.iter().map(ToString::to_string).collect();
@@ -137,7 +137,7 @@ impl Trust {
         Ok(files)
     }
 
-    /// Each receipt key once: a key with two validity ranges has two windows.
+    /// All receipt keys in PEM form. A key with two validity ranges is written only once.
     fn pems(&self) -> Result<String, TrustError> {
         let mut pems = Vec::new();
         for one in &self.receipt_keys {
@@ -149,12 +149,12 @@ impl Trust {
         Ok(pems.concat())
     }
 
-    /// The key that a statement of the host at this index of the log names as its signer. Fails when the key is not
-    /// trusted or not valid at that index.
+    /// The key that a statement at this index of the log names as its signer by the key ID `hint`. Fails when the key
+    /// is not trusted or not valid at that index.
     pub(super) fn receipt_key(&self, hint: &str, index: u64) -> Result<&VerifyingKey, String> {
         let mut named = self.receipt_keys.iter().filter(|one| is(&one.key, hint)).peekable();
         if named.peek().is_none() {
-            return Err(format!("signed by `{hint}`, which is not a trusted key"));
+            return Err(format!("the signing key `{hint}` is not a trusted key"));
         }
         let mut windows = Vec::new();
         for one in named {
@@ -164,12 +164,10 @@ impl Trust {
             windows.push(between(one.from_index, one.until_index));
         }
         let windows = windows.join(" and ");
-        Err(format!(
-            "signed by `{hint}`, which is valid {windows} of the log; its index is {index}"
-        ))
+        Err(format!("the key `{hint}` is valid {windows} of the log, but signed at index {index}"))
     }
 
-    /// If one key had two purposes, a signature for one could be used for the other.
+    /// Checks that no key has two purposes. Otherwise a signature for one purpose could be used for the other.
     fn check(&self) -> Result<(), TrustError> {
         self.check_logs()?;
         self.check_indices()?;
@@ -195,7 +193,8 @@ impl Trust {
         }
     }
 
-    /// If two files disagreed about the log, it would be undefined which one a reader uses.
+    /// Checks that `log.vkey` and `log.policy` name the same logs. Otherwise it would be undefined which file a reader
+    /// uses.
     fn check_logs(&self) -> Result<(), TrustError> {
         let named = self.witnesses.as_ref().map(LogPolicy::logs).unwrap_or_default();
         let differ = |one: &[VerifierKey], other: &[VerifierKey]| {
@@ -208,7 +207,8 @@ impl Trust {
         }
     }
 
-    /// An index belongs to one log: with several logs, a key retired in one would still be valid in another.
+    /// Checks that validity ranges are used only with the keys of a single log. With several logs, a key that was
+    /// retired in one log could still be valid in another.
     fn check_indices(&self) -> Result<(), TrustError> {
         let windows = self.receipt_keys.iter().map(|one| (one.from_index, one.until_index));
         let people = self.approvers.iter().flatten().map(|one| (one.from_index, one.until_index));
@@ -251,7 +251,7 @@ fn is_within(index: u64, from: Option<u64>, until: Option<u64>) -> bool {
     from.is_none_or(|from| from <= index) && until.is_none_or(|until| index <= until)
 }
 
-/// A range in words.
+/// A range of log indices in words.
 fn between(from: Option<u64>, until: Option<u64>) -> String {
     match (from.filter(|from| *from > 0), until) {
         (None, None) => "everywhere".to_owned(),
@@ -261,7 +261,7 @@ fn between(from: Option<u64>, until: Option<u64>) -> String {
     }
 }
 
-/// Why files do not form valid trust.
+/// Why the files of a trust directory are invalid.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TrustError {
     #[error("`{0}` is not text: {1}")]
@@ -276,18 +276,18 @@ pub enum TrustError {
     Shape(&'static str, json::ShapeError),
     #[error("`{0}`: {1}")]
     Canonical(&'static str, json::NotCanonical),
-    #[error("`{RECEIPT_KEYS}` has key {0}, but `{RECEIPT_WINDOWS}` does not have its window")]
+    #[error("`{RECEIPT_KEYS}` has key {0}, but `{RECEIPT_WINDOWS}` has no entry for it")]
     NoWindow(String),
     #[error("`{RECEIPT_WINDOWS}` has key {0}, which is not in `{RECEIPT_KEYS}`")]
     Stray(String),
     #[error("`{LOG_POLICY}`, {0}")]
     Policy(#[from] PolicyError),
     #[error(
-        "`{LOG_KEYS}` and the `log` lines of `{LOG_POLICY}` name different logs: `{0}` is in one of them"
+        "`{LOG_KEYS}` and the `log` lines of `{LOG_POLICY}` name different logs: `{0}` is in only one file"
     )]
     Logs(String),
     #[error(
-        "there are indices of a log, but keys of several logs, such as `{0}`; trust one log in one directory"
+        "keys are limited to indices of a log, but several logs are trusted, such as `{0}`; use one directory per log"
     )]
     Indices(String),
     #[error("key {0} of `{1}` is also in `{2}`; use a key for one purpose only")]
@@ -309,13 +309,14 @@ fn log_keys(text: &str) -> Result<Vec<VerifierKey>, TrustError> {
     text.lines().filter(|line| !line.is_empty()).map(|line| Ok(line.parse()?)).collect()
 }
 
-/// The list in a file of the directory.
+/// Parses the JSON list in a file of the trust directory.
 fn list<T: DeserializeOwned>(file: &'static str, text: &str) -> Result<Vec<T>, TrustError> {
     let value = json::parse(text.as_bytes()).map_err(|e| TrustError::Json(file, e))?;
     json::from_value(value).map_err(|e| TrustError::Shape(file, e))
 }
 
-/// The validity ranges of the keys of `receipt.pub`: those in `receipt_keys.json`, or always valid without that file.
+/// The keys of `receipt.pub` with the validity ranges from `receipt_keys.json`. Without that file, the keys are always
+/// valid.
 fn windows(keys: Vec<VerifyingKey>, text: Option<&str>) -> Result<Vec<ReceiptKey>, TrustError> {
     let Some(text) = text else {
         let always = |key| ReceiptKey { key, from_index: None, until_index: None };

@@ -1,13 +1,13 @@
-//! Whether enough witnesses of the reader's policy cosigned a checkpoint that its log signed. Nothing else
-//! distinguishes a log that shows all readers the same tree from one that has several.
+//! Checks that enough witnesses of the reader's policy cosigned a checkpoint that its log signed. Only cosignatures
+//! distinguish a log that shows all readers the same tree from a log that shows them different trees.
 
 use deed_spec::note::{LogPolicy, Witnessed};
 
 use super::{Finding, Found, pass};
 
 /// What a reader without witnesses cannot detect.
-const NOBODY: &str = "so only the host states that this is its one log: only witnesses can detect a host that forks \
-                      its log";
+const NOBODY: &str = "so no witness confirms that all readers see the same log: only witnesses can detect a host that \
+                      forks its log";
 
 pub(super) fn check(note: &str, policy: Option<&LogPolicy>) -> Found {
     let Some(policy) = policy else {
@@ -15,7 +15,7 @@ pub(super) fn check(note: &str, policy: Option<&LogPolicy>) -> Found {
     };
     let found = policy.check(note).map_err(|e| e.to_string())?;
     if !policy.asks() {
-        return Ok(Finding::Skip(format!("log.policy requires none, {NOBODY}")));
+        return Ok(Finding::Skip(format!("log.policy requires no witness, {NOBODY}")));
     }
     match shortfall(&found) {
         Some(why) => Ok(Finding::Untrusted(why)),
@@ -23,7 +23,7 @@ pub(super) fn check(note: &str, policy: Option<&LogPolicy>) -> Found {
     }
 }
 
-/// What a quorum lacks, in words; `None` if it is met.
+/// The witnesses that a quorum lacks, in words; `None` if the quorum is met.
 pub fn shortfall(found: &Witnessed) -> Option<String> {
     if found.met {
         return None;
@@ -33,7 +33,7 @@ pub fn shortfall(found: &Witnessed) -> Option<String> {
     Some(format!("too few witnesses cosigned this tree: {missing} missing, cosigned by {by}"))
 }
 
-/// The names of the witnesses and their times.
+/// The names of the witnesses and the times of their cosignatures.
 pub(crate) fn by(found: &Witnessed) -> String {
     let one = |(name, time): &(String, u64)| format!("{name} (Unix time {time})");
     found.by.iter().map(one).collect::<Vec<_>>().join(", ")

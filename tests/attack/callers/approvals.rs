@@ -1,4 +1,5 @@
-//! Answers that must not count: signed by others, about other things, too late, or not at all.
+//! Answers to approval requests that must not count: signed by another party, about another action, sent too late, or
+//! not signed.
 
 use std::path::Path;
 
@@ -30,7 +31,7 @@ pub(super) fn cases() -> Vec<Case> {
     ]
 }
 
-/// Sends the answer that counts after all those that do not: the earlier refusals did not consume it.
+/// Sends the valid answer after all invalid answers. The refusals of invalid answers must not use up the valid answer.
 fn still_good(world: &World, asked: &Asked, user: &str) {
     assert_eq!(world.proxy.count("PATCH"), 0);
     assert!(!is_active(user));
@@ -46,7 +47,7 @@ fn wrong_key() {
     let asked = asked(&world, &user);
     let eve = SigningKey::from_bytes(&[66; 32]);
     refused(&world, &asked, &asked.signed(&eve, |_| ()), "not enrolled for a person");
-    // With the name of bob's key on it.
+    // This envelope names bob's key.
     let (mut forged, bobs) =
         (asked.signed(&eve, |_| ()), asked.signed(&key(&world, "bob"), |_| ()));
     forged.signatures[0].keyid.clone_from(&bobs.signatures[0].keyid);
@@ -127,7 +128,7 @@ fn foreign_person() {
     still_good(&world, &asked, &user);
 }
 
-/// Replaces what the terms cover with the digest of something else, or removes it.
+/// Replaces a member that the terms cover with the digest of other content, or removes the member.
 type Change = fn(&mut Terms, Digest);
 
 fn something_else() {
@@ -135,7 +136,8 @@ fn something_else() {
     let (one, other) = (asked(&world, &user), asked(&world, &locked_out()));
     let (bob, away) = (key(&world, "bob"), Digest::of(b"away"));
     refused(&world, &one, &other.signed(&bob, |_| ()), "about another action");
-    // This action's subject with the other's terms; this action's terms with the other's subject.
+    // These answers combine this action's subject with the other action's terms, and this action's terms with the other
+    // action's subject.
     let mixed = deed_record::statement::approval::sign(one.subject, &other.terms(), &bob).unwrap();
     refused(&world, &one, &mixed, "signed for another");
     let mixed = deed_record::statement::approval::sign(other.subject, &one.terms(), &bob).unwrap();
@@ -191,7 +193,7 @@ fn replayed() {
     let signed = asked.signed(&bob, |_| ());
     assert_eq!(send(&world, &asked.id, &signed).status, 202);
     refused(&world, &asked, &signed, "each person counts once");
-    // The same person again, with another reason.
+    // The same person answers again, with another reason.
     let again = asked.signed(&bob, |terms| terms.reason = Some("really".into()));
     refused(&world, &asked, &again, "each person counts once");
     let other = forged::asked(&world, &locked_out());
@@ -224,7 +226,7 @@ fn not_canonical() {
         let answer = send(&world, &asked.id, &envelope);
         assert_eq!(answer.status, 409, "{what}: {}", answer.json());
         assert!(
-            answer.text("/detail").contains("it is not an approval"),
+            answer.text("/detail").contains("the signed statement is not an approval"),
             "{what}: {}",
             answer.json()
         );
@@ -232,7 +234,8 @@ fn not_canonical() {
     still_good(&world, &asked, &user);
 }
 
-/// A valid signature that the agent obtained: only a person may send it. The same holds for a denial.
+/// The agent sends an approval with a valid signature that it obtained, but only a person may send an answer. The host
+/// also refuses a denial that the agent sends.
 fn by_the_agent() {
     let (world, user) = (World::start(scim()).unwrap(), locked_out());
     let asked = asked(&world, &user);

@@ -1,5 +1,5 @@
-//! Bodies that are not JSON, JSON that two parsers read differently, and fields that are not
-//! part of the request.
+//! Bodies that are not JSON, JSON that two parsers read differently, and JSON with fields that are not part of the
+//! request.
 
 use deed_test_support::shared::{locked_out, scim};
 use deed_tests::world::{BOB, HELPDESK, World};
@@ -20,7 +20,7 @@ pub(super) fn cases() -> Vec<Case> {
     ]
 }
 
-/// Every one of these bodies is refused with a problem and causes no action.
+/// Checks that each of these bodies is refused with a problem document and causes no action.
 fn refused(world: &World, token: &str, target: &str, bodies: &[Vec<u8>]) {
     for body in bodies {
         let what = String::from_utf8_lossy(&body[..body.len().min(120)]).into_owned();
@@ -150,7 +150,7 @@ fn unknown_fields() {
         changed(|b| b["intent"] = json!("x".repeat(100_000))),
         changed(|b| b["sources"] = vec![json!({"uri": "ticket:1"}); 3_000].into()),
     ];
-    // No caller may set what the host decides itself.
+    // A caller may not set values that the host decides itself.
     for field in [
         "id",
         "tenant",
@@ -197,7 +197,7 @@ fn obeyed_names() {
         bodies.push(changed(|b| b[name] = root.clone()));
     }
     let (first, second) = bodies.split_at(36);
-    // Split between two worlds, because the number of refusals per principal is limited.
+    // The bodies are split between two fixtures, because the number of refusals per principal is limited.
     refused(&world, HELPDESK, "/v1/actions", first);
     refused(&World::start(scim()).unwrap(), HELPDESK, "/v1/actions", second);
 }

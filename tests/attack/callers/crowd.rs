@@ -29,16 +29,17 @@ pub(super) fn cases() -> Vec<Case> {
     ]
 }
 
-/// Four times the host's timeout, for a busy machine; without a limit none of these connections would end.
+/// Four times the host's timeout, to allow for a busy machine. Without the host's timeout, none of these connections
+/// would end.
 const CUT_PATIENCE: Duration = Duration::from_mins(1);
 
-/// Writes a byte at intervals until the host has closed.
+/// Writes one byte at a time, with pauses, until the host has closed the connection.
 fn drip(mut stream: TcpStream, bytes: &mut dyn Iterator<Item = u8>) -> bool {
     let end = Instant::now() + CUT_PATIENCE;
     stream.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
     while Instant::now() < end {
         let byte = [bytes.next().unwrap_or(b'x')];
-        // A write to a closed connection reports the close on this write or the next read.
+        // After the host has closed the connection, this write or the next read reports the close.
         if stream.write_all(&byte).is_err() || matches!(stream.read(&mut [0; 512]), Ok(0)) {
             return true;
         }
@@ -52,7 +53,7 @@ fn drip(mut stream: TcpStream, bytes: &mut dyn Iterator<Item = u8>) -> bool {
     false
 }
 
-/// All of these are cut off, and a well-behaved caller is not affected.
+/// The host cuts off all slow connections, and a well-behaved caller is not affected.
 fn cut_off(world: &World, streams: Vec<TcpStream>, rest: &str) {
     thread::scope(|scope| {
         let drips: Vec<_> = streams
@@ -73,7 +74,7 @@ fn drip_head() {
     let world = World::start(scim()).unwrap();
     let to = address(&world);
     let mut streams: Vec<TcpStream> = (0..20).map(|_| connect(to)).collect();
-    // Half of them have received an answer before.
+    // Half of the connections have received an answer before.
     for stream in streams.iter_mut().step_by(2) {
         stream.write_all(b"GET /v1/contracts HTTP/1.1\r\nHost: deed\r\n\r\n").unwrap();
         assert!(stream.read(&mut [0; 4096]).unwrap() > 0);
@@ -96,7 +97,7 @@ fn drip_body() {
     cut_off(&world, streams.collect(), "{\"contract\": \"");
 }
 
-/// Repeats a request on one connection and never reads: unread answers are not buffered without limit.
+/// Repeats a request on one connection and never reads. The host must not buffer unread answers without limit.
 fn deaf() {
     let world = World::start(scim()).unwrap();
     let mut stream = connect(address(&world));
@@ -120,7 +121,8 @@ fn deaf() {
     unharmed(&world);
 }
 
-/// Far more than the idle host uses, far less than ten thousand callers could allocate.
+/// A memory limit that is far above what the idle host uses, and far below what ten thousand callers could make the
+/// host allocate.
 const MEMORY_KB_MAX: u64 = 600 * 1024;
 
 fn memory_kb(world: &World) -> u64 {
@@ -135,7 +137,7 @@ fn open_files(world: &World) -> usize {
     std::fs::read_dir(format!("/proc/{pid}/fd")).unwrap().count()
 }
 
-/// As many idle connections as this process may open, at most ten thousand.
+/// Opens as many idle connections as this process may open, at most ten thousand.
 fn idle(to: SocketAddr) -> Vec<TcpStream> {
     let mut files = getrlimit(Resource::Nofile);
     files.current = files.maximum;
@@ -147,7 +149,7 @@ fn idle(to: SocketAddr) -> Vec<TcpStream> {
 fn crowd() {
     let world = patient();
     let before = memory_kb(&world);
-    // A request in progress when the crowd arrives; it has the oldest connection of all.
+    // This request is in progress when the crowd arrives, and its connection is the oldest.
     world.proxy.set("GET", Fault::Delay { ms: 8_000 });
     let body = World::proposal("idp.read_user", &user("early", Some(true))).to_string();
     let lines = [&bearer(HELPDESK), "Content-Type: application/json", "Prefer: wait=60"];
@@ -157,7 +159,7 @@ fn crowd() {
     world.proxy.set("GET", Fault::None);
     let mut held = idle(address(&world));
     assert!(held.len() > 2_000, "only {} connections could be opened here", held.len());
-    // Some also send data, so that the host has to keep something for each.
+    // Some connections also send data, so that the host has to keep data for each of them.
     for stream in held.iter_mut().rev().take(1_000) {
         stream.write_all(format!("GET / HTTP/1.1\r\nX: {}", "x".repeat(8_000)).as_bytes()).ok();
     }
@@ -174,7 +176,7 @@ fn crowd() {
     unharmed(&world);
 }
 
-/// Callers that hold connections do not delay an orderly stop.
+/// Checks that callers with open connections do not delay an orderly stop.
 fn stop() {
     let mut world = World::start(scim()).unwrap();
     let held: Vec<TcpStream> = (0..50)
@@ -190,7 +192,7 @@ fn stop() {
     unharmed(&world);
 }
 
-/// The operations listener has a small bound, and probes are still answered.
+/// The operations listener has a small limit of connections. Probes are still answered while callers hold connections.
 fn operations_crowded() {
     let world = World::start(scim()).unwrap();
     let operations = world.host.as_ref().unwrap().operations.clone();
@@ -204,14 +206,15 @@ fn operations_crowded() {
     unharmed(&world);
 }
 
-/// A world with a long upstream timeout.
+/// A fixture with a long upstream timeout.
 pub(super) fn patient() -> World {
     let longer =
         |dir: &std::path::Path| edit(dir, "deed.toml", "timeout = \"2s\"", "timeout = \"25s\"");
     World::with(scim(), "scim", longer).unwrap()
 }
 
-/// One agent lets every connection wait for one of its own actions. It gets a large share and no more.
+/// One agent makes every connection wait for one of its own actions. The agent gets a large share of the connections,
+/// but not all.
 fn greedy() {
     let world = patient();
     world.proxy.set("GET", Fault::Delay { ms: 20_000 });

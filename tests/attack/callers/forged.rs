@@ -1,4 +1,4 @@
-//! Signed answers built by hand: valid ones, and invalid ones that resemble them.
+//! Signed answers that are built by hand: valid answers, and invalid answers that resemble them.
 
 use std::path::Path;
 
@@ -62,7 +62,7 @@ pub(super) fn send(world: &World, id: &str, envelope: &Envelope) -> Answer {
     world.client(BOB).post(&format!("/v1/actions/{id}/approvals"), &json!(envelope)).unwrap()
 }
 
-/// The answer is refused for this reason; the action still waits and nothing was written.
+/// Checks that the answer is refused for this reason, that the action still waits, and that nothing was written.
 pub(super) fn refused(world: &World, asked: &Asked, envelope: &Envelope, reason: &str) {
     let answer = send(world, &asked.id, envelope);
     let problem = (answer.status, answer.content_type.as_str());
@@ -73,7 +73,7 @@ pub(super) fn refused(world: &World, asked: &Asked, envelope: &Envelope, reason:
     assert_eq!(world.proxy.count("PATCH"), 0);
 }
 
-/// Bytes under this payload type, with a signature that fits both.
+/// Puts these bytes and this payload type into an envelope with a matching signature.
 fn seal(payload: &[u8], payload_type: &str, key: &SigningKey) -> Envelope {
     let mut pae =
         format!("DSSEv1 {} {payload_type} {} ", payload_type.len(), payload.len()).into_bytes();
@@ -88,7 +88,7 @@ fn seal(payload: &[u8], payload_type: &str, key: &SigningKey) -> Envelope {
     }
 }
 
-/// Envelopes with an invalid envelope part, each with a fragment of the refusal.
+/// Envelopes that are invalid in one part, each with a fragment of the refusal.
 pub(super) fn unsound(world: &World, asked: &Asked) -> Vec<(&'static str, Envelope, &'static str)> {
     let bob = key(world, "bob");
     let good = asked.signed(&bob, |_| ());
@@ -141,13 +141,13 @@ pub(super) fn unsound(world: &World, asked: &Asked) -> Vec<(&'static str, Envelo
         (
             "bytes that are no statement",
             seal(b"approve", PAYLOAD_TYPE, &bob),
-            "it is not an approval",
+            "the signed statement is not an approval",
         ),
     ]
 }
 
-/// The same signature with the group order added to S: a second encoding of it for a
-/// verifier that accepts that.
+/// The same signature with the group order added to S. A lenient verifier would accept this second encoding of the
+/// signature.
 fn beyond_the_order(signature: &[u8]) -> Vec<u8> {
     const ORDER: [u8; 32] = [
         0xed, 0xd3, 0xf5, 0x5c, 0x1a, 0x63, 0x12, 0x58, 0xd6, 0x9c, 0xf7, 0xa2, 0xde, 0xf9, 0xde,
@@ -163,7 +163,7 @@ fn beyond_the_order(signature: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// Statements with the same content or more in other bytes, each correctly signed by bob.
+/// Statements with the same or more content, encoded in other bytes, each correctly signed by bob.
 pub(super) fn not_canonical(world: &World, asked: &Asked) -> Vec<(&'static str, Envelope)> {
     let (bob, good) = (key(world, "bob"), asked.statement());
     let text = String::from_utf8(canonical(&good).unwrap()).unwrap();

@@ -1,4 +1,4 @@
-//! Requests that are too large, not HTTP, or HTTP that two parsers read differently.
+//! Requests that are too large, that are not HTTP, or that two HTTP parsers read differently.
 
 use deed_test_support::shared::{locked_out, scim};
 use deed_tests::world::{HELPDESK, World};
@@ -27,12 +27,12 @@ fn body() {
     over.refuses(413, "one byte over");
     call(&world, HELPDESK, "POST", "/v1/actions", &vec![b' '; 4 * 1024 * 1024])
         .refuses(413, "4 MiB");
-    // An ordinary client that sends all of the body first also receives the answer, not only a reset.
+    // An ordinary client that first sends the whole body also receives the answer, not only a connection reset.
     for _ in 0..20 {
         let said = world.client(HELPDESK).send("POST", "/v1/actions", &[], vec![b' '; 900 * 1024]);
         assert_eq!(said.unwrap().status, 413);
     }
-    // A huge length that is announced and never sent: the host does not wait for it.
+    // The request announces a huge body that is never sent, and the host does not wait for the body.
     for length in ["1099511627776", "18446744073709551615"] {
         let lines = [
             &bearer(HELPDESK),
@@ -79,7 +79,8 @@ fn path() {
     unharmed(&world);
 }
 
-/// The request is refused once with a 4xx or closed without an answer, and nothing was done.
+/// Checks that the request is refused once with a 4xx or the connection is closed without an answer, and that the
+/// request had no effect.
 fn rejected(said: &Said, what: &str) {
     let status = said.status();
     assert!(status == 0 || (400..500).contains(&status), "{what}: {said:?}");
@@ -144,7 +145,7 @@ fn other_form() {
     unharmed(&world);
 }
 
-/// A second request inside the first one, behind a length that two parsers read differently.
+/// Hides a second request inside the first request, behind a length that two parsers read differently.
 fn smuggled() {
     let world = World::start(scim()).unwrap();
     let (user, token) = (locked_out(), bearer(HELPDESK));
@@ -217,7 +218,7 @@ fn overridden() {
     unharmed(&world);
 }
 
-/// A proxy in front of the host may have used the other of the two headers.
+/// Sends a header twice. A proxy in front of the host may use one of the two headers and the host the other.
 fn twice() {
     let world = World::start(scim()).unwrap();
     let body = World::proposal("idp.read_user", &locked_out()).to_string();

@@ -1,4 +1,4 @@
-//! Callers that demand more than their share: agents, tenants, run slots, one slow upstream.
+//! Callers that demand more than their share of the host: agents, tenants, run slots, one slow upstream.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -35,7 +35,7 @@ pub(super) const OTHERS: [&str; 3] = [
 ];
 pub(super) const PATIENCE: Duration = Duration::from_mins(2);
 
-/// Adds more agents to `acme`, a read credential to `globex`, and these lines before the first table.
+/// Adds more agents to the tenant `acme`, a read credential to `globex`, and these lines before the first table.
 pub(super) fn prepare(dir: &Path, limits: &str) -> Result<()> {
     let http = "[http]\nlisten";
     edit(dir, "deed.toml", http, &format!("{limits}\n{http}"))?;
@@ -63,7 +63,7 @@ fn elsewhere(dir: &Path, quick: &Hostile) -> Result<()> {
     Ok(fs::write(dir.join("deed.toml"), format!("{head}{table}{}\"{rest}", quick.base_url()))?)
 }
 
-/// A read of `globex` is carried out at once.
+/// Checks that a read of `globex` is carried out at once.
 fn polite(world: &World, quick: &Hostile) {
     let user = format!("{:032x}", 7);
     quick.set(&user, "active", true.into());
@@ -79,7 +79,7 @@ pub(super) fn read(user: &str) -> Value {
     World::proposal("idp.read_user", user)
 }
 
-/// Proposes until it receives an answer other than 202. Returns the accepted actions and that answer.
+/// Proposes actions until the answer is not 202. Returns the accepted actions and the last answer.
 fn fill(world: &World, token: &str, mut next: impl FnMut() -> Value) -> (Vec<String>, Answer) {
     let mut taken = Vec::new();
     loop {
@@ -130,8 +130,8 @@ fn many_agents() {
     unharmed(&world);
 }
 
-/// An agent at its limit of actions under way repeats an earlier proposal with its idempotency key: it
-/// receives the same action, which does not use a second slot.
+/// An agent at its limit of actions under way repeats an earlier proposal with its idempotency key. The agent receives
+/// the same action, which does not use a second slot.
 fn known_key() {
     let few = "[limits]\nunder_way = { host = 16, tenant = 8, agent = 4 }\n";
     let world = World::with(scim(), "scim", |dir| {
@@ -171,14 +171,14 @@ fn known_key() {
     unharmed(&world);
 }
 
-/// This many reads of this user never get an answer.
+/// Makes this many reads of this user wait for an answer that never arrives.
 fn silence(world: &World, user: &str, times: usize) {
     let fault = record::Fault { lands: Lands::Never, how: How::Silence };
     (0..times).for_each(|_| world.proxy.fail(&On::reads(user), 0, fault));
 }
 
-/// One tenant has as many slow runs as the sandbox has slots: another tenant does not have to
-/// wait for them to end.
+/// One tenant has as many slow runs as the sandbox has slots. Another tenant must not have to wait until these runs
+/// end.
 fn every_turn() {
     let quick = Hostile::start().unwrap();
     let world = World::with(scim(), "scim", |dir| {
@@ -202,8 +202,8 @@ fn every_turn() {
     unharmed(&world);
 }
 
-/// One upstream does not answer. It gets as many runs as it may have, an action that waits longer than the
-/// contract allows ends with the reason and sends nothing, and other upstreams are not affected.
+/// One upstream does not answer and occupies as many runs as it may have. An action that waits longer than its contract
+/// allows ends with the reason and sends nothing. Other upstreams are not affected.
 fn slow_upstream() {
     let quick = Hostile::start().unwrap();
     let world = World::with(scim(), "scim", |dir| {

@@ -1,4 +1,4 @@
-//! Callers that keep as many requests in progress as they can, to lock others out.
+//! Callers that keep as many requests in progress as they can, to lock out other callers.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -28,14 +28,15 @@ pub(super) fn cases() -> Vec<Case> {
     ]
 }
 
-/// The number of requests that one principal may have in progress, and a few more.
+/// The number of requests that one principal may have in progress. [`A_FEW`] is a margin above this number.
 const AT_ONCE: usize = 128;
 const A_FEW: usize = 12;
 
-/// Every agent of a tenant keeps as many requests in progress as it may: another tenant has its own share.
+/// Every agent of a tenant keeps as many requests in progress as it may. Another tenant still has its own share.
 fn one_tenant() {
     let world = World::with(scim(), "scim", |dir| prepare(dir, "")).unwrap();
-    // Their bodies do not arrive; they are cut off in the end, and until then they are in progress.
+    // The bodies of these requests do not arrive. The host cuts the requests off in the end, and until then they are in
+    // progress.
     let begin = |token: &str| {
         let lines = [&bearer(token), "Content-Type: application/json", "Content-Length: 1000"];
         let head = request("POST", "/v1/actions", &lines, b"");
@@ -56,30 +57,31 @@ fn one_tenant() {
         assert!(Instant::now() < end, "what hung up is in progress for ever");
         thread::sleep(Duration::from_millis(20));
     }
-    // Bodies that break off are refusals and are charged to the budget.
+    // Requests whose bodies break off count as refusals and are charged to the budget.
     forgiven(&world);
 }
 
-/// This many connections with this request.
+/// Opens this many connections and sends this request on each of them.
 fn hold(world: &World, bytes: &[u8], times: usize) -> Vec<TcpStream> {
     let one = |_| {
         let mut stream = connect(address(world));
-        // A connection that is turned away gets an answer, and the host may have closed before
-        // it read the request.
+        // The write may fail, because the host answers a connection that it refuses and may close it before it has read
+        // the request.
         stream.write_all(bytes).ok();
         stream
     };
     (0..times).map(one).collect()
 }
 
-/// Tenants, and the agents of each, whose waiting is the attack: more than there are connections.
+/// The tenants, and the agents of each tenant, that attack by waiting. These callers need more connections than the
+/// host has.
 const GREEDY: [usize; 3] = [0, 1, 2];
 
 fn token(tenant: usize, name: &str) -> String {
     format!("deed_token-of-{name}-of-greedy-tenant-{tenant}")
 }
 
-/// The greedy tenants: three agents each, and a person.
+/// The greedy tenants. Each tenant has three agents and a person.
 fn crowd(dir: &Path, upstream: &str) -> Result<()> {
     let mut toml = fs::read_to_string(dir.join("deed.toml"))?;
     for tenant in GREEDY {
@@ -108,8 +110,8 @@ fn crowd(dir: &Path, upstream: &str) -> Result<()> {
     Ok(fs::write(dir.join("deed.toml"), toml)?)
 }
 
-/// Three tenants let all their agents wait for a slow action, on as many connections as each may have. All
-/// others are still served: agents, people who answer, people of the greedy tenants, and operators.
+/// The agents of three tenants wait for a slow action, each on as many connections as it may have. All other callers
+/// are still served: agents, people who answer, people of the greedy tenants, and operators.
 fn tenants() {
     let mut world = World::lay_out(scim(), "scim").unwrap();
     crowd(&world.dir, world.proxy.base_url()).unwrap();

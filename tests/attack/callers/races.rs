@@ -71,7 +71,7 @@ fn late_cancel() {
     unharmed(&world);
 }
 
-/// Whichever request wins, the action is never both cancelled and written.
+/// The action is never both cancelled and written, regardless of which request wins the race.
 fn racing_cancel() {
     let world = World::start(scim()).unwrap();
     for _ in 0..5 {
@@ -91,7 +91,7 @@ fn racing_cancel() {
     unharmed(&world);
 }
 
-/// An action that is on disk is carried out, whether or not its caller is still connected.
+/// An action that is on disk is carried out even if its caller has disconnected.
 fn hang_up() {
     let world = World::start(scim()).unwrap();
     let body = World::proposal("idp.read_user", &user("hang-up", Some(true))).to_string();
@@ -125,7 +125,7 @@ fn hang_up_approving() {
         thread::sleep(Duration::from_micros(pause * 200));
     }
     for (asked, user) in asked.iter().zip(&users) {
-        // The answer is either in the ledger or not; if it is, the action went on.
+        // If the answer is in the ledger, the action must have continued.
         let answered =
             || !world.show(&asked.id).unwrap()["approvals"].as_array().unwrap().is_empty();
         if answered() {
@@ -143,7 +143,8 @@ fn keyed(world: &World, token: &str, key: &str, body: &Value) -> Answer {
     world.client(token).propose(body, &headers).unwrap()
 }
 
-/// Eight bodies race for one key: one becomes the action, the others receive 409.
+/// Eight different bodies race for one idempotency key. One body becomes the action, and the other requests receive
+/// 409.
 fn key_reuse() {
     let world = World::start(scim()).unwrap();
     let users: Vec<String> = (0..8).map(|_| user("race", Some(true))).collect();
@@ -162,7 +163,8 @@ fn key_reuse() {
     unharmed(&world);
 }
 
-/// An idempotency key belongs to its agent: another agent neither gets the action nor learns that it exists.
+/// An idempotency key belongs to its agent. Another agent with the same key neither gets the action nor learns that it
+/// exists.
 fn foreign_key() {
     let world = World::start(scim()).unwrap();
     let body = World::proposal("idp.read_user", &user("key", Some(true)));

@@ -1,4 +1,4 @@
-//! Callers that are refused again and again: the cost is charged to them and to no other caller.
+//! Callers that are refused repeatedly. The cost is charged to these callers and to no other caller.
 
 use std::time::{Duration, Instant};
 
@@ -26,25 +26,26 @@ pub(super) fn cases() -> Vec<Case> {
 /// The number of refusals that one principal may have in a row, and how many are forgiven per second.
 const BURST: usize = 120;
 const FORGIVEN_S: usize = 2;
-/// Requests of one principal in progress.
+/// The number of requests that one principal may have in progress.
 const AT_ONCE: usize = 128;
 
 fn propose(world: &World, body: &Value, wait: &str) -> Answer {
     world.client(HELPDESK).propose(body, &[("prefer", wait)]).unwrap()
 }
 
-/// Repeats the request until the answer is 429, which must not happen before the budget is used up. Returns
-/// the number of earlier answers, and the largest number that the budget allows.
+/// Repeats the request until the answer is 429, which must not happen before the budget is used up. Returns the number
+/// of answers before the 429, and the largest number that the budget allows.
 fn exhaust(ask: impl Fn() -> u16) -> (usize, usize) {
     let start = Instant::now();
     let served = (0..5_000).take_while(|_| ask() != 429).count();
     let forgiven = (usize::try_from(start.elapsed().as_secs()).unwrap() + 2) * FORGIVEN_S;
     assert!(served >= BURST, "a polite caller would have met it: after {served}");
-    // Requests under way when the budget ran out are added: as many as one principal may have.
+    // Requests that were in progress when the budget ran out are added, up to the number that one principal may have in
+    // progress.
     (served, BURST + forgiven + AT_ONCE)
 }
 
-/// Other principals are served as before; after some time this one is served too.
+/// Checks that other principals are served as before, and that after some time this principal is served again.
 pub(super) fn forgiven(world: &World) {
     for token in [BOB, STRANGER] {
         assert_eq!(world.client(token).get("/v1/contracts").unwrap().status, 200, "{token}");
@@ -63,7 +64,7 @@ fn refused() {
     let unknown = World::proposal("idp.no_such", &"0".repeat(32));
     let (refused, most) = exhaust(|| propose(&world, &unknown, "wait=60").status);
     assert!(refused <= most, "after {refused}");
-    // No request of the principal is served any more, not even a valid one.
+    // No further request of the principal is served, not even a valid request.
     let right = World::proposal("idp.read_user", &locked_out());
     let answer = propose(&world, &right, "wait=60");
     assert_eq!((answer.status, answer.content_type.as_str()), (429, "application/problem+json"));
@@ -88,7 +89,7 @@ fn denied() {
     forgiven(&world);
 }
 
-/// The same from a caller that disconnects, so that it never receives the answer.
+/// The same attack by a caller that disconnects, so that it never receives the answer.
 fn denied_unseen() {
     let world = World::start(scim()).unwrap();
     let mut body = World::proposal("idp.read_user", &locked_out());
@@ -102,14 +103,15 @@ fn denied_unseen() {
         drop(stream);
         world.client(HELPDESK).get("/v1/contracts").unwrap().status
     });
-    // A request whose connection was closed before it was read cost nothing; each that became an action did.
+    // A request costs nothing if its connection was closed before the host read the request. Each request that became
+    // an action was charged.
     let taken = world.client(BOB).get("/v1/actions?limit=500").unwrap().json();
     let taken = taken["actions"].as_array().unwrap().len();
     assert!(taken <= most, "{taken} actions");
     forgiven(&world);
 }
 
-/// A caller without a valid token has no budget: each request is refused at once and counted.
+/// A caller without a valid token has no budget. Each request of such a caller is refused at once and counted.
 fn nobody() {
     let world = World::start(scim()).unwrap();
     for n in 0..500 {
@@ -121,7 +123,7 @@ fn nobody() {
     unharmed(&world);
 }
 
-/// One agent proposes slow actions, waits for none of them, and continues.
+/// One agent keeps proposing slow actions and waits for none of them.
 fn endless() {
     let world = patient();
     world.proxy.set("GET", Fault::Delay { ms: 20_000 });
@@ -140,7 +142,7 @@ fn endless() {
     };
     assert_eq!((over.status, over.content_type.as_str()), (429, "application/problem+json"));
     assert!(taken.len() > 50, "a polite caller would have met it: after {}", taken.len());
-    // The agent may still read, and is not charged for answers that tell it to wait.
+    // The agent may still read, and is not charged for answers that ask it to wait.
     for _ in 0..150 {
         assert_eq!(ask().unwrap().status, 429);
     }
@@ -153,5 +155,5 @@ fn endless() {
     unharmed(&world);
 }
 
-/// Actions that end meanwhile make room for a few more.
+/// Actions that end during the attack make room for a few more actions.
 const UNDER_WAY_MAX: usize = 200;

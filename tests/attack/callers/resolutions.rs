@@ -1,4 +1,4 @@
-//! Resolutions of open actions that must not count: by others, about other things, malformed, or sent twice.
+//! Resolutions of open actions that must not count: by another party, about another action, malformed, or sent twice.
 
 use std::path::Path;
 
@@ -29,7 +29,7 @@ pub(super) fn cases() -> Vec<Case> {
     ]
 }
 
-/// An open action that no look can settle, and the resolution request that carol is shown.
+/// An open action that no observation can settle, and the resolution request that carol is shown.
 struct Open {
     world: World,
     id: String,
@@ -91,7 +91,7 @@ impl Open {
         self.world.client(token).post(&path, body).unwrap()
     }
 
-    /// The resolution is refused for this reason; the action is still open.
+    /// Checks that the resolution is refused for this reason and that the action is still open.
     fn refused(&self, envelope: &Envelope, reason: &str) {
         let answer = self.send(CAROL, &json!(envelope));
         let problem = (answer.status, answer.content_type.as_str());
@@ -107,7 +107,7 @@ impl Open {
         assert_eq!(view["resolution"], Value::Null);
     }
 
-    /// After all those that did not count, sends the one that does.
+    /// Sends the valid resolution after all resolutions that did not count.
     fn still_good(&self) {
         let envelope = self.signed(&key(&self.world, "carol"), |_| ());
         let answer = self.send(CAROL, &json!(envelope));
@@ -145,7 +145,7 @@ fn wrong_person() {
     );
     for person in ["bob", "alice", "Carol", ""] {
         let signed = open.signed(&carol, |word| word.resolution.person = person.into());
-        open.refused(&signed, "names a person to whom its key does not belong");
+        open.refused(&signed, "names a person, but its signing key belongs to another person");
     }
     for role in ["support-lead", "operator ", "Operator", "", "*"] {
         let signed = open.signed(&carol, |word| word.resolution.role = role.into());
@@ -169,14 +169,14 @@ fn something_else() {
     open.refused(&nonce, "another request");
     for away in [-86_400_000, 3_600_000] {
         let signed = open.signed(&carol, |word| word.resolution.signed_ms += away);
-        open.refused(&signed, "its time of signing");
+        open.refused(&signed, "the signing time of the resolution");
     }
     let predicate = serde_json::to_value(open.word()).unwrap();
     for kind in [Kind::Approval, Kind::Receipt] {
         let statement = Statement { kind, action: open.subject, predicate: predicate.clone() };
-        open.refused(&statement.sign(&carol).unwrap(), "it is not a resolution");
+        open.refused(&statement.sign(&carol).unwrap(), "the signed statement is not a resolution");
     }
-    // The other action is still open, and resolving this one needs no second write.
+    // The other action is still open. Resolving this action sends no second write.
     open.world.proxy.forget();
     let answer = open.send(CAROL, &json!(open.signed(&carol, |_| ())));
     assert_eq!(answer.status, 200, "{}", answer.json());
@@ -217,7 +217,7 @@ fn out_of_form() {
         json!(null),
     ] {
         let statement = Statement { kind: Kind::Reconciliation, action: open.subject, predicate };
-        open.refused(&statement.sign(&carol).unwrap(), "it is not a resolution");
+        open.refused(&statement.sign(&carol).unwrap(), "the signed statement is not a resolution");
     }
     let envelope = open.signed(&carol, |_| ());
     let mut more = json!(envelope);
@@ -229,7 +229,8 @@ fn out_of_form() {
     open.still_good();
 }
 
-/// A valid signature that the agent obtained: only a person may send it. Open actions are shown to people only.
+/// The agent sends a resolution with a valid signature that it obtained, but only a person may send a resolution. Open
+/// actions are shown to people only.
 fn by_the_agent() {
     let open = open();
     let body = json!(open.signed(&key(&open.world, "carol"), |_| ()));
@@ -239,7 +240,7 @@ fn by_the_agent() {
         assert_eq!(open.world.client(token).get(&shown).unwrap().status, status);
         open.is_open();
     }
-    // Another person of the tenant may send it.
+    // Another person of the tenant may send the signed resolution.
     assert_eq!(open.world.client(BOB).get(&shown).unwrap().status, 200);
     open.still_good();
 }
@@ -254,7 +255,7 @@ fn replayed() {
     for envelope in [envelope, again] {
         let answer = open.send(CAROL, &json!(envelope));
         assert_eq!(answer.status, 409, "{}", answer.json());
-        assert!(answer.text("/detail").contains("nothing is open"), "{}", answer.json());
+        assert!(answer.text("/detail").contains("no open outcome"), "{}", answer.json());
     }
     assert_eq!(open.world.bundle(&open.id).unwrap(), before);
     // An action that was never open cannot be resolved.

@@ -44,7 +44,7 @@ fn with_dora(dir: &Path) -> Result<()> {
     edit(dir, "deed.toml", table, &more)
 }
 
-/// An id that exists and one that does not give the same status, headers and bytes on every route.
+/// For an id that exists and an id that does not exist, every route returns the same status, headers and bytes.
 fn foreign_ids() {
     let world = World::with(scim(), "scim", with_dora).unwrap();
     let waiting = asked(&world, &locked_out());
@@ -89,7 +89,7 @@ fn foreign_contracts() {
         fs::write(dir.join("policies/globex.cedar"), permit)?;
         let own = |name: &str| format!("[tenant.globex]\npolicies = [\"policies/{name}.cedar\"]");
         edit(dir, "deed.toml", &own("starter"), &own("globex"))?;
-        // The last grant of the file is the one that is removed.
+        // The last grant in the file is removed.
         let text = fs::read_to_string(dir.join("deed.toml"))?;
         let at = text.find("[tenant.globex.grant.\"idp.suspend_user\"]").ok_or("no such grant")?;
         Ok(fs::write(dir.join("deed.toml"), text.get(..at).unwrap())?)
@@ -151,7 +151,7 @@ fn traversal() {
         "//",
         "/",
     ];
-    // Few enough to stay within the refusal budget of one principal.
+    // The number of requests stays within the refusal budget of one principal.
     for start in up.into_iter().chain(odd) {
         for file in ["keys/receipt.key", "deed.toml", "secrets/idp_write"] {
             for tenant in ["acme", "acme/tile/.."] {
@@ -181,7 +181,7 @@ fn queries() {
         "&&&",
     ] {
         let said = call(&world, BOB, "GET", &format!("/v1/actions?{query}"), b"");
-        // `&&&` and a literal percent sign ask for nothing.
+        // `&&&` and a literal percent sign contain no query parameter.
         let harmless = ["&&&", "status=%"].contains(&query) && said.status() == 200;
         assert!(harmless || said.status() == 400, "{query}: {said:?}");
     }
@@ -195,7 +195,7 @@ fn queries() {
     unharmed(&world);
 }
 
-/// A webhook that fails in every way it can: neither its secret nor the content of its URL is ever logged.
+/// The webhook fails in every possible way. Neither its secret nor the content of its URL is ever logged.
 fn webhook() {
     let canary = "canary-in-the-url-of-the-webhook";
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();

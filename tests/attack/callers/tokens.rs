@@ -1,4 +1,4 @@
-//! Callers without a token, with a wrong one or a revoked one, and callers that measure time.
+//! Callers without a token, with a wrong or revoked token, and callers that measure response times.
 
 use std::time::{Duration, Instant};
 
@@ -32,7 +32,7 @@ const ROUTES: [(&str, &str); 8] = [
     ("GET", "/log/acme/checkpoint"),
 ];
 
-/// None of these header lists opens a route; every refusal is the same, and all are counted.
+/// None of these header lists gives access to a route. All refusals are identical, and each is counted.
 fn refused(world: &World, attempts: &[Vec<String>]) {
     let before = counted(world, "deed_unauthorized_total");
     let mut said = std::collections::BTreeSet::new();
@@ -52,7 +52,7 @@ fn refused(world: &World, attempts: &[Vec<String>]) {
     unharmed(world);
 }
 
-/// A token without its last byte.
+/// A valid token without its last byte.
 fn cut() -> &'static str {
     HELPDESK.get(..HELPDESK.len() - 1).unwrap()
 }
@@ -111,7 +111,7 @@ fn elsewhere() {
     unharmed(&world);
 }
 
-/// A reader of `deed.toml` has the digests, and a digest opens nothing.
+/// A party that can read `deed.toml` knows the digests of tokens, but a digest does not give access.
 fn digest_as_token() {
     let world = World::start(scim()).unwrap();
     let digest = Digest::of(HELPDESK.as_bytes());
@@ -134,8 +134,8 @@ fn taken_away() {
     assert_eq!(answer.text("/status"), "verified", "{}", answer.json());
 }
 
-/// A token that is wrong from its first byte and one that is wrong only in its last take equally long. Only
-/// a gross leak is visible over HTTP, such as work that starts when a prefix or a name matches.
+/// Checks that refusing a token takes equally long whether its first or only its last byte is wrong. Over HTTP only a
+/// gross leak is visible, such as work that starts when a prefix or a name matches.
 fn timing() {
     let world = World::start(scim()).unwrap();
     let near = format!("{}x", cut());

@@ -39,7 +39,8 @@ fn until_full(world: &World, token: &str) -> (Vec<String>, Answer) {
     }
 }
 
-/// The queue for people is bounded; actions that need no person go on, and a restart loses nothing.
+/// The queue of actions that wait for people is bounded. Actions that need no person continue, and a restart loses no
+/// action.
 fn waiting() {
     let mut world = World::with(scim(), "scim", |dir| prepare(dir, FEW)).unwrap();
     let (all, over) = until_full(&world, HELPDESK);
@@ -55,10 +56,10 @@ fn waiting() {
     world.restart().unwrap();
     assert_eq!(counted(&world, "deed_tenant_actions{tenant=\"acme\",state=\"waiting\"}"), 4);
     assert_eq!(ask(&world, HELPDESK, &asked(), "wait=60").status, 429);
-    // Its tenant has room for other agents until the tenant's limit is reached.
+    // The tenant has room for other agents until the tenant's limit is reached.
     let rest: usize = OTHERS.iter().map(|token| until_full(&world, token).0.len()).sum();
     assert!((2..=4).contains(&rest), "{rest}");
-    // An approver's answer makes room.
+    // An approver's answer makes room for a new action.
     for id in &all[..3] {
         assert!(world.answer("deny", id, "bob", BOB).unwrap().0);
         assert_eq!(world.settled(id).unwrap()["status"], "denied");
@@ -67,7 +68,8 @@ fn waiting() {
     unharmed(&world);
 }
 
-/// The policy asks people only because of what the look shows: it does not decide when the action is proposed.
+/// The policy requires approval only because of the observed state, so the need for approval is not yet known when the
+/// action is proposed.
 fn after_the_look() {
     let seen = "context has pre && context.pre has user && context.pre.user has active && !context.pre.user.active";
     let change = |dir: &Path| -> Result<()> {
@@ -78,7 +80,7 @@ fn after_the_look() {
     let (all, over) = until_full(&world, HELPDESK);
     assert_eq!((all.len(), over.status), (4, 429));
     assert_eq!((over.text("/limit").as_str(), over.retry_after), ("agent_waiting", Some(60)));
-    // A policy cannot ask about a read, whatever the look shows.
+    // A policy cannot require approval for a read, regardless of the observed state.
     let reading = ask(&world, HELPDESK, &read(&user("r", Some(true))), "wait=60");
     assert_eq!(reading.text("/status"), "verified", "{}", reading.json());
     world.restart().unwrap();

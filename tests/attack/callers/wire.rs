@@ -9,10 +9,10 @@ use serde_json::Value;
 
 use super::silent;
 
-/// Long enough for a busy machine; an answer that never arrives is an empty one.
+/// The read timeout, which is long enough for a busy machine. An answer that never arrives counts as empty.
 const PATIENCE: Duration = Duration::from_secs(90);
 
-/// Everything received before the host closed.
+/// All bytes that were received before the host closed the connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Said(pub(super) String);
 
@@ -38,12 +38,12 @@ impl Said {
         self.0.split_once("\r\n\r\n").map_or("", |(_, body)| body)
     }
 
-    /// The answer without the date header.
+    /// Returns the answer without the date header.
     pub(super) fn timeless(&self) -> String {
         self.0.lines().filter(|line| !line.starts_with("date:")).collect::<Vec<_>>().join("\n")
     }
 
-    /// An answer with this status, in problem details.
+    /// Checks that the answer has this status and is a problem document.
     pub(super) fn refuses(&self, status: u16, what: &str) {
         assert_eq!(self.status(), status, "{what}: {self:?}");
         assert_eq!(self.header("content-type"), Some("application/problem+json"), "{what}");
@@ -63,15 +63,15 @@ pub(super) fn connect(to: SocketAddr) -> TcpStream {
     stream
 }
 
-/// Sends these bytes and reads until the host closes.
+/// Sends these bytes and reads until the host closes the connection.
 pub(super) fn exchange(to: SocketAddr, bytes: &[u8]) -> Said {
     let mut stream = connect(to);
-    // The host may have refused and closed before the end.
+    // The host may have refused the request and closed the connection before all bytes were sent.
     stream.write_all(bytes).ok();
     hear(stream)
 }
 
-/// Everything until the end of the connection, however it ends.
+/// Reads everything until the connection ends in any way.
 pub(super) fn hear(mut stream: TcpStream) -> Said {
     let mut bytes = Vec::new();
     stream.read_to_end(&mut bytes).ok();
@@ -80,7 +80,7 @@ pub(super) fn hear(mut stream: TcpStream) -> Said {
     said
 }
 
-/// A valid request with these header lines that closes the connection.
+/// A valid request with these header lines and `Connection: close`.
 pub(super) fn request(method: &str, target: &str, lines: &[&str], body: &[u8]) -> Vec<u8> {
     let mut head = format!("{method} {target} HTTP/1.1\r\nHost: deed\r\nConnection: close\r\n");
     for line in lines {

@@ -1,4 +1,4 @@
-//! A valid served directory for repeated attacks: after each attack it is restored.
+//! A valid served directory for repeated attacks. The directory is restored after each attack.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,10 +12,10 @@ use serde_json::Value;
 
 use crate::case::unharmed;
 
-/// Far more than a refusal takes; a command that reads a pipe or an endless device never ends.
+/// A time limit far above the time of a refusal. A command that reads a pipe or an endless device would never end.
 const PATIENCE: Duration = Duration::from_mins(1);
 
-/// A world that is not served, a copy of it, and a directory outside of it.
+/// A fixture that is not served, a copy of its directory, and a directory outside of it.
 pub(crate) struct Bench {
     pub(crate) world: World,
     pub(crate) outside: PathBuf,
@@ -36,14 +36,14 @@ impl Bench {
         &self.world.dir
     }
 
-    /// Makes the current directory the state that later attacks start from.
+    /// Makes the current content of the directory the state from which later attacks start.
     pub(crate) fn keep(&mut self) {
         fs::remove_dir_all(&self.good).unwrap();
         copy(&self.world.dir, &self.good);
     }
 
-    /// `deed check` and `deed serve` both refuse the attacked directory, in one line that contains every
-    /// fragment, and neither prints a raw control character.
+    /// Checks that `deed check` and `deed serve` both refuse the attacked directory in one line that contains every
+    /// fragment, and that neither prints a raw control character.
     pub(crate) fn refused(
         &mut self,
         name: &str,
@@ -69,7 +69,7 @@ impl Bench {
         checked
     }
 
-    /// Both commands accept the directory and warn, in one line that contains every fragment.
+    /// Checks that both commands accept the directory and warn in one line that contains every fragment.
     pub(crate) fn warned(&mut self, name: &str, attack: impl FnOnce(&Path), fragments: &[&str]) {
         attack(&self.world.dir);
         let (code, checked) = self.check(name);
@@ -95,7 +95,7 @@ impl Bench {
         self.restore();
     }
 
-    /// `deed check` accepts the directory as it is, without a warning that contains this fragment.
+    /// Checks that `deed check` accepts the changed directory without a warning that contains this fragment.
     pub(crate) fn taken(&mut self, name: &str, change: impl FnOnce(&Path), no_warning: &str) {
         change(&self.world.dir);
         let (code, said) = self.check(name);
@@ -104,7 +104,7 @@ impl Bench {
         self.restore();
     }
 
-    /// After all attacks: the valid directory is served, and an action is carried out.
+    /// Checks after all attacks that the valid directory can be served and that an action is carried out.
     pub(crate) fn well(mut self) {
         self.world.serve().unwrap();
         unharmed(&self.world);
@@ -132,7 +132,7 @@ impl Drop for Bench {
     }
 }
 
-/// Rewrites a file's bytes and keeps its mode.
+/// Rewrites the bytes of a file and keeps the file's mode.
 pub(crate) fn replace(dir: &Path, file: &str, from: &str, to: &str) {
     deed_tests::world::edit(dir, file, from, to).unwrap();
 }
@@ -142,7 +142,7 @@ pub(crate) fn mode(path: &Path, mode: u32) {
     fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
 }
 
-/// Accepts the contracts as they are now. Contracts that are invalid in themselves are still refused later.
+/// Pins the present contracts. Contracts that are invalid are still refused later.
 pub(crate) fn pin(dir: &Path) {
     host::run_within(&["pin", dir.to_str().unwrap()], PATIENCE).unwrap();
 }

@@ -1,5 +1,6 @@
-//! Secrets are canaries: all output of the host is searched for them when a world of either suite is
-//! dropped. Here: the search finds planted secrets, and finds nothing after a long sequence of actions.
+//! Secrets serve as canaries: when a fixture of either test suite is dropped, all output of the host is searched for
+//! its secrets. The cases here check that the search finds planted secrets, and finds none after a long sequence of
+//! actions.
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};
@@ -28,7 +29,7 @@ pub(super) fn cases() -> Vec<Case> {
     ]
 }
 
-/// Every secret of a real world, planted in every form in places where the host writes.
+/// Plants every secret of a real fixture, in every encoding, in places where the host writes.
 fn canary_is_found_in_every_form() {
     let world = World::lay_out(scim(), "scim").unwrap();
     assert_eq!(world.leaks(), [], "a fresh world");
@@ -64,14 +65,15 @@ fn canary_is_found_in_every_form() {
     assert!(dropped.is_err(), "the end of a world searches it");
 }
 
-/// Decoded independently of the search: a canary that both decoded wrongly would never be found.
+/// The test decodes the keys independently of the search, because a canary that both decoded wrongly would never be
+/// found.
 fn seed(path: &Path) -> Vec<u8> {
     use ed25519_dalek::pkcs8::DecodePrivateKey as _;
     let pem = fs::read_to_string(path).unwrap();
     ed25519_dalek::SigningKey::from_pkcs8_pem(&pem).unwrap().to_bytes().to_vec()
 }
 
-/// Every kind of outcome, with faults, restarts and a crash in between.
+/// Runs actions with every kind of outcome, with faults, restarts and a crash in between.
 fn story(world: &mut World) {
     let restore = |user: &str| World::proposal("idp.restore_access", user);
     let view = world.run(&restore(&locked_out())).unwrap();
@@ -127,7 +129,7 @@ fn canary_in_a_log_of_everything() {
     assert_eq!(world.leaks(), []);
 }
 
-/// A crash must not leave the vault in a file.
+/// A crash must not write the memory of the credential vault to a file.
 fn no_memory_image_of_the_host() {
     let mut world = World::start(scim()).unwrap();
     let pid = world.host.as_ref().unwrap().pid();
@@ -144,9 +146,9 @@ fn no_memory_image_of_the_host() {
     unharmed(&world);
 }
 
-/// A process of the same user may trace another one, and read its vault, unless that process is not
-/// dumpable: its files in /proc then belong to root. Root may trace any process, so the host must be served
-/// as another user.
+/// A process may trace another process of the same user and read its vault, unless that process is not dumpable. The
+/// files of such a process in /proc belong to root. Root may trace any process, so the test must serve the host as
+/// another user.
 fn no_neighbour_reads_the_hosts_memory() {
     let bench = Bench::new();
     let me = fs::metadata("/proc/self").unwrap().uid();

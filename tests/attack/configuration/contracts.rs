@@ -1,5 +1,5 @@
-//! Contracts in which two rules could match one request, names with a special meaning
-//! elsewhere, and deep nesting.
+//! Contracts in which two rules could match one request, contracts with names that have a special meaning in other
+//! software, and deep nesting.
 
 use std::path::Path;
 
@@ -24,7 +24,7 @@ fn rule(phase: &str, request: &str, more: &str) -> String {
     format!("[[{phase}.http]]\nupstream = \"idp\"\nrequest = \"{request}\"\n{more}\n\n")
 }
 
-/// The contract with more parameters and these rules, pinned.
+/// Changes the contract to have more parameters and these rules, and pins it.
 fn with(rules: &[String]) -> impl FnOnce(&Path) + use<> {
     let rules = rules.concat();
     move |dir| {
@@ -54,7 +54,7 @@ fn rules_that_could_meet() {
         ("GET /a/{name}", "", "GET /a/a@b", ""),
         ("GET /a/{kind}", "", "GET /a/two", ""),
         ("GET /a/{count}", "", "GET /a/17", ""),
-        // true and "true" are rendered alike in a path and in a form.
+        // The values true and "true" are rendered alike in a path and in a form-urlencoded body.
         ("GET /a/{flag}", "", "GET /a/true", ""),
         ("GET /a/{word}", "", "GET /a/{flag}", ""),
         ("POST /a", FORM_FLAG, "POST /a", FORM_TRUE),

@@ -1,4 +1,4 @@
-//! Credentials that reach further than they appear to, and secrets in the wrong place.
+//! Credentials that give more access than they appear to, and secrets in the wrong place.
 
 use std::fs;
 use std::path::Path;
@@ -89,7 +89,7 @@ fn a_credential_that_nothing_needs() {
             let (_, after) = from.split_once("\n\n").unwrap();
             fs::write(dir.join("deed.toml"), [before, after].concat()).unwrap();
         }
-        // The starter policies name all three contracts.
+        // The starter policies are replaced, because they name all three contracts.
         fs::write(
             dir.join("policies/all.cedar"),
             "@id(\"all\") permit(principal, action, resource);\n",
@@ -199,7 +199,7 @@ fn secrets_in_the_environment() {
         let said = bench.refused(variable, attack, &["deed.toml:", "secret `idp_read`", variable]);
         assert!(!said.contains("/usr/bin"), "{said}");
     }
-    // A value from the environment is as hidden as one from a file.
+    // A secret from the environment is hidden as well as a secret from a file.
     let value = "scim-read-token-from-the-environment";
     let file = "file = \"secrets/idp_read\"";
     replace(bench.dir(), "deed.toml", file, "env = \"DEED_TEST_IDP_READ\"");
@@ -213,7 +213,8 @@ fn secrets_in_the_environment() {
         "idp.read_user",
         &deed_test_support::shared::locked_out(),
     );
-    // The directory service does not know that token: the look fails, and the reason does not reveal it.
+    // The directory service does not know this token, so the observation fails, and the reason does not reveal the
+    // token.
     let view = bench.world.propose(&proposal).unwrap().json();
     assert_ne!(view["status"], "verified", "{view}");
     assert_eq!(bench.world.leaks(), []);

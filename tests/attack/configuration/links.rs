@@ -1,4 +1,4 @@
-//! Links and paths that lead out of the served directory, for everything that is read there.
+//! Links and paths that lead out of the served directory, for every file that the host reads there.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -9,7 +9,7 @@ use deed_tests::host;
 use super::bench::{Bench, mode, replace};
 use crate::case::{Case, cases};
 
-/// Everything that the host reads, files and folders.
+/// Every file and folder that the host reads.
 const READ: [&str; 12] = [
     "deed.toml",
     "contracts",
@@ -37,7 +37,7 @@ pub(super) fn cases() -> Vec<Case> {
     ]
 }
 
-/// Moves the entry at `path` out of the directory and leaves a link.
+/// Moves the entry at `path` out of the directory and leaves a link to it.
 fn move_out(dir: &Path, outside: &Path, path: &str) {
     let target = outside.join(path.replace('/', "-"));
     fs::remove_dir_all(&target).or_else(|_| fs::remove_file(&target)).unwrap_or_default();
@@ -53,7 +53,7 @@ fn links_out_of_the_directory() {
         let fragments = ["leads out of the served directory"];
         bench.refused(path, |dir| move_out(dir, &outside, path), &fragments);
     }
-    // A relative link that leads out through a second link.
+    // A relative link that leads out of the directory through a second link.
     let relative = |dir: &Path| {
         move_out(dir, &outside, "keys/log.key");
         let target = Path::new("../..").join(outside.file_name().unwrap()).join("keys-log.key");
@@ -89,7 +89,7 @@ fn links_through_an_open_folder() {
             mode(&dir.join("open"), 0o703);
         };
         bench.refused(path, attack, &["open", "chmod", "-w open"]);
-        // The same through a link in that folder that leads out of it again.
+        // The same attack through a link in the open folder that leads out of this folder again.
         let by_way = |dir: &Path| {
             fs::create_dir(dir.join("open")).unwrap();
             let hidden = dir.join(path).with_file_name("..data");
@@ -148,7 +148,7 @@ fn paths_out_of_the_directory() {
     }
 }
 
-/// `deed pin` writes; a link must not make it write outside.
+/// `deed pin` writes files. A link must not make `deed pin` write outside the served directory.
 fn pin_through_a_link() {
     let bench = Bench::new();
     move_out(bench.dir(), &bench.outside, "deed.toml");

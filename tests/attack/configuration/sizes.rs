@@ -1,4 +1,4 @@
-//! Files that are far too large.
+//! Configuration files that are far too large.
 
 use std::fs::{self, OpenOptions};
 use std::io::Write as _;
@@ -70,7 +70,7 @@ fn contracts_without_end() {
         }
     };
     bench.refused("many", many, &["contracts", "1000"]);
-    // Patterns whose automata would fill the memory.
+    // The automata of these patterns would fill the memory.
     let bomb = |dir: &Path| {
         let pattern = "pattern = \"^[0-9a-f]{32}$\"";
         replace(

@@ -1,5 +1,5 @@
-//! Guests that request more than their contract allows. Each contains a table of requests and performs the
-//! action after it; the proxy's record shows what was sent, the receipt what was refused.
+//! Guests that request more than their contract allows. Each guest sends a table of requests and then performs the
+//! action. The proxy's record shows which requests were sent, and the receipt shows which requests were refused.
 
 use std::path::Path;
 
@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::siege::{CONTRACT, Siege};
 
-/// All extra requests were refused, the receipt gives the reasons, and the one write of the
+/// Checks that all extra requests were refused, that the receipt gives the reasons, and that the only write of the
 /// contract was sent once.
 fn all_refused(guest: Guest) -> (Siege, Value) {
     let siege = Siege::of(guest);
@@ -55,7 +55,7 @@ pub(super) fn writes_while_observing() {
         .stopped_while_observing("observe takes GET and HEAD only");
 }
 
-/// The GET is the contract's own write: only the phase distinguishes it from a look.
+/// The contract declares this GET as a write. Only the phase distinguishes this GET from a read.
 pub(super) fn deletes_by_get() {
     let deletes = |dir: &Path| -> Result<()> {
         let from = "request  = \"PATCH /Users/{user_id}\"\n";

@@ -1,5 +1,5 @@
-//! Guests that request large amounts within what they may request: each kind has its bound, and what the
-//! host keeps of a run still fits into its journal.
+//! Guests that request large amounts of everything that they may request. Each kind of request has a limit, and the
+//! data that the host keeps from a run still fits into its journal.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,7 +16,7 @@ use super::siege::{self, CONTRACT, RESTORE, Siege};
 use crate::case::unharmed;
 use crate::upstreams::stage::{Stage, fresh};
 
-/// Concurrent runs; the size of the host's pool.
+/// The number of concurrent runs, which is the size of the host's pool.
 const RUNS: usize = 64;
 
 /// The length of a string in an answer of just under 1 MiB, the maximum size of an answer.
@@ -36,7 +36,8 @@ pub(super) fn exchanges() {
     assert!(is_active(&siege.user));
 }
 
-/// Answers of 900 KB each: the run receives no more than it may keep, and its end fits into the journal.
+/// Each answer is 900 KB. The run receives at most as much as it may keep, and the record of its end fits into the
+/// journal.
 pub(super) fn answers() {
     let siege = Siege::generous(Guest::FloodsExchanges);
     let large = json!([{"op": "replace", "path": "nickName", "value": "x".repeat(900_000)}]);
@@ -66,8 +67,8 @@ pub(super) fn state() {
     assert!(siege.log().contains("a run keeps at most 2097152 bytes of state"), "{}", siege.log());
 }
 
-/// Everything observed changes after the write. Look, judgement and receipt are megabytes each, with no
-/// external event between them: one record could not hold all of it.
+/// All observed state changes after the write. The observation, the judgement and the receipt have megabytes each, and
+/// no external event separates them. A single journal record could not hold all three.
 pub(super) fn looks() {
     let again = "[state.again]\nproperties.displayName = { type = \"string\" }\n\n[[observe.http]]";
     let stage = Stage::with(Hostile::start().unwrap(), |dir| {
@@ -103,7 +104,7 @@ pub(super) fn looks() {
     unharmed(&world);
 }
 
-/// More concurrent guests than the sandbox has slots, none of which ever ends.
+/// Runs more concurrent guests than the sandbox has slots. None of these guests ever ends.
 pub(super) fn the_sandbox() {
     let siege = Siege::with(Guest::SpinsWhileObserving, |dir| {
         edit(dir, CONTRACT, "timeout = \"30s\"", "timeout = \"1s\"")

@@ -1,5 +1,5 @@
-//! Files that are not adapters: `deed adapter check`, `deed check`, `deed pin` and `deed serve` refuse each
-//! with a clear reason and in time, and none of it runs.
+//! Files that are not adapters. `deed adapter check`, `deed check`, `deed pin` and `deed serve` refuse each file in
+//! time with a clear reason, and no code of it runs.
 
 use std::fs;
 use std::time::{Duration, Instant};
@@ -12,7 +12,7 @@ use deed_tests::world::World;
 
 const PATIENCE: Duration = Duration::from_mins(2);
 
-/// Each file is refused by all four commands, with this reason.
+/// Checks that all four commands refuse the file with this reason.
 fn refused(files: &[(&str, Vec<u8>, &str)]) {
     let mut world = World::lay_out(scim(), "scim").unwrap();
     let good = fs::read(world.dir.join("adapters/scim.wasm")).unwrap();
@@ -43,7 +43,7 @@ fn refused(files: &[(&str, Vec<u8>, &str)]) {
     crate::case::unharmed(&world);
 }
 
-/// The reason is reported briefly, without characters that could deceive a terminal.
+/// Checks that the reason is short and has no characters that could deceive the reader of a terminal.
 fn told(name: &str, said: &str, why: &str) {
     assert!(said.contains(why), "{name}: no `{why}` in `{said}`");
     assert!(said.len() < 8 << 10, "{name}: {} bytes", said.len());
@@ -73,7 +73,7 @@ pub(super) fn no_component() {
         ("another version", b"\0asm\xff\0\x01\0".to_vec(), "does not compile"),
         ("half of one", half, "does not compile"),
         ("a damaged one", flipped, "does not compile"),
-        // A section that declares a size of 4 GiB.
+        // This section declares a size of 4 GiB.
         (
             "a bomb of a section",
             [preamble, b"\x01\xff\xff\xff\xff\x0f".to_vec()].concat(),
@@ -189,7 +189,7 @@ pub(super) fn names_that_lie() {
     ]);
 }
 
-/// README.md names every guest, and no other.
+/// Checks that README.md names every guest and no others.
 pub(super) fn the_table_of_guests() {
     let readme = fs::read_to_string(workspace().join("tests/guests/README.md")).unwrap();
     let first = |line: &str| Some(line.strip_prefix("| `")?.split_once('`')?.0.to_owned());
@@ -198,7 +198,7 @@ pub(super) fn the_table_of_guests() {
     assert_eq!(named, Guest::ALL.map(|guest| guest.name().to_owned()));
 }
 
-/// One byte more than an adapter may have: no command reads it whole, and `pin` pins nothing.
+/// The file is one byte larger than an adapter may be. No command reads the whole file, and `pin` pins nothing.
 fn over_the_limit() {
     let mut world = World::lay_out(scim(), "scim").unwrap();
     let path = world.dir.join("adapters/scim.wasm");
@@ -220,7 +220,7 @@ fn over_the_limit() {
     }
 }
 
-/// README.md has a row for every limit of a run, and each names existing cases.
+/// Checks that README.md has a row for every limit of a run, and that each row names existing cases.
 pub(super) fn the_table_of_limits() {
     let limits = fs::read_to_string(workspace().join("host/sandbox/src/limits.rs")).unwrap();
     let constant =

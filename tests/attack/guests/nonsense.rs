@@ -1,5 +1,5 @@
-//! Guests that violate the canonical ABI: invalid values are refused at the boundary, and
-//! cost the host no memory.
+//! Guests that violate the canonical ABI. The host refuses invalid values at the boundary and allocates no memory for
+//! them.
 
 use deed_tests::guests::Guest;
 

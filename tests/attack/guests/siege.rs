@@ -1,5 +1,5 @@
-//! A world whose `idp.restore_access` is served by a hostile guest, and what must hold whatever the guest
-//! did. Its other contracts have the real adapter, so another user's action shows the host's health.
+//! A fixture in which a hostile guest serves `idp.restore_access`, and checks that must pass regardless of what the
+//! guest did. Its other contracts have the real adapter, so an action on another user shows the host's health.
 
 use std::fs;
 use std::path::Path;
@@ -19,11 +19,11 @@ pub(super) const CONTRACT: &str = "contracts/restore_access.toml";
 /// Memory that the host may use above its earlier peak, in KiB: three times the memory of a run.
 const ROOM_KIB: u64 = 192 << 10;
 
-/// The host with one guest, and a locked-out user that the action is about.
+/// A host with one hostile guest, and a locked-out user that the action is about.
 pub(super) struct Siege {
     pub(super) world: World,
     pub(super) user: String,
-    /// Whether the contract has a GET in `perform` too, which carries that phase's credential.
+    /// Whether the contract also has a GET in `perform`, which carries the credential of that phase.
     gets_in_perform: bool,
     /// Peak memory of the host before the attack, in KiB.
     before_kib: u64,
@@ -34,12 +34,12 @@ impl Siege {
         Self::with(guest, |_| Ok(()))
     }
 
-    /// A run may take two seconds, for guests that never end.
+    /// Creates the fixture with a limit of two seconds for a run, for guests that never end.
     pub(super) fn short(guest: Guest) -> Self {
         Self::with(guest, |dir| edit(dir, CONTRACT, "timeout = \"30s\"", "timeout = \"2s\""))
     }
 
-    /// With changes to the files of the world.
+    /// Creates the fixture with changes to its files.
     pub(super) fn with(guest: Guest, change: impl FnOnce(&Path) -> Result<()>) -> Self {
         let world = World::with(scim(), SCIM, |dir| {
             install(dir, guest)?;
@@ -50,7 +50,8 @@ impl Siege {
         Self { world, user: locked_out(), gets_in_perform: false, before_kib }
     }
 
-    /// `perform` allows both requests as often as a contract may declare: twice what a run may send.
+    /// Creates the fixture with a contract in which `perform` allows both requests as often as a contract may declare,
+    /// which is twice what a run may send.
     pub(super) fn generous(guest: Guest) -> Self {
         let rule = "[[perform.http]]                   # RFC 7644 section 3.5.2.3\n";
         let both = "[[perform.http]]\nupstream = \"idp\"\nrequest  = \"GET /Users/{user_id}\"\n\
@@ -59,13 +60,13 @@ impl Siege {
         Self { gets_in_perform: true, ..siege }
     }
 
-    /// Proposes the action and approves it where approval is required.
+    /// Proposes the action, and approves it if approval is required.
     pub(super) fn run(&self) -> Value {
         self.world.run(&World::proposal(RESTORE, &self.user)).unwrap()
     }
 
-    /// Checks the end of an attack and returns the receipt: nothing was sent except what the contract
-    /// declares, the guest reports no success, the host used no memory for it and is still serving.
+    /// Checks the end of an attack and returns the receipt: only requests that the contract declares were sent, the
+    /// guest reports no success, and the host used no additional memory and still serves.
     pub(super) fn ended(&self, view: &Value, outcome: &str, reason: &str) -> Value {
         let receipt = ended(&self.world, view, outcome, reason);
         self.nothing_else_left();
@@ -78,7 +79,7 @@ impl Siege {
         receipt
     }
 
-    /// A look that was stopped: no approver is asked, and no write is sent.
+    /// Checks that a stopped observation leads to no approval request and no write.
     pub(super) fn stopped_while_observing(&self, reason: &str) -> Value {
         let view = self.run();
         let receipt = self.ended(&view, "failed", reason);
@@ -88,7 +89,7 @@ impl Siege {
         receipt
     }
 
-    /// The requests at the upstream are what the host renders: this user, these headers, this body.
+    /// Checks that the requests at the upstream are those that the host renders: this user, these headers, this body.
     fn nothing_else_left(&self) {
         let path = format!("/v2/Users/{}", self.user);
         for request in self.world.proxy.requests() {
@@ -106,7 +107,7 @@ impl Siege {
         }
     }
 
-    /// The credential of either phase, whichever was sent.
+    /// Returns the token that the request carried, of the read credential or of the write credential.
     fn token_of(request: &Recorded) -> &'static str {
         let write = request.header("authorization").unwrap().ends_with(ScimServer::WRITE_TOKEN);
         if write { ScimServer::WRITE_TOKEN } else { ScimServer::READ_TOKEN }

@@ -1,4 +1,4 @@
-//! Guests that never end or take all they can get: each is stopped, and its action fails.
+//! Guests that never end or use all resources that they can get. The host stops each guest, and its action fails.
 
 use std::time::{Duration, Instant};
 
@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::siege::{CONTRACT, Siege};
 
-/// Far more than the two seconds of the contract, and still finite.
+/// A time limit far above the two seconds that the contract allows.
 const STOPPED: Duration = Duration::from_mins(1);
 
 const LATE: &str = "did not end within 2000 ms";
@@ -71,7 +71,8 @@ pub(super) fn makes_handles() {
     Siege::of(Guest::MakesHandles).stopped_while_observing("handle");
 }
 
-/// The write is under way when the run's time is over: the host waits for the write to end, not for the guest.
+/// The write is in progress when the run's time is over. The host waits until the write ends, but not until the guest
+/// ends.
 pub(super) fn hangs() {
     let siege = Siege::with(Guest::Hangs, |dir| {
         edit(dir, CONTRACT, "timeout = \"30s\"", "timeout = \"3s\"")?;

@@ -1,4 +1,4 @@
-//! Guests that lie about what they did or saw, or disclose what they must not know.
+//! Guests that lie about what they did or observed, or disclose data that they must not know.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -87,15 +87,15 @@ pub(super) fn reads_refusals() {
 
 pub(super) fn remembers() {
     let siege = Siege::of(Guest::Remembers);
-    // Each action is a run of the same component in the one warm slot of the pool.
+    // Each action runs the same component in the only warm slot of the pool.
     for _ in 0..3 {
         siege.run();
     }
     siege.ended(&siege.run(), "failed", "");
 }
 
-/// Three actions of the same user: the order of the guest's requests is the same each time. Each end also
-/// asserts that a replay gives the guest the same inputs.
+/// In three actions on the same user, the guest sends its requests in the same order each time. The check at the end of
+/// each action also asserts that a replay gives the guest the same inputs.
 pub(super) fn races() {
     let rule = "[[perform.http]]                   # RFC 7644 section 3.5.2.3\n";
     let two = format!(
@@ -139,7 +139,8 @@ pub(super) fn leaks() {
     }
 }
 
-/// The user changes between two looks of one run. The first is shown; the guard must be of the first too.
+/// The user changes between two reads of one run. People are shown the first state, so the precondition of the write
+/// must have the entity tag of the first state.
 pub(super) fn mixes_looks() {
     let stage = Stage::with(Hostile::start().unwrap(), |dir| {
         siege::install(dir, Guest::MixesLooks)?;
@@ -157,13 +158,13 @@ pub(super) fn mixes_looks() {
     let sent = stage.hostile.requests();
     let write = sent.iter().find(|request| request.method == "PATCH").unwrap();
     assert_eq!(write.header("if-match"), Some("\"1\""), "the tag of what was shown");
-    // The directory service has no tags of its own, so the next look ends the action.
-    ended(&stage.world, &view, "denied", "the look saw no entity tag");
+    // The directory service itself has no entity tags, so the next observation ends the action.
+    ended(&stage.world, &view, "denied", "the observation has no entity tag");
     assert_eq!(stage.hostile.count("PATCH"), 1);
     unharmed(&stage.world);
 }
 
-/// All files of the world's directory, except the secrets where the operator keeps them.
+/// All files of the served directory, except the secret files that the operator keeps there.
 fn files(dir: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
     let entries = entries.filter(|path| !path.ends_with("secrets"));

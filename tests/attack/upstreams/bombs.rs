@@ -1,5 +1,5 @@
-//! An upstream whose answers are too large, too deep or too slow. Each answer ends at a limit of the host
-//! or at its deadline; the memory that it uses meanwhile stays within bounds.
+//! An upstream whose answers are too large, too deep or too slow. Each answer ends at a limit of the host or at its
+//! deadline, and the host's memory stays within bounds.
 
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
@@ -23,18 +23,18 @@ pub(super) fn cases() -> Vec<Case> {
 }
 
 const KIND: &str = "content-type: application/json";
-/// The host's timeout for the upstream is 2 s; a busy machine adds its own delay.
+/// The time limit for a read. The host's timeout for the upstream is 2 s, and a busy machine adds its own delay.
 const GENEROUS: Duration = Duration::from_mins(1);
-/// More than one host may hold for a handful of answers of 1 MiB, far less than a bomb would need.
+/// A memory limit that is above what a host needs for a few answers of 1 MiB, and far below what a bomb would need.
 const GROWTH: usize = 192 << 20;
-/// Bytes sent before the sender notices that the host stopped reading: the host's bound of 4 MiB and both
-/// sockets' buffers.
+/// The number of bytes that are sent before the sender notices that the host stopped reading: the host's limit of 4 MiB
+/// and the buffers of both sockets.
 const TAKEN: usize = 16 << 20;
 
-/// All scripts at once; each read ends soon as failed, and memory stays within bounds.
+/// Runs all scripts at once. Each read soon ends as failed, and memory stays within bounds.
 fn each_fails(scripts: &[(&str, Script)]) -> Stage {
     let stage = Stage::new();
-    // The first run loads what stays in memory: compiled code, the pool.
+    // The first run loads data that stays in memory, such as compiled code and the pool.
     stage.propose(READ, &fresh());
     stage.hostile.forget();
     let (before, start) = (resident(&stage, "VmRSS"), Instant::now());
@@ -51,7 +51,7 @@ fn each_fails(scripts: &[(&str, Script)]) -> Stage {
     stage
 }
 
-/// A figure of the host's memory in bytes (`/proc/PID/status`).
+/// A value in bytes from the host's memory statistics (`/proc/PID/status`).
 fn resident(stage: &Stage, figure: &str) -> usize {
     let pid = stage.world.host.as_ref().unwrap().pid();
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();

@@ -1,5 +1,5 @@
-//! An upstream that sends back the credential that it received, in every encoding that servers use. The
-//! host must disclose none of it, and must draw no conclusion from a value that contained it.
+//! An upstream that sends back the credential that it received, in every encoding that servers use. The host must not
+//! disclose any part of the credential, and must draw no conclusion from a value that contained the credential.
 
 mod encodings;
 
@@ -31,13 +31,13 @@ pub(super) fn cases() -> Vec<Case> {
     ]
 }
 
-/// The token of the credential that came with a request.
+/// The token of the credential in a request.
 fn token(request: &Recorded) -> String {
     let sent = request.header("authorization").unwrap_or_default();
     sent.strip_prefix("Bearer ").unwrap_or_default().to_owned()
 }
 
-/// An answer with the user that the directory service would show, changed with the received token.
+/// An answer with the user that the directory service would show, into which the received token is inserted.
 fn lying(change: impl Fn(&mut Value, &str) + Send + Sync + 'static) -> Script {
     Arc::new(move |request| {
         let id = request.path.rsplit('/').next().unwrap_or_default();
@@ -47,7 +47,7 @@ fn lying(change: impl Fn(&mut Value, &str) + Send + Sync + 'static) -> Script {
     })
 }
 
-/// The bytes that a script builds from the credential.
+/// A script that sends the bytes built from the received credential.
 fn telling(tell: impl Fn(&str) -> Vec<u8> + Send + Sync + 'static) -> Script {
     Arc::new(move |request| vec![Step::Send(tell(&token(request)))])
 }
@@ -114,7 +114,7 @@ fn headers() {
     let body = r#"{"id":"1","userName":"honest@example.com"}"#;
     let kind = "content-type: application/json";
     let mut views = vec![
-        // The host discloses these headers to no one; the state is still valid.
+        // The host discloses these headers to no caller, so the state is still valid.
         stage.read(telling(move |t| {
             answer(&format!("200 {t}\r\n{kind}\r\netag: {t}\r\nx-echo: {t}"), body)
         })),
@@ -132,7 +132,8 @@ fn headers() {
     unharmed(&stage.world);
 }
 
-/// Text that is cut before it is searched would show the greater part of a credential.
+/// If the host shortened a text before searching it for credentials, the text could show the greater part of a
+/// credential.
 fn cut_texts() {
     let stage = Stage::new();
     let views: Vec<Value> = (40..80)
@@ -181,7 +182,7 @@ fn compressed() {
     let pack = |t: &str| {
         let user = json!({"id": "1", "userName": t}).to_string();
         let size = u16::try_from(user.len()).unwrap();
-        // One stored block (RFC 1951 section 3.2.4): it contains the text unchanged.
+        // One stored block (RFC 1951 section 3.2.4), which contains the text unchanged.
         let mut gzip = vec![0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255, 1];
         gzip.extend(size.to_le_bytes());
         gzip.extend((!size).to_le_bytes());
@@ -232,13 +233,14 @@ fn basic() {
     unharmed(&stage.world);
 }
 
-/// A server that stores what it receives: after the write, the state that is judged holds a credential.
+/// The server stores the credential that it receives. After the write, the state that the host must judge contains a
+/// credential.
 fn judged() {
     let stage = Stage::new();
     let mut views = Vec::new();
     for secret in [READ_SECRET, WRITE_SECRET] {
         let user = fresh();
-        // The looks before the write are honest; those after it are not.
+        // Answers to reads before the write are honest, and answers to reads after the write are not.
         stage.hostile.lie("PATCH", 0, 1, Arc::new(|_| vec![Step::Send(answer("200 OK", ""))]));
         let shown = json!({"id": user, "userName": secret, "active": true});
         stage.hostile.lie("GET", 1, 100, Arc::new(move |_| vec![Step::Send(json(&shown))]));

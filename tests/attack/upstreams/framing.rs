@@ -1,5 +1,5 @@
-//! An upstream that does not speak HTTP, or lies about where an answer begins and ends. Anything but one
-//! complete, strict answer is not an answer: a read fails, a write stays open until it can no longer land.
+//! An upstream that does not speak HTTP, or lies about where an answer begins and ends. The host accepts only one
+//! complete, strictly valid answer. Otherwise a read fails, and a write stays open until it can no longer take effect.
 
 use deed_test_support::shared::ended;
 use deed_tests::hostile::{Script, Step, answer, does, json, says};
@@ -24,7 +24,7 @@ pub(super) fn cases() -> Vec<Case> {
 const USER: &str = r#"{"id":"1","userName":"honest@example.com","active":false}"#;
 const KIND: &str = "content-type: application/json";
 
-/// Each of these answers to a read ends as failed, with a receipt that gives the reason.
+/// A read that gets one of these answers ends as failed, with a receipt that gives the reason.
 fn each_fails(answers: &[(&str, Vec<u8>)], fate: Option<&Value>) {
     let stage = Stage::new();
     for (name, bytes) in answers {
@@ -147,8 +147,8 @@ fn statuses() {
     each_fails(&answers, None);
 }
 
-/// An answer that was sent before the request may count as one, like any false answer: only a look proves
-/// that the write was carried out.
+/// An answer that was sent before the request may be accepted, like any false answer, because only an observation
+/// proves that the write was carried out.
 fn early() {
     let stage = Stage::new();
     for _ in 0..5 {
@@ -179,7 +179,8 @@ fn second_answer() {
     unharmed(&stage.world);
 }
 
-/// An incomplete answer leaves open whether the write landed; here the upstream did not carry it out.
+/// An incomplete answer leaves open whether the write took effect. In this case the upstream did not carry out the
+/// write.
 fn open_writes() {
     let stage = Stage::new();
     let scripts: [(&str, Script); 8] = [

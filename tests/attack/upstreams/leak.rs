@@ -1,5 +1,5 @@
-//! Searches everything that a world wrote and returned for credentials, whole or in part, in the encodings
-//! in which a server may have echoed them. It shares no code with the host's own redaction.
+//! Searches everything that a test fixture wrote and returned for credentials, whole or in part, in the encodings in
+//! which a server may have echoed them. This search shares no code with the host's own redaction.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,10 +12,10 @@ use serde_json::Value;
 
 use super::stage::{READ_SECRET, WRITE_SECRET};
 
-/// This many characters of a credential in a row are not a coincidence.
+/// The number of consecutive characters of a credential that cannot occur by coincidence.
 const WINDOW: usize = 8;
 
-/// Panics when a file of the world, a view, a bundle or a page contains a credential.
+/// Panics when a file of the fixture, a view, a bundle or a page contains a credential.
 pub(crate) fn none(world: &World, views: &[Value]) {
     let needles = needles();
     let mut places: Vec<(String, Vec<u8>)> = files(&world.dir)
@@ -45,7 +45,7 @@ pub(crate) fn none(world: &World, views: &[Value]) {
     }
 }
 
-/// Pieces of each credential, in lower case.
+/// Substrings of each credential, in lower case.
 fn needles() -> Vec<(String, String)> {
     let mut all = Vec::new();
     for (name, secret) in
@@ -69,7 +69,7 @@ fn needles() -> Vec<(String, String)> {
         }
         for (form, text, window) in forms {
             let letters: Vec<char> = text.to_ascii_lowercase().chars().collect();
-            // Any two windows in a row contain one of these pieces whole.
+            // Any two consecutive windows contain at least one of these substrings completely.
             for piece in letters.chunks_exact(window) {
                 all.push((format!("{name}, {form}"), piece.iter().collect()));
             }

@@ -1,5 +1,5 @@
-//! Names that resolve to other addresses. The host resolves a name once per exchange, refuses the exchange
-//! when any of its addresses is not of an allowed class, and dials an address that it has checked.
+//! Host names that resolve to other addresses. The host resolves a name once per exchange, refuses the exchange when
+//! any resolved address is not of an allowed class, and dials an address that it has checked.
 
 use std::fs;
 use std::path::PathBuf;
@@ -58,10 +58,10 @@ impl Named {
         Self { stage, script }
     }
 
-    /// From now on the first look-up returns the first answer and so on; the last answer repeats.
+    /// Sets the answers of the following look-ups, in order. The last answer repeats.
     fn answers(&self, answers: &str) {
         fs::remove_file(self.seen()).ok();
-        // Renamed, so that no look-up reads half of it.
+        // The file is renamed into place, so that no look-up reads an incomplete file.
         let next = self.script.with_extension("next");
         fs::write(&next, format!("{HOST} {answers}\n")).unwrap();
         fs::rename(next, &self.script).unwrap();
@@ -71,12 +71,12 @@ impl Named {
         PathBuf::from(format!("{}.seen", self.script.display()))
     }
 
-    /// Look-ups since the answers were last set.
+    /// The number of look-ups since the answers were last set.
     fn lookups(&self) -> usize {
         fs::read_to_string(self.seen()).unwrap_or_default().lines().count()
     }
 
-    /// A read is refused for this reason, before the host dials.
+    /// Checks that a read is refused for this reason before the host dials.
     fn refuses(&self, answers: &str, words: &str) {
         self.answers(answers);
         let view = self.stage.propose(READ, &fresh());
@@ -153,7 +153,7 @@ fn refused_classes() {
         ("2001:db8::1", NEVER),
         ("-", "does not resolve"),
     ]);
-    // What the operator does allow works, and only that.
+    // An address class that the operator allows works, and no other class works.
     let named = Named::new("\"loopback\"");
     named.refuses("10.0.0.1", PRIVATE);
     named.refuses("169.254.169.254", NEVER);
@@ -210,7 +210,7 @@ fn rebound() {
         assert_eq!(named.lookups(), 1, "one look-up per exchange");
         assert_eq!(stage.hostile.connections(), before + 1);
         assert_eq!(elsewhere.connections(), beyond, "what was checked is not what was dialled");
-        // The next exchange resolves again: no answer is cached that could be stale.
+        // The next exchange resolves the name again, because a cached answer could be stale.
         let view = stage.propose(READ, &fresh());
         ended(&stage.world, &view, if bad == "127.0.0.2" { "verified" } else { "failed" }, "");
         assert_eq!(named.lookups(), 2);
@@ -233,7 +233,7 @@ fn rebound_for_the_write() {
     unharmed(&stage.world);
 }
 
-/// A look-up that hangs holds a thread of the host for as long as it takes, so only a few may run at once.
+/// A look-up that hangs occupies a thread of the host until it ends, so only a few look-ups may run at once.
 fn hung() {
     let named = Named::new("\"loopback\"");
     let stage = &named.stage;

@@ -1,6 +1,6 @@
-//! Strings of an upstream that target the approver: terminal sequences, characters that hide or reorder
-//! text, forged prompts, floods. The page shows the characters and executes none of them; JSON output
-//! contains the true value.
+//! Strings of an upstream that target the approver: terminal sequences, characters that hide or reorder text, forged
+//! prompts, floods. The page shows such characters in visible form and executes none of them. JSON output contains the
+//! true value.
 
 use deed_test_support::shared::ended;
 use deed_tests::host;
@@ -34,7 +34,7 @@ const POISON: [&str; 12] = [
     "\0\u{1}\u{1f}\u{85}\u{600}\u{3164}",
 ];
 
-/// A world in which an approver is shown the user's name before it may change.
+/// A fixture in which an approver is shown the user's name before an action may change the user.
 fn asking() -> Stage {
     Stage::with(Hostile::start().unwrap(), |dir| {
         edit(dir, "deed.toml", "environment = \"staging\"", "environment = \"production\"")?;
@@ -48,7 +48,7 @@ fn asking() -> Stage {
     })
 }
 
-/// The page contains nothing that a terminal interprets, and nothing that a reader cannot see.
+/// Checks that the page contains no character that a terminal interprets or that a reader cannot see.
 fn harmless(what: &str, page: &str) {
     let bad = |c: &char| {
         (c.is_control() && *c != '\n')
@@ -83,7 +83,7 @@ fn shown() {
     unharmed(world);
 }
 
-/// The other pages, and their JSON, which a person may also read in a terminal.
+/// Checks the other pages and their JSON, which a person may also read in a terminal.
 fn pages(world: &World, id: &str) {
     let to = ["--url", world.url(), "--token", BOB];
     for args in [vec!["show", id], vec!["ls"], vec!["show", id, "--json"], vec!["ls", "--json"]] {
@@ -115,7 +115,7 @@ fn flood() {
     unharmed(world);
 }
 
-/// What the host reports about an answer that it does not understand, in its log and to people.
+/// Checks what the host reports, in its log and to people, about an answer that it does not understand.
 fn errors() {
     let stage = Stage::new();
     for poison in POISON {

@@ -1,5 +1,5 @@
-//! An upstream that sends back the private parameter that it received: in its body, in headers, in its
-//! reason phrase, in a body that is not JSON. Every world is searched for the value when it ends.
+//! An upstream that sends back the private parameter that it received: in its body, in headers, in its reason phrase,
+//! in a body that is not JSON. When a fixture is dropped, all of its output is searched for the value.
 
 use std::sync::Arc;
 

@@ -1,5 +1,5 @@
-//! An upstream that redirects the host. The host never follows: it has one address per exchange, checked
-//! before it is dialled, and a 3xx is an answer like any other.
+//! An upstream that redirects the host. The host never follows a redirect: it dials one address per exchange, which it
+//! has checked before, and treats a 3xx like any other answer.
 
 use deed_test_support::shared::ended;
 use deed_tests::hostile::{Hostile, Script, answer, says};
@@ -34,7 +34,7 @@ fn redirect(status: &str, location: &str) -> Script {
     ))
 }
 
-/// Targets that a client that follows redirects would reach; the first is a listener of the test.
+/// Targets that a client would reach if it followed redirects. The first target is a listener of the test.
 fn places(elsewhere: &Hostile) -> [String; 6] {
     [
         elsewhere.base_url(),
@@ -61,8 +61,8 @@ fn reads() {
     unharmed(&stage.world);
 }
 
-/// An upstream that answers 3xx to a write may have carried it out: the host waits until it can no longer
-/// land, and then looks.
+/// An upstream that answers a write with 3xx may have carried out the write. The host waits until the write can no
+/// longer take effect, and then reads the state.
 fn writes() {
     let (stage, elsewhere) = (Stage::new(), Hostile::start().unwrap());
     let scripts = ["302 Found", "307 Temporary", "308 Permanent"]

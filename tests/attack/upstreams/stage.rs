@@ -1,5 +1,5 @@
-//! A served world whose upstream is the hostile one. Writes need no approval here: the attack comes from
-//! the upstream, and a case runs dozens of actions.
+//! A served fixture with a hostile upstream. Writes need no approval here, because the attack comes from the upstream
+//! and a case runs dozens of actions.
 
 use std::fs;
 use std::path::Path;
@@ -34,13 +34,13 @@ impl Stage {
         Self::with(Hostile::start().unwrap(), |_| Ok(()))
     }
 
-    /// With more changes to the files of the world.
+    /// Starts the fixture with additional changes to its files.
     pub(crate) fn with(hostile: Hostile, change: impl FnOnce(&Path) -> Result<()>) -> Self {
         let base_url = hostile.base_url();
         Self::served(hostile, &base_url, &[], change)
     }
 
-    /// With another base URL too, and with environment variables for the host.
+    /// Starts the fixture with another base URL, and with environment variables for the host.
     pub(crate) fn served(
         hostile: Hostile,
         base_url: &str,
@@ -54,7 +54,7 @@ impl Stage {
         Self { world, hostile }
     }
 
-    /// One read whose next GET is answered by this script; returns its view.
+    /// Runs one read whose next GET is answered by this script. Returns the view of the action.
     pub(crate) fn read(&self, script: Script) -> Value {
         self.hostile.lie("GET", 0, 1, script);
         let view = self.propose(READ, &fresh());
@@ -62,14 +62,14 @@ impl Stage {
         view
     }
 
-    /// A read that ends as failed with this reason.
+    /// Checks that a read ends as failed with this reason.
     pub(crate) fn read_fails(&self, script: Script, reason: &str) -> Value {
         let view = self.read(script);
         ended(&self.world, &view, "failed", reason);
         view
     }
 
-    /// One write whose PATCH is answered by this script; returns its view.
+    /// Runs one write whose PATCH is answered by this script. Returns the view of the action.
     pub(crate) fn write(&self, script: Script) -> Value {
         self.hostile.lie("PATCH", 0, 1, script);
         let view = self.propose(RESTORE, &fresh());
@@ -77,7 +77,8 @@ impl Stage {
         view
     }
 
-    /// As many concurrent actions as there are scripts, each answered by one of them. Returns their views.
+    /// Runs one concurrent action for each script, and answers the action with that script. Returns the views of the
+    /// actions.
     pub(crate) fn all(
         &self,
         contract: &str,
@@ -94,24 +95,24 @@ impl Stage {
         })
     }
 
-    /// Proposes for a user and waits for the end.
+    /// Proposes an action for a user and waits until the action has ended.
     pub(crate) fn propose(&self, contract: &str, user: &str) -> Value {
         self.world.propose(&World::proposal(contract, user)).unwrap().json()
     }
 
-    /// Nothing that the host returned or wrote contains a credential.
+    /// Checks that nothing that the host returned or wrote contains a credential.
     pub(crate) fn tight(&self, views: &[Value]) {
         leak::none(&self.world, views);
     }
 }
 
-/// The id of a user that no other action is about.
+/// A new user id that no other action uses.
 pub(crate) fn fresh() -> String {
     static COUNT: AtomicU64 = AtomicU64::new(1);
     format!("{:032x}", COUNT.fetch_add(1, Ordering::Relaxed))
 }
 
-/// Points the world at this upstream, with the test's credentials and without approvals.
+/// Configures this upstream with the test's credentials and without approvals.
 pub(crate) fn lay_out(dir: &Path, base_url: &str) -> Result<()> {
     let toml = fs::read_to_string(dir.join("deed.toml"))?;
     let old = toml.split("base_url = \"").nth(1).and_then(|rest| rest.split('"').next());

@@ -1,4 +1,4 @@
-//! Entity tags that change between look and write, or that a guard cannot use.
+//! Entity tags that change between an observation and the write, or that cannot be used as a precondition.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -22,7 +22,7 @@ pub(super) fn cases() -> Vec<Case> {
     ]
 }
 
-/// After each approval, the user has changed again when the write arrives.
+/// Between each approval and its write, the user changes again.
 fn that_changes() {
     let (world, user) = (World::start(scim()).unwrap(), user("moving", Some(true)));
     let operations = json!([{ "op": "replace", "path": "displayName", "value": "moved {n}" }]);
@@ -50,7 +50,7 @@ fn that_changes() {
     unharmed(&world);
 }
 
-/// Users with an entity tag that changes with every write that arrived, suspended after this many of them.
+/// A user whose entity tag changes with every write that arrives, and who is suspended after this many writes.
 fn tagged(writes: &Arc<AtomicU32>, suspended_after: u32) -> Script {
     let writes = Arc::clone(writes);
     Arc::new(move |request| {
@@ -64,7 +64,7 @@ fn tagged(writes: &Arc<AtomicU32>, suspended_after: u32) -> Script {
     })
 }
 
-/// Answers a write as if the guard had turned it away, whether it was carried out or not.
+/// Answers a write as if its precondition had failed, whether or not the write was carried out.
 fn refuses(writes: &Arc<AtomicU32>) -> Script {
     let writes = Arc::clone(writes);
     Arc::new(move |_| {
@@ -73,15 +73,15 @@ fn refuses(writes: &Arc<AtomicU32>) -> Script {
     })
 }
 
-/// A gateway forwards the write, loses the answer, sends it again and returns the second answer: 412. The
-/// effect is visible at once, or only after a while.
+/// A gateway forwards the write, loses the answer, sends the write again and returns the second answer, which is 412.
+/// The effect of the write is visible at once, or only after a while.
 fn carried_out() {
     for late in [0, 2] {
         carried_out_and_seen(late);
     }
 }
 
-/// The first `late` looks after the write do not show it yet.
+/// The first `late` reads after the write do not show its effect yet.
 fn carried_out_and_seen(late: usize) {
     let writes = Arc::default();
     let stage = Stage::with(Hostile::start().unwrap(), |dir| {
@@ -99,7 +99,7 @@ fn carried_out_and_seen(late: usize) {
     unharmed(&stage.world);
 }
 
-/// Turns the write away and hides the state: at once, or when the host looks before it asks again.
+/// Refuses the write and hides the state: at once, or when the host reads the state before another attempt.
 fn hides() {
     let stage = Stage::new();
     let ends = [

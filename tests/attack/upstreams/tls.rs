@@ -1,5 +1,5 @@
-//! An upstream that cannot prove its identity, or does not speak TLS where TLS is required. No byte of a
-//! request, and so no credential, is sent before the handshake has succeeded.
+//! An upstream that cannot prove its identity, or does not speak TLS although TLS is required. The host sends no byte
+//! of a request, and so no credential, before the handshake has succeeded.
 
 use std::fs;
 use std::sync::Arc;
@@ -26,7 +26,8 @@ pub(super) fn cases() -> Vec<Case> {
 
 const BODY: &str = r#"{"id":"1","userName":"honest@example.com"}"#;
 
-/// A fixture that speaks https, with the roots that its operator trusts, and the certificate that it presents.
+/// A fixture with an https upstream, the roots that the operator trusts, and the certificate that the upstream
+/// presents.
 fn secure(root: &Authority) -> (Stage, Arc<Shown>) {
     let shown = Arc::new(Shown::new(root.leaf(|_| ())));
     let hostile = Hostile::secure(authority::server(&shown)).unwrap();

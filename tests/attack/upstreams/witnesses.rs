@@ -1,5 +1,5 @@
-//! Witnesses that lie, flood, stall or redirect: no action fails or waits long because of one, no false
-//! statement of theirs is kept, and the host resumes with them as soon as they behave correctly again.
+//! Witnesses that lie, flood, stall or redirect. No action fails or waits long because of such a witness, the host
+//! keeps none of its false statements, and the host uses the witness again as soon as it behaves correctly.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -25,7 +25,7 @@ pub(crate) fn cases() -> Vec<Case> {
     ]
 }
 
-/// Far above the timeout of one request to a witness and the pause after it.
+/// A time limit far above the timeout of one request to a witness and the pause after the request.
 const PATIENCE: Duration = Duration::from_mins(2);
 
 struct Stage {
@@ -60,7 +60,8 @@ impl Stage {
         self.world.metric(alarm).unwrap() == Some(1)
     }
 
-    /// While the witness lies in this way, an action is carried out without a line of the witness.
+    /// Checks that an action is carried out while the witness lies in this way, and that the checkpoint has no line
+    /// from the witness.
     fn meets(&self, lie: &str, script: Script) {
         self.peer.turn(script);
         let started = Instant::now();
@@ -78,7 +79,7 @@ impl Stage {
         self.peer.turn_good();
         until("the witness vouches", || self.served().contains(&self.peer.mark()));
         until("there is no alarm", || !self.has_alarm());
-        // Not the last status: the log of the other tenant, which the witness does not know,
+        // The test does not compare the last status, because the other tenant's log, which the witness does not know,
         // gets 404 at any time.
         assert!(self.peer.mind.said().contains(&200));
     }
@@ -88,7 +89,7 @@ fn ok(body: impl AsRef<[u8]>) -> Vec<u8> {
     answer("200 OK\r\nconnection: close", body)
 }
 
-/// An answer of 200 built from the checkpoint's note and its text.
+/// An answer with status 200 that is built from the checkpoint's note and its text.
 fn vouching(body: impl Fn(&str, &str) -> String + Send + Sync + 'static) -> Script {
     Arc::new(move |request| {
         let note = request.body.split_once("\n\n").unwrap().1;
@@ -207,7 +208,7 @@ fn contradicts() {
     ];
     for (lie, script, alarm) in lies {
         stage.meets(lie, script);
-        // A submission asks it three times at most; the pause after it is a second.
+        // A submission sends at most three requests to the witness, and the pause after a submission is one second.
         assert!(stage.peer.hostile.count("POST") <= 12, "{lie}");
         assert_eq!(stage.has_alarm(), alarm, "{lie}");
         stage.is_good_again();

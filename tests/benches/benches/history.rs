@@ -1,9 +1,9 @@
-//! Cost of memory and of a long history: an empty host, one with thousands of waiting actions, one with a
-//! thousand contracts and a hundred adapters, and ones with as many past actions as `HISTORY` says.
+//! Measures the cost of memory and of a long history. It compares an empty host, a host with thousands of waiting
+//! actions, a host with a thousand contracts and a hundred adapters, and hosts with the numbers of past actions in
+//! `HISTORY`.
 //!
-//! The binary is `DEED_BIN`. The effect of the history on an action is a ratio: a host with it and one
-//! without alternate, on the same machine and against the same system of record. `KEEP` keeps the
-//! directories.
+//! The binary is `DEED_BIN`. The effect of the history on an action is a ratio: hosts with and without the history
+//! alternate, on the same machine and against the same upstream. If `KEEP` is set, the directories are kept.
 
 use std::env;
 use std::fs;
@@ -34,7 +34,7 @@ const REST: Duration = Duration::from_secs(3);
 
 fn main() -> Result<()> {
     let steps = past::steps(env::var_os("HISTORY").as_deref())?;
-    // On the disk of the build, never in memory.
+    // The directory is on the disk of the build and never in memory.
     let root = Path::new(env!("CARGO_TARGET_TMPDIR"));
     let root = root.join(format!("history-{}", std::process::id()));
     fs::create_dir_all(&root)?;
@@ -53,7 +53,8 @@ fn measure(root: &Path, steps: &[past::Step]) -> Result<()> {
     memory.and(past)
 }
 
-/// Memory of an idle host, of one with many waiting actions, and of one with many contracts and adapters.
+/// Measures the memory of an idle host, of a host with many waiting actions, and of a host with many contracts and
+/// adapters.
 fn memory(root: &Path, record: &Record) -> Result<()> {
     let (host, _) = start(&laid_out(&root.join("idle"), record)?)?;
     thread::sleep(REST);
@@ -91,13 +92,13 @@ fn memory(root: &Path, record: &Record) -> Result<()> {
 
 fn laid_out(dir: &Path, record: &Record) -> Result<PathBuf> {
     desk::lay_out(dir, &record.base_url())?;
-    // Here one agent owns all waiting actions.
+    // In this bench, one agent owns all waiting actions.
     let room = "[limits]\nwaiting = { host = 80_000, tenant = 40_000, agent = 20_000 }\n\n[http]";
     edit(dir, "deed.toml", "[http]", room)?;
     Ok(dir.to_owned())
 }
 
-/// Serves, and returns the seconds until the host was ready.
+/// Starts the host and returns the seconds until it was ready.
 fn start(dir: &Path) -> Result<(Host, f64)> {
     let began = Instant::now();
     let host = Host::serve(dir)?;

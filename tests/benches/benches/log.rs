@@ -1,9 +1,9 @@
-//! Leaves per second that 64 writers get into a log with durable, signed checkpoints,
-//! compared with a plain file.
+//! Measures how many leaves per second 64 writers can add to a log with durable, signed checkpoints, compared with a
+//! plain file.
 //!
-//! The floor: the same 64 tasks hand their leaf to one thread through the same kind of channel; it takes
-//! all waiting leaves, hashes each, appends them to one file, calls `fdatasync` once for all of them and
-//! answers each. It has no tree and no signature, and proves nothing.
+//! In the floor, the same 64 tasks send their leaves to one thread through the same kind of channel. The thread takes
+//! all waiting leaves, hashes each, appends them to one file, calls `fdatasync` once for all of them and answers each
+//! task. The floor has no tree and no signatures, so it proves nothing.
 
 use std::fs::{self, File};
 use std::io::Write as _;
@@ -26,13 +26,13 @@ use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
 const WRITERS: u64 = 64;
-/// Enough for the log to settle its batches many times within a round.
+/// In one round, the log can finish its batches many times.
 const EACH: u64 = 400;
 const ROUNDS: usize = 11;
 const WORK: u32 = 25_600;
 
 fn main() -> Result<()> {
-    // On the disk of the build, never in memory: the measurement is mostly the disk.
+    // The directory is on the disk of the build and never in memory, because the disk dominates the measurement.
     let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("log-{}", std::process::id()));
     fs::create_dir_all(&dir)?;
     let measured = measure(&dir);
@@ -70,7 +70,7 @@ fn measure(dir: &Path) -> Result<deed_benches::Paired> {
     paired(ROUNDS, WORK, ours, floor)
 }
 
-/// Every writer has one leaf under way and waits for it, as an action's driver does.
+/// Every writer appends one leaf at a time and waits until it is logged, as an action's driver does.
 async fn writers<F, W>(write: W) -> Result<()>
 where
     F: Future<Output = Result<()>> + Send + 'static,
@@ -93,14 +93,14 @@ where
     Ok(())
 }
 
-/// A different leaf each time: the log keeps each entry once.
+/// Each leaf is different because the log stores equal entries only once.
 fn leaf() -> Leaf {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     let number = NEXT.fetch_add(1, Ordering::Relaxed);
     Leaf { kind: "receipt".to_owned(), payload: Digest::of(&number.to_be_bytes()), index: 0 }
 }
 
-/// The floor: one file and group commit.
+/// The floor, which uses one file and group commit.
 #[derive(Clone)]
 struct Plain(mpsc::SyncSender<(Leaf, oneshot::Sender<Result<()>>)>);
 
@@ -113,7 +113,7 @@ impl Plain {
                 batch.extend(requests.try_iter().take(255));
                 let written = commit(&mut file, &batch).map_err(|error| error.to_string());
                 for (_, answer) in batch {
-                    // A writer that no longer waits needs no answer.
+                    // A writer that has stopped waiting needs no answer.
                     drop(answer.send(written.clone().map_err(Into::into)));
                 }
             }

@@ -1,8 +1,8 @@
-//! Bundles per second that `deed verify` checks, compared with the minimum work of any verifier.
+//! Measures how many bundles per second `deed verify` checks, compared with the minimum work of any verifier.
 //!
-//! The floor, from parts that are extracted beforehand: every Ed25519 signature of the bundle once (each
-//! envelope, the checkpoint), SHA-256 over every part once, and one Cedar evaluation as in the stock tool:
-//! parse policies and schema, read entities and request against the schema, decide.
+//! The floor works on parts that are extracted beforehand. It checks every Ed25519 signature of the bundle once (each
+//! envelope and the checkpoint), hashes every part once with SHA-256, and runs one Cedar evaluation as the stock tool
+//! does: parse policies and schema, read entities and request against the schema, decide.
 
 use std::fs;
 use std::hint::black_box;
@@ -47,7 +47,7 @@ fn main() -> Result<()> {
     report("verify", &figures, &[], "at most twice the floor's time", cost <= 2.0)
 }
 
-/// The bundle of a write that a person approved, made by the real host, and the trust directory for it.
+/// The real host's bundle of a write that a person approved, and the trust directory for this bundle.
 fn real() -> Result<(Vec<u8>, Files)> {
     let scim = ScimServer::start()?;
     let world = World::start(&scim)?;
@@ -64,7 +64,7 @@ fn real() -> Result<(Vec<u8>, Files)> {
     Ok((bytes, trust))
 }
 
-/// The extracted parts to check.
+/// The extracted parts that the floor checks.
 struct Floor {
     files: Files,
     signatures: Vec<(VerifyingKey, Vec<u8>, Signature)>,
@@ -133,7 +133,7 @@ fn envelope(envelope: &Envelope, trust: &Trust) -> Result<(VerifyingKey, Vec<u8>
     let people = trust.approvers.iter().flatten().map(|one| one.key);
     let keys = trust.receipt_keys.iter().map(|one| one.key).chain(people);
     let mut keys = keys.filter(|key| key.verify_strict(&message, &signature).is_ok());
-    Ok((keys.next().ok_or("nobody trusted signed it")?, message, signature))
+    Ok((keys.next().ok_or("no trusted key signed it")?, message, signature))
 }
 
 fn checkpoint(proof: &str, trust: &Trust) -> Result<(VerifyingKey, Vec<u8>, Signature)> {

@@ -1,9 +1,9 @@
-//! Writes a history into a served directory that no host has open: as many more actions as requested, each
-//! with the records and leaves of one of the actions that ended there.
+//! Writes a history into a served directory that no host has open. It adds the requested number of actions, each with
+//! the records and leaves of one of the actions that ended there.
 //!
-//! The journal's and the log's own code writes it. Ids, items, times, keys and leaves are new; the content
-//! of signed envelopes, and the leaf indices in records, stay those of the model. A host does not read them
-//! while it serves, and `deed journal check` reports every one of them.
+//! The journal's and the log's own code writes the history. Ids, items, times, keys and leaves are new; the content of
+//! signed envelopes, and the leaf indices in records, stay those of the model. A host does not read these envelopes and
+//! indices while it serves, but `deed journal check` reports every one of them.
 
 mod model;
 
@@ -28,16 +28,16 @@ use tokio::task::JoinSet;
 pub use self::model::{ITEM_LENGTH, item};
 use self::model::{Model, New};
 
-/// Actions that are written concurrently: their records interleave as those of a busy host, but all records
-/// of one action wait together, so that the journal's groups are full.
+/// The number of actions that are written concurrently. Their records interleave as in a busy host, but all records of
+/// one action wait together, so that the journal's groups are full.
 const ABREAST: usize = 64;
-/// Leaves that are appended at once.
+/// The number of leaves that are appended at once.
 const LEAVES: usize = 16_384;
 /// The age of the oldest and of the newest action, in milliseconds.
 const OLDEST_MS: i64 = 30 * 24 * 60 * 60 * 1000;
 const NEWEST_MS: i64 = 60 * 60 * 1000;
 
-/// The result of a write.
+/// The result of writing a history.
 #[derive(Debug, Clone, Copy)]
 pub struct Written {
     pub actions: u64,
@@ -51,7 +51,7 @@ pub struct Written {
 }
 
 impl Written {
-    /// Bytes of disk space per action.
+    /// Disk space per action in bytes.
     pub fn each(&self) -> u64 {
         (self.journal + self.index + self.log).checked_div(self.actions).unwrap_or_default()
     }
@@ -77,7 +77,7 @@ impl std::fmt::Display for Written {
 pub fn write(dir: &Path, actions: u64) -> Result<Written> {
     let state = dir.join("state");
     let models = Arc::new(model::models(&state)?);
-    let (tenant, _) = models.first().ok_or("no action has ended here; let some")?.owner();
+    let (tenant, _) = models.first().ok_or("no action has ended here yet")?.owner();
     let leaves_before = leaves(dir, tenant)?.size();
     let began = Instant::now();
     let runtime = tokio::runtime::Runtime::new()?;
@@ -85,7 +85,7 @@ pub fn write(dir: &Path, actions: u64) -> Result<Written> {
     // The time also makes this history differ from any that was written before.
     let now_ms = i64::try_from(now().as_millis())?;
     let records = runtime.block_on(fill(&journal, &models, actions, now_ms))?;
-    // Syncs once, and waits for it.
+    // Syncs once and waits until the sync has finished.
     journal.close();
     if let Some(why) = journal.failed() {
         return Err(why.to_string().into());
@@ -107,7 +107,7 @@ pub fn write(dir: &Path, actions: u64) -> Result<Written> {
     })
 }
 
-/// Returns the number of records.
+/// Returns the number of written records.
 async fn fill(
     journal: &Journal,
     models: &Arc<Vec<Model>>,
@@ -140,7 +140,7 @@ async fn fill(
     Ok(records)
 }
 
-/// Submits all appends before it waits for the first. Each is queued before the next one.
+/// Queues all appends in order before it waits for the first one.
 async fn together(journal: &Journal, appends: Vec<Append>) -> Result<()> {
     let mut waiting: Vec<_> =
         appends.into_iter().map(|append| Box::pin(journal.append(append))).collect();
@@ -182,7 +182,7 @@ fn of(models: &[Model], number: u64) -> Option<&Model> {
     models.get(usize::try_from(at).ok()?)
 }
 
-/// Even steps from the oldest to the newest.
+/// The time of an action. The times are evenly spaced from the oldest to the newest action.
 fn at_ms(now_ms: i64, number: u64, actions: u64) -> i64 {
     let part = i128::from(OLDEST_MS - NEWEST_MS) * i128::from(number) / i128::from(actions.max(1));
     now_ms - OLDEST_MS + i64::try_from(part).unwrap_or_default()
@@ -195,7 +195,7 @@ fn leaves(dir: &Path, tenant: &str) -> Result<Log> {
     Ok(Log::open(&dir.join("state/log").join(tenant), &origin, key)?)
 }
 
-/// Bytes of all files below.
+/// The total size of all files below a directory, in bytes.
 fn size(path: &Path) -> Result<u64> {
     let mut bytes = 0;
     for entry in fs::read_dir(path)? {

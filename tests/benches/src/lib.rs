@@ -1,4 +1,4 @@
-//! Compares two sides that alternate; reports medians and adds them to `target/bench.json`.
+//! Compares two implementations that run alternately; reports medians and adds them to `target/bench.json`.
 //!
 //! Figures of different runs are never compared: the floor is measured in the same run.
 
@@ -18,27 +18,27 @@ use std::time::{Duration, Instant};
 use deed_tests::services::{Result, workspace};
 use serde_json::{Map, Value, json};
 
-/// The work of both sides in the same time.
+/// The rates of both implementations, measured in the same period.
 #[derive(Debug, Clone, Copy)]
 pub struct Paired {
-    /// Pieces of work per second: the medians over all rounds.
+    /// Operations per second, as medians over all rounds.
     pub ours: f64,
     pub floor: f64,
-    /// Median over the rounds of ours / floor, so that a slowdown of both sides has no effect.
+    /// The median over the rounds of `ours / floor`, so that a slowdown of both sides has no effect.
     pub share: f64,
 }
 
 /// Pause between two measurements, so that deferred work of one side does not fall into the other's time.
 const REST: Duration = Duration::from_millis(100);
 
-/// Runs both sides `rounds` times, `work` pieces each; the side that runs first alternates.
+/// Runs both sides `rounds` times with `work` operations each; the side that runs first alternates.
 pub fn paired(
     rounds: usize,
     work: u32,
     mut ours: impl FnMut() -> Result<()>,
     mut floor: impl FnMut() -> Result<()>,
 ) -> Result<Paired> {
-    // Once each without the clock: caches, lazy tables, the first pages of a file.
+    // Each side runs once without being timed, to fill caches, lazy tables and the first pages of a file.
     ours()?;
     floor()?;
     let mut rates = Vec::new();
@@ -66,21 +66,21 @@ fn rate(work: u32, side: &mut impl FnMut() -> Result<()>) -> Result<f64> {
     Ok(f64::from(work) / start.elapsed().max(Duration::from_nanos(1)).as_secs_f64())
 }
 
-/// The median; 0 without values.
+/// The median, or 0 without values.
 pub fn median(values: impl Iterator<Item = f64>) -> f64 {
     let mut values: Vec<f64> = values.collect();
     values.sort_by(f64::total_cmp);
     values.get(values.len() / 2).copied().unwrap_or_default()
 }
 
-/// One figure as written to the file.
+/// A figure, rounded as it is written to the file.
 pub fn rounded(value: f64, digits: u32) -> Value {
     let scale = f64::from(10_u32.pow(digits));
     json!((value * scale).round() / scale)
 }
 
-/// Figures of `rss_mib`, the one section that two benches write: those of whole actions,
-/// and those of `history`.
+/// Names of figures in `rss_mib`, the only section that two benches write: the bench of whole actions and the bench
+/// `history`.
 pub const RSS_OF_ACTION: [&str; 1] = ["at_256"];
 pub const RSS_OF_HISTORY: [&str; 6] = [
     "idle",

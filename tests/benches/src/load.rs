@@ -1,5 +1,5 @@
-//! A closed loop of callers: each connection sends its next request when the last is answered. Measures the
-//! time of each answer. Of HTTP it reads only the status and the length of a body.
+//! A closed loop of callers: each connection sends its next request when the last one is answered. It measures the time
+//! of each answer. Its HTTP parser reads only the status and the length of the body.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -11,12 +11,12 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
-/// One piece of work of a caller, the `n`th of the crowd: all its exchanges use the caller's connection.
+/// One operation of a caller, the `n`th of all callers. All requests of the operation use the caller's connection.
 pub trait Work: Send + Sync + 'static {
     fn once(&self, to: &mut Caller, n: u64) -> impl Future<Output = Result<()>> + Send;
 }
 
-/// One connection, kept alive.
+/// One keep-alive connection.
 #[derive(Debug)]
 pub struct Caller {
     stream: TcpStream,
@@ -30,16 +30,16 @@ pub struct Answer {
     pub body: Vec<u8>,
 }
 
-/// The work of a crowd of callers.
+/// The results of all callers.
 #[derive(Debug, Clone, Default)]
 pub struct Done {
-    /// The time of each piece, sorted.
+    /// The time of each operation, sorted.
     pub times: Vec<Duration>,
     pub wall: Duration,
 }
 
 impl Done {
-    /// The time that this share of all pieces did not exceed; 0 to 1.
+    /// The time that this share of all operations (0 to 1) did not exceed.
     pub fn quantile(&self, share: f64) -> Duration {
         #[expect(
             clippy::cast_possible_truncation,
@@ -63,7 +63,7 @@ impl Caller {
         Ok(Self { stream, buffer: Vec::with_capacity(16 << 10) })
     }
 
-    /// Sends a complete request and reads the answer, whose body has a length.
+    /// Sends a complete request and reads the answer, whose head states the length of the body.
     pub async fn send(&mut self, request: &[u8]) -> Result<Answer> {
         self.stream.write_all(request).await?;
         self.buffer.clear();
@@ -89,13 +89,13 @@ impl Caller {
 
     async fn more(&mut self) -> Result<()> {
         if self.stream.read_buf(&mut self.buffer).await? == 0 {
-            return Err("the connection ended in an answer".into());
+            return Err("the connection ended within an answer".into());
         }
         Ok(())
     }
 }
 
-/// This many concurrent callers for this long; work that has begun is finished.
+/// Runs this many concurrent callers for this long. Operations that have begun are finished.
 pub async fn crowd<W: Work>(
     work: &Arc<W>,
     to: SocketAddr,

@@ -15,14 +15,14 @@ pub fn rss_mib(pid: u32) -> Result<f64> {
     let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
     let kib = line.and_then(|line| line.trim().strip_suffix("kB"));
-    let kib: f64 = kib.ok_or("the kernel does not say how much memory it takes")?.trim().parse()?;
+    let kib: f64 = kib.ok_or("the kernel does not report its memory use")?.trim().parse()?;
     Ok(kib / 1024.0)
 }
 
 /// The interval at which memory is sampled.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 
-/// Runs this work; returns with its result the peak resident memory that was sampled meanwhile.
+/// Runs this work. Returns its result and the peak resident memory that was sampled while it ran.
 pub fn peak_rss_mib<T>(pid: u32, work: impl FnOnce() -> T) -> Result<(T, f64)> {
     let over = AtomicBool::new(false);
     thread::scope(|scope| {
@@ -38,7 +38,7 @@ pub fn peak_rss_mib<T>(pid: u32, work: impl FnOnce() -> T) -> Result<(T, f64)> {
         });
         let done = work();
         over.store(true, Ordering::Relaxed);
-        let peak = watch.join().map_err(|_| "whoever looks at the memory panicked")??;
+        let peak = watch.join().map_err(|_| "the memory sampler panicked")??;
         Ok((done, peak))
     })
 }
@@ -46,7 +46,7 @@ pub fn peak_rss_mib<T>(pid: u32, work: impl FnOnce() -> T) -> Result<(T, f64)> {
 /// Seconds of CPU time so far, of all threads, in user mode and in the kernel.
 pub fn cpu_s(pid: u32) -> Result<f64> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
-    // The name may contain blanks; it is in brackets, and the third field begins after them.
+    // The process name may contain spaces. It is in parentheses, and the third field begins after them.
     let fields = stat.rsplit_once(')').map_or("", |(_, fields)| fields);
     let mut times = fields.split_whitespace().skip(11);
     let mut next = || times.next().unwrap_or_default().parse::<f64>();
@@ -62,7 +62,7 @@ mod tests {
         let pid = std::process::id();
         let hold = || {
             let block = vec![1_u8; 256 << 20];
-            // Long enough to be sampled on a busy machine.
+            // The memory is held long enough to be sampled on a busy machine.
             thread::sleep(Duration::from_secs(1));
             std::hint::black_box(block.len())
         };

@@ -1,5 +1,5 @@
-//! A bare HTTP/1.1 server on a free loopback port, for the other processes of a bench: prints its address
-//! on stdout and serves until its standard input ends. It parses nothing but HTTP.
+//! A bare HTTP/1.1 server on a free loopback port, for the other processes of a bench. It prints its address on stdout
+//! and serves until its standard input ends. It parses only HTTP.
 
 use std::convert::Infallible;
 use std::io::{Read as _, Write as _};
@@ -15,7 +15,7 @@ use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
 
-/// Serves with this function on every core, as the host does. Fails when no port can be bound.
+/// Answers requests with this function on every core, as the host does. Fails when no port can be bound.
 pub fn run<F, A>(handle: F) -> Result<()>
 where
     F: Fn(Request<Incoming>) -> A + Clone + Send + Sync + 'static,
@@ -49,7 +49,7 @@ pub fn plain(status: StatusCode) -> Response<Full<Bytes>> {
     response
 }
 
-/// Such a process; it ends when this value is dropped.
+/// A process that runs such a server. The process ends when this value is dropped.
 #[derive(Debug)]
 pub struct Peer {
     child: Child,
@@ -58,8 +58,7 @@ pub struct Peer {
 }
 
 impl Peer {
-    /// Starts a program of this package, which is in the same directory. Fails when it does
-    /// not print an address.
+    /// Starts a program of this package from the same directory. Fails when the program does not print an address.
     pub fn start(program: &Path, args: &[&str]) -> Result<Self> {
         let mut child = Command::new(program)
             .args(args)

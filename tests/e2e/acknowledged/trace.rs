@@ -1,4 +1,5 @@
-//! Parser of strace output: what the host wrote, synced and sent, in order, and every byte that was sent too early.
+//! Parses strace output into the host's writes, syncs and sent messages, in order, and finds every byte that was sent
+//! too early.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -21,7 +22,7 @@ pub(super) struct Ports {
     pub(super) upstream: u16,
 }
 
-/// System calls in the order in which they began, with the place at which each ended.
+/// System calls in the order in which they began, with the position in the trace at which each call ended.
 pub(super) struct Trace {
     steps: Vec<Step>,
 }
@@ -30,7 +31,7 @@ pub(super) struct Trace {
 enum Step {
     /// Bytes written to a file.
     Wrote { path: String, bytes: String },
-    /// A sync of a file begins; its end has the same number.
+    /// A sync of a file begins. The step that ends this sync has the same number.
     SyncBegins { call: usize },
     /// A sync succeeded.
     SyncEnds { path: String, call: usize },
@@ -43,9 +44,9 @@ enum Step {
 /// The result of checking a trace.
 #[derive(Debug, Default)]
 pub(super) struct Found {
-    /// Answers of 2xx to a POST.
+    /// 2xx answers to POST requests.
     pub(super) answers: usize,
-    /// Writes that were sent upstream.
+    /// Writes that were sent to the upstream.
     pub(super) writes: usize,
     pub(super) checkpoints: usize,
     pub(super) faults: Vec<String>,
@@ -91,11 +92,13 @@ impl Trace {
         Self { steps }
     }
 
-    /// Checks for everything that left too early. `notes` are checkpoints that callers received.
+    /// Finds every message that was sent before its data was durable. `notes` are the checkpoints that callers
+    /// received.
     pub(super) fn check(&self, notes: &[String]) -> Found {
         let mut found = Found::default();
         let mut disk = Disk::default();
-        // The answer sent on each socket so far, and what was durable at its first byte.
+        // For each socket, the part of the answer sent so far, and the data that was durable when its first byte was
+        // sent.
         let mut answers: BTreeMap<&str, Begun> = BTreeMap::new();
         for step in &self.steps {
             match step {
@@ -122,22 +125,22 @@ impl Trace {
     }
 }
 
-/// An answer so far, and what was durable of the journal and of the log at its first byte.
+/// The part of an answer sent so far, and the journal and log data that was durable when its first byte was sent.
 type Begun = (String, BTreeSet<(String, String)>, String);
 
-/// What is on disk, as far as the system calls show.
+/// The data on disk, according to the system calls.
 #[derive(Default)]
 struct Disk {
-    /// Action and event, including those that are written but not yet synced.
+    /// Action and event of each record, including records that are written but not yet synced.
     written: Vec<(String, String)>,
     /// Bytes of the log's TAIL.
     tail: String,
-    /// The length of both when a sync began.
+    /// The lengths of `written` and `tail` when a sync began.
     begun: BTreeMap<usize, (usize, usize)>,
     events: BTreeSet<(String, String)>,
-    /// Bytes of the TAIL that are durable.
+    /// The number of durable bytes of TAIL.
     durable: usize,
-    /// The action of each user, from the proposals.
+    /// The action about each user, taken from the proposals.
     users: BTreeMap<String, String>,
 }
 
@@ -161,7 +164,7 @@ impl Disk {
         }
     }
 
-    /// Records of the journal: each names its action, and its events by name.
+    /// Reads the records of the journal. Each record contains the id of its action and the names of its events.
     fn records(&mut self, bytes: &str) {
         for record in bytes.split("{\"seq\":").skip(1) {
             let action = between(record, "\"action\":\"", '"').unwrap_or_default();
@@ -192,7 +195,7 @@ impl Found {
         if !told.contains(&"proposed") {
             self.faults.push(format!("answer about {id} without its ledger: {body}"));
         }
-        // The log holds the entry durably by then; the journal's record of its index may follow.
+        // By then the log entry is durable; the journal may record the index of the entry later.
         let receipt = between(body, "\"payload_sha256\":\"", '"').unwrap_or_default();
         let leaf = receipt.trim_start_matches("sha256:");
         if told.contains(&"logged") && (leaf.is_empty() || !tail.contains(leaf)) {
@@ -245,7 +248,7 @@ impl<'a> Call<'a> {
     /// What the file descriptor refers to: `7</path>` or `9<TCP:[a:1->b:2]>`.
     fn target(&self) -> &'a str {
         let inside = self.rest.split_once('<').map_or("", |(_, rest)| rest);
-        // The arrow of a connection contains the character that ends the name, too.
+        // The name of a connection contains the arrow `->`, whose `>` must not be taken for the end of the name.
         let end = if inside.starts_with("TCP") {
             inside.find("]>").map(|at| at + 1)
         } else {
@@ -270,7 +273,8 @@ fn step(target: &str, bytes: String, ports: Ports) -> Option<Step> {
     }
 }
 
-/// The strings of a line, concatenated, without strace's escapes; a byte that is not ASCII becomes a question mark.
+/// Decodes strace's escapes and concatenates the strings of a line. Each byte that is not ASCII becomes a question
+/// mark.
 fn texts(line: &str) -> String {
     let mut text = String::new();
     let mut signs = line.chars().peekable();

@@ -1,4 +1,4 @@
-//! Looks that fail: the reason names the party at fault, and never says that a look has written.
+//! Tests of failed observations: the reason names the party at fault, and never says that an observation sent a write.
 
 use deed_test_support::shared::{ended, locked_out, scim};
 use deed_tests::hostile::{Script, Step, answer, does, json, says};
@@ -12,7 +12,7 @@ fn refuses(status: &str, body: &Value) -> Script {
     says(answer(&format!("{status}\r\ncontent-type: application/json"), body.to_string()))
 }
 
-/// The reason of a read that failed. It neither blames the adapter nor mentions writes.
+/// Returns the reason of a failed read. The reason neither blames the adapter nor mentions writes.
 fn reason(stage: &Stage, script: Script, part: &str) -> String {
     let view = stage.read(script);
     ended(&stage.world, &view, "failed", part);

@@ -1,4 +1,4 @@
-//! docs/configuration.md describes every field, and its examples of slots work.
+//! Tests that docs/configuration.md describes every field, and that its examples of credential slots work.
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -1,5 +1,5 @@
-//! Upstreams that reject a guarded write although nothing changed: cases where asking the approvers again does not
-//! help, and cases where it does.
+//! Tests with upstreams that reject a guarded write although the state did not change. In some cases a new approval
+//! helps; in others it does not.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering::SeqCst;
@@ -12,7 +12,7 @@ use serde_json::json;
 
 use super::{SUSPEND, Stage, USER};
 
-/// The user with this entity tag, whatever was written.
+/// Always answers with the same user and this entity tag, even after writes.
 fn tagged(tag: &'static str) -> Script {
     Arc::new(move |_| {
         let user = json!({"id": USER, "userName": "honest@example.com", "active": true});
@@ -65,7 +65,7 @@ fn a_strong_tag_that_never_changes_is_given_up_after_three_turns() {
     }
 }
 
-/// A directory with writes on its primary, which has changed while reads still come from a replica.
+/// A user directory whose primary takes writes and has changed, while a replica still answers reads.
 #[derive(Default)]
 struct Lagging {
     turned_away: AtomicUsize,

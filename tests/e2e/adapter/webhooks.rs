@@ -1,4 +1,4 @@
-//! The webhook is as docs/webhooks.md describes it: its members, its signature, its sender.
+//! Tests that docs/webhooks.md describes the webhook correctly: its JSON members, its signature and its sender.
 
 use std::fs;
 use std::net::TcpListener;
@@ -25,7 +25,7 @@ fn block(language: &str) -> String {
     rest.split("```").next().unwrap().to_owned()
 }
 
-/// Head and body of a delivery as they arrive.
+/// The received head and body of a webhook delivery.
 fn delivered(world: impl FnOnce(&str) -> World) -> (World, String, String) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/hook", listener.local_addr().unwrap());

@@ -1,4 +1,5 @@
-//! The files of a stopped host, changed one way at a time: each change is found and reported with file and place.
+//! Each test changes the files of a stopped host in one way, and the checks must report the file and the position of
+//! the change.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,7 +11,7 @@ use super::{Scratch, act, audit, check, clean, copy, finds, leave_some, stop, te
 const SEGMENT: &str = "state/segments/00000001.journal";
 const LOG: &str = "state/log/acme";
 
-/// A directory with ended actions and an open one, and copies of it to attack.
+/// A directory with several ended actions and one open action, and copies of this directory to attack.
 struct Bench {
     scratch: Scratch,
     good: PathBuf,
@@ -59,7 +60,7 @@ fn flip(path: &Path, at: usize) {
     fs::write(path, bytes).unwrap();
 }
 
-/// Waits until the whole log is in its tiles: a start would make again what is in TAIL.
+/// Waits until the whole log is in its tiles, because the next start would rebuild the entries that are still in TAIL.
 fn settled(dir: &Path) {
     let start = Instant::now();
     while fs::metadata(dir.join(LOG).join("TAIL")).unwrap().len() > 0 {
@@ -117,7 +118,7 @@ fn journal(bench: &mut Bench) {
     });
     bench.found(SEGMENT, "", |dir| fs::remove_file(dir.join(SEGMENT)).unwrap());
     // When the journal is truncated and HEAD is emptied, the log shows it.
-    bench.found(LOG, "is not of an action", |dir| {
+    bench.found(LOG, "does not belong to an action", |dir| {
         fs::write(dir.join(SEGMENT), &bytes[..size / 3]).unwrap();
         fs::write(dir.join("state/segments/HEAD"), "").unwrap();
     });
@@ -126,7 +127,7 @@ fn journal(bench: &mut Bench) {
     });
 }
 
-/// Replaces one path of the directory by a copy of another.
+/// Replaces one folder of the directory by a copy of another folder.
 fn copy_over(dir: &Path, from: &str, to: &str) {
     fs::remove_dir_all(dir.join(to)).unwrap();
     copy(&dir.join(from), &dir.join(to));
@@ -146,12 +147,12 @@ fn documents(bench: &mut Bench) {
         used += u32::from(code == 1);
         assert!(code == 0 || found.to_string().contains("is not stored"), "{found:#}");
     }
-    // The loss of contracts and policies that no action used is not a finding.
+    // The check reports no finding if contracts and policies are missing that no action used.
     assert_eq!(used, 2, "the contract and the policy set of these actions");
     for path in files(&bench.good, "state/statements") {
         let name = path.strip_prefix(&bench.good).unwrap().to_owned();
         bench.found(text(&name), "", |dir| flip(&dir.join(&name), 60));
-        bench.found("state/log/", "is not of an action or statement", |dir| {
+        bench.found("state/log/", "does not belong to an action or statement", |dir| {
             fs::remove_file(dir.join(&name)).unwrap();
         });
     }
@@ -166,13 +167,14 @@ fn logs(bench: &mut Bench) {
     for below in ["tile/0/000.p", "tile/entries/000.p"] {
         bench.found(LOG, "", |dir| flip(&tile(dir, below), 40));
         bench.found(LOG, "", |dir| fs::remove_file(tile(dir, below)).unwrap());
-        // A leaf removed.
+        // One leaf is removed from the tile.
         bench.found(LOG, "", |dir| {
             let (path, bytes) = (tile(dir, below), fs::read(tile(dir, below)).unwrap());
             fs::write(path, &bytes[..bytes.len() - 32]).unwrap();
         });
     }
-    // An older log, complete and signed: the journal records the log index of each action.
+    // An older log is complete and signed, but the journal records the log index of each action and reveals the
+    // rollback.
     bench.found(SEGMENT, "but the log has 4 entries", |dir| {
         copy_over(dir, "early/state/log", "state/log");
     });
@@ -181,7 +183,7 @@ fn logs(bench: &mut Bench) {
     });
 }
 
-/// Attacks after which every checksum is correct again.
+/// Attacks that also recompute every checksum.
 fn rewritten(bench: &mut Bench) {
     let same = bench.attack(|dir| rewrite(dir, |_| ()));
     clean(&same);
@@ -268,7 +270,8 @@ fn what_cannot_be_checked_is_no_finding_and_not_clean() {
     }
 }
 
-/// Names and files that no host makes are reported at once, without reading them, whatever reading them would cost.
+/// The check reports unexpected names and files immediately, without reading them, because reading them could take
+/// forever.
 #[test]
 fn what_no_host_makes_is_told_and_not_read() {
     let mut bench = bench();
@@ -276,7 +279,7 @@ fn what_no_host_makes_is_told_and_not_read() {
     bench.found("state/segments/00000002.journal", "and so are the", |dir| {
         fs::write(dir.join(far), "").unwrap();
     });
-    bench.found("state/segments/00000002.journal", "not a file of at most", |dir| {
+    bench.found("state/segments/00000002.journal", "it is not a segment", |dir| {
         let file = fs::File::create(dir.join("state/segments/00000002.journal")).unwrap();
         file.set_len(1 << 36).unwrap();
     });

@@ -18,7 +18,7 @@ const CALLERS: usize = 4;
 const BACKUPS: usize = 6;
 const PATIENCE: Duration = Duration::from_mins(3);
 
-/// Proposes until it is stopped: reads of both tenants, and changes that wait for approval.
+/// Proposes actions until it is stopped: reads for both tenants, and changes that wait for approval.
 fn propose(world: &World, caller: usize, done: &AtomicBool, ended: &Mutex<usize>) {
     let wait = [("prefer", "wait=60")];
     while !done.load(Ordering::Relaxed) {
@@ -28,7 +28,7 @@ fn propose(world: &World, caller: usize, done: &AtomicBool, ended: &Mutex<usize>
             _ => (HELPDESK, proposal()),
         };
         let client = Client::new(world.url(), token);
-        // A refusal for too much at once is an answer like another.
+        // The host may refuse a proposal because too many actions are under way.
         let answer = client.propose(&proposal, &wait).unwrap();
         if answer.text("/status") == "verified" {
             *ended.lock().unwrap_or_else(PoisonError::into_inner) += 1;
@@ -54,7 +54,7 @@ fn backups_of_a_busy_host_are_whole_and_can_be_served() {
             scope.spawn(move || propose(world, caller, done, ended));
         }
         for n in 0..BACKUPS {
-            // Actions end between one backup and the next, and while one is made.
+            // Actions end between two backups and also during a backup.
             let (before, start) = (count(), Instant::now());
             while count() < before + 3 && start.elapsed() < PATIENCE {
                 thread::sleep(Duration::from_millis(10));
@@ -67,7 +67,7 @@ fn backups_of_a_busy_host_are_whole_and_can_be_served() {
         }
         done.store(true, Ordering::Relaxed);
     });
-    // A backup without a running host, of the files that a crash left.
+    // This backup is made without a running host, from the files that a crash left.
     world.host.take().unwrap().kill().unwrap();
     let crashed = scratch.join("crashed");
     let (code, said) = backup(&world.dir, &crashed, &[]);
@@ -87,7 +87,7 @@ fn backups_of_a_busy_host_are_whole_and_can_be_served() {
     let dir = scratch.0.with_extension("served");
     let (code, said) = restore(&scratch.join(&(BACKUPS - 1).to_string()), &dir, &[]);
     assert_eq!(code, 0, "{said}");
-    // Approvers' keys are private to the approvers and are in no backup.
+    // A backup never contains the approvers' private keys, which belong to the approvers.
     std::fs::copy(world.dir.join("approvers/bob.key"), dir.join("approvers/bob.key")).unwrap();
     let mut second = World::of(Home::at(dir), Proxy::start(&scim().base_url()).unwrap());
     second.serve().unwrap();

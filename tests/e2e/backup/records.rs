@@ -7,7 +7,7 @@ use std::path::Path;
 use deed_tests::journal::bodies;
 use sha2::{Digest as _, Sha256};
 
-/// Gives the bodies of all records to `change`, and writes the first segment again with what it left.
+/// Passes the bodies of all records to `change`, and rewrites the first segment with the changed bodies.
 pub(super) fn rewrite(dir: &Path, change: impl FnOnce(&mut Vec<Vec<u8>>)) {
     let file = dir.join("state/segments/00000001.journal");
     let segment = fs::read(&file).unwrap();
@@ -27,7 +27,7 @@ pub(super) fn rewrite(dir: &Path, change: impl FnOnce(&mut Vec<Vec<u8>>)) {
     fs::remove_dir_all(dir.join("state/index")).unwrap();
 }
 
-/// The last record that has these words.
+/// The index of the last record that contains this text.
 pub(super) fn last(bodies: &[Vec<u8>], words: &str) -> usize {
     bodies.iter().rposition(|body| find(body, words).is_some()).unwrap()
 }
@@ -36,7 +36,7 @@ pub(super) fn find(body: &[u8], words: &str) -> Option<usize> {
     body.windows(words.len()).position(|window| window == words.as_bytes())
 }
 
-/// Replaces words by others of the same length, so that all lengths still fit.
+/// Replaces a text by another text of the same length, so that all length fields stay correct.
 pub(super) fn swap(body: &mut [u8], from: &str, to: &str) {
     assert_eq!(from.len(), to.len());
     let at = find(body, from).unwrap();

@@ -1,4 +1,4 @@
-//! What a restore refuses, what it requires a flag for, and what it leaves in place.
+//! Tests of `deed restore`: which backups it refuses, when it requires a flag, and which files it leaves in place.
 
 use std::fs;
 use std::path::Path;
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::{Scratch, act, audit, backup, clean, copy, leave_some, restore, stop, world};
 
-/// The expected error text, and how the backup is changed.
+/// The expected error text, and the function that changes the backup.
 type Spoiling<'a> = (&'a str, &'a dyn Fn(&Path));
 
 #[test]
@@ -23,7 +23,7 @@ fn an_older_state_is_restored_only_when_that_is_said() {
     assert!(said.contains("without private keys and secrets"), "{said}");
     let found = clean(&old);
     assert_eq!(found["actions"], 3, "{found:#}");
-    // After the backup: one more action, and one that continues.
+    // After the backup, one new action runs and one earlier action continues.
     let later = act(&world);
     assert!(world.approve(&waiting, "bob", BOB).unwrap().0);
     assert_eq!(world.settled(&waiting).unwrap()["status"], "verified");
@@ -58,7 +58,7 @@ fn an_older_state_is_restored_only_when_that_is_said() {
     assert_eq!(world.show(&waiting).unwrap()["status"], "waiting");
     assert_eq!(world.client(BOB).get(&format!("/v1/actions/{later}")).unwrap().status, 404);
     stop(&mut world);
-    // The restore can be undone: the previous state is complete, and is put back by moving it.
+    // The restore can be undone: the previous state was kept completely and can be moved back.
     let aside = world.dir.join("state.before-restore-1");
     let whole = scratch.join("whole");
     copy(&world.dir, &whole);
@@ -98,7 +98,7 @@ fn a_newer_backup_and_an_empty_place_need_no_word() {
         let name = name.unwrap().file_name().into_string().unwrap();
         assert!(!name.contains("partial"), "{name} stays behind");
     }
-    // Approvers' keys are private to the approvers.
+    // A backup does not contain the approvers' private keys.
     let approvers = fs::read_dir(newer.join("approvers")).unwrap();
     assert!(approvers.count() > 0 && !newer.join("approvers/bob.key").exists());
     stop(&mut world);
@@ -133,7 +133,7 @@ fn a_backup_that_was_changed_is_refused_and_nothing_happens() {
             std::os::unix::fs::symlink(dir.join("moved"), dir.join("deed.toml")).unwrap();
         }),
         ("does not name", &|dir| fs::write(dir.join("state/log/acme/more"), "").unwrap()),
-        ("not a backup, or it is incomplete", &|dir| {
+        ("not a backup, or the backup is incomplete", &|dir| {
             fs::remove_file(dir.join("manifest.json")).unwrap();
         }),
         ("has the format `deed backup 2`", &|dir| edit(dir, "deed backup 1", "deed backup 2")),
@@ -153,8 +153,8 @@ fn a_backup_that_was_changed_is_refused_and_nothing_happens() {
     assert_eq!(restore(&good, &world.dir, &[]).0, 0);
 }
 
-/// An attacker who can change a backup can also write a manifest that fits it: only the check of the names in it stops
-/// them.
+/// An attacker who can change a backup can also write a matching manifest, so the restore must check the file names in
+/// the manifest.
 #[test]
 fn a_backup_writes_nowhere_but_where_it_is_put_back() {
     let (mut world, _hostile) = world();
@@ -175,7 +175,7 @@ fn a_backup_writes_nowhere_but_where_it_is_put_back() {
     let (code, said) = restore(&bad, &world.dir, &["--accept-older"]);
     assert!(!planted.exists(), "{said}");
     assert!(code == 1 && said.contains("not a path inside a backup"), "{said}");
-    // A read of a pipe would block forever.
+    // Reading from a pipe would block forever.
     for name in ["VERSION", "segments/00000002.journal", "log/acme/TAIL"] {
         let (bad, name) = (scratch.join("piped"), format!("state/{name}"));
         copy(&good, &bad);
@@ -190,7 +190,7 @@ fn a_backup_writes_nowhere_but_where_it_is_put_back() {
     clean(&world.dir);
 }
 
-/// Makes the manifest name a file with this content.
+/// Adds a file name with this content's digest to the manifest.
 fn name_also(backup: &Path, name: &str, content: &str) {
     let path = backup.join("manifest.json");
     let mut manifest: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
@@ -199,7 +199,7 @@ fn name_also(backup: &Path, name: &str, content: &str) {
     fs::write(path, serde_json::to_vec(&manifest).unwrap()).unwrap();
 }
 
-/// A present file that cannot be read may hold more than the backup, so it is not replaced silently.
+/// An existing file that cannot be read may contain more than the backup, so a restore does not replace it silently.
 #[test]
 fn what_cannot_be_read_is_not_lost_in_silence() {
     let (mut world, _hostile) = world();

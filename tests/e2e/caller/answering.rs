@@ -1,4 +1,5 @@
-//! `deed approve` and `deed deny`: an answer that does not count is a failure, with the reason and the next command.
+//! Tests of `deed approve` and `deed deny`. If the host does not count an answer, the command fails and prints the
+//! reason and the next command.
 
 use std::path::Path;
 

@@ -1,5 +1,5 @@
-//! `deed act`: parameters are typed by the contract, the id is printed before the wait, and the command to approve at
-//! the end.
+//! Tests of `deed act`. The contract determines the type of each parameter; the id is printed before the wait, and the
+//! command to approve is printed last.
 
 use std::path::Path;
 
@@ -11,7 +11,7 @@ use serde_json::json;
 
 use super::{RESTORE, Said, to};
 
-/// Parameters of every type, and an id that may consist of digits only.
+/// A contract with parameters of every type, and with an id that may consist of digits only.
 fn of_all_types(dir: &Path) -> Result<()> {
     let contract = "contracts/restore_access.toml";
     edit(dir, contract, ", pattern = \"^[0-9a-f]{32}$\"", "")?;
@@ -89,7 +89,7 @@ fn the_id_is_told_before_the_wait_and_the_line_to_approve_at_the_end() {
     assert_eq!(said.next(), [approve.as_str()], "{said:?}");
     let first = said.err.lines().next().unwrap();
     assert!(first.starts_with(&format!("action {id} is ")), "{}", said.err);
-    // With `--json`, stderr has the id as well.
+    // With `--json`, the command also prints the id to stderr.
     let said = act(&world, RESTORE, &["--param", &param, "--json"]);
     let id = said.json()["id"].as_str().unwrap().to_owned();
     assert!(said.err.contains(&id) && said.next().is_empty(), "{said:?}");

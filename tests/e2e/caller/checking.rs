@@ -1,4 +1,5 @@
-//! Checks that need no host: a copy without evidence, a test that is always true, the schema of policies.
+//! Tests of checks that need no host: a bundle copy without evidence, a policy test that is always true, and the policy
+//! schema.
 
 use std::fs;
 
@@ -93,7 +94,7 @@ fn the_schema_of_policies_is_printed_although_they_do_not_compile() {
             said.out
         );
     }
-    // It equals the schema that a bundle's decision was made with, except for white space.
+    // The printed schema equals the schema in the bundle that was used for the decision, except for white space.
     let policies = world.dir.join("policies/starter.cedar");
     let good = fs::read_to_string(&policies).unwrap();
     fs::write(&policies, good.replace("context.environment", "context.enviroment")).unwrap();

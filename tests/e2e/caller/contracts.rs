@@ -1,4 +1,4 @@
-//! `deed contracts` lists what can be proposed, with its parameters and a command that proposes it.
+//! Tests of `deed contracts`: for each contract, it lists the parameters and a command that proposes an action.
 
 use std::path::Path;
 
@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::{RESTORE, Said, deed, to};
 
-/// Parameters of several types in addition to the id, one of them required.
+/// Besides the id, the contract has parameters of several types, one of them required.
 fn more_parameters(dir: &Path) -> Result<()> {
     let contract = "contracts/restore_access.toml";
     edit(dir, contract, "required = [\"user_id\"]", "required = [\"user_id\", \"level\"]")?;
@@ -19,7 +19,7 @@ fn more_parameters(dir: &Path) -> Result<()> {
     edit(dir, contract, "body     = { ", "body     = { level = \"{level}\", days = \"{days}\", ")
 }
 
-/// The text of one contract in a list.
+/// The part of the contract list that describes one contract.
 fn page<'a>(said: &'a Said, name: &str) -> &'a str {
     let start = format!("{name} 1.0.0: ");
     said.out.split("\n\n").find(|page| page.starts_with(&start)).unwrap()
@@ -100,5 +100,5 @@ fn a_contract_that_is_not_granted_is_refused_with_the_way_to_those_that_are() {
         assert_eq!((said.code, said.out.as_str()), (1, ""), "{name}: {said:?}");
     }
     let said = to(&world, HELPDESK, &["contracts", "idp.no_such"]);
-    assert!(said.err.contains("`deed contracts` lists those that are granted"), "{}", said.err);
+    assert!(said.err.contains("`deed contracts` lists the granted contracts"), "{}", said.err);
 }

@@ -1,4 +1,5 @@
-//! `deed show`, `ls`, `cancel` and `bundle`: what they show, what they refuse, and the next command that they suggest.
+//! Tests of `deed show`, `ls`, `cancel` and `bundle`: their output, the input that they refuse, and the next command
+//! that they suggest.
 
 use deed_test_support::shared::{locked_out, scim, user};
 use deed_tests::services::Result;
@@ -11,7 +12,8 @@ use super::{RESTORE, deed, to, waiting};
 fn show_has_the_parameters_and_the_bodies_of_the_writes() {
     let (world, user) = (World::start(scim()).unwrap(), locked_out());
     let id = waiting(&world, &user);
-    // Its agent sees both, even while the action waits: neither is observed state, which is not shown.
+    // The agent sees parameters and writes even while its action waits. Agents must not see observed state, but neither
+    // of these is observed state.
     for token in [BOB, HELPDESK] {
         let view = to(&world, token, &["show", &id, "--json"]).json();
         assert_eq!(view["params"], json!({ "user_id": user }), "{view:#}");
@@ -29,7 +31,7 @@ fn show_has_the_parameters_and_the_bodies_of_the_writes() {
     assert!(world.approve(&id, "bob", BOB).unwrap().0);
     let view = world.settled(&id).unwrap();
     assert_eq!((&view["status"], &view["params"]["user_id"]), (&json!("verified"), &json!(user)));
-    // A read sends no writes; its view has the parameters.
+    // A read action sends no writes, but its view contains the parameters.
     let read = world.run(&World::proposal("idp.read_user", &user)).unwrap();
     assert_eq!((&read["writes"], &read["params"]["user_id"]), (&json!([]), &json!(user)));
 }
@@ -117,14 +119,14 @@ fn each_command_names_the_next_one() {
 
 #[test]
 fn a_host_or_a_token_that_is_missing_is_told_with_the_remedy() {
-    // A port that was free a moment ago.
+    // The port was free a moment ago, so no host answers on it.
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let url = format!("http://{free}");
     let id = "act_00000000000000000000000000";
     for args in [vec!["ls"], vec!["show", id], vec!["cancel", id]] {
         let said = deed(&[&args[..], &["--url", &url, "--token", BOB]].concat());
         assert_eq!(said.code, 1, "{said:?}");
-        for words in [&format!("no answer from `{url}`"), "`deed serve DIR` starts a host"] {
+        for words in [&format!("no answer from `{url}`"), "start a host with `deed serve DIR`"] {
             assert!(said.err.contains(words), "{args:?}: {}", said.err);
         }
         let said = deed(&[&args[..], &["--url", &url]].concat());
@@ -141,7 +143,7 @@ fn a_host_or_a_token_that_is_missing_is_told_with_the_remedy() {
         unknown.err
     );
     assert!(!unknown.err.contains("Authorization"), "{}", unknown.err);
-    // The action of another tenant gets the same answer as one that never existed.
+    // The host gives the same answer for an action of another tenant and for an action that never existed.
     let own = waiting(&world, &user("foreign", Some(false)));
     for (token, id) in [(BOB, id), (STRANGER, &own)] {
         for args in [vec!["show", id], vec!["cancel", id], vec!["bundle", id, "-o", "never.deed"]] {

@@ -1,4 +1,5 @@
-//! A small fake of an API of forms and XML: one user, two calls, answers in the form of AWS IAM's.
+//! A small fake of an API that takes form-encoded requests and answers in XML. It has one user and two calls, and its
+//! answers have the structure of AWS IAM answers.
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -18,7 +19,7 @@ pub(super) struct Account {
     pub(super) prologue: &'static str,
 }
 
-/// The server; it ends with the process.
+/// The server, which runs until the process exits.
 #[derive(Debug)]
 pub(super) struct Iam {
     pub(super) address: SocketAddr,

@@ -30,7 +30,7 @@ const RESOLVE: &str = "post /v1/actions/{id}/resolution";
 const CHECKPOINT: &str = "get /log/{tenant}/checkpoint";
 const TILE: &str = "get /log/{tenant}/tile/{path}";
 
-/// A world, and the document that its answers are checked against.
+/// A test environment, and the OpenAPI document that its answers are checked against.
 struct Trial {
     world: World,
     document: Document,
@@ -48,7 +48,8 @@ impl Trial {
         Self { world: world.unwrap(), document: Document::new(&text) }
     }
 
-    /// Sends one of the document's calls, with `fill` for its parameter, and checks the answer, whatever its status.
+    /// Calls one of the document's operations, with `fill` as its parameter, and checks the answer, whatever its
+    /// status.
     fn send(
         &mut self,
         token: &str,
@@ -110,7 +111,7 @@ fn reading(trial: &mut Trial) {
     assert_eq!(list["actions"][0]["id"], view["id"], "{list:#}");
 }
 
-/// Proposed, shown, approved, verified: with every optional field that an agent can send.
+/// Proposes, shows, approves and verifies an action that has every optional field an agent can send.
 fn writing(trial: &mut Trial) {
     let mut body = World::proposal("idp.restore_access", &locked_out());
     body["reasoning"] = json!("the ticket says so");
@@ -130,7 +131,7 @@ fn writing(trial: &mut Trial) {
     assert_eq!(trial.get(BOB, REQUEST, &id).0, 409);
 }
 
-/// Signs what bob is shown without the command line, so that the host's own answer is checked.
+/// Signs the approval request for bob without the command line, so that the host's raw answer is checked.
 fn approve(trial: &mut Trial, id: &str) {
     let (_, shown) = trial.get(BOB, REQUEST, id);
     let request: ApprovalRequest = serde_json::from_value(shown).unwrap();
@@ -147,7 +148,7 @@ fn approve(trial: &mut Trial, id: &str) {
     assert_eq!(trial.post(BOB, ANSWER, id, &signed).0, 409, "it has ended");
 }
 
-/// A write is lost, and resolved without the command line, so that the host's own answers are checked.
+/// A write is lost and resolved without the command line, so that the host's raw answers are checked.
 fn resolving(trial: &mut Trial) {
     let id = trial.waiting(&World::proposal("idp.suspend_user", &user("lost", Some(true))));
     assert_eq!(trial.get(CAROL, OPEN, &id).0, 409, "nothing is open");

@@ -1,4 +1,5 @@
-//! Checks real answers against the OpenAPI document. What the document does not describe is a fault.
+//! Checks real answers against the OpenAPI document. Any part of an answer that the document does not describe is a
+//! fault.
 
 use std::collections::BTreeSet;
 
@@ -6,7 +7,7 @@ use deed_record::contract::schema::Pattern;
 use deed_tests::client::Answer;
 use serde_json::{Map, Value};
 
-/// The document, and its operations that have had a successful answer.
+/// The OpenAPI document, and those of its operations that have already answered successfully.
 #[derive(Debug)]
 pub(crate) struct Document {
     value: Value,
@@ -37,7 +38,7 @@ impl Document {
         }
     }
 
-    /// Whether a body fits a schema of the components.
+    /// Whether a body matches a schema in the document's components.
     pub(crate) fn fits(&self, schema: &str, body: &Value) -> bool {
         self.faults(&self.value["components"]["schemas"][schema], body, "").is_empty()
     }
@@ -60,7 +61,8 @@ impl Document {
         }
     }
 
-    /// JSON Schema 2020-12, as far as the document uses it, except that a field that is not named is a fault.
+    /// Implements the part of JSON Schema 2020-12 that the document uses, except that every field without a declaration
+    /// is a fault.
     fn faults(&self, schema: &Value, value: &Value, at: &str) -> Vec<String> {
         let schema = self.resolve(schema).as_object().unwrap();
         let mut faults = Vec::new();
@@ -100,7 +102,7 @@ impl Document {
                 faults.push(format!("{at}/{name} is missing"));
             }
         }
-        // Where a schema names fields, other fields are not described.
+        // If a schema names fields, it does not describe any other fields.
         let (named, other) = (schema.get("properties"), schema.get("additionalProperties"));
         let open = named.is_none() && other != Some(&Value::Bool(false));
         let other = other.filter(|rule| rule.is_object());
@@ -116,7 +118,7 @@ impl Document {
     }
 }
 
-/// Evaluates one keyword about the value itself.
+/// Evaluates a keyword that constrains the value itself and not its members.
 fn holds(keyword: &str, rule: &Value, value: &Value) -> bool {
     let at_least = |count: Option<u64>| count.is_none_or(|n| n >= rule.as_u64().unwrap());
     let at_most = |count: Option<u64>| count.is_none_or(|n| n <= rule.as_u64().unwrap());

@@ -1,5 +1,5 @@
-//! Without a token, every route of the document is closed, except those that it declares open; each route is served
-//! by one of the two listeners.
+//! Tests that every documented route requires a token unless the document declares it open, and that one of the two
+//! listeners serves each route.
 
 use std::fs;
 
@@ -9,10 +9,10 @@ use deed_tests::services::workspace;
 use deed_tests::world::World;
 use serde_json::{Value, json};
 
-/// A route as the document has it: method and path, and whether it asks for no token.
+/// A documented route: method and path, and whether it works without a token.
 type Route = (String, String, bool);
 
-/// Every route of the document, which is made of the table that the listeners are made of.
+/// Every route of the document, which is generated from the same table as the listeners.
 fn routes() -> Vec<Route> {
     let text = fs::read_to_string(workspace().join("docs/openapi.json")).unwrap();
     let document: Value = serde_json::from_str(&text).unwrap();

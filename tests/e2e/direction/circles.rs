@@ -1,4 +1,5 @@
-//! No import cycle of three or more files: what two files need from each other belongs in a third that needs neither.
+//! Forbids import cycles of three or more files. Code that two files need from each other belongs in a third file that
+//! imports neither.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,7 +10,7 @@ use super::visit;
 
 const CRATES: [&str; 7] = ["spec", "record", "verify", "system", "store", "sandbox", "runtime"];
 
-/// Which file imports which, inside one crate. Cargo refuses cycles between crates.
+/// The imports between the files of one crate. Cargo itself refuses cycles between crates.
 type Graph = BTreeMap<String, BTreeSet<String>>;
 
 /// The files of one crate by module path, without tests.
@@ -29,13 +30,13 @@ pub(super) fn graph(sources: &BTreeMap<Vec<String>, String>) -> Graph {
     let mut graph = Graph::new();
     for (module, text) in sources {
         let found = imports_of_product(&Module(module.clone()), text).unwrap();
-        // A path that begins with the name of a child module leads to it.
+        // A path that begins with the name of a child module refers to that child module.
         let children = found.outer.iter().map(|path| [module.as_slice(), path].concat());
         let mut named = BTreeSet::new();
         for path in found.inner.iter().cloned().chain(children) {
             let file = (0..=path.len()).rev().find_map(|n| sources.get_key_value(path.get(..n)?));
-            // A module and the folder of its children are one unit: what a child uses from the file that
-            // contains it is not an import.
+            // A module and the folder of its children are one unit: a child module's use of its parent file is not an
+            // import.
             if let Some((file, _)) = file
                 && !module.starts_with(file)
             {
@@ -51,7 +52,7 @@ fn name(module: &[String]) -> String {
     if module.is_empty() { "lib".to_owned() } else { module.join("::") }
 }
 
-/// Groups of files in which each file leads to all others.
+/// Groups of files in which each file imports all others, directly or indirectly.
 pub(super) fn circles(graph: &Graph) -> Vec<BTreeSet<String>> {
     let reached: BTreeMap<&String, BTreeSet<String>> =
         graph.keys().map(|file| (file, reachable(graph, file))).collect();

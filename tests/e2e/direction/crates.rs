@@ -43,10 +43,10 @@ const RIGHTS: &[(&str, &[&str])] = &[
     ("deed_verify_cli", &["cli::verify"]),
 ];
 
-/// One right: an item, and a module that may name it.
+/// A permission: an item, and a module that may name this item.
 type Right = (&'static str, &'static str);
 
-/// The fault of this name in this module.
+/// The fault if this module may not name this path.
 pub(super) fn fault(module: &Module, path: &[String]) -> Option<String> {
     if !is_ours(path) || !rights(module, path).is_empty() {
         return None;
@@ -59,7 +59,7 @@ fn is_ours(path: &[String]) -> bool {
     krate.starts_with("deed_") && !matches!(krate, "deed_spec" | "deed_record")
 }
 
-/// The rights that allow it.
+/// The permissions that allow this module to name this path.
 fn rights(module: &Module, path: &[String]) -> Vec<Right> {
     let (module, path) = (text(module), path.join("::"));
     let rights = RIGHTS.iter().flat_map(|(what, who)| who.iter().map(|who| (*what, *who)));
@@ -83,7 +83,7 @@ fn no_module_has_a_right_that_it_does_not_use() {
         let found = imports(&module, text).unwrap();
         used.extend(found.outer.iter().filter(|path| is_ours(path)).filter_map(|path| {
             let mut rights = rights(&module, path);
-            // The module uses the most specific one.
+            // The module uses the most specific of its permissions.
             rights.sort_by_key(|(what, who)| std::cmp::Reverse((what.len(), who.len())));
             rights.into_iter().next()
         }));

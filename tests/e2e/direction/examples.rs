@@ -1,4 +1,5 @@
-//! A file for each way around the rules. Each must be refused, which shows that the tests next to this one can fail.
+//! Each example file tries to evade the import rules in one way. The rules must refuse every example, which shows that
+//! the other tests can fail.
 
 use std::path::Path;
 

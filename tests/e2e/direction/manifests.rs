@@ -1,4 +1,4 @@
-//! What a pure crate depends on, in every form of manifest that Cargo reads.
+//! Checks the dependencies of the pure crates, in every form of manifest that Cargo reads.
 
 use std::fs;
 
@@ -7,7 +7,7 @@ use toml::{Table, Value};
 
 use super::pure::PURE;
 
-/// Crates that the pure crates may depend on: they compute, and none of them reads a clock or a file.
+/// Crates that the pure crates may depend on. They only compute: none of them reads a clock or a file.
 const CRATES: [&str; 17] = [
     "base64",
     "cedar-policy",
@@ -31,7 +31,7 @@ const CRATES: [&str; 17] = [
 /// Crates that only the tests of the pure crates may depend on.
 const FOR_TESTS: [&str; 2] = ["proptest", "zip"];
 
-/// The faults of a manifest; `root` is that of the workspace that it inherits from.
+/// The faults of a manifest. `root` is the manifest of the workspace that it inherits from.
 pub(super) fn faults(manifest: &str, root: &str) -> Vec<String> {
     let (own, root) = match (toml::from_str::<Table>(manifest), toml::from_str::<Table>(root)) {
         (Ok(own), Ok(root)) => (own, root),
@@ -59,7 +59,7 @@ fn table<'a>(of: &'a Table, name: &str) -> Option<&'a Table> {
     of.get(name)?.as_table()
 }
 
-/// The fault of one dependency; `shared` is the entry of the workspace with its name.
+/// The fault of one dependency. `shared` is the workspace's entry with the same name.
 fn fault(is_for_tests: bool, name: &str, entry: &Value, shared: Option<&Value>) -> Option<String> {
     let inherits = entry.get("workspace").is_some();
     let Some(entry) = (if inherits { shared } else { Some(entry) }) else {

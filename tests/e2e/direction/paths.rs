@@ -7,7 +7,7 @@ use syn::{
     Attribute, Ident, Item, ItemMod, ItemUse, Macro, Meta, UseTree, VisRestricted, Visibility,
 };
 
-/// A module, by the names in its path from the root of its crate.
+/// A module, identified by the names in its path from the crate root.
 #[derive(Clone, Debug)]
 pub(super) struct Module(pub(super) Vec<String>);
 
@@ -21,7 +21,7 @@ impl Module {
     }
 }
 
-/// What a file names.
+/// The paths, macros and faults that were found in a file.
 #[derive(Debug, Default)]
 pub(super) struct Imports {
     /// Paths inside the crate, from its root.
@@ -30,20 +30,20 @@ pub(super) struct Imports {
     pub(super) outer: Vec<Vec<String>>,
     /// Paths in its own crate that no file of the host may write.
     pub(super) faults: Vec<String>,
-    /// Syntax that would hide what is named, in any crate.
+    /// Syntax that would hide the named paths. No crate may use it.
     pub(super) hidden: Vec<String>,
     /// The macros that are called, without the path before the name.
     pub(super) macros: Vec<String>,
-    /// Whether anything is asynchronous.
+    /// Whether the file contains asynchronous code.
     pub(super) is_async: bool,
 }
 
-/// What a file of this module names, including its tests. Fails when it does not parse.
+/// The paths that a file of this module names, including its tests. Fails when the file does not parse.
 pub(super) fn imports(module: &Module, source: &str) -> Result<Imports, String> {
     read(module, source, false)
 }
 
-/// The same without its tests. Fails when the file does not parse.
+/// The paths that a file of this module names, without its tests. Fails when the file does not parse.
 pub(super) fn imports_of_product(module: &Module, source: &str) -> Result<Imports, String> {
     read(module, source, true)
 }
@@ -74,7 +74,7 @@ pub(super) struct Reader {
 }
 
 impl Reader {
-    /// A path, resolved if it begins with `crate`, `self` or `super`; `None` if it leads out of the crate.
+    /// Resolves a path that begins with `crate`, `self` or `super`. Returns `None` if the path leads out of the crate.
     fn resolved(&self, path: &[String]) -> Option<Vec<String>> {
         let mut base = match path.first()?.as_str() {
             "crate" => vec![],
@@ -106,7 +106,7 @@ impl Reader {
         }
     }
 
-    /// A macro that is called. `include!` brings in a file that is not parsed.
+    /// Records a macro call. `include!` is a fault because it includes a file that is not parsed.
     pub(super) fn calls(&mut self, name: &str) {
         if name == "include" {
             self.found.hidden.push("`include!` brings in a file that is not read".to_owned());
@@ -114,7 +114,8 @@ impl Reader {
         self.found.macros.push(name.to_owned());
     }
 
-    /// Every leaf of a `use`. One that brings in the whole root, or passes a module on, is a fault.
+    /// Visits every leaf of a `use` item. A leaf that imports the whole crate root, or that re-exports a module, is a
+    /// fault.
     fn tree(&mut self, tree: &UseTree, mut path: Vec<String>, is_public: bool) {
         match tree {
             UseTree::Path(step) => {
@@ -142,7 +143,7 @@ impl Reader {
     }
 
     fn leaf(&mut self, path: Vec<String>, is_public: bool) {
-        // `use a::{self}` is `use a`.
+        // `use a::{self}` has the same meaning as `use a`.
         let path = match path.split_last() {
             Some((last, rest)) if last == "self" && !rest.is_empty() => rest.to_vec(),
             _ => path,

@@ -1,4 +1,5 @@
-//! The crates that an auditor builds for any target: no files, clock, sockets, threads or asynchronous code.
+//! An auditor can build the pure crates for any target, so they must not use files, clocks, sockets, threads or
+//! asynchronous code.
 
 use deed_tests::services::workspace;
 
@@ -7,7 +8,7 @@ use super::visit;
 
 pub(super) const PURE: [&str; 3] = ["host/spec", "host/record", "host/verify"];
 
-/// The parts of the standard library that only compute.
+/// Allowed modules of the standard library. They only compute.
 const ALLOWED: [&str; 19] = [
     "array",
     "borrow",
@@ -33,7 +34,7 @@ const ALLOWED: [&str; 19] = [
 /// Macros that write to the terminal of the calling program.
 const PRINTING: [&str; 5] = ["dbg", "eprint", "eprintln", "print", "println"];
 
-/// What makes a file impure.
+/// Everything in a file that a pure crate must not contain.
 pub(super) fn faults(source: &str) -> Vec<String> {
     let found = match imports(&Module(vec![]), source) {
         Ok(found) => found,
@@ -46,7 +47,7 @@ pub(super) fn faults(source: &str) -> Vec<String> {
         faults.push("it is asynchronous".to_owned());
     }
     for path in found.outer {
-        // Refused under every path: its keys are random.
+        // This type is refused under every path because its hash keys are random.
         if path.iter().any(|name| name == "RandomState") {
             faults.push("it draws a `RandomState`".to_owned());
         }

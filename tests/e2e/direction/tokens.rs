@@ -1,4 +1,4 @@
-//! Paths in macros and attributes, which are not parsed as paths yet: a run of `name::name` counts as one.
+//! Finds paths in macros and attributes, where Rust has not parsed paths yet: a sequence `name::name` counts as a path.
 
 use proc_macro2::{Delimiter, Spacing, TokenStream, TokenTree};
 use syn::visit::Visit as _;
@@ -8,12 +8,12 @@ use super::paths::{Reader, word};
 
 /// The path that was read so far and may continue.
 struct Run<'a> {
-    /// What precedes the group that is read, as in `use a::{b, c}`.
+    /// The path before the current group, as in `use a::{b, c}`.
     prefix: &'a [String],
     path: Vec<String>,
-    /// How many colons were read after it.
+    /// The number of colons read after the current path.
     colons: usize,
-    /// The previous name or sign.
+    /// The previous identifier or punctuation character.
     last: String,
 }
 
@@ -80,7 +80,7 @@ impl Reader {
         run.last = sign.to_string();
     }
 
-    /// Ends a path. A single name is ignored, unless it is the root of the crate or the module above.
+    /// Ends a path. A single name is ignored unless it is `crate` or `super`.
     fn end(&mut self, run: &mut Run<'_>) {
         let path = std::mem::take(&mut run.path);
         run.colons = 0;
@@ -91,7 +91,7 @@ impl Reader {
         }
     }
 
-    /// An attribute with arguments: paths are among its tokens, and in its strings, as in `with = "a::b"`.
+    /// Visits an attribute with arguments. Its tokens may contain paths, and so may its strings, as in `with = "a::b"`.
     pub(super) fn attribute(&mut self, list: &MetaList) {
         if list.path.is_ident("cfg_attr") && sets_path(&list.tokens) {
             self.found.hidden.push("`cfg_attr` has a module from elsewhere".to_owned());

@@ -1,4 +1,4 @@
-//! `deed log audit` on the log of a real host, from its directory and over HTTP, on intact and on tampered logs.
+//! Tests of `deed log audit` on logs of a real host, intact and tampered, read from a directory and over HTTP.
 
 mod hostile;
 
@@ -19,7 +19,8 @@ use super::proof;
 
 const LOG: &str = "state/log/acme";
 
-/// Entries after one approved action and after two: one activation, and three entries for each action.
+/// The number of log entries after one approved action and after two: one activation, and three entries for each
+/// action.
 const AFTER_ONE: u64 = 4;
 const AFTER_TWO: u64 = 7;
 const TILE: &str = "tile/0/000.p/7";
@@ -32,7 +33,7 @@ fn audit(log: &str, more: &[&str]) -> (i32, String) {
     (output.status.code().unwrap(), String::from_utf8_lossy(&said).into_owned())
 }
 
-/// The audit fails and names this file.
+/// Asserts that the audit fails and names this file.
 #[track_caller]
 fn faulty(log: &Path, more: &[&str], file: &str, reason: &str) {
     let (code, said) = audit(log.to_str().unwrap(), more);
@@ -40,7 +41,7 @@ fn faulty(log: &Path, more: &[&str], file: &str, reason: &str) {
     assert!(said.contains(&format!("{file}: ")) && said.contains(reason), "{said}");
 }
 
-/// Waits until the host has finished the work on its log: then the whole log is in its tiles.
+/// Waits until the host has written its whole log to tiles.
 fn settled(world: &World) {
     let start = Instant::now();
     while fs::metadata(world.dir.join(LOG).join("TAIL")).unwrap().len() > 0 {
@@ -49,7 +50,7 @@ fn settled(world: &World) {
     }
 }
 
-/// Copies a log's directory, or a file in it, to another place in the world.
+/// Copies a log's directory, or a file in it, to another path in the test directory.
 fn copy(world: &World, from: &str, to: &str) -> PathBuf {
     settled(world);
     let (from, to) = (world.dir.join(from), world.dir.join(to));
@@ -61,7 +62,7 @@ fn copy(world: &World, from: &str, to: &str) -> PathBuf {
 fn act(world: &World) {
     let view = world.run(&World::proposal("idp.restore_access", &locked_out())).unwrap();
     assert_eq!(view["status"], "verified", "{view}");
-    // The files of the log follow within moments; a request to the host makes them follow at once.
+    // The host writes the files of the log within moments; a request for the checkpoint makes it write them at once.
     assert_eq!(world.client(BOB).get("/log/acme/checkpoint").unwrap().status, 200);
 }
 
@@ -69,7 +70,7 @@ fn text(path: &Path) -> &str {
     path.to_str().unwrap()
 }
 
-/// Changes one byte; where it is a digit of a digest, to another digit.
+/// Changes one byte. A digit of a digest becomes a different digit.
 fn flip(path: &Path, at: usize) {
     let mut bytes = fs::read(path).unwrap();
     bytes[at] = if bytes[at] == b'0' { b'1' } else { b'0' };
@@ -118,7 +119,7 @@ fn what_cannot_be_checked_is_neither_good_nor_bad() {
         (text(&log), vec!["--trust", nobody], "no log key is trusted"),
         (text(&log), vec!["--vkey", "nowhere"], "nowhere"),
         (text(&trust), keys.to_vec(), "there is no checkpoint"),
-        // Directories that contain logs, the served one first.
+        // The first of these directories is the served directory; the others contain logs.
         (nobody, keys.to_vec(), text(&log)),
         (text(&state), keys.to_vec(), text(&log)),
         (text(&logs), keys.to_vec(), text(&log)),
@@ -173,12 +174,12 @@ fn a_log_that_was_tampered_with_is_found_out() {
     fs::copy(early.join(bundle).join(short), cut.join(bundle).join(long)).unwrap();
     let why = format!("has {AFTER_ONE} entries, not {AFTER_TWO}");
     faulty(&cut, &keys, ENTRIES, &why);
-    // A log that is rolled back as a whole is consistent with itself: only a newer checkpoint kept elsewhere shows the
+    // A log that is rolled back as a whole is consistent. Only a newer checkpoint that was kept elsewhere reveals the
     // rollback.
     faulty(&early, &since, "checkpoint", "the log was rolled back");
     assert_eq!(audit(text(&early), &keys).0, 0);
     fs::copy(world.dir.join(LOG).join("HEAD"), early.join("HEAD")).unwrap();
-    let why = format!("`HEAD` has {AFTER_TWO} entries and the log now has {AFTER_ONE}");
+    let why = format!("`HEAD` has {AFTER_TWO} entries, but the log now has {AFTER_ONE}");
     faulty(&early, &keys, "checkpoint", &why);
 }
 
@@ -195,7 +196,7 @@ fn another_key_and_another_origin_are_found_out() {
     let vkey = world.dir.join("stranger.vkey");
     fs::write(&vkey, key.to_string()).unwrap();
     faulty(&log, &["--vkey", text(&vkey)], "checkpoint", "no signature of");
-    // An older checkpoint signed by a stranger, and one of another log.
+    // The kept checkpoint is signed by an unknown key, or belongs to another log.
     for name in ["deed.example/logs/acme", "deed.example/logs/globex"] {
         let tree = Checkpoint { origin: name.to_owned(), size: 1, root: [7; 32] };
         let signer = LogKey::new(name, SigningKey::from_bytes(&[9; 32])).unwrap();
@@ -212,7 +213,8 @@ fn two_hosts_with_the_same_keys_fork_the_log() {
     let twin = Home::new("twin");
     let done = Command::new("cp").arg("-a").args([&proof.world.dir, &twin.dir]).status().unwrap();
     assert!(done.success());
-    // The twin reaches the user directory through the first world's proxy; its own proxy only completes the `World`.
+    // The second host reaches the user directory through the first host's proxy. The additional proxy is unused; a
+    // `World` requires one.
     let idle = Proxy::start(&scim().base_url()).unwrap();
     let mut twin = World::of(twin, idle);
     for world in [&mut proof.world, &mut twin] {

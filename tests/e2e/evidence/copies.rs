@@ -1,4 +1,4 @@
-//! An agent's copy of a bundle proves what happened, and contains nothing that only the server knows.
+//! An agent's copy of a bundle proves what happened, and contains no data that only the upstream server knows.
 
 use std::fs;
 use std::path::Path;
@@ -36,7 +36,7 @@ fn an_agents_copy_has_no_evidence_and_says_what_was_verified() {
     assert_eq!(proof.world.bundle(&proof.id).unwrap(), proof.bundle, "the same bytes every time");
 }
 
-/// A policy that requires approval for a read, too.
+/// This policy requires approval for reads, too.
 fn asks_before_a_read(dir: &Path) -> Result<()> {
     let policy = "@id(\"reads-need-lead\") @obligation(\"approve:1:support-lead\")\n\
         forbid (principal, action == Deed::Action::\"idp.read_user\", resource);\n";
@@ -71,7 +71,7 @@ fn an_agents_copy_of_what_ran_holds_no_state_but_what_changed() {
     learns_nothing(&copy(&proof.world, &proof.id));
 }
 
-/// Neither a part of the bundle nor a signed payload in it contains what only the server knows.
+/// Asserts that no part and no signed payload of the bundle contains data that only the upstream server knows.
 fn learns_nothing(bundle: &[u8]) {
     for secret in ["Secret Jensen", "secret-name", "lastModified"] {
         let parts = files(bundle).into_keys().collect::<Vec<_>>();
@@ -86,7 +86,7 @@ fn shows(bundle: &[u8], text: &str) -> bool {
         let envelope: Value = serde_json::from_str(line).unwrap();
         STANDARD.decode(envelope["payload"].as_str().unwrap()).unwrap()
     };
-    // The contract and the policy schema name fields; they are not state.
+    // The contract and the policy schema contain field names but no state, so they are not searched.
     let parts = files.into_iter().filter(|(name, _)| !is_declaration(name)).map(|(_, part)| part);
     parts
         .chain(chain.lines().map(payload))

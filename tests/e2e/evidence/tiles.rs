@@ -1,4 +1,4 @@
-//! The tiles, roots and consistency proofs of every tree up to 70,000 entries, compared with the crate `tlog_tiles`,
+//! Compares the tiles, roots and consistency proofs of every tree up to 70,000 entries with the crate `tlog_tiles`,
 //! which shares no code with this project.
 
 use std::cell::RefCell;
@@ -9,7 +9,7 @@ use deed_spec::tlog::Resource;
 use deed_spec::tlog::frontier::Frontier;
 use tlog_tiles::{Hash, HashReader, Tile};
 
-/// The storage of the oracle: its own hashes in its own order.
+/// The storage of the oracle `tlog_tiles`: its own hashes in its own order.
 #[derive(Default)]
 struct Stored(RefCell<Vec<Hash>>);
 
@@ -30,7 +30,7 @@ impl Stored {
         tlog_tiles::tree_hash(size, self).unwrap()
     }
 
-    /// This project's reader of complete subtrees, on the oracle's hashes.
+    /// Gives this project's code the oracle's hash of a complete subtree.
     fn node(&self, level: u8, at: u64) -> merkle::Hash {
         let index = tlog_tiles::stored_hash_index(level, at);
         self.read_hashes(&[index]).unwrap()[0].0
@@ -41,7 +41,7 @@ fn entry(n: u64) -> Vec<u8> {
     format!("entry {n}\n").into_bytes()
 }
 
-/// The oracle's tile names contain the height, as in Go's checksum database; C2SP leaves it out.
+/// The oracle's tile names contain the tile height, as in Go's checksum database; C2SP names omit the height.
 fn expected(stored: &Stored, old: u64, new: u64) -> BTreeMap<String, Vec<u8>> {
     let tiles = Tile::new_tiles(8, old, new);
     let path = |tile: &Tile| tile.path().replacen("tile/8/", "tile/", 1);
@@ -53,7 +53,8 @@ fn hashes(made: Vec<Resource>) -> BTreeMap<String, Vec<u8>> {
     tiles.map(|file| (file.path, file.bytes)).collect()
 }
 
-/// Sizes at which partial tiles are compared: all small ones, both sides of every full tile, and others.
+/// Tree sizes at which partial tiles are compared: all small sizes, sizes on both sides of every full tile, and a
+/// sample of others.
 fn looked_at(size: u64) -> bool {
     size < 600 || size % 256 <= 1 || size % 256 == 255 || size.is_multiple_of(97) || size == 70_000
 }

@@ -1,4 +1,5 @@
-//! `deed-verify`, the verifier without a host, reports the same as `deed verify` and `deed log audit`.
+//! Tests that `deed-verify`, the verifier without a host, reports the same results as `deed verify` and `deed log
+//! audit`.
 
 use std::fs;
 use std::path::Path;
@@ -50,7 +51,8 @@ fn a_log_is_audited_too() {
     assert!(code == 0 && said.contains("VERIFIED deed.example/logs/acme"), "{code}: {said}");
     let audit = host::run(&["log", "audit", &log, "--trust", &trust], "").unwrap();
     assert_eq!(said, String::from_utf8_lossy(&audit.stdout));
-    // Neither a link that leaves the copy nor a pipe is read, and a HEAD that cannot be read is not treated as absent.
+    // The verifier reads neither a pipe nor a link that leads out of the copied log. It does not treat an unreadable
+    // HEAD as absent.
     for (name, made) in
         [("HEAD", "pipe"), ("HEAD", "link"), ("HEAD", "directory"), ("tile/entries", "link")]
     {

@@ -1,7 +1,7 @@
-//! Mistakes as edits of valid files, with the place and the words of each report.
+//! A table of mistakes: each row edits a valid file, and lists the place and the text of the expected report.
 
-/// A mistake that an edit makes: in `file`, the text `from` becomes `to`. The fault is reported at the line of `at` in
-/// the edited file `told`, in a message that contains every text of `remedy`.
+/// A mistake that is made by an edit: in `file`, the text `from` is replaced by `to`. The fault must be reported in the
+/// file `told`, at the line of the text `at`, in a message that contains every text of `remedy`.
 pub(crate) struct Mistake {
     pub(crate) file: &'static str,
     pub(crate) from: &'static str,
@@ -80,13 +80,13 @@ pub(crate) const MISTAKES: &[Mistake] = &[
         CONFIG,
         "listen = \"127.0.0.1:0\"\nop",
         "listen = \"0.0.0.0:0\"\nop",
-        &["beyond loopback", "`behind_proxy = true`"],
+        &["is not a loopback address", "`behind_proxy = true`"],
     ),
     here(
         CONFIG,
         "operations = \"127.0.0.1:0\"",
         "operations = \"[::]:0\"",
-        &["beyond loopback", "`behind_proxy = true`"],
+        &["is not a loopback address", "`behind_proxy = true`"],
     ),
     here(
         CONFIG,

@@ -1,4 +1,4 @@
-//! What the binary reports of itself: its version with the commit, and shell completions.
+//! Tests of what the binary reports about itself: its version with the commit, and shell completions.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -73,7 +73,7 @@ impl Checkout {
         self.dir.join("tree")
     }
 
-    /// What the script reports of the build, and the paths that it watches.
+    /// Runs the build script. Returns the version that it reports, and the paths that it watches.
     fn says(&self, package: &Path, profile: &str, path: Option<&str>) -> (String, Vec<PathBuf>) {
         let mut script = Command::new(&self.script);
         script.current_dir(package).env("PROFILE", profile).env_remove("GIT_DIR");
@@ -119,7 +119,7 @@ fn a_release_names_its_commit_and_is_made_anew_for_another() {
     }
     assert!(watches(&watched, &checkout.tree().join("Cargo.toml")));
     assert!(!watches(&watched, &git.join("index")), "every `git status` would count");
-    // A branch among the packed refs; its next commit creates a file for it.
+    // The branch is now in packed-refs, so its next commit creates a separate ref file.
     checkout.git(&["pack-refs", "--all"]);
     let (said, watched) = checkout.release();
     assert_eq!(said, first);
@@ -164,7 +164,7 @@ fn without_git_or_a_checkout_the_commit_is_unknown() {
     };
     unknown(None);
     unknown(Some("/nowhere"));
-    // Sources inside another project's repository.
+    // The sources are inside the repository of another project.
     checkout.git(&["init", "--quiet", "--initial-branch=main"]);
     checkout.git(&["commit", "--quiet", "--allow-empty", "--message", "theirs"]);
     unknown(None);

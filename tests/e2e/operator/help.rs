@@ -1,4 +1,4 @@
-//! The examples in the help work on a machine where nothing was prepared.
+//! The examples in the help texts work on a machine without any preparation.
 
 use std::fs;
 use std::path::Path;
@@ -10,7 +10,7 @@ use deed_tests::world::World;
 
 use super::deed;
 
-/// Runs a line of the help in a shell with this home.
+/// Runs a line of a help text in a shell with this home directory.
 fn typed(line: &str, home: &Path) {
     let binary = host::binary().unwrap();
     let path = format!("{}:/usr/bin:/bin", binary.parent().unwrap().display());

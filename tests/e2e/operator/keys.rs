@@ -1,4 +1,4 @@
-//! Private keys are in a format that OpenSSL and Python's `cryptography` read.
+//! Tests that OpenSSL and Python's `cryptography` can read the private keys.
 
 use std::fs;
 use std::path::Path;
@@ -19,7 +19,7 @@ for path in sys.argv[1:]:
     assert public == open(path[:-4] + ".pub", "rb").read(), path
 "#;
 
-/// The output of a tool; `None` where this machine does not have it.
+/// The output of a tool, or `None` if the tool is not installed.
 fn tool(program: &Path, args: &[&str]) -> Option<Output> {
     match Command::new(program).args(args).output() {
         Ok(output) => Some(output),
@@ -39,7 +39,7 @@ fn well(output: &Output) {
 #[test]
 fn new_keys_are_read_by_openssl_and_python() {
     let world = World::lay_out(scim(), "scim").unwrap();
-    // Made by `deed key new`, by `deed init`, and by `deed key rotate`.
+    // The keys were made by `deed key new`, by `deed init` and by `deed key rotate`.
     let init = world.dir.join("made");
     host::expect(&["init", init.to_str().unwrap()]).unwrap();
     let name = |path: &str| world.dir.join(path).to_str().unwrap().to_owned();
@@ -69,7 +69,7 @@ fn new_keys_are_read_by_openssl_and_python() {
     }
 }
 
-/// A person may bring a key of their own.
+/// A person may also use an existing key.
 #[test]
 fn a_key_made_by_openssl_approves() {
     let mut world = World::start(scim()).unwrap();

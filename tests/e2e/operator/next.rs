@@ -1,4 +1,4 @@
-//! Each command used to set up a host suggests the next one, on stderr, and not where a program reads the output.
+//! Each command that is used to set up a host suggests the next command on stderr, unless a program reads the output.
 
 use std::fs;
 use std::path::Path;
@@ -55,7 +55,7 @@ fn the_first_hour_can_be_typed_line_by_line() {
     ] {
         assert_eq!(next(args, ""), None, "{args:?}");
     }
-    // When there is a fault, its message says what to do.
+    // If there is a fault, no next command is suggested because the fault's message states the remedy.
     fs::remove_file(format!("{dir}/secrets/idp-read")).unwrap();
     let output = host::run(&["check", &dir], "").unwrap();
     assert_eq!((output.status.code(), output.stderr.as_slice()), (Some(1), &b""[..]));

@@ -1,4 +1,5 @@
-//! The name of the logs: a changed one is reported before the host starts, and a reserved one causes a warning.
+//! Tests of the log name in the configuration: a changed name is reported before the host starts, and a reserved name
+//! causes a warning.
 
 use std::fs;
 
@@ -7,7 +8,7 @@ use deed_tests::world::{World, edit};
 
 use super::{deed, faults, warnings};
 
-/// A world that was served once and has been stopped.
+/// A test environment whose host ran once and was stopped.
 fn served() -> World {
     let mut world = World::start(scim()).unwrap();
     assert!(world.host.take().unwrap().stop().unwrap());
@@ -22,7 +23,7 @@ fn a_changed_origin_is_found_by_check_and_serve_with_its_line() {
     let line = text.lines().position(|line| line == good).unwrap() + 1;
     for other in ["logs.acme.example/deed", "deed.example/log", "deed.example"] {
         edit(&world.dir, "deed.toml", good, &format!("origin = \"{other}\"")).unwrap();
-        // One message for both tenants.
+        // There is one message for both tenants.
         let found = faults(&world.dir);
         let [fault] = &found[..] else { panic!("{found:#?}") };
         assert!(fault.starts_with(&format!("deed.toml:{line}: `origin` is `{other}`")), "{fault}");
@@ -71,14 +72,14 @@ fn a_reserved_origin_is_warned_about() {
         let named = format!("`ORIGIN/TENANT`, here `{origin}/acme`");
         assert_eq!(said.contains(&named), warned == 1, "{said}");
         assert_eq!(warnings(&mut world, &words), [warned; 2], "{origin}");
-        // A log that has been started has a name already.
+        // A log that already exists has a fixed name.
         let (_, said, _) = deed(&["check", world.path()]);
         assert_eq!(said.contains("only a new directory can have another one"), warned == 1);
         fs::remove_dir_all(world.dir.join("state")).unwrap();
     }
 }
 
-/// A log whose name cannot be read may have been started under any name.
+/// If the name of an existing log cannot be read, the log may have been created under any name.
 #[test]
 fn a_head_that_does_not_read_is_a_fault() {
     let mut world = served();
@@ -102,8 +103,7 @@ fn a_head_that_does_not_read_is_a_fault() {
         fs::remove_dir(&head).or_else(|_| fs::remove_file(&head)).unwrap();
         fs::write(&head, &good).unwrap();
     }
-    // A missing HEAD counts as a log that was not started, as far as its name is concerned; `deed serve` checks the log
-    // itself.
+    // The check of the name treats a log without HEAD as not yet created; `deed serve` checks the log itself.
     fs::remove_file(&head).unwrap();
     assert_eq!(deed(&["check", world.path()]).0, 0);
     fs::write(&head, &good).unwrap();

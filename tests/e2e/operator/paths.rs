@@ -1,5 +1,5 @@
-//! A path that is not a served directory is reported as it was typed, without a line number of a file that does not
-//! exist.
+//! Tests that a path that is not a served directory is reported as it was typed, and without a line number for a file
+//! that does not exist.
 
 use std::fs;
 use std::process::Command;
@@ -72,7 +72,7 @@ fn a_policy_file_that_is_missing_is_told_where_each_tenant_names_it() {
     for (name, words) in [
         ("policies/x.cedar", "put the file there or correct `policies`"),
         ("nowhere/x.cedar", "put the file there or correct `policies`"),
-        ("policies", "is not a regular file; name the file itself"),
+        ("policies", "is not a regular file; specify a regular file"),
     ] {
         fs::write(&file, good.replace(starter, name)).unwrap();
         let found = faults(&world.dir);

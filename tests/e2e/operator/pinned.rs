@@ -1,4 +1,5 @@
-//! `deed pin` shows everything that is accepted with it, and stores it in the right place and with the right owner.
+//! Tests that `deed pin` shows everything that the operator accepts, and stores the pinned files in the right place
+//! with the right owner.
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown, symlink};
@@ -14,7 +15,7 @@ use serde_json::Value;
 use super::deed;
 
 const CONTRACT: &str = "contracts/restore_access.toml";
-/// A user that owns no files.
+/// The id of a user who owns no files.
 const USER: u32 = 65_534;
 
 #[test]
@@ -116,14 +117,14 @@ fn a_pin_leaves_nothing_of_its_own_user_behind() {
     let accepted = world.dir.join("accepted");
     let config = world.dir.join("deed.toml");
     if owner(&config).0 != 0 {
-        // Only root can change the owner of a file.
+        // This test needs root because only root can change the owner of a file.
         return;
     }
     let all_are = |expected: (u32, u32)| {
         let files = contents(&accepted).into_iter().map(|(path, _)| path);
         files.chain([accepted.clone()]).all(|path| owner(&path) == expected)
     };
-    // The folder and its files get the owner of deed.toml, also when root created them before.
+    // The folder and its files get the owner of `deed.toml`, even if root created them before.
     give(&config, Some(USER), USER, 0o600);
     host::expect(&["pin", world.path()]).unwrap();
     assert!(all_are((USER, USER)));
@@ -132,7 +133,7 @@ fn a_pin_leaves_nothing_of_its_own_user_behind() {
     assert!(all_are((USER, USER)));
 }
 
-/// The case of a user who may write `deed.toml` and is not its owner.
+/// Tests a user who may write `deed.toml` but is not its owner.
 #[test]
 fn a_pin_warns_when_it_cannot_give_its_files_away() {
     let world = World::lay_out(scim(), "scim").unwrap();
@@ -146,7 +147,7 @@ fn a_pin_warns_when_it_cannot_give_its_files_away() {
     }
     give(&config, Some(0), USER, 0o660);
     fs::remove_dir_all(world.dir.join("accepted")).unwrap();
-    // A copy that this user can execute.
+    // This user can execute the copy of the binary.
     let binary = world.dir.join("binary");
     fs::copy(host::binary().unwrap(), &binary).unwrap();
     give(&binary, Some(USER), USER, 0o700);

@@ -1,4 +1,4 @@
-//! `deed pin` refuses what a host would refuse, and shows what changed.
+//! Tests that `deed pin` refuses every directory that a host would refuse, and that it shows the changes.
 
 use std::fs;
 use std::path::Path;
@@ -92,7 +92,7 @@ fn a_pin_as_json_gives_the_same_facts() {
     let text = fs::read_to_string(world.dir.join("deed.toml")).unwrap();
     let contract = |report: &Value| report["contract"].as_str().unwrap().to_owned();
     let before = contract(of(&pin(&world.dir), "acme", "idp.restore_access"));
-    // A new grant, a changed contract, and one whose earlier text was not kept.
+    // The cases are a new grant, a changed contract, and a contract whose earlier text was not kept.
     let read = contract(of(&pin(&world.dir), "acme", "idp.read_user"));
     let unpinned: Vec<&str> = text.lines().collect();
     let at =

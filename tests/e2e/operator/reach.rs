@@ -1,4 +1,4 @@
-//! An upstream whose address is not allowed by its own `addresses` is reported before anything is served.
+//! If an upstream's `addresses` setting does not allow its address, the fault is reported before the host starts.
 
 use std::fs;
 
@@ -43,7 +43,7 @@ fn an_address_that_may_not_be_dialled_is_a_fault_with_its_line() {
         let (code, _, errors) = deed(&["serve", world.path()]);
         assert!(code == 1 && errors.contains(fault), "{errors}");
     }
-    // Any other name is resolved when it is dialled.
+    // The host resolves any other name only when it connects.
     let table = "[tenant.acme.upstream.crm]\nbase_url = \"https://crm.internal\"\naddresses = [\"public\"]\n";
     fs::write(&file, format!("{good}\n{table}")).unwrap();
     assert_eq!(deed(&["check", world.path()]).0, 0);

@@ -1,5 +1,5 @@
-//! `deed secret set` writes only a secret that `deed.toml` names, to the file that it names, and refuses others before
-//! it reads the value.
+//! Tests that `deed secret set` writes a secret only if `deed.toml` names it, and only to the file named there. The
+//! command refuses other names before it reads the value.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
@@ -14,7 +14,7 @@ use super::faults;
 
 const VALUE: &str = "a-credential-of-the-operator";
 
-/// Exit code and stderr of a `set` whose stdin is never closed: a command that reads it would never end.
+/// Exit code and stderr of a `set` command whose stdin is never closed: if the command read stdin, it would never exit.
 fn set_without_a_value(args: &[&str]) -> (Option<i32>, String) {
     let mut child = Command::new(host::binary().unwrap())
         .args(["secret", "set"])
@@ -40,7 +40,7 @@ fn set(args: &[&str]) -> (Option<i32>, String) {
     (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
 }
 
-/// A second tenant with a secret of the same name, and a webhook.
+/// Adds a second tenant with a secret of the same name, and a webhook.
 fn more_secrets(world: &World) {
     let globex = "[tenant.globex.secret.idp_read]\nfile = \"secrets/globex/idp\"\n\n";
     let env = "[tenant.globex.secret.token]\nenv = \"IDP_TOKEN\"\n\n[tenant.globex.upstream.idp]";
@@ -114,7 +114,7 @@ fn an_empty_stdin_is_told_as_that() {
     }
 }
 
-/// `secret set`, `check` and `serve` all refuse a secret in a place that belongs to another file of the host.
+/// `secret set`, `check` and `serve` all refuse a secret whose path is the path of another host file.
 #[test]
 fn a_secret_does_not_replace_what_the_host_is_made_of() {
     let mut world = World::lay_out(scim(), "scim").unwrap();
@@ -147,7 +147,7 @@ fn a_secret_does_not_replace_what_the_host_is_made_of() {
     }
 }
 
-/// A directory of an older version may have secrets among its policies.
+/// A directory of an older version may contain secrets in its folder of policies.
 #[test]
 fn a_backup_without_keys_has_no_secret_wherever_it_is() {
     let mut world = World::start(scim()).unwrap();

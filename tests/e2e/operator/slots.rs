@@ -1,4 +1,4 @@
-//! Header slots of credentials: `deed check` finds one that the host would refuse at each request.
+//! Tests of the header slots for credentials: `deed check` reports a slot that the host would refuse at each request.
 
 use deed_test_support::shared::scim;
 use deed_tests::services::ScimServer;

@@ -1,4 +1,5 @@
-//! Output to a terminal: control characters in names from files are escaped, and the suggested command can be pasted.
+//! Tests of output to a terminal: control characters in names from files are escaped, and the suggested command can be
+//! pasted.
 
 use std::fs;
 use std::process::Command;
@@ -10,7 +11,7 @@ use deed_tests::world::{World, edit};
 
 use super::deed;
 
-/// A name as TOML spells it, and as it is shown.
+/// Pairs of a name as spelled in TOML, and the same name as shown on the terminal.
 const HOSTILE: [[&str; 2]; 3] = [
     ["x\\u001b[2K\\u001b[1A", "x\\u{1b}[2K\\u{1b}[1A"],
     ["x\\u009b31m", "x\\u{9b}31m"],
@@ -44,7 +45,7 @@ fn names_from_the_configuration_control_no_terminal() {
     assert!(code == 1 && !errors.contains('\u{1b}'), "{errors:?}");
 }
 
-/// The command after `next: `, split by a shell.
+/// The command after `next: `, split into arguments by a shell.
 fn next(args: &[&str], input: &str) -> Vec<String> {
     let output = host::run(args, input).unwrap();
     let errors = String::from_utf8(output.stderr).unwrap();

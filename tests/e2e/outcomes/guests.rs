@@ -1,4 +1,5 @@
-//! Adapters that lie, loop or reach beyond their grant: the host judges what they do, not what they say.
+//! Tests of adapters that lie, loop or reach beyond their grant: the host judges an adapter's requests and not its
+//! claims.
 
 use std::path::Path;
 use std::time::{Duration, Instant};

@@ -40,7 +40,7 @@ fn a_host_that_comes_back_too_late_does_not_send_again() {
         let id = planned(&world, &user);
         world.host.take().unwrap().kill().unwrap();
         world.proxy.set("PATCH", Fault::None);
-        // Longer than the idempotency key is valid; in the other case, longer than the total budget too.
+        // The clock advances past the validity of the idempotency key or, in the other case, past the total budget too.
         let away_ms = if effect == "keyed" { 1_800_000 } else { 7_200_000 };
         let clock = world.dir.join("clock");
         fs::write(&clock, away_ms.to_string()).unwrap();
@@ -52,8 +52,8 @@ fn a_host_that_comes_back_too_late_does_not_send_again() {
     }
 }
 
-/// The host stops while it waits for a write that may still land; it is restarted with a contract that is easier to
-/// satisfy.
+/// The host stops while it waits for a write that may still take effect. It is restarted with a contract that is easier
+/// to satisfy.
 #[test]
 fn what_was_sent_under_one_contract_is_not_judged_by_another() {
     let user = locked_out();
@@ -83,7 +83,7 @@ fn what_was_sent_under_one_contract_is_not_judged_by_another() {
     ended(&world, &world.settled(&id).unwrap(), "indeterminate", why);
 }
 
-/// The machine sleeps while the host waits: the host's clock stands still, and the upstream's does not.
+/// The machine sleeps while the host waits: the host's clock stops, but the upstream's clock continues.
 #[test]
 fn a_key_that_was_slept_through_is_not_sent_again() {
     let user = locked_out();
@@ -102,7 +102,7 @@ fn a_key_that_was_slept_through_is_not_sent_again() {
     assert_eq!((attempts(&receipt), world.proxy.count("PATCH")), (1, 1));
 }
 
-/// The host dies after policy allowed the second attempt and before that attempt starts; then policy changes.
+/// The host is killed after policy allowed the second attempt and before that attempt starts; then the policy changes.
 #[test]
 fn what_was_allowed_before_a_restart_is_asked_again() {
     let user = locked_out();
@@ -126,8 +126,8 @@ fn what_was_allowed_before_a_restart_is_asked_again() {
     assert_eq!((attempts(&receipt), world.proxy.count("PATCH")), (1, 1));
 }
 
-/// An action cannot be approved when a restart changed its contract, environment or binding, because it could never
-/// run.
+/// If a restart changed the contract, environment or binding of an action, the action cannot be approved, because it
+/// could never run.
 #[test]
 fn what_waits_for_people_ends_when_its_world_changes() {
     let changes = [

@@ -1,6 +1,6 @@
-//! What a run could depend on other than its record. A guest has no clock, no random numbers, no threads, and one host
-//! call at a time: the order of its calls follows from its inputs. A race can therefore only be shown from outside, by
-//! a record whose order differs from the guest's.
+//! Tests that a run depends only on its record. A guest has no clock, no random numbers and no threads, and makes one
+//! host call at a time, so its inputs determine the order of its calls. A test can therefore simulate a race only with
+//! a record whose order differs from the guest's order.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use super::{bundle, identical, replay, run_with, wasm};
 
-/// A contract with two looks, in either order.
+/// Changes the contract so that an observation sends two reads, whose order is free.
 fn two_looks(dir: &Path) -> Result<()> {
     let rule = "[[perform.http]]                   # RFC 7644 section 3.5.2.3\n";
     let two = format!(
@@ -73,8 +73,8 @@ fn calls_in_another_order_than_recorded_are_the_first_difference() {
     }
 }
 
-/// The guest's claim contains a digest of all of its inputs, byte for byte, and of every possible source of randomness.
-/// A replay compares claims.
+/// The guest's claim contains a digest of every byte of its inputs and of every possible source of randomness. A replay
+/// compares these claims.
 #[test]
 fn a_guest_is_told_the_same_to_the_last_byte() {
     let world = World::with(scim(), "races", two_looks).unwrap();
@@ -97,7 +97,7 @@ fn a_guest_is_told_the_same_to_the_last_byte() {
         let chance = |claim: &str| claim.split_once(", told").unwrap().0.to_owned();
         assert_eq!(chance(&then), chance(&now), "where it looked for chance there is none");
     }
-    // What differs between two runs and is not shown to guests: times, durations, deadlines.
+    // Times, durations and deadlines differ between two runs, but guests do not see them.
     let path = changed(&world, &view, exchanges, |attempts| {
         let exchange = &mut attempts[0]["exchanges"][0];
         for time in ["started_ms", "ended_ms", "deadline_ms"] {
@@ -109,8 +109,8 @@ fn a_guest_is_told_the_same_to_the_last_byte() {
     assert!(said.contains("same  attempt 1"), "{said}");
 }
 
-/// An upstream echoes a credential: in its place, the guest saw the word `redacted` and the record has it, and a replay
-/// shows it to the guest at the same place.
+/// An upstream echoes a credential. The guest saw the word `redacted` in its place, the record contains the same word,
+/// and a replay shows it to the guest again.
 #[test]
 fn the_word_redacted_is_where_it_was_in_the_guests_view() {
     let world = World::with(scim(), "races", |_| Ok(())).unwrap();

@@ -1,4 +1,4 @@
-//! What does not replay is reported at its first difference, or as not replayable.
+//! Tests that `deed replay` reports the first difference of a run, or that the run is not replayable.
 
 use std::fs;
 use std::path::PathBuf;
@@ -37,7 +37,7 @@ impl Case {
         path
     }
 
-    /// Replays a changed bundle: it differs, and the first difference of the run is at this place.
+    /// Replays a changed bundle and asserts that the first difference of the run is at this place.
     fn differs(
         &self,
         part: &str,
@@ -87,7 +87,7 @@ fn a_changed_exchange_is_found_at_the_first_difference() {
         let twice = attempts[0]["exchanges"][0].clone();
         attempts[0]["exchanges"].as_array_mut().unwrap().push(twice);
     });
-    // A look that is recorded as unusable although it was usable.
+    // An observation is recorded as unusable although it was usable.
     for (part, run) in [(PRE, "look before"), (POST, "look after")] {
         case.differs(part, run, "whether the look is usable", |look| {
             look["problem"] = json!("the upstream could not be read");
@@ -122,7 +122,7 @@ fn another_adapter_is_no_case_and_differs_where_it_is_asked_to_run() {
     let (code, said) = replay(&file, &wasm("lies"), &[]);
     assert_eq!(code, 2, "{said}");
     assert!(said.contains("the receipt names") && said.contains("--other-build"), "{said}");
-    // It does the same work and one request more.
+    // This adapter does the same work but sends one more request.
     let (code, said) = replay(&file, &wasm("asks-elsewhere"), &["--other-build"]);
     assert_eq!(code, 1, "{said}");
     assert!(said.contains("the first difference is in refused request 0"), "{said}");
@@ -143,11 +143,11 @@ fn what_cannot_be_replayed_is_said_to_be_so() {
     fs::write(&path, copy.bytes).unwrap();
     let (code, said) = replay(&path, &wasm("scim"), &[]);
     assert_eq!(code, 2, "{said}");
-    assert!(said.contains("it is an agent's copy"), "{said}");
+    assert!(said.contains("the file is an agent's copy"), "{said}");
     let lost = case.changed(EXCHANGES, |attempts| attempts[0]["claim"] = json!("lost"));
     let (code, said) = replay(&lost, &wasm("scim"), &[]);
     assert_eq!(code, 1, "the evidence is not the receipt's: {said}");
-    assert!(said.contains("open  attempt 1") && said.contains("the host stopped during it"));
+    assert!(said.contains("open  attempt 1") && said.contains("the host stopped during the run"));
     let other = case.changed("action.json", |action| {
         action["params"]["user_id"] = json!("0");
     });

@@ -1,4 +1,4 @@
-//! An open action keeps its resource, over restarts, until a look or a person has settled it.
+//! An open action keeps its resource, even over restarts, until an observation or a person has settled the action.
 
 use deed_test_support::shared::{ended, is_active, locked_out, scim};
 use deed_tests::host;
@@ -43,7 +43,7 @@ fn another_action_waits_until_the_open_one_is_resolved() {
     world.serve().unwrap();
     until(&world, &second, is_held(&first));
     assert_eq!(world.proxy.count("PATCH"), 1, "only the lost one");
-    // Another resource is free.
+    // Actions on other resources can run.
     let other = world.run(&World::proposal("idp.suspend_user", &locked_out())).unwrap();
     assert_eq!(other["status"], "verified", "{other:#}");
     let (done, said) = world.resolve(&first, "not-applied", REASON).unwrap();
@@ -74,7 +74,7 @@ fn a_queued_action_can_be_cancelled_and_the_open_one_keeps_its_resource() {
     assert_eq!(cancelled.text("/status"), "cancelled", "{}", cancelled.json());
     let third = queue(&world, "idp.restore_access", &user);
     until(&world, &third, is_held(&first));
-    // The looks of the first action do not queue behind the third action.
+    // The observations of the first action do not queue behind the third action.
     let looks = world.proxy.count("GET");
     wait::until("it is looked at again and again", || world.proxy.count("GET") > looks);
     let (done, said) = world.resolve_as(&first, "applied", REASON, "carol", CAROL).unwrap();

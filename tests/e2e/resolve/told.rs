@@ -35,8 +35,8 @@ fn the_webhook_says_that_it_is_open_and_then_that_looks_are_in_vain() {
     assert_eq!(said(1), (&json!("escalated"), &json!(id), &json!(["resolve:1:operator"])));
 }
 
-/// Looks that are never usable would leave the outcome open forever: after the time that the contract sets, an operator
-/// is called.
+/// If no observation is ever usable, the outcome would stay open forever, so the host notifies an operator after the
+/// time that the contract sets.
 #[test]
 fn looks_that_cannot_be_used_are_in_vain_after_the_contracts_time() {
     let world = World::with(scim(), "scim", |dir| {
@@ -49,10 +49,10 @@ fn looks_that_cannot_be_used_are_in_vain_after_the_contracts_time() {
     let view = escalated(&world, &id);
     let why = view["escalated"].as_str().unwrap();
     assert!(
-        why.contains("looks for `limits.observe` did not settle it: no look could be used"),
+        why.contains("observations for `limits.observe` did not settle the outcome: no observation could be used"),
         "{view:#}"
     );
-    // The escalation is recorded once, and a usable look still settles the outcome.
+    // The escalation is recorded once, and a usable observation still settles the outcome.
     world.proxy.set("GET", Fault::None);
     let view = until(&world, &id, |view| view["status"] != "indeterminate");
     assert_eq!((view["status"].as_str(), &view["escalated"]), (Some("verified"), &Value::Null));

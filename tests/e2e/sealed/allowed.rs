@@ -1,4 +1,4 @@
-//! How a grant is created, in a crate that does not own any of the types. This compiles.
+//! Creates a grant in the permitted way, in a crate that owns none of the types. This file must compile.
 
 use deed_record::action::id::ActionId;
 use deed_record::exchange::Exchange;

@@ -1,4 +1,5 @@
-//! Authority that is created from a record, from another value or by a private constructor, or is opened again.
+//! Each function tries to create authority from a record, from another value or with a private constructor, or to
+//! extract its contents.
 
 use deed_record::action::id::ActionId;
 use deed_record::policy::{Decision, Facts, PermitBasis, Permit};

@@ -1,4 +1,4 @@
-//! Authority that is created from its fields, or taken apart into them.
+//! Each function tries to create authority from its fields, or to take it apart into its fields.
 
 use deed_record::action::id::ActionId;
 use deed_record::exchange::Exchange;

@@ -1,5 +1,5 @@
-//! What agents, approvers, operators on call and auditors read about an action: the commands from proposal to bundle,
-//! and its page for each way in which it can end.
+//! Snapshots of what agents, approvers, operators and auditors read about an action: the output of the commands from
+//! proposal to bundle, and the action's page for each outcome.
 
 use std::path::Path;
 
@@ -13,7 +13,7 @@ use super::transcript::Transcript;
 
 const RESTORE: &str = "idp.restore_access";
 
-/// Returns the view as soon as it satisfies the condition.
+/// Waits until the action's view satisfies the condition, and returns the view.
 fn until(world: &World, id: &str, so: impl Fn(&Value) -> bool) -> Value {
     world.until(id, so).unwrap()
 }
@@ -56,7 +56,7 @@ fn from_proposal_to_verified_bundle() {
     transcript.check("action-story");
 }
 
-/// The bundle, as a person and as the agent gets it, and the reports of offline tools on it.
+/// The bundle in the version for persons and in the version for the agent, and the reports of offline tools about it.
 fn evidence(world: &World, transcript: &mut Transcript, id: &str) {
     let path = |name: &str| world.dir.join(name).display().to_string();
     let (whole, agents, trust) = (path("whole.deed"), path("agents.deed"), path("trust"));
@@ -78,7 +78,7 @@ fn evidence(world: &World, transcript: &mut Transcript, id: &str) {
     transcript.run(&["replay", &agents, &adapter]);
 }
 
-/// A page as a person reads it, once the action's last entry is in the log.
+/// The page that a person reads, once the action's last entry is in the log.
 fn page(transcript: &mut Transcript, world: &World, title: &str, view: &Value) {
     let logged = |view: &Value| view["outcome"].is_null() || view["receipt"]["index"].is_u64();
     let id = id(&until(world, &id(view), logged));
@@ -194,7 +194,7 @@ fn pages_of_what_was_sent() {
     transcript.check("action-pages-sent");
 }
 
-/// No approval is needed, and a look that shows no effect proves nothing.
+/// Changes the directory so that no approval is needed and an observation without an effect proves nothing.
 fn opaque(dir: &Path) -> Result<()> {
     let permit = "@id(\"all\")\npermit (principal, action, resource);\n";
     std::fs::write(dir.join("policies/starter.cedar"), permit)?;
@@ -215,7 +215,7 @@ fn an_open_outcome_and_its_resolution() {
     page(&mut transcript, &world, "indeterminate", &view);
     let carol = key(&world, "carol");
     let resolve = ["resolve", &id, "not-applied", "--reason", "asked the owner", "--key", &carol];
-    // A host accepts a resolution only when the write can no longer land.
+    // A host accepts a resolution only when the write can no longer take effect.
     until(&world, &id, |_| can_resolve(&world, &id));
     transcript.run_as(CAROL, &resolve, "");
     transcript.run_as(CAROL, &[&resolve[..], &["--yes"]].concat(), "");

@@ -1,5 +1,5 @@
-//! What an operator reads: making, checking and pinning a directory, keys, tokens, secrets, policies, adapters,
-//! serving, trust, journal, backup, restore, log, rotation.
+//! Snapshots of the output of all operator commands: creating, checking and pinning a directory, keys, tokens, secrets,
+//! policies, adapters, serving, trust, journal, backup, restore, log and rotation.
 
 use std::fs;
 use std::path::PathBuf;
@@ -12,7 +12,7 @@ use deed_tests::world::{BOB, World};
 
 use super::transcript::Transcript;
 
-/// A new directory that is removed with the test.
+/// A new directory that is removed when the test ends.
 struct Scratch(PathBuf);
 
 impl Scratch {
@@ -97,7 +97,7 @@ fn keys_tokens_policies_and_adapters() {
     let adapter = workspace().join("target/adapters/scim.wasm").display().to_string();
     let said = transcript.run(&["adapter", "check", &adapter]);
     let said = String::from_utf8_lossy(&said.stdout).into_owned();
-    // The size depends on the compiler.
+    // The size of the adapter depends on the compiler.
     let bytes = fs::metadata(&adapter).unwrap().len().to_string();
     assert!(said.contains(&bytes), "{said}");
     transcript.name(&bytes, "<bytes>");

@@ -1,4 +1,4 @@
-//! Problem documents: what an HTTP caller reads when a request is refused.
+//! Snapshots of problem documents, which an HTTP caller receives when a request is refused.
 
 use deed_test_support::shared::{locked_out, scim};
 use deed_tests::client::{Answer, Client};
@@ -113,7 +113,7 @@ fn what_comes_too_late_or_from_the_wrong_caller() {
     transcript.check("problems-late");
 }
 
-/// Runs a new action to its end; returns its signed approval as the record keeps it.
+/// Runs a new action to its end. Returns the signed approval from the action's record.
 fn approval(world: &World, bob: &Client, proposal: &str) -> Value {
     let agent = world.client(HELPDESK);
     let id = send(&agent, "POST", "/v1/actions", &[], proposal).text("/id");
@@ -122,7 +122,7 @@ fn approval(world: &World, bob: &Client, proposal: &str) -> Value {
     let bundle = bob.get(&format!("/v1/actions/{id}/bundle")).unwrap();
     let files = deed_record::bundle::read(&bundle.bytes).unwrap();
     let chain = std::str::from_utf8(&files[deed_record::bundle::CHAIN]).unwrap();
-    // The first line is the activation statement.
+    // The first line of the chain is the activation statement.
     serde_json::from_str(chain.lines().nth(1).unwrap()).unwrap()
 }
 

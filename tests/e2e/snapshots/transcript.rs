@@ -1,4 +1,4 @@
-//! A transcript: commands with all of their output and their exit codes, and HTTP answers, as one text.
+//! A transcript is one text with commands, all of their output, their exit codes, and HTTP answers.
 //!
 //! Values that differ between runs are replaced when the transcript is compared with its snapshot.
 
@@ -46,7 +46,7 @@ impl Transcript {
         Self { text: String::new(), names, url: String::new() }
     }
 
-    /// A transcript of a served world.
+    /// Starts a transcript of a test environment with a running host.
     pub(super) fn of(world: &World) -> Self {
         let mut transcript = Self::new();
         world.url().clone_into(&mut transcript.url);
@@ -55,7 +55,7 @@ impl Transcript {
         transcript
     }
 
-    /// Shows this text as that name in the whole transcript.
+    /// Replaces this text by `name` in the whole transcript.
     pub(super) fn name(&mut self, text: &str, name: &str) {
         if !text.is_empty() {
             self.names.push((text.to_owned(), name.to_owned()));
@@ -84,7 +84,7 @@ impl Transcript {
         output
     }
 
-    /// Records an HTTP answer: what was asked, the status, and the body.
+    /// Records an HTTP request, and the status and the body of its answer.
     pub(super) fn answer(&mut self, what: &str, answer: &Answer) {
         let retry = match answer.retry_after {
             Some(seconds) => format!(", Retry-After: {seconds}"),
@@ -102,7 +102,7 @@ impl Transcript {
         write!(self.text, "{}\n\n", text.trim_end()).unwrap();
     }
 
-    /// Compares with `tests/snapshots/NAME.snap`.
+    /// Compares the transcript with `tests/snapshots/NAME.snap`.
     pub(super) fn check(mut self, name: &str) {
         self.names.sort_by_key(|(text, _)| std::cmp::Reverse(text.len()));
         for (text, name) in &self.names {
@@ -120,8 +120,8 @@ impl Transcript {
     }
 }
 
-/// The number of looks while the host waits depends on the machine: of consecutive pairs of lines that differ only in
-/// their times, only the first is kept.
+/// The number of observations while the host waits depends on the machine. Therefore, of consecutive pairs of lines
+/// that differ only in their times, only the first pair is kept.
 fn without_repeats(text: &str) -> String {
     let mut kept: Vec<&str> = Vec::new();
     for line in text.lines() {

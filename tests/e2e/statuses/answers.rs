@@ -1,5 +1,5 @@
-//! Answers that must not count, and answers that must count together. Each refusal leaves the action waiting, and
-//! nothing is written.
+//! Tests of approvers' answers that must not count, and of answers that must count together. Each refused answer leaves
+//! the action waiting, and nothing is written.
 
 use std::path::Path;
 
@@ -21,7 +21,7 @@ fn approve_as(world: &World, id: &str, key: &str, person: &str, role: &str) -> (
     (output.status.success(), said)
 }
 
-/// The approval was refused for this reason, and the action still waits.
+/// Asserts that the approval was refused for this reason and that the action still waits.
 fn refused(world: &World, id: &str, answer: &(bool, String), reason: &str) {
     assert!(!answer.0 && answer.1.contains(reason), "`{}` does not say `{reason}`", answer.1);
     assert_eq!(world.show(id).unwrap()["status"], "waiting");
@@ -77,13 +77,13 @@ fn an_approval_for_one_action_is_none_for_another() {
     let approved = world.run(&World::proposal(RESTORE, &user)).unwrap();
     let approval = envelopes(&world, &approved).remove(1);
     scim().patch(&user, &json!([{ "op": "replace", "path": "active", "value": false }])).unwrap();
-    // For another user, and for a second proposal with the same parameters.
+    // The approval is sent for an action about another user, and for a second proposal with the same parameters.
     for other in [locked_out(), user] {
         let id = asked(&world, &World::proposal(RESTORE, &other));
         let answer =
             world.client(BOB).post(&format!("/v1/actions/{id}/approvals"), &approval).unwrap();
         assert_eq!(answer.status, 409, "{}", answer.json());
-        assert!(answer.text("/detail").contains("about another action"), "{}", answer.json());
+        assert!(answer.text("/detail").contains("for another action"), "{}", answer.json());
         assert_eq!(world.show(&id).unwrap()["status"], "waiting");
         assert!(!is_active(&other));
     }
@@ -110,7 +110,7 @@ fn two_approvals_are_two_persons() {
     assert!(is_active(&user));
 }
 
-/// Every answer is an envelope with a proof of its own, and a bundle has at most 64 parts.
+/// Every answer adds an envelope and a log proof to the bundle, and a bundle has at most 64 parts.
 #[test]
 fn more_answers_than_a_bundle_can_hold_are_not_asked_for() {
     let roles = ["support-lead", "one", "two", "three", "four"];

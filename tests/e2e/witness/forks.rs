@@ -1,4 +1,4 @@
-//! A host that is restored to an older state and continues: only a witness can detect it.
+//! Tests a host that is restored to an older state and continues: only a witness can detect the fork.
 
 use std::fs;
 use std::process::Command;
@@ -25,7 +25,7 @@ fn a_witness_refuses_a_log_that_was_forked() {
     assert!(checkpoint(&world, &before).contains(&one.mark()));
     let kept = world.dir.join("kept");
     fs::copy(state.join("log/acme/cosigned"), &kept).unwrap();
-    // Everything is restored, including HEAD: the host's own history is consistent.
+    // All files are restored, including HEAD, so the host's own history is consistent.
     assert!(world.host.take().unwrap().stop().unwrap());
     fs::remove_dir_all(&state).unwrap();
     copied(&copy, &state);
@@ -39,7 +39,7 @@ fn a_witness_refuses_a_log_that_was_forked() {
         assert!(
             metrics(&world).contains("deed_witness_alarm{tenant=\"acme\",witness=\"one\"} 1\n")
         );
-        // The pause after a refusal passes before the next tree is shown to the witness.
+        // The host waits after a refusal before it sends the next tree to the witness.
         super::until("it was shown", || one.mind.said().last() == Some(&answers));
     }
     assert!(world.host.as_ref().unwrap().log().contains("a witness contradicts this log"));
@@ -72,6 +72,6 @@ fn a_witness_that_has_seen_more_is_an_alarm_and_stops_nothing() {
     let view = act(&world);
     assert_eq!(verify(&world, &view).0, 2);
     let log = world.host.as_ref().unwrap().log();
-    assert!(log.contains("it has seen 10 entries of this log, which has "), "{log}");
+    assert!(log.contains("the witness has seen 10 entries of this log, which has "), "{log}");
     assert!(metrics(&world).contains("deed_witness_alarm{tenant=\"acme\",witness=\"one\"} 1\n"));
 }

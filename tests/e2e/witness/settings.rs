@@ -1,5 +1,5 @@
-//! Witnesses in `deed.toml`: which settings are refused and with what message, and what `deed check` reports about
-//! them.
+//! Tests of witness settings in `deed.toml`: which settings are refused, with which message, and what `deed check`
+//! reports about witnesses.
 
 use deed_test_support::shared::scim;
 use deed_test_support::witness::Peer;
@@ -8,7 +8,7 @@ use deed_tests::world::{World, edit};
 
 use super::said;
 
-/// The faults or the summary for a directory with this text before `[approval]`.
+/// Exit code and output of `deed check` for a directory with this text before `[approval]` in `deed.toml`.
 fn checked(text: &str) -> (i32, String) {
     let world = World::lay_out(scim(), "scim").unwrap();
     edit(&world.dir, "deed.toml", "[approval]", &format!("{text}\n[approval]")).unwrap();

@@ -1,4 +1,4 @@
-//! Signed answers of approvers, up to the point where they count.
+//! Fuzz target for signed answers of approvers. It checks whether an answer counts.
 
 use std::sync::{Arc, OnceLock};
 
@@ -20,14 +20,14 @@ use crate::served;
 
 const NOW_MS: i64 = 1_000_000;
 
-/// A world in which bob is asked about one action.
+/// A fixture with one action that waits for bob's answer.
 struct Asked {
     config: Config,
     story: Story,
 }
 
-/// An envelope as received over HTTP, or after a `+` any payload that bob signed. Only bob's answer to the
-/// pending request counts.
+/// The input is an envelope as received over HTTP or, after a `+`, any payload, which is then signed by bob. Only bob's
+/// answer to the pending request counts.
 pub(crate) fn run(data: &[u8]) {
     let envelope = match data.split_first() {
         Some((b'+', payload)) => Some(signed(payload)),
@@ -43,7 +43,7 @@ pub(crate) fn run(data: &[u8]) {
     let (action, said) =
         deed_record::statement::approval::open(&envelope, &served::bob().verifying_key()).unwrap();
     assert_eq!(answer.approves, said.decision == Answer::Approve);
-    // Rebuilt from the request and the fields that the signer chooses, it is the same envelope.
+    // An answer that counts can be rebuilt from the request and the fields that the signer chooses.
     let own = terms(&asked.story, said.decision, said.reason);
     assert_eq!(sign(action, &own, &served::bob()).unwrap(), envelope);
     assert_eq!(action, asked.story.bound.action.digest().unwrap());

@@ -1,19 +1,19 @@
-//! The decoded form of an upstream's JSON, forms and XML.
+//! Fuzz targets for decoders of an upstream's JSON, form-encoded and XML bodies.
 
 use deed_record::exchange::codec::{form, xml};
 use deed_spec::json;
 use serde_json::Value;
 
-/// A second parser reads the same value, and the value has one canonical text.
+/// A second parser must read the same value, and the value must have exactly one canonical text.
 pub(crate) fn json(data: &[u8]) {
     let Ok(value) = json::parse(data) else { return };
     let other: Value = match serde_json::from_slice(data) {
         Ok(other) => other,
-        // A number that is not a float there is kept as its digits here.
+        // If a number does not fit into a float, the second parser refuses it, but this parser keeps its digits.
         Err(error) if error.to_string().starts_with("number out of range") => return,
-        Err(error) => panic!("another reader refuses it: {error}"),
+        Err(error) => panic!("another parser refuses it: {error}"),
     };
-    assert_eq!(shape(&value), shape(&other), "another reader sees something else");
+    assert_eq!(shape(&value), shape(&other), "another parser reads another value");
     let text = json::canonical(&value).unwrap();
     assert_eq!(json::parse(&text), Ok(value));
 }
@@ -22,7 +22,8 @@ pub(crate) fn json_seeds() -> Vec<Vec<u8>> {
     vec![br#"{"a":[1,-2.5e3,"\u00e9\ud83d\ude00",true,null],"b":{"":9007199254740993}}"#.to_vec()]
 }
 
-/// The value without its numbers: those beyond safe integers are strings here, and floats in the second parser.
+/// The value without its numbers, because numbers beyond the safe integers are strings in this parser and floats in the
+/// second parser.
 fn shape(value: &Value) -> Value {
     match value {
         Value::Object(members) => {
@@ -39,7 +40,7 @@ fn shape(value: &Value) -> Value {
     }
 }
 
-/// Decoding, encoding and decoding again results in the same object.
+/// Decoding, encoding and decoding again must give the same object.
 pub(crate) fn form(data: &[u8]) {
     let Ok(value) = form::decode(data) else { return };
     let text = form::encode(&value).unwrap();
@@ -50,7 +51,8 @@ pub(crate) fn form_seeds() -> Vec<Vec<u8>> {
     vec![b"Action=Tag&Tags.member.1.Key=a+b%26%C3%A9&empty=".to_vec()]
 }
 
-/// The first line names lists; the rest is a document. The result is JSON that the host can keep.
+/// The first line of the input names elements that are lists; the remaining lines are an XML document. The result must
+/// be JSON that the host can keep.
 pub(crate) fn xml(data: &[u8]) {
     let mut parts = data.splitn(2, |byte| *byte == b'\n');
     let names = String::from_utf8_lossy(parts.next().unwrap_or_default()).into_owned();

@@ -1,4 +1,4 @@
-//! `deed.toml` as an operator, or another person with access to the file, may write it.
+//! Fuzz target for `deed.toml`, with any content that a person with access to the file can write.
 
 use std::fs;
 use std::path::PathBuf;
@@ -10,12 +10,12 @@ use crate::served::{self, SECRET};
 
 static DIR: OnceLock<PathBuf> = OnceLock::new();
 
-/// A file that loads is complete; one that does not gives the reason and a file name, and
-/// never a secret's value.
+/// A file that loads is complete. The error for a file that does not load names the reason and the file, and never
+/// contains a secret's value.
 pub(crate) fn run(data: &[u8]) {
     let dir = DIR.get_or_init(|| served::make("configuration", &whole()));
     fs::write(dir.join("deed.toml"), data).unwrap();
-    // A value that the input itself contains is not a secret of the vault, although the fuzzer may find it.
+    // A secret's value may be shown if the input itself contains it, which the fuzzer may achieve by chance.
     let told = data.windows(SECRET.len()).any(|window| window == SECRET.as_bytes());
     match config::load(dir) {
         Ok(config) => {

@@ -1,4 +1,4 @@
-//! Contracts as files and as JSON of a bundle, and proposals for them.
+//! Fuzz targets for contracts as TOML files and as JSON in a bundle, and for proposals.
 
 use deed_host::stage::contract;
 use deed_record::action;
@@ -7,7 +7,7 @@ use deed_spec::json;
 
 use crate::{served, template};
 
-/// An accepted contract has the same digest when it is read from its own canonical JSON.
+/// An accepted contract must have the same digest if it is read again from its own canonical JSON.
 pub(crate) fn contract(data: &[u8]) {
     let contract = if data.starts_with(b"{") {
         let Ok(value) = json::parse(data) else { return };
@@ -29,7 +29,7 @@ pub(crate) fn contract_seeds() -> Vec<Vec<u8>> {
     files.chain(served::CONTRACTS.iter().map(bundled)).collect()
 }
 
-/// A proposal that binds is rendered within its contract's templates.
+/// If a proposal is accepted, its values stay within the templates of its contract.
 pub(crate) fn proposal(data: &[u8]) {
     let Ok(proposal) = contract::parse(data) else { return };
     for (file, text) in served::CONTRACTS {

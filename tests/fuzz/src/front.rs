@@ -1,4 +1,4 @@
-//! Requests of callers, up to the routes: everything except a guest.
+//! Fuzz target for callers' HTTP requests. It runs all code of the request path except guests.
 
 use std::sync::OnceLock;
 
@@ -22,8 +22,8 @@ struct Host {
     operations: Router,
 }
 
-/// `METHOD TARGET`, header lines, an empty line, a body. The answer is never a server error, and a refusal
-/// carries problem details.
+/// The input is `METHOD TARGET`, header lines, an empty line and a body. The answer is never a server error, and every
+/// refusal carries problem details.
 pub(crate) fn run(data: &[u8]) {
     let Some(request) = request(data) else { return };
     let Host { runtime, router, operations } = host();

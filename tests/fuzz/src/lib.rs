@@ -25,13 +25,13 @@ use std::sync::OnceLock;
 
 pub use self::served::clean;
 
-/// An input of the system that receives bytes from outside.
+/// A fuzz target: a part of the system that receives bytes from outside.
 #[derive(Clone, Copy)]
 pub struct Target {
-    /// Its corpus is `corpus/NAME`: one base64 input per line.
+    /// The name of the target. Its corpus is `corpus/NAME`, with one base64 input per line.
     pub name: &'static str,
     pub run: fn(&[u8]),
-    /// Valid inputs from which a search starts.
+    /// Valid inputs from which the fuzzer starts.
     pub seeds: fn() -> Vec<Vec<u8>>,
 }
 

@@ -1,11 +1,12 @@
-//! `state.read`: a guest's pointer into an upstream's document, reduced to a contract's schema.
+//! Fuzz target for `state.read`: reduces the value at a guest's JSON pointer in an upstream's document to a contract's
+//! schema.
 
 use deed_record::contract::schema::Schema;
 use deed_spec::json;
 use serde_json::Value;
 
-/// First line: a pointer. Second: a schema. The rest: a document. The kept value is part of the document,
-/// matches the schema, and does not change when it is reduced again.
+/// The first line of the input is a pointer, the second line is a schema, and the remaining lines are a document. The
+/// kept value must be part of the document, match the schema, and not change when it is reduced again.
 pub(crate) fn run(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     let mut parts = text.splitn(3, '\n');
@@ -20,14 +21,14 @@ pub(crate) fn run(data: &[u8]) {
     let Some(found) = json::pointer(&document, pointer) else { return };
     let Ok(kept) = schema.project(found) else { return };
     within(&kept, found);
-    // A missing property is reported separately; every other violation must be gone.
+    // A missing property is reported separately; the kept value must have no other violation.
     let missing = schema.missing(&kept);
     let faults = schema.violations(&kept);
     assert!(faults.is_empty() || !missing.is_empty(), "{faults:?}");
     assert_eq!(schema.project(&kept), Ok(kept));
 }
 
-/// Every leaf of the kept value is at the same place in the document.
+/// Every leaf of the kept value must be at the same place in the document.
 fn within(kept: &Value, found: &Value) {
     match (kept, found) {
         (Value::Object(kept), Value::Object(found)) => {

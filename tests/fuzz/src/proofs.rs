@@ -1,4 +1,4 @@
-//! Input of a reader of proofs: checkpoints, policies of witnesses, inclusion proofs, bundles.
+//! Fuzz targets for the input of a verifier: checkpoints, witness policies, inclusion proofs and bundles.
 
 use std::sync::OnceLock;
 
@@ -8,8 +8,8 @@ use deed_verify::{Trust, verify};
 
 use crate::served;
 
-/// A public witness and its cosignature of a public log: a valid line that cannot be produced
-/// again without its key.
+/// The key of a public witness and its cosignature of a public log. This valid line cannot be produced again without
+/// the witness's private key.
 const WITNESS: &str =
     "witness.navigli.sunlight.geomys.org+a3e00fe2+BNy/co4C1Hn1p+INwJrfUlgz7W55dSZReusH/GhUhJ/G";
 const COSIGNED: &str = "coachandhorses2026h1.staging.certificate.transparency.goog
@@ -19,7 +19,7 @@ YXAM0VmnrfvLaBCOOYSJhCaE5F10oGBOo+hkbDa1kng=
 — witness.navigli.sunlight.geomys.org o+AP4gAAAABqb7DzNrGFRJnQ9vrJ8xpnwZytnr/ZYczDIsvwvouiSjwOjn7a72ccxBk+lKnZ7dKqkYKER1s/KxLTaVwQD7lJZTC/CQ==
 ";
 
-/// A checkpoint has one text, and an unsigned one never counts as signed.
+/// A checkpoint has exactly one text, and an unsigned checkpoint never counts as signed.
 pub(crate) fn note(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     if let Ok(checkpoint) = Checkpoint::parse(text) {
@@ -37,7 +37,7 @@ pub(crate) fn note(data: &[u8]) {
     vouched(text);
 }
 
-/// The witness's private key is not available here: one line of it is valid, and over one text only.
+/// The witness's private key is not available, so only its one known line may be valid, and only for one text.
 fn vouched(text: &str) {
     let key: WitnessKey = WITNESS.parse().unwrap();
     if let Ok(Some(found)) = note::cosignature(text, &key) {
@@ -46,16 +46,16 @@ fn vouched(text: &str) {
     }
 }
 
-/// A policy that parses is the same when it is parsed again, and its quorum is met only by
-/// lines that are present.
+/// A witness policy has the same meaning when its text is parsed again, and only lines that are present can meet its
+/// quorum.
 pub(crate) fn policy(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     let Ok(policy) = LogPolicy::parse(text) else { return };
     assert_eq!(LogPolicy::parse(policy.text()).as_ref(), Ok(&policy));
     for note in [COSIGNED.to_owned(), note::only(COSIGNED, "nobody").unwrap()] {
         let Ok(found) = policy.check(&note) else { continue };
-        assert!(!found.met || !policy.asks() || !found.by.is_empty(), "met by nobody: {text}");
-        assert!(found.met || !found.missing.is_empty(), "nobody is missing: {text}");
+        assert!(!found.met || !policy.asks() || !found.by.is_empty(), "met without lines: {text}");
+        assert!(found.met || !found.missing.is_empty(), "no line is missing: {text}");
     }
 }
 
@@ -77,7 +77,7 @@ pub(crate) fn note_seeds() -> Vec<Vec<u8>> {
     ]
 }
 
-/// A container that parses is the one that its files produce, and no content makes it verified without trust.
+/// If a container parses, its files must produce the same container again. No content is verified without trust.
 pub(crate) fn bundle(data: &[u8]) {
     if let Ok(files) = bundle::read(data) {
         assert_eq!(bundle::write(&files).unwrap(), data, "two containers of the same files");

@@ -1,4 +1,4 @@
-//! Signed and logged data: envelopes, statements, checkpoints, proofs, tiles.
+//! Fuzz targets for signed and logged data: envelopes, statements, checkpoints, proofs and tiles.
 
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
@@ -22,7 +22,8 @@ use crate::{answers, proofs, served};
 
 const KINDS: [Kind; 4] = [Kind::Approval, Kind::Decision, Kind::Receipt, Kind::Reconciliation];
 
-/// An envelope of the test key is the one that signing its statement produces: it has no second text.
+/// An envelope by the test key must equal the envelope that signing its statement again produces, so it has only one
+/// text.
 pub(crate) fn envelope(data: &[u8]) {
     let Some(envelope) = json::parse(data).ok().and_then(|value| json::from_value(value).ok())
     else {
@@ -46,7 +47,7 @@ pub(crate) fn envelope_seeds() -> Vec<Vec<u8>> {
     signed.map(|envelope| json::to_canonical(&envelope).unwrap()).collect()
 }
 
-/// A payload signed by the test key is at most one kind of statement, and has one text.
+/// A payload signed by the test key is at most one kind of statement and has exactly one text.
 pub(crate) fn statement(data: &[u8]) {
     let envelope = answers::signed(data);
     let key = served::bob().verifying_key();
@@ -67,7 +68,7 @@ pub(crate) fn statement(data: &[u8]) {
 pub(crate) fn statement_seeds() -> Vec<Vec<u8>> {
     let mut seeds: Vec<Vec<u8>> =
         statements().map(|statement| json::canonical(&statement.value()).unwrap()).collect();
-    // Complete answers of an approver, as their target has them.
+    // The seeds of the `approval` target are complete answers of an approver.
     let answers = answers::seeds().into_iter();
     seeds.extend(answers.filter_map(|seed| seed.strip_prefix(b"+").map(<[u8]>::to_vec)));
     seeds
@@ -82,7 +83,7 @@ fn statements() -> impl Iterator<Item = Statement> {
     KINDS.into_iter().map(about)
 }
 
-/// A tree head has one text, and a signed one is read back.
+/// A tree head has exactly one text, and a signed tree head can be read back.
 pub(crate) fn checkpoint(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     let Ok(tree) = Checkpoint::parse(text) else { return };
@@ -98,7 +99,7 @@ pub(crate) fn checkpoint_seeds() -> Vec<Vec<u8>> {
     trees.iter().map(|tree| tree.to_string().into_bytes()).collect()
 }
 
-/// The lines before a valid checkpoint: either the one proof of a leaf, or not a proof.
+/// The input is the part before a valid checkpoint. It must be either the only proof of a leaf, or not a proof.
 pub(crate) fn proof(data: &[u8]) {
     const SIZE: u64 = 5;
     let Ok(lines) = std::str::from_utf8(data) else { return };
@@ -128,7 +129,7 @@ pub(crate) fn proof_seeds() -> Vec<Vec<u8>> {
         .into()
 }
 
-/// A bundle of entries has one text; a log with one file replaced is not the log that was signed.
+/// An entry bundle has exactly one encoding. If one file of a log is replaced, the audit must not accept the log.
 pub(crate) fn tile(data: &[u8]) {
     if let Some(entries) = tile::split_entries(data) {
         let mut again = Vec::new();
@@ -155,7 +156,7 @@ pub(crate) fn tile(data: &[u8]) {
         })
     };
     let found = audit::audit(Asked { keys: &keys, since: &[], head: None, witnesses: None }, fetch);
-    // The checkpoint may contain signatures of others; its content must not differ.
+    // The checkpoint may contain signatures by other keys, but its content must not differ.
     let own = content == original || changed == CHECKPOINT && found.tree.is_some();
     assert_eq!(found.verdict == Verdict::Verified, own, "`{changed}`");
 }
@@ -165,7 +166,7 @@ pub(crate) fn tile_seeds() -> Vec<Vec<u8>> {
     files.map(|(which, bytes)| [&[which], bytes.as_slice()].concat()).collect()
 }
 
-/// A log of 260 entries: two bundles, two tiles of leaves, one above, and the checkpoint.
+/// A log of 260 entries: two entry bundles, two tiles of leaves, one tile above them, and the checkpoint.
 fn logged() -> &'static BTreeMap<String, Vec<u8>> {
     static FILES: OnceLock<BTreeMap<String, Vec<u8>>> = OnceLock::new();
     FILES.get_or_init(|| {

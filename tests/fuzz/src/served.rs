@@ -1,6 +1,6 @@
 //! A served directory with fixed keys and tokens, in the process's own temporary directory.
 //!
-//! Its adapters are not components: no target here runs a guest.
+//! Its adapters are not valid components, because no fuzz target runs a guest.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -11,7 +11,7 @@ use deed_spec::digest::Digest;
 use deed_spec::dsse;
 use ed25519_dalek::SigningKey;
 
-/// The ending of every secret of the vault.
+/// The last characters of every secret in the directory.
 pub(crate) const SECRET: &str = "-0123456789abcdef";
 pub(crate) const HELPDESK: &str = "deed_token-of-the-helpdesk";
 pub(crate) const BOB: &str = "deed_token-of-bob";
@@ -33,7 +33,7 @@ pub(crate) fn bob() -> SigningKey {
     SigningKey::from_bytes(&[7; 32])
 }
 
-/// Makes a pinned directory that loads. One per name and process.
+/// Makes a pinned directory that loads. There is one directory per name and process.
 pub(crate) fn make(name: &str, toml: &str) -> PathBuf {
     let dir = root().join(name);
     for folder in ["contracts", "policies", "keys", "approvers", "secrets", "adapters"] {
@@ -75,7 +75,7 @@ pub(crate) fn toml(policy: &str, grants: &[&str]) -> String {
 
 /// Removes the directories of this process.
 pub fn clean() {
-    // The directory does not exist when no target needed one.
+    // The directory does not exist if no target needed it.
     fs::remove_dir_all(root()).ok();
 }
 

@@ -1,4 +1,5 @@
-//! A rule with any value in its places, compared with what another parser reads from the request.
+//! Fuzz target for request templates: a rule is rendered with any value, and another parser reads the resulting
+//! request.
 
 use deed_record::contract::template::Rule;
 use deed_record::exchange::Rendered;
@@ -6,7 +7,8 @@ use deed_record::exchange::codec::{Codec, Outgoing, form};
 use deed_spec::json as strict;
 use serde_json::{Value, json};
 
-/// First line: the request. Second: the encoding of the body. The rest: the value of `{p}`.
+/// The first line of the input is the request, the second line is the encoding of the body, and the remaining lines are
+/// the value of `{p}`.
 pub(crate) fn run(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     let mut parts = text.splitn(3, '\n');
@@ -48,7 +50,7 @@ pub(crate) fn seeds() -> Vec<Vec<u8>> {
     .to_vec()
 }
 
-/// Panics when a rendering is not its rule with values in the rule's places.
+/// Panics when a rendered request differs from its rule outside the rule's placeholders.
 pub fn stays(rule: &Rule, params: &Value, rendered: &Rendered) {
     let (method, target) = rule.request.split_once(' ').unwrap();
     let head = format!("{} {} HTTP/1.1\r\nhost: x\r\n\r\n", rendered.method, rendered.path);
@@ -70,7 +72,8 @@ fn cut(target: &str) -> (&str, Option<&str>) {
     target.split_once('?').map_or((target, None), |(path, query)| (path, Some(query)))
 }
 
-/// As many pieces as the template has, each the literal or the encoded parameter.
+/// The sent text must have as many segments as the template, and each segment must be the literal or the encoded
+/// parameter.
 fn pieces(template: &str, sent: &str, between: char, params: &Value) {
     let (wanted, found): (Vec<_>, Vec<_>) =
         (template.split(between).collect(), sent.split(between).collect());
@@ -94,7 +97,7 @@ fn pieces(template: &str, sent: &str, between: char, params: &Value) {
 fn body(rule: &Rule, params: &Value, rendered: &Rendered) {
     let Some(body) = &rendered.body else { return };
     let Ok(bytes) = rendered.codec.encode(body) else {
-        // Such parameters do not become an action, because it would have no digest.
+        // Such parameters do not become an action, because the action would have no digest.
         assert!(strict::canonical(params).is_err(), "{params}");
         return;
     };
@@ -105,7 +108,7 @@ fn body(rule: &Rule, params: &Value, rendered: &Rendered) {
     fits(rule.body.as_ref().unwrap(), &sent, params, rule.codec.request == Outgoing::Form);
 }
 
-/// The template's shape, with parameters only where the template has places.
+/// The sent body must have the template's structure, with parameters only at the template's placeholders.
 fn fits(template: &Value, sent: &Value, params: &Value, form: bool) {
     match (template, sent) {
         (Value::Object(wanted), Value::Object(found)) => {

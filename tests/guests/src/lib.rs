@@ -1,29 +1,29 @@
-//! The behaviour of an honest adapter, for guests that attack in one place only, and how a guest reports that
-//! it succeeded: a line for the operator that begins with `got through: `.
+//! The behaviour of an honest adapter, for guests that attack in one place only. A guest whose attack succeeds reports
+//! it with a log line for the operator that begins with `got through: `.
 
 use deed_adapter_sdk::bindings::deed::adapter::http as host;
 use deed_adapter_sdk::http::{self, Response};
 use deed_adapter_sdk::{Action, Failure, log, path, state};
 use serde_json::{Value, json};
 
-/// The path of the action's user.
+/// The path of the user that the action is about.
 pub fn user(action: &Action) -> Result<String, Failure> {
     Ok(format!("/Users/{}", path::segment(action.text("user_id")?)))
 }
 
-/// Reads the user and makes it the state, as the contract declares.
+/// Reads the user and makes the answer the state `user`, as the contract declares.
 pub fn look(action: &Action) -> Result<Response, Failure> {
     let response = http::get("idp", &user(action)?)?.accepted()?;
     state::read("user", response.exchange, "")?;
     Ok(response)
 }
 
-/// Sends the one write of the contract.
+/// Sends the only write of the contract.
 pub fn restore(action: &Action) -> Result<Response, Failure> {
     http::send("idp", "PATCH", &user(action)?, Some(restored()))
 }
 
-/// The body of that write.
+/// The body of the contract's only write.
 pub fn restored() -> Value {
     json!({
         "schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"],
@@ -31,7 +31,7 @@ pub fn restored() -> Value {
     })
 }
 
-/// A request to `idp` that is sent as written, without the SDK's help.
+/// A request to `idp` that is sent as written, without the SDK.
 pub fn request(method: &str, path: &str, body: Option<String>) -> host::Request {
     host::Request {
         upstream: "idp".to_owned(),
@@ -42,7 +42,7 @@ pub fn request(method: &str, path: &str, body: Option<String>) -> host::Request 
     }
 }
 
-/// Sends a request that the host must deny, and reports when it does not.
+/// Sends a request that the host must deny, and reports when the host does not deny it.
 pub fn denied(what: &str, request: &host::Request) {
     match host::send(request) {
         Err(host::Error::Denied(_)) => {}

@@ -1,7 +1,7 @@
 //! The demo: one action against a real SCIM server with the real binary, then four refusals.
 //!
-//! It leaves `target/demo/` (the served directory), `target/demo/trust/` and `target/demo/restore_access.deed`. All
-//! child processes end with it, also on failure or Ctrl-C.
+//! The demo leaves `target/demo/` (the served directory), `target/demo/trust/` and `target/demo/restore_access.deed`.
+//! All child processes end with the demo, also on failure or Ctrl-C.
 
 use std::fs;
 use std::io::Write;
@@ -105,7 +105,7 @@ impl Stage {
             .json())
     }
 
-    /// Signs as bob with the real client; returns everything that it showed him.
+    /// Approves as bob with the real client. Returns everything that the client showed him.
     fn approve(&self, id: &str) -> Result<String> {
         let key = self.dir.join("approvers/bob.key");
         let (url, key) = (self.host.url.as_str(), key.to_string_lossy());
@@ -175,7 +175,7 @@ impl Stage {
         Ok(())
     }
 
-    /// Evidence in which one value of the observed state differs from what the host signed.
+    /// Verifies a bundle in which one value of the observed state differs from what the host signed.
     fn changed_evidence(&self, bundle: &[u8], trust: &Path) -> Result<()> {
         let mut files = deed_record::bundle::read(bundle)?;
         let post = files.get_mut("evidence/post.json").ok_or("the bundle has no evidence")?;
@@ -205,7 +205,7 @@ impl Stage {
             Client::new(&self.host.url, BOB).get(&format!("/v1/actions/{approved}/bundle"))?;
         let files = deed_record::bundle::read(&bundle.bytes)?;
         let chain = files.get("chain.intoto.jsonl").ok_or("the bundle has no chain")?;
-        // The first line is the statement of what was in force.
+        // The first line is the statement of the configuration that was in force.
         let envelope = chain.split(|b| *b == b'\n').nth(1).unwrap_or_default().to_vec();
         let path = format!("/v1/actions/{waiting}/approvals");
         let answer = Client::new(&self.host.url, BOB).send("POST", &path, &[], envelope)?;
@@ -239,7 +239,7 @@ impl Stage {
     }
 }
 
-/// Prints what the caller saw and that there is a receipt.
+/// Prints what the caller saw, and the digest of the receipt.
 fn told(answer: &Answer) {
     say(&format!("    {}: {}", answer.text("/status"), answer.text("/reason")));
     say(&format!("    receipt {}", answer.text("/receipt/payload_sha256")));
@@ -265,7 +265,7 @@ fn with(mut proposal: Value, key: &str, value: Value) -> Value {
     proposal
 }
 
-/// Fails, and so ends the demo, when a value is not the expected one.
+/// Fails when a value is not the expected value. The failure ends the demo.
 fn want(actual: &str, wanted: &str, context: &impl std::fmt::Debug) -> Result<()> {
     if actual == wanted {
         Ok(())

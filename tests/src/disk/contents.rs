@@ -13,7 +13,7 @@ pub(in crate::disk) struct Contents {
 pub(in crate::disk) struct Change {
     pub(in crate::disk) order: u64,
     what: What,
-    /// An fsync that had to write it failed: no later fsync will write it.
+    /// Whether an fsync that had to write this change failed. No later fsync will write this change.
     doomed: bool,
 }
 
@@ -23,17 +23,17 @@ enum What {
     Length(usize),
 }
 
-/// What a cut leaves of one change.
+/// What a power cut leaves of one change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::disk) enum Kept {
     Nothing,
     Whole,
-    /// This range of the bytes of a write; nothing of any other change.
+    /// Keeps this range of the bytes of a write, and nothing of any other kind of change.
     Part(usize, usize),
 }
 
 impl Contents {
-    /// A file with these bytes, all of them durable.
+    /// Creates a file with these bytes, all of them durable.
     pub(in crate::disk) fn with(bytes: Vec<u8>) -> Self {
         Self { now: bytes.clone(), durable: bytes, open: Vec::new() }
     }
@@ -67,7 +67,7 @@ impl Contents {
         self.open.iter_mut().for_each(|change| change.doomed = true);
     }
 
-    /// The bytes that remain after a cut.
+    /// The bytes that remain after a power cut.
     pub(in crate::disk) fn after(&self, mut keep: impl FnMut(&Change) -> Kept) -> Vec<u8> {
         let mut bytes = self.durable.clone();
         for change in &self.open {
@@ -78,7 +78,7 @@ impl Contents {
 }
 
 impl Change {
-    /// How many bytes it writes.
+    /// How many bytes the change writes.
     pub(in crate::disk) fn size(&self) -> usize {
         match &self.what {
             What::Write { bytes, .. } => bytes.len(),

@@ -1,5 +1,5 @@
 //! A power cut: turns an image into an image that the disk could have afterwards, chosen by random numbers. Durable
-//! data stays; of the rest any part may remain, in any order, and a write may be torn at any byte.
+//! data stays. Any part of the other data may remain, in any order, and a write may be torn at any byte.
 
 use std::collections::BTreeMap;
 
@@ -11,20 +11,20 @@ use crate::dice::Dice;
 /// How much of the data that was not synced remains.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Manner {
-    /// Nothing: a system that writes only when it must.
+    /// Nothing remains, as on a system that writes only when it must.
     Bare,
-    /// All of it, as after a killed process.
+    /// All data remains, as after a killed process.
     Full,
-    /// Everything up to a point, and the next write torn: a disk that keeps the order.
+    /// Everything up to a point remains, and the next write is torn, as on a disk that keeps the order.
     Ordered,
-    /// Any part of it, each change independently, many writes torn: a disk that reorders.
+    /// Each change remains or is lost independently, and many writes are torn, as on a disk that reorders.
     Mixed,
 }
 
 impl Manner {
     pub const ALL: [Self; 4] = [Self::Bare, Self::Full, Self::Ordered, Self::Mixed];
 
-    /// A random manner; the more destructive ones are more frequent.
+    /// A random manner. The more destructive manners are more frequent.
     pub fn any(dice: &mut Dice) -> Self {
         match dice.below(10) {
             0..2 => Self::Bare,
@@ -36,7 +36,7 @@ impl Manner {
 }
 
 impl Image {
-    /// What remains when the power is cut now.
+    /// The image that remains if the power is cut now.
     #[must_use]
     pub fn cut(&self, manner: Manner, dice: &mut Dice) -> Self {
         let mut fate = Fate::new(self, manner, dice);
@@ -63,9 +63,9 @@ impl Image {
 /// Decides about each open change.
 struct Fate<'a> {
     manner: Manner,
-    /// With ordered writes, changes up to this one are kept.
+    /// With ordered writes, changes up to this number are kept.
     last: u64,
-    /// Without an order, the percentage that is kept.
+    /// Without an order, the percentage of changes that is kept.
     share: u64,
     dice: &'a mut Dice,
 }
@@ -98,7 +98,7 @@ impl<'a> Fate<'a> {
         if self.keeps(change.order) { Kept::Whole } else { Kept::Nothing }
     }
 
-    /// Usually the beginning of a write, up to any byte; a disk that reorders may also write its end.
+    /// Usually keeps the beginning of a write, up to any byte. A disk that reorders may also keep the end of the write.
     fn torn(&mut self, size: usize) -> Kept {
         let at = usize::try_from(self.dice.below(size as u64)).unwrap_or_default();
         if self.manner == Manner::Mixed && self.dice.percent(30) {

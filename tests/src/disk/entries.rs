@@ -21,7 +21,7 @@ enum Change {
 }
 
 impl Entries {
-    /// A folder with these names, all of them durable.
+    /// Creates a folder with these names, all of them durable.
     pub(in crate::disk) fn with(names: Names) -> Self {
         Self { now: names.clone(), durable: names, open: Vec::new() }
     }
@@ -53,7 +53,7 @@ impl Entries {
         self.open.clear();
     }
 
-    /// The names that remain after a cut.
+    /// The names that remain after a power cut.
     pub(in crate::disk) fn after(&self, mut keep: impl FnMut(u64) -> bool) -> Names {
         let mut names = self.durable.clone();
         for (order, change) in &self.open {

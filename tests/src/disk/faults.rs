@@ -1,33 +1,33 @@
-//! The faults of the disk: which error a request gets. At first there are none.
+//! The faults of the disk: which error a request gets. Initially no faults are set.
 
 use fuser::Errno;
 
 use super::image::Image;
 
-/// The faults that are set; some are permanent, some occur once.
+/// The faults that are set. Some faults are permanent, and some occur once.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Faults {
     /// The total number of bytes that the files may take.
     pub(super) room: Option<u64>,
-    /// The next fsync of a file whose path contains this fails, and the data that it had to write is lost.
+    /// The next fsync of a file whose path contains this text fails, and the data that the fsync had to write is lost.
     pub(super) sync: Option<String>,
-    /// The same for a write, of which nothing is written.
+    /// The next write to a file whose path contains this text fails and writes nothing.
     pub(super) write: Option<String>,
-    /// Reports success and does nothing.
+    /// The kind of fsync that reports success and does nothing.
     pub(super) lie: Option<Lie>,
 }
 
 /// Which fsync the disk only pretends to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Lie {
-    /// Of every file whose path contains this.
+    /// The fsync of every file whose path contains this text.
     File(&'static str),
-    /// Of the folder with this path, or of every folder below it if it ends with `/`.
+    /// The fsync of the folder with this path, or of every folder below the path if the path ends with `/`.
     Folder(&'static str),
 }
 
 impl Faults {
-    /// How many of these bytes fit. Fails when none does. Overwriting counts as growing.
+    /// Returns how many of these bytes fit on the disk. Fails when no byte fits. Overwriting counts as growing.
     pub(super) fn fitting(&self, image: &Image, size: usize) -> Result<usize, Errno> {
         let Some(room) = self.room else { return Ok(size) };
         let free = room.saturating_sub(image.used());
@@ -35,7 +35,7 @@ impl Faults {
         if fits == 0 && size > 0 { Err(Errno::ENOSPC) } else { Ok(fits) }
     }
 
-    /// Fails when a new name does not fit.
+    /// Fails when the disk has no room for a new name.
     pub(super) fn name(&self, image: &Image) -> Result<(), Errno> {
         self.fitting(image, 1).map(drop)
     }

@@ -1,5 +1,5 @@
 //! The content of a disk: the files and folders as a program sees them, and separately what is durable. A change that
-//! no fsync covers stays open: a cut may keep it or lose it. Nothing becomes durable unless a caller syncs it.
+//! no fsync covers is open: a power cut may keep or lose it. A change becomes durable only when a caller syncs it.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -7,22 +7,23 @@ use std::ffi::{OsStr, OsString};
 use super::contents::Contents;
 use super::entries::Entries;
 
-/// Number of the root folder, as FUSE defines it.
+/// The number of the root folder, as FUSE defines it.
 pub(super) const ROOT: u64 = 1;
 
 /// A file system at one moment.
 #[derive(Debug, Clone)]
 pub struct Image {
     nodes: BTreeMap<u64, Node>,
-    /// The number of the next file. Numbers are never reused, so that no file is mistaken for an older one.
+    /// The number of the next file. Numbers are never reused, so that a new file is never mistaken for an older file.
     next: u64,
-    /// How many changes were made; it defines their order.
+    /// How many changes were made. This count defines the order of the changes.
     order: u64,
 }
 
 #[derive(Debug, Clone)]
 pub(super) struct Node {
-    /// Permission bits. A change of them is durable at once: the host relies on no such change.
+    /// Permission bits. A change of these bits is durable at once, because the host does not rely on the durability of
+    /// such a change.
     pub(super) mode: u16,
     pub(super) body: Body,
 }
@@ -117,7 +118,7 @@ impl Image {
         Ok(())
     }
 
-    /// Renames a file and replaces any file with the new name. Within one folder that is one change.
+    /// Renames a file and replaces any file with the new name. A rename within one folder is one change.
     pub(super) fn rename(&mut self, from: (u64, &OsStr), to: (u64, &OsStr)) -> Done<()> {
         let number = self.find(from.0, from.1)?;
         if let Ok(old) = self.find(to.0, to.1) {
@@ -147,7 +148,7 @@ impl Image {
         Ok(())
     }
 
-    /// As Linux after a failed write: the pages count as clean, and no later fsync writes them.
+    /// Fails an fsync as Linux does after a failed write: the pages count as clean, and no later fsync writes them.
     pub(super) fn sync_in_vain(&mut self, number: u64) -> Done<()> {
         if let Body::File(contents) = &mut self.nodes.get_mut(&number).ok_or(Refusal::NoEntry)?.body
         {
@@ -156,7 +157,7 @@ impl Image {
         Ok(())
     }
 
-    /// Makes everything below this path durable, as a system does eventually.
+    /// Makes everything below this path durable, as an operating system does eventually.
     pub fn settle(&mut self, path: &str) {
         let Some(top) = self.walk(path) else { return };
         let mut open = vec![top];
@@ -164,12 +165,12 @@ impl Image {
             if let Ok(folder) = self.folder(number) {
                 open.extend(folder.now().values());
             }
-            // The number was found just before.
+            // This number was found just before, so the sync cannot fail.
             self.sync(number).ok();
         }
     }
 
-    /// Removes everything except one folder of the root; what remains is durable.
+    /// Removes everything except one folder of the root. The content of this folder is then durable.
     pub fn keep_only(&mut self, name: &str) {
         let names = self.folder(ROOT).map(|entries| entries.now().clone()).unwrap_or_default();
         let order = self.tick();
@@ -189,7 +190,7 @@ impl Image {
         self.nodes.values().map(bytes).sum()
     }
 
-    /// The path of a file below the root folder; `None` when it has no name any more.
+    /// The path of a file below the root folder; `None` when the file no longer has a name.
     pub(super) fn path(&self, number: u64) -> Option<String> {
         self.paths().into_iter().find(|(_, found)| *found == number).map(|(path, _)| path)
     }
@@ -200,7 +201,7 @@ impl Image {
         self.paths().into_iter().filter_map(file).collect()
     }
 
-    /// A new image of these files without open changes.
+    /// Creates an image of these files without open changes.
     pub(super) fn of(nodes: BTreeMap<u64, Node>) -> Self {
         let next = nodes.keys().max().map_or(ROOT + 1, |last| last + 1);
         Self { nodes, next, order: 0 }
@@ -214,7 +215,7 @@ impl Image {
         self.next
     }
 
-    /// Renumbers all files from here on, so that none is mistaken for a file of an older image.
+    /// Renumbers all files, starting with the number `first`, so that no file is mistaken for a file of an older image.
     pub(super) fn renumber(&mut self, first: u64) {
         let others = self.nodes.keys().copied().filter(|number| *number != ROOT);
         let mut names: BTreeMap<u64, u64> = others.zip(first..).collect();

@@ -1,5 +1,6 @@
-//! The power state of the disk: it serializes requests, counts the changes, and stops at the one where the power is
-//! cut. After a cut no request gets an answer until the disk is off; then all get an error.
+//! The power state of the disk. This module serializes requests, counts the changes, and stops at the change where the
+//! power is cut. After a power cut, no request gets an answer until the disk is switched off; then all requests get an
+//! error.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -21,9 +22,9 @@ pub(super) struct State {
     pub(super) image: Image,
     pub(super) faults: Faults,
     phase: Phase,
-    /// Since the image was loaded.
+    /// The number of changes since the image was loaded.
     changes: u64,
-    /// The first change that will not be made.
+    /// The number of the first change that will not be made.
     cut_at: Option<u64>,
 }
 
@@ -31,18 +32,18 @@ pub(super) struct State {
 enum Phase {
     #[default]
     On,
-    /// Requests wait: a machine without power returns no errors either.
+    /// Requests get no answer, because a machine without power does not return errors either.
     Cut,
     Off,
 }
 
 impl Power {
-    /// The state, for a request that changes nothing.
+    /// Returns the state to a request that changes nothing.
     pub(super) fn look(&self) -> Result<MutexGuard<'_, State>, Errno> {
         self.powered(self.lock())
     }
 
-    /// The state for a change, which is made unless the power is cut now.
+    /// Returns the state to a request that makes a change, unless the power is cut at this change.
     pub(super) fn change(&self) -> Result<MutexGuard<'_, State>, Errno> {
         let mut state = self.powered(self.lock())?;
         state.changes += 1;
@@ -59,7 +60,7 @@ impl Power {
         if state.phase == Phase::On { Ok(state) } else { Err(Errno::EIO) }
     }
 
-    /// Starts again with this image.
+    /// Starts again from this image.
     pub(super) fn load(&self, mut image: Image) {
         let mut state = self.lock();
         image.renumber(state.image.next());
@@ -67,7 +68,7 @@ impl Power {
         self.turned.notify_all();
     }
 
-    /// Cuts the power instead of making the change after this many more.
+    /// Cuts the power after this many more changes, in place of the next change.
     pub(super) fn cut_after(&self, changes: u64) {
         let mut state = self.lock();
         state.cut_at = Some(state.changes.saturating_add(changes).saturating_add(1));
@@ -86,7 +87,7 @@ impl Power {
         self.turned.notify_all();
     }
 
-    /// Waits until the power is cut; returns whether it was.
+    /// Waits until the power is cut. Returns whether the power was cut in time.
     pub(super) fn wait(&self, patience: Duration) -> bool {
         let until = |state: &mut State| state.phase == Phase::On;
         let waited = self.turned.wait_timeout_while(self.lock(), patience, until);
@@ -97,7 +98,7 @@ impl Power {
         self.lock().changes
     }
 
-    /// A panic leaves a consistent state: every change of it is one assignment.
+    /// A panic leaves a consistent state, because every change of the state is a single assignment.
     pub(super) fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

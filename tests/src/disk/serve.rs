@@ -137,7 +137,7 @@ impl Served {
     }
 }
 
-/// Only the permission bits.
+/// Keeps only the permission bits of a mode.
 fn bits(mode: u32) -> u16 {
     u16::try_from(mode & 0o7777).unwrap_or_default()
 }
@@ -292,7 +292,7 @@ impl Filesystem for Served {
         reply.ok();
     }
 
-    /// Also for fdatasync, which covers the length; no other attribute matters here.
+    /// This function also serves fdatasync, which covers the length of a file. No other attribute matters here.
     fn fsync(&self, _: &Request, ino: INodeNo, _: FileHandle, _: bool, reply: ReplyEmpty) {
         say(self.sync(ino), reply);
     }

@@ -1,4 +1,4 @@
-//! A host during its start: the process before it can be called, and the result of the start.
+//! A host during its start: the process before it accepts requests, and the result of the start.
 
 use std::fs::File;
 use std::io::{BufRead as _, BufReader};
@@ -12,7 +12,7 @@ use super::{Host, LOG, binary};
 use crate::services::Result;
 use crate::tether::Tether;
 
-/// A host that has not reported yet where it serves.
+/// A host that has not yet reported the addresses at which it serves.
 #[derive(Debug)]
 pub struct Starting {
     pub host: Host,
@@ -23,9 +23,9 @@ pub struct Starting {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Said {
     Nothing,
-    /// It can be called.
+    /// The host accepts requests.
     Serves,
-    /// It ended without ever serving.
+    /// The host ended without ever serving.
     Ends,
 }
 
@@ -58,18 +58,18 @@ impl Host {
 }
 
 impl Starting {
-    /// Waits this long for the line that reports where it serves.
+    /// Waits this long for the line that reports the addresses at which the host serves.
     pub fn wait(&mut self, patience: Duration) -> Said {
         match self.lines.recv_timeout(patience) {
             Ok(line) if self.host.takes(&line).is_some() => Said::Serves,
-            // It closes its stdout only when it ends.
+            // The host closes its stdout only when it ends.
             Ok(_) | Err(RecvTimeoutError::Disconnected) => Said::Ends,
             Err(RecvTimeoutError::Timeout) => Said::Nothing,
         }
     }
 }
 
-/// Receives the first line that it prints; nothing when it ends before that.
+/// Receives the first line that the process prints, or nothing when the process ends before.
 fn first_line(child: &mut Child) -> Receiver<String> {
     let (send, receive) = mpsc::channel();
     if let Some(stdout) = child.stdout.take() {

@@ -1,5 +1,5 @@
-//! A small SCIM directory (RFC 7644) in which every id is a user: GET shows the user, PATCH sets `active`. It refuses
-//! no request.
+//! A small SCIM directory (RFC 7644) in which every id is a user. GET shows the user, and PATCH sets `active`. The
+//! directory accepts every request.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use crate::proxy::Recorded;
 
 #[derive(Debug, Default)]
 pub(super) struct Directory {
-    /// Fields that differ from the initial user, by id.
+    /// The fields of each user that differ from the initial user, by id.
     users: BTreeMap<String, Value>,
 }
 

@@ -16,7 +16,7 @@ pub enum Step {
         bytes: Vec<u8>,
         every: Duration,
     },
-    /// Sends nothing more and waits until the peer disconnects.
+    /// Sends no more bytes and waits until the peer disconnects.
     Hold,
     /// Closes the TCP connection without a TLS close notification.
     Cut,

@@ -1,5 +1,5 @@
-//! The listener of a proxy, open or closed: while it is closed, every connection is refused. It keeps the address and
-//! binds it again when the time is over.
+//! The listener of a proxy, which is open or closed. While it is closed, every connection is refused. The listener
+//! keeps its address and binds it again when the time is over.
 
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,7 +13,7 @@ const PAUSE: Duration = Duration::from_millis(2);
 #[derive(Debug)]
 pub(super) struct Door {
     address: SocketAddr,
-    /// When it may open again.
+    /// The time at which the listener may open again.
     until: Mutex<Option<Instant>>,
     shut: AtomicBool,
 }
@@ -23,17 +23,17 @@ impl Door {
         Self { address, until: Mutex::default(), shut: AtomicBool::new(false) }
     }
 
-    /// Closes it for this long; it is closed when this returns.
+    /// Closes the listener for this long. The listener is closed when this function returns.
     pub(super) fn close(&self, pause: Duration) {
         *self.until() = Some(Instant::now() + pause);
-        // Wakes the accepting thread, which then closes the port.
+        // This connection wakes the accepting thread, which then closes the port.
         TcpStream::connect(self.address).ok();
         while !self.shut.load(Ordering::SeqCst) && self.is_closing() {
             thread::sleep(PAUSE);
         }
     }
 
-    /// Opens it early; it is open when this returns.
+    /// Opens the listener early. The listener is open when this function returns.
     pub(super) fn open(&self) {
         *self.until() = None;
         while self.shut.load(Ordering::SeqCst) {
@@ -45,7 +45,7 @@ impl Door {
         self.until().is_some_and(|until| Instant::now() < until)
     }
 
-    /// Waits until the time is over and listens again; `None` when the proxy has stopped.
+    /// Waits until the time is over and listens again. Returns `None` when the proxy has stopped.
     pub(super) fn opened(&self, stopped: &AtomicBool) -> Option<TcpListener> {
         self.shut.store(true, Ordering::SeqCst);
         while self.is_closing() {

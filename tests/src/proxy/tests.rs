@@ -29,7 +29,7 @@ fn send(
     agent.run(request).map(|response| response.status().as_u16())
 }
 
-/// One server and one user for all faults, because starting Python takes most of the time.
+/// The test uses one server and one user for all faults, because starting Python takes most of the time.
 #[test]
 fn every_fault_is_what_it_says() {
     let server = ScimServer::start().unwrap();

@@ -1,5 +1,5 @@
-//! Reads and writes as much of HTTP/1.1 (RFC 9112) as the upstreams of the tests need. Bodies have a content length;
-//! every connection carries one message.
+//! Reads and writes as much of HTTP/1.1 (RFC 9112) as the upstreams of the tests need. Bodies have a content length,
+//! and every connection carries one request.
 
 use std::{
     fmt::Write as _,
@@ -15,7 +15,7 @@ use crate::services::Result;
 /// The timeout for a peer; the host's own deadlines are far shorter.
 pub const PATIENCE: Duration = Duration::from_mins(1);
 
-/// A request as it arrived: path with query, header names in lower case.
+/// A request as it arrived. The path includes the query, and header names are in lower case.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Recorded {
     pub method: String,
@@ -25,12 +25,12 @@ pub struct Recorded {
 }
 
 impl Recorded {
-    /// The first header of this name, in lower case.
+    /// The value of the first header with this name, which is given in lower case.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 
-    /// The same request with another body, unconditional.
+    /// The same request with another body and without its precondition.
     pub(super) fn with_body(&self, body: &Value) -> Self {
         let mut other = Self { body: body.to_string(), ..self.clone() };
         other.headers.retain(|(name, _)| name != "if-match");
@@ -62,7 +62,7 @@ pub fn read_request(stream: impl Read) -> Result<Recorded> {
     Ok(request)
 }
 
-/// Sends the request on a connection of its own and returns the complete answer with the status line.
+/// Sends the request on a separate connection and returns the complete answer, including the status line.
 pub fn forward(upstream: &str, request: &Recorded) -> Result<Vec<u8>> {
     let mut stream = TcpStream::connect(upstream)?;
     stream.set_read_timeout(Some(PATIENCE))?;
@@ -72,7 +72,7 @@ pub fn forward(upstream: &str, request: &Recorded) -> Result<Vec<u8>> {
     Ok(answer)
 }
 
-/// The status of an answer; 0 where it has none.
+/// The status of an answer, or 0 when the answer has no status.
 pub(super) fn status_of(answer: &[u8]) -> u16 {
     let line = String::from_utf8_lossy(answer.get(..64.min(answer.len())).unwrap_or_default());
     line.split(' ').nth(1).and_then(|word| word.parse().ok()).unwrap_or(0)
@@ -102,7 +102,7 @@ pub(super) fn write(stream: &mut TcpStream, answer: &[u8]) -> Result<()> {
     Ok(())
 }
 
-/// HTTP/1.0, so that the answer ends with the connection and is never chunked.
+/// Renders the request as HTTP/1.0, so that the answer ends with the connection and is never chunked.
 fn render(request: &Recorded) -> String {
     let Recorded { method, path, headers, body } = request;
     let mut text = format!("{method} {path} HTTP/1.0\r\n");
@@ -116,7 +116,8 @@ fn render(request: &Recorded) -> String {
     text
 }
 
-/// Reads up to the empty line without checking the content: a client that does not speak HTTP gets no answer before.
+/// Reads up to the empty line without checking the content. A client that does not speak HTTP gets no answer before
+/// that line.
 fn head(reader: &mut impl BufRead) -> Result<String> {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {

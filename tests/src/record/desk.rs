@@ -1,5 +1,6 @@
-//! Fixture: a served directory for the counting system of record, with one contract for each kind of write, with one
-//! write and with two, and one that needs approval. It is made with the commands of the real binary.
+//! Fixture: a served directory for the counting system of record. The directory has two contracts for each kind of
+//! write, one with one write and one with two, and a contract that needs approval. The commands of the real binary make
+//! the directory.
 
 use std::fs;
 use std::path::Path;
@@ -15,9 +16,9 @@ use crate::world::{BOB, HELPDESK};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Deed {
     pub kind: Kind,
-    /// Writes in one attempt, 1 or 2.
+    /// The number of writes in one attempt, 1 or 2.
     pub writes: usize,
-    /// Whether approval is needed.
+    /// Whether the action needs approval.
     pub asked: bool,
 }
 
@@ -42,7 +43,7 @@ impl Kind {
         }
     }
 
-    /// The effect of a write of this kind, as the contract declares it.
+    /// The effect of a write of this kind, as declared in the contract.
     pub fn effect(self) -> &'static str {
         match self {
             Self::Set => "idempotent",
@@ -54,14 +55,14 @@ impl Kind {
 }
 
 impl Deed {
-    /// One and two writes of every kind, and one that needs approval.
+    /// Actions with one and with two writes of every kind, and an action that needs approval.
     pub fn all() -> Vec<Self> {
         let plain = |(kind, writes)| Self { kind, writes, asked: false };
         let every = Kind::ALL.into_iter().flat_map(|kind| [(kind, 1), (kind, 2)]);
         every.map(plain).chain([Self { kind: Kind::Add, writes: 1, asked: true }]).collect()
     }
 
-    /// The name of its contract.
+    /// The name of the action's contract.
     pub fn contract(self) -> String {
         let more = match (self.writes, self.asked) {
             (2, _) => "_two",
@@ -71,7 +72,7 @@ impl Deed {
         format!("crash.{}{more}", self.kind.as_str())
     }
 
-    /// The slots that it writes to, in order.
+    /// The slots that the action writes to, in order.
     pub fn slots(self) -> &'static [&'static str] {
         if self.writes == 2 { &["one", "two"] } else { &["one"] }
     }
@@ -140,7 +141,7 @@ backoff = "100ms"
         )
     }
 
-    /// One policy rule for each of its writes.
+    /// One `[[perform.http]]` rule for each write of the action.
     fn rules(self) -> String {
         let kind = self.kind.as_str();
         let method = if self.kind == Kind::Set { "PUT" } else { "POST" };
@@ -173,8 +174,8 @@ pub fn lay_out(dir: &Path, record: &str) -> Result<()> {
     Ok(())
 }
 
-/// Adds `crash.set_read`, which observes an item of the kind `set` and does nothing else. The caller grants and pins
-/// it.
+/// Adds the contract `crash.set_read`, which observes an item of the kind `set` and does nothing else. The caller must
+/// grant and pin the contract.
 pub fn add_a_read(dir: &Path) -> Result<()> {
     let set = fs::read_to_string(dir.join("contracts/crash.set.toml"))?;
     let (head, _) = set.split_once("[[perform.http]]").ok_or("the contract performs nothing")?;

@@ -1,5 +1,5 @@
-//! Makes a request fail, with or without its effect, in one of the ways in which exchanges fail. `order` decides
-//! which request.
+//! Makes a request fail, with or without its effect, in one of the ways in which exchanges fail. The module `order`
+//! decides which requests fail.
 
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, TcpStream};
@@ -13,10 +13,11 @@ use crate::proxy::Recorded;
 use crate::proxy::wire::PATIENCE;
 use crate::services::Result;
 
-/// Pause between two bytes of a slow answer: no answer is complete within a deadline of the tests.
+/// The pause between two bytes of a slow answer. The pause is so long that no answer is complete within a deadline of
+/// the tests.
 const DRIP: Duration = Duration::from_millis(100);
 
-/// An exchange that fails.
+/// A fault of one exchange.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Fault {
     pub lands: Lands,
@@ -27,9 +28,9 @@ pub struct Fault {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Lands {
     Never,
-    /// Before the caller sees the fault.
+    /// The request takes effect before the caller sees the fault.
     Before,
-    /// This long after it arrived, even if the caller has disconnected.
+    /// The request takes effect this long after it arrived, even if the caller has disconnected.
     After(Duration),
 }
 
@@ -40,15 +41,15 @@ pub enum How {
     Reset,
     /// The connection is closed without an answer.
     Close,
-    /// No answer until the caller gives up.
+    /// No answer is sent until the caller gives up.
     Silence,
     /// This status.
     Status(u16),
     /// 503 with `Retry-After` in seconds.
     Busy(u32),
-    /// Half of the answer's body, then the connection is closed.
+    /// Half of the answer's body is sent, then the connection is closed.
     Truncated,
-    /// The complete answer with a content length that is too large.
+    /// The complete answer is sent with a content length that is too large.
     WrongLength,
     /// The answer byte by byte.
     Drip,
@@ -57,7 +58,7 @@ pub enum How {
 }
 
 impl How {
-    /// Every way to fail, for tables over all of them.
+    /// Every way in which an exchange can fail, for tests over all of them.
     pub const ALL: [Self; 9] = [
         Self::Reset,
         Self::Close,
@@ -92,7 +93,7 @@ pub(super) fn play(
     show(stream, fault.how, &answer)
 }
 
-/// The answer without the effect: for a read the real one, because a read has no effect.
+/// The answer to a request that takes no effect. A read gets its real answer, because a read has no effect.
 fn untaken(request: &Recorded, shared: &Shared) -> Vec<u8> {
     if request.method == "GET" {
         return lock(&shared.store).take(request);
@@ -100,7 +101,7 @@ fn untaken(request: &Recorded, shared: &Shared) -> Vec<u8> {
     answer("201 Created\r\ncontent-type: application/json", r#"{"number":1}"#)
 }
 
-/// Sends this answer to the caller as the fault changes it.
+/// Sends this answer to the caller, changed or damaged by the fault.
 pub(crate) fn show(mut stream: TcpStream, how: How, whole: &[u8]) -> Result<()> {
     stream.set_read_timeout(Some(PATIENCE))?;
     stream.set_write_timeout(Some(PATIENCE))?;
@@ -133,7 +134,8 @@ pub(crate) fn show(mut stream: TcpStream, how: How, whole: &[u8]) -> Result<()> 
         How::Garbage => stream.write_all(b"\x16\x03\x01 this is no HTTP\r\n\r\n")?,
     }
     stream.shutdown(Shutdown::Write)?;
-    // Until the caller has read it: closing with unread bytes would be a reset.
+    // The connection stays open until the caller has read the answer, because closing it with unread bytes would be a
+    // reset.
     hold(&mut stream);
     Ok(())
 }

@@ -1,5 +1,5 @@
-//! The orders of a test: which requests get a fault and which one waits at a point. Each request is matched against
-//! them when it arrives.
+//! The orders of a test: which requests get a fault, and which request waits at a point. Each request is matched
+//! against these orders when it arrives.
 
 use super::fault::Fault;
 use super::stop::{Gate, Point, Stop};
@@ -8,9 +8,9 @@ use crate::proxy::Recorded;
 /// The requests that an order matches.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum On {
-    /// Reads of this item; of any item when it is empty.
+    /// Reads of this item, or of any item when the name is empty.
     Reads(String),
-    /// Writes to this item; to any item when it is empty.
+    /// Writes to this item, or to any item when the name is empty.
     Writes(String),
 }
 
@@ -31,7 +31,7 @@ impl On {
     }
 }
 
-/// One order: skips the first `skip` matching requests, then applies to the next `times`.
+/// One order, which skips the first `skip` matching requests, then applies to the next `times` requests.
 struct Order {
     on: On,
     skip: usize,
@@ -59,7 +59,7 @@ impl Orders {
         self.0.push(Order { on: on.clone(), skip, times, what: What::Fail(fault) });
     }
 
-    /// Whether every order for these requests has been applied as often as it says.
+    /// Whether every order for these requests has been applied `times` times.
     pub(crate) fn met(&self, on: &On) -> bool {
         self.0.iter().filter(|order| order.on == *on).all(|order| order.times == 0)
     }
@@ -79,7 +79,8 @@ impl Orders {
         }
     }
 
-    /// Every matching order counts the request; of each sort the first that is due applies.
+    /// Counts the request in every matching order. Of all faults that are due, the first applies; the same holds for
+    /// stops.
     pub(crate) fn turn(&mut self, request: &Recorded) -> Turn {
         let mut turn = Turn::default();
         for order in self.0.iter_mut().filter(|order| order.on.means(request)) {
@@ -101,7 +102,7 @@ impl Orders {
 }
 
 impl Turn {
-    /// Waits where the test ordered it. Returns whether the exchange continues.
+    /// Waits at the point that the test ordered. Returns whether the exchange continues.
     pub(super) fn goes_on(&self, here: Point) -> bool {
         match &self.gate {
             Some((point, gate)) if *point == here => gate.pass(),

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 pub enum Point {
     /// The complete request has arrived and has not taken effect.
     Received,
-    /// It has taken effect and no byte of the answer has been sent.
+    /// The request has taken effect and no byte of the answer has been sent.
     Applied,
     /// Half of the answer has been sent.
     Answering,
@@ -31,7 +31,7 @@ enum State {
 pub(super) struct Gate(Arc<(Mutex<State>, Condvar)>);
 
 impl Gate {
-    /// Reports that the exchange is at the point and waits. Returns whether it continues.
+    /// Reports that the exchange is at the point, and waits. Returns whether the exchange continues.
     pub(super) fn pass(&self) -> bool {
         let (state, changed) = &*self.0;
         let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
@@ -70,7 +70,7 @@ impl Gate {
     }
 }
 
-/// The test's handle. Dropping it cuts the connection of the waiting exchange.
+/// The test's handle. Dropping the handle cuts the connection of the waiting exchange.
 #[derive(Debug)]
 pub struct Stop(Gate);
 
@@ -79,7 +79,7 @@ impl Stop {
         Self(gate)
     }
 
-    /// Waits until an exchange is at the point; returns whether one arrived.
+    /// Waits until an exchange is at the point. Returns whether an exchange arrived in time.
     pub fn reached(&self, patience: Duration) -> bool {
         self.0.reached(patience)
     }
@@ -89,7 +89,7 @@ impl Stop {
         self.0.open();
     }
 
-    /// Closes the connection here; effects that have not happened yet do not happen.
+    /// Closes the connection at this point. Effects that have not happened yet will not happen.
     pub fn cut(self) {
         self.0.set(State::Cut);
     }

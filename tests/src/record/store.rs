@@ -1,5 +1,5 @@
-//! The state of the record: it applies requests and gives their answers. Every write that was applied stays in the
-//! list, with its key, whether or not its answer was delivered.
+//! The state of the system of record, which applies requests and returns their answers. Every applied write stays in
+//! the list with its key, whether or not its answer was delivered.
 
 use std::collections::BTreeMap;
 
@@ -18,7 +18,7 @@ pub struct Applied {
     pub slot: String,
     pub value: Value,
     pub key: Option<String>,
-    /// Whether the state changed: setting the same value again has no second effect.
+    /// Whether the state changed. Setting the same value again has no effect.
     pub changed: bool,
 }
 
@@ -75,7 +75,8 @@ impl Store {
         answer
     }
 
-    /// The slots of a `set` are values; of the other kinds, the number of entries. `opaque` shows nothing.
+    /// What a GET shows. A slot of a `set` shows its value, and a slot of another kind shows the number of its entries,
+    /// except that `opaque` always shows 0.
     pub(super) fn shown(&self, kind: &str, item: &str) -> Value {
         let slot = |slot: &str| match kind {
             "set" => self.value(item, slot),
@@ -95,14 +96,14 @@ impl Store {
         self.applied.iter().filter(here).map(|one| one.value.clone()).collect()
     }
 
-    /// The empty text if it was never set.
+    /// The value of a slot, or the empty text if the slot was never set.
     fn value(&self, item: &str, slot: &str) -> Value {
         let here = |one: &&Applied| one.kind == "set" && one.item == item && one.slot == slot;
         self.applied.iter().rev().find(here).map_or_else(|| json!(""), |one| one.value.clone())
     }
 }
 
-/// The request that a key is bound to; the key may not be used for another one.
+/// The request that an idempotency key is bound to. The key must not be used for another request.
 fn asked(request: &Recorded) -> String {
     format!("{} {} {}", request.method, request.path, request.body)
 }

@@ -1,4 +1,4 @@
-//! The files of every world: contracts, policies, keys, and a configuration of two tenants.
+//! The files of every test fixture: contracts, policies, keys, and a configuration with two tenants.
 
 use std::fs;
 use std::path::Path;
@@ -10,7 +10,8 @@ use crate::host;
 use crate::layout::{self, HEAD, hash};
 use crate::services::{Result, ScimServer, workspace};
 
-/// Replaces text in a file of the world. Fails when the text is absent, so that no test silently changes nothing.
+/// Replaces text in a file of the served directory. Fails when the text is absent, so that a test cannot silently
+/// change nothing.
 pub fn edit(dir: &Path, file: &str, from: &str, to: &str) -> Result<()> {
     let path = dir.join(file);
     let text = fs::read_to_string(&path)?;
@@ -20,7 +21,7 @@ pub fn edit(dir: &Path, file: &str, from: &str, to: &str) -> Result<()> {
     Ok(fs::write(path, text.replace(from, to))?)
 }
 
-/// Makes carol an operator, who resolves open outcomes that no look can settle.
+/// Makes carol an operator, who resolves open outcomes that no observation can settle.
 pub fn with_operator(dir: &Path) -> Result<()> {
     let keys = "keys = [\"approvers/carol.pub\"]";
     let roles = |more: &str| format!("roles = [\"support-lead\"{more}]\n{keys}");
@@ -34,7 +35,7 @@ pub fn lay_out(dir: &Path, upstream: &str, adapter: &str) -> Result<()> {
     Ok(())
 }
 
-/// The same without pinning.
+/// Makes the directory without pinning the contracts.
 pub(super) fn write_files(dir: &Path, upstream: &str, adapter: &str) -> Result<()> {
     layout::folders(dir, &["bob", "carol"])?;
     for name in ["read_user", "restore_access", "suspend_user"] {
@@ -64,8 +65,8 @@ pub fn store(dir: &Path, name: &str, value: &str) -> Result<()> {
     Err(format!("secret `{name}`: {}", String::from_utf8_lossy(&output.stderr)).into())
 }
 
-/// Grants the present `adapters/scim.wasm`, as an operator can by writing the digest by hand: `deed pin` takes no
-/// adapter that a host refuses.
+/// Grants the present `adapters/scim.wasm`, as an operator can do by writing the digest by hand. `deed pin` would
+/// refuse an adapter that a host refuses.
 pub fn grant_as_it_is(dir: &Path) -> Result<()> {
     let digest = Digest::of(&fs::read(dir.join("adapters/scim.wasm"))?);
     let toml = dir.join("deed.toml");
@@ -78,7 +79,7 @@ pub fn grant_as_it_is(dir: &Path) -> Result<()> {
     Ok(fs::write(toml, text)?)
 }
 
-/// The configuration of every world: `acme` with all three contracts, `globex` with a read.
+/// The configuration of every fixture: tenant `acme` has all three contracts, and `globex` has only a read.
 fn configuration(upstream: &str) -> String {
     format!(
         r#"{HEAD}

@@ -1,4 +1,4 @@
-//! The leak check when a world is dropped: its host is stopped, and everything that was written is searched for
+//! The leak check when a test fixture is dropped. The check stops the host and searches everything that was written for
 //! secrets, tokens and private keys outside the files that hold them on purpose.
 
 use std::path::Path;
@@ -10,14 +10,15 @@ use crate::canary::{self, Canary, Hit, Search};
 use crate::client::Client;
 use crate::services::ScimServer;
 
-/// How many of the newest actions are requested; the files of all actions are searched in any case.
+/// How many of the newest actions the check requests from the host. The check searches the files of all actions in any
+/// case.
 const ACTIONS: usize = 4;
 
-/// The answers of endpoints, by path.
+/// The answers of the host's endpoints, by path.
 type Said = Vec<(String, Vec<u8>)>;
 
 impl World {
-    /// The places where a secret, token or private key of this world occurs and must not.
+    /// The places where a secret, token or private key occurs although it must not.
     pub fn leaks(&self) -> Vec<Hit> {
         self.search(&self.said())
     }
@@ -41,7 +42,7 @@ impl World {
         hidden
     }
 
-    /// The host's answers about itself and its newest actions; empty when it does not answer.
+    /// The host's answers about itself and its newest actions. The list is empty when the host does not answer.
     fn said(&self) -> Said {
         let Some(host) = &self.host else { return Vec::new() };
         let Ok(metrics) = Client::hasty(&host.operations, "").get("/metrics") else {

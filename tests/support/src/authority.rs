@@ -16,7 +16,7 @@ use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use rustls::{ServerConfig, ServerConnection};
 
-/// An issuer, with the certificates up to the root, without the root.
+/// An issuer, with the chain of certificates below the root.
 #[derive(Debug)]
 pub struct Authority {
     issuer: CertifiedIssuer<'static, KeyPair>,
@@ -29,7 +29,8 @@ impl Authority {
         Self { issuer: issuer.unwrap(), chain: vec![] }
     }
 
-    /// An authority signed by this one, with `more` others in between; it may sign only if `ca` is true.
+    /// An authority signed by this authority, with `more` other authorities in between. The new authority may sign only
+    /// if `ca` is true.
     #[must_use]
     pub fn below(&self, ca: bool, more: usize) -> Self {
         let mut last = self.sign(authority(ca));
@@ -94,7 +95,7 @@ pub fn self_signed() -> Arc<CertifiedKey> {
     certified(vec![params.self_signed(&key).unwrap().der().clone()], &key)
 }
 
-/// A valid certificate, presented by a server that holds another key.
+/// A valid certificate, presented by a server that holds a different key.
 pub fn stolen(honest: &CertifiedKey) -> Arc<CertifiedKey> {
     certified(honest.cert.clone(), &KeyPair::generate().unwrap())
 }
@@ -134,7 +135,7 @@ pub fn server(shown: &Arc<Shown>) -> Arc<ServerConfig> {
         .unwrap()
         .with_no_client_auth()
         .with_cert_resolver(Arc::clone(shown) as Arc<dyn ResolvesServerCert>);
-    // A configuration that cannot make any connection would let every case pass.
+    // The configuration must work, because every case would pass with a configuration that refuses all connections.
     ServerConnection::new(Arc::new(config.clone())).unwrap();
     Arc::new(config)
 }

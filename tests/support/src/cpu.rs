@@ -1,4 +1,4 @@
-//! Checks that an idle host is idle: it measures the processor time of a host without requests.
+//! Checks that a host without requests uses almost no CPU time.
 
 use std::fs;
 use std::thread;
@@ -10,7 +10,7 @@ use deed_tests::world::World;
 pub fn quiet(world: &World) {
     let pid = world.host.as_ref().unwrap().pid();
     let mut burnt = 0;
-    // One second may include other load on the machine; a guest that still spins affects all of them.
+    // Other load on the machine may affect one second, but a guest that still spins affects every second.
     for _ in 0..3 {
         let before = ticks(pid);
         thread::sleep(Duration::from_secs(1));

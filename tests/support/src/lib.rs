@@ -1,7 +1,7 @@
-//! Helpers for several test binaries in addition to the harness: one SCIM server with users and evidence of their
-//! actions, a witness, a certificate authority, and a processor time check.
+//! Helpers for several test binaries, in addition to the test harness: a SCIM server with checks of ended actions, a
+//! witness, a certificate authority, and a check of CPU time.
 //!
-//! It is a separate crate because the demo uses the harness and needs none of these dependencies.
+//! The helpers are a separate crate because the demo uses the harness but needs none of these dependencies.
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,

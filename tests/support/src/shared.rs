@@ -14,8 +14,8 @@ use deed_tests::wait::until;
 use deed_tests::world::{BOB, World};
 use serde_json::Value;
 
-/// Started by the first test that needs it. Statics are not dropped: its child guard ends it when the test binary
-/// exits.
+/// The first test that needs the SCIM server starts it. Statics are never dropped, so the child guard ends the server
+/// when the test binary exits.
 pub fn scim() -> &'static ScimServer {
     static SERVER: OnceLock<ScimServer> = OnceLock::new();
     static STARTING: Mutex<()> = Mutex::new(());
@@ -40,7 +40,7 @@ pub fn is_active(user: &str) -> bool {
     scim().get_user(user).unwrap()["active"].as_bool().unwrap_or_default()
 }
 
-/// Bob approves this action; as soon as its write is under way, looks get this fault.
+/// Approves this action as bob. As soon as the action's write is under way, observations get the fault `look`.
 pub fn approve_then(world: &World, id: &str, look: Fault) {
     let writes = world.proxy.count("PATCH");
     thread::scope(|scope| {
@@ -70,8 +70,8 @@ pub fn ended(world: &World, view: &Value, outcome: &str, reason: &str) -> Value 
     receipt["predicate"].clone()
 }
 
-/// Checks that the adapter does the same again on the data of the bundle, except in a run that a
-/// timeout or the host's end cut off.
+/// Checks that the adapter does the same again on the data of the bundle, except in a run that was cut off by a timeout
+/// or by the end of the host.
 fn replays(world: &World, id: &str) {
     let file = world.dir.join(format!("{id}.deed"));
     let bundle = world.bundle(id).unwrap();
@@ -87,7 +87,7 @@ fn replays(world: &World, id: &str) {
     let args = ["replay", file.to_str().unwrap(), adapter.to_str().unwrap(), "--json"];
     let output = deed_tests::host::run(&args, "").unwrap();
     let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
-    let cut = ["the host stopped during it", "it was cut off", "its time limit stopped it"];
+    let cut = ["stopped during the run", "the run was cut off", "time limit stopped the run"];
     let code = output.status.code();
     let fine = code == Some(0) || code == Some(2) && cut.iter().any(|why| said.contains(why));
     assert!(fine, "{code:?}: {said}");
@@ -109,7 +109,7 @@ pub fn statements(world: &World, view: &Value) -> Vec<Value> {
     all.iter().map(|envelope| serde_json::from_slice(&payload(envelope)).unwrap()).collect()
 }
 
-/// A complete look of the bundle that people may read, `pre` or `post`.
+/// A complete observation, `pre` or `post`, from the bundle that people may read.
 pub fn look(world: &World, view: &Value, name: &str) -> Value {
     let bundle = world.bundle(view["id"].as_str().unwrap()).unwrap();
     serde_json::from_slice(
@@ -118,7 +118,7 @@ pub fn look(world: &World, view: &Value, name: &str) -> Value {
     .unwrap()
 }
 
-/// The offline verifier's report on an ended action, with the trust directory of its world.
+/// The offline verifier's report on an ended action, with the trust directory of the test's host.
 pub fn report(world: &World, id: &str) -> deed_verify::Report {
     deed_verify::verify(&world.bundle(id).unwrap(), Some(&world.trusted().unwrap()))
 }

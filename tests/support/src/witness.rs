@@ -23,7 +23,7 @@ pub struct Peer {
     pub mind: Arc<Mind>,
 }
 
-/// The state of the witness, independent of its address.
+/// The state of the witness without its network address.
 #[derive(Debug)]
 pub struct Mind {
     pub name: &'static str,
@@ -32,7 +32,7 @@ pub struct Mind {
     logs: Mutex<BTreeMap<String, String>>,
     /// The latest tree that it cosigned for each origin.
     trees: Mutex<BTreeMap<String, (u64, Hash)>>,
-    /// The status of every answer.
+    /// The HTTP status of every answer so far.
     said: Mutex<Vec<u16>>,
 }
 
@@ -50,26 +50,26 @@ impl Peer {
         peer
     }
 
-    /// From now on it follows this script.
+    /// Makes the witness follow this script from now on.
     pub fn turn(&self, script: Script) {
         self.hostile.be_honest();
         self.hostile.forget();
         self.hostile.lie("POST", 0, usize::MAX, script);
     }
 
-    /// From now on it behaves correctly again.
+    /// Makes the witness behave correctly again from now on.
     pub fn turn_good(&self) {
         let honest = Arc::clone(&self.mind);
         self.turn(Arc::new(move |request| vec![Step::Send(honest.hear(&request.body).bytes())]));
     }
 
-    /// Its table for `deed.toml`.
+    /// The witness's table for `deed.toml`.
     pub fn table(&self) -> String {
         let (name, vkey, url) = (self.mind.name, self.mind.vkey(), self.hostile.base_url());
         format!("[[witness]]\nname = \"{name}\"\nvkey = \"{vkey}\"\nurl = \"{url}\"\n")
     }
 
-    /// The beginning of its signature lines.
+    /// The beginning of the witness's signature lines.
     pub fn mark(&self) -> String {
         format!("— {}.example/witness ", self.mind.name)
     }
@@ -95,7 +95,7 @@ impl Answer {
 }
 
 impl Mind {
-    /// From now on it cosigns this log.
+    /// Makes the witness cosign this log from now on.
     pub fn know(&self, vkey: &str) {
         let origin = vkey.split('+').next().unwrap().to_owned();
         lock(&self.logs).insert(origin, vkey.to_owned());
@@ -118,7 +118,7 @@ impl Mind {
         format!("{}.example/witness+{id}+{}", self.name, STANDARD.encode(data))
     }
 
-    /// Its signature line for this checkpoint text at this time.
+    /// The witness's signature line for this checkpoint text at this time.
     pub fn line(&self, text: &str, time: u64) -> String {
         let signature = self.key.sign(format!("cosignature/v1\ntime {time}\n{text}").as_bytes());
         let blob = [self.id().as_slice(), &time.to_be_bytes(), &signature.to_bytes()].concat();
@@ -152,7 +152,7 @@ impl Mind {
         if old > size {
             return refused(400, "the old size is above the new one");
         }
-        // Checked and replaced in one step, so that two requests cannot both extend the same tree.
+        // The tree is checked and replaced under one lock, so that two requests cannot both extend the same tree.
         let mut trees = lock(&self.trees);
         let (seen, before) = trees.get(origin).copied().unwrap_or((0, Hash([0; 32])));
         if seen != old {
@@ -174,7 +174,7 @@ impl Mind {
     }
 }
 
-/// Seconds of Unix time.
+/// The current Unix time in seconds.
 #[expect(clippy::disallowed_methods, reason = "a witness has a clock of its own")]
 pub fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()
@@ -188,7 +188,8 @@ pub fn opened(note: &str, vkey: &str) -> Option<String> {
     Some(String::from_utf8(note.text().to_vec()).unwrap())
 }
 
-/// A served world whose logs these witnesses cosign, with more lines in `[log]`, and its trust directory.
+/// Starts a host whose logs these witnesses cosign, with more lines in `[log]`. Returns the test environment and its
+/// trust directory.
 pub fn witnessed(peers: &[&Peer], log: &str) -> World {
     let tables: Vec<String> = peers.iter().map(|peer| peer.table() + "\n").collect();
     let settings = format!("{log}\n\n{}[approval]", tables.concat());

@@ -7,7 +7,7 @@ use crate::class::Sink;
 use crate::forge::{chain, kind, put_lines, receipt_line};
 use crate::samples::Sample;
 
-/// A line and, where the proof moves with it, its proof.
+/// A line of the chain and its log proof, if the proof moves with the line.
 type Link = (Value, Vec<u8>);
 
 fn links(files: &Files) -> Vec<Link> {
@@ -44,7 +44,7 @@ fn shuffled(links: &[Link]) -> Vec<(String, Vec<Link>)> {
     out
 }
 
-/// Writes this chain; the receipt's second copy follows this line, or stays unchanged.
+/// Writes this chain. The second copy of the receipt is made from the line `receipt`, or stays unchanged.
 fn put(files: &mut Files, links: &[Link], receipt: Option<usize>) {
     let kept = files[RECEIPT].clone();
     let lines: Vec<Value> = links.iter().map(|(line, _)| line.clone()).collect();
@@ -89,7 +89,7 @@ pub(super) fn lines_with_proofs(sink: &mut Sink<'_>, sample: &Sample) {
     }
 }
 
-/// The chain with its proofs, so that line n has proof n.
+/// The chain and its proofs, where line n has proof n.
 fn moved(files: &Files, links: &[Link]) -> Files {
     let mut files = files.clone();
     files.retain(|name, _| !name.ends_with(".tlog-proof"));
@@ -102,7 +102,7 @@ fn moved(files: &Files, links: &[Link]) -> Files {
     files
 }
 
-/// Leaves out the later settlement in all its parts: the receipt's `indeterminate` remains.
+/// Removes all parts of the later settlement, so that the receipt's outcome `indeterminate` remains.
 pub(super) fn unsettled(sink: &mut Sink<'_>, sample: &Sample) {
     if sample.files.contains_key(LATER) {
         let mut links = links(&sample.files);

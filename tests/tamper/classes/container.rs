@@ -25,7 +25,7 @@ struct Entry {
     attributes: u32,
 }
 
-/// The container that `deed` writes of these parts, without checks of names and sizes.
+/// The container that `deed` writes for these parts, but without checks of names and sizes.
 pub(crate) fn zip(files: &Files) -> Vec<u8> {
     build(&entries(files), b"", b"", b"")
 }

@@ -1,4 +1,4 @@
-//! Documents replaced by other valid ones, with every digest adjusted.
+//! Mutations that replace documents by other valid documents and adjust every digest.
 
 use deed_record::bundle::{ACTION, CHAIN, RECEIPT};
 use deed_spec::json::canonical;
@@ -10,12 +10,12 @@ use crate::class::Sink;
 use crate::forge::{chain, kind, put_chain, receipt_line, rehashed};
 use crate::samples::Sample;
 
-/// Whether a part is a document, not an envelope or a proof.
+/// Whether a part is a document and not an envelope or a proof.
 fn is_document(name: &str) -> bool {
     ![CHAIN, RECEIPT].contains(&name) && !name.ends_with(".tlog-proof")
 }
 
-/// Forged without any key of the host, under the names of its keys, in the forger's own log.
+/// Forgeries without any key of the host. They use the names of the host's keys and the forger's own log.
 pub(super) fn foreign(sink: &mut Sink<'_>, sample: &Sample) {
     let keys = &sink.bench.keys;
     let own_log = LogKey::new(keys.log.name(), keys.stranger.clone()).unwrap();
@@ -43,7 +43,7 @@ pub(super) fn foreign(sink: &mut Sink<'_>, sample: &Sample) {
     }
 }
 
-/// Forged by the host itself after people approved: the content that they signed must prevent it.
+/// Forgeries by the host itself after people approved. The content that the approvers signed must expose them.
 pub(super) fn approved(sink: &mut Sink<'_>, sample: &Sample) {
     if !chain(&sample.files).iter().any(|line| kind(line) == "approval") {
         return;
@@ -54,7 +54,7 @@ pub(super) fn approved(sink: &mut Sink<'_>, sample: &Sample) {
         let Some(content) = sample.files.get(name) else { continue };
         let value: Value = serde_json::from_slice(content).unwrap();
         for (pointer, changed) in leaves(&value) {
-            // Not the end of the grant: the host decides that.
+            // Other fields of the grant, such as its deadline, are left out because the host alone decides them.
             if name == "grant.json" && !pointer.starts_with("/upstreams") {
                 continue;
             }

@@ -17,11 +17,11 @@ use crate::forge::{
 };
 use crate::samples::Sample;
 
-/// A named change of a statement, and of a text.
+/// A named change of a statement (`Edit`) or of a text (`Way`).
 type Edit = (&'static str, fn(&mut Value));
 type Way = (&'static str, fn(&str) -> String);
 
-/// One changed envelope in its place; everything else is unchanged.
+/// The sample's files with one changed envelope in its place.
 fn with(sample: &Sample, n: usize, envelope: &Envelope) -> Files {
     let mut lines = chain(&sample.files);
     lines[n] = envelope.clone();
@@ -35,7 +35,7 @@ pub(super) fn another_key(sink: &mut Sink<'_>, sample: &Sample) {
     for (n, line) in chain(&sample.files).iter().enumerate() {
         let mut forged = sign(&STANDARD.decode(&line.payload).unwrap(), &stranger);
         sink.files(&format!("{}: {n} by a stranger", sample.kind), &with(sample, n, &forged));
-        // The same under the name of the trusted key.
+        // The forged envelope uses the name of the trusted key.
         forged.signatures[0].keyid.clone_from(&line.signatures[0].keyid);
         sink.files(&format!("{}: {n} under its name", sample.kind), &with(sample, n, &forged));
         let mut renamed = line.clone();
@@ -93,7 +93,7 @@ pub(super) fn kinds(sink: &mut Sink<'_>, sample: &Sample) {
     ];
     let mut made = Vec::new();
     for (n, line) in chain(&sample.files).iter().enumerate() {
-        // The owner of the key may sign all of this; none of it may pass for another kind.
+        // The owner of the key may sign all of these statements, but none of them may be accepted as another kind.
         let key = if is_a_persons(line) { &bob } else { &receipt };
         for (what, edit) in edits {
             let mut statement = payload(line);
@@ -150,7 +150,7 @@ pub(super) fn base64(sink: &mut Sink<'_>, sample: &Sample) {
     }
 }
 
-/// The same bytes for a lenient decoder: the unused bits before the padding are not zero.
+/// A lenient decoder reads the same bytes, but the unused bits before the padding are not zero.
 fn spare_bits(text: &str) -> String {
     const LETTERS: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let body = text.trim_end_matches('=');
@@ -191,7 +191,8 @@ pub(super) fn signatures(sink: &mut Sink<'_>, sample: &Sample) {
     }
 }
 
-/// The same signature for a verifier that does not require S below the order of the group (RFC 8032 §5.1.7).
+/// A verifier that does not require S to be below the order of the group (RFC 8032 §5.1.7) accepts this signature as
+/// equal.
 fn plus_order(signature: &[u8]) -> Vec<u8> {
     const ORDER: [u8; 32] = [
         0xed, 0xd3, 0xf5, 0x5c, 0x1a, 0x63, 0x12, 0x58, 0xd6, 0x9c, 0xf7, 0xa2, 0xde, 0xf9, 0xde,
@@ -238,7 +239,7 @@ pub(super) fn json(sink: &mut Sink<'_>, sample: &Sample) {
             sink.files(&format!("{}: {n} {what}", sample.kind), &files);
         }
     }
-    // The receipt's second copy, which other tools read.
+    // This is the second copy of the receipt, which other tools read.
     let receipt = receipt_line(&lines);
     let right: Value = serde_json::from_slice(&sample.files[RECEIPT]).unwrap();
     let edits: [Edit; 4] = [

@@ -1,4 +1,4 @@
-//! A lying host: it has the receipt key and the log's key, and signs and logs what did not happen.
+//! Forgeries by a lying host, which uses its receipt key and its log key to sign and log events that did not happen.
 
 use deed_record::bundle::{ACTION, CHAIN, Files, LATER, POST, PRE, RECEIPT};
 use deed_spec::json::canonical;
@@ -36,7 +36,7 @@ pub(super) fn claims(sink: &mut Sink<'_>, sample: &Sample) {
     }
 }
 
-/// Looks that count although their run failed or reached beyond its grant.
+/// Claims observations that count although their run failed or reached beyond its grant.
 fn looked(sink: &Sink<'_>, sample: &Sample) -> Vec<(String, Files)> {
     let keys = &sink.bench.keys;
     let mut made = Vec::new();
@@ -61,10 +61,10 @@ fn looked(sink: &Sink<'_>, sample: &Sample) -> Vec<(String, Files)> {
     made
 }
 
-/// Registers a named claim: a change to a receipt's predicate.
+/// Registers a named false claim, which is a change to a receipt's predicate.
 type Claim<'a> = dyn FnMut(&str, &dyn Fn(&mut Value)) + 'a;
 
-/// Claims about the outcome and the approvals.
+/// False claims about the outcome and the approvals.
 fn judged(claim: &mut Claim<'_>) {
     for outcome in ["verified", "mismatch", "failed", "denied", "expired", "cancelled"] {
         claim(&format!("outcome {outcome}"), &|p| p["outcome"] = outcome.into());
@@ -107,7 +107,7 @@ fn judged(claim: &mut Claim<'_>) {
     });
 }
 
-/// Claims about the decision, the grant, the looks and the attempts.
+/// False claims about the decision, the grant, the observations and the attempts.
 fn decided(claim: &mut Claim<'_>, was_decided: bool) {
     for field in ["decision", "question", "grant", "pre", "post"] {
         claim(&format!("no {field}"), &|p| drop(p.as_object_mut().unwrap().remove(field)));
@@ -150,7 +150,7 @@ pub(super) fn fields(sink: &mut Sink<'_>, sample: &Sample) {
         let Some(value) = is_json.then(|| serde_json::from_slice::<Value>(content).unwrap()) else {
             continue;
         };
-        // An approval covers every byte of it: `documents/approved`.
+        // An approval covers every byte of the action, which the class `documents/approved` tests.
         if name == ACTION && lines.iter().any(|line| kind(line) == "approval") {
             continue;
         }
@@ -174,8 +174,8 @@ pub(super) fn another_log(sink: &mut Sink<'_>, sample: &Sample) {
     sink.files(&format!("{}: relogged", sample.kind), &files);
 }
 
-/// The value with one leaf changed, one member or element removed, or one element doubled: the
-/// pointer and the result.
+/// All variants of the value with one leaf changed, one member or element removed, or one element doubled. Each variant
+/// comes with the pointer of its change.
 pub(super) fn leaves(value: &Value) -> Vec<(String, Value)> {
     let mut out = Vec::new();
     for pointer in places(value, "") {
@@ -205,7 +205,7 @@ pub(super) fn leaves(value: &Value) -> Vec<(String, Value)> {
     out
 }
 
-/// Pointers of everything below a value.
+/// The pointers of all members and elements below a value.
 fn places(value: &Value, at: &str) -> Vec<String> {
     let mut out = if at.is_empty() { vec![] } else { vec![at.to_owned()] };
     match value {

@@ -123,7 +123,7 @@ pub(super) fn leaves(sink: &mut Sink<'_>, sample: &Sample) {
 
 type Log = BTreeMap<String, Vec<u8>>;
 
-/// The log's files, once: they are the same for every sample.
+/// Mutates the log's files only once, because they are the same for every sample.
 pub(super) fn files(sink: &mut Sink<'_>, sample: &Sample) {
     if sample.kind != sink.bench.samples[0].kind {
         return;
@@ -191,13 +191,13 @@ fn is_published(name: &str) -> bool {
     name == CHECKPOINT || name.starts_with("tile/")
 }
 
-/// Whether the present tree does not need this file.
+/// Whether the current tree does not need this file.
 fn is_spare(log: &Log, name: &str) -> bool {
     let size = entries(log).len();
     name != CHECKPOINT && !name.ends_with(&format!(".p/{}", size % 256))
 }
 
-/// The entries of a log of fewer than 256, from its widest bundle.
+/// The entries of a log with fewer than 256 entries, taken from its largest entry bundle.
 fn entries(log: &Log) -> Vec<Vec<u8>> {
     let bundles = log.iter().filter(|(name, _)| name.starts_with("tile/entries/"));
     let lists = bundles.filter_map(|(_, bytes)| tile::split_entries(bytes));
@@ -205,7 +205,7 @@ fn entries(log: &Log) -> Vec<Vec<u8>> {
     widest.into_iter().map(<[u8]>::to_vec).collect()
 }
 
-/// The same log with another entry at one index, every file generated again and signed with the log's key.
+/// A log with a different entry at one index, in which every file is generated again and signed with the log's key.
 fn forked(sink: &Sink<'_>, log: &Log, at: usize) -> Log {
     let (mut edge, mut files) = (Frontier::default(), Vec::new());
     for (n, entry) in entries(log).iter().enumerate() {

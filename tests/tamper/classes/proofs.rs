@@ -1,4 +1,4 @@
-//! Log proofs doubled, moved, edited.
+//! Mutations that double, move or edit log proofs.
 
 use deed_record::bundle::proof_name;
 use deed_spec::note::LogProof;
@@ -44,7 +44,7 @@ pub(super) fn edited(sink: &mut Sink<'_>, sample: &Sample) {
     }
 }
 
-/// A line of a key that the reader does not know, which C2SP signed-note tells readers to ignore.
+/// Adds a signature line by an unknown key, which C2SP signed-note tells readers to ignore.
 pub(super) fn strangers_line(sink: &mut Sink<'_>, sample: &Sample) {
     let mut files = sample.files.clone();
     for n in 0..chain(&sample.files).len() {
@@ -54,7 +54,7 @@ pub(super) fn strangers_line(sink: &mut Sink<'_>, sample: &Sample) {
     sink.files(&format!("{}: a stranger's line under the checkpoint", sample.kind), &files);
 }
 
-/// Other values, well formed.
+/// Well-formed proofs with different values.
 fn values(right: &LogProof) -> Vec<(String, String)> {
     let with = |edit: &dyn Fn(&mut LogProof)| {
         let mut changed = right.clone();
@@ -82,7 +82,7 @@ fn values(right: &LogProof) -> Vec<(String, String)> {
     out
 }
 
-/// The same values in another form.
+/// Proofs with the same values but different formatting.
 fn lines(text: &str) -> Vec<(String, String)> {
     let signature = text.trim_end().rsplit('\n').next().unwrap_or_default();
     let ways = [

@@ -1,4 +1,4 @@
-//! The same bundles under other trust.
+//! Mutations of the trust: the bundles are unchanged.
 
 use std::collections::BTreeSet;
 
@@ -52,7 +52,7 @@ pub(super) fn approvers(sink: &mut Sink<'_>, sample: &Sample) {
     }
 }
 
-/// Every key under the next person's name.
+/// Lists every key under the next person's name.
 fn exchanged(trust: &Trust) -> Trust {
     let mut trust = trust.clone();
     let people = trust.approvers.as_mut().unwrap();

@@ -1,5 +1,5 @@
-//! Finds a way to compile for WebAssembly on this machine. Installs what is missing with `rustup` or `apt-get`, or
-//! reports exactly what to install when it may not.
+//! Finds a way to compile for WebAssembly on this machine. Installs what is missing with `rustup` or `apt-get`. If
+//! installing is not allowed, reports exactly what to install.
 
 use std::{
     ffi::OsStr,
@@ -16,9 +16,10 @@ pub(super) const DEBIAN_CARGO: &str = "/usr/bin/cargo";
 pub(super) const DEBIAN_RUSTC: &str = "/usr/bin/rustc";
 const DEBIAN_PACKAGES: [&str; 3] = ["rustc-web", "cargo-web", "rust-web-src"];
 
-/// A mirror that does not have the target answers at once; one that hangs is not worth a longer wait.
+/// The time limit for rustup. A mirror without the target answers at once, and a mirror that hangs is not worth a
+/// longer wait.
 const RUSTUP_PATIENCE: Duration = Duration::from_secs(90);
-/// Debian's three packages are about 200 MB.
+/// The time limit for apt-get. Debian's three packages have about 200 MB.
 const APT_PATIENCE: Duration = Duration::from_mins(10);
 
 pub(super) fn find(from_source: bool) -> Result<Toolchain, ToolchainError> {
@@ -40,7 +41,7 @@ pub(super) fn cargo_home() -> Option<PathBuf> {
     set.or_else(|| std::env::home_dir().map(|home| home.join(".cargo")))
 }
 
-/// Asks the compiler, not rustup: a distribution's Rust may also have the target.
+/// Asks the compiler instead of rustup, because a distribution's Rust may also have the target.
 fn target_is_ready() -> bool {
     let Ok(libraries) = rustc(&["--print", "target-libdir", "--target", TARGET]) else {
         return false;
@@ -95,7 +96,7 @@ fn rustc(arguments: &[&str]) -> std::io::Result<String> {
     print_with("rustc", arguments)
 }
 
-/// The output of a program, trimmed. Fails when the program does.
+/// The output of a program, trimmed. Fails when the program fails.
 fn print_with(program: &str, arguments: &[&str]) -> std::io::Result<String> {
     let output = Command::new(program).args(arguments).output()?;
     if !output.status.success() {
@@ -129,10 +130,10 @@ pub(crate) enum ToolchainError {
          or on Debian `apt-get install {packages}` as root"
     )]
     Missing { target: &'static str, packages: String },
-    #[error("there is no `rust-lld`; install Rust with rustup, which brings it along")]
+    #[error("`rust-lld` is missing; install Rust with rustup, which includes it")]
     Linker,
-    #[error("a compiler does not start: {0}; install Rust 1.95 or later")]
+    #[error("the compiler cannot be started: {0}; install Rust 1.95 or later")]
     Start(std::io::Error),
-    #[error("cargo ended with {0}; its own message stands above")]
+    #[error("cargo ended with {0}; see cargo's own message above")]
     Cargo(ExitStatus),
 }

@@ -1,14 +1,14 @@
 //! The reason in the body of an upstream's error answer, for people to read.
 //!
-//! It has at most [`MAX`] bytes, and only the value of a member that holds a reason: the body is the upstream's text
-//! and may hold data that an agent must not see.
+//! A reason has at most [`MAX`] bytes and contains only the value of a member that usually holds a reason. Other parts
+//! of the body may hold data that an agent must not see.
 
 use serde_json::{Map, Value};
 
 /// Bytes of a reason.
 const MAX: usize = 300;
 
-/// Bytes of a reason from a body that is plain text or HTML.
+/// Maximum size in bytes of a reason from a body that is plain text or HTML.
 const TEXT: usize = 100;
 
 /// Members that hold the reason as a text, most specific first: RFC 9457 and SCIM (RFC 7644), OAuth 2.0 (RFC 6749), and
@@ -26,17 +26,17 @@ const TEXTS: [&str; 10] = [
     "reason",
 ];
 
-/// Members that hold an object, or a list of objects, with such a member.
+/// Members that hold an object, or a list of objects, with a member of [`TEXTS`].
 const NESTED: [&str; 4] = ["error", "errors", "fault", "Error"];
 
-/// Levels that are searched.
+/// How many levels of nested members are searched.
 const DEPTH: usize = 4;
 
-/// The reason of an error answer: the text of a usual member, else the names of the members. For a text body it is the
-/// beginning of plain text, or the title of HTML. `None` if there is none of these.
+/// Returns the reason in an error answer: the text of a usual member, else the names of the members. For a text body,
+/// the reason is the beginning of plain text or the title of HTML. Returns `None` if the body has none of these.
 ///
-/// It becomes part of the claim, and from there reaches agents and receipts: a body without a usual member may be a
-/// record.
+/// The reason becomes part of the claim and so reaches agents and receipts. A body without a usual member may be a
+/// user's record, so its values are not used.
 pub(super) fn of(body: &Value, headers: &[(String, String)]) -> Option<String> {
     match body {
         Value::String(text) => text_of(text, &kind(headers)).map(|text| bounded(&text, TEXT)),
@@ -55,7 +55,7 @@ fn names(members: &Map<String, Value>) -> Option<String> {
     (!names.is_empty()).then(|| bounded(&format!("members: {names}"), MAX))
 }
 
-/// The first usual member with a text, at most `depth` levels down.
+/// The text of the first usual member that has one, at most `depth` levels down.
 fn member(members: &Map<String, Value>, depth: usize) -> Option<&str> {
     let text = |name: &&str| filled(members.get(*name)?.as_str()?);
     let nested = |name: &&str| reason(members.get(*name)?, depth);

@@ -1,8 +1,8 @@
 //! The commitment that replaces a private value in every record.
 //!
 //! A commitment is `private:hmac-sha256:` followed by the hex HMAC-SHA-256 (RFC 2104) of the value's canonical JSON,
-//! keyed with its salt. Only the journal and what an approver is shown contain values and salts. Nothing in this module
-//! prints one, and data derived from them ([`Live`]) cannot be serialised into a record.
+//! keyed with its salt. Values and salts occur only in the journal and in what an approver is shown. This module never
+//! prints a value or a salt, and data derived from them ([`Live`]) cannot be serialised into a record.
 
 use std::fmt;
 
@@ -14,12 +14,13 @@ use sha2::Sha256;
 
 /// The prefix of every commitment.
 pub const PREFIX: &str = "private:hmac-sha256:";
-/// The pattern of every commitment; no other text may replace a private parameter in a record.
+/// The pattern that every commitment matches. In a record, only such a commitment may replace a private value.
 pub const PATTERN: &str = "^private:hmac-sha256:[0-9a-f]{64}$";
-/// Shorter values are not searched for in texts and responses: they occur in ordinary text by chance.
+/// The minimum length in bytes of a private value that is searched for in texts and responses. Shorter values occur in
+/// ordinary text by chance.
 pub const SEARCHED_MIN: usize = 8;
 
-/// 32 random bytes, one salt for each parameter of each action.
+/// A salt of 32 random bytes. Each private parameter of each action has its own salt.
 pub type Salt = [u8; 32];
 
 /// Data derived from private values. It has no serialised form, and its `Debug` output hides the content.
@@ -31,7 +32,7 @@ impl<T> Live<T> {
         Self(value)
     }
 
-    /// The value itself, for requests that are sent, the guest, policy and the approver's view.
+    /// The value itself. It is used in requests that are sent, and shown to the guest, to policy and to the approver.
     pub fn reveal(&self) -> &T {
         &self.0
     }
@@ -52,7 +53,7 @@ impl<T> fmt::Debug for Live<T> {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Opening {
-    /// 64 hex digits.
+    /// The salt as 64 hex digits.
     #[cfg_attr(feature = "schema", schemars(regex(pattern = "^[0-9a-f]{64}$")))]
     pub salt: String,
     pub value: String,

@@ -1,13 +1,13 @@
-//! Identifiers and names. They are parsed once at the boundary and are types from there on.
+//! Action ids and names. Input is parsed once, where it enters the program, and has its own type from then on.
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// One action: `act_` and 26 base32 digits (48 bits of Unix milliseconds, 80 bits of randomness).
+/// The id of an action: `act_` and 26 base32 digits (48 bits of Unix milliseconds, 80 bits of randomness).
 ///
-/// Text order is time order, so a sorted list of ids is sorted by age.
+/// Sorting ids as text sorts them by creation time.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^act_[0-9a-v]{26}$")))]
@@ -75,7 +75,8 @@ impl<'de> Deserialize<'de> for ActionId {
 
 /// Whether a text is a valid name of a tenant, upstream, agent, person, role, secret, adapter or state.
 ///
-/// 1 to 64 of `a-z`, `0-9`, `_` and `-`, starting with a letter or digit: safe in a path, a URL and a log line.
+/// A valid name has 1 to 64 characters of `a-z`, `0-9`, `_` and `-` and starts with a letter or digit. Such a name is
+/// safe in a path, a URL and a log line.
 pub fn is_name(text: &str) -> bool {
     let fits = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_' || b == b'-';
     (1..=64).contains(&text.len())

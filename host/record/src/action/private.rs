@@ -1,4 +1,4 @@
-//! Private parameters of an action: replaces their values with commitments, and restores the values for holders of the
+//! Replaces the values of an action's private parameters with commitments, and restores the values for a holder of the
 //! openings.
 
 use std::collections::BTreeMap;
@@ -12,7 +12,8 @@ use crate::action::{self, BindError, Proposal, Rendering};
 use crate::contract::Contract;
 use crate::exchange::Rendered;
 
-/// One request in two forms: as it is sent, and as every record has it. Without private parameters they are equal.
+/// One request, both as it is sent and as records contain it. The two are equal if the action has no private
+/// parameters.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Prepared {
     live: Live<Rendered>,
@@ -20,7 +21,7 @@ pub struct Prepared {
 }
 
 impl Prepared {
-    /// A request without private parts.
+    /// A request without private values.
     pub fn plain(public: Rendered) -> Self {
         Self { live: Live::new(public.clone()), public }
     }
@@ -39,13 +40,13 @@ impl Prepared {
     }
 }
 
-/// The openings of one action by parameter name; empty if no parameter is private.
+/// The openings (value and salt) of one action's commitments by parameter name; empty if no parameter is private.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(inline))]
 pub struct Openings(BTreeMap<String, Opening>);
 
-/// A proposal as every record has it, with the openings of its commitments.
+/// A proposal as records contain it, together with the openings of its commitments.
 #[derive(Clone, Debug)]
 pub struct Sealed {
     pub proposal: Proposal,
@@ -54,7 +55,7 @@ pub struct Sealed {
 }
 
 /// Checks a proposal with its values, then replaces each private value with its commitment. Fails when the proposal
-/// does not bind, contains a commitment, or repeats a private value elsewhere, and when there is no salt.
+/// violates its contract, contains a commitment or repeats a private value elsewhere, or when a salt is missing.
 pub fn seal(
     contract: &Contract,
     mut proposal: Proposal,
@@ -67,7 +68,8 @@ pub fn seal(
         let rendering = action::render(contract, &proposal)?;
         return Ok(Sealed { proposal, rendering, openings: Openings::default() });
     }
-    // Checked with the values, which the contract constrains, and below without them, as the records will hold them.
+    // The first check uses the private values, which the contract constrains. A second check below uses the
+    // commitments, as records contain them.
     action::render_live(contract, &proposal)?;
     let mut openings = Openings::default();
     for name in contract.private() {
@@ -90,7 +92,7 @@ impl Openings {
         self.0.iter()
     }
 
-    /// What must not leave a run: the private values that are long enough to search for, and all commitments.
+    /// The texts that must not leave a run: the private values that are long enough to search for, and all commitments.
     pub fn hidden(&self) -> Live<Vec<String>> {
         let long = self.0.values().filter(|one| one.value.len() >= SEARCHED_MIN);
         let values = long.map(|one| one.value.clone());
@@ -103,7 +105,7 @@ impl Openings {
         self.0.iter().find(|(_, one)| told(one)).map(|(name, _)| name.as_str())
     }
 
-    /// The parameters with their values. Fails unless these are the openings of exactly these commitments.
+    /// The parameters with their values. Fails unless there is exactly one matching opening for each commitment.
     pub fn params(&self, contract: &Contract, public: &Value) -> Result<Live<Value>, OpenError> {
         let mut params = public.clone();
         for name in contract.private() {
@@ -123,8 +125,8 @@ impl Openings {
         Ok(Live::new(params))
     }
 
-    /// The requests of both phases as they would be sent, each with its recorded form. Fails when the openings do not
-    /// match or the proposal does not bind.
+    /// The requests of both phases, each as it would be sent and as records contain it. Fails when the openings do not
+    /// match or the proposal violates its contract.
     pub fn requests(
         &self,
         contract: &Contract,
@@ -149,7 +151,8 @@ impl Openings {
         Ok(())
     }
 
-    /// A value that the proposal repeats elsewhere would be shown and signed there.
+    /// Fails if the proposal repeats a private value outside its parameter, because the value would be shown and signed
+    /// there.
     fn unrepeated(&self, public: &Proposal) -> Result<(), BindError> {
         let mut params = public.params.clone();
         if let Some(members) = params.as_object_mut() {
@@ -180,13 +183,14 @@ pub struct Requests {
     pub perform: Vec<Prepared>,
 }
 
-/// The commitments of an action's private parameters, which a run on a record gets in place of the values.
+/// The commitments of an action's private parameters. A replay of a record uses them in place of the values.
 pub fn words(contract: &Contract, public: &Value) -> Live<Vec<String>> {
     let words = contract.private().filter_map(|name| public.get(name)?.as_str());
     Live::new(words.map(str::to_owned).collect())
 }
 
-/// The pointer of a text, number or member name that matches. A matching name is not repeated in the result.
+/// The JSON pointer to the first string or number that matches, or to the object whose member name matches. The pointer
+/// never contains the matching name itself.
 fn find(value: &Value, at: &str, fits: &dyn Fn(&str) -> bool) -> Option<String> {
     match value {
         Value::String(text) => fits(text).then(|| at.to_owned()),
@@ -208,7 +212,7 @@ fn find(value: &Value, at: &str, fits: &dyn Fn(&str) -> bool) -> Option<String> 
     }
 }
 
-/// A commitment without its value, or a value without a commitment.
+/// A commitment lacks its value, or a value lacks its commitment.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the value of the private parameter `{0}` does not match the commitment in the action")]
 pub struct OpenError(String);

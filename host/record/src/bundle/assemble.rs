@@ -1,6 +1,6 @@
 //! Assembles the bytes of a bundle from an ended story, its documents and its log proofs.
 //!
-//! Contract and policies must have the digests that the story holds; anything else is rejected.
+//! A contract or policy set whose digest differs from the digest in the story is rejected.
 
 use deed_spec::digest::Digest;
 use deed_spec::dsse::Envelope;
@@ -23,9 +23,9 @@ use crate::statement::envelope::EnvelopeError;
 ///
 /// `policies` are the text and schema of the policy set that decided, `snapshot` is the policy question, `activations`
 /// are the activations in force, in the order in which the story names them, and `proofs` are the audit paths of the
-/// story's leaves, in their order, in the tree of its checkpoint. Without evidence the result is an agent's copy: what
-/// the host read stays with the operator, and so does the request to policy if it contained that state. Fails when the
-/// story has not ended, or a document is missing or has a different digest.
+/// story's leaves, in their order, in the tree of its checkpoint. Without evidence, the result is an agent's copy. An
+/// agent's copy omits the state that the host read, and omits the policy request if the request contains that state.
+/// Fails when the story has not ended, or a document is missing or has a different digest.
 pub fn assemble(
     story: &Story,
     contract_json: &[u8],
@@ -57,7 +57,7 @@ pub fn assemble(
     Ok(write(&files)?)
 }
 
-/// Why a story does not form a bundle.
+/// Why a bundle cannot be assembled from a story.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AssembleError {
     #[error("the action has not ended; its bundle is available once its receipt is in the log")]
@@ -86,10 +86,10 @@ fn put_chain(files: &mut Files, story: &Story, logged: &[Logged<'_>]) -> Result<
     Ok(())
 }
 
-/// An envelope and its proof.
+/// An envelope and its log proof.
 type Logged<'a> = (&'a Envelope, LogProof);
 
-/// Every envelope of the story with its proof, in log order.
+/// Every envelope of the story with its log proof, in log order.
 fn logged<'a>(
     story: &'a Story,
     activations: &'a [Envelope],

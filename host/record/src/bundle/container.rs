@@ -1,6 +1,6 @@
-//! The zip container: writes parts as a stored zip, and reads the parts from the local headers of a zip.
+//! The zip container. This module writes parts as an uncompressed zip, and reads parts from the local headers of a zip.
 //!
-//! The reader checks only the bounds of what it reads; the caller writes the parts again and compares.
+//! The reader checks only bounds. The caller finds all other faults by writing the parts again and comparing the bytes.
 
 use std::sync::LazyLock;
 
@@ -9,15 +9,15 @@ use super::Files;
 const LOCAL: [u8; 4] = *b"PK\x03\x04";
 const CENTRAL: [u8; 4] = *b"PK\x01\x02";
 const END: [u8; 4] = *b"PK\x05\x06";
-/// Version 1.0 suffices to read a stored file (APPNOTE 4.4.3); the "made by" version is the same, without a host
-/// system.
+/// The version needed to read an uncompressed file is 1.0 (APPNOTE 4.4.3). The "made by" field has the same value, with
+/// host system 0.
 const VERSION: u16 = 10;
-/// 1980-01-01 as an MS-DOS date, the earliest that a zip can hold.
+/// 1980-01-01 as an MS-DOS date, the earliest date that a zip can hold.
 const DATE: u16 = 0x0021;
 /// Bytes in a local header before the sizes: version, flags, method, time, date, CRC-32.
 const BEFORE_SIZES: usize = 14;
 
-/// The caller bounds the sizes, far below 32 bits.
+/// Encodes parts as a zip. Sizes cannot overflow 32 bits, because the caller limits them.
 pub(super) fn encode(files: &Files) -> Vec<u8> {
     let (mut out, mut directory) = (Vec::new(), Vec::new());
     for (name, content) in files {
@@ -25,7 +25,7 @@ pub(super) fn encode(files: &Files) -> Vec<u8> {
         directory.extend(CENTRAL);
         directory.extend(VERSION.to_le_bytes());
         directory.extend(&common);
-        // No comment, disk 0, no attributes, then the offset of the local header.
+        // These zero bytes mean no comment, disk 0 and no attributes. The offset of the local header follows them.
         directory.extend([0; 10]);
         directory.extend(length(out.len()).to_le_bytes());
         directory.extend(name.as_bytes());
@@ -46,7 +46,8 @@ pub(super) fn encode(files: &Files) -> Vec<u8> {
     out
 }
 
-/// Names and contents; `None` when a header is truncated, or a name is not UTF-8 or occurs twice.
+/// Reads the names and contents of all parts. Returns `None` when a header is truncated, or a name is not UTF-8 or
+/// occurs twice.
 pub(super) fn decode(bytes: &[u8]) -> Option<Files> {
     let (mut files, mut rest) = (Files::new(), bytes);
     while let Some(header) = rest.strip_prefix(&LOCAL) {
@@ -66,12 +67,12 @@ pub(super) fn decode(bytes: &[u8]) -> Option<Files> {
     Some(files)
 }
 
-/// The fields that local and central header share: version to extra length (APPNOTE 4.3.7).
+/// The fields that the local and the central header share, from the version to the extra field length (APPNOTE 4.3.7).
 fn common(name: &str, content: &[u8]) -> Vec<u8> {
     let size = length(content.len()).to_le_bytes();
     let name_size = u16::try_from(name.len()).unwrap_or(u16::MAX).to_le_bytes();
     let mut out = VERSION.to_le_bytes().to_vec();
-    // No flags, method 0 (stored), midnight.
+    // These zero bytes mean no flags, method 0 (uncompressed) and the time 00:00.
     out.extend([0; 6]);
     out.extend(DATE.to_le_bytes());
     out.extend(crc32(content).to_le_bytes());
@@ -91,7 +92,8 @@ fn number<const N: usize>(bytes: &[u8]) -> Option<(usize, &[u8])> {
     Some((digits.iter().rev().fold(0, |sum, digit| (sum << 8) | usize::from(*digit)), rest))
 }
 
-/// CRC-32 of ISO 3309, which zip requires. It protects against nothing here; standard tools check it.
+/// CRC-32 of ISO 3309, which zip requires. The checksum is written for standard zip tools; the reader does not rely on
+/// it.
 fn crc32(bytes: &[u8]) -> u32 {
     let step = |crc: u32, byte: &u8| {
         let [low, ..] = crc.to_le_bytes();
@@ -100,7 +102,7 @@ fn crc32(bytes: &[u8]) -> u32 {
     !bytes.iter().fold(u32::MAX, step)
 }
 
-/// The CRC step of each byte value, starting from zero.
+/// The CRC-32 lookup table, with one entry for each byte value.
 static BYTES: LazyLock<[u32; 256]> = LazyLock::new(|| {
     let bit = |crc: u32| (crc >> 1) ^ (0xEDB8_8320 & 0_u32.wrapping_sub(crc & 1));
     let byte = |crc: usize| (0..8).fold(u32::try_from(crc).unwrap_or_default(), |crc, _| bit(crc));

@@ -75,7 +75,7 @@ fn find(bytes: &[u8], what: &str) -> Vec<usize> {
     (0..bytes.len()).filter(|at| bytes[*at..].starts_with(what.as_bytes())).collect()
 }
 
-/// The offsets of the sizes of this part: two in its local header, two in the central one.
+/// The offsets of this part's four size fields: two in the local header and two in the central header.
 fn sizes(bytes: &[u8], name: &str) -> Vec<usize> {
     let is = |at: usize, before: usize, mark: &[u8]| {
         at.checked_sub(before).is_some_and(|start| bytes[start..].starts_with(mark))
@@ -88,7 +88,7 @@ fn sizes(bytes: &[u8], name: &str) -> Vec<usize> {
     find(bytes, name).into_iter().flat_map(fields).collect()
 }
 
-/// Sizes that differ from the actual bytes: larger, smaller or zero.
+/// Sizes that differ from the actual size: a larger size, a smaller size or zero.
 #[test]
 fn sizes_that_lie_are_refused_and_cost_nothing() {
     let bytes = write(&parts()).unwrap();
@@ -111,7 +111,7 @@ fn sizes_that_lie_are_refused_and_cost_nothing() {
     }
 }
 
-/// A compressed part is refused before it is inflated, whatever size it would have.
+/// A compressed part is refused before it is decompressed, whatever its decompressed size.
 #[test]
 fn compressed_parts_and_other_features_of_zip_are_refused() {
     let bytes = write(&parts()).unwrap();
@@ -132,7 +132,7 @@ fn compressed_parts_and_other_features_of_zip_are_refused() {
         other[local + field] = value;
         assert!(read(&other).is_err(), "byte {field} of a local header as {value}");
     }
-    // The same part from another writer: made on another system, with other versions and attributes.
+    // The same part as another zip writer would emit it, with a different system, version and attributes.
     let stored = zip::write::SimpleFileOptions::default();
     let mut writer = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
     writer.start_file(ACTION, stored.compression_method(zip::CompressionMethod::Stored)).unwrap();
@@ -141,7 +141,7 @@ fn compressed_parts_and_other_features_of_zip_are_refused() {
     assert_eq!(read(&foreign), Err(BundleError::NotCanonical));
 }
 
-/// Two parts with the same name: different readers would pick different ones.
+/// Two parts have the same name, and different zip readers would pick different parts.
 #[test]
 fn a_name_that_stands_twice_is_refused_in_every_place() {
     let one = write(&Files::from([(ACTION.to_owned(), b"{}".to_vec())])).unwrap();
@@ -151,7 +151,7 @@ fn a_name_that_stands_twice_is_refused_in_every_place() {
         let twice = [local, other.as_slice()].concat();
         assert_eq!(read(&twice), Err(BundleError::NotCanonical));
     }
-    // The same entry twice in the directory, once in the file.
+    // The directory lists the same entry twice, but the file contains the entry once.
     let directory = &one[find(&one, "PK\x01\x02")[0]..one.len() - 22];
     let twice = [local, directory, directory, &one[one.len() - 22..]].concat();
     assert_eq!(read(&twice), Err(BundleError::NotCanonical));
@@ -181,7 +181,7 @@ fn names_that_lead_elsewhere_are_refused() {
         let bytes = container::encode(&Files::from([(name.to_owned(), vec![1])]));
         assert!(matches!(read(&bytes), Err(BundleError::UnknownName(_))), "{name}");
     }
-    // A name that is not UTF-8.
+    // The name of a part is not UTF-8.
     let mut bytes = container::encode(&Files::from([("x".to_owned(), vec![])]));
     for at in find(&bytes, "x") {
         bytes[at] = 0xff;

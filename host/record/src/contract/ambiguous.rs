@@ -1,7 +1,7 @@
-//! Whether two rules of a contract could render the same request for some parameters.
+//! Checks whether two rules of a contract could render the same request for some parameters.
 //!
-//! A request that matches two rules has two meanings: under one rule it is journaled as a write, under the other it is
-//! not. Two values may be equal unless a schema rules it out.
+//! A request that matches two rules is ambiguous: the host journals it as a write under one rule but not under the
+//! other. The check assumes that two values may be equal unless a schema excludes it.
 
 use std::collections::BTreeMap;
 
@@ -43,8 +43,8 @@ fn apart(contract: &Contract, phase: &str, one: &Rule, other: &Rule) -> Result<(
         return Ok(());
     }
     let what = format!(
-        "`{}` and `{}` in [[{phase}.http]] could be the same request; keep one, or narrow a parameter: by \
-         `pattern` or `type` against fixed text, by `enum` against another parameter",
+        "`{}` and `{}` in [[{phase}.http]] could be the same request; keep one, or narrow a parameter: use \
+         `pattern` or `type` to exclude fixed text, `enum` to exclude the values of another parameter",
         one.request, other.request
     );
     Err(Fault::at(&other.request, what))
@@ -68,9 +68,9 @@ fn looks_only(contract: &Contract, look: &Rule, write: &Rule) -> Result<(), Faul
 /// Two rules filled with the same parameters, and the values that the parameters must have for the rules to be equal.
 struct Pair<'a> {
     contract: &'a Contract,
-    /// A form holds only texts, so 5 and "5" are sent alike.
+    /// Whether the body is form-urlencoded. Such a body contains only strings, so 5 and "5" are sent as the same bytes.
     form: bool,
-    /// Parameters that must have this text.
+    /// The text that each of these parameters must have.
     bound: BTreeMap<String, String>,
 }
 
@@ -96,7 +96,7 @@ impl<'a> Pair<'a> {
         one.len() == other.len() && one.iter().zip(other).all(|(a, b)| self.text(a, b))
     }
 
-    /// In any order: upstreams ignore it.
+    /// Compares the query pairs in any order, because upstreams ignore the order of query pairs.
     fn queries(&mut self, one: &str, other: &str) -> bool {
         let (one, other) = (pairs(one), pairs(other));
         let keys =
@@ -104,7 +104,7 @@ impl<'a> Pair<'a> {
         keys(&one) == keys(&other) && one.iter().zip(&other).all(|((_, a), (_, b))| self.text(a, b))
     }
 
-    /// One path segment, or one query value.
+    /// Whether two path segments, or two query values, may be equal.
     fn text(&mut self, one: &str, other: &str) -> bool {
         match (placeholder(one), placeholder(other)) {
             (None, None) => one == other,
@@ -127,7 +127,8 @@ impl<'a> Pair<'a> {
         *self.bound.entry(name.to_owned()).or_insert_with(|| text.to_owned()) == text
     }
 
-    /// Whether two parameters may have the same value. It is ruled out only if one of them lists its values.
+    /// Whether two parameters may have the same value. Equality is excluded only if the schema of one parameter lists
+    /// its values.
     fn overlap(&self, one: &str, other: &str) -> bool {
         let schema = |name: &str| self.contract.params.properties.get(name);
         let (Some(one), Some(other)) = (schema(one), schema(other)) else { return false };
@@ -169,7 +170,7 @@ impl<'a> Pair<'a> {
         }
     }
 
-    /// An element whose parameter is absent is left out, so lists of different lengths may be equal.
+    /// Rendering omits an element whose parameter is absent, so templates of different lengths may render equal lists.
     fn lists(&self, one: &[Value], other: &[Value]) -> bool {
         if one.iter().chain(other).any(|item| self.may_be_absent(item)) {
             return true;
@@ -199,8 +200,8 @@ fn listed(schema: &Schema) -> Option<Vec<&Value>> {
     }
 }
 
-/// Whether a schema allows a value, or one with the same rendering: 5 and "5" are one segment, and so are true and
-/// "true".
+/// Whether a schema allows a value, or another value that renders the same. For example, 5 and "5" render the same path
+/// segment.
 fn takes(schema: &Schema, value: &Value) -> bool {
     let text = text(value);
     let number = text.parse::<i64>().map(Value::from).ok();
@@ -209,7 +210,7 @@ fn takes(schema: &Schema, value: &Value) -> bool {
     alike.iter().flatten().any(|value| schema.violations(value).is_empty())
 }
 
-/// As it appears in a path, a query or a form.
+/// The text of a value as it appears in a path, a query or a form-urlencoded body.
 fn text(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
@@ -218,7 +219,7 @@ fn method(rule: &Rule) -> &str {
     rule.request.split_once(' ').map_or("", |(method, _)| method)
 }
 
-/// Path and query.
+/// The path and the query of a rule's request.
 fn target(rule: &Rule) -> (&str, &str) {
     let target = rule.request.split_once(' ').map_or("", |(_, target)| target);
     target.split_once('?').unwrap_or((target, ""))

@@ -1,4 +1,4 @@
-//! The checks that a parsed contract must pass before use. One pass; the first fault is reported.
+//! The checks that a parsed contract must pass before use. They run in a single pass, and the first fault is reported.
 
 use super::fault::Fault;
 use super::{Contract, ambiguous, limits, private};
@@ -87,12 +87,13 @@ fn rules(contract: &Contract) -> Result<(), Fault> {
     Ok(())
 }
 
-/// A guarded write needs a look at exactly the resource that it writes, to get its entity tag.
+/// A guarded write requires an `observe` rule that reads exactly the written resource, because the write needs its
+/// entity tag.
 fn guard(contract: &Contract, rule: &Rule) -> Result<(), Fault> {
     if rule.guard.is_none() {
         return Ok(());
     }
-    // The first write changes the tag, so a second one could never match.
+    // The first write changes the entity tag, so a second write could never match it.
     let guarded = contract.perform.http.iter().filter(|other| other.guard.is_some());
     let same = guarded.filter(|other| other.has_target_of(rule)).count();
     if rule.calls.is_some_and(|calls| calls != 1) || same > 1 {
@@ -109,7 +110,7 @@ fn guard(contract: &Contract, rule: &Rule) -> Result<(), Fault> {
     Err(Fault::at(&rule.request, what))
 }
 
-/// A form holds texts; a list or object cannot be encoded in one.
+/// A form-urlencoded body contains only strings, so a list or object cannot be encoded in it.
 fn flat(contract: &Contract, name: &str) -> Result<(), Fault> {
     let kind = contract.params.properties.get(name).and_then(Schema::kind);
     match kind {
@@ -121,7 +122,7 @@ fn flat(contract: &Contract, name: &str) -> Result<(), Fault> {
     }
 }
 
-/// A placeholder must be a declared parameter, and one in a path or query must be required.
+/// A placeholder must be a declared parameter. A parameter in a path or query must also be required.
 fn bound(contract: &Contract, name: &str, required: bool, needle: &str) -> Result<(), Fault> {
     if !contract.params.properties.contains_key(name) {
         return Err(Fault::at(
@@ -182,7 +183,8 @@ fn expressions(contract: &Contract) -> Result<(), Fault> {
     Ok(())
 }
 
-/// No expression tests for a value that is always present. A contract that is read back is exempt.
+/// Rejects expressions that test for a value that is always present. Contracts that are read back from records are
+/// exempt.
 pub(super) fn tests(contract: &Contract) -> Result<(), Fault> {
     let (params, states) = (contract.params_schema(), contract.state_schemas());
     contract.verify.before.iter().chain(&contract.verify.after).try_for_each(|expression| {
@@ -206,7 +208,7 @@ fn pointers(contract: &Contract) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Whether a JSON pointer (RFC 6901) leads to a declared place of the state.
+/// Whether a JSON pointer (RFC 6901) points to a declared part of the state.
 pub fn in_state(states: &std::collections::BTreeMap<String, Schema>, pointer: &str) -> bool {
     let mut tokens = pointer.split('/');
     if tokens.next() != Some("") {

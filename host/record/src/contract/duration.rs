@@ -20,7 +20,7 @@ impl Duration {
         self.0
     }
 
-    /// As a signed number, for arithmetic with Unix milliseconds.
+    /// The milliseconds as a signed number, for arithmetic with Unix times in milliseconds.
     pub fn as_signed(self) -> i64 {
         i64::try_from(self.0).unwrap_or(i64::MAX)
     }

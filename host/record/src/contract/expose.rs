@@ -1,10 +1,10 @@
-//! `expose` of a rule: reduces a response to what its JSON pointers (RFC 6901) lead to.
+//! The `expose` setting of a rule: reduces a response to the values at the given JSON pointers (RFC 6901).
 //!
-//! Kept values stay at their position: an array item that is not exposed is null if a later item is exposed.
+//! Exposed array items keep their index: an item that is not exposed becomes null if a later item is exposed.
 
 use serde_json::{Map, Value};
 
-/// Most pointers of one rule, and most bytes of one pointer.
+/// The maximum number of pointers in a rule, and the maximum bytes of a pointer.
 const POINTERS: usize = 64;
 const POINTER: usize = 256;
 
@@ -15,13 +15,14 @@ pub enum ExposeError {
         "`{0}` in `expose` is not a JSON pointer; write `/name/0`, with `~1` for `/` and `~0` for `~`"
     )]
     Pointer(String),
-    #[error("`{0}` in `expose` is inside another pointer or occurs twice; keep one")]
+    #[error("`{0}` in `expose` is covered by another pointer or listed twice; keep one of them")]
     Covered(String),
     #[error("`expose` can have at most 64 pointers of at most 256 bytes")]
     Many,
 }
 
-/// Checks the pointers themselves; whether a response has these places is known only when it arrives.
+/// Checks the syntax of the pointers. Whether a response has a value at a pointer is known only when the response
+/// arrives.
 pub(crate) fn check(pointers: &[String]) -> Result<(), ExposeError> {
     if pointers.len() > POINTERS || pointers.iter().any(|one| one.len() > POINTER) {
         return Err(ExposeError::Many);
@@ -50,7 +51,8 @@ pub fn only(value: Value, pointers: &[String]) -> Value {
     keep(value, &paths).unwrap_or(empty)
 }
 
-/// A pointer is not empty: a rule without `expose` already exposes the whole response.
+/// Whether a text is a JSON pointer. The empty pointer is invalid, because a rule without `expose` already exposes the
+/// whole response.
 fn is_pointer(text: &str) -> bool {
     let escaped = |token: &str| token.replace("~0", "").replace("~1", "").contains('~');
     text.starts_with('/') && !text.split('/').any(escaped) && !text.contains(char::is_control)
@@ -89,7 +91,7 @@ fn keep(value: Value, paths: &[&[String]]) -> Option<Value> {
     }
 }
 
-/// What is left of the paths that go through this member or item.
+/// The remaining steps of the paths that lead through this member or item.
 fn below<'a>(paths: &[&'a [String]], token: &str) -> Vec<&'a [String]> {
     let through = |path: &&'a [String]| {
         let (first, rest) = path.split_first()?;

@@ -1,7 +1,6 @@
 //! CEL expressions of a contract, evaluated to true or false over `params`, `pre` and `post`.
 //!
-//! An expression cannot refer to anything outside the declared schema or run without bound, and an error is never
-//! ignored.
+//! An expression can refer only to declared properties, and its cost is bounded. An evaluation error is never ignored.
 
 mod check;
 mod structure;
@@ -18,14 +17,14 @@ use serde_json::Value;
 
 use crate::contract::schema::Schema;
 
-/// The parser and the evaluator recurse per operator. This many bytes stay far below a 2 MiB stack (4 KiB of `1+1+…` do
-/// not).
+/// The maximum size of an expression. The parser and the evaluator recurse for each operator, and this limit keeps them
+/// far below a 2 MiB stack; 4 KiB of `1+1+…` would not.
 const MAX_BYTES: usize = 1024;
 
-/// The standard functions, built once: building them costs more than an evaluation.
+/// The standard functions. They are built once, because building them costs more than an evaluation.
 static LIBRARY: LazyLock<Arc<cel::Env>> = LazyLock::new(|| Arc::new(cel::Env::stdlib()));
 
-/// A parsed expression, cheap to clone. Two expressions are equal if their source texts are.
+/// A parsed expression, cheap to clone. Two expressions are equal if their source texts are equal.
 #[derive(Clone)]
 pub struct Expression {
     source: String,
@@ -36,9 +35,9 @@ pub struct Expression {
 #[derive(Debug, Clone, Copy)]
 pub struct Env<'a> {
     pub params: &'a Value,
-    /// An object of states by name.
+    /// The states before the action, as one object by state name.
     pub pre: &'a Value,
-    /// The same after the action; `None` for `before`.
+    /// The states after the action, in the same format; `None` for a `before` expression.
     pub post: Option<&'a Value>,
 }
 
@@ -46,7 +45,7 @@ pub struct Env<'a> {
 pub struct Scope(Result<cel::Context<'static, 'static>, String>);
 
 impl Env<'_> {
-    /// Converts to CEL values. A value without a CEL form is reported as an error by every expression.
+    /// Converts the values to CEL. If a value cannot be converted, the evaluation of every expression fails.
     pub fn scope(&self) -> Scope {
         let mut context = cel::Context::with_env(Arc::clone(&LIBRARY));
         let post = self.post.map(|post| ("post", post));
@@ -75,10 +74,10 @@ pub struct ExpressionError {
 }
 
 impl Expression {
-    /// Parses CEL (google/cel-spec, standard macros), at most 1 KiB, integers only, known functions only. Fails for
-    /// anything else.
+    /// Parses CEL (google/cel-spec, standard macros), at most 1 KiB, integers only, known functions only. Fails for any
+    /// other text.
     ///
-    /// Parsing costs milliseconds in the worst case: parse once and keep the expression.
+    /// Parsing takes milliseconds in the worst case, so parse a text once and keep the expression.
     pub fn parse(source: &str) -> Result<Self, ExpressionError> {
         if source.len() > MAX_BYTES {
             let what = format!(
@@ -92,15 +91,15 @@ impl Expression {
         Ok(Self { source: source.to_owned(), program: Arc::new(program) })
     }
 
-    /// The text as written.
+    /// The source text of the expression.
     pub fn source(&self) -> &str {
         &self.source
     }
 
     /// Checks that every path is declared, and that every optional one is guarded by `has()` where it is used. Fails at
-    /// the first path that is not.
+    /// the first path that breaks one of these rules.
     ///
-    /// State names count as present; `post_allowed` is for expressions evaluated after the action.
+    /// State names always count as present. `post_allowed` is true for expressions that are evaluated after the action.
     pub fn check(
         &self,
         params: &Schema,
@@ -114,7 +113,8 @@ impl Expression {
     /// Checks that no `has()` tests for a value that is always present, in an expression that passed
     /// [`Expression::check`]. Fails at the first such test.
     ///
-    /// It is for contracts that are being written. The contracts of bundles and running actions are exempt.
+    /// Use this check only for contracts that are being written. The contracts of bundles and of running actions are
+    /// exempt.
     pub fn check_tests(
         &self,
         params: &Schema,
@@ -127,7 +127,8 @@ impl Expression {
     /// Evaluates the expression. Fails when the evaluation fails or the result is not a boolean.
     pub fn holds(&self, scope: &Scope) -> Result<bool, String> {
         let context = scope.0.as_ref().map_err(Clone::clone)?;
-        // The evaluator is third-party code that runs on text from contracts: a panic in it is an error, not a crash.
+        // The evaluator is third-party code that runs on text from contracts, so a panic in the evaluator is returned
+        // as an error.
         let result = catch_unwind(AssertUnwindSafe(|| self.program.execute(context)));
         match result {
             Ok(Ok(cel::Value::Bool(holds))) => Ok(holds),
@@ -150,7 +151,7 @@ impl fmt::Display for Expression {
     }
 }
 
-/// As its source text.
+/// Serialises an expression as its source text.
 impl Serialize for Expression {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(&self.source)
@@ -175,18 +176,18 @@ impl Eq for Expression {}
 fn compile(source: &str) -> Result<Program, ExpressionError> {
     const REMEDY: &str =
         "write one CEL expression, such as `has(pre.user.active) && !pre.user.active`";
-    // A generated parser with a third-party runtime; the same reason as in `holds`.
+    // The parser is generated code with a third-party runtime, so a panic in the parser is returned as an error.
     match catch_unwind(|| Program::compile(source)) {
         Ok(Ok(program)) => Ok(program),
         Ok(Err(errors)) => {
             let first = errors.errors.first();
             let what = first.map_or_else(
-                || "it is not CEL".into(),
+                || "the expression is not CEL".into(),
                 |one| format!("line {}, column {}: {}", one.pos.0, one.pos.1, shorten(&one.msg)),
             );
             Err(error(what, REMEDY))
         }
-        Err(_panic) => Err(error("the parser failed on it".into(), REMEDY)),
+        Err(_panic) => Err(error("the parser failed on the expression".into(), REMEDY)),
     }
 }
 

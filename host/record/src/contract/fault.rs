@@ -5,7 +5,7 @@
 #[error("{}: {what}", place(.file, *.line))]
 pub struct ContractError {
     pub file: String,
-    /// From 1; 0 if the fault concerns the whole file.
+    /// The line number, from 1; 0 if the fault concerns the whole file.
     pub line: usize,
     pub what: String,
 }
@@ -32,7 +32,7 @@ impl ContractError {
     }
 }
 
-/// A fault, with a piece of the file's text that locates its line.
+/// A fault, with an excerpt of the file by which the line is found.
 pub(super) struct Fault {
     needle: String,
     what: String,

@@ -1,7 +1,7 @@
-//! `[limits]`: how long each step of an action may take, and how often it is tried.
+//! `[limits]`: how long each step of an action may take, and how often the action is tried.
 //!
-//! Every limit has a default. Only `timeout` is always part of the canonical form; the other defaults are left out, so
-//! that a contract written before a limit existed keeps its digest.
+//! Every limit has a default. `timeout` is always part of the canonical form. Other limits are left out if they have
+//! their default value, so a contract written before a limit existed keeps its digest.
 
 #![expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks with a reference")]
 
@@ -10,29 +10,29 @@ use serde::{Deserialize, Serialize};
 use super::Duration;
 use super::fault::Fault;
 
-/// Most attempts of one action; a bundle could not hold the envelopes of more.
+/// The maximum number of attempts of one action. A bundle could not hold the envelopes of more attempts.
 pub const ATTEMPTS_MAX: u32 = 5;
 
-/// `[limits]`: bounds of one action.
+/// `[limits]`: the limits of one action.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Limits {
-    /// Wall-clock time of one run.
+    /// The maximum wall-clock time of one run.
     #[serde(default = "timeout")]
     pub timeout: Duration,
-    /// Most attempts of the write, if recovery allows more than one at all; 1 means no retry.
+    /// The maximum number of attempts, if recovery allows more than one attempt; 1 means no retry.
     #[serde(default = "attempts", skip_serializing_if = "is_attempts")]
     pub attempts: u32,
     /// The pause before the second attempt. It doubles for each further attempt and is jittered.
     #[serde(default = "backoff", skip_serializing_if = "is_backoff")]
     pub backoff: Duration,
-    /// The time from the start of the first attempt after which no attempt starts.
+    /// No attempt starts later than this time after the start of the first attempt.
     #[serde(default = "total", skip_serializing_if = "is_total")]
     pub total: Duration,
     /// How long the action may wait for its resource.
     #[serde(default = "queue", skip_serializing_if = "is_queue")]
     pub queue: Duration,
-    /// How long the host repeats the look before it asks a person.
+    /// How long the host keeps reading the state to settle an outcome before it asks a person.
     #[serde(default = "observe", skip_serializing_if = "is_observe")]
     pub observe: Duration,
 }

@@ -1,4 +1,5 @@
-//! Private values of a contract: which parameters are private, what replaces them in records, and where none may occur.
+//! Private parameters of a contract: which parameters are private, what replaces their values in records, and where
+//! `private` is not allowed.
 
 use super::fault::Fault;
 use super::{Contract, object};
@@ -7,13 +8,13 @@ use crate::contract::schema::{Kind, Pattern, Schema};
 use crate::contract::template;
 
 impl Contract {
-    /// Names of the parameters whose values no record may hold.
+    /// The names of the private parameters. No record may contain their values.
     pub fn private(&self) -> impl Iterator<Item = &str> {
         let private = self.params.properties.iter().filter(|(_, schema)| schema.private);
         private.map(|(name, _)| name.as_str())
     }
 
-    /// The parameters as every record has them: a private one holds a commitment and nothing else.
+    /// The schema of the parameters as records contain them. The value of a private parameter must be a commitment.
     pub fn recorded_params_schema(&self) -> Schema {
         let mut properties = self.params.properties.clone();
         for schema in properties.values_mut().filter(|schema| schema.private) {
@@ -67,7 +68,7 @@ fn parameter(contract: &Contract, name: &str, schema: &Schema) -> Result<(), Fau
     Ok(())
 }
 
-/// Below the top level of parameters and state, nothing may be private.
+/// Rejects `private` below the top level of parameters and state.
 fn nowhere_in(schema: &Schema, at: &str) -> Result<(), Fault> {
     let inner =
         schema.properties.iter().map(|(name, inner)| (format!("{at}/properties/{name}"), inner));

@@ -1,7 +1,8 @@
-//! A closed subset of JSON Schema for contracts: violations, projections and types of places.
+//! The subset of JSON Schema that contracts use. This module finds violations, removes undeclared properties and looks
+//! up the schema at a path.
 //!
-//! Every accepted keyword is enforced; there are no floats. Keywords have their JSON Schema 2020-12 meaning, except
-//! that objects are closed: an undeclared property is a violation.
+//! Every accepted keyword is enforced, and floats are not supported. Keywords have their JSON Schema 2020-12 meaning,
+//! except that objects are closed: an undeclared property is a violation.
 
 mod check;
 mod pattern;
@@ -21,7 +22,7 @@ pub use well_formed::SchemaError;
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Schema {
-    /// May be left out if `properties` are declared; see [`Schema::kind`].
+    /// The type. It may be left out if `properties` are declared; see [`Schema::kind`].
     #[serde(
         rename = "type",
         default,
@@ -67,13 +68,15 @@ pub struct Schema {
     pub min_items: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub max_items: Option<u64>,
-    /// A text that no record may hold. Only a top-level parameter can be private; see [`crate::action::private`].
+    /// Whether the value is private, so that no record may contain it. Only a top-level parameter can be private; see
+    /// [`crate::action::private`].
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub private: bool,
 }
 
 impl Schema {
-    /// An object with these properties. Without any it is the schema of `{}`, for an action without parameters.
+    /// The schema of an object with these properties. Without properties it accepts only `{}`, as for an action without
+    /// parameters.
     pub fn object(
         required: impl IntoIterator<Item = String>,
         properties: BTreeMap<String, Schema>,
@@ -86,26 +89,26 @@ impl Schema {
         }
     }
 
-    /// The type of the values; `None` if the schema does not declare one, which is not well formed.
+    /// The type of the values; `None` if the schema declares no type and is therefore not well formed.
     pub fn kind(&self) -> Option<Kind> {
         self.declared.or_else(|| (!self.properties.is_empty()).then_some(Kind::Object))
     }
 
-    /// Checks that every keyword fits its type and has an effect; call it once, when a contract is loaded. Fails at the
-    /// first that does not.
+    /// Checks that every keyword fits its type and has an effect; call this once, when a contract is loaded. Fails at
+    /// the first keyword that does not.
     pub fn well_formed(&self) -> Result<(), SchemaError> {
         well_formed::check(self)
     }
 
-    /// Everything in `value` that this schema does not allow, in document order of the schema; empty if it conforms.
+    /// All violations of this schema in `value`, in document order of the schema; empty if the value conforms.
     pub fn violations(&self, value: &Value) -> Vec<Violation> {
         check::violations(self, value)
     }
 
     /// The part of an upstream's response that is kept: declared properties only.
     ///
-    /// A null property counts as absent, because many upstreams write absence that way. Fails for a value that breaks
-    /// any other keyword. A required property that is absent is not an error, see [`Schema::missing`].
+    /// A null property counts as absent, because many upstreams send null for an absent property. Fails for a value
+    /// that breaks any other keyword. An absent required property is not an error here; [`Schema::missing`] reports it.
     pub fn project(&self, value: &Value) -> Result<Value, Violation> {
         project::project(self, value)
     }
@@ -116,7 +119,7 @@ impl Schema {
         project::missing(self, value)
     }
 
-    /// [`Schema::project`] with an object of these properties, which need not belong to a schema.
+    /// Like [`Schema::project`], for an object schema with these properties, which need not belong to a [`Schema`].
     pub(crate) fn project_object(
         properties: &BTreeMap<String, Schema>,
         value: &Value,
@@ -124,7 +127,7 @@ impl Schema {
         project::project_object(properties, value)
     }
 
-    /// [`Schema::missing`] with an object of these properties.
+    /// Like [`Schema::missing`], for an object schema with these properties.
     pub(crate) fn missing_object(
         properties: &BTreeMap<String, Schema>,
         required: &[String],
@@ -159,7 +162,7 @@ impl Kind {
         check::fits(self, value)
     }
 
-    /// With its article, for messages.
+    /// The name of the type with its article, for error messages.
     pub fn name(self) -> &'static str {
         match self {
             Self::Object => "an object",
@@ -171,7 +174,7 @@ impl Kind {
     }
 }
 
-/// An explicit null is an error and not an absence: a keyword that is written must have an effect.
+/// Rejects an explicit null, because a keyword that is written must have an effect.
 fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<T>, D::Error> {

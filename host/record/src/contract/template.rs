@@ -1,7 +1,8 @@
-//! Closed request templates: a rule and parameters result in exactly one rendered request.
+//! Request templates. A rule and a set of parameters determine exactly one rendered request.
 //!
-//! An absent query or body stays absent. A placeholder is a whole path segment, a whole query value or a whole body
-//! value; it is never joined with other text, so no value can change the shape of the request.
+//! A rule without a query or body renders a request without a query or body. A placeholder is a whole path segment, a
+//! whole query value or a whole body value; it is never joined with other text, so no value can change the shape of the
+//! request.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -15,23 +16,24 @@ use crate::exchange::{Guard, Rendered};
 #[serde(deny_unknown_fields)]
 pub struct Rule {
     pub upstream: String,
-    /// `METHOD /path/{param}?key=value`.
+    /// The request in the form `METHOD /path/{param}?key=value`.
     pub request: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub body: Option<Value>,
     /// The encoding of the body and of the response; JSON if absent.
     #[serde(default, skip_serializing_if = "Codec::is_plain")]
     pub codec: Codec,
-    /// How often one run may send it; 1 if absent.
+    /// How often one run may send the request; 1 if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub calls: Option<u32>,
-    /// `true` on a GET or HEAD of `perform` that changes something.
+    /// `true` if a GET or HEAD of `perform` changes something.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub writes: bool,
-    /// `etag`: the write carries the entity tag that the host saw on the same path.
+    /// `etag`: the write carries the entity tag that the host read from the same path.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub guard: Option<Guard>,
-    /// JSON pointers into the response: what the adapter sees of it and what is recorded; all of it if absent.
+    /// JSON pointers to the parts of the response that the adapter sees and the host records; the whole response if
+    /// absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expose: Option<Vec<String>>,
 }
@@ -66,8 +68,8 @@ impl Rule {
         })
     }
 
-    /// Checks the shape of the rule itself; `observing` allows only GET and HEAD with fixed query values. Fails at the
-    /// first fault.
+    /// Checks the syntax of the rule. If `observing` is true, only GET and HEAD with fixed query values are allowed.
+    /// Fails at the first fault.
     pub fn check(&self, observing: bool) -> Result<(), RenderError> {
         let (method, target) = self.split()?;
         let (path, query) = target.split_once('?').map_or((target, ""), |(p, q)| (p, q));
@@ -86,7 +88,7 @@ impl Rule {
         if self.calls.is_some_and(|n| n == 0 || n > CALLS_MAX) {
             return Err(RenderError::Calls);
         }
-        // `/` alone is the base URL of the upstream, for APIs that name the operation in the query or body.
+        // The path `/` is the base URL of the upstream, as used by APIs that name the operation in the query or body.
         if path != "/" {
             path.split('/').skip(1).try_for_each(|s| check_piece(s, true))?;
         }
@@ -99,12 +101,12 @@ impl Rule {
         self.body.as_ref().map_or(Ok(()), check_body)
     }
 
-    /// Whether it may change something. Fails when the request is malformed.
+    /// Whether the request may change something. Fails when the request is malformed.
     pub fn may_write(&self) -> Result<bool, RenderError> {
         Ok(self.writes || !is_safe(self.split()?.0))
     }
 
-    /// Whether this rule of `observe` sees the entity tag of what the other rule writes.
+    /// Whether this `observe` rule reads the entity tag of the resource that the other rule writes.
     pub fn sees_tag_for(&self, write: &Self) -> bool {
         self.request.starts_with("GET ") && self.has_target_of(write)
     }
@@ -116,7 +118,8 @@ impl Rule {
         self.upstream == other.upstream && target(self) == target(other)
     }
 
-    /// The filled body. A form is reduced to the texts that are sent, so that these are shown and compared.
+    /// The rendered body. A form-urlencoded body is converted to the strings that are sent, so that exactly these
+    /// strings are shown and compared.
     fn body(&self, params: &Value) -> Result<Option<Value>, RenderError> {
         let Some(template) = &self.body else { return Ok(None) };
         let filled = fill_body(template, params)?;
@@ -128,7 +131,7 @@ impl Rule {
         }
     }
 
-    /// The parameters that the rule names: those that must be present, and those that may be absent.
+    /// The parameters that the rule uses, in two lists: those that must be present, and those that may be absent.
     pub fn placeholders(&self) -> (Vec<String>, Vec<String>) {
         let pieces = self.request.split(['/', '?', '&', '=']);
         let needed = pieces.filter_map(placeholder).map(str::to_owned).collect();
@@ -149,8 +152,8 @@ impl Rule {
     }
 }
 
-/// Fills the `{name}` pieces of a resource name such as `idp/users/{user_id}`; others stay as written. Fails when a
-/// parameter is absent or has an unusable value.
+/// Replaces the `{name}` segments of a resource name such as `idp/users/{user_id}`; other segments stay as written.
+/// Fails when a parameter is absent or has an unusable value.
 pub fn render_resource(template: &str, params: &Value) -> Result<String, RenderError> {
     let pieces: Result<Vec<_>, _> = template.split('/').map(|piece| fill(piece, params)).collect();
     Ok(pieces?.join("/"))
@@ -182,10 +185,10 @@ pub enum RenderError {
     Mixed(String),
     #[error("`{0}` has characters that need percent-encoding, or is empty or a dot segment")]
     Literal(String),
-    #[error("parameter `{0}` is missing, and the request needs it")]
+    #[error("parameter `{0}` is missing; the request requires it")]
     Absent(String),
     #[error(
-        "parameter `{0}` is empty, a dot segment, has control characters or is not a text or number"
+        "parameter `{0}` must be a non-empty text, number or boolean without control characters, and not a dot segment"
     )]
     Unfit(String),
     #[error(transparent)]
@@ -223,7 +226,7 @@ fn check_piece(piece: &str, segment: bool) -> Result<(), RenderError> {
     check_literal(piece)
 }
 
-/// A literal must already have the form that is sent: RFC 3986 pchar without percent signs and `;`.
+/// Checks that a literal can be sent as written: RFC 3986 `pchar` without `%`, `&`, `;` and `=`.
 fn check_literal(piece: &str) -> Result<(), RenderError> {
     let fits = |b: u8| b.is_ascii_alphanumeric() || b"-._~!$'()*+,:@".contains(&b);
     if piece.is_empty() || piece == "." || piece == ".." || !piece.bytes().all(fits) {
@@ -277,7 +280,7 @@ fn render_query(query: &str, params: &Value) -> Result<String, RenderError> {
     Ok(pairs?.join("&"))
 }
 
-/// Fills a body; an object member whose parameter is absent is left out.
+/// Fills the placeholders of a body. An object member or array element whose parameter is absent is left out.
 fn fill_body(body: &Value, params: &Value) -> Result<Option<Value>, RenderError> {
     Ok(Some(match body {
         Value::String(text) => match placeholder(text) {
@@ -301,7 +304,7 @@ fn fill_body(body: &Value, params: &Value) -> Result<Option<Value>, RenderError>
     }))
 }
 
-/// RFC 3986 §2.3: unreserved characters stay, every other byte becomes `%XX` in upper case.
+/// RFC 3986 §2.3: unreserved characters stay, and every other byte becomes `%XX` in upper case.
 pub fn percent_encode(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for byte in text.bytes() {

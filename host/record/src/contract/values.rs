@@ -1,7 +1,7 @@
-//! Values that TOML has and JSON does not: dates, times, infinities and NaN.
+//! Rejects values that exist in TOML but not in JSON: dates, times, infinities and NaN.
 //!
-//! The check reports the first such value in a contract's text as an error. The parser would turn a date into a table
-//! with a key private to its library, and the others into `null`.
+//! The check reports the first such value in a contract's text as an error. Without this check, the TOML parser would
+//! turn a date into a table with a library-internal key, and infinities and NaN into `null`.
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -9,10 +9,10 @@ use toml::de::{DeTable, DeValue};
 use super::ContractError;
 
 pub(super) fn check(file: &str, text: &str) -> Result<(), ContractError> {
-    // The parser that follows refuses text that is not TOML, with its line.
+    // Text that is not TOML is left to the parser, which runs later and reports the line of the error.
     let Ok(table) = DeTable::parse(text) else { return Ok(()) };
     let mut first: Option<(usize, String)> = None;
-    // A worklist instead of recursion: dotted keys nest as deep as the file is long.
+    // The loop uses a worklist instead of recursion, because dotted keys can nest as deeply as the file is long.
     let mut rest: Vec<&Spanned<DeValue<'_>>> = table.get_ref().values().collect();
     while let Some(value) = rest.pop() {
         match value.get_ref() {

@@ -13,12 +13,12 @@ pub enum Claim {
     Invalid(String),
     Trapped(String),
     TimedOut,
-    /// The host stopped during the run, so it is not known what the adapter would have reported.
+    /// The host stopped during the run, so the adapter reported nothing.
     Lost,
 }
 
 impl Claim {
     /// Separates the trap from the guest's panic message in the text of [`Self::Trapped`], if the guest reported one.
-    /// `deed replay` compares the text before it with records that end there.
+    /// `deed replay` compares only the text before this separator if a record has no panic message.
     pub const LAST_WORDS: &str = "; its last line of level error: ";
 }

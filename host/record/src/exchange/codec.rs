@@ -1,7 +1,8 @@
-//! How the bodies of a rule are encoded on the wire: JSON, forms, XML. Inside the host all of them are JSON.
+//! The wire encodings of a rule's bodies: JSON, `application/x-www-form-urlencoded` and XML. Inside the host, all
+//! bodies are JSON.
 //!
-//! Encodes a rendered body into the bytes that are sent, and decodes the bytes of a response into one JSON value. Each
-//! value has exactly one encoding; input that two readers may understand differently is refused.
+//! A codec encodes a rendered body into the bytes that are sent, and decodes the bytes of a response into one JSON
+//! value. Each value has exactly one encoding, and input that two readers may understand differently is refused.
 
 pub mod form;
 pub mod xml;
@@ -19,7 +20,7 @@ pub struct Codec {
     pub request: Outgoing,
     #[serde(default, skip_serializing_if = "is_default")]
     pub response: Incoming,
-    /// Lists of an XML response, each as `parent/child`.
+    /// The lists in an XML response, each as `parent/child`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub lists: Vec<String>,
 }
@@ -49,7 +50,7 @@ pub enum Incoming {
 const FORM: &str = "application/x-www-form-urlencoded";
 
 impl Codec {
-    /// Whether it is the default codec, which records leave out.
+    /// Whether this is the default codec, which records leave out.
     pub fn is_plain(&self) -> bool {
         is_default(self)
     }
@@ -91,7 +92,7 @@ impl Codec {
         }
     }
 
-    /// The bytes of a rendered body. Fails when the encoding cannot represent it.
+    /// Encodes a rendered body. Fails when the encoding cannot represent the body.
     pub fn encode(&self, body: &Value) -> Result<Vec<u8>, String> {
         match self.request {
             Outgoing::Json => json::canonical(body).map_err(|error| error.to_string()),
@@ -101,8 +102,8 @@ impl Codec {
         }
     }
 
-    /// Decodes a response of this content type into one JSON value. Fails when the content type differs, the body is
-    /// not valid, or it is nested too deeply.
+    /// Decodes a response of this content type into one JSON value. Fails when the content type differs, or the body is
+    /// invalid or nested too deeply.
     pub fn decode(&self, kind: &str, bytes: &[u8]) -> Result<Value, DecodeError> {
         if !self.takes(kind) {
             return Err(DecodeError::Kind(self.accept()));
@@ -115,11 +116,12 @@ impl Codec {
             Incoming::Form => form::decode(bytes).map_err(|error| unfit(&error)),
             Incoming::Xml => xml::decode(bytes, &self.lists).map_err(|error| unfit(&error)),
         }?;
-        // A deeper value could not be read again from its own evidence.
+        // A more deeply nested value could not be read again from the evidence in a bundle.
         if json::depth(&value) > json::NESTED_MAX { Err(DecodeError::Deep) } else { Ok(value) }
     }
 
-    /// Whether a content type belongs to this codec; a charset must be UTF-8 (RFC 6839, RFC 7303).
+    /// Whether a content type belongs to this codec. If it names a charset, the charset must be UTF-8 (RFC 6839, RFC
+    /// 7303).
     fn takes(&self, kind: &str) -> bool {
         let mut parts = kind.split(';').map(|part| part.trim().to_ascii_lowercase());
         let essence = parts.next().unwrap_or_default();
@@ -143,7 +145,7 @@ impl Codec {
 pub enum CodecError {
     #[error("`codec.request = \"form\"` requires a `body` that is a table of texts")]
     NoForm,
-    #[error("`{0}` of a form is not a text, integer, boolean or placeholder; a form is flat")]
+    #[error("field `{0}` of a form is not a text, integer, boolean or placeholder; a form is flat")]
     NotFlat(String),
     #[error("`codec.lists` is for `codec.response = \"xml\"` only")]
     NoLists,
@@ -151,7 +153,7 @@ pub enum CodecError {
     List(String),
 }
 
-/// Why a response has no JSON value.
+/// Why a response cannot be decoded into a JSON value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DecodeError {
     #[error("the answer is not {0} in UTF-8, as the codec of its rule requires")]

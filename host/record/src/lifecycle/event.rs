@@ -1,4 +1,5 @@
-//! Events: what the journal stores about an action, in order. Status and story are folds over them.
+//! Events: what the journal stores about an action, in order. The status and the story of an action are folds over its
+//! events.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,7 +17,7 @@ use crate::statement::approval::Ask;
 use crate::statement::envelope::Signed;
 use crate::statement::resolution::Resolution;
 
-/// One event and when the host wrote it.
+/// One event and the time at which the host wrote it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Entry {
@@ -25,8 +26,8 @@ pub struct Entry {
     pub event: Event,
 }
 
-/// What can happen to an action. An event that starts a write is durable before it starts;
-/// one that starts a look is appended while the look runs.
+/// The events that can occur in an action's lifecycle. An event that announces a write is durable before the write
+/// starts. An event that announces a read of the state is appended while the read runs.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Event {
@@ -36,7 +37,8 @@ pub enum Event {
         bindings: Arc<BTreeMap<String, Binding>>,
         trace: Option<String>,
     },
-    /// Policy was evaluated; `gate` distinguishes the two evaluations.
+    /// Policy was evaluated. `gate` is true for the evaluation at the gate, and false for the evaluation of the
+    /// proposal.
     Decided {
         gate: bool,
         decision: Arc<Decision>,
@@ -44,7 +46,7 @@ pub enum Event {
         /// Payload digest of the `activated` statement that was in force.
         activated: Digest,
     },
-    /// A read-only run starts.
+    /// A read-only run of the adapter starts.
     ObserveStarted {
         phase: Phase,
     },
@@ -60,22 +62,22 @@ pub enum Event {
     Answered {
         answer: Arc<Answer>,
     },
-    /// What was approved is not what would happen now; the approvals so far are void.
+    /// The approvals so far are void, because what would happen now differs from what was approved.
     Stale {
         reason: String,
     },
-    /// The action passed the gate: it may run once.
+    /// The action passed the gate, so the adapter may run once.
     Cleared {
         grant: Arc<GrantRecord>,
     },
-    /// Durable, with the signed decision, before anything can be sent.
+    /// An attempt starts. This event and the signed decision are durable before anything can be sent.
     AttemptStarted {
         n: u32,
         epoch: u64,
         deadline_ms: i64,
         decision: Arc<Signed>,
     },
-    /// The intent to send a write; durable before its first byte is sent.
+    /// The intent to send a write. This event is durable before the first byte of the write is sent.
     WriteIntended {
         n: u32,
         /// The epoch of the attempt; absent in journals written before the field existed.
@@ -87,8 +89,8 @@ pub enum Event {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         idempotency_key: Option<String>,
     },
-    /// The result of an intended write: written before the adapter gets it, durable before the next intent or the
-    /// receipt.
+    /// The result of an intended write. This event is written before the adapter gets the result, and is durable before
+    /// the next intent or the receipt.
     WriteEnded {
         n: u32,
         epoch: u64,
@@ -97,7 +99,7 @@ pub enum Event {
     AttemptEnded {
         attempt: Arc<Attempt>,
     },
-    /// What the attempt left undone is tried again, not before this time (Unix milliseconds).
+    /// Another attempt is planned for what is still undone, not before this time (Unix milliseconds).
     RetryPlanned {
         reason: String,
         not_before_ms: i64,
@@ -105,7 +107,7 @@ pub enum Event {
     CancelRequested {
         by: String,
     },
-    /// The outcome is known, or it is established that it cannot be known.
+    /// The outcome was judged; it may be that the outcome cannot be known.
     Judged {
         judgement: Arc<Judgement>,
     },
@@ -113,7 +115,8 @@ pub enum Event {
     Sealed {
         envelope: Arc<Signed>,
     },
-    /// Looks do not settle the outcome: an operator has to state what happened. The looks continue.
+    /// The host could not settle the outcome by reading the state, so an operator has to state what happened. The host
+    /// continues to read the state.
     Escalated {
         reason: String,
     },
@@ -122,9 +125,9 @@ pub enum Event {
         resolution: Arc<Resolution>,
         envelope: Arc<Signed>,
     },
-    /// What the receipt had to leave open was settled by a later look, or concluded from a person's resolution.
+    /// The outcome that the receipt left open was settled by a later observation or by a person's resolution.
     Settled {
-        /// Absent if the host could not look after a person's resolution.
+        /// Absent if the host could not read the state after a person's resolution.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         observation: Option<Arc<Sight>>,
         judgement: Arc<Judgement>,
@@ -133,26 +136,26 @@ pub enum Event {
     Reconciled {
         envelope: Arc<Signed>,
     },
-    /// Every envelope is a leaf of the log, under this checkpoint.
+    /// Every envelope is now an entry of the log under this checkpoint.
     Logged {
         leaves: Vec<Leaf>,
         checkpoint: String,
     },
 }
 
-/// The purpose of a look at the system of record.
+/// The purpose of reading the state from the system of record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Phase {
-    /// Before any person is asked.
+    /// The read before any person is asked for approval.
     Pre,
-    /// Again at the gate, because time has passed.
+    /// The read at the gate, which is needed because time has passed.
     Gate,
-    /// After the attempt.
+    /// The read after the attempt.
     Post,
 }
 
-/// A signed answer of an approver.
+/// A signed answer by an approver.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Answer {
@@ -162,15 +165,15 @@ pub struct Answer {
     pub envelope: Arc<Signed>,
 }
 
-/// What one run of the adapter was given: capabilities by name, never values.
+/// What one run of the adapter was granted. Credentials occur by name, never by value.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct GrantRecord {
     pub contract: Digest,
     pub adapter: Digest,
-    /// Upstreams that the run may name, with their complete bindings.
+    /// The upstreams that the run may use, with their complete bindings.
     pub upstreams: Arc<BTreeMap<String, Binding>>,
-    /// Wall-clock time of the run in milliseconds.
+    /// The maximum wall-clock time of the run in milliseconds.
     pub timeout_ms: u64,
     /// The longest wait for one response of an upstream, in milliseconds.
     pub exchange_timeout_ms: u64,
@@ -180,11 +183,11 @@ pub struct GrantRecord {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Attempt {
-    /// From 1.
+    /// The number of the attempt, from 1.
     pub n: u32,
     pub claim: Claim,
     pub exchanges: Vec<Exchange>,
-    /// What the adapter asked for outside its grant; nothing of it was sent.
+    /// The requests that the adapter made outside its grant. None of these requests was sent.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub refused: Vec<String>,
     /// Unix milliseconds.

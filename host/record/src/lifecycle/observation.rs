@@ -12,46 +12,47 @@ use crate::exchange::claim::Claim;
 use crate::exchange::{Exchange, ExchangeSummary, Fate, Rendered};
 use crate::memo::Memo;
 
-/// One look at the system of record.
+/// One read of the state from the system of record.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Observation {
-    /// State by name, reduced to what the contract declares.
+    /// The states by name, reduced to the properties that the contract declares.
     pub state: BTreeMap<String, Value>,
     /// Names of states that the adapter computed (the contract has `derived = true`).
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub derived: BTreeSet<String>,
     pub exchanges: Vec<Exchange>,
-    /// What the adapter reported about its run; absent if it was not started.
+    /// What the adapter reported about its run; absent if the adapter was not started.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub claim: Option<Claim>,
-    /// What the adapter asked for outside its grant; nothing of it was sent.
+    /// The requests that the adapter made outside its grant. None of these requests was sent.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub refused: Vec<String>,
     /// Unix milliseconds at which the run ended.
     pub at_ms: i64,
-    /// Why the look does not count: the adapter failed, or its responses did not fit the contract.
+    /// Why the observation is unusable: the adapter failed, or the responses did not fit the contract.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub problem: Option<String>,
 }
 
 impl Observation {
-    /// The whole state as one JSON object, as CEL, Cedar and JSON pointers see it.
+    /// The whole state as the JSON object that CEL, Cedar and JSON pointers refer to.
     pub fn value(&self) -> Value {
         let members: Map<String, Value> =
             self.state.iter().map(|(k, v)| (k.clone(), v.clone())).collect();
         Value::Object(members)
     }
 
-    /// Unix milliseconds of its first request, or of its end without one. A response that was under way at a deadline
-    /// is not evidence of the state after it.
+    /// The start of the first request in Unix milliseconds, or the end of the observation if it made no request. A
+    /// response that was under way at a deadline is not evidence of the state after that deadline.
     pub fn began_ms(&self) -> i64 {
         self.exchanges.iter().map(|e| e.started_ms).min().unwrap_or(self.at_ms)
     }
 
-    /// The entity tag for a write: that of the first successful response to a GET of the same path.
+    /// The entity tag for a write, from the first successful response to a GET of the same path.
     ///
-    /// A later tag is never used: state may have been read from the first response, and must not be older than its tag.
+    /// A later tag is never used, because the state may have been read from the first response and must not be older
+    /// than its tag.
     pub fn tag(&self, write: &Rendered) -> Option<&str> {
         let same = |look: &&Exchange| {
             look.request.upstream == write.upstream
@@ -62,13 +63,13 @@ impl Observation {
         self.exchanges.iter().find(same).and_then(|look| look.etag.as_deref())
     }
 
-    /// The digest that approvals are bound to: the state without its volatile places. Fails when the state has no
+    /// The digest that approvals are bound to. It covers the state without volatile values. Fails when the state has no
     /// canonical form.
     pub fn digest(&self, contract: &Contract) -> Result<Digest, json::NotCanonical> {
         state_digest(contract, &self.value())
     }
 
-    /// What makes this look unusable: its own problem, a missing required field or a redacted one.
+    /// Why this observation is unusable: it has a problem, or a required field is missing or redacted.
     pub fn unusable(&self, contract: &Contract) -> Option<String> {
         if let Some(problem) = &self.problem {
             return Some(problem.clone());
@@ -86,7 +87,7 @@ impl Observation {
     }
 }
 
-/// A look as statements describe it: its exchanges, and the digest of what was read.
+/// An observation as signed statements describe it: its exchanges, and the digest of the state that was read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Look {
@@ -100,7 +101,7 @@ pub struct Look {
 }
 
 impl Look {
-    /// Unix milliseconds of its first request; a look without a request began when it ended.
+    /// The start of the observation in Unix milliseconds. If the observation made no request, this is its end.
     pub fn began_ms(&self) -> i64 {
         self.exchanges.iter().map(|one| one.started_ms).min().unwrap_or(self.at_ms)
     }
@@ -121,20 +122,21 @@ impl Look {
 pub type Sight = Memo<Observation, Look>;
 
 impl Sight {
-    /// Like [`Look::of`].
+    /// Like [`Look::of`], but computes the result only once. Fails when the observation has no canonical form.
     pub(crate) fn look(&self) -> Result<Look, json::NotCanonical> {
         self.known(Look::of)
     }
 }
 
-/// The digest of a whole state without the contract's volatile places. Fails when the state has no canonical form.
+/// The digest of a whole state without the values that the contract declares as volatile. Fails when the state has no
+/// canonical form.
 pub fn state_digest(contract: &Contract, state: &Value) -> Result<Digest, json::NotCanonical> {
     let mut value = state.clone();
     contract.volatile().iter().for_each(|pointer| remove(&mut value, pointer));
     Ok(Digest::of(&json::canonical(&value)?))
 }
 
-/// Removes the place that a JSON pointer (RFC 6901) names, if it exists.
+/// Removes the value at a JSON pointer (RFC 6901), if the value exists.
 fn remove(value: &mut Value, pointer: &str) {
     let Some((parent, last)) = pointer.rsplit_once('/') else { return };
     if let Some(Value::Object(members)) = value.pointer_mut(parent) {

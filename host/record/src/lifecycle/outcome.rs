@@ -1,6 +1,6 @@
-//! The judge: one total table from what the host saw to its conclusion; the first matching row applies.
+//! The judge: a complete table that maps what the host observed to an outcome. The first matching row applies.
 //!
-//! Its inputs are observations and exchanges only, never the adapter's claim.
+//! The judge uses only observations and exchanges, never the adapter's claim.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ use crate::contract::{Contract, Effect};
 use crate::exchange::{Exchange, Fate, is_definite_refusal};
 use crate::lifecycle::observation::Observation;
 
-/// The host's conclusion. `indeterminate` is a state of its own, never a guess.
+/// The host's conclusion. `indeterminate` is an outcome of its own; the host never guesses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
@@ -41,17 +41,17 @@ impl Outcome {
     }
 }
 
-/// An outcome with its grounds.
+/// An outcome and the reasons for it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Judgement {
     pub outcome: Outcome,
     /// One sentence for people.
     pub reason: String,
-    /// Every `before`, `after` and `expect` that was evaluated, with its result.
+    /// Every `before`, `after` and `expect` condition that was evaluated, with its result.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub checks: Vec<Check>,
-    /// Everything that differs between the two looks, except volatile places.
+    /// All differences between the states before and after the action, except in volatile values.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub changes: Vec<Change>,
     /// The elements of `changes` that the contract does not allow.
@@ -64,10 +64,10 @@ pub struct Judgement {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Check {
-    /// CEL, or `<pointer> == <json>` for an `expect`.
+    /// The CEL expression, or `<pointer> == <json>` for an `expect` condition.
     pub expression: String,
     pub holds: bool,
-    /// Why it could not be evaluated; it then counts as false.
+    /// Why the expression could not be evaluated. Such an expression counts as false.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub problem: Option<String>,
 }
@@ -98,8 +98,8 @@ pub fn judge(seen: &Seen<'_>) -> Judgement {
     judge_now(seen).0
 }
 
-/// Like [`judge`], and whether there is nothing to wait for: no write was sent, or every `after` and `expect` holds
-/// now.
+/// Like [`judge`], but also returns whether waiting is unnecessary, because no write was sent or every `after` and
+/// `expect` condition already holds.
 pub fn judge_now(seen: &Seen<'_>) -> (Judgement, bool) {
     let writes: Vec<&Exchange> =
         seen.exchanges.iter().copied().filter(|e| e.request.writes).collect();
@@ -125,7 +125,7 @@ pub fn judge_now(seen: &Seen<'_>) -> (Judgement, bool) {
     (Judgement { outcome, reason, checks, changes, unexpected }, holds)
 }
 
-/// Judges a read: one usable look is the result.
+/// Judges a read, which succeeds with one usable observation.
 pub fn judge_read(contract: &Contract, seen: &Observation) -> Judgement {
     match seen.unusable(contract) {
         None => Judgement::plain(Outcome::Verified, "the host read the state"),
@@ -142,7 +142,7 @@ pub fn before(contract: &Contract, params: &Value, pre: &Observation) -> Vec<Che
     contract.verify.before.iter().map(|expression| evaluate(expression, &scope)).collect()
 }
 
-/// Whether every `after` and `expect` holds, whatever was sent.
+/// Whether every `after` and `expect` condition holds, regardless of the requests that were sent.
 pub fn holds(seen: &Seen<'_>) -> bool {
     let all = || after(seen, &seen.pre.value(), &seen.post.value());
     seen.post.unusable(seen.contract).is_none() && all().iter().all(|c| c.holds)
@@ -167,7 +167,7 @@ fn evaluate(expression: &Expression, scope: &Scope) -> Check {
     Check { expression: expression.source().to_owned(), holds, problem }
 }
 
-/// All changes outside volatile places, and the subset of them outside `may_change`.
+/// Returns all changes of non-volatile values, and the subset of these changes that `may_change` does not allow.
 fn compare(contract: &Contract, pre: &Value, post: &Value) -> (Vec<Change>, Vec<Change>) {
     let volatile = contract.volatile();
     let within = |change: &Change, places: &[String]| {
@@ -180,7 +180,7 @@ fn compare(contract: &Contract, pre: &Value, post: &Value) -> (Vec<Change>, Vec<
     (changes, unexpected)
 }
 
-/// Whether a JSON pointer names this place or something inside it.
+/// Whether a JSON pointer points to this place or to a value inside it.
 fn covers(place: &str, pointer: &str) -> bool {
     pointer.strip_prefix(place).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }

@@ -1,7 +1,7 @@
 //! Recovery: whether another attempt may follow the previous attempts of an action, and why.
 //!
-//! It never allows what could have a second effect. Each write is judged separately, by the strongest knowledge of its
-//! fate and by what the contract's `effect` guarantees about a repetition.
+//! Recovery never allows an attempt that could have a second effect. Each write is judged separately, by what is known
+//! about its fate and by what the contract's `effect` guarantees about a repetition.
 
 use std::collections::BTreeMap;
 
@@ -14,8 +14,9 @@ use crate::exchange::{Exchange, ExchangeSummary, Failure, Fate, Rendered, is_def
 use crate::lifecycle::event::Attempt;
 use crate::lifecycle::outcome::{Judgement, Outcome};
 
-/// Whether another attempt may follow the latest one, judged by a look that began after everything that was sent could
-/// have taken effect. Returns the reason, for the ledger; fails with the reason why no attempt follows.
+/// Whether another attempt may follow the latest attempt. `judged` must be based on an observation that began when no
+/// sent write could take effect any more. Returns the reason for the next attempt, for the ledger; fails with the
+/// reason why no attempt follows.
 pub fn another(
     contract: &Contract,
     attempts: &[Attempt],
@@ -43,14 +44,14 @@ pub fn another(
     }
     let runs: Vec<Vec<ExchangeSummary>> = attempts.iter().map(summaries).collect();
     let writes = standing(&runs);
-    // A write that was done and has no visible change is not evidence about another write.
+    // If a write succeeded but no change is visible, an unchanged state is not evidence about another write.
     let seen = judged.changes.is_empty() && !judged.checks.is_empty();
     let untouched = seen && !writes.iter().any(|write| write.is(Word::Done));
     repeatable(contract.action.effect, &writes, bindings, untouched, now_ms)
 }
 
-/// Checks that the grounds of a planned attempt still hold at this time: its budget, and the keys by which an upstream
-/// recognises what may have reached it. Fails when one has expired.
+/// Checks that a planned attempt is still allowed at this time. Fails when the time budget has expired, or an
+/// idempotency key of a write that may have reached the upstream.
 pub fn in_time(
     contract: &Contract,
     attempts: &[Attempt],
@@ -70,7 +71,7 @@ pub fn in_time(
     Ok(())
 }
 
-/// The first time at which [`in_time`] refuses; later than any time where none does.
+/// The first time at which [`in_time`] fails; `i64::MAX` if it never fails.
 pub fn in_time_until_ms(
     contract: &Contract,
     attempts: &[Attempt],
@@ -90,8 +91,8 @@ pub fn in_time_until_ms(
     budget_ms.min(keys_ms.unwrap_or(i64::MAX))
 }
 
-/// Checks that another run may follow the writes of these runs, as far as their records show; what a look between them
-/// saw is not part of the records. Fails with the reason why it may not.
+/// Checks, as far as the records of these runs show, that another run may follow their writes. The records do not
+/// contain the observations between the runs. Fails with the reason why no run may follow.
 pub fn may_follow(
     effect: Effect,
     runs: &[Vec<ExchangeSummary>],
@@ -101,8 +102,8 @@ pub fn may_follow(
     repeatable(effect, &standing(runs), bindings, true, now_ms).map(|_| ())
 }
 
-/// A write that was sent again after it had been done, or that was carried without having been done. A correct host
-/// produces neither.
+/// Finds a write that was sent again after it had succeeded, or whose result was carried over although it had not
+/// succeeded. A correct host never produces such a write.
 pub fn sent_twice(runs: &[Vec<ExchangeSummary>]) -> Option<&ExchangeSummary> {
     standing(runs).into_iter().find_map(|write| {
         let mut done = false;
@@ -114,8 +115,8 @@ pub fn sent_twice(runs: &[Vec<ExchangeSummary>]) -> Option<&ExchangeSummary> {
     })
 }
 
-/// The writes of earlier attempts, for the next one: the key of each, and the result of those that were done. Equal
-/// requests are in the order in which they were sent.
+/// The writes of earlier attempts, for the next attempt: the idempotency key of each write, and the result of each
+/// write that succeeded. Equal requests are in the order in which they were sent.
 pub fn known(attempts: &[Attempt]) -> Vec<Known> {
     let mut all: Vec<(usize, Known)> = Vec::new();
     for attempt in attempts {
@@ -147,32 +148,32 @@ pub fn known(attempts: &[Attempt]) -> Vec<Known> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Known {
     pub request: Rendered,
-    /// The idempotency key that it carried.
+    /// The idempotency key that the write carried.
     pub key: Option<String>,
-    /// Unix milliseconds of the first time it may have been sent.
+    /// When the write may have been sent for the first time, in Unix milliseconds.
     pub left_ms: Option<i64>,
-    /// Its success: the next attempt gets it as the response, and sends nothing.
+    /// The exchange in which the write succeeded. The next attempt gets its response, and nothing is sent.
     pub done: Option<Exchange>,
 }
 
-/// Why no other attempt follows.
+/// Why no further attempt follows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Final {
     #[error("nothing was attempted")]
     Nothing,
-    #[error("what happened is known")]
+    #[error("the outcome is already known")]
     Answered,
-    #[error("something changed that must not change")]
+    #[error("a value changed although the contract does not allow the change")]
     Unexpected,
     #[error("the contract allows no further attempt")]
     Budget,
-    #[error("nothing interrupted the attempt")]
+    #[error("no failure interrupted the attempt")]
     NotHindered,
     #[error("the upstream refused a write")]
     Refused,
-    #[error("a write of an opaque effect may have been carried out")]
+    #[error("a write with an opaque effect may have been carried out")]
     Opaque,
-    #[error("a write got no answer, and the look does not show that it was not carried out")]
+    #[error("a write got no answer, and the state does not show that it was not carried out")]
     Inconclusive,
     #[error("a write got no answer and carried no idempotency key that is still valid")]
     Keyless,
@@ -187,7 +188,7 @@ enum Word {
     Done,
 }
 
-/// A write, identified by its content and by how many equal ones its run had sent before it.
+/// A write, identified by its content and by the number of equal writes that its run sent before it.
 struct Write<'a> {
     place: Place<'a>,
     sent: Vec<&'a ExchangeSummary>,
@@ -204,25 +205,26 @@ impl Write<'_> {
         self.word() == word
     }
 
-    /// Whether it carried the same key every time it may have been sent, and the upstream still remembers the key.
+    /// Whether the write carried the same key every time it may have been sent, and the upstream still remembers the
+    /// key.
     fn is_keyed(&self, bindings: &BTreeMap<String, Binding>, now_ms: i64) -> bool {
         self.keyed_until_ms(bindings).is_some_and(|until_ms| now_ms < until_ms)
     }
 
-    /// Until when the upstream knows its key; none where it never had one, or several.
+    /// The time until which the upstream remembers the write's key; `None` if the write had no key, or several keys.
     fn keyed_until_ms(&self, bindings: &BTreeMap<String, Binding>) -> Option<i64> {
         let mut left = self.sent.iter().filter(|one| one.fate != Fate::NotSent);
         let Some(first) = left.clone().next() else { return Some(i64::MAX) };
         let promise = bindings.get(&first.upstream)?.idempotency.as_ref()?;
         let window_ms = i64::try_from(promise.window_ms).unwrap_or(i64::MAX);
         first.idempotency_key.as_ref()?;
-        // The repetition has to arrive within the window by the upstream's clock.
+        // The margin of at most 60 s ensures that a repetition arrives within the window by the upstream's clock.
         let until_ms = first.started_ms.saturating_add(window_ms - (window_ms / 10).min(60_000));
         left.all(|one| one.idempotency_key == first.idempotency_key).then_some(until_ms)
     }
 }
 
-/// Every write of these runs, each once.
+/// Every distinct write of these runs.
 fn standing(runs: &[Vec<ExchangeSummary>]) -> Vec<Write<'_>> {
     let mut writes: Vec<Write<'_>> = Vec::new();
     for run in runs {
@@ -276,8 +278,8 @@ fn word(fate: Fate) -> Word {
     }
 }
 
-/// Whether the connection to the upstream or the host failed. An adapter that gave up by itself, or that the host
-/// refused, would do so again.
+/// Whether the attempt was interrupted by a failure of the connection, the upstream or the host. An adapter that gave
+/// up by itself, or whose request the host refused, would fail again in the same way.
 fn is_hindered(last: &Attempt) -> bool {
     let hindered = |one: &Exchange| match one.fate {
         Fate::NotSent => one.failure != Some(Failure::Denied),

@@ -1,4 +1,5 @@
-//! The status of an action: a pure fold over its events. It alone decides which event may follow which.
+//! The status of an action, which is a pure fold over its events. Only this module decides which event may follow
+//! which.
 
 use serde::{Deserialize, Serialize};
 
@@ -16,22 +17,23 @@ pub enum Status {
     Observed(Phase),
     /// Policy was evaluated again at the gate.
     Gated(Verdict),
-    /// Waiting for people.
+    /// The action waits for people to answer a request for approval.
     Waiting,
-    /// What people approved no longer holds; they will be asked again.
+    /// What people approved is no longer valid, so people will be asked again.
     Stale,
     CancelRequested,
     Cleared,
     Attempting,
     Attempted,
-    /// Another attempt is planned. It continues from what the first look saw and from what was done since.
+    /// Another attempt is planned. The attempt continues from the state before the first attempt and from the writes
+    /// that succeeded since.
     Retrying,
     Judged(Outcome),
     Sealed(Outcome),
     Ended(Outcome),
-    /// It ended without knowing what happened, and a person has stated what did.
+    /// The action ended with an unknown outcome, and a person has stated what happened.
     Resolved,
-    /// It ended without knowing what happened, and a later look or a person has settled it.
+    /// The action ended with an unknown outcome, which a later observation or a person has settled.
     Settled(Outcome),
     Reconciled(Outcome),
 }
@@ -45,7 +47,7 @@ pub struct Illegal {
 }
 
 impl Status {
-    /// Every value of [`Status::word`].
+    /// All texts that [`Status::word`] can return.
     pub const WORDS: [&str; 10] = [
         "pending",
         "waiting",
@@ -59,7 +61,7 @@ impl Status {
         "cancelled",
     ];
 
-    /// Whether nothing happens to the action until a person or its caller acts.
+    /// Whether the action makes no progress until a person or its caller acts.
     pub fn rests(self) -> bool {
         matches!(self, Self::Waiting | Self::Ended(_))
     }
@@ -92,7 +94,8 @@ impl Status {
             (S::Observing(now), Event::Observed { phase, .. }) if now == *phase => S::Observed(now),
             (S::Observed(Phase::Pre) | S::Stale, Event::Asked { .. })
             | (S::Waiting, Event::Answered { .. }) => S::Waiting,
-            // After an attempt only if the upstream rejected every write by its guard, and the look shows no effect.
+            // After an attempt, this event occurs only if the upstream rejected every write by its guard and the
+            // observation shows no effect.
             (
                 S::Observed(Phase::Gate | Phase::Post) | S::Gated(_) | S::Waiting,
                 Event::Stale { .. },
@@ -115,7 +118,7 @@ impl Status {
             (S::Judged(outcome), Event::Sealed { .. }) => S::Sealed(outcome),
             (S::Ended(Outcome::Indeterminate), Event::Escalated { .. }) => self,
             (S::Ended(Outcome::Indeterminate), Event::Resolved { .. }) => S::Resolved,
-            // Without a look, only by a person's resolution.
+            // Without an observation, only a person's resolution can settle the outcome.
             (
                 S::Ended(Outcome::Indeterminate),
                 Event::Settled { observation: Some(_), judgement },
@@ -141,7 +144,8 @@ impl Status {
                     | Self::Observing(Phase::Pre)
                     | Self::Stale
             ),
-            // From `Gated` and `Cleared` only after a restart, which loses the lease of the resource.
+            // The host reads the state in `Gated` and `Cleared` only after a restart, which loses the lease of the
+            // resource.
             Phase::Gate => matches!(
                 self,
                 Self::Observed(Phase::Pre | Phase::Gate)
@@ -160,7 +164,7 @@ impl Status {
     /// Cancelling is legal while no write can be under way: until the attempt starts, and between two attempts.
     pub fn may_cancel(self) -> bool {
         match self {
-            // Between two attempts nothing is under way; what was done is still judged.
+            // Between two attempts no write is under way. The writes that were done are still judged.
             Self::Proposed
             | Self::Decided(_)
             | Self::Gated(_)
@@ -181,7 +185,8 @@ impl Status {
         }
     }
 
-    /// Everything but a run under way can end, including an attempt after which the state has changed.
+    /// Whether the action may be judged: an action without an outcome may be judged at any time except during an
+    /// attempt.
     fn may_judge(self) -> bool {
         self != Self::Attempting && self.outcome().is_none()
     }
@@ -199,16 +204,17 @@ impl Status {
         }
     }
 
-    /// Whether nothing can follow. An indeterminate outcome can still be settled.
+    /// Whether no event can follow. An indeterminate outcome can still be settled.
     pub fn is_final(self) -> bool {
         matches!(self, Self::Ended(outcome) if outcome != Outcome::Indeterminate)
     }
 
-    /// The status that people and programs see: the outcome once it has a receipt, otherwise what the action waits for.
+    /// The status that people and programs see: the outcome once the action has a receipt, otherwise what the action
+    /// waits for.
     pub fn word(self) -> &'static str {
         match self {
             Self::Ended(outcome) => outcome.as_str(),
-            // A settlement counts once it is in the log.
+            // A settlement takes effect once it is in the log.
             Self::Resolved | Self::Settled(_) | Self::Reconciled(_) => {
                 Outcome::Indeterminate.as_str()
             }

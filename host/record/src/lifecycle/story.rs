@@ -1,6 +1,6 @@
 //! The story of an action: its status and every fact so far, folded from its events.
 //!
-//! Receipt, bundle, ledger and every interface read this and nothing else.
+//! The receipt, the bundle, the ledger and every interface read only the story.
 
 mod attempt;
 mod lost;
@@ -29,7 +29,7 @@ pub type Decided = (Arc<Decision>, Arc<Facts>);
 #[derive(Clone, Debug)]
 pub struct Story {
     pub status: Status,
-    /// The number of events; the journal compares and swaps on it.
+    /// The number of events, which the journal uses for compare-and-swap.
     pub version: u64,
     pub bound: Arc<Bound>,
     pub bindings: Arc<BTreeMap<String, Binding>>,
@@ -42,16 +42,17 @@ pub struct Story {
     pub decision: Option<Decided>,
     /// Payload digest of the `activated` statement in force at that decision.
     pub activated: Option<Digest>,
-    /// The activations in force at the decisions of attempts, each once.
+    /// The activations that were in force at the decisions about the attempts, without duplicates.
     attempted_under: Vec<Digest>,
-    /// Decision and activation of the latest attempt. Later decisions that lead to no attempt are not part of the end.
+    /// The decision and the activation of the latest attempt. The outcome is not based on later decisions that led to
+    /// no attempt.
     attempted_on: Option<(Decided, Digest)>,
-    /// The look that a decision or approval is based on.
+    /// The observation that a decision or approval is based on.
     pub pre: Option<Arc<Sight>>,
-    /// Whether an attempt was based on `pre`; the next attempt then needs a look of its own.
+    /// Whether an attempt was based on `pre`; if so, the next attempt needs an observation of its own.
     pub pre_is_spent: bool,
     pub post: Option<Arc<Sight>>,
-    /// What people are being asked.
+    /// The current request for approval.
     pub ask: Option<Arc<Ask>>,
     /// Answers to the current request for approval.
     pub answers: Vec<Arc<Answer>>,
@@ -68,19 +69,20 @@ pub struct Story {
     pub running: Option<Running>,
     pub cancelled_by: Option<String>,
     pub judgement: Option<Arc<Judgement>>,
-    /// Unix milliseconds of the judgement; 0 before it.
+    /// The time of the judgement in Unix milliseconds; 0 before the judgement.
     pub judged_ms: i64,
     /// The receipt.
     pub envelope: Option<Arc<Signed>>,
-    /// Why looks do not settle what the receipt left open.
+    /// Why the host cannot settle the outcome that the receipt left open by reading the state.
     pub escalated: Option<String>,
     /// The signed resolution of a person.
     pub resolution: Option<(Arc<Resolution>, Arc<Signed>)>,
-    /// The settlement of what the receipt left open, and the look that it is based on, if any.
+    /// The settlement of the outcome that the receipt left open, and the observation that the settlement is based on,
+    /// if any.
     pub later: Option<(Option<Arc<Sight>>, Arc<Judgement>)>,
     /// Every envelope, in the order of creation.
     pub chain: Vec<(Kind, Arc<Signed>)>,
-    /// The log positions of the chain and then of the activations, each in order.
+    /// The log positions of the envelopes in the chain, followed by the log positions of the activations.
     pub leaves: Vec<Leaf>,
     pub checkpoint: Option<String>,
 }
@@ -92,7 +94,7 @@ pub struct Running {
     pub epoch: u64,
     pub started_ms: i64,
     pub deadline_ms: i64,
-    /// Each intended write.
+    /// All writes that the attempt intended to send.
     pub writes: Vec<Intended>,
     /// The results of the writes that have ended.
     pub ended: Vec<Arc<Exchange>>,
@@ -105,21 +107,21 @@ pub struct Intended {
     pub request_sha256: Digest,
     pub deadline_ms: i64,
     pub idempotency_key: Option<String>,
-    /// Unix milliseconds of the intent.
+    /// The time of the intent in Unix milliseconds.
     pub at_ms: i64,
 }
 
 /// Why events do not form a story: the journal contains something that this code never writes.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StoryError {
-    #[error("an action without events")]
+    #[error("the action has no events")]
     Empty,
     #[error(transparent)]
     Illegal(#[from] Illegal),
-    /// The writer was overtaken: another epoch has begun since.
-    #[error("`{event}` is of attempt {n}, epoch {epoch}; the action is at epoch {now}")]
+    /// The writer belongs to an old epoch, because another epoch has begun.
+    #[error("`{event}` belongs to attempt {n}, epoch {epoch}; the action is at epoch {now}")]
     StaleEpoch { event: &'static str, n: u32, epoch: u64, now: u64 },
-    #[error("`write_ended` is about exchange {0}, which has no open intent")]
+    #[error("`write_ended` refers to exchange {0}, which has no open intent")]
     NotIntended(u32),
 }
 
@@ -230,7 +232,8 @@ impl Story {
         Ok(())
     }
 
-    /// A planned attempt was allowed and did not start: the end is based on the grounds of the last attempt.
+    /// If a planned attempt was allowed but did not start, restores the decision and activation of the last attempt, on
+    /// which the outcome is based.
     fn rest_on_attempt(&mut self) {
         if let Some((decision, activated)) = self.attempted_on.clone().filter(|_| self.pre_is_spent)
         {
@@ -252,7 +255,8 @@ impl Story {
         self.answers.clear();
     }
 
-    /// Payload digests of the activations that its decisions are based on, each once, the latest last.
+    /// The payload digests of the activations that the action's decisions are based on, without duplicates, the latest
+    /// last.
     pub fn activations(&self) -> Vec<Digest> {
         let mut all = self.attempted_under.clone();
         all.extend(self.activated.filter(|latest| !all.contains(latest)));
@@ -264,7 +268,7 @@ impl Story {
         u32::try_from(self.attempts.len()).unwrap_or(u32::MAX).saturating_add(1)
     }
 
-    /// The judgement that the log holds: that of the receipt, or of the later settlement.
+    /// The judgement that is in the log, from the receipt or from the later settlement.
     pub fn concluded(&self) -> Option<&Judgement> {
         let settled = self.later.as_ref().map(|(_, judgement)| &**judgement);
         match self.status {
@@ -281,7 +285,7 @@ impl Story {
         self.attempts.iter().flat_map(|attempt| &attempt.exchanges).collect()
     }
 
-    /// Distinct persons who approved, by role: one person counts once per action.
+    /// The number of distinct persons who approved, by role. Each person counts only once per action.
     pub fn approvals(&self) -> BTreeMap<String, u32> {
         let mut persons: BTreeMap<&str, &str> = BTreeMap::new();
         for answer in self.answers.iter().filter(|a| a.approves) {
@@ -304,28 +308,28 @@ impl Story {
             .collect()
     }
 
-    /// Whether an attempt may have changed something. Guarded writes whose precondition failed did not.
+    /// Whether an attempt may have changed something. Guarded writes whose precondition failed changed nothing.
     pub fn may_have_changed_something(&self) -> bool {
         self.exchanges().iter().any(|e| e.may_have_written() && !e.is_turned_away())
     }
 
-    /// Whether a guard stopped the latest attempt: a precondition failed, and nothing else of it took effect.
+    /// Whether a guard stopped the latest attempt: a precondition failed, and no other write took effect.
     pub fn was_turned_away(&self) -> bool {
         let latest = self.attempts.last().map_or(&[][..], |attempt| &attempt.exchanges);
         latest.iter().any(Exchange::is_turned_away) && !self.may_have_changed_something()
     }
 
-    /// The first guarded write for which no entity tag was seen.
+    /// The first guarded write for which the host read no entity tag.
     pub fn untagged(&self) -> Option<&Rendered> {
         let seen = |write: &Rendered| self.pre.as_ref().is_some_and(|pre| pre.tag(write).is_some());
         self.bound.perform.iter().find(|write| write.guard.is_some() && !seen(write))
     }
 
-    /// When the last write without a definite response can no longer take effect: its deadline, plus the contract's
-    /// settle time.
+    /// The time after which no write without a definite response can take effect: the latest deadline plus the
+    /// contract's settle time.
     ///
-    /// If the clock began after an attempt ended, the time that was left at the end of the attempt is waited for in
-    /// full again: the changes of the system clock in between are unknown.
+    /// If the host's clock started after an attempt ended, the time that was left at the end of the attempt counts
+    /// again in full, because changes of the system clock in between are unknown.
     pub fn lands_until_ms(&self, settle_ms: i64, clock_began_ms: i64) -> Option<i64> {
         let landing = |attempt: &Attempt, deadline_ms: i64| {
             let left_ms = deadline_ms.saturating_sub(attempt.ended_ms).max(0);

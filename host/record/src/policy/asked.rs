@@ -1,4 +1,4 @@
-//! The policy question as statements name it.
+//! The policy question as signed statements describe it.
 
 use deed_spec::digest::Digest;
 use deed_spec::json;
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Snapshot;
 
-/// The policy question, by the digests of its files' canonical bytes.
+/// The policy question, described by the digests of the canonical bytes of its files.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Question {
@@ -14,12 +14,13 @@ pub struct Question {
     pub entities_sha256: Digest,
     /// Digest of `policy/request.json`.
     pub request_sha256: Digest,
-    /// Whether the request contains the state before the action. If it does not, an agent's copy includes the request.
+    /// Whether the request contains the state before the action. An agent's copy of a bundle includes only a request
+    /// without that state.
     pub about_state: bool,
 }
 
 impl Question {
-    /// The question in the files. Fails when they have no canonical form.
+    /// Computes the digests of a question's files. Fails when the files have no canonical form.
     pub fn of(asked: &Snapshot) -> Result<Self, json::NotCanonical> {
         Ok(Self {
             entities_sha256: Digest::of(&json::to_canonical(&asked.entities)?),

@@ -1,7 +1,7 @@
 //! Compiles policy files and a vocabulary into a validated set whose obligations are part of its text.
 //!
-//! A policy that could be skipped silently is refused: validation is strict, every policy has an id, and only known
-//! annotations are allowed.
+//! A policy that could be skipped silently is refused. Validation is therefore strict, every policy must have an id,
+//! and only known annotations are allowed.
 
 mod context;
 mod inspect;
@@ -20,8 +20,8 @@ use super::{Policies, Rule, Vocabulary, schema};
 
 /// Compiles `(file name, text)` pairs into one set. Fails at the first policy that is not accepted.
 ///
-/// For every `@obligation("approve:N:ROLE")` it adds ` unless { context.approvals["ROLE"] >= N }` to the text, so a
-/// reader that ignores the annotation can only deny.
+/// For every `@obligation("approve:N:ROLE")`, this function adds ` unless { context.approvals["ROLE"] >= N }` to the
+/// text, so a tool that ignores the annotation denies the action until it is approved.
 pub fn compile(
     sources: &[(String, String)],
     vocabulary: &Vocabulary,
@@ -51,7 +51,7 @@ pub struct CompileError {
     pub remedy: String,
 }
 
-/// What is wrong, with a byte offset into the text being processed.
+/// What is wrong with a policy, and its byte offset in the text that is processed.
 #[derive(Debug)]
 pub(super) struct Flaw {
     pub(super) at: usize,
@@ -60,8 +60,8 @@ pub(super) struct Flaw {
     pub(super) remedy: String,
 }
 
-/// Reads the set that a bundle holds. The schema text is parsed once, also for its roles: parsing is most of the cost
-/// of checking a decision.
+/// Reads the set that a bundle holds. The schema text is parsed only once, for the schema and its roles, because
+/// parsing is most of the cost of checking a decision.
 pub(super) fn read(text: &str, schema_text: &str) -> Result<Policies, Flaw> {
     let (fragment, _warnings) =
         SchemaFragment::from_cedarschema_str(schema_text).map_err(|error| unusable(&error))?;
@@ -70,23 +70,23 @@ pub(super) fn read(text: &str, schema_text: &str) -> Result<Policies, Flaw> {
     assemble(text, schema_text, roles, schema)
 }
 
-/// Whether a policy reads this text parameter of this action: with another type for the parameter, the set does not
-/// validate.
+/// Whether a policy reads this string parameter of this action. If one does, the set does not validate with another
+/// type for the parameter.
 pub(super) fn reads(policies: &Policies, action: &str, param: &str) -> bool {
     let fragment = schema::retyped(&policies.schema_text, action, param);
     let schema = fragment.and_then(|one| Schema::from_schema_fragments([one]).ok());
     schema.is_none_or(|schema| validate(&schema, &policies.full).is_err())
 }
 
-/// Whether the result of this policy may change a moment later: it reads the time, or state that has not been observed
-/// yet.
+/// Whether the result of this policy may change over time, because the policy reads the time or state that has not been
+/// read yet.
 pub(super) fn turns(policies: &Policies, id: &str) -> bool {
     let fields = policies.full.policy(&PolicyId::new(id)).map(context::read_by);
     let later = |fields: &BTreeSet<String>| ["pre", "time"].iter().any(|one| fields.contains(*one));
     fields.is_none_or(|fields| fields.as_ref().map_or(true, later))
 }
 
-/// Reads a compiled text: parses, validates strictly, and separates the policies with obligations.
+/// Parses a compiled text, validates it strictly and separates the policies with obligations.
 pub(super) fn load(
     text: &str,
     schema_text: &str,
@@ -164,7 +164,8 @@ fn compile_file(
     Ok(splice(source, &insertions))
 }
 
-/// Inserts texts at byte offsets. No text moves to another line, so line numbers stay those of the operator's file.
+/// Inserts texts at byte offsets. Insertions do not change line numbers, so errors name the lines of the operator's
+/// file.
 fn splice(source: &str, insertions: &BTreeMap<usize, String>) -> String {
     let (mut out, mut from) = (String::new(), 0);
     for (at, text) in insertions {
@@ -206,7 +207,7 @@ fn unusable(error: &dyn std::fmt::Display) -> Flaw {
 
 fn validate(schema: &Schema, set: &PolicySet) -> Result<(), Flaw> {
     let result = Validator::new(schema.clone()).validate(set, ValidationMode::Strict);
-    // Cedar lists its findings in no fixed order; the first in the text is reported.
+    // Cedar lists its findings in no fixed order, so the finding that comes first in the text is reported.
     let found = result.validation_errors().map(|error| (DetailedError::from(error), error));
     let Some((detail, error)) =
         found.min_by_key(|(detail, _)| (offset(detail), detail.message.clone()))

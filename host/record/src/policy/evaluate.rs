@@ -1,7 +1,7 @@
 //! Decides one question with compiled policies: online from facts, offline from a bundle's files.
 //!
-//! Cedar's JSON escapes (`__entity`, `__extn`) are never interpreted: every value is built by a constructor, so data
-//! stays data.
+//! Cedar's JSON escapes (`__entity`, `__extn`) are never interpreted, because every Cedar value is built by a
+//! constructor.
 
 mod question;
 
@@ -14,9 +14,10 @@ use super::{Decision, Facts, Obligation, Policies, Snapshot, Verdict, compile, s
 use crate::policy::asked;
 pub(super) use question::Question;
 
-/// Decides again from a bundle's `policies.cedar`, `schema.cedarschema`, `entities.json` and `request.json`.
+/// Repeats a decision from a bundle's `policies.cedar`, `schema.cedarschema`, `entities.json` and `request.json`.
 ///
-/// The decision is that of [`Policies::evaluate`]. Fails when the files are not valid or do not belong together.
+/// The result is the same as that of [`Policies::evaluate`]. Fails when the files are not valid or do not belong
+/// together.
 pub fn reevaluate(
     policies_text: &str,
     schema_text: &str,
@@ -28,23 +29,23 @@ pub fn reevaluate(
     Ok(decide(&policies, &Question::read(entities, request)?))
 }
 
-/// The snapshot that [`Policies::snapshot`] of the set with this schema returns, without the set. Fails when the schema
-/// is not valid.
+/// Returns the same snapshot as [`Policies::snapshot`], but needs only the schema and not the policy set. Fails when
+/// the schema is not valid.
 ///
-/// A bundle is created, and checked, long after the configuration may have changed.
+/// The configuration may have changed long before a bundle is created or checked.
 pub fn snapshot(schema_text: &str, facts: &Facts) -> Result<Snapshot, String> {
     Ok(Question::of(facts, &schema::roles(schema_text)?).snapshot())
 }
 
-/// The question that [`Policies::question`] of the set with this schema returns, without the set. Fails when the schema
-/// is not valid or the question has no canonical form.
+/// Returns the same question as [`Policies::question`], but needs only the schema and not the policy set. Fails when
+/// the schema is not valid or the question has no canonical form.
 pub fn question(schema_text: &str, facts: &Facts) -> Result<asked::Question, String> {
     let asked = Question::of(facts, &schema::roles(schema_text)?);
     asked.named().map_err(|error| error.to_string())
 }
 
-/// The full set allows → allow. The set without the forbids that require approval allows → ask. Otherwise, and on any
-/// error, deny.
+/// Decides a question. The verdict is `allow` if the full set allows it, `ask` if the set without the forbids that
+/// require approval allows it, and `deny` otherwise and on any error.
 pub(super) fn decide(policies: &Policies, question: &Question) -> Decision {
     let about = Answer { policies, contract: &question.contract };
     if policies.full.is_empty() {
@@ -61,7 +62,8 @@ pub(super) fn decide(policies: &Policies, question: &Question) -> Decision {
         Ok((false, reasons)) => reasons,
         Err(errors) => return about.failed(errors),
     };
-    // The reason names what denies even with every approval; naming an approval that would not help would mislead.
+    // The reason names only the policies that deny even with every approval, because naming an approval that would not
+    // help would mislead.
     match verdict(&ask(&policies.without_obligations)) {
         Ok((true, permits)) => about.ask(&reasons, &permits),
         Ok((false, hard)) if hard.is_empty() => about.deny(&reasons, super::NOT_PERMITTED),
@@ -70,7 +72,7 @@ pub(super) fn decide(policies: &Policies, question: &Question) -> Decision {
     }
 }
 
-/// Cedar skips a policy whose evaluation fails, even a forbid; here an error means that there is no verdict.
+/// Returns no verdict on an evaluation error, because Cedar skips a policy whose evaluation fails, even a forbid.
 fn verdict(response: &Response) -> Result<(bool, Vec<String>), Vec<String>> {
     let errors = sorted(response.diagnostics().errors().map(ToString::to_string));
     if !errors.is_empty() {
@@ -80,7 +82,7 @@ fn verdict(response: &Response) -> Result<(bool, Vec<String>), Vec<String>> {
     Ok((response.decision() == cedar_policy::Decision::Allow, reasons))
 }
 
-/// Request and entities, both checked against the schema.
+/// Builds the request and the entities, and checks both against the schema.
 fn prepare(policies: &Policies, question: &Question) -> Result<(Request, Entities), String> {
     let schema = Some(&policies.schema);
     let (principal, action, resource) = question.names()?;
@@ -97,7 +99,7 @@ fn prepare(policies: &Policies, question: &Question) -> Result<(Request, Entitie
     Ok((request, entities))
 }
 
-/// A decision under construction: the set and the action are known.
+/// A decision under construction, whose policy set and action are known.
 struct Answer<'a> {
     policies: &'a Policies,
     contract: &'a str,

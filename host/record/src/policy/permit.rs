@@ -8,8 +8,8 @@ use crate::action::commitment::Live;
 use crate::action::id::ActionId;
 
 impl Policies {
-    /// Decides about one attempt of an action: the decision, and a permit if and only if it is `allow`.
-    /// `params` are the values of private parameters, if the action has any.
+    /// Decides about one attempt of an action. Returns the decision, and a permit if and only if the verdict is
+    /// `allow`. `params` are the values of private parameters, if the action has any.
     pub fn permit(
         &self,
         action: &ActionId,
@@ -26,19 +26,19 @@ impl Policies {
     }
 }
 
-/// What a permit is based on: it is valid for this state of the world only.
+/// The policies and the state that a permit is based on. The permit is valid only for these policies and this state.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PermitBasis {
     /// The digest of the policies.
     pub policy_set: Digest,
-    /// The state as it was seen last.
+    /// The state that the host read last.
     pub pre: Option<Value>,
 }
 
 /// The permit to make one attempt of one action, created by the policy evaluation.
 ///
-/// A [`Decision`] is a record that any code can write or read. A permit is not: it cannot be built, copied or
-/// deserialised from outside, and the attempt that it allows consumes it.
+/// A [`Decision`] is a record that any code can write or read. A permit cannot be built, copied or deserialised outside
+/// this module, and the attempt that it allows consumes it.
 #[derive(Debug)]
 #[must_use = "policy allowed an attempt, and the permit is dropped"]
 pub struct Permit {
@@ -62,14 +62,14 @@ impl Permit {
         })
     }
 
-    /// Consumes the permit and returns whether it was for this attempt of this action, of this tenant, under this contract.
+    /// Consumes the permit and returns whether it allows this attempt of this action, for this tenant and contract.
     #[must_use]
     pub fn covers(self, action: &ActionId, attempt: u32, tenant: &str, contract: &str) -> bool {
         let is_action = self.action == *action && self.attempt == attempt;
         is_action && self.tenant == tenant && self.contract == contract
     }
 
-    /// Whether policy was asked in this world.
+    /// Whether the permit is based on these policies and this state.
     #[must_use]
     pub fn is_based_on(&self, basis: &PermitBasis) -> bool {
         self.basis == *basis

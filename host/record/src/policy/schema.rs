@@ -39,7 +39,7 @@ pub(super) fn roles(schema_text: &str) -> Result<BTreeSet<String>, String> {
     roles_of(schema)
 }
 
-/// Like [`roles`], for a schema that is already parsed.
+/// Does the same as [`roles`] for a schema that is already parsed.
 pub(super) fn roles_of(schema: SchemaFragment) -> Result<BTreeSet<String>, String> {
     let value = schema.to_json_value().map_err(|error| error.to_string())?;
     let approvals = value.pointer("/Deed/commonTypes/Approvals/attributes");
@@ -49,14 +49,16 @@ pub(super) fn roles_of(schema: SchemaFragment) -> Result<BTreeSet<String>, Strin
     Ok(roles.keys().cloned().collect())
 }
 
-/// The schema with another type for one text parameter of one action; `None` if the action does not declare it.
+/// The schema with another type for one string parameter of one action; `None` if the action does not declare the
+/// parameter.
 pub(super) fn retyped(schema_text: &str, action: &str, param: &str) -> Option<SchemaFragment> {
     let (schema, _warnings) = SchemaFragment::from_cedarschema_str(schema_text).ok()?;
     let mut value = schema.to_json_value().ok()?;
     let context = value.pointer_mut("/Deed/actions")?.get_mut(action)?;
     let params = context.pointer_mut("/appliesTo/context/attributes/params/attributes")?;
     let kind = params.get_mut(param)?.as_object_mut()?;
-    // The replacement type accepts nothing that a text type accepts; whether the parameter may be absent is kept.
+    // The replacement type accepts no value that a string type accepts. A required parameter stays required, and an
+    // optional parameter stays optional.
     kind.retain(|member, _| member == "required");
     kind.insert("type".to_owned(), Value::from("Record"));
     kind.insert("attributes".to_owned(), Value::Object(serde_json::Map::new()));
@@ -69,7 +71,7 @@ pub(super) fn quoted(text: &str) -> String {
 }
 
 fn line(out: &mut String, text: &str) {
-    // Writing to a string cannot fail; the result is checked only because it must be used.
+    // Writing to a string cannot fail; the result is used only because it is `#[must_use]`.
     if writeln!(out, "  {text}").is_err() {
         out.push('\n');
     }
@@ -93,7 +95,7 @@ fn action(name: &str, shape: &ActionShape) -> String {
     )
 }
 
-/// Whether properties may be absent: as the contract declares, or always, because upstreams may omit any.
+/// Whether properties may be absent: as the contract declares, or always, because an upstream may omit any property.
 #[derive(Clone, Copy, PartialEq)]
 enum Absence {
     AsDeclared,

@@ -67,7 +67,7 @@ fn refusal(sources: &[&str]) -> CompileError {
     try_compile(sources).unwrap_err()
 }
 
-/// Evaluates, and checks that the bundle's files result in the same decision.
+/// Evaluates the facts, and checks that the bundle's files result in the same decision.
 fn decide(policies: &Policies, facts: &Facts) -> Decision {
     let decision = policies.evaluate(facts);
     let snapshot = policies.snapshot(facts);
@@ -228,7 +228,7 @@ fn obligations_keep_other_conditions_and_comments() {
     );
 }
 
-/// Only a decision by such a set can depend on a private parameter.
+/// A decision can depend on a private parameter only if a policy of the set reads that parameter.
 #[test]
 fn a_policy_reads_a_parameter_when_its_answer_can_rest_on_the_value() {
     let reads = |when: &str, param: &str| {
@@ -290,7 +290,7 @@ fn only_allow_gives_leave_and_only_for_what_was_asked_about() {
     assert!(!leave().is_based_on(&PermitBasis { pre: Some(json!({"user": {}})), ..basis }));
 }
 
-/// A question that is allowed with the recorded commitments creates no permit if the values are denied.
+/// There is no permit if the question is allowed with the recorded commitments but denied with the private values.
 #[test]
 fn leave_rests_on_the_values_of_private_parameters() {
     let policies = set(&[

@@ -1,7 +1,8 @@
-//! Activations: the configuration of a tenant that was in force, signed and logged before anything ran under it.
+//! Activations. An activation states which configuration of a tenant is in force, and is signed and logged before any
+//! action runs under that configuration.
 //!
-//! Names of agents and resources, and their data, are recorded as digests: a reader who knows a name can check what was
-//! activated for it, or that nothing was, without learning about the others.
+//! The names and data of agents and resources are recorded as digests. A reader who knows a name can check what was
+//! activated for that name, if anything, without learning about other names.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,7 +15,7 @@ use serde_json::{Value, json};
 
 use crate::statement::envelope::{EnvelopeError, Kind, Statement};
 
-/// The predicate of an `activated` statement; its subject is `activation.json`, the predicate itself.
+/// The predicate of an `activated` statement; its subject, `activation.json`, is the predicate itself.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Activation {
@@ -23,9 +24,9 @@ pub struct Activation {
     pub policy_set: Digest,
     pub granted: BTreeSet<Granted>,
     pub approvers: BTreeSet<Approver>,
-    /// By the SHA-256 of the agent's name, the [`agent_digest`].
+    /// Maps the SHA-256 of an agent's name to its [`agent_digest`].
     pub agents: BTreeMap<Digest, Digest>,
-    /// By the SHA-256 of the resource's name, the [`attributes_digest`].
+    /// Maps the SHA-256 of a resource's name to its [`attributes_digest`].
     pub resources: BTreeMap<Digest, Digest>,
     /// The operating-system user that the host ran as.
     pub by_uid: u32,
@@ -33,7 +34,7 @@ pub struct Activation {
     pub at_ms: i64,
 }
 
-/// A contract with the adapter that may carry it out.
+/// A contract, and the adapter that may perform its actions.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Granted {
@@ -41,7 +42,7 @@ pub struct Granted {
     pub adapter: Digest,
 }
 
-/// A key that may approve, with its person and roles.
+/// A key that may sign approvals, with its person and roles.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Approver {
@@ -51,7 +52,8 @@ pub struct Approver {
     pub roles: BTreeSet<String>,
 }
 
-/// SHA-256 of the canonical `{"person", "roles"}` of an agent, roles sorted. Fails when there is no canonical form.
+/// SHA-256 of the canonical JSON `{"person", "roles"}` of an agent, with sorted roles. Fails when there is no canonical
+/// form.
 pub fn agent_digest(person: &str, roles: &BTreeSet<String>) -> Result<Digest, json::NotCanonical> {
     Ok(Digest::of(&json::canonical(&json!({"person": person, "roles": roles}))?))
 }
@@ -63,13 +65,13 @@ pub fn attributes_digest(
     Ok(Digest::of(&json::to_canonical(attributes)?))
 }
 
-/// The key of a name among agents or resources.
+/// The map key for the name of an agent or a resource.
 pub fn name_digest(name: &str) -> Digest {
     Digest::of(name.as_bytes())
 }
 
 impl Activation {
-    /// Whether both describe the same configuration, regardless of the activation times.
+    /// Whether two activations describe the same configuration, regardless of their times.
     pub fn is_same(&self, other: &Self) -> bool {
         *self == Self { at_ms: self.at_ms, ..other.clone() }
     }
@@ -81,7 +83,7 @@ impl Activation {
         Ok(Statement { kind: Kind::Activated, action: Digest::of(&bytes), predicate })
     }
 
-    /// Whether this agent had exactly these roles for this person; an agent that is not listed has none. Fails when
+    /// Whether this agent had exactly these roles for this person; an agent that is not listed has no roles. Fails when
     /// there is no canonical form.
     pub fn agent_had(
         &self,
@@ -95,8 +97,8 @@ impl Activation {
         }
     }
 
-    /// Whether this resource had exactly these attributes; a resource that is not listed has none. Fails when they have
-    /// no canonical form.
+    /// Whether this resource had exactly these attributes; a resource that is not listed has no attributes. Fails when
+    /// they have no canonical form.
     pub fn resource_had(
         &self,
         resource: &str,
@@ -116,12 +118,13 @@ impl Activation {
     }
 }
 
-/// The activation in an envelope. Fails when signature, kind, shape or subject is wrong.
+/// Verifies an envelope and returns its activation. Fails when the signature, kind, fields or subject are wrong.
 pub fn open(envelope: &Envelope, key: &VerifyingKey) -> Result<Activation, OpenError> {
     read(Statement::open(envelope, key, Kind::Activated)?)
 }
 
-/// The activation of a verified statement. Fails when it has unknown fields or its subject is not its own predicate.
+/// The activation of a verified statement. Fails when it has unknown fields or its subject is not the digest of its
+/// predicate.
 pub fn read(statement: Statement) -> Result<Activation, OpenError> {
     let subject = statement.action;
     let activation: Activation = json::from_value(statement.predicate)?;
@@ -133,9 +136,9 @@ pub fn read(statement: Statement) -> Result<Activation, OpenError> {
 pub enum OpenError {
     #[error(transparent)]
     Envelope(#[from] EnvelopeError),
-    #[error("its predicate is not an activation: {0}")]
+    #[error("the predicate is not an activation: {0}")]
     Shape(#[from] json::ShapeError),
-    #[error("its subject does not match its predicate")]
+    #[error("the subject does not match the predicate")]
     Subject,
 }
 

@@ -1,8 +1,8 @@
-//! Approvals: what people are asked, what they sign, and whether that is exactly what would happen.
+//! Approvals: what people are asked, what they sign, and whether the signed terms match what would happen.
 //!
-//! The approver's client recomputes every digest from what it shows, and signs those. The host
-//! compares them with what it asked for when the answer arrives. The gate compares the world as it is then: the state, the
-//! policies, the signers, and every digest that the action names.
+//! The approver's client recomputes every digest from the content that it shows, and signs these digests. When the
+//! answer arrives, the host compares the digests with its request. Later, the gate compares them with the current
+//! state, the current policies, the current signers and every digest that the action names.
 
 use std::collections::BTreeMap;
 
@@ -26,7 +26,7 @@ use crate::statement::envelope::{EnvelopeError, Kind, Statement};
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Ask {
-    /// Created by the host for this request; an answer to another request does not match.
+    /// A nonce that the host created for this request. An answer to another request does not match it.
     pub nonce: String,
     /// Unix milliseconds.
     pub expires_ms: i64,
@@ -35,7 +35,7 @@ pub struct Ask {
     pub obligations: Vec<Obligation>,
 }
 
-/// What the approver signs, as the statement's predicate. The action's digest is the subject.
+/// The terms that the approver signs as the statement's predicate. The action's digest is the subject of the statement.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Terms {
@@ -62,7 +62,7 @@ pub enum Answer {
     Deny,
 }
 
-/// Everything that an answer covers.
+/// Everything that an approver is shown and that an answer covers.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
@@ -72,7 +72,7 @@ pub struct ApprovalRequest {
     /// The contract's canonical JSON; contracts/README.md describes its fields.
     #[cfg_attr(feature = "schema", schemars(with = "serde_json::Map<String, Value>"))]
     pub contract: Value,
-    /// The bindings by upstream.
+    /// The bindings of the action by upstream name.
     pub bindings: BTreeMap<String, Binding>,
     /// The writes that would be sent, as the host rendered them.
     pub perform: Vec<Rendered>,
@@ -85,18 +85,18 @@ pub struct ApprovalRequest {
     /// Names of states that the adapter computed.
     pub derived: Vec<String>,
     pub ask: Ask,
-    /// Obligations that are open; not covered by the signature.
+    /// The obligations that are not met yet; not covered by the signature.
     pub not_yet: Vec<String>,
     /// Why earlier approvals are void; not covered by the signature.
     pub stale: Vec<String>,
-    /// Private parameters by name, for those who may answer; `action` has their commitments.
+    /// The values of private parameters by name, for persons who may answer. `action` contains only their commitments.
     #[serde(default, skip_serializing_if = "Openings::is_empty")]
     pub private: Openings,
 }
 
 impl ApprovalRequest {
     /// The writes that would be sent, with the values of private parameters, for display to the approver. Fails when
-    /// the openings do not match or the proposal does not bind.
+    /// the openings do not match or the proposal violates its contract.
     pub fn live_writes(&self, contract: &Contract) -> Result<Vec<Prepared>, OpeningError> {
         Ok(self.private.requests(contract, &self.proposal)?.perform)
     }
@@ -131,7 +131,7 @@ impl ApprovalRequest {
         })
     }
 
-    /// The shown writes, parameters and resource must be what contract and parameters determine.
+    /// Checks that the shown writes, parameters and resource are the ones that contract and parameters determine.
     fn check_rendering(&self, contract: &Contract) -> Result<(), ShownError> {
         let rendering = render(contract, &self.proposal)?;
         if rendering.perform != self.perform {
@@ -171,7 +171,7 @@ pub fn sign(action: Digest, terms: &Terms, key: &SigningKey) -> Result<Envelope,
     Statement { kind: Kind::Approval, action, predicate }.sign(key)
 }
 
-/// Checks the signature and form of an approval, and fails when one is wrong. Its terms are compared by the caller.
+/// Checks the signature and the format of an approval, and fails when either is wrong. The caller compares the terms.
 pub fn open(envelope: &Envelope, key: &VerifyingKey) -> Result<(Digest, Terms), OpenError> {
     let statement = Statement::open(envelope, key, Kind::Approval)?;
     let terms =
@@ -179,7 +179,7 @@ pub fn open(envelope: &Envelope, key: &VerifyingKey) -> Result<(Digest, Terms), 
     Ok((statement.action, terms))
 }
 
-/// The first part in which an approval differs from what would happen now.
+/// The name of the first field in which an approval differs from what would happen now.
 pub fn difference(signed: &Terms, now: &Terms) -> Option<&'static str> {
     [
         (signed.contract != now.contract, "contract"),
@@ -194,7 +194,8 @@ pub fn difference(signed: &Terms, now: &Terms) -> Option<&'static str> {
     .find_map(|(differs, what)| differs.then_some(what))
 }
 
-/// The content of an approval request is inconsistent: the host shows one thing and would do another.
+/// Why the content of an approval request is inconsistent. In this case, the host shows something other than what it
+/// would do.
 #[derive(Debug, thiserror::Error)]
 pub enum ShownError {
     #[error("the {0} shown does not match its digest; do not sign, and report it")]
@@ -214,6 +215,6 @@ pub enum ShownError {
 pub enum OpenError {
     #[error(transparent)]
     Envelope(#[from] EnvelopeError),
-    #[error("its predicate is not an approval: {0}")]
+    #[error("the predicate is not an approval: {0}")]
     Terms(String),
 }

@@ -1,7 +1,8 @@
-//! The predicate of a `decision`: why one attempt may run, signed before anything of it can be sent.
+//! The predicate of a `decision`. A decision states why one attempt may run, and is signed before the attempt can send
+//! anything.
 //!
-//! It is built from a cleared story and the policy question. Like a receipt, it holds only the digest of the state that
-//! was read.
+//! A decision is built from the story of a cleared action and the policy question. Like a receipt, a decision contains
+//! only the digest of the state that was read.
 
 use deed_spec::digest::Digest;
 use deed_spec::dsse::DsseError;
@@ -15,7 +16,7 @@ use crate::policy::Decision;
 use crate::policy::asked::Question;
 use crate::statement::envelope::EnvelopeError;
 
-/// What was decided for one attempt, and on what grounds. The action itself is the statement's subject.
+/// What was decided for one attempt, and the reasons for the decision. The action itself is the statement's subject.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Clearance {
@@ -29,16 +30,16 @@ pub struct Clearance {
     /// The approvals that count, by the SHA-256 of their payloads.
     pub approvals: Vec<Digest>,
     pub grant: GrantRecord,
-    /// The look that the decision is based on.
+    /// The observation that the decision is based on.
     pub pre: Look,
-    /// Unix milliseconds: when the action was cleared, and when its run has to end.
+    /// The time at which the action was cleared and the time by which its run has to end, in Unix milliseconds.
     pub cleared_ms: i64,
     pub deadline_ms: i64,
 }
 
 impl Clearance {
-    /// The decision over the next attempt of a cleared story. Fails when the story is incomplete or has no canonical
-    /// form.
+    /// Builds the decision about the next attempt of a cleared action. Fails when the story is incomplete or has no
+    /// canonical form.
     pub fn of(
         story: &Story,
         asked: &Question,
@@ -61,7 +62,7 @@ impl Clearance {
     }
 }
 
-/// Why a story cannot be cleared.
+/// Why no decision can be built from a story.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ClearanceError {
     #[error("no attempt may run without a {0}")]

@@ -1,6 +1,6 @@
-//! in-toto statements in DSSE envelopes: what every signed record of `deed` is.
+//! in-toto statements in DSSE envelopes, the format of every signed record of `deed`.
 //!
-//! The payload of an envelope is signed as bytes; the statement in it is read after the check, and never written again.
+//! The payload of an envelope is signed as bytes. Its statement is read only after the signature check.
 
 use deed_spec::digest::Digest;
 use deed_spec::dsse::{DsseError, Envelope};
@@ -13,15 +13,16 @@ use crate::memo::Memo;
 
 const STATEMENT_TYPE: &str = "https://in-toto.io/Statement/v1";
 
-/// The kinds of statement. People sign approvals, and reconciliations that resolve an open outcome; the host's
-/// receipt key signs everything else. The kind is part of the signed bytes, so no kind passes for another.
+/// The kinds of statement. People sign approvals, and reconciliations that resolve an open outcome; the host's receipt
+/// key signs everything else. The kind is part of the signed bytes, so a statement of one kind cannot be passed off as
+/// another kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     Approval,
-    /// Signed before the first byte of an attempt can leave.
+    /// The decision about an attempt, signed before the attempt can send a byte.
     Decision,
     Receipt,
-    /// What a later look settled that the receipt had to leave open.
+    /// The settlement of an outcome that the receipt left open.
     Reconciliation,
     Activated,
     KeyAdded,
@@ -53,7 +54,7 @@ impl Kind {
         }
     }
 
-    /// The name of what the statement is about: an action, a predicate of its own, or a key by its SPKI DER.
+    /// The name of the statement's subject: an action, the statement's own predicate, or a key as SPKI DER.
     fn subject(self) -> &'static str {
         match self {
             Self::Approval | Self::Decision | Self::Receipt | Self::Reconciliation => "action.json",
@@ -66,18 +67,20 @@ impl Kind {
 /// An envelope with the digest of its payload, which is computed on first use.
 pub type Signed = Memo<Envelope, Digest>;
 
-/// An in-toto Statement v1 about one thing, most often `action.json`.
+/// An in-toto Statement v1 about one subject, usually `action.json`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Statement<P = Value> {
     pub kind: Kind,
-    /// SHA-256 of the subject: of the canonical bytes of `action.json`, where it is about an action.
+    /// SHA-256 of the subject. If the subject is an action, this is the SHA-256 of the canonical bytes of
+    /// `action.json`.
     pub action: Digest,
-    /// A value where it was read, the record itself where it is signed.
+    /// The predicate: a JSON value in a statement that was read, or the record itself in a statement to be signed.
     pub predicate: P,
 }
 
 impl Statement {
-    /// Checks payload type, key, signature, statement and kind, in that order, and gives the statement.
+    /// Checks payload type, key, signature, statement and kind, in that order, and returns the statement. Fails at the
+    /// first check that does not pass.
     pub fn open(
         envelope: &Envelope,
         key: &VerifyingKey,
@@ -86,7 +89,8 @@ impl Statement {
         parse(&envelope.open(key)?, kind)
     }
 
-    /// The statement without a check of its signature: for uses that need no proof of origin.
+    /// Reads the statement without checking its signature, for uses that need no proof of origin. Fails when the
+    /// payload is not a statement of this kind.
     pub fn unverified(envelope: &Envelope, kind: Kind) -> Result<Self, EnvelopeError> {
         parse(&envelope.payload_bytes()?, kind)
     }
@@ -102,7 +106,7 @@ impl Statement {
 }
 
 impl<P: Serialize> Statement<P> {
-    /// The canonical bytes of [`Statement::value`], whose predicate may be large: no value is made of it.
+    /// The canonical bytes of [`Statement::value`]. The predicate may be large, so it is not converted to a JSON value.
     fn canonical(&self) -> Result<Vec<u8>, canonical::NotCanonical> {
         let (kind, subject) = (self.kind.predicate_type(), self.kind.subject());
         let mut out = format!("{{\"_type\":\"{STATEMENT_TYPE}\",\"predicate\":").into_bytes();
@@ -114,12 +118,12 @@ impl<P: Serialize> Statement<P> {
         Ok(out)
     }
 
-    /// Signs the statement's canonical bytes.
+    /// Signs the statement's canonical bytes. Fails when the statement has no canonical form.
     pub fn sign(&self, key: &SigningKey) -> Result<Envelope, EnvelopeError> {
         Ok(self.seal(key)?.into_record())
     }
 
-    /// The same for what goes on with the envelope: the digest of its payload is known while the bytes are at hand.
+    /// Like [`Statement::sign`], but also stores the digest of the payload, for callers that need both.
     pub fn seal(&self, key: &SigningKey) -> Result<Signed, EnvelopeError> {
         let payload = self.canonical()?;
         Ok(Signed::with(Envelope::sign(&payload, key)?, Digest::of(&payload)))
@@ -127,7 +131,7 @@ impl<P: Serialize> Statement<P> {
 }
 
 impl Signed {
-    /// As [`Envelope::payload_digest`].
+    /// Like [`Envelope::payload_digest`], but computes the digest only once.
     pub fn payload_digest(&self) -> Result<Digest, DsseError> {
         self.known(Envelope::payload_digest)
     }
@@ -145,7 +149,7 @@ fn parse(payload: &[u8], kind: Kind) -> Result<Statement, EnvelopeError> {
     if found != kind.predicate_type() {
         return Err(EnvelopeError::Kind { wanted: kind.predicate_type(), found: found.to_owned() });
     }
-    // Rebuilding it byte for byte excludes fields that were not read.
+    // Rebuilding the statement byte for byte ensures that the payload contains no unknown fields.
     if statement.canonical()? != payload {
         return Err(EnvelopeError::Malformed(
             "the statement is not canonical or has unknown fields",
@@ -159,14 +163,14 @@ fn subject(value: &Value) -> Option<Digest> {
     Digest::from_hex(hex).ok()
 }
 
-/// Why an envelope holds no statement that counts.
+/// Why an envelope does not contain a valid statement.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum EnvelopeError {
     #[error("{0}")]
     Malformed(&'static str),
     #[error(transparent)]
     Dsse(#[from] DsseError),
-    #[error("it is a `{found}`; only a `{wanted}` is accepted here")]
+    #[error("the statement is a `{found}`; only a `{wanted}` is accepted here")]
     Kind { wanted: &'static str, found: String },
     #[error("the statement is not strict JSON: {0}")]
     Json(#[from] canonical::ParseError),

@@ -1,7 +1,7 @@
-//! The receipt's predicate: everything that a story holds at its end.
+//! The predicate of a receipt: everything that the story of an action contains at its end.
 //!
-//! It is built from a judged story and the policy question. Agents get receipts, so a receipt never holds the state
-//! that was read; that is part of the evidence, which the receipt names by digest.
+//! A receipt is built from the story of a judged action and the policy question. Agents get receipts, so a receipt
+//! never contains the state that was read. The state is part of the evidence, which the receipt names by digest.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -41,10 +41,10 @@ pub struct Receipt {
     /// The latest policy decision, with the policies that determined it and those that did not apply.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub decision: Option<Decision>,
-    /// Payload digests of the `activated` statements that this decision and those of the attempts are based on, each
-    /// once, that of this decision last.
+    /// The payload digests of the `activated` statements that the decisions of the attempts and this decision are based
+    /// on, without duplicates. The digest for this decision is the last one.
     pub activated: Vec<Digest>,
-    /// The policy question; present with every decision.
+    /// The policy question; present if there is a decision.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub question: Option<Question>,
     pub approvals: Vec<ApprovalRef>,
@@ -59,11 +59,11 @@ pub struct Receipt {
     pub exchanges_sha256: Digest,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub post: Option<Look>,
-    /// Field, old and new value, from what the host read.
+    /// The changes that the host read: field, old value and new value.
     pub changes: Vec<Change>,
     pub unexpected: Vec<Change>,
     pub checks: Vec<Check>,
-    /// Whether its writes carry a precondition that the upstream checks.
+    /// Whether the action's writes carry a precondition that the upstream checks.
     pub guard: Guard,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cancelled_by: Option<String>,
@@ -74,16 +74,16 @@ pub struct Receipt {
     pub judged_ms: i64,
 }
 
-/// How a write was guarded against a change between look and write.
+/// How writes were guarded against a change of the state since the host read it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Guard {
     Unguarded,
-    /// Every write carried the entity tag that the host saw, and the upstream checks it.
+    /// Every write carried the entity tag that the host read, and the upstream checks this tag.
     Etag,
 }
 
-/// An approval by the digest of its payload.
+/// An approval or denial, named by the digest of its payload.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ApprovalRef {
@@ -91,7 +91,7 @@ pub struct ApprovalRef {
     pub person: String,
     pub role: String,
     pub decision: Said,
-    /// Whether the outcome is based on it; an answer that became stale does not count.
+    /// Whether the outcome is based on this answer. An answer that became void does not count.
     pub counted: bool,
 }
 
@@ -104,7 +104,7 @@ pub struct AttemptSummary {
     pub decision_sha256: Digest,
     pub claim: Claim,
     pub exchanges: Vec<ExchangeSummary>,
-    /// What the adapter asked for outside its grant; nothing of it was sent.
+    /// The requests that the adapter made outside its grant. None of these requests was sent.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub refused: Vec<String>,
     pub started_ms: i64,
@@ -112,8 +112,8 @@ pub struct AttemptSummary {
 }
 
 impl Receipt {
-    /// The receipt of a judged story; `asked` is the question of its latest decision. Fails when a record has no
-    /// canonical form.
+    /// Builds the receipt of a judged action. `asked` is the policy question of its latest decision. Fails when a
+    /// record has no canonical form.
     pub fn of(
         story: &Story,
         judgement: &Judgement,
@@ -151,15 +151,15 @@ impl Receipt {
 }
 
 impl Receipt {
-    /// Whether something of it may have been carried out. Requests that were not sent, or whose precondition failed,
-    /// were not.
+    /// Whether any write of the action may have been carried out. Writes that were not sent, or whose precondition
+    /// failed, were not carried out.
     pub fn may_have_changed_something(&self) -> bool {
         let exchanges = self.attempts.iter().flat_map(|attempt| &attempt.exchanges);
         exchanges.into_iter().any(|exchange| !exchange.is_without_effect())
     }
 
-    /// Whether the action ended without effect after its writes were rejected by their guard and the host looked again:
-    /// people denied it, or that look was unusable.
+    /// Whether the action ended without effect after the guard rejected its writes and the host read the state again:
+    /// people denied the action, or the new observation was unusable.
     pub fn is_given_up(&self) -> bool {
         match self.outcome {
             Outcome::Denied | Outcome::Expired | Outcome::Cancelled => true,
@@ -170,7 +170,7 @@ impl Receipt {
 }
 
 impl Guard {
-    /// An action is guarded if every write of its contract is.
+    /// An action is guarded if every write of its contract is guarded.
     pub fn of(perform: &[Rendered]) -> Self {
         let mut writes = perform.iter().filter(|write| write.writes).peekable();
         let guarded = writes.peek().is_some() && writes.all(|write| write.guard.is_some());
@@ -191,7 +191,7 @@ fn approvals(story: &Story) -> Result<Vec<ApprovalRef>, EnvelopeError> {
     story.all_answers.iter().map(reference).collect()
 }
 
-/// Every attempt with its decision: both occur in pairs, in the same order.
+/// Every attempt with its decision. Each attempt has exactly one decision, and both lists are in the same order.
 fn attempts(story: &Story) -> Result<Vec<AttemptSummary>, EnvelopeError> {
     let decisions = story.chain.iter().filter(|(kind, _)| *kind == Kind::Decision);
     let pairs = story.attempts.iter().zip(decisions);
@@ -210,7 +210,7 @@ fn attempt(attempt: &Attempt, decision_sha256: Digest) -> AttemptSummary {
     }
 }
 
-/// SHA-256 of the bytes that the bundle holds for this record.
+/// SHA-256 of the bytes by which a bundle represents this record.
 fn digest<T: Serialize + ?Sized>(record: &T) -> Result<Digest, EnvelopeError> {
     Ok(Digest::of(&json::to_canonical(record)?))
 }

@@ -1,8 +1,9 @@
-//! The predicate of the host's `reconciliation`: the host's conclusion about what the receipt had to leave open, from a
-//! later look or from a person's resolution.
+//! The predicate of the host's `reconciliation`: the host's conclusion about an outcome that the receipt left open,
+//! from a later observation or from a person's resolution.
 //!
-//! It is built from a settled story. It does not change the receipt but names it. The person's own statement, of the
-//! same kind under another key, is [`crate::statement::resolution::Resolved`].
+//! A reconciliation is built from the story of a settled action. A reconciliation names the receipt by digest and does
+//! not change it. A person's resolution is a statement of the same kind, signed with another key:
+//! [`crate::statement::resolution::Resolved`].
 
 use deed_spec::digest::Digest;
 use deed_spec::json::Change;
@@ -17,19 +18,20 @@ use crate::statement::envelope::EnvelopeError;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Reconciliation {
-    /// SHA-256 of the payload of the receipt that left it open.
+    /// SHA-256 of the payload of the receipt that left the outcome open.
     pub receipt_sha256: Digest,
-    /// SHA-256 of the payload of the person's resolution that it uses; absent if a look alone settled it.
+    /// SHA-256 of the payload of the person's resolution on which the settlement is based; absent if an observation
+    /// alone settled the outcome.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resolved_by: Option<Digest>,
-    /// The later look; its evidence is `evidence/later.json`. Absent if the host could not look again after a person's
-    /// resolution.
+    /// The later observation, whose evidence is `evidence/later.json`. Absent if the host could not read the state
+    /// again after a person's resolution.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub look: Option<Look>,
     pub outcome: Outcome,
     /// One sentence for people.
     pub reason: String,
-    /// Field, old and new value, from the look before to the later one.
+    /// The changes from the state before the action to the later state: field, old value and new value.
     pub changes: Vec<Change>,
     pub unexpected: Vec<Change>,
     pub checks: Vec<Check>,
@@ -38,8 +40,8 @@ pub struct Reconciliation {
 }
 
 impl Reconciliation {
-    /// The reconciliation of a settled story; `None` without a receipt or a settlement. Fails when a record has no
-    /// canonical form.
+    /// Builds the reconciliation of a settled action; `None` if the story has no receipt or no settlement. Fails when a
+    /// record has no canonical form.
     pub fn of(story: &Story) -> Result<Option<Self>, EnvelopeError> {
         let (Some(receipt), Some((look, judgement))) = (&story.envelope, &story.later) else {
             return Ok(None);

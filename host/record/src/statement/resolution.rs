@@ -1,7 +1,8 @@
-//! Resolutions: what a person states about an action that no look can settle, and what the host concludes.
+//! Resolutions: what a person states about an action that the host cannot settle by reading the state, and what the
+//! host concludes from the statement.
 //!
-//! It builds the statement to sign from what the host shows, and reads the resolution back from a statement. A
-//! resolution never makes an outcome `verified`; only a look does.
+//! This module builds the statement to sign from what the host shows, and reads a resolution back from a statement. A
+//! resolution never makes an outcome `verified`; only an observation does.
 
 use deed_spec::digest::Digest;
 use deed_spec::dsse::Envelope;
@@ -12,22 +13,23 @@ use serde::{Deserialize, Serialize};
 use crate::lifecycle::outcome::{Judgement, Outcome};
 use crate::statement::envelope::{EnvelopeError, Kind, Statement};
 
-/// The role in which a person resolves.
+/// The role in which a person signs a resolution.
 pub const ROLE: &str = "operator";
 
-/// The longest reason in bytes: it is part of every bundle and every page about the action.
+/// The maximum size of a reason in bytes. The size is limited because the reason is part of every bundle and every page
+/// about the action.
 pub const REASON_MAX: usize = 1_000;
 
-/// What happened according to a person.
+/// What happened to an action, according to a person.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(inline))]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
-    /// What was sent took effect.
+    /// The writes that were sent took effect.
     Applied,
-    /// Nothing that was sent took effect.
+    /// No write that was sent took effect.
     NotApplied,
-    /// Nothing took effect, and the action is to be proposed again, as a new action that passes every gate.
+    /// No write took effect, and the action is to be proposed again as a new action that passes every gate.
     Retry,
 }
 
@@ -40,7 +42,7 @@ pub struct Resolution {
     #[cfg_attr(feature = "schema", schemars(extend("const" = ROLE)))]
     pub role: String,
     pub verdict: Verdict,
-    /// How the person knows, in at most 1,000 bytes; text from outside.
+    /// How the person knows what happened, in at most 1,000 bytes. This is untrusted text.
     #[cfg_attr(feature = "schema", schemars(length(min = 1, max = REASON_MAX)))]
     pub reason: String,
     /// The nonce of the request; a resolution for another request does not match.
@@ -49,11 +51,11 @@ pub struct Resolution {
     pub signed_ms: i64,
 }
 
-/// The predicate of a `reconciliation` under a person's key. The action is the statement's subject.
+/// The predicate of a `reconciliation` that is signed with a person's key. The action is the statement's subject.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Resolved {
-    /// SHA-256 of the payload of the receipt that left it open.
+    /// SHA-256 of the payload of the receipt that left the outcome open.
     pub receipt_sha256: Digest,
     pub resolution: Resolution,
 }
@@ -88,8 +90,8 @@ impl Resolution {
         format!("{} ({}) says that {what}", self.person, self.role)
     }
 
-    /// The judgement of an open action from this resolution and the look made after it, if any. A look that settles the
-    /// outcome takes precedence; otherwise the resolution decides, and never results in `verified`.
+    /// The judgement of an open action from this resolution and from the observation after it, if any. An observation
+    /// that settles the outcome takes precedence. Otherwise the resolution decides, but never results in `verified`.
     pub fn conclude(&self, seen: Option<Judgement>) -> Judgement {
         if let Some(judged) = seen.as_ref().filter(|one| one.outcome != Outcome::Indeterminate) {
             return judged.clone();
@@ -108,7 +110,7 @@ impl Resolution {
     }
 }
 
-/// Signs a resolution about an action. Fails when it has no canonical form.
+/// Signs a resolution about an action. Fails when the resolution has no canonical form.
 pub fn sign(
     action: Digest,
     resolved: &Resolved,
@@ -118,8 +120,8 @@ pub fn sign(
     Statement { kind: Kind::Reconciliation, action, predicate }.sign(key)
 }
 
-/// Checks the signature and form of a resolution, and fails when one is wrong. The caller checks whether it matches the
-/// request.
+/// Checks the signature and the format of a resolution, and fails when either is wrong. The caller checks whether the
+/// resolution matches the request.
 pub fn open(envelope: &Envelope, key: &VerifyingKey) -> Result<(Digest, Resolved), OpenError> {
     let statement = Statement::open(envelope, key, Kind::Reconciliation)?;
     let resolved: Resolved = json::from_value(statement.predicate)?;
@@ -132,13 +134,13 @@ pub fn open(envelope: &Envelope, key: &VerifyingKey) -> Result<(Digest, Resolved
 pub enum OpenError {
     #[error(transparent)]
     Envelope(#[from] EnvelopeError),
-    #[error("its predicate is not a resolution: {0}")]
+    #[error("the predicate is not a resolution: {0}")]
     Shape(#[from] json::ShapeError),
     #[error(transparent)]
     Form(#[from] FormError),
 }
 
-/// Why a resolution has no valid form.
+/// Why a resolution is not valid.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum FormError {
     #[error("the reason is empty; state how you know")]

@@ -1,4 +1,4 @@
-//! What a person is shown of an open action, and what that person signs about it.
+//! What a person is shown about an action with an open outcome, and what that person signs.
 
 use deed_spec::digest::Digest;
 use deed_spec::dsse::{DsseError, Envelope};
@@ -13,29 +13,29 @@ use crate::statement::envelope::{EnvelopeError, Kind, Statement};
 use crate::statement::receipt::Receipt;
 use crate::statement::resolution::{FormError, ROLE, Resolution, Resolved, Verdict};
 
-/// Everything that a resolution is about.
+/// Everything that a person needs to know to sign a resolution.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ResolutionRequest {
     pub action: Action,
-    /// The receipt that left it open: it names what was sent, by digest.
+    /// The receipt that left the outcome open. It names the requests that were sent by digest.
     pub receipt: Envelope,
-    /// The contract's writes, as the host rendered them: the bodies for those digests.
+    /// The contract's writes as the host rendered them, with the bodies that the receipt names by digest.
     pub perform: Vec<Rendered>,
-    /// What the host saw last; not covered by the signature.
+    /// The last observation of the host; not covered by the signature.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub look: Option<LastLook>,
-    /// Why looks do not settle it; not covered by the signature.
+    /// Why the host cannot settle the outcome by reading the state; not covered by the signature.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub escalated: Option<String>,
     /// The nonce of the request; a resolution for another request does not match.
     pub nonce: String,
-    /// The person that the host identified the caller as.
+    /// The person as whom the host identified the caller.
     pub person: String,
 }
 
-/// What the host saw last, which settled nothing; not covered by the signature.
+/// The last observation of the host, which did not settle the outcome; not covered by the signature.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
@@ -45,15 +45,15 @@ pub struct LastLook {
     /// The observed state by name.
     #[cfg_attr(feature = "schema", schemars(with = "serde_json::Map<String, Value>"))]
     pub state: Value,
-    /// The differences from the state before.
+    /// The differences from the state before the action.
     pub changes: Vec<Change>,
-    /// Why it settles nothing.
+    /// Why the observation does not settle the outcome.
     pub reason: String,
 }
 
 impl ResolutionRequest {
-    /// The digest of the action, and the receipt, after recomputing the digests. Fails when they do not belong together
-    /// or the receipt leaves nothing open.
+    /// Recomputes the digests, and returns the digest of the action and the receipt. Fails when action and receipt do
+    /// not belong together, or the receipt leaves nothing open.
     pub fn open(&self) -> Result<(Digest, Receipt), ShownError> {
         let action = self.action.digest()?;
         let statement = Statement::unverified(&self.receipt, Kind::Receipt)?;
@@ -67,7 +67,7 @@ impl ResolutionRequest {
         Ok((action, receipt))
     }
 
-    /// What the person signs about what is shown. Fails when the reason is not valid.
+    /// Builds the resolution that the person signs about what is shown. Fails when the reason is not valid.
     pub fn resolved(
         &self,
         verdict: Verdict,

@@ -1,7 +1,8 @@
-//! Key rotation: statements by the host's receipt key that another key is valid from an index on, or that an old one is
-//! valid no longer.
+//! Key rotation. With a rotation statement, the host's receipt key states that a new key is valid from a log index on,
+//! or that an old key is no longer valid.
 //!
-//! Each tenant's log has its own statements: a statement names an index of that log, and is itself an entry of it.
+//! Each tenant's log has its own rotation statements. Such a statement names an index of the log, and is itself an
+//! entry of that log.
 
 use deed_spec::digest::{Digest, DigestError};
 use deed_spec::dsse::{self, DsseError, Envelope, key_id};
@@ -18,11 +19,11 @@ pub struct KeyChange {
     pub tenant: String,
     pub purpose: Purpose,
     pub keyid: String,
-    /// PEM SPKI.
+    /// The public key as PEM SPKI.
     pub key: String,
-    /// For an added key the first index of the log at which it is valid, for a retired one the last.
+    /// The first log index at which an added key is valid, or the last log index at which a retired key is valid.
     pub index: u64,
-    /// The operating-system user who changed it.
+    /// The operating-system user who changed the key.
     pub by_uid: u32,
     /// Unix milliseconds.
     pub at_ms: i64,
@@ -46,21 +47,22 @@ impl Purpose {
 }
 
 impl KeyChange {
-    /// The statement to sign; `kind` is `key-added` or `key-retired`. Fails when the key id is not valid or there is no
-    /// canonical form.
+    /// The statement to sign; `kind` is `key-added` or `key-retired`. Fails when the key id is not valid or the
+    /// statement has no canonical form.
     pub fn statement(&self, kind: Kind) -> Result<Statement, ChangeError> {
         let predicate = json::parse(&json::to_canonical(self).map_err(EnvelopeError::from)?)
             .map_err(EnvelopeError::from)?;
         Ok(Statement { kind, action: Digest::from_hex(&self.keyid)?, predicate })
     }
 
-    /// The key itself. Fails when the PEM is not valid.
+    /// Parses the public key. Fails when the PEM is not valid.
     pub fn public(&self) -> Result<VerifyingKey, DsseError> {
         dsse::from_pem(&self.key)
     }
 }
 
-/// The key change in an envelope. Fails when signature, kind or shape is wrong, or key, key id and subject differ.
+/// Verifies an envelope and returns its key change. Fails when the signature, kind or fields are wrong, or when key,
+/// key id and subject differ.
 pub fn open(envelope: &Envelope, by: &VerifyingKey, kind: Kind) -> Result<KeyChange, ChangeError> {
     let statement = Statement::open(envelope, by, kind)?;
     let change: KeyChange = json::from_value(statement.predicate)?;
@@ -79,11 +81,11 @@ pub enum ChangeError {
     Envelope(#[from] EnvelopeError),
     #[error(transparent)]
     Dsse(#[from] DsseError),
-    #[error("its predicate is not a key rotation: {0}")]
+    #[error("the predicate is not a key rotation: {0}")]
     Shape(#[from] json::ShapeError),
-    #[error("its key id: {0}")]
+    #[error("the key id is not valid: {0}")]
     Digest(#[from] DigestError),
-    #[error("key, key id and subject are not of the same key")]
+    #[error("the key, the key id and the subject do not belong to the same key")]
     OtherKey,
 }
 

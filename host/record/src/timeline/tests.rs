@@ -28,7 +28,7 @@ fn look(problem: Option<&str>) -> Event {
 }
 
 fn attempt(claim: Claim, fate: Fate) -> Event {
-    // What it asked for may hold state; only how often is told.
+    // A refused request may contain state values, so the ledger shows only the number of refused requests.
     let refused = if claim == Claim::TimedOut { vec![SECRET.into()] } else { vec![] };
     let attempt = fixtures::attempt(1, claim, vec![exchange("PATCH", fate)]);
     Event::AttemptEnded { attempt: Arc::new(Attempt { refused, ..attempt }) }
@@ -115,7 +115,7 @@ fn a_read_that_failed_after_a_write_does_not_hide_the_write() {
         let told = only(Event::AttemptEnded { attempt: Arc::new(attempt.clone()) });
         assert!(told.contains("the adapter reports that the upstream was not available"), "{told}");
         assert_eq!(told.ends_with(landed), said, "{told}");
-        // What an earlier attempt did is shown as such.
+        // A write that an earlier attempt carried out is not reported as carried out by this attempt.
         attempt.exchanges[0].carried_from = Some(1);
         let told = only(Event::AttemptEnded { attempt: Arc::new(attempt) });
         assert!(!told.contains(landed), "{told}");

@@ -26,10 +26,10 @@ pub struct ContractSummary {
     pub verb: Verb,
     pub mode: Mode,
     pub effect: Effect,
-    /// A template over the parameters.
+    /// The resource, as a template over the parameters.
     pub resource: String,
     pub digest: Digest,
-    /// A closed JSON Schema subset; see contracts/README.md.
+    /// The schema of the parameters, in a closed subset of JSON Schema; see contracts/README.md.
     #[schemars(with = "serde_json::Map<String, Value>")]
     pub params: Schema,
     /// How many sources a proposal must name.
@@ -54,10 +54,10 @@ impl From<&Granted> for ContractSummary {
     }
 }
 
-/// A contract, and what is granted for it.
+/// A contract and what was granted for it.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct GrantedContract {
-    /// The contract's canonical JSON; its fields are those of contracts/README.md.
+    /// The contract as canonical JSON, with the fields that contracts/README.md describes.
     #[schemars(with = "serde_json::Map<String, Value>")]
     pub contract: Value,
     pub digest: Digest,

@@ -1,6 +1,6 @@
 //! The OpenAPI 3.1 document, generated from the served operations and their types.
 //!
-//! It contains no routes of its own: the table of routes describes each of its operations.
+//! This module defines no routes. Each entry of the table of routes describes its own operation.
 
 mod operation;
 mod parts;
@@ -12,7 +12,7 @@ pub(crate) use self::operation::{Answer, Content, Method, Operation, Parameter, 
 use self::parts::Components;
 pub(crate) use self::schemas::SchemaOf;
 
-/// Describes these operations, in their order.
+/// Returns the document for these operations, in the given order.
 pub(crate) fn document<'a>(operations: impl Iterator<Item = &'a Operation> + Clone) -> Value {
     let mut components = Components::new(operations.clone().filter_map(|one| one.body));
     let mut paths = Map::new();
@@ -44,17 +44,17 @@ pub(crate) fn document<'a>(operations: impl Iterator<Item = &'a Operation> + Clo
     })
 }
 
-const INTRODUCTION: &str = "An agent asks for an action. The host decides, runs an adapter with what \
-this one action was granted, looks at the system of record before and after, and signs a receipt.\n\n\
+const INTRODUCTION: &str = "An agent proposes an action. The host decides whether it may run, runs an adapter with \
+only what was granted for this action, reads the system of record before and after, and signs a receipt.\n\n\
 Bodies are strict JSON: a duplicate key or an unknown field is an error. Errors are problem details \
-(RFC 9457). A person sees the actions of their tenant, an agent its own; what the caller may not see \
-answers as what does not exist. A method that a path does not support answers 405.\n\n\
+(RFC 9457). A person sees the actions of their tenant, and an agent sees its own actions. A resource that \
+the caller may not see gets the same answer as one that does not exist. An unsupported method gets 405.\n\n\
 A principal whose requests are refused repeatedly (4xx, or actions denied without a request for approval) \
-gets 429 with `Retry-After`: two refusals are forgiven per second, and at most 120 are counted. It also \
-gets 429 for more than 128 requests in progress, for more than its share of them, and for proposals beyond \
-128 actions under way. HTTP/1.1 limits apply before any route: a body without `Content-Length` answers \
-411, a path beyond 2 KiB 414, a head beyond 16 KiB or 64 headers 431; a connection without a request \
-within 15 seconds is closed.";
+gets 429 with `Retry-After`: two refusals are forgiven per second, and at most 120 are counted. A \
+principal also gets 429 for more than 128 requests in progress, for more than its share of them, and for \
+proposals beyond 128 actions under way. HTTP/1.1 limits are checked before routing: a body without \
+`Content-Length` gets 411, a path beyond 2 KiB gets 414, and a head beyond 16 KiB or 64 headers gets 431. A \
+connection without a request within 15 seconds is closed.";
 
 fn tags() -> Value {
     json!([

@@ -1,4 +1,4 @@
-//! Errors as RFC 9457 problem details. All errors are mapped to HTTP here.
+//! Errors as RFC 9457 problem details. This module maps all errors to HTTP.
 
 mod body;
 
@@ -16,18 +16,18 @@ use crate::capacity::admission::Overload;
 use crate::engine::{EngineError, IntakeError, Unready};
 use crate::stage::contract::BindFault;
 
-/// A store that does not answer needs an operator or a restart.
+/// The retry delay while the store does not answer, which only an operator or a restart can fix.
 const UNAVAILABLE_RETRY_S: u64 = 30;
 const MEDIA_TYPE: &str = "application/problem+json";
 
-/// An error answer: status, title, detail and, for places in the body, JSON pointers.
+/// An error answer: status, title, detail, and JSON pointers to invalid places in the body.
 #[derive(Debug)]
 pub(crate) struct Problem {
     status: StatusCode,
     title: &'static str,
     detail: String,
     errors: Vec<Place>,
-    /// Seconds, for a caller that asks too often or while new work is refused.
+    /// Seconds after which to retry, for a caller that sends too many requests, or while the host refuses new work.
     retry_after: Option<u64>,
     /// The limit that was reached, as a name for programs.
     limit: Option<&'static str>,
@@ -45,12 +45,17 @@ impl Problem {
         }
     }
 
-    /// The same answer for foreign and unknown: a caller does not learn what another tenant has.
+    /// Foreign and unknown resources get the same answer, so a caller does not learn what another tenant has.
     pub(crate) fn not_found() -> Self {
-        Self::new(StatusCode::NOT_FOUND, "not found", "there is no such resource for you")
+        Self::new(
+            StatusCode::NOT_FOUND,
+            "not found",
+            "the resource does not exist, or you may not see it",
+        )
     }
 
-    /// The same for a contract. The name is the caller's own and is not repeated.
+    /// The answer for a contract that is unknown or not granted. The answer does not repeat the name that the caller
+    /// sent.
     pub(crate) fn no_contract() -> Self {
         let detail = "no contract of this name is granted to your tenant; GET /v1/contracts lists those that are";
         Self::new(StatusCode::NOT_FOUND, "unknown contract", detail)
@@ -77,14 +82,14 @@ impl Problem {
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, "the body is too large", detail)
     }
 
-    /// Says when to retry. The request was not processed.
+    /// The answer to a caller with too many requests. The answer says when to retry; the request was not processed.
     pub(crate) fn too_many(what: &str, retry_after_s: u64) -> Self {
         let detail = format!("{what}; retry in {retry_after_s} s");
         let problem = Self::new(StatusCode::TOO_MANY_REQUESTS, "too many requests", detail);
         Self { retry_after: Some(retry_after_s), ..problem }
     }
 
-    /// The same when the caller did not cause it.
+    /// The answer when all callers together have too many requests in progress. The answer says when to retry.
     pub(crate) fn crowded(retry_after_s: u64) -> Self {
         let status = StatusCode::SERVICE_UNAVAILABLE;
         let detail = format!("too many requests are in progress; retry in {retry_after_s} s");
@@ -103,14 +108,14 @@ impl Problem {
         }
     }
 
-    /// New work is refused and nothing was done; says when to retry.
+    /// The answer while the host refuses new work. The answer says when to retry; the request had no effect.
     fn not_ready(why: &Unready) -> Self {
         let status = StatusCode::SERVICE_UNAVAILABLE;
         let problem = Self::new(status, "the host accepts no new work now", why.told());
         Self { retry_after: Some(why.retry_after_s()), ..problem }
     }
 
-    /// There is no room for it now: by the caller's own limit, or the host's.
+    /// The answer when an action would exceed the caller's own limit or the host's limit.
     fn overload(over: Overload) -> Self {
         let (status, title) = if over.limit.is_hosts() {
             (StatusCode::SERVICE_UNAVAILABLE, "the host is at its limit")
@@ -121,12 +126,12 @@ impl Problem {
         Self { retry_after: Some(over.retry_after_s), limit: Some(over.limit.word()), ..problem }
     }
 
-    /// Whether the caller is asked to retry: its request may be correct.
+    /// Whether the answer asks the caller to retry, because the request may be correct.
     pub(crate) fn is_for_later(&self) -> bool {
         self.retry_after.is_some()
     }
 
-    /// The reason is for the operator only.
+    /// The host cannot process the request. Only the operator's log has the reason.
     pub(crate) fn unavailable() -> Self {
         let status = StatusCode::SERVICE_UNAVAILABLE;
         let problem = Self::new(status, "the host cannot do this now", "see the operator's log");
@@ -159,7 +164,7 @@ impl IntoResponse for Problem {
     }
 }
 
-/// Replaces an error answer that other code made, such as for an invalid query, by a problem document.
+/// Replaces an error answer that other code made, such as for an invalid query, with a problem document.
 pub(crate) fn in_our_words(response: Response) -> Response {
     let status = response.status();
     let ours = response.headers().get(header::CONTENT_TYPE).is_some_and(|t| t == MEDIA_TYPE);
@@ -175,7 +180,7 @@ pub(crate) async fn no_method() -> Problem {
     Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method not allowed", detail)
 }
 
-/// A body that could not be read: larger than the limit, or cut off.
+/// The answer for a body that could not be read: it was larger than the limit, or cut off.
 impl From<BytesRejection> for Problem {
     fn from(rejection: BytesRejection) -> Self {
         match rejection.status() {

@@ -1,4 +1,5 @@
-//! An action as callers see it. Until it has ended, an agent sees status and obligations, but not state.
+//! An action as callers see it. Until the action has ended, its agent sees its status and obligations, but not the
+//! observed state.
 
 use std::sync::Arc;
 
@@ -32,7 +33,7 @@ pub struct View {
     pub status: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub outcome: Option<Outcome>,
-    /// Why this outcome, in one sentence.
+    /// The reason for the outcome, in one sentence.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     pub contract: String,
@@ -48,21 +49,21 @@ pub struct View {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reasoning: Option<String>,
     pub sources: Vec<Source>,
-    /// The proposed parameters. A private one is its commitment, `private:hmac-sha256:HEX`.
+    /// The proposed parameters. A private parameter is replaced by its commitment, `private:hmac-sha256:HEX`.
     #[serde(default)]
     #[schemars(with = "serde_json::Map<String, Value>")]
     pub params: Value,
-    /// The writes that may be sent, rendered by the host from contract and parameters, with the commitments of private
-    /// ones. A read has none.
+    /// The writes that may be sent. The host renders them from the contract and the parameters, with commitments in
+    /// place of private parameters. The list is empty for a read.
     #[serde(default)]
     pub writes: Vec<Rendered>,
     /// What people still have to do, such as `approve:1:support-lead` or `resolve:1:operator`.
     pub obligations: Vec<String>,
-    /// The other action that holds the resource that this one needs; for people only.
+    /// The other action that holds the resource that this action needs; shown to people only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<ActionId>")]
     pub held_by: Option<String>,
-    /// Why looks do not settle an open outcome, so that an operator must.
+    /// Why observations cannot settle an open outcome, so that an operator must resolve it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub escalated: Option<String>,
     /// Unix milliseconds.
@@ -86,7 +87,7 @@ pub struct View {
     /// A person's resolution of an outcome that the receipt left open.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resolution: Option<Resolution>,
-    /// What settled an outcome that the receipt left open.
+    /// The statement that settled an outcome that the receipt left open.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reconciliation: Option<ReceiptRef>,
     /// Unix milliseconds.
@@ -102,14 +103,14 @@ pub struct Said {
     pub person: String,
     pub role: String,
     pub approves: bool,
-    /// False once it is void.
+    /// False once the answer is void.
     pub counts: bool,
-    /// The signed reason; for people only.
+    /// The signed reason; shown to people only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
 }
 
-/// One request and its result.
+/// One request to an upstream and its result.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Call {
     #[schemars(extend("enum" = ["observe", "perform"]))]
@@ -122,7 +123,7 @@ pub struct Call {
     pub at_ms: i64,
 }
 
-/// The place of a receipt or reconciliation.
+/// A reference to a receipt or a reconciliation.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct ReceiptRef {
     pub payload_sha256: Digest,
@@ -132,8 +133,8 @@ pub struct ReceiptRef {
     pub index: Option<u64>,
 }
 
-/// The visible part of a story: all of it for a person of the tenant, and for its agent once it has ended. Fails when a
-/// part of it has no canonical form.
+/// Returns the part of an action's story that the caller may see: all of it for a person of the tenant, and for the
+/// action's agent once the action has ended. Fails when a part of the story has no canonical JSON form.
 pub fn view(story: &Story, entries: &[Entry], person: bool) -> Result<View, EngineError> {
     let (action, proposal) = (&story.bound.action, &story.bound.proposal);
     let judged = story.concluded();
@@ -153,7 +154,7 @@ pub fn view(story: &Story, entries: &[Entry], person: bool) -> Result<View, Engi
         intent: proposal.intent.clone(),
         reasoning: proposal.reasoning.clone(),
         sources: proposal.sources.clone(),
-        // Both come from the proposal and the contract alone, so the agent may see them at any time.
+        // Parameters and writes come from the proposal and the contract alone, so the agent may see them at any time.
         params: action.params.clone(),
         writes: writes(story),
         obligations: obligations(story),
@@ -232,7 +233,7 @@ fn result(story: &Story) -> Option<Value> {
 }
 
 fn signed(story: &Story, kind: Kind) -> Result<Option<ReceiptRef>, EngineError> {
-    // A person's statement has the same kind as the host's conclusion.
+    // A person's resolution has the same kind as the host's own reconciliation and is skipped here.
     let word = story.resolution.as_ref().map(|(_, envelope)| envelope);
     let mut chain = story.chain.iter().rev().filter(|(_, envelope)| Some(envelope) != word);
     let Some((_, envelope)) = chain.find(|(is, _)| *is == kind) else {

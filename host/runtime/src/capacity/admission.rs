@@ -1,7 +1,8 @@
-//! Admission control: accepts or refuses new work depending on how much is under way. A refusal names the limit and
-//! when to retry, and happens before anything is written. Accepted work is never dropped.
+//! Admission control: accepts or refuses new work depending on how many actions are under way. A refusal names the
+//! limit and the time to retry, and happens before anything is written. Accepted work is never dropped.
 //!
-//! The counters are updated with every `ActivePlace` and every append; actions are never scanned to count them.
+//! The counters are updated when an `ActivePlace` is taken or released and on every append. Actions are never scanned
+//! to count them.
 
 mod accounts;
 mod limit;
@@ -18,15 +19,15 @@ pub use self::limit::{Limit, Overload};
 use super::fair_share::{Level, Pool, reached_of_free};
 use crate::config::Limits;
 
-/// Approvals take minutes; retrying more often would not help.
+/// Approvals take minutes, so retrying more often would not help.
 const PEOPLE_RETRY_S: u64 = 60;
 /// Upper limit of `retry_after_s` for limits on actions under way.
 const RETRY_MAX_S: u64 = 60;
-/// Answers by people may exceed the host's limit on actions under way by one fourth, so that agents that wait for
-/// approval do not keep approvals out.
+/// Answers by people may exceed the host's limit on actions under way by one fourth, so that the actions of agents
+/// cannot block approvals.
 const FOR_PEOPLE: usize = 4;
 
-/// How many actions of a tenant are under way and waiting, for operators.
+/// How many actions of a tenant are under way, and how many wait for people.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Load {
     pub tenant: String,
@@ -34,14 +35,15 @@ pub struct Load {
     pub waiting: usize,
 }
 
-/// Admission counters. Cheap to clone; all clones share the same counters.
+/// The admission counters. Clones are cheap and share the same counters.
 #[derive(Clone, Debug)]
 pub(crate) struct Admission {
     limits: Limits,
     book: Arc<Mutex<AccountBook>>,
 }
 
-/// The place of an action under way. It is released on drop, when the action rests or was not accepted.
+/// The place that an action under way occupies. The place is released on drop, when the action waits, has ended or was
+/// not accepted.
 #[derive(Debug)]
 pub(crate) struct ActivePlace {
     book: Arc<Mutex<AccountBook>>,
@@ -52,7 +54,7 @@ pub(crate) struct ActivePlace {
 }
 
 impl ActivePlace {
-    /// Marks that an action uses this place: from now on, its duration counts for the average.
+    /// Marks that an action uses this place, so that its duration is included in the average.
     pub(crate) fn carrying(self) -> Self {
         let mut course = self;
         course.carries = true;
@@ -68,7 +70,7 @@ impl Drop for ActivePlace {
         book.pool.give_back(left);
         book.each(&self.tenant, &self.agent, |account| {
             account.under_way = account.under_way.saturating_sub(1);
-            // Places that never carried an action (refused, or already known) would distort the average.
+            // Places of refused or already known proposals never carried an action and would distort the average.
             if self.carries {
                 account.learn(stay);
             }
@@ -83,7 +85,7 @@ impl Admission {
         Self { limits, book: Arc::new(Mutex::new(book)) }
     }
 
-    /// A place for a proposal. Fails when the agent, the tenant or the host has too many actions under way.
+    /// Takes a place for a proposal. Fails when the agent, the tenant or the host has too many actions under way.
     pub(crate) fn admit(&self, tenant: &str, agent: &str) -> Result<ActivePlace, Overload> {
         let mut book = lock(&self.book);
         let has = book.of(tenant, agent);
@@ -98,13 +100,13 @@ impl Admission {
         }
     }
 
-    /// A place for an action that a person's answer continues. Fails when the host has reached its limit plus the
+    /// Takes a place for an action that a person's answer continues. Fails when the host has reached its limit plus the
     /// margin for people.
     pub(crate) fn admit_answer(&self, tenant: &str, agent: &str) -> Result<ActivePlace, Overload> {
         let mut book = lock(&self.book);
         let most = self.limits.under_way.host;
         let own = book.of(tenant, agent).tenant.under_way;
-        // The guaranteed places of a tenant are not available to approvals of other tenants.
+        // Approvals of other tenants cannot take the guaranteed places of a tenant.
         if !book.pool.is_guaranteed(own) && book.host.under_way >= most + most / FOR_PEOPLE {
             let stay = book.host.stay;
             return Err(book.refuse(Limit::HostUnderWay, seconds(stay)));
@@ -112,15 +114,15 @@ impl Admission {
         Ok(self.begin(&mut book, tenant, agent))
     }
 
-    /// A place for an action that was accepted before. Never refused.
+    /// Takes a place for an action that was accepted before. This never fails.
     pub(crate) fn enter(&self, tenant: &str, agent: &str) -> ActivePlace {
         self.begin(&mut lock(&self.book), tenant, agent)
     }
 
-    /// The limit that does not allow one more action to wait for people. `None` when there is room for it even if every
-    /// action under way has to wait as well.
+    /// The limit that does not allow one more action to wait for people. Returns `None` if the action could wait even
+    /// if every action under way had to wait as well.
     pub(crate) fn full_of_waiting(&self, tenant: &str, agent: &str) -> Option<Limit> {
-        // The action in question already has a place.
+        // The action that may have to wait is already counted as under way.
         let may = |account: Account| {
             account.waiting().saturating_add(account.under_way).saturating_sub(1)
         };
@@ -132,7 +134,7 @@ impl Admission {
         })
     }
 
-    /// The refusal of an action that would wait for people.
+    /// Counts the refusal of an action that would have to wait for people, and returns the error.
     pub(crate) fn refuse_to_wait(&self, limit: Limit) -> Overload {
         lock(&self.book).refuse(limit, PEOPLE_RETRY_S)
     }
@@ -142,7 +144,7 @@ impl Admission {
         lock(&self.book).each(tenant, agent, |account| account.waiting += 1);
     }
 
-    /// Updates the counters after a story's status changed.
+    /// Updates the counters after the status of an action changed.
     pub(crate) fn moved(&self, from: Status, story: &Story) {
         let change = waits(story.status) - waits(from);
         if change != 0 {
@@ -152,7 +154,7 @@ impl Admission {
         }
     }
 
-    /// Per tenant, the number of actions under way and waiting.
+    /// The number of actions that are under way and the number that wait for people, for each tenant.
     pub(crate) fn loads(&self) -> Vec<Load> {
         let book = lock(&self.book);
         let load = |(name, tenant): (&String, &Tenant)| Load {
@@ -181,13 +183,13 @@ impl Admission {
     }
 }
 
-/// Uses the status word: a stale action, which is about to be asked about again, counts as waiting too, and at a start
-/// actions are counted by their status word.
+/// Returns 1 if an action with this status counts as waiting, otherwise 0. The status word is compared, as at the start
+/// of the host. A stale action, for which approval is requested again, also counts as waiting.
 fn waits(status: Status) -> isize {
     isize::from(status.word() == Status::Waiting.word())
 }
 
-/// The recent average duration of actions under way, as an estimate of when one of them will rest.
+/// Estimates from the recent average duration of actions after how many seconds a place becomes free.
 fn seconds(stay: Duration) -> u64 {
     stay.as_secs().saturating_add(1).min(RETRY_MAX_S)
 }

@@ -1,5 +1,5 @@
-//! Limits the requests in progress of one kind of caller: agents or people. Places are assigned by the rule of
-//! [`fair_share`](super::fair_share).
+//! Limits the number of requests in progress of one kind of caller, agents or people. Places are assigned by the
+//! fair-share rule of [`fair_share`](super::fair_share).
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -15,7 +15,7 @@ pub(crate) struct ConcurrencyLimit(Mutex<Places>);
 struct Places {
     pool: Pool,
     held: usize,
-    /// Bounded by the number of configured tenants.
+    /// The map has at most one entry per configured tenant.
     tenants: HashMap<String, usize>,
 }
 
@@ -51,7 +51,7 @@ impl ConcurrencyLimit {
         places.pool.give_back(left);
     }
 
-    /// A panic cannot leave the counters inconsistent, so poisoning is ignored.
+    /// A panic cannot leave the counters inconsistent, so a poisoned mutex is used as it is.
     fn lock(&self) -> MutexGuard<'_, Places> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -61,7 +61,7 @@ impl ConcurrencyLimit {
 mod tests {
     use super::*;
 
-    /// Takes as many places as possible; also returns the level that refused the next one.
+    /// Takes as many places as possible. Also returns the level whose bound refused the next place.
     fn all(hall: &ConcurrencyLimit, tenant: &str, own_max: usize) -> (usize, Level) {
         let mut own = 0;
         loop {
@@ -75,8 +75,8 @@ mod tests {
     #[test]
     fn each_tenant_has_its_own_places_and_of_the_rest_what_it_leaves() {
         let hall = ConcurrencyLimit::new(32, 4);
-        // Four places are the tenant's own and sixteen are shared; a principal leaves half of its tenant's share to the
-        // others.
+        // Each tenant has four guaranteed places, and sixteen places are shared. A principal leaves half of its
+        // tenant's share to the tenant's other principals.
         assert_eq!(all(&hall, "a", 32), (6, Level::Agent));
         let more: Vec<usize> = (0..4).map(|_| all(&hall, "a", 32).0).collect();
         assert_eq!((more, all(&hall, "a", 32)), (vec![3, 2, 1, 0], (0, Level::Tenant)));
@@ -84,7 +84,7 @@ mod tests {
         for tenant in ["b", "c"] {
             while all(&hall, tenant, 32).0 > 0 {}
         }
-        // The last tenant has its own places and a part of what the others left.
+        // The last tenant gets its guaranteed places and some of the shared places that the other tenants left.
         let last: usize = (0..8).map(|_| all(&hall, "d", 32).0).sum();
         assert!((4..8).contains(&last), "{last}");
     }

@@ -1,6 +1,6 @@
-//! A bounded number of connections per listener, and which connection is closed when all slots are taken.
+//! Limits the number of connections per listener, and selects the connection to close when all slots are taken.
 //!
-//! A connection that has not sent its whole request may be closed at any time, because nothing was done for it. A
+//! A connection that has not sent its whole request may be closed at any time, because no work has been done for it. A
 //! connection with a request in progress keeps its slot.
 
 use std::collections::BTreeMap;
@@ -28,7 +28,7 @@ struct Taken {
 }
 
 impl Taken {
-    /// The connection that has waited for its request for the longest time.
+    /// The connection whose request has been awaited for the longest time.
     fn oldest(&self) -> Option<u64> {
         let awaited = |(number, holder): (&u64, &Holder)| Some((holder.awaited?, *number));
         self.by_number.iter().filter_map(awaited).min().map(|(_, number)| number)
@@ -37,12 +37,12 @@ impl Taken {
 
 #[derive(Debug)]
 struct Holder {
-    /// Since when a whole request is awaited; `None` while a request is in progress.
+    /// When the host began to wait for a complete request; `None` while a request is in progress.
     awaited: Option<Instant>,
     cut: Arc<Notify>,
 }
 
-/// The slot of one connection; dropping it frees the slot.
+/// The slot of one connection. Dropping this value frees the slot.
 #[derive(Debug)]
 pub(crate) struct ConnectionSlot {
     seats: Arc<ConnectionSlots>,
@@ -55,8 +55,8 @@ impl ConnectionSlots {
         Self { max, patience, metrics, taken: Mutex::default() }
     }
 
-    /// Takes a slot; when none is free, closes the connection that has waited for its request for the longest time.
-    /// `None` when every connection has a request in progress.
+    /// Takes a slot. If no slot is free, closes the connection whose request has been awaited for the longest time.
+    /// Returns `None` when every connection has a request in progress.
     pub(crate) fn take(self: &Arc<Self>, now: Instant) -> Option<ConnectionSlot> {
         let mut taken = self.lock();
         if taken.by_number.len() >= self.max {
@@ -95,17 +95,17 @@ impl ConnectionSlots {
 }
 
 impl ConnectionSlot {
-    /// From now on, the connection waits for a whole request.
+    /// Marks the connection as waiting for a complete request.
     pub(crate) fn awaiting(&self) {
         self.set(Some(Instant::now()));
     }
 
-    /// The request has arrived: from now on, the connection is not closed.
+    /// Marks the request as arrived, so that the connection is not closed.
     pub(crate) fn serving(&self) {
         self.set(None);
     }
 
-    /// Resolves when the slot was given to another connection, or the request did not arrive in time.
+    /// Waits until the slot is given to another connection, or until the request is overdue.
     pub(crate) async fn cut(&self) {
         self.cut.notified().await;
     }
@@ -133,7 +133,7 @@ mod tests {
         Arc::new(ConnectionSlots::new(max, PATIENCE, Arc::default()))
     }
 
-    /// Whether the connection was notified to close. Consumes the notification, so it can be asked once only.
+    /// Whether the connection was notified to close. This consumes the notification, so a second call returns false.
     async fn is_cut(seat: &ConnectionSlot) -> bool {
         tokio::time::timeout(Duration::from_millis(1), seat.cut()).await.is_ok()
     }

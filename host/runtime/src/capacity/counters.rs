@@ -17,23 +17,25 @@ impl Metrics {
         self.unauthorized.inc();
     }
 
-    /// A proposal that did not bind: there is no receipt for it, so it is counted.
+    /// Counts a proposal that did not match its contract. Such a proposal has no receipt, so only this counter shows
+    /// it.
     pub(crate) fn refused(&self) {
         self.refused.inc();
     }
 
-    /// A request refused because its principal had too many refusals or requests in progress, or because too many
-    /// requests of all callers were in progress.
+    /// Counts a request that was refused because its principal had too many refusals or requests in progress, or
+    /// because too many requests of all callers were in progress.
     pub(crate) fn throttled(&self) {
         self.throttled.inc();
     }
 
-    /// A connection that was closed because its request did not arrive in time, or to make room for another.
+    /// Counts a connection that was closed because its request did not arrive in time, or to make room for another
+    /// connection.
     pub(crate) fn cut(&self) {
         self.cut.inc();
     }
 
-    /// A connection that was refused because every other one had a request in progress.
+    /// Counts a connection that was refused because every other connection had a request in progress.
     pub(crate) fn turned_away(&self) {
         self.turned_away.inc();
     }

@@ -1,15 +1,16 @@
-//! The rule of fair shares: whether a tenant or an agent may have one more place of a limited resource.
+//! The fair-share rule, which decides whether a tenant or an agent may take one more place of a limited resource.
 //!
-//! Half of the places are guaranteed to tenants in equal parts. The others are shared: of those, a tenant holds no more
-//! than it leaves free, and an agent no more than it leaves to the other agents of its tenant. So there is always a
-//! place for a tenant or agent that has few, however many others take all they can.
+//! Half of the places are guaranteed to tenants in equal parts. The other half is shared: a tenant holds at most as
+//! many shared places as it leaves free, and an agent holds at most as many places as it leaves to the other agents of
+//! its tenant. A tenant or agent that holds few places can therefore always take one, even if others take as many as
+//! they can.
 //!
-//! The caller counts the places that are held. Slots to run are not assigned by this rule: no action is refused one, so
-//! the sandbox has a queue for them and decides which action is next.
+//! The caller counts the places that are held. Run slots are not assigned by this rule, because no action is refused a
+//! run slot: the sandbox queues the actions and decides which action is next.
 
 use crate::config::Bounds;
 
-/// The level whose bound was reached.
+/// The level at which a bound was reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Level {
     Host,
@@ -25,13 +26,13 @@ pub(crate) struct Held {
     pub(crate) agent: usize,
 }
 
-/// Places that the tenants of a host share.
+/// A pool of places that the tenants of a host share.
 #[derive(Debug)]
 pub(crate) struct Pool {
     bounds: Bounds,
     guaranteed: usize,
     shared: usize,
-    /// How many shared places are held.
+    /// The number of shared places that are held.
     shared_held: usize,
 }
 
@@ -53,26 +54,26 @@ impl Pool {
         tenant_held < self.guaranteed
     }
 
-    /// A tenant takes one more place; `tenant_held` is what it held before.
+    /// Records that a tenant takes one more place. `tenant_held` is the number of places that it held before.
     pub(crate) fn take(&mut self, tenant_held: usize) {
         self.shared_held += usize::from(!self.is_guaranteed(tenant_held));
     }
 
-    /// A tenant gives a place back; `tenant_left` is what it holds afterwards.
+    /// Records that a tenant gives a place back. `tenant_left` is the number of places that it holds afterwards.
     pub(crate) fn give_back(&mut self, tenant_left: usize) {
         let shared = usize::from(!self.is_guaranteed(tenant_left));
         self.shared_held = self.shared_held.saturating_sub(shared);
     }
 }
 
-/// The rule for places without guarantees.
+/// Applies the rule to a pool in which no places are guaranteed.
 pub(crate) fn reached_of_free(bounds: Bounds, held: Held) -> Option<Level> {
     reached(bounds, held, 0, bounds.host.saturating_sub(held.host))
 }
 
 fn reached(bounds: Bounds, held: Held, guaranteed: usize, free: usize) -> Option<Level> {
     let beyond = held.tenant.saturating_sub(guaranteed);
-    // What the tenant could hold in all if it continued to take places.
+    // The total number of places that the tenant could hold if it continued to take places.
     let share =
         bounds.tenant.min(guaranteed.saturating_add(beyond.saturating_add(free).div_ceil(2)));
     let left = share.saturating_sub(held.tenant);

@@ -1,7 +1,7 @@
-//! Limits per principal: refusals are charged to a budget that recovers with time, and requests in progress are
+//! The limits of each principal. Refusals are charged to a budget that recovers over time, and requests in progress are
 //! counted.
 //!
-//! Budgets are kept in memory only: a restart resets them, which does no harm.
+//! Budgets are kept only in memory. A restart resets them, which does no harm.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -14,11 +14,11 @@ use crate::capacity::fair_share::Level;
 /// The limits of a principal.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
-    /// How long one refusal stays in the budget: two are forgiven per second.
+    /// How long one refusal counts against the budget. The budget recovers two refusals per second.
     refusal: Duration,
-    /// The maximum debt: 120 refusals in a row. A person who mistypes never reaches it.
+    /// The maximum debt, which is reached after 120 refusals in a row. A person's typing errors never reach this limit.
     owed_max: Duration,
-    /// Maximum of requests in progress, however few others have.
+    /// Maximum number of requests in progress, even if other principals have few.
     at_once_max: usize,
 }
 
@@ -27,8 +27,8 @@ pub(crate) const LIMITS: Limits = Limits {
     owed_max: Duration::from_mins(1),
     at_once_max: 128,
 };
-/// Eighths of all connections that may carry requests of agents and of people, so that neither keeps the other out. The
-/// last eighth is for callers that are not yet, or cannot be, authenticated.
+/// How many eighths of all connections may carry requests of agents and of people, so that neither group can block the
+/// other. The last eighth is for callers that are not yet, or cannot be, authenticated.
 const EIGHTHS_OF_AGENTS: usize = 5;
 const EIGHTHS_OF_PEOPLE: usize = 2;
 
@@ -41,7 +41,7 @@ pub(crate) struct ConcurrencyLimits {
 
 impl ConcurrencyLimits {
     pub(crate) fn new(connections_max: usize, tenants: usize) -> Self {
-        // At least one place, in case the system allows the host hardly any connections.
+        // There is at least one place, even if the operating system allows the host very few connections.
         let hall = |eighths: usize| {
             Arc::new(ConcurrencyLimit::new((connections_max * eighths / 8).max(1), tenants))
         };
@@ -60,7 +60,7 @@ pub(crate) struct Budget {
 
 #[derive(Debug)]
 struct Account {
-    /// When everything that is owed will have been forgiven.
+    /// When the debt will be back to zero.
     settled: Instant,
     at_once: usize,
 }
@@ -68,13 +68,13 @@ struct Account {
 /// Why a request is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum TooMany {
-    /// Too many requests of this principal were refused; one is forgiven after `retry_s` seconds.
+    /// Too many requests of this principal were refused. The next request is admitted after `retry_s` seconds.
     Refused { retry_s: u64 },
-    /// Too many requests are in progress at this level.
+    /// Too many requests of this principal, of its tenant or of the host are in progress.
     InProgress(Level),
 }
 
-/// Permission for one request; dropping it ends the request.
+/// Permission for one request. Dropping the permit marks the request as finished.
 #[derive(Debug)]
 pub(crate) struct RequestPermit(Arc<Budget>);
 
@@ -91,8 +91,8 @@ impl Budget {
         Self { limits, hall, tenant: tenant.to_owned(), account: Mutex::new(account) }
     }
 
-    /// Permits one request. Fails when too much is owed, or too many requests are in progress. A refusal here is not
-    /// charged: a caller that waits as told is admitted.
+    /// Permits one request. Fails when the debt is too high or too many requests are in progress. Such a refusal is not
+    /// charged, so a caller that waits for the stated time is admitted.
     pub(crate) fn admit(self: &Arc<Self>, now: Instant) -> Result<RequestPermit, TooMany> {
         let mut account = self.lock();
         let owed = account.settled.saturating_duration_since(now);
@@ -107,8 +107,8 @@ impl Budget {
         Ok(RequestPermit(Arc::clone(self)))
     }
 
-    /// Charges one refusal. Refusals of requests that were in progress together can exceed the maximum debt; the debt
-    /// is capped at twice the maximum.
+    /// Charges one refusal. Refusals of concurrent requests can exceed the maximum debt, so the debt is capped at twice
+    /// the maximum.
     pub(crate) fn charge(&self, now: Instant) {
         let mut account = self.lock();
         let owed = account.settled.saturating_duration_since(now) + self.limits.refusal;

@@ -1,4 +1,5 @@
-//! `deed act`: proposes an action to a running host and shows the result, or asks what would happen.
+//! `deed act`: proposes an action to a running host and shows the result. With `--explain`, it only shows what would
+//! happen.
 
 use std::collections::BTreeMap;
 use std::process::ExitCode;
@@ -23,21 +24,21 @@ use super::{page, shown};
 use crate::api::view::View;
 use crate::config::keys;
 
-/// Ask the host for an action, as an agent does
+/// Propose an action to the host, as an agent does
 ///
-/// Prints the result, and on stderr the action's id before it waits and the next command at the end. The exit code is 0
-/// when it is verified or waits for people, else 1.
+/// Prints the result on stdout. Before the wait, stderr shows the action's id; at the end, it shows the next command to
+/// type. The exit code is 0 if the action is verified or waits for a person, otherwise 1.
 #[derive(Debug, clap::Args)]
 pub(super) struct ActArgs {
     #[command(flatten)]
     proposal: ProposalArgs,
-    /// Idempotency key: the same key with the same body returns the same action
+    /// Idempotency key; a request that repeats the key and the body returns the same action
     #[arg(long, value_name = "TEXT")]
     key: Option<String>,
-    /// How long to wait for the end; by default 10 seconds, and not for people
+    /// How long to wait for the action to end; by default at most 10 seconds, and not while it waits for a person
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(..=86_400))]
     wait: Option<u64>,
-    /// Only print the decision of policy, what would be sent and what is missing; nothing is sent
+    /// Only print the policy decision, the requests that would be sent, and what is missing; send nothing
     #[arg(long)]
     explain: bool,
     #[command(flatten)]
@@ -46,7 +47,7 @@ pub(super) struct ActArgs {
     format: Format,
 }
 
-/// The host's answer to `--explain`; the shape of `POST /v1/explain`.
+/// The host's answer to `POST /v1/explain`, which `--explain` requests.
 #[derive(Debug, Serialize, Deserialize)]
 struct Explained {
     contract: String,
@@ -58,7 +59,7 @@ struct Explained {
     missing: Vec<String>,
 }
 
-/// The parameters in the answer of `GET /v1/contracts/{name}`.
+/// The part of the answer to `GET /v1/contracts/{name}` that declares the parameters.
 #[derive(Deserialize)]
 struct Granted {
     contract: Shape,
@@ -69,7 +70,7 @@ struct Shape {
     params: Params,
 }
 
-/// How long to wait for the end without `--wait`.
+/// How many seconds to wait for the action to end if `--wait` is not given.
 const WAIT_S: u64 = 10;
 
 pub(super) fn run(args: &ActArgs) -> Result<ExitCode, Failure> {
@@ -89,15 +90,16 @@ pub(super) fn run(args: &ActArgs) -> Result<ExitCode, Failure> {
     Ok(if fine { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// The declared parameters of a contract; if it is not granted, the host says so. Fails when the host refuses.
+/// Fetches the declared parameters of a contract. Fails when the host refuses, for example because the contract is not
+/// granted.
 fn parameters_of(client: &Client, contract: &str) -> Result<BTreeMap<String, Schema>, Failure> {
     let path = format!("/v1/contracts/{}", percent_encode(contract));
     let granted: Granted = client.get(&path, &[])?;
     Ok(granted.contract.params.properties)
 }
 
-/// Proposes under a key, so that a lost answer can be requested again without a second action. The id is printed before
-/// the wait, so that a caller that stops waiting can show the action.
+/// Proposes the action with an idempotency key, so that the request can be repeated without creating a second action.
+/// The action's id is printed before the wait, so that a user who interrupts the wait can still look up the action.
 fn propose(args: &ActArgs, client: &Client, body: &[u8]) -> Result<View, Failure> {
     let deadline = Instant::now() + Duration::from_secs(args.wait.unwrap_or(WAIT_S));
     let key = args.key.clone().map_or_else(keys::random_hex::<16>, Ok).map_err(Failure::failed)?;

@@ -1,6 +1,6 @@
-//! `deed adapter check`: whether a host would accept a component, and what it imports.
+//! `deed adapter check`: reports whether a host would accept a component, and what the component imports.
 //!
-//! Prints the file's digest, size, imports and exports. None of its code runs.
+//! The command prints the component's digest, size, imports and exports. It does not run the component.
 
 use std::fs::{self, DirBuilder};
 use std::io::ErrorKind;
@@ -27,7 +27,7 @@ pub(super) enum AdapterCommand {
 
 /// Check that a host would accept an adapter, and print its digest, imports and exports
 ///
-/// Exits with 1 for an adapter that a host refuses. The adapter is not run.
+/// Exits with 1 if a host would refuse the adapter. The adapter is not run.
 #[derive(Debug, clap::Args)]
 pub(super) struct CheckArgs {
     /// The adapter, a WebAssembly component
@@ -40,12 +40,12 @@ pub(super) struct CheckArgs {
 #[derive(Debug, Serialize)]
 struct Report {
     file: String,
-    /// The digest that a grant pins.
+    /// The component's digest, which a grant must pin.
     digest: Digest,
     bytes: usize,
     imports: Vec<String>,
     exports: Vec<String>,
-    /// Why a host refuses it; `None` if it accepts it.
+    /// Why a host would refuse the adapter; `None` if it would accept the adapter.
     refused: Option<String>,
 }
 
@@ -61,7 +61,7 @@ pub(super) fn run(command: &AdapterCommand) -> Result<ExitCode, Failure> {
 fn report(file: &Path, bytes: &[u8]) -> Result<Report, Failure> {
     let cache = Scratch::new()?;
     let sandbox = Sandbox::new(&cache.0, Clock::new()).map_err(Failure::failed)?;
-    // Bytes that are not a component have no names; loading them reports why.
+    // Bytes that are not a component have no imports or exports; `load` below reports the error.
     let names = sandbox.names(bytes).unwrap_or_default();
     Ok(Report {
         file: file.display().to_string(),
@@ -87,11 +87,13 @@ fn summary(report: &Report) -> String {
     text
 }
 
-/// A compile cache for this one command: code of a file that is not granted is not kept.
+/// A temporary compile cache. It is deleted when the command ends, so that code of an adapter that is not granted is
+/// not kept.
 #[derive(Debug)]
 pub(super) struct Scratch(pub(super) PathBuf);
 
-/// How often its removal is tried, and the pause in between: the cache's own thread may still be writing.
+/// How many times the removal of the cache directory is tried, and the pause between two tries. A background thread of
+/// the cache may still be writing.
 const REMOVALS: u32 = 20;
 const REMOVAL_PAUSE: Duration = Duration::from_millis(10);
 

@@ -1,6 +1,7 @@
-//! `deed approve` and `deed deny`: shows what would happen, asks, signs exactly that, and reports whether it counts.
+//! `deed approve` and `deed deny`: show what would happen, ask for confirmation, sign exactly what was shown, and
+//! report whether the answer counts.
 //!
-//! A digest is signed only if it was recomputed from what is shown.
+//! The signed digests are recomputed from the data that is shown, except those of the adapter and the policy set.
 
 mod fate;
 
@@ -23,11 +24,11 @@ use crate::config::keys;
 
 /// Approve an action: show what would happen, and sign exactly that
 ///
-/// Before anything runs, the host reads the state again and repeats its checks. If the state has changed, policy denies, or the approval has expired, the
-/// approval does not count: the exit code is 1, and stderr has the reason and the next command. If the host
-/// cannot tell within 30 seconds whether the approval counts, because another action holds the resource, the exit code
-/// is 3. It is 0 when the approval counts,
-/// whatever the outcome of the action is: see `deed show`.
+/// Before the action runs, the host reads the state again and repeats its checks. The approval does not count if the
+/// state has changed, policy denies the action, or the approval has expired. The exit code is then 1, and stderr shows
+/// the reason and the next command. The exit code is 3 if the host does not know within 30 seconds whether the approval
+/// counts, because another action holds the resource. The exit code is 0 if the approval counts, whatever the outcome
+/// of the action; `deed show` shows the outcome.
 #[derive(Debug, clap::Args)]
 pub(super) struct ApproveArgs {
     #[command(flatten)]
@@ -45,19 +46,19 @@ pub(super) struct DenyArgs {
 struct AnswerArgs {
     /// The action's id
     id: String,
-    /// Your private key, as `deed key new` created it
+    /// The file of your private key, as created by `deed key new`
     #[arg(long, value_name = "FILE")]
     key: PathBuf,
     /// Your name in the host's configuration
     #[arg(long, value_name = "NAME")]
     person: String,
-    /// The role in which you answer
+    /// The role in which you approve or deny
     #[arg(long, value_name = "ROLE")]
     role: String,
-    /// The reason, which is signed with the answer
+    /// The reason for your answer; it is part of what you sign
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
-    /// Sign without confirmation, for scripts; what is signed is still shown
+    /// Sign without asking for confirmation, for use in scripts; what is signed is still shown
     #[arg(long)]
     yes: bool,
     #[command(flatten)]
@@ -74,10 +75,11 @@ pub(super) fn deny(args: &DenyArgs) -> Result<ExitCode, Failure> {
     answer(&args.answer, Answer::Deny)
 }
 
-/// Exit code when the answer was submitted and it is not yet known whether it counts.
+/// The exit code if the answer was submitted but it is not known yet whether it counts.
 const NOT_YET: u8 = 3;
 
-/// How long to wait until the host knows whether an answer counts: it looks again, and may queue for the resource.
+/// How long to wait until the host knows whether an answer counts. The host reads the state again, and the action may
+/// have to wait for its resource.
 const WAIT: Duration = Duration::from_secs(30);
 
 fn answer(args: &AnswerArgs, decision: Answer) -> Result<ExitCode, Failure> {
@@ -100,8 +102,9 @@ fn answer(args: &AnswerArgs, decision: Answer) -> Result<ExitCode, Failure> {
     Ok(tell(args, &view, &terms))
 }
 
-/// Submits the answer, and polls until it is known whether it counts or the time is up. If the host can no longer be
-/// reached, it still has the answer. Fails when the host refuses it.
+/// Submits the approver's answer, and polls until the host knows whether the answer counts or the time is up. A host
+/// that becomes unreachable while this function polls is not an error, because the host already has the answer. Fails
+/// when the host refuses the answer.
 fn send(client: &Client, id: &str, body: &[u8], terms: &Terms) -> Result<View, Failure> {
     let deadline = Instant::now() + WAIT;
     let view: View = client.post(&action_path(id, "/approvals")?, &[], body)?;
@@ -114,7 +117,8 @@ fn send(client: &Client, id: &str, body: &[u8], terms: &Terms) -> Result<View, F
     }))
 }
 
-/// Whether it is known if the answer counts and, if it does not, what is asked instead.
+/// Whether the host has decided if the answer counts. For an answer that does not count, the action must also have
+/// ended or have new obligations.
 fn is_settled(view: &View, terms: &Terms) -> bool {
     match Fate::of(view, terms) {
         Fate::Open => false,
@@ -123,14 +127,14 @@ fn is_settled(view: &View, terms: &Terms) -> bool {
     }
 }
 
-/// Reports the result of the answer on stderr; only an answer that counts, or may still count, is a success.
+/// Reports on stderr whether the answer counts, and returns the exit code. Only an answer that counts is a success.
 fn tell(args: &AnswerArgs, view: &View, terms: &Terms) -> ExitCode {
     let next = Next::new(&args.connection, args.format);
     let word = if terms.decision == Answer::Approve { "approval" } else { "denial" };
     match Fate::of(view, terms) {
         Fate::Counts => next.answered(view),
         Fate::Open => {
-            out::note(&format!("the {word} was submitted; whether it counts is not known yet"));
+            out::note(&format!("the {word} was submitted; it is not known yet whether it counts"));
             next.show(&view.id);
             return ExitCode::from(NOT_YET);
         }
@@ -147,7 +151,7 @@ fn tell(args: &AnswerArgs, view: &View, terms: &Terms) -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// Fetches the approval request. Fails when the host shows another action than the one asked for, which must not be
+/// Fetches the approval request. Fails when the host returns the request of a different action, which must not be
 /// signed.
 fn fetch(client: &Client, id: &str) -> Result<ApprovalRequest, Failure> {
     let request: ApprovalRequest = client.get(&action_path(id, "/approval_request")?, &[])?;
@@ -155,13 +159,13 @@ fn fetch(client: &Client, id: &str) -> Result<ApprovalRequest, Failure> {
         Ok(request)
     } else {
         Err(Failure::Failed(format!(
-            "asked for {id}, and the host shows {}; do not sign, and report it",
+            "requested {id}, but the host shows {}; do not sign, and report it",
             request.action.id
         )))
     }
 }
 
-/// Asks the person at the terminal. Fails when there is no terminal.
+/// Asks the user at the terminal for confirmation. Fails when stdin is not a terminal.
 pub(super) fn confirmed() -> Result<bool, Failure> {
     let stdin = io::stdin();
     if !stdin.is_terminal() {

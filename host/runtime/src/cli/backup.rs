@@ -1,5 +1,5 @@
 //! `deed backup`: copies a served directory to a new path while its host runs, and prints what the copy contains and
-//! what it does not.
+//! what it omits.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -14,16 +14,16 @@ use crate::maintenance::backup::{self, Manifest};
 
 /// Copy a served directory as it is at one moment, even while a host serves it
 ///
-/// The copy contains the journal, the logs and all that they need, the configuration and public keys. It can be checked
-/// with `deed journal check` and `deed log audit`, and restored with `deed restore`. It contains private keys of the
-/// host and secrets only with --with-keys, and never approvers' private keys.
+/// The copy contains the journal, the logs, all files that these need, the configuration and the public keys. You can
+/// check the copy with `deed journal check` and `deed log audit`, and restore it with `deed restore`. The copy contains
+/// the host's private keys and secrets only if --with-keys is given. It never contains the private keys of approvers.
 #[derive(Debug, clap::Args)]
 pub(super) struct BackupArgs {
-    /// The served directory
+    /// The directory that the host serves
     dir: PathBuf,
-    /// The path of the copy, which must not exist
+    /// The path of the copy; it must not exist yet
     target: PathBuf,
-    /// Copy private keys and secrets too: the holder of the copy can then act and sign as this host
+    /// Also copy private keys and secrets; the holder of the copy can then act and sign as this host
     #[arg(long)]
     with_keys: bool,
     #[command(flatten)]

@@ -1,4 +1,4 @@
-//! `deed check`: checks a served directory.
+//! `deed check`: checks the configuration, keys and adapters of a served directory.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -18,10 +18,10 @@ use crate::config::{self, Bounds, Config, Fault, Limits, Tenant, keys};
 
 /// Check a served directory and report every fault with its file and line
 ///
-/// Reads everything that the host reads at its start, and compiles every adapter.
+/// Reads every file that the host reads when it starts, and compiles every adapter.
 #[derive(Debug, clap::Args)]
 pub(super) struct CheckArgs {
-    /// The served directory, with deed.toml in it
+    /// The directory that the host serves, with deed.toml in it
     dir: PathBuf,
     #[command(flatten)]
     format: Format,
@@ -34,7 +34,7 @@ struct Report {
     tenants: Vec<TenantReport>,
     witnesses: WitnessReport,
     faults: Vec<FaultReport>,
-    /// What is allowed but probably not intended.
+    /// Settings that are allowed but probably not intended.
     warnings: Vec<FaultReport>,
 }
 
@@ -44,13 +44,13 @@ struct TenantReport {
     agents: Vec<String>,
     people: Vec<String>,
     upstreams: Vec<String>,
-    /// By upstream, how many runs may reach it at once.
+    /// How many runs may use each upstream at the same time.
     concurrency: BTreeMap<String, usize>,
     grants: Vec<String>,
     policy_set: String,
 }
 
-/// How much the host carries at once.
+/// The host's limits on concurrent work.
 #[derive(Debug, Default, Serialize)]
 struct LimitReport {
     runs: u32,
@@ -84,7 +84,7 @@ pub(super) fn check(args: &CheckArgs) -> Result<ExitCode, Failure> {
         Ok(config) => (Some(config), vec![]),
         Err(faults) => (None, faults.list().to_vec()),
     };
-    // A directory without deed.toml is not a served one; missing keys are the same fault.
+    // A directory without deed.toml is not a served directory, so its missing keys are not reported as another fault.
     let is_served = args.dir.join("deed.toml").exists();
     match (keys::load(&args.dir), &config) {
         (Err(error), _) if is_served => faults.push(Fault::new("keys", 0, error.to_string())),
@@ -103,7 +103,7 @@ pub(super) fn check(args: &CheckArgs) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Compiles every granted adapter once; the code stays in the cache for `deed serve`.
+/// Compiles every granted adapter once. The compiled code stays in the cache for `deed serve`.
 fn adapters(config: &Config) -> Vec<Fault> {
     let sandbox = match sandbox(&config.dir) {
         Ok(sandbox) => sandbox,
@@ -123,14 +123,15 @@ fn adapters(config: &Config) -> Vec<Fault> {
 
 /// A sandbox with the compile cache of a served directory. Fails when `state/` or the cache cannot be used.
 fn sandbox(dir: &Path) -> Result<Sandbox, Fault> {
-    // Before anything is created there: a newer version may keep other things in these places.
+    // The version is checked before anything is created in `state/`, because a newer version may use these paths
+    // differently.
     version(&dir.join("state")).map_err(|e| Fault::new("state", 0, e.to_string()))?;
     files::make_state(dir).map_err(|e| Fault::new("state", 0, e.to_string()))?;
     let sandbox = Sandbox::new(&dir.join("state/cache"), Clock::new());
     sandbox.map_err(|e| Fault::new("state/cache", 0, e.to_string()))
 }
 
-/// Why a host would not accept this adapter.
+/// Why a host would refuse this adapter; `None` if it would accept the adapter.
 pub(super) fn refused(sandbox: &Sandbox, file: &str, wasm: &[u8]) -> Option<Fault> {
     sandbox.load(wasm).err().map(|error| Fault::new(file, 0, error.to_string()))
 }
@@ -163,7 +164,7 @@ fn limits(limits: &Limits) -> LimitReport {
     LimitReport { runs: limits.runs, under_way, waiting }
 }
 
-/// How much the host carries at once, in one line.
+/// Formats the host's limits on concurrent work as one line.
 fn limit_text(report: &LimitReport) -> String {
     let bounds = |BoundReport { host, tenant, agent }: &BoundReport| {
         format!("{host} (tenant {tenant}, agent {agent})")
@@ -182,7 +183,7 @@ fn witnesses(witnesses: &Witnesses) -> WitnessReport {
     }
 }
 
-/// The witnesses of the logs, in one line.
+/// Formats the witnesses of the logs as one line.
 fn witness_text(report: &WitnessReport) -> String {
     let WitnessReport { names, quorum, wait_ms } = report;
     match names.as_slice() {

@@ -1,6 +1,6 @@
-//! The client of a running host: sends a path and an optional body, and returns the parsed answer.
+//! HTTP client of a running host. It sends a request with an optional body and returns the parsed answer.
 //!
-//! It does not follow redirects, use a proxy, or send a token unencrypted beyond this machine.
+//! The client does not follow redirects or use a proxy, and sends a token to another machine only over TLS.
 
 use std::time::Duration;
 
@@ -39,12 +39,12 @@ pub(super) struct Client {
     authorization: String,
 }
 
-/// Where `deed init` lets a host listen.
+/// The address on which a host listens after `deed init`.
 const URL: &str = "http://127.0.0.1:7117";
 const CONNECT: Duration = Duration::from_secs(5);
-/// A host answers at once, or after as long as it was asked to wait.
+/// How long an answer may take, in addition to the longest wait that a request can ask for.
 const ANSWER: Duration = Duration::from_secs(30);
-/// Bundles are the largest answers.
+/// The maximum size of an answer, in bytes; bundles are the largest answers.
 const ANSWER_MAX: u64 = 64 * 1024 * 1024;
 
 impl Connection {
@@ -60,7 +60,7 @@ impl Connection {
         Ok(Client { agent: agent(), url, authorization: format!("Bearer {token}") })
     }
 
-    /// The address, if a command that is typed next has to name it.
+    /// The host's address, if it is not the default and a suggested command therefore has to name it.
     pub(super) fn other_url(&self) -> Option<&str> {
         Some(self.url.trim_end_matches('/')).filter(|url| *url != URL)
     }
@@ -84,7 +84,7 @@ impl Client {
         record(&self.bytes("POST", path, headers, body)?)
     }
 
-    /// The body of a 2xx answer. Fails for any other, with the host's own text.
+    /// Sends a request and returns the body of a 2xx answer. For any other status, fails with the host's error text.
     pub(super) fn bytes(
         &self,
         method: &str,
@@ -104,7 +104,7 @@ impl Client {
         }
         let failed = |e: &dyn std::fmt::Display| {
             Failure::Failed(format!(
-                "no answer from `{}`: {e}; `deed serve DIR` starts a host, and --url or DEED_URL names another",
+                "no answer from `{}`: {e}; start a host with `deed serve DIR`, or name one with --url or DEED_URL",
                 self.url
             ))
         };
@@ -120,7 +120,7 @@ impl Client {
     }
 }
 
-/// The HTTP client: no redirects, no proxy, and a limit on every wait.
+/// Creates an HTTP client that follows no redirects, uses no proxy, and has a time limit for every request.
 pub(super) fn agent() -> Agent {
     let config = Agent::config_builder()
         .http_status_as_error(false)
@@ -133,7 +133,7 @@ pub(super) fn agent() -> Agent {
     config.into()
 }
 
-/// The path of one action. Fails for an invalid id, which is not sent to the host.
+/// The URL path of one action. Fails for an invalid id, so that the id is not sent to the host.
 pub(super) fn action_path(id: &str, rest: &str) -> Result<String, Failure> {
     let id: ActionId = id.parse().map_err(|e| Failure::usage(format!("`{}`: {e}", safe(id))))?;
     Ok(format!("/v1/actions/{id}{rest}"))
@@ -146,33 +146,33 @@ fn read(response: &mut Response<Body>) -> Result<Vec<u8>, ureq::Error> {
 fn record<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Failure> {
     let odd = |why: String| {
         Failure::Failed(format!(
-            "the host's answer cannot be parsed: {why}; is this its version of `deed`?"
+            "the host's answer cannot be parsed: {why}; use the same version of `deed` as the host"
         ))
     };
     json::from_value(json::parse(bytes).map_err(|e| odd(e.to_string()))?)
         .map_err(|e| odd(e.to_string()))
 }
 
-/// Adds the command that lists what the host does not know by its id or name.
+/// Adds to a 404 error the command that lists the available actions or contracts.
 fn with_list(failure: Failure, path: &str) -> Failure {
     let Failure::Refused { status: 404, text } = failure else { return failure };
     let remedy = if path.starts_with("/v1/actions/") {
         "`deed ls` lists the actions that you may see"
     } else if path.starts_with("/v1/contracts/") || matches!(path, "/v1/actions" | "/v1/explain") {
-        "`deed contracts` lists those that are granted"
+        "`deed contracts` lists the granted contracts"
     } else {
         return Failure::Refused { status: 404, text };
     };
     Failure::Refused { status: 404, text: format!("{text}\n{remedy}") }
 }
 
-/// Problem details (RFC 9457) as one line, and one more for each place. A host that refuses a caller cannot tell
-/// whether a token was sent: `with_token` does.
+/// Formats problem details (RFC 9457) as one line, followed by one line for each reported place. `with_token` tells
+/// whether a token was sent, because a 401 answer does not contain this information.
 pub(super) fn refusal(status: u16, body: &[u8], with_token: bool) -> Failure {
     let problem = json::parse(body).unwrap_or_default();
     let text = |value: &Value, key: &str| value.get(key).and_then(Value::as_str).map(safe);
     let Some(title) = text(&problem, "title") else {
-        let text = format!("status {status} without a reason; is this a `deed` host?");
+        let text = format!("status {status} without a reason; check the address of the host");
         return Failure::Refused { status, text };
     };
     let is_unknown = status == 401 && with_token;
@@ -224,7 +224,7 @@ mod tests {
             assert!(said.contains(words) && !said.contains(others), "{said}");
             assert!(said.contains("set DEED_TOKEN, or use --token"), "{said}");
         }
-        // No other failure is about the token.
+        // Only the error for status 401 mentions the token that was sent.
         let body = br#"{"title":"not allowed","detail":"only an agent can propose"}"#;
         assert!(!refusal(403, body, true).to_string().contains("token that was sent"));
     }

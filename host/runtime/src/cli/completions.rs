@@ -1,4 +1,4 @@
-//! `deed completions`: the script by which a shell completes this command line.
+//! `deed completions`: prints the script that a shell uses to complete this command line.
 
 use std::process::ExitCode;
 
@@ -7,15 +7,16 @@ use clap_complete::aot::{Shell, generate};
 
 use super::out::{self, Failure};
 
-/// Print a script that completes commands and options in a shell
+/// Print a shell script that completes commands and options
 ///
-/// For bash: `mkdir -p ~/.local/share/bash-completion/completions && deed completions bash >
+/// For bash, run `mkdir -p ~/.local/share/bash-completion/completions && deed completions bash >
 /// ~/.local/share/bash-completion/completions/deed`.
-/// For zsh: `mkdir -p ~/.zfunc && deed completions zsh > ~/.zfunc/_deed`, and in ~/.zshrc `fpath+=~/.zfunc` before `compinit`.
-/// For fish: `mkdir -p ~/.config/fish/completions && deed completions fish > ~/.config/fish/completions/deed.fish`.
+/// For zsh, run `mkdir -p ~/.zfunc && deed completions zsh > ~/.zfunc/_deed`, and add `fpath+=~/.zfunc` before
+/// `compinit` in ~/.zshrc.
+/// For fish, run `mkdir -p ~/.config/fish/completions && deed completions fish > ~/.config/fish/completions/deed.fish`.
 #[derive(Debug, clap::Args)]
 pub(super) struct CompletionsArgs {
-    /// The shell that reads the script
+    /// The shell that will run the script
     #[arg(value_enum)]
     shell: Known,
 }

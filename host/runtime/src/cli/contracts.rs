@@ -1,6 +1,6 @@
 //! `deed contracts`: prints each contract that the host grants to the caller, with its parameters.
 //!
-//! It does not decide what may be asked for. Text from the host is made safe to show.
+//! The host decides which contracts are listed. Text from the host is escaped before it is shown.
 
 use std::process::ExitCode;
 
@@ -19,8 +19,8 @@ use super::text::{compact, line};
 
 /// List the contracts that you may use, with their parameters, or show one
 ///
-/// Prints for each its name, version and title, what it does to which resource, how many sources a proposal must name,
-/// and its parameters; on stderr the `deed act` command for the first one.
+/// For each contract, prints its name, version, title, verb, resource and parameters, and how many sources a proposal
+/// must name. Stderr shows the `deed act` command for the first contract.
 #[derive(Debug, clap::Args)]
 pub(super) struct ContractsArgs {
     /// The name of one contract, such as `idp.restore_access`
@@ -31,13 +31,13 @@ pub(super) struct ContractsArgs {
     format: Format,
 }
 
-/// The answer of `GET /v1/contracts`.
+/// The answer to `GET /v1/contracts`.
 #[derive(Deserialize)]
 struct Listing {
     contracts: Vec<Shown>,
 }
 
-/// What an agent must know of a contract to ask for it.
+/// The parts of a contract that an agent needs to propose an action.
 #[derive(Deserialize)]
 struct Shown {
     name: String,
@@ -49,7 +49,7 @@ struct Shown {
     params: Schema,
 }
 
-/// The answer of `GET /v1/contracts/{name}`.
+/// The answer to `GET /v1/contracts/{name}`.
 #[derive(Deserialize)]
 struct Granted {
     contract: Declared,
@@ -129,7 +129,7 @@ fn page(shown: &Shown) -> String {
     text
 }
 
-/// A parameter on one line: `user_id (id of the user): string, required, pattern ^[0-9]+$`.
+/// Formats a parameter as one line, such as `user_id (id of the user): string, required, pattern ^[0-9]+$`.
 fn parameter(name: &str, schema: &Schema, is_required: bool) -> String {
     let keywords = serde_json::to_value(schema).unwrap_or_default();
     let keyword = |name: &str| keywords.get(name).map(word);
@@ -149,12 +149,12 @@ fn parameter(name: &str, schema: &Schema, is_required: bool) -> String {
     text
 }
 
-/// A text without quotes, any other value as JSON.
+/// Formats a string without quotes and any other value as JSON.
 fn word(value: &Value) -> String {
     value.as_str().map_or_else(|| compact(value), safe)
 }
 
-/// The command that asks for a contract, with a placeholder for everything that it requires.
+/// The `deed act` command for a contract, with a placeholder for every required parameter and source.
 fn act(shown: &Shown) -> String {
     let params =
         shown.params.required.iter().map(|name| format!(" --param {}=VALUE", quoted(name)));

@@ -1,4 +1,4 @@
-//! Directories that commands create: private, and filled only if they were empty.
+//! Directories that commands create. They are accessible only to their owner, and must be empty before they are filled.
 
 use std::fs::{self, DirBuilder};
 use std::io;
@@ -7,12 +7,13 @@ use std::path::Path;
 
 use super::out::Failure;
 
-/// Creates a directory and its parents, which only the owner can enter. Fails when that is not possible.
+/// Creates a directory and its missing parents, accessible only to their owner. Fails when one of them cannot be
+/// created.
 pub(super) fn private_dir(dir: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(dir)
 }
 
-/// Checks that a directory is empty or does not exist yet. Fails when it is not, or cannot be read.
+/// Checks that a directory is empty or does not exist yet. Fails when the directory has entries or cannot be read.
 pub(super) fn must_be_empty(dir: &Path) -> Result<(), Failure> {
     match fs::read_dir(dir).map(|mut entries| entries.next().is_none()) {
         Ok(true) => Ok(()),

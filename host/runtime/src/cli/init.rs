@@ -1,6 +1,6 @@
-//! `deed init`: creates a served directory to start from, with keys, tokens, contracts and a policy.
+//! `deed init`: creates a directory that a host can serve, with keys, tokens, contracts and a policy.
 //!
-//! A directory that is not empty is not changed.
+//! The command refuses a directory that is not empty.
 
 use std::fs;
 use std::io;
@@ -51,7 +51,7 @@ const FOLDERS: [&str; 6] = ["contracts", "policies", "keys", "approvers", "secre
 const KEYS: [&str; 3] = ["keys/receipt.key", "keys/log.key", "approvers/bob.key"];
 
 pub(super) fn run(args: &InitArgs) -> Result<ExitCode, Failure> {
-    // Read and checked first: a wrong file must not leave half a directory behind.
+    // The adapter is read and checked first, so that an invalid file does not leave an incomplete directory behind.
     let adapter = args.adapter.as_deref().map(read).transpose()?;
     must_be_empty(&args.dir)?;
     let (helpdesk, bob) =
@@ -74,7 +74,7 @@ pub(super) fn run(args: &InitArgs) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The bytes of an adapter. Fails when they cannot be read or a host would not accept them.
+/// Reads an adapter. Fails when the file cannot be read or a host would refuse the adapter.
 fn read(path: &Path) -> Result<Vec<u8>, Failure> {
     let failed =
         |e: &dyn std::fmt::Display| Failure::Failed(format!("adapter `{}`: {e}", path.display()));
@@ -92,7 +92,7 @@ fn configuration(helpdesk: &Token, bob: &Token) -> String {
 fn make(dir: &Path, adapter: Option<&[u8]>, configuration: &str) -> Result<(), Failure> {
     let failed = |e: io::Error| Failure::Failed(format!("`{}`: {e}", dir.display()));
     private_dir(dir).map_err(failed)?;
-    // It may have existed already, and been open to others.
+    // The directory may have existed before, with permissions for other users.
     fs::set_permissions(dir, std::os::unix::fs::PermissionsExt::from_mode(0o700))
         .map_err(failed)?;
     for folder in FOLDERS {

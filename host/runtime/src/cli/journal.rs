@@ -1,6 +1,6 @@
-//! `deed journal check`: checks all parts of a stopped host's directory, or of a backup, against each other.
+//! `deed journal check`: checks whether all parts of a stopped host's directory, or of a backup, agree with each other.
 //!
-//! Prints a line per finding. Nothing is written or repaired.
+//! The command prints one line per finding. It does not write or repair anything.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -16,10 +16,11 @@ pub(super) enum JournalCommand {
     Check(CheckArgs),
 }
 
-/// Rebuild every action from the journal, and compare index, payloads, statements, receipts and log
+/// Rebuild every action from the journal, and compare it with index, payloads, statements, receipts and log
 ///
-/// Exits with 0 when all of it agrees, 1 when something does not, 2 when it cannot be checked: a host uses the
-/// directory, keys are missing, or it is of a newer version. For a running host, check a backup.
+/// Exits with 0 if everything agrees, and with 1 if anything differs. Exits with 2 if the directory cannot be checked
+/// because a host uses it, keys are missing, or a newer version wrote it. If the host is running, make a backup and
+/// check that.
 #[derive(Debug, clap::Args)]
 pub(super) struct CheckArgs {
     /// A served directory whose host is stopped, or a backup
@@ -28,7 +29,7 @@ pub(super) struct CheckArgs {
     format: Format,
 }
 
-/// Prints the findings; they determine the exit code.
+/// Prints the findings and returns the exit code that results from them.
 pub(super) fn run(command: &JournalCommand) -> ExitCode {
     let JournalCommand::Check(args) = command;
     let checked = check::check(&args.dir).map_err(Failure::failed);

@@ -1,7 +1,7 @@
-//! `deed log audit`: reads a whole log, from a directory or over HTTP, and recomputes every hash of it.
+//! `deed log audit`: reads a whole log, from a directory or over HTTP, and recomputes all of its hashes.
 //!
-//! Public keys and older checkpoints come from elsewhere. Nothing is written, and the log's own statements are not
-//! trusted.
+//! The auditor supplies the public keys and older checkpoints, because the log's own statements are not trusted. The
+//! command does not write any files.
 
 mod source;
 
@@ -23,11 +23,11 @@ pub(super) enum LogCommand {
     Audit(AuditArgs),
 }
 
-/// Check a log's signature, entries, tiles and root, and that it only grew since an older checkpoint
+/// Check a log's signature, entries, tiles and root, and that the log has only grown since an older checkpoint
 ///
-/// Exits with 0 when all of it holds, 1 at the first fault, 2 when it cannot be checked: no key is trusted, or the log
-/// cannot be reached. Keep the checkpoint of each audit for the next one: only with an older checkpoint can an audit
-/// detect a log that was rolled back or forked.
+/// Exits with 0 if every check passes, and with 1 at the first fault. Exits with 2 if the log cannot be checked because
+/// no trusted key is given or the log cannot be reached. Keep the checkpoint of each audit for the next audit, because
+/// an audit needs an older checkpoint to detect a log that was rolled back or forked.
 #[derive(Debug, clap::Args)]
 pub(super) struct AuditArgs {
     /// The log's directory (`state/log/TENANT`), or its address (`https://…/log/TENANT`)
@@ -36,10 +36,10 @@ pub(super) struct AuditArgs {
     /// A file with an older checkpoint of this log; can be repeated
     #[arg(long, value_name = "FILE")]
     since: Vec<PathBuf>,
-    /// File with the log's verifier key, one key per line
+    /// File with the log's verifier keys, one key per line
     #[arg(long, value_name = "FILE", conflicts_with = "trust")]
     vkey: Option<PathBuf>,
-    /// Directory with log.vkey and log.policy, from another source than the log
+    /// Directory with log.vkey and log.policy; it must come from a different source than the log
     #[arg(long, value_name = "DIR")]
     trust: Option<PathBuf>,
     #[command(flatten)]
@@ -48,14 +48,14 @@ pub(super) struct AuditArgs {
     format: Format,
 }
 
-/// Prints the report; its verdict is the exit code.
+/// Prints the report and returns its verdict as the exit code.
 pub(super) fn run(command: &LogCommand) -> ExitCode {
     let LogCommand::Audit(args) = command;
     match report(args).and_then(|found| print(args, &found)) {
         Ok(verdict) => verify::code(verdict),
         Err(failure) => {
             out::note(&failure.to_string());
-            // Nothing was checked, so nothing failed.
+            // The log was not checked, so the verdict is unverifiable and not failed.
             verify::code(Verdict::Unverifiable)
         }
     }
@@ -76,7 +76,8 @@ fn report(args: &AuditArgs) -> Result<Audit, Failure> {
     Ok(audit::audit(asked, |path, max| source.fetch(path, max)))
 }
 
-/// The keys that the log may have, and the policy that its checkpoint must meet. Fails when they cannot be read.
+/// The keys that may have signed the log, and the witness policy that its checkpoint must meet. Fails when the files of
+/// keys or policy cannot be read.
 fn trusted(args: &AuditArgs) -> Result<(Vec<VerifierKey>, Option<LogPolicy>), Failure> {
     if let Some(dir) = &args.trust {
         let trust = verify::trust(dir)?;

@@ -1,7 +1,7 @@
-//! Suggests the next command to type, from the host's view of an action, to the person at the terminal.
+//! Suggests to the user which command to type next, based on the host's view of an action.
 //!
-//! Commands that the status rules out are not suggested. Text from the host is quoted, because the lines are meant to
-//! be pasted.
+//! Only commands that the action's status allows are suggested. Text from the host is quoted for the shell, because
+//! users paste the suggested commands.
 
 use deed_record::action::id::ActionId;
 
@@ -10,7 +10,7 @@ use super::out::{self, Failure, Format};
 use super::quote::quoted;
 use crate::api::view::View;
 
-/// Suggests commands to people, who read text; programs that ask for JSON get none.
+/// Prints suggested commands, except with JSON output, which is read by programs.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Next<'a> {
     connection: &'a Connection,
@@ -22,7 +22,7 @@ impl<'a> Next<'a> {
         Self { connection, silent: format.json }
     }
 
-    /// The commands that the state of the action allows.
+    /// Suggests the commands that the status of the action allows.
     pub(super) fn after(&self, view: &View) {
         let Some(id) = id(&view.id) else { return };
         let approvers = roles(view, "approve");
@@ -42,7 +42,7 @@ impl<'a> Next<'a> {
         }
     }
 
-    /// After an answer that counts: the bundle if the action has ended, else `deed show`.
+    /// Suggests a command after an answer that counts: `deed bundle` if the action has ended, otherwise `deed show`.
     pub(super) fn answered(&self, view: &View) {
         match id(&view.id) {
             Some(id) if view.outcome.is_some() => {
@@ -52,7 +52,8 @@ impl<'a> Next<'a> {
         }
     }
 
-    /// For the agent, which cannot approve: what an approver types.
+    /// Suggests commands after a proposal. A note says if the next command is for an approver, because an agent cannot
+    /// approve.
     pub(super) fn proposed(&self, view: &View) {
         if !self.silent && !roles(view, "approve").is_empty() {
             out::note("an approver signs next, with their own token:");
@@ -60,14 +61,14 @@ impl<'a> Next<'a> {
         self.after(view);
     }
 
-    /// The command that shows the action.
+    /// Suggests `deed show` for the action.
     pub(super) fn show(&self, action: &str) {
         if let Some(id) = id(action) {
             self.tell(&format!("deed show {id}"));
         }
     }
 
-    /// To approve what is asked again, as the same person.
+    /// Suggests the command with which the same person can approve the action again.
     pub(super) fn approve_again(&self, view: &View, key: &str, person: &str) {
         let Some(id) = id(&view.id) else { return };
         for role in roles(view, "approve") {
@@ -76,7 +77,7 @@ impl<'a> Next<'a> {
         }
     }
 
-    /// Adds the command that explains a refusal, if the host refused because of the action's status.
+    /// Adds `deed show` to the error if the host refused the request because of the action's status.
     pub(super) fn explain(&self, failure: Failure, action: &str) -> Failure {
         match (failure, id(action)) {
             (Failure::Refused { status: 409, text }, Some(id)) if !self.silent => {
@@ -100,12 +101,12 @@ impl<'a> Next<'a> {
     }
 }
 
-/// An invalid id is not repeated in a command.
+/// Parses an action id. An invalid id is not used in a suggested command.
 fn id(text: &str) -> Option<ActionId> {
     text.parse().ok()
 }
 
-/// The roles of obligations such as `approve:1:support-lead`, each once.
+/// The roles in obligations such as `approve:1:support-lead`, without duplicates.
 fn roles<'a>(view: &'a View, verb: &str) -> Vec<&'a str> {
     let role = |obligation: &'a String| {
         let (word, rest) = obligation.split_once(':')?;

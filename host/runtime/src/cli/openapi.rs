@@ -1,4 +1,4 @@
-//! `deed openapi`: prints the description of the HTTP API as JSON to stdout. It does not contact a host.
+//! `deed openapi`: prints the OpenAPI description of the HTTP API to stdout as JSON. It does not contact a host.
 
 use std::process::ExitCode;
 

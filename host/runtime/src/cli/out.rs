@@ -1,7 +1,7 @@
-//! Output of commands: data to stdout, notes and the host's logs to stderr.
+//! Output of commands. Data goes to stdout; notes and the host's logs go to stderr.
 //!
-//! Text for stdout must be safe to show; failures and notes are made safe here. A reader that closes the pipe is not a
-//! failure.
+//! Callers must escape the text for stdout; errors and notes are escaped here. A command does not fail if the reader of
+//! its output closes the pipe.
 
 use std::io::{self, ErrorKind, IsTerminal, Write};
 use std::path::Path;
@@ -14,17 +14,17 @@ use tracing_subscriber::EnvFilter;
 use super::quote::quoted;
 use super::text::safe_text;
 
-/// Why a command did not do what was asked: one or two plain lines with the remedy. It may contain text from outside,
-/// so control characters are escaped when it is shown.
+/// Why a command failed, in one or two lines with the remedy. The text may contain untrusted parts, so control
+/// characters are escaped when it is shown.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Failure {
-    /// The arguments do not fit together.
+    /// The arguments are not valid.
     #[error("error: {}", safe_text(.0))]
     Usage(String),
-    /// It was refused, or did not work.
+    /// The command was refused or did not succeed.
     #[error("error: {}", safe_text(.0))]
     Failed(String),
-    /// A host refused it, with this HTTP status.
+    /// A host refused the request with this HTTP status.
     #[error("error: {}", safe_text(text))]
     Refused { status: u16, text: String },
 }
@@ -55,14 +55,14 @@ pub(super) struct Format {
 }
 
 impl Format {
-    /// [`next`], unless the output is for a program.
+    /// Calls [`next`], except with JSON output, which is read by programs.
     pub(super) fn next(self, command: &str) {
         if !self.json {
             next(command);
         }
     }
 
-    /// Prints data as indented JSON, or as the text that `text` makes of it. Fails when stdout cannot be written.
+    /// Prints data as indented JSON, or as the text that `text` returns. Fails when stdout cannot be written.
     pub(super) fn print<T: Serialize>(
         self,
         data: &T,
@@ -77,7 +77,7 @@ impl Format {
     }
 }
 
-/// Writes lines to stdout. Fails when it cannot be written, unless its reader closed it.
+/// Writes lines to stdout. Fails when stdout cannot be written, unless its reader has closed the pipe.
 pub(super) fn print(text: &str) -> Result<(), Failure> {
     let mut out = io::stdout().lock();
     let written = writeln!(out, "{}", text.trim_end()).and_then(|()| out.flush());
@@ -92,25 +92,25 @@ pub(super) fn note(text: &str) {
     writeln!(io::stderr().lock(), "{}", safe_text(text.trim_end())).unwrap_or_default();
 }
 
-/// The command to type next, on stderr; omitted with JSON output, which is for a program.
+/// Prints the command to type next on stderr.
 pub(super) fn next(command: &str) {
     note(&format!("next: {command}"));
 }
 
-/// A path as one word of a command to be typed, and not as an option.
+/// Quotes a path for a shell command, so that it is one word and is not parsed as an option.
 pub(super) fn shell(path: &Path) -> String {
     let text = path.display().to_string();
     if text.starts_with('-') { quoted(&format!("./{text}")) } else { quoted(&text) }
 }
 
-/// Writes progress to stderr if that is a terminal.
+/// Writes a progress message to stderr if stderr is a terminal.
 pub(super) fn progress(text: &str) {
     if io::stderr().is_terminal() {
         note(text);
     }
 }
 
-/// Logs of the host to stderr: `DEED_LOG` sets the filter (default `info`).
+/// Writes the host's logs to stderr. `DEED_LOG` sets the filter; the default is `info`.
 pub(super) fn start_tracing() {
     let filter = EnvFilter::try_from_env("DEED_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
     let started =

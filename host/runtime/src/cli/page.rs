@@ -1,6 +1,6 @@
-//! An action on one page: text for a terminal, from the host's view of it.
+//! Formats the host's view of an action as one page of text for a terminal.
 //!
-//! All text is escaped, and the agent's own words are marked as such.
+//! All text is escaped, and text that the agent wrote is marked as unchecked.
 
 use deed_record::exchange::{Fate, Rendered};
 use deed_record::lifecycle::outcome::Check;
@@ -13,7 +13,8 @@ use super::shown;
 use super::text::{compact, line, pretty, safe_lines};
 use crate::api::view::View;
 
-/// Who asked for what and why, what policy and people decided, what was sent, what changed, what proves it.
+/// The whole page: the proposal, the decisions of policy and people, the requests, the changes, the receipt and the
+/// ledger.
 pub(super) fn of(view: &View) -> String {
     let mut page = head(view);
     page += &asked(view);
@@ -40,7 +41,7 @@ pub(super) fn of(view: &View) -> String {
     page
 }
 
-/// Policy's decision and the policies behind it.
+/// The policy decision and the policies that determined it.
 pub(super) fn verdict(decision: &Decision) -> String {
     let word = match decision.verdict {
         Verdict::Allow => "allow",
@@ -108,7 +109,7 @@ fn asked(view: &View) -> String {
     text
 }
 
-/// The agent's own words, which are not checked.
+/// The agent's intent and reasoning, which the host does not check.
 pub(super) fn from_agent(intent: &str, reasoning: Option<&str>) -> String {
     let mut text = "from the agent, unchecked\n".to_owned();
     text += &safe_lines(intent, "  | ");
@@ -119,7 +120,8 @@ pub(super) fn from_agent(intent: &str, reasoning: Option<&str>) -> String {
     text
 }
 
-/// Characters of one body that the page shows on lines of its own; `--json` shows all of it.
+/// The maximum number of characters of a body that is shown indented. A longer body is shortened; `--json` shows all of
+/// it.
 const BODY_MAX: usize = 4_000;
 
 /// Whether any byte of a write was sent.
@@ -132,7 +134,7 @@ fn was_sent(view: &View, write: &Rendered) -> bool {
     })
 }
 
-/// The parameters, and the writes that result from them; commitments replace private parameters.
+/// The parameters, and the writes that are rendered from them. Private parameters appear as commitments.
 fn wanted(view: &View) -> String {
     let mut text = String::new();
     for (name, value) in view.params.as_object().into_iter().flatten() {
@@ -203,7 +205,7 @@ fn changed(view: &View) -> String {
     text
 }
 
-/// Where something changed, from what to what.
+/// Formats a change as its JSON pointer, the old value and the new value.
 pub(super) fn change_text(change: &Change) -> String {
     let value = |value: &Option<serde_json::Value>| {
         value.as_ref().map_or_else(|| "nothing".to_owned(), compact)

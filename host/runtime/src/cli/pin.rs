@@ -1,6 +1,7 @@
 //! `deed pin`: accepts the present contracts and adapters, and shows what changed.
 //!
-//! Writes their digests into `deed.toml`. Nothing is written if a host would refuse one of the adapters.
+//! The command writes the digests of these files into `deed.toml`. It writes nothing if a host would refuse one of the
+//! adapters.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -19,11 +20,11 @@ use crate::config::{Change, Done, Fault, PinError, Pinned, Plan};
 
 /// Accept the present contracts and adapters: write their digests into the grants
 ///
-/// Prints for each grant what changed since the last pin. The accepted contracts are kept in `accepted/`
-/// of the served directory, so that the next pin can show which members differ.
+/// Prints for each grant what changed since the last pin. The accepted contracts are kept in `accepted/` of the served
+/// directory, so that the next `deed pin` can show which members of a contract differ.
 #[derive(Debug, clap::Args)]
 pub(super) struct PinArgs {
-    /// The served directory, with deed.toml in it
+    /// The directory that the host serves, with deed.toml in it
     dir: PathBuf,
     #[command(flatten)]
     format: Format,
@@ -40,7 +41,7 @@ struct Report<'a> {
     /// `new`, `changed` or `unchanged`.
     contract_change: &'static str,
     adapter_change: &'static str,
-    /// Members of the contract that differ, by JSON pointer; null when the earlier contract is not kept.
+    /// Members of the contract that differ, by JSON pointer; null when `accepted/` does not have the earlier contract.
     differs: Option<&'a [json::Change]>,
 }
 
@@ -75,14 +76,14 @@ pub(super) fn all(dir: &Path) -> Result<(), Failure> {
 fn warn(is_given: bool) {
     if !is_given {
         out::note(
-            "warning: accepted/ cannot be given to the owner of deed.toml, who then cannot read it; \
+            "warning: accepted/ cannot be given to the owner of deed.toml, so that user cannot read it; \
              run `deed pin` as that user or as root",
         );
     }
 }
 
-/// Writes the digests, once a host would accept every adapter. They are compiled for this one command: `state/` is
-/// created by the host, which may run as another user.
+/// Writes the digests if a host would accept every adapter. The adapters are compiled in a temporary cache, because the
+/// host creates `state/` and may run as another user.
 fn carry_out(plan: Plan) -> Result<Done, Failure> {
     let cache = Scratch::new()?;
     let sandbox = Sandbox::new(&cache.0, Clock::new()).map_err(Failure::failed)?;
@@ -153,7 +154,7 @@ fn digests(change: &Change) -> String {
     }
 }
 
-/// A value is shown whole, however long it is: a part that was cut would be accepted unseen.
+/// Formats one changed member. A value is never shortened, because the user would accept the omitted part unseen.
 fn member(change: &json::Change) -> String {
     let value = |value: Option<&serde_json::Value>| {
         value.map_or("(absent)".to_owned(), |value| safe(&value.to_string()))

@@ -1,7 +1,7 @@
-//! `deed policy test` and `deed policy schema`: compares the decisions of a directory's policies with the ones that
-//! cases want, and prints the names that policies may use.
+//! `deed policy test` compares the decisions of a directory's policies with the decisions that test cases expect. `deed
+//! policy schema` prints the Cedar schema of the policies.
 //!
-//! Prints a line per case. Nothing is run or sent.
+//! A test prints one line per case. It runs no adapter and sends no request.
 
 mod cases;
 mod schema;
@@ -28,18 +28,18 @@ pub(super) enum PolicyCommand {
     Schema(schema::SchemaArgs),
 }
 
-/// Evaluate the policies for cases, and compare with the expected decisions
+/// Evaluate the policies for test cases, and compare the decisions with the expected ones
 ///
-/// Prints a line per case with the policies that decide; exits with 1 when one differs. Refusals of the host itself,
-/// such as for a missing source, are included; they name no policy.
+/// Prints one line per case with the policies that decide, and exits with 1 if a decision differs. The host itself can
+/// also deny a case, for example because a source is missing; such a decision names no policy.
 #[derive(Debug, clap::Args)]
 pub(super) struct TestArgs {
-    /// The served directory, with deed.toml in it
+    /// The directory that the host serves, with deed.toml in it
     dir: PathBuf,
-    /// The cases, such as starter.cases.toml
+    /// The file of test cases, such as starter.cases.toml
     #[arg(value_name = "CASES.toml")]
     cases: PathBuf,
-    /// The tenant of cases that name none; by default the only one
+    /// The tenant for cases that do not name one; required if there are several tenants
     #[arg(long)]
     tenant: Option<String>,
     #[command(flatten)]
@@ -59,14 +59,14 @@ struct CaseReport {
     line: usize,
     tenant: String,
     verdict: Verdict,
-    /// Ids of the policies that decide; empty if the host itself refuses.
+    /// Ids of the policies that decide; empty if the host itself denies the action.
     by: BTreeSet<String>,
-    /// Such as `approve:1:support-lead`.
+    /// Obligations such as `approve:1:support-lead`.
     obligations: BTreeSet<String>,
     not_applied: Vec<String>,
     errors: Vec<String>,
     reason: Option<String>,
-    /// Where the decision differs from what the case wants; empty if it does not.
+    /// How the decision differs from the expected one; empty if it does not differ.
     differences: Vec<String>,
 }
 
@@ -85,7 +85,7 @@ fn test(args: &TestArgs) -> Result<ExitCode, Failure> {
     Ok(if report.differ == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// The decision of every case. Fails with every case that could not be decided.
+/// Decides every case. Fails if any case cannot be decided, and reports all such cases.
 fn report(config: &Config, tenant: Option<&str>, cases: &Cases) -> Result<Report, Failure> {
     let now_ms = Clock::new().now_ms();
     let (mut reports, mut faults) = (vec![], vec![]);

@@ -1,4 +1,4 @@
-//! The proposal of `deed act`: the body of `POST /v1/actions`, from the arguments as typed.
+//! Builds the proposal of `deed act`, which is the body of `POST /v1/actions`, from the command-line arguments.
 //!
 //! Types are not guessed: the contract defines the type of each `--param`.
 
@@ -12,12 +12,12 @@ use serde_json::{Map, Value};
 
 use super::out::Failure;
 
-/// The proposal and its reasons.
+/// The arguments that form a proposal.
 #[derive(Debug, clap::Args)]
 pub(super) struct ProposalArgs {
     /// The contract's name, such as `idp.restore_access`
     contract: String,
-    /// One parameter, of the type in the contract: a text is used literally, anything else is JSON
+    /// One parameter, of the type that the contract declares; a string is taken literally, any other type is JSON
     #[arg(long, value_name = "NAME=VALUE")]
     param: Vec<String>,
     /// All parameters as one JSON object
@@ -29,26 +29,26 @@ pub(super) struct ProposalArgs {
     /// Why this action serves the purpose
     #[arg(long, value_name = "TEXT")]
     reasoning: Option<String>,
-    /// The party that asked the agent
+    /// The party on whose behalf the agent acts
     #[arg(long, value_name = "WHO")]
     on_behalf_of: Option<String>,
     /// A ticket or document that the action relies on; can be repeated
     #[arg(long, value_name = "URI")]
     source: Vec<String>,
-    /// The expected environment; in a different one the action is denied
+    /// The expected environment; a host in a different environment denies the action
     #[arg(long, value_name = "NAME")]
     environment: Option<String>,
-    /// A value that must be in the state afterwards, such as /user/active=true
+    /// A value that the state must have after the action, such as /user/active=true
     #[arg(long, value_name = "POINTER=JSON")]
     expect: Vec<String>,
 }
 
-/// A proposal with valid arguments, whose parameters have no types yet.
+/// A proposal from valid arguments. Its `--param` values do not have types yet.
 #[derive(Debug)]
 pub(super) struct Untyped {
-    /// Without its parameters, if those were given one by one.
+    /// The proposal, still without the parameters that were given with `--param`.
     proposal: Proposal,
-    /// Names and texts of `--param`.
+    /// Names and texts of the `--param` arguments.
     pairs: BTreeMap<String, String>,
 }
 
@@ -69,7 +69,7 @@ impl ProposalArgs {
         Ok(Untyped { proposal, pairs: pairs(&self.param)? })
     }
 
-    /// Those that are already JSON.
+    /// The parameters from `--params`, which are already JSON.
     fn parameters(&self) -> Result<Value, Failure> {
         let Some(text) = &self.params else { return Ok(Value::Object(Map::new())) };
         match json::parse(text.as_bytes()) {
@@ -83,8 +83,8 @@ impl ProposalArgs {
 }
 
 impl Untyped {
-    /// The proposal; `declared` returns the contract's parameters and is called only if a type is needed. Fails when a
-    /// value does not have its type.
+    /// Completes the proposal. `declared` returns the contract's parameters, and is called only if a `--param` value
+    /// needs a type. Fails when a value does not have the declared type.
     pub(super) fn proposal(
         self,
         declared: impl FnOnce(&str) -> Result<BTreeMap<String, Schema>, Failure>,
@@ -113,8 +113,8 @@ fn pairs(list: &[String]) -> Result<BTreeMap<String, String>, Failure> {
     Ok(pairs)
 }
 
-/// The value of a parameter of this type. One that the contract does not declare is sent as text: the host refuses it,
-/// and names those that it has.
+/// Converts the text of a parameter to its declared type. A parameter that the contract does not declare is sent as a
+/// string; the host then refuses it, and names the declared parameters.
 fn typed(
     contract: &str,
     name: &str,
@@ -143,14 +143,15 @@ fn typed(
     })
 }
 
-/// Expectations are judged, so a typing error must not become a text: the value is JSON.
+/// Parses the `--expect` arguments. A value must be JSON, so that a mistyped value such as `ture` is refused and not
+/// taken as a string.
 fn expectations(pairs: &[String]) -> Result<BTreeMap<String, Value>, Failure> {
     let mut expect = BTreeMap::new();
     for pair in pairs {
         let (pointer, text) = split("--expect", pair, "POINTER=JSON")?;
         let value = json::parse(text.as_bytes()).map_err(|error| {
             Failure::usage(format!(
-                "--expect {pointer}: `{text}` is not strict JSON: {error}; texts need quotes"
+                "--expect {pointer}: `{text}` is not strict JSON: {error}; strings need quotes"
             ))
         })?;
         if expect.insert(pointer.to_owned(), value).is_some() {

@@ -1,8 +1,8 @@
-//! Quoting of words in a command that is shown to be pasted into a shell.
+//! Quotes the words of a command that users paste into a shell.
 
 use deed_spec::text::safe;
 
-/// A word for a POSIX shell: unchanged if that is safe, else in single quotes.
+/// Quotes a word for a POSIX shell. A word is returned unchanged if that is safe, otherwise in single quotes.
 pub(super) fn quoted(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "_-./:@%+=,".contains(c);
     if !word.is_empty() && !word.starts_with('-') && word.chars().all(plain) {

@@ -1,6 +1,7 @@
-//! `deed replay`: runs an adapter again on the exchanges of a bundle, offline.
+//! `deed replay`: runs an adapter again with the recorded exchanges of a bundle, without network access.
 //!
-//! Prints a line per run and the first difference. Its runtime cannot open a connection.
+//! The command prints one line per run and the first difference. Its async runtime has no I/O driver, so that no code
+//! can open a connection.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -20,22 +21,22 @@ use super::text::{compact, line};
 use super::verify::{read, trust};
 use crate::maintenance::replay::replay;
 
-/// Run an adapter again on the record in a bundle, and show the first difference
+/// Run an adapter again with the recorded answers in a bundle, and show the first difference
 ///
-/// Shows that the adapter does the same on the same answers: every request, state, refusal and claim. Whether the
-/// record is authentic is checked by `deed verify` or with --trust. Exits with 0 for identical, 1 for different, 2 for
-/// what cannot be replayed.
+/// Compares every request, state, refusal and claim of the adapter with the record. This shows whether the adapter does
+/// the same when it gets the same answers. Whether the record is authentic is checked by `deed verify`, or here with
+/// --trust. Exits with 0 if all runs are identical, 1 if a run differs, and 2 if the bundle cannot be replayed.
 #[derive(Debug, clap::Args)]
 pub(super) struct ReplayArgs {
-    /// The `.deed` file, with evidence: not an agent's copy
+    /// The `.deed` file; it must contain evidence, which an agent's copy does not
     bundle: PathBuf,
-    /// The adapter that ran
+    /// The adapter that ran, a WebAssembly component
     #[arg(value_name = "ADAPTER.wasm")]
     adapter: PathBuf,
     /// Run the adapter even if it is not the one that the receipt names
     #[arg(long)]
     other_build: bool,
-    /// Also verify the bundle with this directory of keys
+    /// Also verify the bundle with the keys in this trust directory
     #[arg(long, value_name = "DIR")]
     trust: Option<PathBuf>,
     #[command(flatten)]
@@ -50,13 +51,13 @@ struct Findings {
     replay: Report,
 }
 
-/// Prints the report; its verdict is the exit code.
+/// Prints the report and returns its verdict as the exit code.
 pub(super) fn run(args: &ReplayArgs) -> ExitCode {
     match findings(args).and_then(|found| args.format.print(&found, page).map(|()| code(&found))) {
         Ok(code) => code,
         Err(failure) => {
             out::note(&failure.to_string());
-            // Nothing was compared, so nothing differs.
+            // No run was compared, so the exit code is that of a bundle that cannot be replayed.
             ExitCode::from(2)
         }
     }
@@ -80,7 +81,7 @@ fn report(case: &Case, wasm: &[u8]) -> Result<Report, Failure> {
     let cache = Scratch::new()?;
     let sandbox = Sandbox::new(&cache.0, Clock::new()).map_err(Failure::failed)?;
     let adapter = sandbox.load(wasm).map_err(Failure::failed)?;
-    // Time, for limits, and no I/O: nothing in this runtime could open a socket.
+    // The runtime has a timer for time limits but no I/O driver, so no code in it can open a socket.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
     Ok(runtime.map_err(Failure::failed)?.block_on(replay(&sandbox, &adapter, case)))
 }
@@ -98,7 +99,10 @@ fn page(found: &Findings) -> String {
         show(&mut text, run);
     }
     if report.runs.is_empty() {
-        line(&mut text, format_args!("note  no run is recorded: there was no look and no attempt"));
+        line(
+            &mut text,
+            format_args!("note  no run is recorded: there was no observation and no attempt"),
+        );
     }
     if let Some(named) = &report.recorded_adapter {
         let ran = &report.adapter;
@@ -130,12 +134,12 @@ fn show(text: &mut String, run: &Line) {
     }
 }
 
-/// The worse of both results.
+/// The exit code for the worse of two results: that of the verification and that of the replay.
 fn code(found: &Findings) -> ExitCode {
     let verified = found.verify.as_ref().map(|report| report.verdict);
     match (verified, found.replay.verdict) {
         (Some(proof::Verdict::Failed), _) | (_, Verdict::Different) => ExitCode::FAILURE,
-        // A copy without evidence cannot be replayed either.
+        // A bundle without evidence cannot be replayed either.
         (Some(proof::Verdict::Unverifiable | proof::Verdict::SignaturesOnly), _)
         | (_, Verdict::NotReplayed) => ExitCode::from(2),
         (_, Verdict::Identical) => ExitCode::SUCCESS,

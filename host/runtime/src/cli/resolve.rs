@@ -1,6 +1,7 @@
-//! `deed resolve`: shows what is open and what was seen, asks, and signs the person's statement of what happened.
+//! `deed resolve`: shows an unresolved action and the state that the host last read, asks for confirmation, and signs
+//! the person's statement of what happened.
 //!
-//! A digest is signed only if it was recomputed from what is shown.
+//! The signed digests are recomputed from the data that is shown.
 
 mod shown;
 
@@ -20,26 +21,27 @@ use super::page;
 use crate::api::view::View;
 use crate::config::keys;
 
-/// Resolve an action that ended `indeterminate`, with a signature, when looks do not settle it
+/// Resolve an action that ended `indeterminate`, with a signature, when the host cannot determine its outcome
 ///
-/// Only a person with the role `operator` can resolve, and not the person who is responsible for the agent. Find out in
-/// the system of record itself whether the writes took effect. The host looks again: a look that settles the outcome
-/// takes precedence, otherwise your resolution decides. `applied` makes the outcome `mismatch`, because the host saw no
-/// effect; `not-applied` makes it `failed`. A resolution never makes it `verified`.
+/// Only a person with the role `operator` can resolve an action, and not the person who is responsible for the agent.
+/// First find out in the system of record itself whether the writes took effect. After your resolution, the host reads
+/// the state again. If the state settles the outcome, that result takes precedence; otherwise your resolution decides.
+/// With `applied` the outcome is `mismatch`, because the host saw no effect; with `not-applied` it is `failed`. A
+/// resolution never results in `verified`.
 #[derive(Debug, clap::Args)]
 pub(super) struct ResolveArgs {
     /// The action's id
     id: String,
-    /// What happened
+    /// What happened to the writes that were sent
     #[arg(value_enum)]
     verdict: Said,
-    /// How you know, in at most 1,000 bytes; signed, and shown to all readers of the record
+    /// How you know what happened, in at most 1,000 bytes; this text is signed, and shown to all readers of the record
     #[arg(long, value_name = "TEXT")]
     reason: String,
-    /// Your private key, as `deed key new` created it
+    /// The file of your private key, as created by `deed key new`
     #[arg(long, value_name = "FILE")]
     key: PathBuf,
-    /// Sign without confirmation, for scripts; what is signed is still shown
+    /// Sign without asking for confirmation, for use in scripts; what is signed is still shown
     #[arg(long)]
     yes: bool,
     #[command(flatten)]
@@ -51,11 +53,11 @@ pub(super) struct ResolveArgs {
 /// The verdicts of a resolution.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Said {
-    /// What was sent took effect
+    /// The writes that were sent took effect
     Applied,
-    /// Nothing that was sent took effect
+    /// None of the writes that were sent took effect
     NotApplied,
-    /// Nothing took effect, and it is proposed again as a new action, with its own decision and approvals
+    /// Nothing took effect, and the host proposes the action again as a new action with its own decision and approvals
     Retry,
 }
 
@@ -91,7 +93,7 @@ pub(super) fn run(args: &ResolveArgs) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Fetches the resolution request. Fails when the host shows another action than the one asked for, which must not be
+/// Fetches the resolution request. Fails when the host returns the request of a different action, which must not be
 /// signed.
 fn fetch(client: &Client, id: &str) -> Result<ResolutionRequest, Failure> {
     let request: ResolutionRequest = client.get(&action_path(id, "/resolution_request")?, &[])?;
@@ -100,6 +102,6 @@ fn fetch(client: &Client, id: &str) -> Result<ResolutionRequest, Failure> {
     }
     let other = &request.action.id;
     Err(Failure::Failed(format!(
-        "asked for {id}, and the host shows {other}; do not sign, and report it"
+        "requested {id}, but the host shows {other}; do not sign, and report it"
     )))
 }

@@ -1,6 +1,7 @@
-//! `deed restore`: replaces a stopped host's state by a backup, and asks before anything is lost.
+//! `deed restore`: replaces a stopped host's state with that of a backup, and asks for confirmation before any data is
+//! lost.
 //!
-//! Without a terminal it cannot ask, and only --accept-older permits a loss.
+//! Without a terminal the command cannot ask, so that only --accept-older permits a loss.
 
 use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
 use std::path::PathBuf;
@@ -15,19 +16,20 @@ use crate::maintenance::restore::{Loss, Restore, Restored};
 
 /// Replace the state of a directory with that of a backup, or create a directory from it
 ///
-/// The host must be stopped. Prints what would be lost and asks for confirmation; the present state is moved aside, not
-/// deleted. Configuration, keys and secrets are restored only where they are missing, and never replaced.
+/// The host must be stopped. The command prints what would be lost and asks for confirmation. The present state is
+/// moved aside, not deleted. Configuration, keys and secrets are restored only where they are missing; existing files
+/// are never replaced.
 ///
-/// A log that is rolled back is a fork for every party that saw it later: witnesses refuse what this host signs next,
-/// and `deed log audit --since` reports it. Actions after the backup, which may have changed systems, are no longer
-/// known to this host.
+/// If the log is rolled back, every party that saw the newer log sees a fork: witnesses refuse the next checkpoints of
+/// this host, and `deed log audit --since` reports the fork. The host no longer knows the actions that started after
+/// the backup, although they may have changed other systems.
 #[derive(Debug, clap::Args)]
 pub(super) struct RestoreArgs {
     /// The copy that `deed backup` created
     backup: PathBuf,
-    /// The served directory; it is created if it does not exist
+    /// The directory that the host serves; it is created if it does not exist
     dir: PathBuf,
-    /// Lose what the backup does not have, without confirmation
+    /// Discard what the backup does not have, without asking for confirmation
     #[arg(long)]
     accept_older: bool,
     #[command(flatten)]

@@ -1,6 +1,6 @@
-//! `deed key rotate`: replaces one of a stopped host's keys, and prints what it did.
+//! `deed key rotate`: replaces a signing key of a stopped host, and prints the result.
 //!
-//! It does not ask for confirmation: a user that can run it already has the keys.
+//! The command does not ask for confirmation, because a user who can run it already has the keys.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -15,13 +15,13 @@ use crate::maintenance::rotate::{self, Rotation};
 
 /// Replace the receipt or log key of the host, and record the change in every log
 ///
-/// The host must be stopped. If the command is interrupted, run it again: it continues. Afterwards write new trust
-/// directories (`deed trust`) and distribute them.
+/// The host must be stopped. If the command is interrupted, run it again; it continues where it stopped. After the
+/// rotation, write new trust directories with `deed trust` and distribute them.
 #[derive(Debug, clap::Args)]
 pub(super) struct RotateArgs {
-    /// The served directory
+    /// The directory that the host serves
     dir: PathBuf,
-    /// The key: that of receipts, or that of checkpoints
+    /// The key to replace: `receipt` signs receipts, `log` signs checkpoints
     #[arg(value_enum, default_value = "receipt", value_name = "receipt|log")]
     key: Which,
     #[command(flatten)]

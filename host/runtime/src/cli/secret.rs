@@ -1,6 +1,6 @@
-//! `deed key`, `deed token`, `deed secret`: generates keys and tokens, and stores secrets.
+//! `deed key`, `deed token` and `deed secret`: generate keys and tokens, and store secrets.
 //!
-//! Private keys and stored secrets are not printed, and keys are not overwritten.
+//! Private keys and stored secrets are never printed, and existing keys are never overwritten.
 
 mod place;
 mod store;
@@ -21,7 +21,7 @@ use crate::config::keys::{self, KeyError};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum KeyCommand {
-    /// Create a signing key: PATH for its owner only, and PATH with .pub for everyone
+    /// Create a signing key: the private key in PATH, and the public key in a file that ends in .pub
     New {
         /// The file of the private key, such as bob.key; it must not exist
         path: PathBuf,
@@ -29,7 +29,7 @@ pub(super) enum KeyCommand {
         format: Format,
     },
     Rotate(super::rotate::RotateArgs),
-    /// Print the id of a key in the form that envelopes use
+    /// Print the key id of a public key, as it appears in signed envelopes
     Id {
         /// The file of the public key, such as bob.pub
         path: PathBuf,
@@ -40,7 +40,7 @@ pub(super) enum KeyCommand {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum TokenCommand {
-    /// Create a token and print it once, with the line for deed.toml that accepts it
+    /// Create a token, and print it once together with the line to add to deed.toml
     New {
         #[command(flatten)]
         format: Format,
@@ -51,22 +51,22 @@ pub(super) enum TokenCommand {
 pub(super) enum SecretCommand {
     /// Store a credential, read from stdin, in the file that deed.toml names for it
     Set {
-        /// The served directory, with deed.toml in it
+        /// The directory that the host serves, with deed.toml in it
         dir: PathBuf,
-        /// The name of the secret in deed.toml, such as idp-read; `notify` for that of the webhook
+        /// The name of the secret in deed.toml, such as idp-read, or `notify` for the secret of the webhook
         name: String,
-        /// The tenant; required when several have a secret of this name
+        /// The tenant; required when several tenants have a secret of this name
         #[arg(long, value_name = "NAME")]
         tenant: Option<String>,
     },
 }
 
-/// A new token, and what the host keeps of it.
+/// A new token, and the configuration line that lets the host accept it.
 #[derive(Debug)]
 pub(super) struct Token {
-    /// For its holder; shown once and not stored.
+    /// The token for its holder; it is shown once and not stored.
     pub(super) text: String,
-    /// The line for `deed.toml`.
+    /// The line for `deed.toml`, with the token's digest.
     pub(super) line: String,
 }
 
@@ -102,7 +102,8 @@ pub(super) fn key(command: &KeyCommand) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The next step after a new key: the host finds its own keys by their path, a person's is named in deed.toml.
+/// The next step after a key was created. The host finds its own keys by their path, but the key of a person must be
+/// named in deed.toml.
 fn after_key(path: &Path) -> String {
     let folder = path.parent().unwrap_or(Path::new(""));
     let served = folder.parent().filter(|dir| dir.join("deed.toml").is_file());
@@ -140,8 +141,8 @@ pub(super) fn token(command: &TokenCommand) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// 256 bits from the system after a prefix that scanners for leaked tokens can find. Fails when the system has no
-/// randomness.
+/// Creates a token: a prefix that scanners for leaked tokens can find, followed by 256 random bits from the operating
+/// system. Fails when the operating system cannot supply random bits.
 pub(super) fn new_token() -> Result<Token, KeyError> {
     let text = format!("deed_{}", URL_SAFE_NO_PAD.encode(keys::random::<32>()?));
     let line = format!("token = \"{}\"", Digest::of(text.as_bytes()));

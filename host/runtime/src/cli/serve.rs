@@ -1,4 +1,4 @@
-//! `deed serve DIR`: opens everything, serves two listeners, and stops without losing anything.
+//! `deed serve DIR`: starts the host, serves two HTTP listeners, and stops without losing an action.
 
 use std::io::{ErrorKind, Write};
 use std::net::SocketAddr;
@@ -17,34 +17,35 @@ use crate::http::{self, App, Listener};
 use crate::process::signals::{self, Signals};
 use crate::process::{limits, stop};
 
-/// Serve a directory that `deed init` made: actions over HTTP until SIGINT or SIGTERM.
+/// Serve a directory that `deed init` created, over HTTP, until SIGINT or SIGTERM.
 ///
-/// The configuration is read at the start. SIGHUP is ignored: restart the host to change it.
+/// The configuration is read only when the host starts. SIGHUP is ignored; restart the host to apply a new
+/// configuration.
 #[derive(Debug, clap::Args)]
 pub struct ServeArgs {
-    /// The served directory, with deed.toml in it.
+    /// The directory that the host serves, with deed.toml in it.
     dir: PathBuf,
 }
 
-/// How long a stop then waits for open connections.
+/// How long a stop waits for open connections after all actions have come to rest.
 const CONNECTION_PATIENCE: Duration = Duration::from_secs(5);
-/// A scraper, two probes, and an operator with a shell.
+/// The maximum number of operations connections: enough for a metrics scraper, two probes and an operator.
 const OPERATIONS_CONNECTIONS_MAX: usize = 32;
 
-/// Serves until a signal. Exit code 1 when the host cannot start, when its store fails, and when a second signal ends
-/// it before it came to rest; every reason is on stderr.
+/// Serves until a signal arrives. The exit code is 1 if the host cannot start, if its store fails, or if a second
+/// signal ends the host before its actions have come to rest. The reason is written to stderr.
 pub fn run(args: &ServeArgs) -> ExitCode {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let result = runtime.map_err(|e| e.to_string()).and_then(|runtime| {
         let result = runtime.block_on(serve(args));
-        // Tasks that are still running, such as the look-up of a name, have nothing left to do.
+        // Tasks that are still running, such as a DNS lookup, are no longer needed.
         runtime.shutdown_background();
         result
     });
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(why) => {
-            // If stderr is closed, there is nothing left to do.
+            // If stderr is closed, the error cannot be reported.
             writeln!(std::io::stderr(), "{}", why.trim_end()).unwrap_or_default();
             ExitCode::FAILURE
         }
@@ -52,7 +53,7 @@ pub fn run(args: &ServeArgs) -> ExitCode {
 }
 
 async fn serve(args: &ServeArgs) -> Result<(), String> {
-    // First of all: a closed terminal, which ends other programs, must not end this one half started.
+    // SIGHUP is ignored before anything else, so that a closed terminal does not end a host that is still starting.
     signals::ignore_hangups()?;
     let config = config::load(&args.dir).map_err(|faults| faults.to_string())?;
     limits::prepare(&config);
@@ -64,7 +65,7 @@ async fn serve(args: &ServeArgs) -> Result<(), String> {
     let resumed = engine.resume().map_err(|e| e.to_string())?;
     let connections_max = limits::connections_max();
     let app = App::new(Arc::clone(&engine), connections_max);
-    // Before it announces that it serves: a signal must not arrive before the host listens for it.
+    // The signal handlers are installed before the host announces that it serves, so that no later signal is missed.
     let mut signals = Signals::listen()?;
     announce(&main, &side, resumed)?;
     let listeners = Listeners::open(&app, (main, connections_max), side);
@@ -78,7 +79,7 @@ async fn serve(args: &ServeArgs) -> Result<(), String> {
     }
 }
 
-/// Both listeners at work.
+/// The two running listeners.
 struct Listeners {
     stop: tokio::sync::watch::Sender<bool>,
     servers: [JoinHandle<()>; 2],
@@ -97,7 +98,7 @@ impl Listeners {
         Self { stop, servers: [main, side] }
     }
 
-    /// Accepts no more connections; requests in progress are answered, within bounds.
+    /// Accepts no more connections, and waits for a limited time until requests in progress are answered.
     async fn close(self) {
         self.stop.send_replace(true);
         let end = tokio::time::Instant::now() + CONNECTION_PATIENCE;
@@ -109,13 +110,14 @@ impl Listeners {
     }
 }
 
-/// `field` is the name of the address in `[http]`. Fails with a remedy when the address cannot be bound.
+/// Binds a listener to an address; `field` is the name of the address in `[http]`. Fails with a remedy when the address
+/// cannot be bound.
 async fn bind(field: &str, address: SocketAddr) -> Result<TcpListener, String> {
     TcpListener::bind(address).await.map_err(|error| {
         let remedy = match error.kind() {
             ErrorKind::AddrInUse => "stop the process that listens there, or set another port",
             ErrorKind::AddrNotAvailable => "set an address that this machine has",
-            ErrorKind::PermissionDenied => "set a port from 1024 on",
+            ErrorKind::PermissionDenied => "set a port of 1024 or higher",
             _ => "set another address",
         };
         format!(
@@ -124,7 +126,7 @@ async fn bind(field: &str, address: SocketAddr) -> Result<TcpListener, String> {
     })
 }
 
-/// One line on stdout that scripts can wait for. Fails when it cannot be written.
+/// Prints one line on stdout that scripts can wait for. Fails when stdout cannot be written.
 fn announce(main: &TcpListener, side: &TcpListener, resumed: usize) -> Result<(), String> {
     let address = |listener: &TcpListener| listener.local_addr().map_err(|e| e.to_string());
     let (main, side) = (address(main)?, address(side)?);

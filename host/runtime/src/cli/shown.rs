@@ -1,5 +1,5 @@
-//! What an approver reads before signing, from an approval request whose digests were recomputed. The agent's words are
-//! not shown as facts.
+//! Formats what an approver reads before signing, from an approval request whose digests were recomputed. Text that the
+//! agent wrote is marked as unchecked.
 
 use deed_record::action::private::Prepared;
 use deed_record::contract::Contract;
@@ -13,7 +13,7 @@ use super::out::Failure;
 use super::page::from_agent;
 use super::text::{compact, join, line, pretty, safe_lines};
 
-/// Everything that `terms` sign, as text. Fails when the request is not consistent.
+/// Formats everything that a signature over `terms` covers. Fails when the request is not consistent.
 pub(super) fn approval(
     request: &ApprovalRequest,
     action: Digest,
@@ -82,13 +82,14 @@ fn head(request: &ApprovalRequest, contract: &Contract) -> String {
     format!("{}\n{rows}", safe(&head.title))
 }
 
-/// The private parameters by name: only approvers are shown them, and what is signed has their digests.
+/// The private parameters by name. Only approvers see their values; the signed data contains digests instead.
 fn private(request: &ApprovalRequest) -> String {
     if request.private.is_empty() {
         return String::new();
     }
     let mut text =
-        "\nprivate, shown only to approvers; the record has a digest in each place\n".to_owned();
+        "\nprivate, shown only to approvers; the record has a digest in place of each value\n"
+            .to_owned();
     for (name, opening) in request.private.iter() {
         line(&mut text, format_args!("  {}: \"{}\"", safe(name), safe(&opening.value)));
     }
@@ -130,10 +131,11 @@ fn writes(request: &ApprovalRequest, contract: &Contract) -> Result<String, Fail
     Ok(text)
 }
 
-/// What may change, as the host saw it at that time; it may have changed since.
+/// The values that the action may change, as the host last read them. They may have changed since.
 fn state(request: &ApprovalRequest, contract: &Contract, now_ms: i64) -> String {
-    let looked = request.looked_ms.map_or_else(|| "then".to_owned(), |at_ms| when(at_ms, now_ms));
-    let mut text = format!("\nmay change; when the host looked, {looked}, it was\n");
+    let looked =
+        request.looked_ms.map_or_else(|| "an earlier time".to_owned(), |at_ms| when(at_ms, now_ms));
+    let mut text = format!("\nmay change; the host read these values at {looked}\n");
     for pointer in &contract.verify.may_change {
         let now = request.pre.pointer(pointer).map_or_else(|| "nothing".to_owned(), compact);
         line(&mut text, format_args!("  {}: {now}", safe(pointer)));
@@ -147,7 +149,8 @@ fn state(request: &ApprovalRequest, contract: &Contract, now_ms: i64) -> String 
     text
 }
 
-/// A time of the host, and how long ago that is by the clock of this machine, unless that clock is behind.
+/// Formats a time of the host's clock, and how long ago that was by this machine's clock. The age is omitted if this
+/// machine's clock is behind.
 fn when(at_ms: i64, now_ms: i64) -> String {
     let at = utc(at_ms);
     let seconds = now_ms.saturating_sub(at_ms) / 1000;

@@ -1,4 +1,4 @@
-//! Makes text from outside safe to show.
+//! Escapes untrusted text so that it is safe to show.
 //!
 //! Control characters, and characters that hide or reorder text, do not reach a terminal.
 
@@ -7,31 +7,31 @@ use std::fmt::{Arguments, Write as _};
 use deed_spec::text::safe;
 use serde_json::Value;
 
-/// Characters of one value that a page shows.
+/// The maximum number of characters of one value that a page shows.
 const SHOWN: usize = 500;
 
-/// Several lines of text: line breaks stay, and `indent` precedes each line.
+/// Escapes several lines of text. Line breaks are kept, and `indent` precedes each line.
 pub(super) fn safe_lines(text: &str, indent: &str) -> String {
     join(text.lines().map(|line| format!("{indent}{}", safe(line))))
 }
 
-/// Text with line breaks of our own: they stay, everything else is as in [`safe`].
+/// Escapes text as [`safe`] does, but keeps its line breaks, which `deed` itself wrote.
 pub(super) fn safe_text(text: &str) -> String {
     text.split('\n').map(safe).collect::<Vec<_>>().join("\n")
 }
 
-/// Appends one line; the caller makes its parts safe.
+/// Appends one line; the caller must escape its parts.
 pub(super) fn line(out: &mut String, text: Arguments<'_>) {
     // Writing to a string cannot fail.
     writeln!(out, "{text}").unwrap_or_default();
 }
 
-/// Texts, each on a line of its own.
+/// Joins texts, each on its own line.
 pub(super) fn join(lines: impl IntoIterator<Item = String>) -> String {
     lines.into_iter().flat_map(|line| [line, "\n".to_owned()]).collect()
 }
 
-/// A value on one line, shortened when it is long, so that the rest of the page stays visible.
+/// Formats a value as one line. A long value is shortened, so that the other parts of the page stay visible.
 pub(super) fn compact(value: &Value) -> String {
     let text = value.to_string();
     let shown: String = text.chars().take(SHOWN).collect();
@@ -41,7 +41,8 @@ pub(super) fn compact(value: &Value) -> String {
     }
 }
 
-/// A value on indented lines. JSON escapes line breaks inside of texts, so the remaining ones are its own.
+/// Formats a value as indented lines. JSON escapes line breaks inside strings, so a string in the value cannot add
+/// lines.
 pub(super) fn pretty(value: &Value, indent: &str) -> String {
     let text = serde_json::to_string_pretty(value).unwrap_or_else(|_| value.to_string());
     safe_lines(&text, indent)

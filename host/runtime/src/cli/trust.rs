@@ -1,6 +1,6 @@
-//! `deed trust`: exports the public keys of a host, for those who check its receipts without asking it.
+//! `deed trust`: exports the public keys of a host, for auditors who check its receipts without asking the host.
 //!
-//! An existing trust directory is not overwritten: an auditor may have edited it.
+//! An existing trust directory is not overwritten, because an auditor may have edited it.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -9,16 +9,18 @@ use super::out::{self, Failure};
 use crate::config::{self, Config, Tenant, keys};
 use crate::maintenance::trust_export;
 
-/// Write the public keys that `deed verify` needs: of receipts, and of one tenant's log, approvers and witnesses
+/// Write the public keys that `deed verify` needs: the receipt keys, and those of one tenant's log, approvers and
+/// witnesses
 ///
-/// It also has retired keys and removed approvers, with the index of the log until which they are valid: older bundles
-/// still verify, and nothing newer by these keys does. Write a new one after a rotation, or when approvers change.
+/// The directory also contains retired keys and removed approvers, each with the log index until which it is valid.
+/// Older bundles therefore still verify, but newer signatures by these keys do not. Write a new directory after a key
+/// rotation, or when approvers change.
 ///
-/// Send the directory to auditors over another channel than the bundles: it is all that they trust. The approvers of a
-/// tenant are valid for that tenant only, so each tenant has its own directory.
+/// Send the directory to auditors over a different channel than the bundles, because they trust only the keys in it.
+/// The approvers of a tenant are valid for that tenant only, so each tenant has its own directory.
 #[derive(Debug, clap::Args)]
 pub(super) struct TrustArgs {
-    /// The served directory
+    /// The directory that the host serves
     dir: PathBuf,
     /// A new or empty directory for the files of `deed verify --trust`; it is created if it does not exist
     out: PathBuf,

@@ -1,6 +1,7 @@
 //! `deed verify`: checks a bundle against a trust directory, offline.
 //!
-//! Prints a line per check and the verdict. It does not contact a host, and does not trust the bundle.
+//! The command prints one line per check and the verdict. It does not contact a host, and does not trust any key in the
+//! bundle.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -12,28 +13,29 @@ use super::out::{self, Failure, Format};
 
 /// Check a bundle's signatures, log, policy decision and outcome without asking the host
 ///
-/// Exits with 0 for verified, 1 for failed, 2 for unverifiable: trust for a required check is missing. A copy without
-/// evidence, as agents get it, is `VERIFIED (signatures and inclusion only)` with 3: the outcome cannot be judged again
-/// from it. Verify the bundle that a person of the tenant fetches.
+/// Exits with 0 for verified, 1 for failed, and 2 for unverifiable, which means that a key for a required check is
+/// missing. An agent's copy has no evidence, so its outcome cannot be judged again; the verdict is then `VERIFIED
+/// (signatures and inclusion only)` and the exit code is 3. For a complete check, verify a bundle that a person of the
+/// tenant fetched.
 #[derive(Debug, clap::Args)]
 pub struct VerifyArgs {
     /// The `.deed` file
     bundle: PathBuf,
-    /// Directory with receipt.pub, log.vkey, approvers.json and optionally log.policy, from another source than the
-    /// bundle
+    /// Directory with receipt.pub, log.vkey, approvers.json and optionally log.policy; it must come from a different
+    /// source than the bundle
     #[arg(long, value_name = "DIR")]
     trust: Option<PathBuf>,
     #[command(flatten)]
     format: Format,
 }
 
-/// Prints the report; its verdict is the exit code.
+/// Prints the report and returns its verdict as the exit code.
 pub fn run(args: &VerifyArgs) -> ExitCode {
     match report(args).and_then(|report| print(args, &report)) {
         Ok(verdict) => code(verdict),
         Err(failure) => {
             out::note(&failure.to_string());
-            // Nothing was checked, so nothing failed.
+            // The bundle was not checked, so the verdict is unverifiable and not failed.
             code(Verdict::Unverifiable)
         }
     }
@@ -45,7 +47,7 @@ fn report(args: &VerifyArgs) -> Result<Report, Failure> {
     Ok(verify(&bundle, trust.as_ref()))
 }
 
-/// The keys of a trust directory. Fails when it cannot be read or is not valid.
+/// Reads the keys of a trust directory. Fails when the directory cannot be read or is not valid.
 pub(super) fn trust(dir: &Path) -> Result<Trust, Failure> {
     deed_verify_cli::trust(dir).map_err(|e| match e {
         ReadError::NoDirectory(_) => Failure::usage(e),
@@ -58,7 +60,7 @@ pub(super) fn read(path: &Path) -> Result<Vec<u8>, Failure> {
 }
 
 fn print(args: &VerifyArgs, report: &Report) -> Result<Verdict, Failure> {
-    // Until a trusted receipt states which action it is, there is only the file's name.
+    // If no trusted receipt names the action, the report shows the name of the bundle's file.
     let file = || args.bundle.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let id = report.action.clone().unwrap_or_else(file);
     args.format.print(report, |report| page::lines(report, &id))?;

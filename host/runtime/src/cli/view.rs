@@ -1,4 +1,4 @@
-//! `deed ls`, `show`, `cancel` and `bundle`: actions as a running host shows them.
+//! `deed ls`, `show`, `cancel` and `bundle`: list, show and cancel actions of a running host, and fetch their bundles.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -26,7 +26,7 @@ pub(super) struct LsArgs {
     /// Only actions on this resource, such as idp/users/42
     #[arg(long)]
     resource: Option<String>,
-    /// At most this many, from 1 to 500
+    /// The maximum number of actions to list, from 1 to 500
     #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u16).range(1..=500))]
     limit: u16,
     #[command(flatten)]
@@ -69,7 +69,7 @@ pub(super) struct BundleArgs {
     connection: Connection,
 }
 
-/// The answer of `GET /v1/actions`.
+/// The answer to `GET /v1/actions`.
 #[derive(Debug, Serialize, Deserialize)]
 struct Listing {
     actions: Vec<Row>,

@@ -1,6 +1,7 @@
 //! `accepted/`: the contracts that `deed pin` wrote into grants, as canonical JSON by digest.
 //!
-//! They let the next pin show what changed. Nothing else reads them: a host works the same without them.
+//! The next `deed pin` reads these files to show what changed in a contract. A running host does not read them and
+//! works the same without them.
 
 use deed_spec::digest::Digest;
 use deed_system::files::{FileError, Files, PEM_MAX};
@@ -17,7 +18,7 @@ fn name(digest: Digest) -> String {
     format!("{}.json", digest.hex())
 }
 
-/// The contract with this digest; `None` when it is not kept, or when the file holds something else.
+/// The contract with this digest; `None` when there is no file for the digest, or when the file has other content.
 pub(super) fn read(files: &Files, digest: Digest) -> Option<Value> {
     let bytes = files.bytes(&path(digest), PEM_MAX).ok()?;
     if Digest::of(&bytes) != digest {
@@ -26,8 +27,8 @@ pub(super) fn read(files: &Files, digest: Digest) -> Option<Value> {
     serde_json::from_slice(&bytes).ok()
 }
 
-/// Keeps a contract by its canonical bytes; false when the file could not be given to the owner of `deed.toml`. Fails
-/// when it cannot be written.
+/// Stores the canonical bytes of a contract. Returns false when the owner of `deed.toml` could not be made the owner of
+/// the file. Fails when the file cannot be written.
 pub(super) fn keep(files: &Files, canonical: &[u8]) -> Result<bool, FileError> {
     files.keep(FOLDER, &name(Digest::of(canonical)), canonical)
 }

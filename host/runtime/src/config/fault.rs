@@ -16,13 +16,13 @@ const START: &str = "correct the path (`deed init` creates a directory to start 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
     pub file: String,
-    /// From 1; 0 if the fault is the whole file.
+    /// The line number, counted from 1; 0 if the fault concerns the whole file.
     pub line: usize,
     /// What is wrong, and the remedy.
     pub what: String,
 }
 
-/// Every fault that was found; with any fault the host does not start.
+/// All faults that were found. The host does not start if there is any fault.
 #[derive(Clone, Debug, Default, thiserror::Error)]
 pub struct Faults(Vec<Fault>);
 
@@ -31,7 +31,7 @@ impl Faults {
         Self(vec![fault])
     }
 
-    /// Whether a contract file is at fault; then faults that follow from it need not be reported as well.
+    /// Whether a contract file has a fault. If so, faults that result from that fault need not be reported as well.
     pub(super) fn in_contracts(&self) -> bool {
         self.0.iter().any(|fault| fault.file.starts_with("contracts/"))
     }
@@ -72,7 +72,7 @@ impl Fault {
         Self { file: file.to_owned(), line, what: what.into() }
     }
 
-    /// Reported at the path as typed: there is no `deed.toml` to point at.
+    /// The fault names the directory as the user typed it, because there is no `deed.toml` to point at.
     pub(super) fn no_directory(dir: &Path, error: &FileError) -> Self {
         let what = match error.kind() {
             Some(ErrorKind::NotFound) => format!("this directory does not exist; {START}"),
@@ -86,7 +86,7 @@ impl Fault {
         Self::new(&dir.display().to_string(), 0, what)
     }
 
-    /// Why `deed.toml` was not read; if it does not exist, the path is at fault.
+    /// Reports why `deed.toml` could not be read. If the file does not exist, the fault names the directory.
     pub(super) fn no_file(dir: &Path, error: &FileError) -> Self {
         if error.kind() == Some(ErrorKind::NotFound) {
             let what = format!("this directory has no `deed.toml`; {START}");
@@ -95,7 +95,7 @@ impl Fault {
         Self::new("deed.toml", 0, error.to_string())
     }
 
-    /// [`Fault::toml`] for a file in which a secret may have been written in the wrong place.
+    /// Like [`Fault::toml`], but for a file in which a secret may have been written in the wrong place.
     pub(super) fn private_toml(file: &str, text: &str, error: &toml::de::Error) -> Self {
         let fault = Self::toml(file, text, error);
         Self { what: without_text(&fault.what), ..fault }
@@ -108,7 +108,7 @@ impl Fault {
     }
 }
 
-/// `FILE:LINE`, or the file alone if it is at fault as a whole.
+/// Formats a place as `FILE:LINE`, or as the file alone if the fault concerns the whole file.
 pub fn place(file: &str, line: usize) -> String {
     if line == 0 { file.to_owned() } else { format!("{file}:{line}") }
 }
@@ -122,13 +122,13 @@ impl From<ContractError> for Fault {
 impl From<CompileError> for Fault {
     fn from(error: CompileError) -> Self {
         let CompileError { file, line, policy, what, remedy } = error;
-        // There is no name if the text could not be read at all.
+        // The policy name is empty if the policy text could not be parsed at all.
         let named = if policy.is_empty() { String::new() } else { format!("policy `{policy}`: ") };
         Self { file, line, what: format!("{named}{what}; {remedy}") }
     }
 }
 
-/// A text file with its name, for pointing at lines.
+/// A text file with its name, in which faults point at lines.
 #[derive(Debug)]
 pub(super) struct Source {
     pub(super) name: String,
@@ -154,8 +154,7 @@ impl Source {
     }
 }
 
-/// serde's message about a misplaced text, without the text. An unknown name is shown if it is too short to be a
-/// secret.
+/// Removes a misplaced text from serde's error message. An unknown name is shown if it is too short to be a secret.
 fn without_text(what: &str) -> String {
     let places = [
         ("string \"", "\", expected", "a text", 0),
@@ -172,7 +171,7 @@ fn without_text(what: &str) -> String {
     what.to_owned()
 }
 
-/// Names and texts of hostile files reach terminals and logs: control and reordering characters are escaped.
+/// Escapes control and reordering characters, because names and texts of hostile files reach terminals and logs.
 fn visible(text: &str) -> String {
     let hides = |c: char| {
         c.is_control()

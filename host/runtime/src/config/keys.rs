@@ -24,7 +24,8 @@ mod next;
 
 pub use self::next::{Next, retired};
 
-/// An Ed25519 key in PEM has about 200 bytes; the rest is room for text around it.
+/// The size limit of a key file. An Ed25519 key in PEM has about 200 bytes, but the file may contain text around the
+/// key.
 const KEY_MAX: u64 = 16 << 10;
 
 /// The two keys of a host. Each key serves one purpose.
@@ -42,10 +43,10 @@ impl Keys {
         }
     }
 
-    /// The key by which an upstream recognises a repeated write: the same in every attempt, and of no other write. It is
-    /// the base32 (RFC 4648, lower case, no padding) of the HMAC-SHA-256 (RFC 2104) over the action, the request and the
-    /// number of equal requests before it. The HMAC key is derived from the receipt key, under a label of its own. Fails
-    /// when that key cannot be derived.
+    /// Returns the key by which an upstream recognises a repeated write. The key is the same in every attempt and
+    /// differs from the key of any other write. It is the base32 encoding (RFC 4648, lower case, no padding) of an
+    /// HMAC-SHA-256 (RFC 2104) over the action, the request and the number of equal requests before it. The HMAC key is
+    /// derived from the receipt key with a separate label. Fails when the request has no canonical JSON form.
     pub fn idempotency_key(
         &self,
         action: &ActionId,
@@ -87,8 +88,9 @@ pub fn load(dir: &Path) -> Result<Keys, KeyError> {
     Ok(keys)
 }
 
-/// The public keys: of the private keys if they are there, else from the public key files next to them. A copy of a
-/// directory without its keys is read with these. Fails when a key cannot be read.
+/// Returns the host's public keys: from the private keys if these exist, else from the public key files next to them.
+/// Commands use the public key files to read a copy of a directory that has no private keys. Fails when a key cannot be
+/// read.
 pub fn public(dir: &Path) -> Result<[VerifyingKey; 2], KeyError> {
     let files = Files::open(dir).map_err(KeyError::File)?;
     if dir.join("keys/receipt.key").exists() && dir.join("keys/log.key").exists() {
@@ -101,8 +103,8 @@ pub fn public(dir: &Path) -> Result<[VerifyingKey; 2], KeyError> {
     Ok([key("keys/receipt.pub")?, key("keys/log.pub")?])
 }
 
-/// Reads a PKCS#8 PEM private key (RFC 8410), of version 1 or 2. Fails when it is not one, or group or others can read
-/// the file.
+/// Reads a PKCS#8 PEM private key (RFC 8410), of version 1 or 2. Fails when the file does not contain such a key, or
+/// when group or others can read the file.
 pub fn read(path: &Path) -> Result<SigningKey, KeyError> {
     let file = path.to_owned();
     let meta = fs::symlink_metadata(path).map_err(|e| KeyError::Named(file.clone(), e))?;
@@ -126,15 +128,15 @@ fn parse(path: &Path, pem: &[u8]) -> Result<SigningKey, KeyError> {
     SigningKey::from_pkcs8_pem(text).map_err(|_| KeyError::Form(path.to_owned()))
 }
 
-/// A private key as PKCS#8 version 1 (RFC 8410 section 7). Version 2, which also has the public key, is refused by
-/// OpenSSL 3.0 and by software built on it.
+/// Encodes a private key as PKCS#8 version 1 (RFC 8410 section 7). OpenSSL 3.0 and software built on it refuse version
+/// 2, which also contains the public key.
 fn to_pem(key: &SigningKey) -> Option<Zeroizing<String>> {
     let bare = KeypairBytes { secret_key: key.to_bytes(), public_key: None };
     bare.to_pkcs8_pem(LineEnding::LF).ok()
 }
 
-/// Makes a new key from the system's randomness: PATH with mode 0600, and PATH with `.pub` readable by all. Fails when
-/// one of them exists or cannot be written.
+/// Creates a key pair from the system's randomness: the private key at PATH with mode 0600, and the public key at PATH
+/// with the extension `.pub`, readable by all. Fails when one of the files exists or cannot be written.
 pub fn create(path: &Path) -> Result<SigningKey, KeyError> {
     let mut seed = [0; 32];
     getrandom::fill(&mut seed).map_err(|e| KeyError::Random(e.to_string()))?;
@@ -146,7 +148,7 @@ pub fn create(path: &Path) -> Result<SigningKey, KeyError> {
     Ok(key)
 }
 
-/// Writes a new file durably. Fails when it exists already or cannot be written.
+/// Writes a new file durably. Fails when the file already exists or cannot be written.
 pub fn write_new(path: &Path, bytes: &[u8], mode: u32) -> Result<(), KeyError> {
     let failed = |e| KeyError::Write(path.to_owned(), e);
     let mut file =
@@ -154,12 +156,12 @@ pub fn write_new(path: &Path, bytes: &[u8], mode: u32) -> Result<(), KeyError> {
     file.write_all(bytes).and_then(|()| file.sync_all()).map_err(failed)
 }
 
-/// Random bytes from the system, as lower-case hex. Fails when the system has no randomness.
+/// Random bytes from the system, as lower-case hex. Fails when the system returns no random bytes.
 pub fn random_hex<const N: usize>() -> Result<String, KeyError> {
     Ok(data_encoding::HEXLOWER.encode(&random::<N>()?))
 }
 
-/// Random bytes from the system. Fails when the system has no randomness.
+/// Random bytes from the system. Fails when the system returns no random bytes.
 pub fn random<const N: usize>() -> Result<[u8; N], KeyError> {
     let mut bytes = [0; N];
     getrandom::fill(&mut bytes).map_err(|e| KeyError::Random(e.to_string()))?;
@@ -189,7 +191,7 @@ pub enum KeyError {
     Write(PathBuf, std::io::Error),
     #[error("receipt.key and log.key are the same key; use a key for one purpose only")]
     Shared,
-    #[error("a write has no canonical form, and so no idempotency key")]
+    #[error("a write has no canonical JSON form, so the host cannot compute its idempotency key")]
     Unkeyed,
     #[error("the system returned no random bytes: {0}")]
     Random(String),

@@ -1,33 +1,34 @@
-//! `[limits]`: how much the host carries at once, in total, per tenant and per agent.
+//! `[limits]`: how many runs and actions the host handles at once, in total, per tenant and per agent.
 //!
-//! Defaults are for a machine with two cores. A limit that cannot be reached is not accepted: a party may use at most
-//! as much as it leaves for the others, so a lone agent or tenant gets at most half.
+//! The defaults are for a machine with two cores. A party may use at most as much as it leaves for others, so a lone
+//! agent or tenant gets at most half. A limit above that half can never be reached and is refused.
 
 use super::fault::{Faults, Source};
 use super::raw;
 
-/// Runs that the sandbox has room for.
+/// The number of runs that the sandbox has room for.
 const RUNS_MAX: u32 = 64;
-/// More than a host could hold in memory or people could answer.
+/// Upper bound of the action limits: more actions than a host could hold in memory or people could answer.
 const ACTIONS_MAX: usize = 1_000_000;
 
 /// An ordinary action takes about 100 KiB while it is under way.
 const UNDER_WAY: Bounds = Bounds { host: 512, tenant: 256, agent: 128 };
-/// An action that waits for people takes some KiB; a thousand of one agent are more than people will read.
+/// An action that waits for people takes a few KiB. A thousand waiting actions of one agent are more than people will
+/// read.
 const WAITING: Bounds = Bounds { host: 40_000, tenant: 20_000, agent: 1_000 };
 
-/// How much the host carries at once.
+/// How many runs and actions the host handles at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Concurrent runs of adapters; each may take 64 MiB.
+    /// Concurrent runs of adapters. Each run may use 64 MiB of memory.
     pub runs: u32,
-    /// Actions under way: accepted and not at rest.
+    /// Actions under way: accepted, not ended, and not waiting for people.
     pub under_way: Bounds,
     /// Actions that wait for people.
     pub waiting: Bounds,
 }
 
-/// The limit for all, for one tenant, and for one of its agents.
+/// The limits for the whole host, for one tenant, and for one agent of a tenant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bounds {
     pub host: usize,
@@ -59,7 +60,8 @@ pub(super) fn build(raw: &raw::Limits, here: &Source, faults: &mut Faults) -> Li
     Limits { runs, under_way, waiting }
 }
 
-/// The configured values; each other value is the default, or as much as fits the configured ones.
+/// Returns the configured values. A value that is not configured is the default, reduced if necessary to fit the
+/// configured values.
 fn bounds(raw: Option<&raw::Bounds>, default: Bounds) -> Bounds {
     let Some(raw) = raw else { return default };
     let host = raw.host.unwrap_or(default.host);
@@ -75,7 +77,8 @@ fn wrong(name: &str, bounds: Bounds) -> Option<String> {
     }
     let half = |small: &str, large: &str, most: usize| {
         format!(
-            "`{small}` of `{name}` must be from 1 to half of `{large}`, here {most}: the other half is for the others"
+            "`{small}` of `{name}` must be from 1 to half of `{large}`, here {most}; \
+             the other half is reserved for others"
         )
     };
     if tenant == 0 || tenant > host / 2 {

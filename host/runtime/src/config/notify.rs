@@ -1,4 +1,4 @@
-//! The webhook: its URL, and the secret that signs what is sent.
+//! Configuration of the webhook: its URL, and the secret with which the host signs each notification.
 
 use std::sync::Arc;
 
@@ -29,7 +29,8 @@ pub(super) fn build(
     }
 }
 
-/// The URL is parsed, not compared by prefix: `http://127.0.0.1:80@elsewhere.example` begins like a loopback URL.
+/// Whether the URL is allowed. The URL is parsed instead of compared by prefix, because
+/// `http://127.0.0.1:80@elsewhere.example` begins like a loopback URL.
 pub(super) fn is_fit(url: &str) -> bool {
     let Ok(uri) = url.parse::<Uri>() else { return false };
     let Some(authority) = uri.authority() else { return false };

@@ -1,6 +1,6 @@
 //! `[log] origin`: the name of the logs, which is in every checkpoint and never changes.
 //!
-//! Reports a fault if the configuration differs from the existing logs, and a warning for a reserved name.
+//! This module reports a fault if `origin` differs from the name of an existing log, and a warning for a reserved name.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -12,10 +12,10 @@ use deed_system::files::{FileError, Files};
 use super::fault::{Fault, Faults, Source};
 use super::raw;
 
-/// Three short lines; the name in it has no limit of its own.
+/// The size limit of a log's head file. The file has three short lines, but the name in it has no length limit.
 const HEAD_MAX: u64 = 64 << 10;
 
-/// Names that RFC 2606 reserves for examples and tests: they cannot be owned.
+/// Names that RFC 2606 reserves for examples and tests, so no operator can own them.
 const RESERVED: [&str; 7] =
     ["example", "test", "invalid", "localhost", "example.com", "example.net", "example.org"];
 
@@ -38,7 +38,7 @@ pub(super) fn check(raw: &raw::Host, files: &Files, here: &Source, faults: &mut 
         if begun == format!("{origin}/{tenant}") {
             continue;
         }
-        // All logs of a host have one name: a change is one fault, however many tenants there are.
+        // All logs of a host share one name, so a changed name is reported once and not for each tenant.
         let name = begun.strip_suffix(tenant.as_str()).and_then(|rest| rest.strip_suffix('/'));
         if told.insert(name.unwrap_or(&begun).to_owned()) {
             let what = differs(origin, tenant, name.ok_or(begun.as_str()));
@@ -60,24 +60,26 @@ fn differs(origin: &str, tenant: &str, begun: Result<&str, &str>) -> String {
     }
 }
 
-/// The name of a tenant's log; `None` if it was not begun. A log that cannot be read may have any name.
+/// Returns the name of a tenant's log, or `None` if the tenant has no log yet. Fails when the log cannot be read,
+/// because its name is then unknown.
 fn begun(files: &Files, tenant: &str) -> Result<Option<String>, Fault> {
     let path = format!("state/log/{tenant}/{HEAD}");
     let head = match files.text(&path, HEAD_MAX) {
         Ok(head) => head,
         Err(FileError::Read(_, e)) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
-        // A folder that others can write is reported with its remedy where `state/` is checked as a whole.
+        // If others can write to a folder, the check of the whole of `state/` reports the folder with the remedy.
         Err(FileError::Writable(at, _)) if at != path => return Ok(None),
         Err(error) => return Err(Fault::new(&path, 0, error.to_string())),
     };
     let head = Checkpoint::parse(&head).map_err(|error| {
-        let what = format!("it is damaged: {error}; restore it from the same backup as the log");
+        let what =
+            format!("the file is damaged: {error}; restore it from the same backup as the log");
         Fault::new(&path, 0, what)
     })?;
     Ok(Some(head.origin))
 }
 
-/// A warning for a reserved name, such as the one that `deed init` writes.
+/// Returns a warning if `origin` has a reserved name, such as the name that `deed init` writes.
 pub(super) fn warn(raw: &raw::Host, files: &Files, here: &Source) -> Option<Fault> {
     let origin = &raw.log.origin;
     let host = origin.split(['/', ':']).next().unwrap_or_default();
@@ -107,7 +109,7 @@ fn reserved(host: &str) -> Option<&'static str> {
     RESERVED.into_iter().find(|name| is_of(name).is_some())
 }
 
-/// At the line that sets it, whether under `[log]` or as `log.origin`.
+/// Creates a fault at the line that sets the origin, whether under `[log]` or as `log.origin`.
 fn fault(here: &Source, what: &str) -> Fault {
     let sets = |line: &&str| {
         let key = line.split('=').next().map(str::trim).unwrap_or_default();

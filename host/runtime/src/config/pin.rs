@@ -1,6 +1,7 @@
-//! `deed pin`: writes the digests of contracts and adapters into the grants, and keeps the accepted contracts.
+//! `deed pin`: writes the digests of contracts and adapters into the grants, and stores the accepted contracts in
+//! `accepted/`.
 //!
-//! A [`Plan`] is made by reading only, so that adapters can be checked before anything is written.
+//! Making a [`Plan`] only reads files, so that adapters can be checked before anything is written.
 
 mod members;
 
@@ -18,7 +19,7 @@ use super::{accepted, raw, tenant};
 /// The digest that a grant named before, and the one that it names now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Change {
-    /// As it is in `deed.toml`; `None` when the grant named none.
+    /// The digest as written in `deed.toml`; `None` when the grant had no digest.
     pub was: Option<String>,
     pub now: Digest,
 }
@@ -36,7 +37,7 @@ pub struct Pinned {
     pub grant: String,
     pub contract: Change,
     pub adapter: Change,
-    /// The members of a changed contract that differ; `None` when the earlier contract is not kept.
+    /// The members of a changed contract that differ; `None` when the earlier contract is not in `accepted/`.
     pub differs: Option<Vec<json::Change>>,
 }
 
@@ -44,17 +45,17 @@ pub struct Pinned {
 #[derive(Debug)]
 pub struct Done {
     pub pinned: Vec<Pinned>,
-    /// Whether the files in `accepted/` could be given to the owner of `deed.toml`.
+    /// Whether the owner of `deed.toml` could be made the owner of the files in `accepted/`.
     pub is_given: bool,
 }
 
-/// Why digests were not written; the file is unchanged.
+/// Why `deed pin` wrote no digests. `deed.toml` is unchanged.
 #[derive(Debug, thiserror::Error)]
 pub enum PinError {
     #[error("{0}")]
     Faults(#[from] Faults),
     #[error(
-        "grant `{0}` of `{1}` has no table header `[tenant.{1}.grant.\"{0}\"]` of its own; write it so"
+        "grant `{0}` of tenant `{1}` has no table header of its own; write it under `[tenant.{1}.grant.\"{0}\"]`"
     )]
     Header(String, String),
     #[error("`{0}`: {1}")]
@@ -63,7 +64,8 @@ pub enum PinError {
     Write(FileError),
 }
 
-/// What a pin will write: every grant of the directory, with the digests of the present files.
+/// What `deed pin` will write: every grant of the directory, with the digests of the present contract and adapter
+/// files.
 #[derive(Debug)]
 pub struct Plan {
     files: Files,
@@ -128,7 +130,7 @@ impl Plan {
         Ok(())
     }
 
-    /// The digest of an adapter's file, which is read once.
+    /// Returns the digest of an adapter's file. Each file is read once.
     fn adapter(&mut self, name: &str) -> Result<Digest, PinError> {
         let path = format!("adapters/{name}.wasm");
         if let Some((digest, _)) = self.adapters.get(&path) {
@@ -141,17 +143,17 @@ impl Plan {
         Ok(digest)
     }
 
-    /// The adapters that would be pinned: file and bytes.
+    /// The adapters that would be pinned, each as file name and bytes.
     pub fn adapters(&self) -> impl Iterator<Item = (&str, &[u8])> {
         self.adapters.iter().map(|(file, (_, bytes))| (file.as_str(), bytes.as_slice()))
     }
 
-    /// Grants whose contract has no file: `TENANT/GRANT`. They are not changed.
+    /// Grants whose contract has no file, as `TENANT/GRANT`. These grants are not changed.
     pub fn unknown(&self) -> &[String] {
         &self.unknown
     }
 
-    /// Keeps the contracts, then writes `deed.toml`. Fails when a file cannot be written.
+    /// Writes the contracts to `accepted/`, then writes `deed.toml`. Fails when a file cannot be written.
     pub fn carry_out(self) -> Result<Done, PinError> {
         let mut is_given = true;
         for canonical in self.contracts.values() {
@@ -162,7 +164,7 @@ impl Plan {
     }
 }
 
-/// The differences from the contract that was accepted before; `None` when that is not kept.
+/// The differences from the contract that was accepted before; `None` when that contract is not in `accepted/`.
 fn differs(files: &Files, change: &Change, canonical: &[u8]) -> Option<Vec<json::Change>> {
     if change.is_unchanged() || change.was.is_none() {
         return Some(Vec::new());
@@ -172,7 +174,7 @@ fn differs(files: &Files, change: &Change, canonical: &[u8]) -> Option<Vec<json:
     Some(members::differ(&old, &new))
 }
 
-/// Replaces the two lines of one grant's table; every other line is unchanged.
+/// Replaces the two digest lines in one grant's table. Every other line is unchanged.
 fn rewrite(
     text: &str,
     tenant: &str,

@@ -14,7 +14,7 @@ use super::size::Size;
 #[serde(deny_unknown_fields)]
 pub struct Host {
     pub environment: String,
-    /// With less free room than this for `state/`, new actions are refused.
+    /// The host refuses new actions when the file system of `state/` has less free space than this.
     pub disk_reserve: Option<Size>,
     #[serde(default)]
     pub limits: Limits,
@@ -35,7 +35,7 @@ pub struct Host {
 pub struct Limits {
     /// Concurrent runs of adapters.
     pub runs: Option<u32>,
-    /// Actions that are accepted and not at rest.
+    /// Actions that were accepted, have not ended and do not wait for people.
     pub under_way: Option<Bounds>,
     /// Actions that wait for people.
     pub waiting: Option<Bounds>,
@@ -54,7 +54,7 @@ pub struct Bounds {
 pub struct Http {
     pub listen: SocketAddr,
     pub operations: SocketAddr,
-    /// A proxy in front of the host terminates TLS; only then may the host bind beyond loopback.
+    /// Whether a proxy in front of the host terminates TLS. Only then may the host listen on addresses beyond loopback.
     #[serde(default)]
     pub behind_proxy: bool,
 }
@@ -63,20 +63,20 @@ pub struct Http {
 #[serde(deny_unknown_fields)]
 pub struct Log {
     pub origin: String,
-    /// How many witnesses must cosign a checkpoint that is waited for; all of them by default.
+    /// How many witnesses must cosign a checkpoint before the host stops waiting; all witnesses by default.
     pub witness_quorum: Option<usize>,
-    /// How long an action's last step waits for them.
+    /// How long the last step of an action waits for the witnesses.
     pub witness_wait: Option<Duration>,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Witness {
-    /// Its name in reports and policies.
+    /// The name of the witness in reports and policies.
     pub name: String,
     /// C2SP tlog-cosignature, Ed25519: `NAME+KEYID+KEY`.
     pub vkey: String,
-    /// Its submission prefix (C2SP tlog-witness).
+    /// The submission prefix of the witness (C2SP tlog-witness).
     pub url: String,
 }
 
@@ -130,7 +130,7 @@ pub struct Upstream {
     pub base_url: String,
     pub addresses: Vec<String>,
     pub timeout: Option<Duration>,
-    /// Runs that may reach it at once, each with one exchange at a time.
+    /// How many runs may use the upstream at once. Each run has one exchange at a time.
     pub concurrency: Option<usize>,
     pub tls_roots: Option<String>,
     pub read: Option<Credential>,
@@ -143,7 +143,7 @@ pub struct Upstream {
 pub struct Idempotency {
     /// The request header from which the upstream reads the key.
     pub header: String,
-    /// How long it remembers a key.
+    /// How long the upstream remembers a key.
     pub window: Duration,
 }
 
@@ -186,7 +186,7 @@ pub struct Grant {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outline {
     pub log_origin: String,
-    /// Policies, roots of TLS, public keys of people, and accepted contracts.
+    /// Policies, TLS roots, public keys of people, and accepted contracts.
     pub named: BTreeSet<String>,
     /// Files that hold secrets.
     pub secrets: BTreeSet<String>,

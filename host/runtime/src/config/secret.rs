@@ -1,6 +1,6 @@
-//! Secrets that `deed.toml` names: where each one is, and its value when the host loads it.
+//! Secrets that `deed.toml` names: where each secret is stored, and its value when the host loads it.
 //!
-//! An error's text has the remedy but not the value.
+//! An error text contains the remedy but never the secret's value.
 
 use std::path::{Component, Path, PathBuf};
 
@@ -13,23 +13,23 @@ use super::raw;
 /// A secret that a table of `deed.toml` names.
 #[derive(Debug)]
 pub struct NamedSecret {
-    /// The tenant that it belongs to; `None` for the webhook's.
+    /// The tenant that the secret belongs to; `None` for the webhook's secret.
     pub tenant: Option<String>,
     pub name: String,
-    /// Where it is, or what is wrong with its table.
+    /// Where the secret is stored, or what is wrong with its table.
     pub source: Result<SecretSource, String>,
 }
 
 /// The webhook's secret has no name of its own in `deed.toml`.
 pub(super) const NOTIFY: &str = "notify";
 
-/// Folders of the served directory that hold other things. A secret in one of these would replace a file of it, or be
-/// copied with it.
+/// Folders of the served directory that are reserved for other files. A secret in one of these folders could replace
+/// such a file, or be copied together with the folder.
 const TAKEN: [&str; 7] =
     ["keys", "state", "contracts", "policies", "adapters", "approvers", "accepted"];
 
-/// Every secret that the directory's `deed.toml` names, whether it is stored yet or not. Fails when that file cannot be
-/// read.
+/// Every secret that the directory's `deed.toml` names, whether or not it is stored yet. Fails when `deed.toml` cannot
+/// be read.
 pub fn secrets(dir: &Path) -> Result<Vec<NamedSecret>, Fault> {
     let (_, _, raw) = super::read_one(dir)?;
     let named = |tenant: Option<&String>, name: &str, from: &raw::SecretFrom| NamedSecret {
@@ -45,7 +45,7 @@ pub fn secrets(dir: &Path) -> Result<Vec<NamedSecret>, Fault> {
     Ok(all)
 }
 
-/// Loads one secret. Fails when its table is wrong, or it is missing or not usable.
+/// Loads one secret. Fails when its table is invalid, or when the secret is missing or not usable.
 pub(super) fn load(name: &str, files: &Files, raw: &raw::SecretFrom) -> Result<Secret, String> {
     credentials::load(name, files, &source(name, raw)?).map_err(|e| e.to_string())
 }
@@ -68,7 +68,7 @@ fn is_taken(file: &str) -> bool {
     first.is_some_and(|first| first == "deed.toml" || TAKEN.iter().any(|taken| first == **taken))
 }
 
-/// A path without `.`, `..` and doubled slashes, as if it had no links.
+/// Removes `.`, `..` and doubled slashes from a path, as if the path had no symbolic links.
 fn normal(path: &str) -> PathBuf {
     let mut normal = PathBuf::new();
     for step in Path::new(path).components() {

@@ -1,4 +1,4 @@
-//! Sizes in `deed.toml`: `64MiB`.
+//! Sizes in `deed.toml`, such as `64MiB`.
 
 use std::str::FromStr;
 

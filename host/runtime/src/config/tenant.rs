@@ -1,4 +1,4 @@
-//! One tenant: from its tables in `deed.toml` to values in which every name resolves.
+//! Builds one tenant from its tables in `deed.toml`, with every name resolved.
 
 mod adapters;
 mod grants;
@@ -25,14 +25,14 @@ pub(super) use self::vocabulary::vocabulary;
 use super::fault::{Fault, Faults, Source};
 use super::raw;
 
-/// One tenant; other tenants cannot see anything in it.
+/// One tenant. Other tenants cannot see any of its data.
 #[derive(Debug)]
 pub struct Tenant {
     pub name: String,
     pub agents: BTreeMap<String, Agent>,
     pub persons: BTreeMap<String, Person>,
     pub upstreams: BTreeMap<String, Arc<Upstream>>,
-    /// Per upstream, the digest of its own TLS roots.
+    /// The digest of the TLS roots, for each upstream that has its own roots.
     pub tls_roots: BTreeMap<String, Digest>,
     pub grants: BTreeMap<String, Granted>,
     pub resources: BTreeMap<String, BTreeMap<String, Value>>,
@@ -40,7 +40,7 @@ pub struct Tenant {
 }
 
 impl Tenant {
-    /// The person with the key that the envelope names; the caller must check the signature with that key.
+    /// Returns the person whose key the envelope names. The caller must check the signature with that key.
     pub fn signer(&self, envelope: &Envelope) -> Option<(&str, &Person, &VerifyingKey)> {
         let hint = envelope.key_hint().unwrap_or_default();
         let owns = |key: &&VerifyingKey| key_id(key).is_ok_and(|id| id == hint);
@@ -49,7 +49,7 @@ impl Tenant {
         })
     }
 
-    /// The agents and persons with a token, and its hash.
+    /// The agents and persons that have a token, each with the hash of the token.
     pub(super) fn tokens(&self) -> impl Iterator<Item = (&String, Digest)> {
         let agents = self.agents.iter().map(|(name, agent)| (name, agent.token));
         agents.chain(self.persons.iter().filter_map(|(name, p)| Some((name, p.token?))))
@@ -126,7 +126,7 @@ fn contract(files: &Files, name: &str) -> Result<(Contract, Digest), Fault> {
     Ok((contract, digest))
 }
 
-/// Whether a listing of the folder shows this file, and shows its name correctly.
+/// Whether the file is not hidden, and its name has only characters that a directory listing shows unchanged.
 fn is_plain(path: &str) -> bool {
     let name = path.rsplit('/').next().unwrap_or_default();
     name.starts_with(|c: char| c.is_ascii_alphanumeric())

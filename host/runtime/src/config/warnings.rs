@@ -1,6 +1,6 @@
 //! Warnings about a checked configuration: what is allowed but probably not intended.
 //!
-//! A warning does not stop the host; what must not be is a fault.
+//! A warning does not stop the host. A configuration that must not be served is reported as a fault instead.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -14,7 +14,7 @@ use super::fault::{Fault, Source};
 use super::tenant::Granted;
 use super::{Config, Tenant, origin, raw};
 
-/// Where the operator's files are; write access there controls what the host does.
+/// The folders with the operator's files. Write access to these folders controls what the host does.
 const FOLDERS: [&str; 5] = [".", "contracts", "policies", "adapters", "approvers"];
 
 pub(super) fn find(config: &Config, raw: &raw::Host, files: &Files, here: &Source) -> Vec<Fault> {
@@ -34,7 +34,7 @@ pub(super) fn find(config: &Config, raw: &raw::Host, files: &Files, here: &Sourc
     found
 }
 
-/// A place of `deed.toml` that has a credential.
+/// A table of `deed.toml` that names a credential.
 struct Place<'a> {
     tenant: &'a str,
     upstream: &'a str,
@@ -57,7 +57,7 @@ impl Place<'_> {
     }
 }
 
-/// Compared by value: a secret that was copied into two files is one secret.
+/// Credentials are compared by value, so a secret that was copied into two files counts as one secret.
 fn shared_credentials(config: &Config, here: &Source, found: &mut Vec<Fault>) {
     let mut by_value: BTreeMap<&str, Vec<Place<'_>>> = BTreeMap::new();
     for tenant in config.tenants.values() {
@@ -94,13 +94,13 @@ fn shared(one: &Place<'_>, other: &Place<'_>) -> String {
         );
     }
     format!(
-        "{} and {} have the same credential, so each learns that of the other; use one for each",
+        "{} and {} have the same credential, so each receives the credential of the other; use a separate one for each",
         one.name(),
         other.name()
     )
 }
 
-/// Secrets and write credentials that the host holds but nothing that is granted needs.
+/// Warns about secrets that no upstream uses, and about write credentials that no granted contract needs.
 fn unused(tenant: &Tenant, raw: &raw::Tenant, here: &Source, found: &mut Vec<Fault>) {
     let table = |kind: &str, name: &str| format!("[tenant.{}.{kind}.{name}]", tenant.name);
     for name in raw.secret.keys() {
@@ -120,7 +120,7 @@ fn unused(tenant: &Tenant, raw: &raw::Tenant, here: &Source, found: &mut Vec<Fau
     }
 }
 
-/// A contract that relies on idempotency keys, with an upstream that is not configured to know them.
+/// Warns about a contract that relies on idempotency keys if its upstream has no `idempotency` table.
 fn keyless(tenant: &Tenant, here: &Source, found: &mut Vec<Fault>) {
     let keyed = |granted: &&Granted| granted.contract.action.effect == Effect::Keyed;
     for granted in tenant.grants.values().filter(keyed) {
@@ -142,7 +142,7 @@ fn keyless(tenant: &Tenant, here: &Source, found: &mut Vec<Fault>) {
     }
 }
 
-/// A credential that could be read in transit.
+/// Warns about a credential that could be read in transit.
 fn clear_text(tenant: &Tenant, here: &Source, found: &mut Vec<Fault>) {
     let has_credential = |one: &&Arc<Upstream>| one.read.is_some() || one.write.is_some();
     let exposed = |one: &&Arc<Upstream>| !one.base.tls && is_public(one);
@@ -156,7 +156,7 @@ fn clear_text(tenant: &Tenant, here: &Source, found: &mut Vec<Fault>) {
     }
 }
 
-/// An address has one class; a name may lead to any that `addresses` allows.
+/// An IP address has one class. A host name may resolve to any class that `addresses` allows.
 fn is_public(upstream: &Upstream) -> bool {
     match upstream.base.address() {
         Some(address) => classify(address) == Some(AddressClass::Public),
@@ -164,7 +164,8 @@ fn is_public(upstream: &Upstream) -> bool {
     }
 }
 
-/// A party that keeps the witness's state can reset it together with the log's.
+/// Warns about a witness on this machine: a party that controls this machine can reset the witness's state together
+/// with the log.
 fn near_witnesses(config: &Config, here: &Source, found: &mut Vec<Fault>) {
     for witness in config.witnesses.all.iter().filter(|one| one.url.starts_with("http://")) {
         let what = format!(

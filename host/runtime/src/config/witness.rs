@@ -1,4 +1,5 @@
-//! Witnesses of the logs: which ones there are, how many must cosign, and how long they are waited for.
+//! Configuration of the witnesses of the logs: their keys and URLs, how many must cosign, and how long the host waits
+//! for them.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,12 +13,12 @@ use ed25519_dalek::VerifyingKey;
 use super::fault::{Fault, Faults, Source};
 use super::{Person, Tenant, notify, raw};
 
-/// Each one has a thread per tenant, and a note has room for 64 signatures.
+/// The host runs one thread per witness and tenant, and a signed note has room for 64 signatures.
 const WITNESSES_MAX: usize = 16;
 const WAIT_MS: u64 = 2_000;
 const WAIT_RANGE_MS: std::ops::RangeInclusive<u64> = 100..=30_000;
 
-/// Refuses a witness that has a key of the host itself.
+/// Fails when a witness has a key of the host itself.
 pub(super) fn check_keys(witnesses: &Witnesses, of_host: &[VerifyingKey]) -> Result<(), Fault> {
     let same = |witness: &&Witness| of_host.iter().any(|key| witness.key.wraps(key));
     let Some(witness) = witnesses.all.iter().find(same) else { return Ok(()) };
@@ -62,7 +63,7 @@ pub(super) fn build(
     Witnesses { all, quorum, wait: Duration::from_millis(wait) }
 }
 
-/// One witness. Fails with the text at fault and the reason.
+/// Checks one `[[witness]]` table. Fails with the faulty text of the table and the reason.
 fn witness<'a>(
     raw: &'a raw::Witness,
     origin: &str,

@@ -1,8 +1,8 @@
-//! Activates the configuration at every start: if it differs from the one that the log says was activated last, a new
+//! Activates the configuration at every start. If the configuration differs from the last activation in the log, a new
 //! activation is signed and logged.
 //!
-//! The leaf of the activation is in the log before anything runs under it. Leaves of envelopes that open actions
-//! already have are appended first, so that what was signed under the old configuration precedes the new one.
+//! The activation is in the log before anything runs under it. Envelopes of open actions are logged first, so that
+//! statements signed under the old configuration precede the new activation.
 
 use std::collections::HashSet;
 
@@ -33,7 +33,7 @@ pub enum ActivateError {
     Envelope(#[from] EnvelopeError),
 }
 
-/// The parts of a starting host that activation needs.
+/// The parts of a starting host that are needed to activate its configuration.
 pub(crate) struct Starting<'a> {
     pub(crate) config: &'a Config,
     pub(crate) keys: &'a Keys,
@@ -43,8 +43,8 @@ pub(crate) struct Starting<'a> {
 }
 
 impl Starting<'_> {
-    /// Returns the payload digest of the activation in force for this tenant; its leaf is in the log when this returns.
-    /// Fails when a statement cannot be read or written, or the log refuses the leaf.
+    /// Returns the payload digest of the activation in force for this tenant. The activation is in the log when this
+    /// function returns. Fails when a statement cannot be read or written, or the log refuses the leaf.
     pub(crate) fn activate(&self, tenant: &Tenant, log: &mut Log) -> Result<Digest, ActivateError> {
         let now = activation::of(self.config, tenant, self.now_ms)?;
         if let Some((digest, last)) = self.key_history.activated(log.history())?
@@ -64,8 +64,8 @@ impl Starting<'_> {
     }
 }
 
-/// Appends to the log the envelopes of a tenant's open actions that are not in it yet. Returns how many were appended.
-/// Fails when an open action cannot be read or the log refuses the leaves.
+/// Appends to the log those envelopes of a tenant's open actions that the log does not contain yet. Returns the number
+/// of appended envelopes. Fails when an open action cannot be read or the log refuses the leaves.
 pub(crate) fn publish_open(
     store: &dyn Store,
     tenant: &str,
@@ -89,8 +89,8 @@ pub(crate) fn publish_open(
     Ok(entries.len())
 }
 
-/// The leaves of every envelope that a story contains or depends on, without their indexes: its chain, followed by the
-/// activations, which are in the log already.
+/// The leaves of every envelope that a story contains or depends on, without their indexes. The leaves of the story's
+/// chain come first, followed by its activations, which are in the log already.
 pub(crate) fn leaves(story: &Story) -> Result<Vec<Leaf>, EngineError> {
     let leaf = |kind: Kind, payload| Leaf { kind: kind.as_str().to_owned(), payload, index: 0 };
     let mut leaves = Vec::new();

@@ -1,4 +1,4 @@
-//! Runs of the adapter: looks and attempts. Each runs under a grant and is announced by an event.
+//! Runs the adapter for observations and attempts. Each run has a grant and is announced by an event.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ use crate::config::Granted;
 use crate::stage::observe;
 
 impl Drive<'_> {
-    /// One look at the system of record, in a fresh instance under a read grant.
+    /// Observes the system of record once, in a new adapter instance with a read grant.
     pub(super) async fn observe(&mut self, phase: Phase) -> Result<Step, EngineError> {
         let Some(granted) = self.granted() else { return self.gone().await };
         let Some(adapter) = self.engine.adapters.get(&granted.adapter) else {
@@ -33,8 +33,8 @@ impl Drive<'_> {
             Taken::Ended(step) => return Ok(step),
         };
         self.append(vec![Event::ObserveStarted { phase }], false).await?;
-        // A look changes nothing, so it does not wait for the journal; but its result is used only after the journal
-        // has accepted the append.
+        // An observation changes nothing, so it does not wait for the journal. Its result is used only after the
+        // journal has accepted the append.
         let append = self.work.take_pending(vec![], false);
         let appended = async {
             match append {
@@ -69,7 +69,8 @@ impl Drive<'_> {
         })
     }
 
-    /// One attempt: its start is durable before the grant is live, and each write before its first byte is sent.
+    /// Makes one attempt. The start event is durable before the grant becomes live, and the intent of each write is
+    /// durable before the first byte of the write is sent.
     pub(super) async fn attempt(&mut self) -> Result<Step, EngineError> {
         let Some(granted) = self.granted() else { return self.gone().await };
         let slot = match self.take_run_slot(&granted).await? {
@@ -89,7 +90,8 @@ impl Drive<'_> {
         if let Some(step) = self.stopped_short(&granted).await? {
             return Ok(step);
         }
-        // Without a permit the gate is passed again: the record of an earlier decision does not replace it.
+        // Without a permit the action goes through the gate again, because a recorded decision does not replace a
+        // permit.
         let Some(permit) = self.permit.take() else {
             self.slot = Some(slot);
             return self.observe(Phase::Gate).await;
@@ -125,19 +127,20 @@ impl Drive<'_> {
         self.slot = Some(slot);
         self.work = work.lock().await.clone();
         let ended = attempt_of(n, run, started_ms, engine.clock.now_ms());
-        // The results of its writes are already in the journal.
+        // The results of the attempt's writes are already in the journal.
         self.append(vec![Event::AttemptEnded { attempt: Arc::new(ended) }], false).await
     }
 
-    /// What policy must have been asked about for the permit to count now.
+    /// The policy set and the pre-state on which a permit must be based to be valid now.
     fn basis(&self) -> PermitBasis {
         let pre = self.work.story.pre.as_ref().map(|pre| pre.value());
         PermitBasis { policy_set: self.tenant.policies.digest(), pre }
     }
 
-    /// Makes the start durable, in one append with all events before it, and returns the grant that depends on it.
+    /// Makes the start event durable, in one append with all pending events, and returns the live grant.
     ///
-    /// If the proof is for another event, nothing is run, and the attempt is recovered like a lost one.
+    /// If the journal's proof is for another event, nothing is run, and the attempt is recovered like an attempt that a
+    /// crash interrupted.
     async fn start(&mut self, cleared: Cleared, started: Event) -> Result<LiveGrant, EngineError> {
         self.append(vec![started], false).await?;
         let proof = self.work.flush_durably(self.engine).await?;

@@ -1,4 +1,5 @@
-//! The bundle of an ended action: a function of its story and of the first checkpoint that covers it.
+//! Creates the bundle of an ended action. The bundle depends only on the action's story and on the first checkpoint
+//! that covers it.
 
 use deed_record::bundle;
 use deed_record::lifecycle::story::Story;
@@ -15,8 +16,9 @@ use super::error::EngineError;
 use super::stories::StoredPolicies;
 
 impl Engine {
-    /// The bundle's bytes, always the same for an ended action. Agents get it without evidence. Fails when the action
-    /// has no checkpoint yet, or when a document or statement that it names was not kept.
+    /// Returns the bytes of the bundle, which are always the same for an ended action. Agents get the bundle without
+    /// evidence. Fails when the action has no checkpoint yet, or when a document or statement that the action names is
+    /// not stored.
     pub fn bundle(&self, story: &Story, with_evidence: bool) -> Result<Vec<u8>, EngineError> {
         let contract =
             self.kept(story.bound.action.contract.digest)?.ok_or(EngineError::Unknown)?;
@@ -30,7 +32,7 @@ impl Engine {
         Ok(made?)
     }
 
-    /// The activations that were in force at its decisions, as named by the story.
+    /// The activations that were in force at the decisions of the action, as named by its story.
     fn activations(&self, story: &Story) -> Result<Vec<Envelope>, EngineError> {
         let kept = |digest: Digest| {
             let kept = self.key_history.statements.get(Kind::Activated, digest)?;
@@ -40,12 +42,12 @@ impl Engine {
         story.activations().into_iter().map(kept).collect()
     }
 
-    /// The question of the latest decision, as the policy set that decided it was asked.
+    /// The question of the latest decision, as it was put to the policy set.
     pub(super) fn question(&self, story: &Story) -> Result<Option<Snapshot>, EngineError> {
         self.asking(story, |set, facts| Ok(set.snapshot(facts)), policy::snapshot)
     }
 
-    /// The same question in the form in which statements refer to it.
+    /// The question of the latest decision, in the form in which statements refer to it.
     pub(super) fn asked(&self, story: &Story) -> Result<Option<Question>, EngineError> {
         let by_set = |set: &Policies, facts: &Facts| set.question(facts).map_err(|e| e.to_string());
         self.asking(story, by_set, policy::question)
@@ -58,7 +60,7 @@ impl Engine {
         by_schema: impl FnOnce(&str, &Facts) -> Result<T, String>,
     ) -> Result<Option<T>, EngineError> {
         let Some((decision, facts)) = &story.decision else { return Ok(None) };
-        // Usually this is the set in force, which knows its roles without parsing its schema again.
+        // Usually the decision was made by the policy set in force, whose schema need not be parsed again.
         let tenant = self.tenant(&story.bound.action.tenant);
         let same = tenant.filter(|tenant| tenant.policies.digest() == decision.policy_set);
         let asked = if let Some(tenant) = same {
@@ -71,7 +73,7 @@ impl Engine {
         asked.map(Some).map_err(EngineError::Question)
     }
 
-    /// The policy set of the latest decision, as it was then.
+    /// The policy set that made the latest decision, as it was stored then.
     fn policies_of(&self, story: &Story) -> Result<Option<StoredPolicies>, EngineError> {
         let Some((decision, _)) = &story.decision else { return Ok(None) };
         let bytes = self.kept(decision.policy_set)?;

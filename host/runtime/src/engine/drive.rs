@@ -1,4 +1,4 @@
-//! The driver of one action: an exhaustive match from status to stage.
+//! The driver of one action, which matches exhaustively on the action's status to select the next stage.
 
 use std::sync::{Arc, OnceLock};
 
@@ -33,24 +33,23 @@ pub(super) struct Drive<'a> {
     pub(super) engine: &'a Arc<Engine>,
     pub(super) tenant: Arc<Tenant>,
     pub(super) work: UnitOfWork,
-    /// Which of contract, adapter, binding and environment has changed since the proposal, if any; set by the first
-    /// check.
+    /// Which of the contract, adapter, binding and environment has changed since the proposal, if any. The first check
+    /// sets this value.
     pub(super) world: OnceLock<Option<&'static str>>,
-    /// The latest question to policy, for the statements about it.
+    /// The latest policy question, for the statements that refer to it.
     pub(super) asked: Option<(Decided, Question)>,
     /// Permission for the next attempt, from a decision that this driver made itself. The decision of an earlier driver
-    /// is only a record: policy is asked again.
+    /// is only a record, so policy is asked again.
     pub(super) permit: Option<Permit>,
-    /// The lease of (tenant, resource), from the gate to the outcome.
+    /// The lease of the tenant's resource, which is held from the gate to the outcome.
     pub(super) lease: Option<Lease>,
-    /// The slot in the sandbox, kept from one run to the next.
+    /// The run slot in the sandbox, which is kept from one run to the next.
     pub(super) slot: Option<RunSlot>,
-    /// Whether to look once more at an action whose outcome is open. Only timers request it, callers cannot.
+    /// Whether to observe the state once more if the outcome is open. Only timers request this; callers cannot.
     pub(super) settling: bool,
 }
 
-/// Carries an action as far as it can go, and returns it as it is then. `told` is the caller's copy of the action, if
-/// any.
+/// Advances an action as far as possible, and returns the action. `told` is the caller's copy of the action, if any.
 pub(super) async fn drive(
     engine: &Arc<Engine>,
     id: &ActionId,
@@ -80,21 +79,22 @@ pub(super) async fn drive(
     loop {
         let step = match drive.step().await {
             Ok(Step::Go) => continue,
-            // A driver that was waiting when the host stopped rests too: the journal has its events, and the next start
-            // continues.
+            // A driver that was waiting when the host stopped also rests. The journal has its events, and the next
+            // start continues the action.
             Ok(Step::Rest) | Err(EngineError::Stopping(_)) => drive.flush(false).await,
             Err(error) => Err(error),
         };
         match step {
             Ok(()) => return Ok(drive.work.clone().into_stored()),
-            // An outside fact was appended meanwhile: reload the action and repeat the step.
+            // An external event was appended meanwhile, so the driver reloads the action and repeats the step.
             Err(EngineError::Conflict) => {
                 drive.work = UnitOfWork::of(engine.load(id)?);
-                // It was given for the story as it was before.
+                // The permit was given for the story before the reload.
                 drive.permit = None;
             }
             Err(error) => {
-                // Events that this driver did not journal must not decide whether it keeps the resource.
+                // Events that this driver could not write to the journal must not determine whether the action keeps
+                // its resource.
                 if let Ok(told) = engine.load(id) {
                     drive.work.story = told.story;
                 }
@@ -104,7 +104,7 @@ pub(super) async fn drive(
     }
 }
 
-/// However a driver ends, the resource of a write that may be under way stays reserved.
+/// The resource of a write that may be under way stays reserved, even if the driver fails or panics.
 impl Drop for Drive<'_> {
     fn drop(&mut self) {
         self.keep_resource();
@@ -117,8 +117,9 @@ impl Drive<'_> {
             if let Some(judgement) = self.take_resource().await? {
                 return self.judge(judgement).await;
             }
-            // The lease was lost with an earlier process, so the look may predate another action's write. Between two
-            // attempts the resource was reserved, and the state seen before the first attempt is the one that counts.
+            // The lease was lost with an earlier process, so the observation may be older than another action's write.
+            // Between two attempts the resource was reserved, so the state observed before the first attempt still
+            // counts.
             if !self.is_between_attempts()
                 && matches!(
                     self.work.story.status,
@@ -180,7 +181,7 @@ impl Drive<'_> {
         Ok(Step::Go)
     }
 
-    /// Writes pending events to the journal: before anything happens outside, and before any wait.
+    /// Writes pending events to the journal. Drivers call this before any external effect and before any wait.
     pub(super) async fn flush(&mut self, durable: bool) -> Result<(), EngineError> {
         self.work.flush(self.engine, durable).await
     }
@@ -190,7 +191,7 @@ impl Drive<'_> {
         self.append(vec![Event::Judged { judgement: Arc::new(judgement) }], false).await
     }
 
-    /// The grant as it is configured now; without one nothing may run.
+    /// The action's grant in the present configuration. Without a grant nothing may run.
     pub(super) fn granted(&self) -> Option<Granted> {
         self.tenant.grants.get(&self.work.story.bound.action.contract.name).cloned()
     }
@@ -199,7 +200,7 @@ impl Drive<'_> {
         let pre = self.work.story.pre.as_ref().filter(|_| gate).map(|pre| pre.value());
         let (decision, facts, permit) =
             policy::permit(&self.tenant, &self.work.story, self.engine.clock.now_ms(), pre);
-        // At the proposal no look was made yet: only a decision at the gate permits an attempt.
+        // Before the first observation, a decision cannot permit an attempt. Only a decision at the gate can.
         self.permit = permit.filter(|_| gate);
         let lost = || EngineError::NotActivated(self.tenant.name.clone());
         let activated = *self.engine.activated.get(&self.tenant.name).ok_or_else(lost)?;
@@ -226,7 +227,7 @@ impl Drive<'_> {
 
     async fn after_post(&mut self) -> Result<Step, EngineError> {
         let Some(granted) = self.granted() else { return self.gone().await };
-        // After a stop, the next start continues here and may have another contract configured.
+        // After a restart the driver may continue here, and the configuration may have another contract.
         if let Some(what) = self.other_world(&granted)? {
             return self.judge_other_world(what).await;
         }
@@ -253,7 +254,8 @@ impl Drive<'_> {
         }
     }
 
-    /// A look that cannot be used, or a precondition that does not hold: nothing will be sent.
+    /// The judgement that ends the action if the observation cannot be used or a precondition does not hold. Nothing is
+    /// sent in this case.
     pub(super) fn unfit(&self, granted: &Granted) -> Option<Judgement> {
         let pre = self.work.story.pre.as_ref()?;
         if granted.contract.is_read() {
@@ -269,14 +271,15 @@ impl Drive<'_> {
         }
         if let Some(write) = self.work.story.untagged() {
             let (method, path) = (&write.method, &write.path);
-            let reason = format!("`{method} {path}` is guarded, but the look saw no entity tag");
+            let reason =
+                format!("`{method} {path}` is guarded, but the observation has no entity tag");
             return Some(Judgement::plain(Outcome::Denied, reason));
         }
         reconcile::unmet_before(&granted.contract, &self.work.story)
     }
 
-    /// The grant of an open action was removed. If something may have been written the outcome is open, otherwise it is
-    /// denied.
+    /// Judges an open action whose grant was removed. The outcome is indeterminate if a write may have been sent,
+    /// otherwise denied.
     pub(super) async fn gone(&mut self) -> Result<Step, EngineError> {
         let name = &self.work.story.bound.action.contract.name;
         let open = self.work.story.may_have_changed_something();
@@ -286,7 +289,7 @@ impl Drive<'_> {
     }
 }
 
-/// A denial in one sentence: the host's reason, or the policies that decided.
+/// The reason for a denial in one sentence: the host's reason, or the policies that decided.
 fn denial(decision: &deed_record::policy::Decision) -> String {
     if let Some(reason) = &decision.reason {
         return reason.clone();

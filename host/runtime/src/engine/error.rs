@@ -1,6 +1,6 @@
-//! Errors of the engine: why an action cannot be read or carried on, and whose fault it is.
+//! Errors of the engine. Each error says why an action cannot be read or continued, and who has to fix the cause.
 //!
-//! Faults of an adapter or an upstream are not errors here: they become judgements about the action.
+//! Faults of an adapter or an upstream are not engine errors, because they become judgements about the action.
 
 use std::fmt;
 
@@ -23,24 +23,24 @@ use tokio::task::JoinError;
 use crate::config::keys::KeyError;
 use crate::stage::receipt::SealError;
 
-/// The host stops: an action that only waits rests where it is.
+/// The host is stopping, so a driver that only waits leaves its action as it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the host is stopping; the next start continues with it")]
+#[error("the host is stopping; the next start continues the action")]
 pub struct Stopping;
 
-/// Why an action cannot be read or carried on.
+/// Why an action cannot be read or continued.
 #[derive(Debug, thiserror::Error)]
 pub enum EngineError {
     #[error("there is no such action")]
     Unknown,
-    /// Another event was appended first; read the action again and continue from there.
-    #[error("another event was appended first")]
+    /// Another event was appended to the action first. The caller must read the action again and continue from there.
+    #[error("another event was appended to the action first")]
     Conflict,
     #[error("the idempotency key is already used by {action}")]
     KeyTaken { action: String, body_sha256: String },
     #[error("the nonce was used before")]
     NonceUsed,
-    /// A wait was given up because of a stop; nothing was done.
+    /// A wait was ended because the host is stopping. Nothing was done.
     #[error(transparent)]
     Stopping(#[from] Stopping),
 
@@ -48,9 +48,9 @@ pub enum EngineError {
     Failed(#[from] Failure),
     #[error("the journal cannot be read: {0}")]
     Read(#[from] ReadError),
-    #[error("the journal holds an event of another form: {0}")]
+    #[error("the journal contains an event of another format: {0}")]
     Form(#[from] serde_json::Error),
-    #[error("the journal holds an action with an invalid id: {0}")]
+    #[error("the journal contains an action with an invalid id: {0}")]
     Id(#[from] IdError),
     #[error(transparent)]
     Payload(#[from] PayloadError),
@@ -58,7 +58,7 @@ pub enum EngineError {
     Statement(#[from] StatementError),
     #[error("{what} {digest} was not stored; restore `state/` from a copy")]
     NotKept { what: &'static str, digest: Digest },
-    #[error("the checkpoint of the action: {0}")]
+    #[error("the checkpoint of the action is not valid: {0}")]
     Checkpoint(#[from] NoteError),
     #[error(transparent)]
     Log(#[from] LogError),
@@ -67,7 +67,7 @@ pub enum EngineError {
 
     #[error("the stored contract of the action cannot be read: {0}")]
     ContractForm(#[from] json::ParseError),
-    #[error("the stored contract of the action: {0}")]
+    #[error("the stored contract of the action is not valid: {0}")]
     Contract(#[from] ContractError),
     #[error("the requests of the action cannot be rendered: {0}")]
     Private(#[from] OpeningError),
@@ -76,7 +76,7 @@ pub enum EngineError {
     NoTenant(String),
     #[error("tenant `{0}` has no log")]
     NoLog(String),
-    #[error("nothing is activated for tenant `{0}`")]
+    #[error("no configuration is activated for tenant `{0}`")]
     NotActivated(String),
     #[error(transparent)]
     Key(#[from] KeyError),
@@ -90,13 +90,13 @@ pub enum EngineError {
     Grant(#[from] GrantError),
     #[error("policy was not asked about the action")]
     NotAsked,
-    #[error("the question to policy cannot be built again: {0}")]
+    #[error("the question to policy cannot be rebuilt: {0}")]
     Question(String),
     #[error("the statement cannot be created: {0}")]
     Seal(#[from] SealError),
-    #[error("a statement of the action: {0}")]
+    #[error("a statement of the action is not valid: {0}")]
     Envelope(#[from] EnvelopeError),
-    #[error("a statement of the action: {0}")]
+    #[error("a statement of the action is not valid: {0}")]
     Dsse(#[from] DsseError),
     #[error("the bundle cannot be created: {0}")]
     Bundle(#[from] AssembleError),
@@ -104,11 +104,11 @@ pub enum EngineError {
     Task(#[from] JoinError),
 }
 
-/// Whose fault an error is: who has to change something to resolve it.
+/// The party that has to change something to resolve an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
     Caller,
-    /// The contract, as it was kept with the action.
+    /// The contract that was stored with the action.
     Contract,
     /// The host: its configuration, its keys, the system that it runs on, or its code.
     Host,
@@ -128,7 +128,8 @@ impl fmt::Display for Fault {
 }
 
 impl EngineError {
-    /// Whose fault it is. Every variant is listed, so that a new one has to be assigned.
+    /// The party that has to resolve this error. Every variant is listed, so that each new variant must be assigned to
+    /// a party.
     pub fn fault(&self) -> Fault {
         match self {
             Self::Unknown | Self::Conflict | Self::KeyTaken { .. } | Self::NonceUsed => {

@@ -16,7 +16,7 @@ use super::intake::IntakeError;
 use crate::stage::contract::Caller;
 use crate::stage::policy;
 
-/// What would happen.
+/// What a proposal would do.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct Explained {
     pub contract: String,
@@ -24,18 +24,18 @@ pub struct Explained {
     pub decision: Decision,
     /// Requests that would read the state.
     pub would_read: Vec<Rendered>,
-    /// Requests that would be sent if it were cleared.
+    /// Requests that would be sent if the action were cleared.
     pub would_send: Vec<Rendered>,
-    /// CEL that must hold before; it is not evaluated here.
+    /// CEL preconditions of the contract; they are not evaluated here.
     #[schemars(with = "Vec<String>")]
     pub before: Vec<deed_record::contract::expression::Expression>,
-    /// What this proposal lacks for a run.
+    /// What prevents the action from running, such as missing approvals.
     pub missing: Vec<String>,
 }
 
 impl Engine {
-    /// Explains a proposal. The pre-state is not read, so policies over `pre` are not decided here. Fails when the
-    /// proposal does not bind.
+    /// Explains a proposal. The pre-state is not read, so policies that depend on `pre` are not decided here. Fails
+    /// when the proposal does not match its contract.
     pub fn explain(
         self: &Arc<Self>,
         caller: Caller<'_>,
@@ -79,7 +79,7 @@ fn missing(decision: &Decision) -> Vec<String> {
             let reason = decision.reason.clone();
             let forbids = || {
                 format!(
-                    "no policy permits it, or one of these forbids it: {:?}",
+                    "no policy permits the action, or one of these policies forbids it: {:?}",
                     decision.determining
                 )
             };

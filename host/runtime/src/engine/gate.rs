@@ -1,4 +1,5 @@
-//! From the first look to the gate: approval requests, staleness, the resource lease, and the last decision.
+//! The steps from the first observation to the gate: approval requests, staleness, the resource lease, and the last
+//! decision.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,15 +15,16 @@ use crate::config::{Granted, keys};
 use crate::stage::{approval, contract, policy};
 
 impl Drive<'_> {
-    /// Asks for approval of exactly the rendered action, in the state that was seen last.
+    /// Requests approval of exactly the rendered action, in the state that was observed last.
     pub(super) async fn ask(&mut self) -> Result<Step, EngineError> {
         let Some(granted) = self.granted() else { return self.gone().await };
         let Some(pre) = &self.work.story.pre else { return self.observe(Phase::Pre).await };
         let now_ms = self.engine.clock.now_ms();
-        // Policy is asked again: the policies may differ from those at the proposal, and now there is a pre-state.
+        // Policy is asked again, because the policies may have changed since the proposal and the pre-state is known
+        // now.
         let (decision, _) =
             policy::decide(&self.tenant, &self.work.story, now_ms, Some(pre.value()));
-        // No approval is needed after all, or none would help: the gate decides that.
+        // Either no approval is needed, or no approval would help. The decision at the gate determines which.
         if decision.verdict != Verdict::Ask {
             return self.decide(true).await;
         }
@@ -33,7 +35,7 @@ impl Drive<'_> {
             return self.judge(Judgement::plain(Outcome::Denied, reason)).await;
         }
         let nonce = keys::random_hex::<16>()?;
-        // By the same clock that expires it.
+        // The expiry time is set by the same clock that is used to check it.
         let latest_ms = self.engine.clock.latest_ms();
         let expires_ms = latest_ms + self.engine.config.approval_expires.as_signed();
         let ask = approval::ask(&granted.contract, pre, &decision, nonce, expires_ms)?;
@@ -51,23 +53,23 @@ impl Drive<'_> {
         if let Some(judgement) = self.expired(self.engine.clock.latest_ms()) {
             return self.judge(judgement).await;
         }
-        // After a start with another contract, adapter or binding no approval can count any more, so the action does
-        // not wait.
+        // After a restart with another contract, adapter or binding, no approval can count, so the action does not wait
+        // any longer.
         let Some(granted) = self.granted() else { return self.gone().await };
         if let Some(what) = self.other_world(&granted)? {
             let action = &self.work.story.bound.action.id;
-            tracing::warn!(%action, "it waited for approval, and its {what} has changed: it ends as denied");
+            tracing::warn!(%action, "the action waited for approval, but its {what} has changed; it ends as denied");
             return self.judge_other_world(what).await;
         }
         if !self.work.story.open_obligations().is_empty() {
-            // If an earlier process asked, this one has no timer yet for its expiry.
+            // If an earlier process requested the approval, this process does not have a timer for its expiry yet.
             self.engine.expire_later(&self.work.story);
             return Ok(Step::Rest);
         }
         self.enter_gate().await
     }
 
-    /// The judgement when the approval has expired, at whatever stage the action is.
+    /// The judgement of an action whose approval has expired, at any stage of the action.
     pub(super) fn expired(&self, latest_ms: i64) -> Option<Judgement> {
         let ask = self.work.story.ask.as_ref()?;
         let over = latest_ms >= ask.expires_ms;
@@ -78,7 +80,7 @@ impl Drive<'_> {
         over.then(|| Judgement::plain(Outcome::Expired, reason))
     }
 
-    /// Takes the resource, unless it is a read, and looks again under the lease.
+    /// Takes the resource, unless the action is a read, and observes the state again under the lease.
     async fn enter_gate(&mut self) -> Result<Step, EngineError> {
         if self.lease.is_none()
             && !self.is_read()
@@ -102,7 +104,8 @@ impl Drive<'_> {
         self.world_then_decide().await
     }
 
-    /// What differs between the approved state, policies and approvals and the present ones.
+    /// The reason why the approval is stale, if it is: the state or the policies changed, or an answer no longer
+    /// counts.
     fn staleness(&self, granted: &Granted) -> Result<Option<String>, EngineError> {
         let (Some(ask), Some(pre)) = (&self.work.story.ask, &self.work.story.pre) else {
             return Ok(None);
@@ -123,12 +126,13 @@ impl Drive<'_> {
         self.append(vec![Event::Stale { reason: reason.to_owned() }], false).await
     }
 
-    /// The action names contract, adapter and bindings by digest: returns which of them has changed.
+    /// Compares the contract, adapter, bindings and environment of the action with the present configuration. Returns
+    /// the name of the first that differs.
     pub(super) fn other_world(
         &self,
         granted: &Granted,
     ) -> Result<Option<&'static str>, EngineError> {
-        // Neither the configuration nor the action changes while this process runs.
+        // The result is cached, because neither the configuration nor the action changes while this process runs.
         if let Some(known) = self.world.get() {
             return Ok(*known);
         }
@@ -145,7 +149,8 @@ impl Drive<'_> {
         Ok(*self.world.get_or_init(|| what))
     }
 
-    /// With a changed environment the action can never run; writes that it may have sent leave the outcome open.
+    /// Judges an action that can no longer run because its contract, adapter, binding or environment changed. The
+    /// outcome is indeterminate if a write may have been sent, otherwise denied.
     pub(super) async fn judge_other_world(&mut self, what: &str) -> Result<Step, EngineError> {
         let judgement = if self.work.story.may_have_changed_something() {
             let reason = format!(
@@ -168,7 +173,8 @@ impl Drive<'_> {
         }
     }
 
-    /// Passes the gate: records what the run will be granted. A read ends here: the look was its result.
+    /// Passes the gate and records the grant of the run. A read action ends here, because the observation is its
+    /// result.
     pub(super) async fn clear(&mut self) -> Result<Step, EngineError> {
         if let (Some(granted), Some(pre)) = (self.granted(), &self.work.story.pre)
             && granted.contract.is_read()
@@ -190,7 +196,7 @@ impl Drive<'_> {
     }
 }
 
-/// The number of answers that meet every obligation: an answer of one role counts for all obligations of that role.
+/// The number of answers that meet every obligation. An answer in a role counts for all obligations of that role.
 fn wanted(decision: &Decision) -> usize {
     let mut most: BTreeMap<&str, u32> = BTreeMap::new();
     for one in &decision.obligations {

@@ -1,7 +1,8 @@
-//! What follows when the guard of a write held: the upstream answered 412 and did not carry the write out.
+//! Handles a write that its guard rejected: the upstream answered 412 (Precondition Failed) and did not carry out the
+//! write.
 //!
-//! Approvers are asked again, up to [`TURNS`] times, unless that cannot help: `If-Match` never matches a weak entity
-//! tag.
+//! Approvers are asked again, up to [`TURNS`] times, unless another approval cannot help because `If-Match` never
+//! matches a weak entity tag.
 
 use deed_record::exchange::Exchange;
 use deed_record::lifecycle::event::{Attempt, Phase};
@@ -14,23 +15,23 @@ use super::error::EngineError;
 use crate::config::Granted;
 use crate::stage::reconcile;
 
-/// How often an action may be turned away by the guard of its write before it is given up.
+/// How many times the guard of a write may reject the write before the action fails.
 const TURNS: usize = 3;
 
-/// Why approvals are void when the guard of a write held.
+/// Why approvals become stale when the guard of a write rejected the write.
 pub(super) const TURNED_AWAY: &str =
-    "the upstream rejected the write (412): the state changed after the look";
+    "the upstream rejected the write (412): the state changed after the observation";
 
 impl Drive<'_> {
-    /// Whether the latest write was turned away, and no later look indicates that it landed.
+    /// Whether the guard rejected the latest write, and no later observation indicates that the write took effect.
     pub(super) fn was_turned_away(&self, granted: &Granted) -> bool {
         self.work.story.was_turned_away()
             && !reconcile::may_have_landed(&granted.contract, &self.work.story)
     }
 
-    /// Why another approval would not help: the upstream turned the write away, and still shows the state and the weak
-    /// entity tag that the write carried. `If-Match` never matches a weak tag (RFC 9110 section 13.1.1). An unchanged
-    /// strong tag may be an older one that a replica still shows.
+    /// The reason why another approval would not help, if there is one: the upstream rejected the write, but still
+    /// shows the old state and the weak entity tag that the write carried. `If-Match` never matches a weak tag (RFC
+    /// 9110 section 13.1.1). An unchanged strong tag may be an older one that a replica still shows.
     pub(super) fn useless_guard(&self, judgement: &Judgement) -> Option<String> {
         let (pre, post) = (self.work.story.pre.as_ref()?, self.work.story.post.as_ref()?);
         let write = turned_away(self.work.story.attempts.last()?)?;
@@ -47,7 +48,8 @@ impl Drive<'_> {
         ))
     }
 
-    /// The guard held, so the state seen before the attempt is out of date: look again before asking for approval.
+    /// The guard rejected the write, so the state observed before the attempt is out of date. The state is observed
+    /// again before approval is requested.
     pub(super) async fn after_turned_away(&mut self) -> Result<Step, EngineError> {
         let tried = self.work.story.attempts.len();
         let kept = json::to_canonical(&self.work.story.attempts)?.len();
@@ -66,7 +68,7 @@ fn turned_away(attempt: &Attempt) -> Option<&Exchange> {
     attempt.exchanges.iter().find(|exchange| exchange.is_turned_away())
 }
 
-/// The write that every attempt sent with the same entity tag, and that was turned away each time.
+/// The write that every attempt sent with the same entity tag and that the upstream rejected each time.
 fn unmoved(attempts: &[Attempt]) -> Option<&Exchange> {
     let (last, before) = attempts.split_last()?;
     let last = turned_away(last).filter(|write| write.if_match.is_some())?;

@@ -1,4 +1,5 @@
-//! Coordination of drivers in this process: one driver per action, one attempt per resource, and an orderly stop.
+//! Coordinates the drivers of this process: ensures one driver per action and one attempt per resource, and stops in an
+//! orderly way.
 
 use std::collections::HashMap;
 use std::future::Future;
@@ -14,10 +15,10 @@ use super::error::Stopping;
 use super::signals::Signals;
 use super::stored_action::StoredAction;
 
-/// How often the log reports what a stop still waits for.
+/// How often a stop logs the number of actions that it still waits for.
 const SAY_EVERY: Duration = Duration::from_secs(5);
 
-/// Number of unused names to tolerate before they are removed.
+/// Number of unused lease names that are tolerated before they are removed.
 const SWEEP: usize = 64;
 
 /// Named leases, granted in the order of requests (tokio's mutex is fair).
@@ -27,17 +28,17 @@ pub(super) struct Leases(Mutex<Names>);
 #[derive(Debug, Default)]
 struct Names {
     all: HashMap<String, Weak<AsyncMutex<()>>>,
-    /// How many names were in use after the last removal of unused ones.
+    /// How many names were in use after the last removal of unused names.
     held: usize,
 }
 
-/// A held name; dropping it passes it to the next waiter.
+/// A lease on a name. Dropping it passes the lease to the next waiter.
 pub(super) type Guard = OwnedMutexGuard<()>;
 
 /// The action that holds each resource.
 type Holders = Arc<Mutex<HashMap<String, ActionId>>>;
 
-/// A held resource; dropping it passes it to the next waiter.
+/// A lease on a resource. Dropping it passes the lease to the next waiter.
 #[derive(Debug)]
 pub(super) struct Lease {
     _guard: Guard,
@@ -45,7 +46,7 @@ pub(super) struct Lease {
     holders: Holders,
 }
 
-/// Removes the holder's name before the guard is released: the next holder then enters its own.
+/// Removes the holder's entry before the guard is released, so that the next holder can insert its own entry.
 impl Drop for Lease {
     fn drop(&mut self) {
         self.holders.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.name);
@@ -53,12 +54,12 @@ impl Drop for Lease {
 }
 
 impl Leases {
-    /// Waits for the lease.
+    /// Waits until the lease is free, and takes it.
     pub(super) async fn acquire(&self, name: &str) -> Guard {
         self.mutex(name).lock_owned().await
     }
 
-    /// The lease, if it is free.
+    /// Takes the lease if it is free.
     fn try_acquire(&self, name: &str) -> Option<Guard> {
         self.mutex(name).try_lock_owned().ok()
     }
@@ -69,7 +70,8 @@ impl Leases {
         if let Some(mutex) = all.get(name).and_then(Weak::upgrade) {
             return mutex;
         }
-        // Unused leases leave only their names; scanning for them on every call would cost more than keeping some.
+        // Unused leases leave only their names in the map. Removing unused names on every call would cost more than
+        // keeping some.
         if all.len() > 2 * *held + SWEEP {
             all.retain(|_, mutex| mutex.strong_count() > 0);
             *held = all.len();
@@ -80,20 +82,20 @@ impl Leases {
     }
 }
 
-/// The drivers that are under way.
+/// The running drivers and their leases.
 #[derive(Debug)]
 pub(super) struct InFlight {
     pub(super) actions: Leases,
     pub(super) resources: Leases,
-    /// Leases of actions whose outcome is not known, while no driver runs for them.
+    /// Leases of actions whose outcome is not known and which no driver is processing.
     reserved: Mutex<HashMap<ActionId, Lease>>,
     holders: Holders,
-    /// Signals of outside facts, for drivers that wait for something else.
+    /// Signals of external events, for drivers that wait for something else.
     pub(super) facts: Signals,
-    /// Signals that drivers ended, for callers that wait for an action to rest.
+    /// Signals that drivers ended, for callers that wait until an action rests.
     pub(super) ended: Signals,
     stopping: watch::Sender<bool>,
-    /// How many drivers run; a stop waits until it is zero.
+    /// The number of running drivers. A stop waits until this number is zero.
     running: watch::Sender<usize>,
 }
 
@@ -117,8 +119,8 @@ impl Default for InFlight {
 pub struct DriverHandle(JoinHandle<Option<StoredAction>>);
 
 impl DriverHandle {
-    /// Waits until the action rests or ends, and returns it. The driver continues when this is dropped.
-    /// `None` when the driver failed or panicked: the action is as the journal has it.
+    /// Waits until the action rests or ends, and returns the action. The driver continues if this future is dropped.
+    /// Returns `None` when the driver failed or panicked; the journal then has the state of the action.
     pub async fn to_rest(self) -> Option<StoredAction> {
         self.0.await.unwrap_or_default()
     }
@@ -141,7 +143,7 @@ impl InFlight {
         Lease { _guard: guard, name, holders }
     }
 
-    /// The lease of a resource, if it is free.
+    /// Takes the lease of a resource if it is free.
     pub(super) fn try_hold(&self, name: &str, id: &ActionId) -> Option<Lease> {
         self.resources.try_acquire(name).map(|guard| self.hold(guard, name, id))
     }
@@ -169,8 +171,8 @@ impl InFlight {
         *self.stopping.borrow()
     }
 
-    /// Waits for `over`. Fails with [`Stopping`] when the host stops: the journal has all events of a driver that
-    /// waits, and the next start continues from there.
+    /// Waits for `over`. Fails with [`Stopping`] when the host stops. The journal has all events of a driver that
+    /// waits, so the next start can continue its action.
     pub(super) async fn pause<T>(&self, over: impl Future<Output = T>) -> Result<T, Stopping> {
         let mut stopping = self.stopping.subscribe();
         tokio::select! {
@@ -180,12 +182,12 @@ impl InFlight {
         }
     }
 
-    /// How many drivers are under way.
+    /// The number of running drivers.
     pub(super) fn count(&self) -> usize {
         *self.running.borrow()
     }
 
-    /// Runs `work` if no driver is under way; none can start until it returns.
+    /// Runs `work` if no driver is running. No driver can start until `work` returns.
     pub(super) fn when_idle<T>(&self, work: impl FnOnce() -> T) -> Option<T> {
         let mut done = None;
         self.running.send_if_modified(|n| {
@@ -195,12 +197,13 @@ impl InFlight {
         done
     }
 
-    /// From now on, drivers that only wait come to rest.
+    /// Starts a stop: drivers that are only waiting end.
     pub(super) fn stop(&self) {
         self.stopping.send_replace(true);
     }
 
-    /// Waits at most `patience` until every driver rests; returns how many do not.
+    /// Waits until every driver has ended, but at most `patience`. Returns the number of drivers that are still
+    /// running.
     pub(super) async fn land(&self, patience: Duration) -> usize {
         let mut running = self.running.subscribe();
         let end = Instant::now() + patience;
@@ -217,7 +220,7 @@ impl InFlight {
     }
 }
 
-/// Decrements the driver count, also when the driver is dropped or panics.
+/// Decrements the driver count on drop, even if the driver panics.
 struct Landed {
     running: watch::Sender<usize>,
     ended: Signals,

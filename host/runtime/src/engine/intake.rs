@@ -1,4 +1,5 @@
-//! Intake of outside facts: proposals, signed answers, cancellations. Each is appended, then the driver is started.
+//! Accepts proposals, signed answers and cancellations from callers. Each of them is appended to the journal, then the
+//! driver of the action is started.
 
 use std::sync::Arc;
 
@@ -36,7 +37,7 @@ pub struct Claimed {
     pub key: String,
 }
 
-/// Why an outside fact was refused.
+/// Why a proposal, an answer or a cancellation was refused.
 #[derive(Debug, thiserror::Error)]
 pub enum IntakeError {
     #[error(transparent)]
@@ -60,8 +61,8 @@ pub enum IntakeError {
 }
 
 impl Engine {
-    /// Accepts a proposal; the same idempotency key and body return the same action. Fails when the host takes no new
-    /// work, a limit is reached, the proposal does not bind, or the key was used with another body.
+    /// Accepts a proposal; the same idempotency key and body return the same action. Fails when the host accepts no new
+    /// work, a limit is reached, the proposal does not match its contract, or the key was used with another body.
     pub async fn propose(
         self: &Arc<Self>,
         caller: Caller<'_>,
@@ -72,7 +73,7 @@ impl Engine {
         self.take(caller, proposal, claimed, trace, Self::room).await
     }
 
-    /// The same in the agent's name, on an operator's instruction: the agent's limits do not apply.
+    /// Accepts a proposal in the agent's name on an operator's instruction. The agent's limits do not apply.
     pub(super) async fn propose_for_operator(
         self: &Arc<Self>,
         caller: Caller<'_>,
@@ -84,8 +85,8 @@ impl Engine {
         self.take(caller, proposal, Some(claimed), trace, room).await
     }
 
-    /// Accepts a proposal, unless its key belongs to an action: an action that was accepted before is returned however
-    /// much is under way, and takes no place.
+    /// Accepts a proposal, unless its idempotency key already belongs to an action. Such an action is returned
+    /// regardless of the number of actions under way, and takes no place.
     async fn take(
         self: &Arc<Self>,
         caller: Caller<'_>,
@@ -103,7 +104,7 @@ impl Engine {
         self.take_in(caller, proposal, (claimed, body), trace, room).await
     }
 
-    /// Takes in a proposal that was admitted, unless it would exceed the limit on actions that wait for people.
+    /// Begins an action for an admitted proposal, unless it would exceed the limit on actions that wait for people.
     async fn take_in(
         self: &Arc<Self>,
         caller: Caller<'_>,
@@ -113,7 +114,7 @@ impl Engine {
         (course, full): Room,
     ) -> Result<Accepted, IntakeError> {
         let Fresh { bound, bindings } = self.bind(caller, proposal)?;
-        // The index stores keys as they are sent.
+        // The index stores idempotency keys in plain text, so a key must not contain a private value.
         if claimed.as_ref().is_some_and(|claimed| bound.private.tells(&claimed.key).is_some()) {
             let header = BindError::Repeated("the header Idempotency-Key".to_owned());
             return Err(BindFault::from(header).into());
@@ -141,7 +142,8 @@ impl Engine {
         }
     }
 
-    /// The action that this key already belongs to. Looked up before binding, because contracts change.
+    /// The action to which this idempotency key already belongs. The key is looked up before the proposal is bound,
+    /// because contracts change.
     async fn claimed(
         &self,
         caller: Caller<'_>,
@@ -158,8 +160,8 @@ impl Engine {
         }
     }
 
-    /// The error for a key that belongs to an action with another body. That action is on disk before the caller is
-    /// told.
+    /// The error for a key that belongs to an action with another body. The other action is on disk before the caller
+    /// gets this error.
     async fn reused(&self, action: &str) -> IntakeError {
         match self.store.sync_action(action).await {
             Ok(()) => IntakeError::KeyReused,
@@ -178,8 +180,8 @@ impl Engine {
         Ok(contract::bind(caller, proposal, id, keys::random_hex::<16>()?, salt)?)
     }
 
-    /// Takes a signed approval or denial. Fails when the host takes no answers, too much is under way, the action is
-    /// not waiting for this answer, or the answer is not valid.
+    /// Accepts a signed approval or denial. Fails when the host accepts no answers, too many actions are under way, the
+    /// action is not waiting for this answer, or the answer is not valid.
     pub async fn answer(
         self: &Arc<Self>,
         tenant: &str,
@@ -195,7 +197,7 @@ impl Engine {
             return Err(AnswerError::NotAsked.into());
         }
         let answer = approval::receive(configured, story, envelope, self.clock.latest_ms())?;
-        // A denial ends the action, so there is always room for one.
+        // A denial ends the action, so there is always room for a denial.
         if answer.approves && story.all_answers.len() >= ANSWERS_MAX {
             return Err(AnswerError::NotAsked.into());
         }
@@ -204,15 +206,15 @@ impl Engine {
         let nonce = format!("{nonce}/{}", if answer.approves { "approve" } else { "deny" });
         let event = Event::Answered { answer: Arc::new(answer) };
         let told = self.append_fact(told, event, vec![nonce]).await?;
-        // Its index in the log shows when it was given: an answer still counts if its key is retired before the action
-        // ends.
+        // The log index of the answer shows when it was given, so the answer still counts if its key is retired before
+        // the action ends.
         if let Some(publisher) = self.publisher(tenant) {
             publisher.offer(leaves(&told.story)?);
         }
         Ok(self.advance(told, course))
     }
 
-    /// Cancels an action. Fails when the action is unknown, or a write may be under way or the action has ended.
+    /// Cancels an action. Fails when the action is unknown or has ended, or when a write may be under way.
     pub async fn cancel(
         self: &Arc<Self>,
         tenant: &str,
@@ -233,7 +235,7 @@ impl Engine {
         }
     }
 
-    /// Loads this tenant's action. Fails when it does not exist or belongs to another tenant.
+    /// Loads an action of this tenant. Fails when the action does not exist or belongs to another tenant.
     pub(super) fn load_of(&self, tenant: &str, id: &ActionId) -> Result<StoredAction, EngineError> {
         let told = self.load(id)?;
         if told.story.bound.action.tenant == tenant { Ok(told) } else { Err(EngineError::Unknown) }

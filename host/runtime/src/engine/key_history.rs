@@ -25,7 +25,7 @@ pub(crate) struct KeyHistory {
     signers: Vec<VerifyingKey>,
 }
 
-/// An added or retired key, according to the log.
+/// A key that the log records as added or retired.
 #[derive(Debug, Clone)]
 pub(crate) struct Changed {
     pub(crate) kind: Kind,
@@ -40,15 +40,17 @@ pub enum KeyHistoryError {
     Key(#[from] KeyError),
     #[error(transparent)]
     Statement(#[from] StatementError),
-    #[error("the log has {0} at {1}, but `state/statements` does not; restore it from a copy")]
+    #[error(
+        "the log has a statement `{0}` at index {1}, but `state/statements` does not; restore it from a copy"
+    )]
     Lost(String, u64),
-    #[error("{0} at {1} of the log: {2}")]
+    #[error("the statement `{0}` at index {1} of the log is not valid: {2}")]
     Other(String, u64, String),
     #[error(
         "keys/{purpose}.key is not the key that is valid in the log of `{tenant}` ({wanted}); restore that key"
     )]
     OtherKey { purpose: &'static str, tenant: String, wanted: String },
-    #[error("a key of this host cannot be written: {0}")]
+    #[error("a key of this host cannot be encoded: {0}")]
     Form(String),
 }
 
@@ -61,7 +63,8 @@ impl KeyHistory {
         Ok(Self { statements: Statements::open(&dir.join("state"))?, signers })
     }
 
-    /// The same for commands that only read, with public keys; `None` when no statement was ever stored.
+    /// Opens the key history with public keys only, for commands that only read. Returns `None` when no statement was
+    /// ever stored.
     pub(crate) fn look(dir: &Path, receipt: VerifyingKey) -> Result<Option<Self>, KeyHistoryError> {
         let mut signers = vec![receipt];
         signers.extend(keys::retired(dir, Purpose::Receipt)?);
@@ -109,11 +112,11 @@ impl KeyHistory {
             let kept = kept.ok_or_else(|| KeyHistoryError::Lost(leaf.kind.clone(), leaf.index))?;
             let change = self.change(&kept, kind);
             let change = change.ok_or_else(|| at(NO_KEY))?;
-            // The two statements are adjacent in the log: the old key counts up to and including its own retirement,
-            // the new one from the entry after it.
+            // The two statements are adjacent in the log. The old key is valid up to and including its own retirement;
+            // the new key is valid from the next entry on.
             let index = leaf.index + if kind == Kind::KeyAdded { 2 } else { 0 };
             if change.tenant != tenant || change.index != index {
-                return Err(at("it is about another tenant or index"));
+                return Err(at("the statement is about another tenant or index"));
             }
             let key = change.public().map_err(|e| at(&e.to_string()))?;
             changes.push(Changed { kind, change, key });
@@ -131,18 +134,18 @@ impl KeyHistory {
             return Ok(None);
         };
         let kept = self.statements.get(Kind::Activated, leaf.payload)?;
-        // If it is lost or signed by a key that is gone, a new one is signed, and its leaf records that.
+        // If the activation is lost, or its key is no longer known, the host signs and logs a new activation.
         let opened = kept.and_then(|kept| self.activation(&kept));
         Ok(opened.map(|activation| (leaf.payload, activation)))
     }
 
-    /// The people who could approve under an activation.
+    /// The people who could approve actions while an activation was in force.
     pub(crate) fn people(&self, leaf: &Leaf) -> Result<Vec<Enrolled>, KeyHistoryError> {
         let at = |why: &str| KeyHistoryError::Other(leaf.kind.clone(), leaf.index, why.to_owned());
         let kept = self.statements.get(Kind::Activated, leaf.payload)?;
         let kept = kept.ok_or_else(|| KeyHistoryError::Lost(leaf.kind.clone(), leaf.index))?;
         let activation = self.activation(&kept).ok_or_else(|| at(NO_KEY))?;
-        // The names are stored beside the activation, unsigned.
+        // The names are stored next to the activation and are not signed.
         match stage::names(&activation, &kept.people) {
             Ok(true) => Ok(kept.people),
             Ok(false) => Err(at("the people stored with it are not those that it names")),
@@ -154,7 +157,8 @@ impl KeyHistory {
         self.signers.iter().find_map(|key| activation::open(&kept.envelope, key).ok())
     }
 
-    /// The present keys must be those that count according to the log: an older copy of `keys/` must not sign anything.
+    /// Checks that the present keys are the keys that are valid according to the log, because keys from an older copy
+    /// of `keys/` must not sign anything.
     pub(crate) fn check_present(
         &self,
         tenant: &str,

@@ -1,4 +1,4 @@
-//! Starts drivers and waits for them. The task of a driver outlives the caller that requested it.
+//! Starts drivers and waits for them. A driver continues to run even if the caller that requested it disconnects.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use super::{Engine, drive};
 use crate::capacity::admission::ActivePlace;
 
 impl Engine {
-    /// Starts carrying an action as far as it can go. The task continues when the caller disconnects.
+    /// Starts a driver that advances the action as far as possible. The driver continues if the caller disconnects.
     pub(super) fn advance(
         self: &Arc<Self>,
         told: StoredAction,
@@ -22,17 +22,17 @@ impl Engine {
         self.launch(&id, Some(told), false, Some(course))
     }
 
-    /// The same for an action that was accepted before, however much is under way.
+    /// Starts a driver for an action that was accepted before, regardless of the number of actions under way.
     pub(super) fn carry_on(self: &Arc<Self>, told: StoredAction) -> DriverHandle {
         let course = self.course_of(&told.story);
         let id = told.story.bound.action.id.clone();
         self.launch(&id, Some(told), false, course)
     }
 
-    /// The place of an action that was accepted before, however much is under way.
+    /// Takes a place for an action that was accepted before, regardless of the number of actions under way.
     pub(super) fn course_of(&self, story: &Story) -> Option<ActivePlace> {
         let action = &story.bound.action;
-        // Actions that wait or have ended are checked and rest again; that is not counted as work.
+        // A driver only checks an action that waits or has ended, which does not count as work.
         (!story.status.rests()).then(|| self.admission.enter(&action.tenant, &action.principal))
     }
 
@@ -56,9 +56,8 @@ impl Engine {
         })
     }
 
-    /// Waits until an action waits for people or has ended, and returns it as the journal has it then; when the host
-    /// stops, as it is at that time. It starts no driver, so that waiting callers cost none. Fails when the action
-    /// cannot be read.
+    /// Waits until an action waits for people or has ended, or until the host stops, and returns the action as it is
+    /// recorded in the journal then. A waiting caller does not need a driver. Fails when the action cannot be read.
     pub async fn at_rest(&self, id: &ActionId) -> Result<StoredAction, EngineError> {
         let ends = self.in_flight.ended.of(id);
         loop {
@@ -71,7 +70,7 @@ impl Engine {
         }
     }
 
-    /// Waits until this time by the host's clock. Fails when the host stops first.
+    /// Waits until this time on the host's clock. Fails when the host stops first.
     pub(super) async fn until(&self, at_ms: i64) -> Result<(), Stopping> {
         self.in_flight.pause(self.clock.until(at_ms)).await
     }

@@ -1,5 +1,5 @@
-//! Opens the logs of all tenants at a start, in parallel with the journal because both read much, then activates the
-//! configuration in each. All logs are open before the first is written to.
+//! Opens the logs of all tenants when the host starts, then activates the configuration in each log. Logs and journal
+//! are opened in parallel, because both read much data. All logs are open before the host writes to the first log.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -24,8 +24,8 @@ type Logs = BTreeMap<String, Log>;
 pub(crate) type Publishers = BTreeMap<String, Publisher>;
 pub(crate) type Activated = BTreeMap<String, Digest>;
 
-/// Opens the journal and every existing log. Fails when one of them cannot be opened, or the keys are not those of a
-/// log.
+/// Opens the journal and every existing log. Fails when the journal or a log cannot be opened, or when the host's keys
+/// are not the keys that are valid in a log.
 pub(crate) fn open(
     hold: Hold,
     config: &Config,
@@ -45,7 +45,7 @@ pub(crate) fn open(
     })
 }
 
-/// Creates missing logs where that is allowed, activates the configuration in each log, and starts the publishers.
+/// Creates missing logs where a new log is allowed, activates the configuration in each log, and starts the publishers.
 /// Fails when a tenant's log was lost, a log cannot be opened, or an activation cannot be logged.
 pub(crate) fn publishers(
     starting: &Starting<'_>,
@@ -77,8 +77,8 @@ fn is_there(dir: &Path) -> bool {
     dir.join("HEAD").exists() || dir.join("TAIL").exists()
 }
 
-/// The configuration is logged as activated before anything is proposed: a tenant with actions and without a log has
-/// lost the log, and a new one would be a fork.
+/// Checks that a new log may be created for a tenant. The host logs the activated configuration before it accepts
+/// proposals, so a tenant that has actions but no log has lost its log. A new log would be a fork.
 fn may_begin(starting: &Starting<'_>, tenant: &str) -> Result<(), StartError> {
     let acted = starting.store.list(tenant, &Filter::default(), 1)?;
     acted.into_iter().next().map_or(Ok(()), |(action, _)| {

@@ -1,11 +1,12 @@
-//! Model check of racing drivers. The rule: whatever starts something is appended before it starts, and a driver whose
-//! append is refused does nothing. Explores every interleaving of two and three drivers, with crashes and power cuts at
-//! every step, over the real fold of stories, the real judge, the real rule of recovery and the real journal's answers.
+//! Model checker for racing drivers. The rule under test: a driver appends an event before it starts what the event
+//! announces, and a driver whose append is refused does nothing. The checker explores every interleaving of two and
+//! three drivers, with crashes and power cuts at every step. It uses the real fold of stories, the real judge, the real
+//! recovery rule and the real answers of the journal.
 //!
 //! A driver is a state machine with the steps of `drive` and `attempt`: read, append, run, intend, send, keep the
-//! result, end, look. The lease and the lock of the directory, which keep a second driver away, are left out: they only
-//! save work, and correctness must not depend on them. Nothing here sleeps or sends; time is a number that may advance
-//! at any step.
+//! result, end, observe. The model omits the lease and the directory lock, which normally prevent a second driver: they
+//! only save work, and correctness must not depend on them. The model neither sleeps nor sends; time is a number that
+//! may advance at any step.
 
 mod driver;
 mod lines;
@@ -27,18 +28,18 @@ use self::world::{Rules, World};
 #[derive(Debug)]
 struct Explored {
     states: usize,
-    /// The number of steps of the longest of the shortest paths.
+    /// The maximum, over all states, of the number of steps on the shortest path to the state.
     depth: usize,
-    /// The most attempts on one path, and the most times that a write was applied.
+    /// The maximum number of attempts on one path. `applied` is the maximum number of times that a write was applied.
     attempts: u32,
     applied: u8,
 }
 
-/// Visits every reachable state. The first violation ends the search; it is returned with the path to it.
+/// Visits every reachable state. The first violation ends the search and is returned with the steps that lead to it.
 fn explore(rules: &Rules) -> Result<Explored, String> {
     let first = Rc::new(World::new(rules));
     let mut seen = HashSet::from([Rc::clone(&first)]);
-    // Each state, with the index of the state that it was reached from, and the step.
+    // Each entry has a state, the index of the preceding state, and the step between the two.
     let mut states = vec![(first, 0, String::new())];
     let mut depths = vec![0];
     let mut found = Explored { states: 0, depth: 0, attempts: 0, applied: 0 };
@@ -75,16 +76,16 @@ fn way(states: &[(Rc<World>, usize, String)], mut at: usize) -> String {
     steps.join("\n")
 }
 
-/// Upper bound of versions on a path; more would be an error of the model.
+/// Upper bound on the number of journal versions on a path. More versions would be an error in the model.
 const VERSIONS: u64 = 48;
 
 fn say(line: &str) {
-    // If stdout is closed, there is no reader.
+    // A write error is ignored, because a closed stdout has no reader.
     drop(writeln!(std::io::stdout(), "{line}"));
 }
 
-/// The pairs (`actual`, `expect`) for which the real journal accepts an append: it expects `expect` of an action that
-/// has `actual` events.
+/// The pairs (`actual`, `expect`) for which the real journal accepts an append that expects version `expect` of an
+/// action with `actual` events.
 fn answers_of_the_journal() -> HashSet<(u64, u64)> {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let count = COUNT.fetch_add(1, Ordering::Relaxed);
@@ -94,7 +95,7 @@ fn answers_of_the_journal() -> HashSet<(u64, u64)> {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let mut taken = HashSet::new();
     for actual in 0..VERSIONS {
-        // The matching one comes last: it is accepted, and adds one event.
+        // The matching version comes last, because its append is accepted and adds one event.
         let others = (0..VERSIONS).filter(|expect| *expect != actual).chain([actual]);
         for expect in others {
             match runtime.block_on(journal.append(append(expect))) {
@@ -132,10 +133,11 @@ fn append(expect: u64) -> Append {
     }
 }
 
-/// Drivers, writes, crashes, power cuts and ticks of one exploration.
+/// The numbers of drivers, writes, crashes, power cuts and ticks of one exploration.
 type Setting = (usize, usize, u8, u8, i64);
 const SETTINGS: [Setting; 3] = [(2, 1, 1, 0, 2), (2, 1, 0, 1, 2), (2, 2, 0, 0, 2)];
-/// Half a million states; the errors that a third driver can make do not depend on the effect.
+/// A setting with half a million states. It is explored for one effect only, because the errors that a third driver can
+/// make do not depend on the effect.
 const CROWD: Setting = (3, 1, 0, 0, 2);
 
 #[test]
@@ -159,7 +161,7 @@ fn drivers_race_for_an_opaque_action() {
     race(Effect::Opaque, &SETTINGS);
 }
 
-/// Each attempt is run by one driver, and no write lands twice where that would count.
+/// Checks that only one driver runs each attempt, and that no write is applied twice unless it is idempotent.
 fn race(effect: Effect, settings: &[Setting]) {
     let answers = Rc::new(answers_of_the_journal());
     let mut total = 0;
@@ -178,7 +180,7 @@ fn race(effect: Effect, settings: &[Setting]) {
     say(&format!("race: {effect:?}: {total} states, 0 violations"));
 }
 
-/// Checks the explorer itself: it must find the violations that each rule prevents.
+/// Tests the explorer itself: without a rule, it must find the violation that the rule prevents.
 #[test]
 fn without_a_rule_the_explorer_finds_what_it_prevents() {
     let answers = Rc::new(answers_of_the_journal());

@@ -1,6 +1,8 @@
-//! Readiness: whether new work is accepted, and if not, why. Proposals, answers and `/readyz` use the same checks.
+//! Determines whether the host accepts new work, and why it does not. Proposals, answers and `/readyz` use the same
+//! checks.
 //!
-//! They do not affect actions that are under way. Every condition is temporary, except a stop and a failed store.
+//! The checks do not affect actions that are under way. Every reason for a refusal is temporary, except a stop and a
+//! failed store.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,9 +15,9 @@ use deed_system::files::{FreeSpace, room};
 use super::Engine;
 use crate::config::Size;
 
-/// How long a result of the file system is reused; what is written in a second is far below the reserve.
+/// How long a measurement of free space is reused. The host writes far less than the reserve in this time.
 const ROOM_FOR: Duration = Duration::from_secs(1);
-/// Files reserved for actions under way: segments, tiles and index files, a few of each.
+/// Number of files reserved for actions under way: a few segments, tiles and index files.
 const FILES_RESERVE: u64 = 256;
 
 /// Why new work is refused now.
@@ -26,30 +28,30 @@ pub enum Unready {
     #[error("stopping: the host accepts no new work and waits for actions under way")]
     Stopping,
     #[error(
-        "the system's clock is {ms} ms ahead of the host's: it was set, or the machine was suspended; its time is \
-         adopted once no action is under way ({under_way} now)"
+        "the system's clock is {ms} ms ahead of the host's clock, because it was set or the machine was suspended; \
+         the host adopts the system's time once no action is under way ({under_way} now)"
     )]
     Ahead { ms: i64, under_way: usize },
     #[error(
-        "the system's clock is {ms} ms behind the host's: it was set back; set it right, or restart the \
-         host when it has passed the journal's newest event"
+        "the system's clock is {ms} ms behind the host's clock, because it was set back; correct the system's clock, \
+         or restart the host when the system's clock has passed the journal's newest event"
     )]
     Behind { ms: i64 },
     #[error(
         "the file system of `state/` has {free} bytes free, and {reserve} are reserved for actions under way \
-         (`disk_reserve` in deed.toml); free space"
+         (`disk_reserve` in deed.toml); free some disk space"
     )]
     Disk { free: u64, reserve: u64 },
     #[error(
         "the file system of `state/` can hold {free} more files, and {FILES_RESERVE} are reserved; remove files"
     )]
     Files { free: u64 },
-    #[error("the free space of the file system of `state/` is not known: {0}")]
+    #[error("the free space of the file system of `state/` cannot be determined: {0}")]
     Blind(String),
 }
 
 impl Unready {
-    /// The kinds, as names for metrics.
+    /// The names of all kinds of reasons, for metrics.
     pub const WORDS: [&'static str; 4] = ["failed", "stopping", "clock", "disk"];
 
     pub fn word(&self) -> &'static str {
@@ -61,7 +63,7 @@ impl Unready {
         }
     }
 
-    /// The text for callers; paths, numbers and errors are for the operator.
+    /// The text for callers. Paths, numbers and errors are shown only to the operator.
     pub fn told(&self) -> &'static str {
         match self {
             Self::Failed(_) => {
@@ -77,7 +79,7 @@ impl Unready {
         }
     }
 
-    /// When to ask again: conditions that a person has to resolve take longer.
+    /// After how many seconds a caller should retry. Conditions that a person has to resolve take longer.
     pub fn retry_after_s(&self) -> u64 {
         match self {
             Self::Ahead { .. } => 1,
@@ -87,7 +89,7 @@ impl Unready {
     }
 }
 
-/// The file system of `state/`, and how much of it new work must leave free.
+/// The file system of `state/`, and how many bytes new work must leave free.
 #[derive(Debug)]
 pub(super) struct Space {
     dir: PathBuf,
@@ -123,24 +125,24 @@ impl Space {
     }
 }
 
-/// Whether the operator was told that the clocks differ.
+/// Whether the operator was already warned that the clocks differ.
 #[derive(Debug, Default)]
 pub(super) struct ClockWarning(AtomicBool);
 
 impl Engine {
-    /// Every reason why new work is refused; empty when it is accepted.
+    /// Every reason why new work is refused now. The list is empty when new work is accepted.
     pub fn unready(&self) -> Vec<Unready> {
         self.closed().into_iter().chain(self.off()).chain(self.space.unready()).collect()
     }
 
-    /// Fails when a proposal may not begin an action now.
+    /// Fails when no proposal may start an action now.
     pub(super) fn takes_proposals(&self) -> Result<(), Unready> {
         self.takes_answers()?;
         self.space.unready().map_or(Ok(()), Err)
     }
 
-    /// Fails when a person's answer may not continue an action now. An answer needs no disk space beyond the reserve,
-    /// but it needs a correct clock: an approval covers what happens before it expires.
+    /// Fails when no person's answer may continue an action now. An answer needs no disk space beyond the reserve, but
+    /// it needs a correct clock, because an approval expires.
     pub(super) fn takes_answers(&self) -> Result<(), Unready> {
         self.closed().or_else(|| self.off()).map_or(Ok(()), Err)
     }
@@ -157,8 +159,8 @@ impl Engine {
         })
     }
 
-    /// Checks the clock: warns the operator when the system's clock differs, and adopts its time where it is ahead and
-    /// nothing is under way, so that no wait and no deadline becomes shorter.
+    /// Warns the operator when the system's clock differs from the host's clock. If the system's clock is ahead and no
+    /// action is under way, the host adopts its time, so that no wait or deadline becomes shorter.
     pub fn mind_clock(&self) {
         let drift = self.clock.drift();
         if self.clock_warning.0.swap(drift.is_some(), Ordering::Relaxed) != drift.is_some() {
@@ -171,7 +173,7 @@ impl Engine {
         }
     }
 
-    /// Milliseconds by which the system's clock is ahead of the host's, and the free bytes of the file system of
+    /// Milliseconds by which the system's clock is ahead of the host's clock, and the free bytes of the file system of
     /// `state/`.
     pub fn gauges(&self) -> (i64, Option<u64>) {
         let drift_ms = match self.clock.drift() {

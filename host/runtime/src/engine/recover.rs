@@ -1,7 +1,7 @@
-//! Recovery after an attempt that left something undone: plans another attempt, or ends the action.
+//! Recovery after an attempt that did not complete all writes: plans another attempt, or ends the action.
 //!
-//! This module sends nothing, and does not decide what may be sent again: `record::recovery` does. A further attempt
-//! passes the same gate of policy, approvals and unchanged environment as the first.
+//! This module sends nothing, and does not decide what may be sent again; `record::recovery` decides that. Another
+//! attempt passes the same checks of policy, approvals and configuration as the first.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,14 +25,15 @@ use crate::stage::{approval, policy};
 const PAUSE_MAX: Duration = Duration::from_mins(1);
 
 impl Drive<'_> {
-    /// An attempt without an end: the host stopped while it ran. A look follows; nothing is sent again blindly.
+    /// Ends an attempt that was running when the host stopped. The driver then observes the state before it sends
+    /// anything again.
     pub(super) async fn recover_attempt(&mut self) -> Result<Step, EngineError> {
         let now = self.engine.clock.now_ms();
         let Some(attempt) = self.work.story.lost_attempt(now) else { return Ok(Step::Rest) };
         self.append(vec![Event::AttemptEnded { attempt: Arc::new(attempt) }], true).await
     }
 
-    /// After a usable look: plans another attempt if one may follow, otherwise judges.
+    /// Plans another attempt after a usable observation if another attempt is allowed, otherwise judges the action.
     pub(super) async fn follow(
         &mut self,
         granted: &Granted,
@@ -49,7 +50,8 @@ impl Drive<'_> {
         );
         let pause_ms = i64::try_from(self.pause(granted)?.as_millis()).unwrap_or(i64::MAX);
         let not_before_ms = now_ms.saturating_add(pause_ms);
-        // A pause that outlasts the budget or a key would only delay the end.
+        // A pause that is longer than the remaining time budget or the validity of an idempotency key would only delay
+        // the end of the action.
         let late_ms = self.engine.clock.latest_ms().saturating_add(pause_ms);
         let in_time = self.in_time(granted, late_ms).is_ok();
         match next {
@@ -61,7 +63,7 @@ impl Drive<'_> {
         }
     }
 
-    /// Waits until the planned time, then checks once more whether the attempt may run at all: configuration, policy
+    /// Waits until the planned time, then checks once more whether the attempt may run, because configuration, policy
     /// and approvals may have changed.
     pub(super) async fn retry(&mut self) -> Result<Step, EngineError> {
         self.slot = None;
@@ -76,21 +78,21 @@ impl Drive<'_> {
             return self.give_up(&why).await;
         }
         match self.decide(true).await {
-            // Policy changed its answer between the two questions, because of the time.
+            // Policy gave another answer to the second question because time had passed.
             Err(EngineError::Story(_)) => self.give_up("policy no longer allows it").await,
             other => other,
         }
     }
 
-    /// Permission to run a planned attempt now; fails with the reason when it may not run. The host's clock does not
-    /// adopt the system's time while this action is under way, so after a suspension of the machine only the system's
-    /// clock shows how long it took.
+    /// Returns permission to run a planned attempt now. Fails with the reason when the attempt may not run. The host's
+    /// clock does not adopt the system's time while this action is under way, so only the system's clock shows how long
+    /// the machine was suspended.
     fn leave(&self, granted: &Granted) -> Result<Permit, String> {
         let (now_ms, late_ms) = (self.engine.clock.now_ms(), self.engine.clock.latest_ms());
         if self.expired(late_ms).is_some() {
             return Err("the approval has expired".to_owned());
         }
-        // The pause was as long as the upstream asked for, or as long as the host was down.
+        // The pause may have been long, because the upstream asked for it or the host was down.
         if let Err(over) = self.in_time(granted, late_ms) {
             return Err(over.to_string());
         }
@@ -108,9 +110,9 @@ impl Drive<'_> {
         recovery::in_time(&granted.contract, attempts, bindings, at_ms)
     }
 
-    /// Ends a planned attempt that policy had allowed but that may not start after all: the host may have stopped in
-    /// between, for any time, and may have come back with another configuration. If it may start, the permission comes
-    /// from policy as it answers now; the recorded decision does not give one.
+    /// Ends a planned attempt that policy had allowed but that may no longer start, because the host may have been down
+    /// in between and may have restarted with another configuration. If the attempt may start, its permit comes from a
+    /// new policy decision and not from the recorded one.
     pub(super) async fn stopped_short(
         &mut self,
         granted: &Granted,
@@ -133,32 +135,35 @@ impl Drive<'_> {
         }
     }
 
-    /// Judges by the last look, and states why nothing more is tried.
+    /// Judges the action by the last observation, and states why no other attempt is made.
     pub(super) async fn give_up(&mut self, why: &str) -> Result<Step, EngineError> {
         let Some(granted) = self.granted() else { return self.gone().await };
         if let Some(what) = self.other_world(&granted)? {
             return self.judge_other_world(what).await;
         }
         let now_ms = self.engine.clock.now_ms();
-        // Whichever process planned another attempt had already waited for this look: it counts.
+        // The process that planned another attempt had already waited before this observation, so the observation
+        // counts.
         let judged =
             match reconcile::reconcile(&granted.contract, &self.work.story, now_ms, i64::MIN) {
                 Conclusion::Judged(judged) => judged,
-                Conclusion::NotYet(_) => {
-                    Judgement::plain(Outcome::Indeterminate, "what was sent may still land")
-                }
+                Conclusion::NotYet(_) => Judgement::plain(
+                    Outcome::Indeterminate,
+                    "a write that was sent may still take effect",
+                ),
             };
         let reason = format!("{}; it was not tried again: {why}", judged.reason);
         self.judge(Judgement { reason, ..judged }).await
     }
 
-    /// Whether the action is between two attempts: the state seen before the first one still counts.
+    /// Whether the action is between two attempts. The state observed before the first attempt then still counts.
     pub(super) fn is_between_attempts(&self) -> bool {
         self.work.story.pre_is_spent && self.work.story.post.is_some()
     }
 
-    /// The contract's backoff, doubled for each attempt after the first, at most a minute, and jittered between half
-    /// and all of that, so that callers that failed together do not retry together.
+    /// The pause before the next attempt: the contract's backoff, doubled for each attempt after the first, at most a
+    /// minute. Jitter reduces the pause to between half and all of this value, so that actions that failed together do
+    /// not retry together.
     fn pause(&self, granted: &Granted) -> Result<Duration, EngineError> {
         let first = Duration::from_millis(granted.contract.limits.backoff.as_millis());
         let doubled =
@@ -171,16 +176,17 @@ impl Drive<'_> {
     }
 }
 
-/// How long the upstream asked to wait (`Retry-After`), at most an hour.
+/// The wait that the upstream requested with `Retry-After`, limited to an hour.
 fn asked_for(last: Option<&Attempt>) -> Duration {
     let exchanges = last.iter().flat_map(|attempt| &attempt.exchanges);
-    // A carried write was answered in an earlier attempt.
+    // A write whose result was carried over was answered in an earlier attempt.
     let exchanges = exchanges.filter(|one| one.carried_from.is_none());
     let seconds = exchanges.filter_map(|one| one.retry_after_s).max().unwrap_or(0);
     Duration::from_secs(u64::from(seconds)).min(Duration::from_hours(1))
 }
 
-/// Whether the part of a bundle that holds all attempts has room for another one, including the writes that it carries.
+/// Whether the part of a bundle that contains all attempts has room for another attempt, including the results of
+/// earlier writes that it carries over.
 fn has_room(attempts: &[Attempt]) -> Result<bool, EngineError> {
     let carried: Vec<Exchange> =
         recovery::known(attempts).into_iter().filter_map(|write| write.done).collect();

@@ -1,7 +1,7 @@
-//! Resolution of open outcomes by people: shows an operator what is open, takes the signed resolution, and concludes
-//! from it.
+//! Resolution of open outcomes by people: shows an open outcome to an operator, accepts the signed resolution, and
+//! records the outcome that follows from it.
 //!
-//! A resolution never becomes an outcome before the host has looked once more, where it can.
+//! The host observes the state once more, if it can, before a resolution becomes an outcome.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -29,7 +29,8 @@ use super::{DriverHandle, Engine};
 use crate::stage::contract::Caller;
 use crate::stage::resolution::{self, ResolveError};
 
-/// The last look at each open action, for people. A restart forgets it and looks again.
+/// The last observation of each action with an open outcome, which people are shown. After a restart, the host has no
+/// such observation until it reads the state again.
 #[derive(Debug, Default)]
 pub(super) struct LastSeen(Mutex<HashMap<ActionId, LastLook>>);
 
@@ -48,13 +49,13 @@ impl LastSeen {
 }
 
 impl Engine {
-    /// The request that is shown to a person who resolves the action; `None` while nothing is open.
+    /// The request that is shown to a person who resolves the action; `None` if the action has no open outcome.
     pub fn resolution_request(&self, person: &str, story: &Story) -> Option<ResolutionRequest> {
         resolution::request(person, story, self.last_seen.recall(&story.bound.action.id))
     }
 
-    /// Takes a person's signed resolution of an open action. Fails when the host takes no answers, the resolution is
-    /// not valid, or a write may still land.
+    /// Accepts a person's signed resolution of an open outcome. Fails when the host accepts no answers, the resolution
+    /// is not valid, or a write may still take effect.
     pub async fn resolve(
         self: &Arc<Self>,
         tenant: &str,
@@ -72,11 +73,13 @@ impl Engine {
             let (resolution, envelope) = (Arc::new(said), Signed::shared(envelope.clone()));
             let event = Event::Resolved { resolution, envelope };
             match self.append_fact(told, event, vec![nonce]).await {
-                // Another resolution, a look or an escalation was appended first: check again what is open.
+                // Another resolution, an observation or an escalation was appended first, so check again whether the
+                // outcome is still open.
                 Err(EngineError::Conflict) => {}
                 Err(error) => return Err(error.into()),
                 Ok(told) => {
-                    // Its index in the log shows when it was given: it still counts if its key is retired later.
+                    // The log index of the resolution shows when it was given, so the resolution still counts if its
+                    // key is retired later.
                     if let Some(publisher) = self.publisher(tenant) {
                         publisher.offer(leaves(&told.story)?);
                     }
@@ -86,7 +89,7 @@ impl Engine {
         }
     }
 
-    /// Fails while a write may still land: its effect cannot be known yet.
+    /// Fails while a write may still take effect, because its effect cannot be known yet.
     fn must_have_landed(&self, story: &Story, now_ms: i64) -> Result<(), IntakeError> {
         let settle_ms = self.contract_of(story)?.verify.settle.as_signed();
         match story.lands_until_ms(settle_ms, self.clock.began_ms()).filter(|until| now_ms < *until)
@@ -96,7 +99,7 @@ impl Engine {
         }
     }
 
-    /// The contract under which the action was proposed, whatever is configured now.
+    /// The contract under which the action was proposed, regardless of the present configuration.
     pub(super) fn contract_of(&self, story: &Story) -> Result<Contract, EngineError> {
         let digest = story.bound.action.contract.digest;
         let lost = || EngineError::NotKept { what: "the contract", digest };
@@ -106,18 +109,19 @@ impl Engine {
 }
 
 impl Drive<'_> {
-    /// Looks once more, if possible, and records the conclusion from the look and the resolution.
+    /// Observes the state once more, if possible, and records the outcome that follows from the observation and the
+    /// resolution.
     pub(super) async fn conclude_resolved(&mut self) -> Result<Step, EngineError> {
         let Some((said, _)) = self.work.story.resolution.clone() else { return Ok(Step::Rest) };
         let id = self.work.story.bound.action.id.clone();
-        // Waits only after a restart, which repeats the wait of the earlier process.
+        // The driver waits here only after a restart, because the new process repeats the wait of the earlier process.
         let settle_ms = self.engine.contract_of(&self.work.story)?.verify.settle.as_signed();
         let began_ms = self.engine.clock.began_ms();
         self.flush(false).await?;
         self.engine.until(self.work.story.lands_until_ms(settle_ms, began_ms).unwrap_or(0)).await?;
         let (look, seen) = match self.look_again().await? {
             Later::Seen(look, judgement) => (Some(look), Some(Arc::unwrap_or_clone(judgement))),
-            Later::TooEarly => unseen(&id, "what was sent may still land"),
+            Later::TooEarly => unseen(&id, "a write that was sent may still take effect"),
             Later::NotNow(why) => unseen(&id, why),
             Later::InVain(why) => unseen(&id, &why),
         };
@@ -134,18 +138,18 @@ impl Drive<'_> {
     }
 }
 
-/// Separates the parts of an idempotency key for a retry. No HTTP header can contain it, so no agent can claim such a
-/// key.
+/// Separates the parts of an idempotency key for a retry. No HTTP header can contain this character, so no agent can
+/// claim such a key.
 const NO_HEADER: char = '\n';
 
 impl Drive<'_> {
-    /// Proposes the same action once more in the agent's name, as a separate action that names this one. The
-    /// idempotency key makes it happen once, however often this is repeated after a crash. Returns the text for the
-    /// ledger.
+    /// Proposes the same action again in the agent's name, as a new action that names this action as a source. The
+    /// idempotency key ensures that only one new action is created, even if this call is repeated after a crash.
+    /// Returns the text that is added to the reason of the outcome.
     async fn propose_again(&self) -> Result<String, EngineError> {
         let action = &self.work.story.bound.action;
         let claimed = Claimed { key: format!("retry{NO_HEADER}{}", action.id) };
-        // Searched without a time limit: an agent's keys expire, this one must not.
+        // The search has no time limit, because an agent's keys expire but this key must not.
         let store = &self.engine.store;
         if let Some(earlier) = store.last_claim(&action.tenant, &action.principal, &claimed.key)? {
             return Ok(format!("; proposed again as {earlier}"));
@@ -167,7 +171,7 @@ impl Drive<'_> {
         let trace = self.work.story.trace.clone();
         match self.engine.propose_for_operator(caller, proposal, claimed, trace).await {
             Ok(accepted) => Ok(format!("; proposed again as {}", accepted.id)),
-            // New work is refused at the moment; the next look at open actions tries again.
+            // The host refuses new work at the moment. The next run of this driver tries again.
             Err(IntakeError::Unready(_)) => Err(Stopping.into()),
             Err(IntakeError::Engine(error)) => Err(error),
             Err(IntakeError::Key(error)) => Err(error.into()),
@@ -176,8 +180,8 @@ impl Drive<'_> {
     }
 }
 
-/// No look was made after the resolution.
+/// Logs that the host could not observe the state after the resolution.
 fn unseen<A, B>(id: &ActionId, why: &str) -> (Option<A>, Option<B>) {
-    tracing::warn!(action = %id, why, "it was resolved, but the host could not look again");
+    tracing::warn!(action = %id, why, "the action was resolved, but the host could not observe the state again");
     (None, None)
 }

@@ -1,4 +1,4 @@
-//! Resource leases: one action at a time holds a resource, from its first deciding look to its outcome.
+//! Resource leases. One action at a time holds a resource, from the observation on which it acts until its outcome.
 
 use std::time::{Duration, Instant};
 
@@ -15,13 +15,13 @@ use super::error::EngineError;
 use super::wait::Waited;
 
 impl Drive<'_> {
-    /// Whether the action must hold its resource in its present status. A read never holds one.
+    /// Whether the action must hold its resource in its present status. A read action never holds a resource.
     pub(super) fn needs_resource(&self) -> bool {
         if self.is_read() {
             return false;
         }
         match self.work.story.status {
-            // No approval will be waited for: the action acts on what it sees now.
+            // The action will not wait for approval, so it acts on the state that it observes now.
             Status::Decided(verdict) | Status::Gated(verdict) => verdict == Verdict::Allow,
             Status::Observing(Phase::Pre) | Status::Observed(Phase::Pre) => {
                 self.work.story.attempts.is_empty() && self.latest_verdict() == Some(Verdict::Allow)
@@ -33,10 +33,12 @@ impl Drive<'_> {
         }
     }
 
-    /// Waits for the resource, in the order of requests; takes over the lease that was reserved for the action, if any.
+    /// Waits for the resource, which is granted in the order of requests. A lease that is reserved for the action is
+    /// taken over.
     ///
-    /// A cancellation or an expiry during the wait counts at once: it ends the wait as a conflict. If the action has
-    /// waited as long as its contract allows, returns the judgement that ends it.
+    /// A cancellation or an expiry takes effect during the wait, because it ends the wait with
+    /// [`EngineError::Conflict`]. If the action has waited as long as its contract allows, this function returns the
+    /// judgement that ends the action.
     pub(super) async fn take_resource(&mut self) -> Result<Option<Judgement>, EngineError> {
         let in_flight = &self.engine.in_flight;
         let (id, name) = (&self.work.story.bound.action.id, resource_of(&self.work.story));
@@ -49,14 +51,14 @@ impl Drive<'_> {
             self.lease = Some(lease);
             return Ok(None);
         }
-        // Slots are for actions that can continue.
+        // The driver gives its run slot back, because slots are for actions that can continue.
         self.slot = None;
         self.flush(false).await?;
         let in_flight = &self.engine.in_flight;
         let id = &self.work.story.bound.action.id;
         let limit_ms =
             self.granted().map_or(0, |granted| granted.contract.limits.queue.as_millis());
-        // An attempted action must not end because it waits: its effect would never be looked at.
+        // An action that was attempted must not end while it waits, because its effect would never be observed.
         let limit = Instant::now().checked_add(Duration::from_millis(limit_ms));
         let limit = limit.filter(|_| !under_way(&self.work.story));
         let acquire = in_flight.resources.acquire(&name);
@@ -66,13 +68,13 @@ impl Drive<'_> {
                 Ok(None)
             }
             Waited::Limit => Ok(Some(self.waited(limit_ms))),
-            // The step is repeated, and finds that the approval has expired.
+            // The driver repeats the step and finds that the approval has expired.
             Waited::Over => Err(EngineError::Conflict),
         }
     }
 
-    /// The judgement of an action that waited as long as its contract allows: nothing was sent, and the holder is
-    /// named.
+    /// The judgement of an action that waited as long as its contract allows. Nothing was sent. The reason names the
+    /// action that holds the resource.
     fn waited(&self, limit_ms: u64) -> Judgement {
         let resource = &self.work.story.bound.action.resource;
         let holder = self.engine.held_by(&self.work.story);
@@ -81,7 +83,8 @@ impl Drive<'_> {
         Judgement::plain(Outcome::Expired, reason)
     }
 
-    /// Takes the lease that an open outcome reserved, or a free one; false when another action holds the resource.
+    /// Takes the lease that is reserved for an open outcome, or a free lease. Returns false when another action holds
+    /// the resource.
     pub(super) fn hold_resource(&mut self) -> bool {
         let in_flight = &self.engine.in_flight;
         if self.lease.is_none() {
@@ -91,20 +94,20 @@ impl Drive<'_> {
         self.lease.is_some()
     }
 
-    /// Releases the resource of an open outcome, whether this driver holds the lease or it is still reserved.
+    /// Releases the resource of an open outcome, whether this driver holds the lease or the lease is still reserved.
     pub(super) fn release_resource(&mut self) {
         self.lease = None;
         drop(self.engine.in_flight.take_reserved(&self.work.story.bound.action.id));
     }
 
-    /// A driver that cannot continue reserves the resource for its action if the effect of a write is unknown.
+    /// Reserves the resource for the action of a driver that cannot continue, if the effect of a write is unknown.
     pub(super) fn keep_resource(&mut self) {
         if let Some(lease) = self.lease.take().filter(|_| is_kept(&self.work.story)) {
             self.engine.in_flight.reserve(&self.work.story.bound.action.id, lease);
         }
     }
 
-    /// Policy's latest answer.
+    /// The verdict of the latest policy decision.
     pub(super) fn latest_verdict(&self) -> Option<Verdict> {
         self.work.story.decision.as_ref().map(|(decision, _)| decision.verdict)
     }
@@ -115,8 +118,8 @@ impl Drive<'_> {
 }
 
 impl Engine {
-    /// At the start, before any driver runs: reserves the resources whose state is unknown. A write that may be under
-    /// way takes precedence over an open outcome: older directories may have both for one resource.
+    /// Reserves the resources whose state is unknown, when the host starts and before any driver runs. A write that may
+    /// be under way takes precedence over an open outcome, because older directories may have both for one resource.
     pub(super) fn reserve_resources(&self, left: &[LeftOpen]) {
         let open = left.iter().filter(|one| !one.under_way);
         for one in left.iter().filter(|one| one.under_way).chain(open) {
@@ -128,7 +131,7 @@ impl Engine {
         }
     }
 
-    /// The other action that holds the resource of an action that has not ended.
+    /// The other action, if any, that holds the resource of an action that has not ended.
     pub fn held_by(&self, story: &Story) -> Option<ActionId> {
         if story.status.outcome().is_some() {
             return None;
@@ -143,7 +146,7 @@ impl Engine {
 pub(super) struct LeftOpen {
     pub(super) id: ActionId,
     under_way: bool,
-    /// The resource that it keeps.
+    /// The resource that the action keeps, if any.
     keeps: Option<String>,
 }
 
@@ -154,7 +157,7 @@ impl LeftOpen {
     }
 }
 
-/// From the start of the first attempt until the look after the last one was judged.
+/// Whether the action is between the start of its first attempt and the judgement after its last attempt.
 pub(super) fn under_way(story: &Story) -> bool {
     match story.status {
         Status::Attempting
@@ -162,13 +165,13 @@ pub(super) fn under_way(story: &Story) -> bool {
         | Status::Retrying
         | Status::Observing(Phase::Post)
         | Status::Observed(Phase::Post) => true,
-        // A planned attempt that has passed the gate once more.
+        // A planned attempt has passed the gate again.
         Status::Cleared => story.pre_is_spent,
         _ => false,
     }
 }
 
-/// Also true after the attempt, as long as its effect is not known.
+/// Whether the action keeps its resource: during its attempts, and afterwards as long as their effect is not known.
 fn is_kept(story: &Story) -> bool {
     let open = matches!(
         story.status,
@@ -177,7 +180,7 @@ fn is_kept(story: &Story) -> bool {
             | Status::Ended(Outcome::Indeterminate)
             | Status::Resolved
     );
-    // Cancelled between two attempts, and not judged yet.
+    // The action was cancelled between two attempts and is not judged yet.
     let cancelled = story.status == Status::CancelRequested && story.may_have_changed_something();
     open || cancelled || under_way(story)
 }

@@ -1,6 +1,6 @@
-//! Checks whether there is room for a proposal, and for it to wait for people.
+//! Checks whether the limits allow another action, and whether they allow it to wait for people.
 //!
-//! This module writes nothing, and never gives up an action that was accepted.
+//! This module writes nothing, and never drops an action that was accepted.
 
 use deed_record::lifecycle::event::{Entry, Event};
 use deed_record::lifecycle::story::Story;
@@ -13,25 +13,25 @@ use crate::capacity::admission::{ActivePlace, Limit, Overload};
 use crate::stage::contract::Caller;
 use crate::stage::policy;
 
-/// A place for one more action, and the limit on waiting actions if it is reached.
+/// A place for one more action, and the limit on waiting actions if that limit is reached.
 pub(super) type Room = (ActivePlace, Option<Limit>);
 
 impl Engine {
-    /// For an agent's proposal. Fails when too many actions are under way.
+    /// Takes a place for an agent's proposal. Fails when too many actions are under way.
     pub(super) fn room(&self, caller: Caller<'_>) -> Result<Room, Overload> {
         let (tenant, agent) = (&caller.tenant.name, caller.agent);
         let course = self.admission.admit(tenant, agent)?;
         Ok((course, self.admission.full_of_waiting(tenant, agent)))
     }
 
-    /// For a proposal on an operator's instruction: never refused.
+    /// Takes a place for a proposal on an operator's instruction. This never fails.
     pub(super) fn room_for_operator(&self, caller: Caller<'_>) -> Room {
         (self.admission.enter(&caller.tenant.name, caller.agent), None)
     }
 
-    /// Called when the limit on waiting actions is reached; policy is asked here only then. Fails when the action would
-    /// wait for people, or may have to after the look, because an accepted action is never given up for that. An action
-    /// that needs no approval is accepted all the same.
+    /// Asks policy whether the action would wait for people. This is called only when the limit on waiting actions is
+    /// reached. Fails when the action would wait, or may have to wait after the first observation, because an accepted
+    /// action is never dropped to free a place. An action that needs no approval is accepted.
     pub(super) fn must_not_wait(
         &self,
         caller: Caller<'_>,

@@ -1,7 +1,7 @@
-//! Run slots: an action takes one before it looks or writes, and keeps it while it continues without waiting. An action
-//! whose time is over is not started.
+//! Run slots. An action takes a run slot before it observes or writes, and keeps the slot while it continues without
+//! waiting. An action that has expired does not start a run.
 //!
-//! Slots are few, so an action never holds one while it waits for a resource, a person or a time.
+//! There are few run slots, so an action never holds a slot while it waits for a resource, a person or a time.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -21,15 +21,16 @@ use crate::config::Granted;
 /// The result of waiting for a slot.
 pub(super) enum Taken {
     RunSlot(RunSlot),
-    /// The action waited as long as it may, and has gone on without a run.
+    /// The wait ended without a slot, and the action continued with this step instead.
     Ended(Step),
 }
 
 impl Drive<'_> {
-    /// Returns the action's slot, or waits in the queue for one.
+    /// Returns the slot that the action already has, or waits in the queue for a slot.
     ///
-    /// A cancellation or an expiry during the wait counts at once: it ends the wait as a conflict. An action that has
-    /// waited as long as its contract allows ends, unless something that it sent is open.
+    /// A cancellation or an expiry takes effect during the wait, because it ends the wait with
+    /// [`EngineError::Conflict`]. An action that has waited as long as its contract allows ends, unless it may have
+    /// sent a write.
     pub(super) async fn take_run_slot(&mut self, granted: &Granted) -> Result<Taken, EngineError> {
         let engine = Arc::clone(self.engine);
         let (queue, claim) = (engine.sandbox.run_queue(), Arc::new(self.claim()));
@@ -48,13 +49,13 @@ impl Drive<'_> {
             }
             Waited::Over => match self.over(granted) {
                 Some(over) => self.give_up(&over).await.map(Taken::Ended),
-                // The step is repeated, and finds that the approval has expired.
+                // The driver repeats the step and finds that the approval has expired.
                 None => Err(EngineError::Conflict),
             },
         }
     }
 
-    /// When a planned attempt is no longer worth waiting for.
+    /// The time from which a planned attempt is no longer worth waiting for.
     fn planned_until_ms(&self, granted: &Granted) -> i64 {
         let Story { attempts, bindings, .. } = &self.work.story;
         let until_ms = recovery::in_time_until_ms(&granted.contract, attempts, bindings);
@@ -65,7 +66,7 @@ impl Drive<'_> {
         self.work.story.status == Status::Cleared && self.is_between_attempts()
     }
 
-    /// The tenant and agent of its runs, and the upstreams that they may reach.
+    /// The tenant and agent of the action's runs, and the upstreams that the runs may reach.
     fn claim(&self) -> RunRequest {
         let bound = &self.work.story.bound;
         let reached = |one: &Rendered, name: &String| one.upstream == *name;
@@ -79,14 +80,15 @@ impl Drive<'_> {
         }
     }
 
-    /// Whether the action may end in its present status. What was sent is looked at, however long that takes.
+    /// Whether the action may end while it waits for a slot. An action that may have sent a write must still be
+    /// observed, however long it waits.
     fn may_end_in_queue(&self) -> bool {
         self.work.story.status.outcome().is_none()
             && !super::resource::under_way(&self.work.story)
             && !self.work.story.may_have_changed_something()
     }
 
-    /// Why a planned attempt is no longer worth waiting for.
+    /// The reason why a planned attempt is no longer worth waiting for, if there is one.
     fn over(&self, granted: &Granted) -> Option<String> {
         let late_ms = self.engine.clock.latest_ms();
         self.in_time(granted, late_ms)

@@ -1,6 +1,6 @@
-//! The scope of a run: what a look or an attempt may know and do, from a story and its grant.
+//! Computes the scope of a run from a story and its grant: what an observation or an attempt may know and do.
 //!
-//! A scope permits nothing by itself: only `grant` turns it into a grant.
+//! A scope permits nothing by itself: only the module `grant` turns a scope into a grant.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use super::error::EngineError;
 use crate::config::Granted;
 
 impl Drive<'_> {
-    /// The entity tags from the look, for the writes that they guard.
+    /// The entity tags from the last pre-observation, for the writes that they guard.
     pub(super) fn tags(&self) -> BTreeMap<(String, String), String> {
         let Some(pre) = &self.work.story.pre else { return BTreeMap::new() };
         let tag = |write: &Rendered| {
@@ -28,7 +28,8 @@ impl Drive<'_> {
         self.work.story.bound.perform.iter().filter_map(tag).collect()
     }
 
-    /// The writes of the next attempt: the key by which the upstream knows each, and which are already done.
+    /// The writes of the next attempt. Each write has its idempotency key, if any, and its result if it is already
+    /// done.
     pub(super) fn once(&self, granted: &Granted) -> Result<Vec<Once>, EngineError> {
         let Self { work, engine, tenant, .. } = self;
         let story = &work.story;
@@ -57,7 +58,7 @@ impl Drive<'_> {
         Ok(once)
     }
 
-    /// The scope of a run: of a look if `attempt` is 0. Private values are added here.
+    /// The scope of an attempt, or of an observation if `attempt` is 0. Private values are added here.
     pub(super) fn scope(&self, granted: &Granted, attempt: u32) -> Result<Scope, EngineError> {
         let Bound { action, proposal, observe, perform, private } = &*self.work.story.bound;
         let recorded = if attempt == 0 { observe } else { perform };

@@ -1,4 +1,4 @@
-//! Signs the host's statements about an action, and adds them and their indexes in the log to its story.
+//! Signs the host's statements about an action, and adds the statements and their log indexes to the action's story.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,11 +14,11 @@ use super::drive::{Drive, Step};
 use super::error::EngineError;
 use crate::stage::receipt;
 
-/// Pause between two tries to hand leaves to a busy publisher.
+/// Pause before the driver offers leaves to a busy publisher again.
 const BUSY_PAUSE: Duration = Duration::from_millis(20);
 
 impl Drive<'_> {
-    /// The host's signed statement why this attempt may run; it is on disk before anything can be sent.
+    /// Signs the host's statement of why this attempt may run. The statement is on disk before anything can be sent.
     pub(super) fn signed_decision(
         &mut self,
         cleared_ms: i64,
@@ -30,8 +30,8 @@ impl Drive<'_> {
         Ok(Arc::new(signed?))
     }
 
-    /// The question of the latest decision, as statements refer to it. Usually the receipt's is the same as the
-    /// attempt's.
+    /// The question of the latest decision, in the form in which statements refer to it. The question is cached,
+    /// because the attempt and the receipt usually refer to the same question.
     pub(super) fn asked(&mut self) -> Result<Option<Question>, EngineError> {
         let Some(latest) = &self.work.story.decision else { return Ok(None) };
         let is_latest = |(decision, facts): &Decided| {
@@ -51,7 +51,7 @@ impl Drive<'_> {
         let key = &self.engine.keys.receipt;
         let envelope = receipt::seal(&self.work.story, &judgement, asked.as_ref(), key)?;
         self.append(vec![Event::Sealed { envelope: Arc::new(envelope) }], true).await?;
-        // An open outcome keeps its resource until it is settled.
+        // An action with an open outcome keeps its resource until the outcome is settled.
         if judgement.outcome != Outcome::Indeterminate {
             self.release_resource();
         }
@@ -65,14 +65,14 @@ impl Drive<'_> {
         let leaves = super::activate::leaves(&self.work.story)?;
         let logged = loop {
             match publisher.publish(leaves.clone()).await {
-                // The receipt is on disk; its index in the log can wait.
+                // The receipt is on disk already, so its index in the log can wait.
                 Err(PublishError::Busy) => tokio::time::sleep(BUSY_PAUSE).await,
                 other => break other?,
             }
         };
         let event = Event::Logged { leaves: logged.leaves, checkpoint: logged.checkpoint };
-        // The log has it on disk. A reader of the checkpoint needs the event on disk too, and usually a caller waits
-        // for it.
+        // The log entry is on disk already. The event must be on disk too, because readers of the checkpoint need it
+        // and a caller usually waits for it.
         self.append(vec![event], true).await?;
         self.engine.tell_if_open(&self.work.story);
         self.engine.settle_later(&self.work.story);

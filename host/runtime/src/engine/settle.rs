@@ -1,8 +1,8 @@
-//! Settles open outcomes: looks again, at growing intervals, until a look settles the outcome.
+//! Settles open outcomes: observes the state again, at growing intervals, until an observation settles the outcome.
 //!
-//! This module sends nothing and never changes the receipt: the statement that settles the outcome is signed
-//! separately. Meanwhile the action keeps its resource. When looks do not settle it, an operator is called; the looks
-//! continue.
+//! This module sends no writes and never changes the receipt: the statement that settles the outcome is signed
+//! separately. The action keeps its resource until the outcome is settled. If observations do not settle the outcome,
+//! an operator is notified, and the observations continue.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,23 +22,23 @@ use super::error::EngineError;
 use super::run_slot::Taken;
 use crate::stage::{receipt, reconcile};
 
-/// The first pause between two looks; each is twice as long as the one before, up to the last.
+/// The first pause between two observations. Each later pause is twice as long as the previous one, up to `LAST_PAUSE`.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LAST_PAUSE: Duration = Duration::from_hours(1);
 
-/// The result of one more look.
+/// The result of one more observation.
 pub(super) enum Later {
     Seen(Arc<Sight>, Arc<Judgement>),
-    /// What was sent may still land, so no look can be conclusive yet.
+    /// A write that was sent may still take effect, so no observation can be conclusive yet.
     TooEarly,
-    /// No look was made now; a later one may be.
+    /// No observation could be made now, but a later observation may be possible.
     NotNow(&'static str),
-    /// No look can be made under the present conditions.
+    /// Observations cannot settle the outcome under the present conditions.
     InVain(String),
 }
 
 impl Drive<'_> {
-    /// Looks once more. Only a look that shows what happened is recorded.
+    /// Observes the state once more. Only an observation that settles the outcome is recorded.
     pub(super) async fn settle(&mut self) -> Result<Step, EngineError> {
         self.settling = false;
         let (look, judgement) = match self.look_again().await? {
@@ -58,9 +58,10 @@ impl Drive<'_> {
         Ok(Step::Go)
     }
 
-    /// One look under the action's own reservation, once everything that was sent could have landed.
+    /// Makes one observation while the action holds its resource, but only after the last time at which a write can
+    /// take effect.
     pub(super) async fn look_again(&mut self) -> Result<Later, EngineError> {
-        // What was sent must not land after the look.
+        // A write must not be able to take effect after the observation.
         let settle_ms = self.engine.contract_of(&self.work.story)?.verify.settle.as_signed();
         let clock = &self.engine.clock;
         let began_ms = clock.began_ms();
@@ -79,12 +80,12 @@ impl Drive<'_> {
                 "the {what} changed, so the host cannot observe the same state"
             )));
         }
-        // No other action may be changing the resource during the look.
+        // No other action may change the resource during the observation.
         if !self.hold_resource() {
             return Ok(Later::NotNow("another action holds the resource"));
         }
         if let Some(other) = self.written_since()? {
-            let why = format!("{other} has changed the state that a look would read");
+            let why = format!("{other} has changed the state that an observation would read");
             return Ok(Later::InVain(why));
         }
         let slot = match self.take_run_slot(&granted).await? {
@@ -95,20 +96,19 @@ impl Drive<'_> {
         drop(slot);
         Ok(match reconcile::settle(&granted.contract, &self.work.story, &look, began_ms) {
             Some(judgement) => Later::Seen(Sight::shared(look), Arc::new(judgement)),
-            None => {
-                Later::NotNow("the look began before everything that was sent could have landed")
-            }
+            None => Later::NotNow("the observation began while a write could still take effect"),
         })
     }
 
-    /// The look is not conclusive. If it could be made and shows no effect, later looks will not be either.
+    /// Handles an observation that is not conclusive. If the observation is usable and shows no effect, later
+    /// observations will not be conclusive either.
     async fn still_open(
         &mut self,
         look: &Observation,
         judgement: &Judgement,
     ) -> Result<Step, EngineError> {
         let (action, reason) = (&self.work.story.bound.action, &judgement.reason);
-        tracing::warn!(action = %action.id, reason, "looked again; the outcome is still open");
+        tracing::warn!(action = %action.id, reason, "the state was observed again; the outcome is still open");
         let last = LastLook {
             at_ms: look.at_ms,
             state: look.value(),
@@ -118,35 +118,38 @@ impl Drive<'_> {
         self.engine.last_seen.remember(&action.id, last);
         let usable = |granted: &crate::config::Granted| look.unusable(&granted.contract).is_none();
         if self.granted().as_ref().is_some_and(usable) {
-            let why = "a look shows no effect, but with this contract that does not prove that there was none";
+            let why = "an observation shows no effect, but with this contract that does not prove that there was none";
             return self.escalate(why).await;
         }
-        self.escalate_if_long("no look could be used").await
+        self.escalate_if_long("no observation could be used").await
     }
 
-    /// Calls an operator once the outcome has been open for as long as its contract lets the host look.
+    /// Notifies an operator once the outcome has been open for the time that the contract allows for observations.
     async fn escalate_if_long(&mut self, why: &str) -> Result<Step, EngineError> {
         if self.engine.looks_for(&self.work.story)? > Duration::ZERO {
             return Ok(Step::Rest);
         }
-        self.escalate(&format!("looks for `limits.observe` did not settle it: {why}")).await
+        self.escalate(&format!(
+            "observations for `limits.observe` did not settle the outcome: {why}"
+        ))
+        .await
     }
 
-    /// Calls an operator, once.
+    /// Notifies an operator, but only once for each action.
     async fn escalate(&mut self, why: &str) -> Result<Step, EngineError> {
         if self.work.story.escalated.is_some() {
             return Ok(Step::Rest);
         }
         let id = &self.work.story.bound.action.id;
-        tracing::warn!(action = %id, why, "looks do not settle it; an operator must resolve it");
+        tracing::warn!(action = %id, why, "observations do not settle the outcome; an operator must resolve it");
         self.append(vec![Event::Escalated { reason: why.to_owned() }], true).await?;
         self.engine.tell_escalated(&self.work.story);
         Ok(Step::Go)
     }
 
-    /// Another action that may have changed the same resource since this one was attempted. It exists only in
-    /// directories from before actions kept their resource. What a look sees then may be the effect of either, and
-    /// settles neither.
+    /// Another action that may have changed the same resource since the first attempt of this action. An observation
+    /// may then show the effect of either action, so it settles neither outcome. This is possible only in directories
+    /// written before actions kept their resources.
     fn written_since(&self) -> Result<Option<ActionId>, EngineError> {
         let action = &self.work.story.bound.action;
         let Some(began_ms) = self.work.story.attempts.first().map(|first| first.started_ms) else {
@@ -179,16 +182,16 @@ impl Drive<'_> {
 }
 
 impl Engine {
-    /// Wakes the driver of an open outcome repeatedly, until it is settled or the host stops.
+    /// Wakes the driver of an action with an open outcome repeatedly, until the outcome is settled or the host stops.
     pub(super) fn settle_later(self: &Arc<Self>, story: &Story) {
-        // A resolution without a conclusion waits for a temporary condition, such as free disk space.
+        // A resolved action without a recorded outcome waits for a temporary condition, such as free disk space.
         if !matches!(story.status, Status::Ended(Outcome::Indeterminate) | Status::Resolved) {
             return;
         }
         self.look_after(&story.bound.action.id, FIRST_PAUSE);
     }
 
-    /// Twice the last pause, but not beyond the time at which an operator is to be called.
+    /// Returns twice the last pause, but not beyond the time at which an operator must be notified.
     pub(super) fn next_pause(&self, story: &Story, last: Duration) -> Duration {
         let twice = (last * 2).min(LAST_PAUSE);
         match self.looks_for(story) {
@@ -199,8 +202,8 @@ impl Engine {
         }
     }
 
-    /// How long looks are still tried before an operator is called, unless something shows earlier that they cannot
-    /// settle the outcome.
+    /// How much longer observations are tried before an operator is notified. An operator is notified earlier if
+    /// observations cannot settle the outcome.
     fn looks_for(&self, story: &Story) -> Result<Duration, EngineError> {
         let limit_ms = self.contract_of(story)?.limits.observe.as_signed();
         let left_ms = story.judged_ms.saturating_add(limit_ms).saturating_sub(self.clock.now_ms());

@@ -1,5 +1,5 @@
-//! Wakes tasks that wait for an event of an action. The event itself is in the journal: a signal only means that the
-//! journal is worth reading.
+//! Wakes tasks that wait for an event of an action. The event itself is in the journal. A signal only means that the
+//! waiting task should read the journal again.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -8,7 +8,7 @@ use deed_record::action::id::ActionId;
 use tokio::sync::Notify;
 use tokio::sync::futures::Notified;
 
-/// Signals of one kind, by action. It contains only actions that a task waits for.
+/// Signals of one kind, by action. The map contains only actions for which a task waits.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Signals(Arc<Mutex<HashMap<ActionId, Awaited>>>);
 
@@ -47,7 +47,8 @@ impl Signals {
 }
 
 impl Signal {
-    /// The next signal from now on, whenever it is awaited: create it first, then read the journal, then wait.
+    /// Returns a future for the next signal after this call, even if the future is awaited later. Create the future
+    /// first, then read the journal, then await the future.
     pub(super) fn next(&self) -> Notified<'_> {
         self.notify.notified()
     }

@@ -1,4 +1,4 @@
-//! The state of the engine, for operators: what is under way, what was refused, and why it failed.
+//! The state of the engine for operators: work under way, refused work, and failures.
 
 use deed_sandbox::RunStanding;
 use deed_store::log::{Publisher, Standing};
@@ -7,7 +7,7 @@ use super::Engine;
 use crate::capacity::admission::{Limit, Load};
 
 impl Engine {
-    /// Per tenant, the standing of each witness of its log.
+    /// The state of each witness of each tenant's log.
     pub fn witnesses(&self) -> Vec<(&str, Standing)> {
         let of = |(tenant, publisher)| -> Vec<(&str, Standing)> {
             let (tenant, publisher): (&String, &Publisher) = (tenant, publisher);
@@ -16,12 +16,12 @@ impl Engine {
         self.publishers.iter().flat_map(of).collect()
     }
 
-    /// How many drivers are under way.
+    /// The number of running drivers.
     pub fn under_way(&self) -> usize {
         self.in_flight.count()
     }
 
-    /// Per tenant, how many actions are under way and how many wait for people.
+    /// How many actions of each tenant are under way, and how many wait for people.
     pub fn loads(&self) -> Vec<Load> {
         self.admission.loads()
     }
@@ -36,7 +36,7 @@ impl Engine {
         self.sandbox.run_queue().standing()
     }
 
-    /// Why nothing may run any more: the journal or a log failed. The host ends then.
+    /// Why the journal or a log failed, if one of them did. After such a failure nothing may run, and the host exits.
     pub fn failed(&self) -> Option<String> {
         let journal =
             self.store.failed().map(|why| format!("the journal cannot be written: {why}"));

@@ -1,4 +1,4 @@
-//! Starts an engine from a checked configuration: loads adapters, opens logs, resumes open actions.
+//! Starts an engine from a checked configuration: loads the adapters, opens the logs and resumes open actions.
 
 mod error;
 
@@ -34,8 +34,8 @@ use crate::engine::stories::StoredPolicies;
 use crate::engine::timers::{Timers, Why};
 use crate::stage::notify::Notifier;
 
-/// Loads every granted adapter; its bytes are freed once its code is loaded. Fails when one is not a component that
-/// imports `deed:adapter` only.
+/// Loads every granted adapter, and frees its bytes once its code is loaded. Fails when an adapter is not a component
+/// that imports only `deed:adapter`.
 pub(crate) fn adapters(
     config: &mut Config,
     sandbox: &Sandbox,
@@ -54,7 +54,8 @@ pub(crate) fn adapters(
 }
 
 fn make_state(dir: &Path) -> Result<(), StartError> {
-    // Checked before anything is created: a newer version may keep other things in these places.
+    // The version is checked before anything is created, because a newer version may store other data under these
+    // paths.
     journal::version(&dir.join("state"))?;
     files::make_state(dir).map_err(StartError::State)
 }
@@ -66,9 +67,9 @@ pub(crate) fn sandbox(dir: &Path, clock: &Clock) -> Result<Sandbox, StartError> 
 }
 
 impl Engine {
-    /// Opens everything. Nothing runs yet; [`Engine::resume`] takes up open actions. Fails when the state, the keys, an
-    /// adapter, the journal or a log cannot be used, the clock is behind the journal, or the configuration cannot be
-    /// activated.
+    /// Opens all parts of the engine. No action runs yet; [`Engine::resume`] continues open actions. Fails when the
+    /// state, the keys, an adapter, the journal or a log cannot be used, the clock is behind the journal, or the
+    /// configuration cannot be activated.
     pub fn open(mut config: Config, clock: Clock) -> Result<Arc<Self>, StartError> {
         let dir = config.dir.clone();
         make_state(&dir)?;
@@ -123,7 +124,7 @@ impl Engine {
         Ok(Arc::new(engine))
     }
 
-    /// Stores contracts and policies by digest, so that bundles have them whatever the configuration becomes.
+    /// Stores contracts and policies by digest, so that bundles can contain them after the configuration has changed.
     fn keep_documents(&self) -> Result<(), EngineError> {
         for tenant in self.config.tenants.values() {
             self.keep(&json::to_canonical(&StoredPolicies::of(&tenant.policies))?)?;
@@ -134,18 +135,19 @@ impl Engine {
         Ok(())
     }
 
-    /// Resumes every action that has not ended; those with a write under way keep their resources. Returns how many
-    /// there are. Fails when the journal cannot be read, or a tenant that is still needed is not configured.
+    /// Resumes every action that has not ended; actions with a write under way keep their resources. Returns the number
+    /// of resumed actions. Fails when the journal cannot be read, or a tenant that is still needed is not configured.
     ///
-    /// Few drivers are started at a time, and no two stories are in memory for it, because thousands of actions may
-    /// wait.
+    /// Thousands of actions may wait, so only a few drivers are started at a time, and only one story is in memory at a
+    /// time.
     pub fn resume(self: &Arc<Self>) -> Result<usize, StartError> {
         let (mut moving, mut courses, mut resting) = (Vec::new(), Vec::new(), Vec::new());
         for id in self.store.open_actions()? {
             let row = self.store.row(&id)?.ok_or_else(|| StartError::NoRow(id.clone()))?;
             let (id, summary): (ActionId, _) = (id.parse()?, row.summary);
             let known = self.tenant(&summary.tenant).is_some();
-            // An action that waits for people holds nothing, and may be one of thousands.
+            // The story of an action that waits for people is not loaded. Such an action holds no resource, and there
+            // may be thousands of them.
             if known && summary.status == Status::Waiting.word() {
                 self.admission.remember(&summary.tenant, &summary.agent);
                 resting.push((id, None));
@@ -160,7 +162,7 @@ impl Engine {
             }
         }
         self.reserve_resources(&moving);
-        // All of them count as under way before the first one moves.
+        // All resumed actions count as under way before the first driver starts.
         let left: Vec<_> = moving.into_iter().map(|left| left.id).zip(courses).collect();
         let left: Vec<_> = left.into_iter().chain(resting).collect();
         let resumed = left.len();
@@ -180,7 +182,7 @@ impl Engine {
         }
     }
 
-    /// Notifies people that looks do not settle an open outcome.
+    /// Notifies people that observations do not settle an open outcome.
     pub(crate) fn tell_escalated(&self, story: &Story) {
         self.notifier.escalated(story);
     }
@@ -200,7 +202,7 @@ impl Engine {
     }
 }
 
-/// With a clock behind the journal, approvals and idempotency keys would live longer than they state.
+/// Fails when the clock is behind the journal, because approvals and idempotency keys would then be valid for too long.
 fn check_clock(store: &dyn Store, clock: &Clock) -> Result<(), StartError> {
     let (latest_ms, now_ms) = (store.latest_ms(), clock.now_ms());
     if latest_ms.saturating_sub(now_ms) <= SLACK_MS {

@@ -1,4 +1,4 @@
-//! An action as it was read from the journal or left by a driver.
+//! An action as it was read from the journal or as a driver left it.
 
 use deed_record::lifecycle::event::Entry;
 use deed_record::lifecycle::story::Story;

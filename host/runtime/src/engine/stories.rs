@@ -1,4 +1,5 @@
-//! Reads and extends the story of one action in the journal. Every append compares and swaps the version.
+//! Reads an action's story from the journal, and appends the first event of a new action. Every append compares and
+//! swaps the version.
 
 use std::sync::Arc;
 
@@ -28,7 +29,7 @@ impl StoredPolicies {
     }
 }
 
-/// The story of an action. Fails when there is no such action or its events make no story.
+/// The story of an action. Fails when the action does not exist or its events are inconsistent.
 pub(crate) fn story(store: &dyn Store, id: &str) -> Result<Story, EngineError> {
     Ok(Story::fold(&entries(store, id)?)?)
 }
@@ -39,24 +40,25 @@ fn entries(store: &dyn Store, id: &str) -> Result<Vec<Entry>, EngineError> {
 }
 
 impl Engine {
-    /// The entries of an action, oldest first. Fails when there is no such action or the journal cannot be read.
+    /// The entries of an action, oldest first. Fails when the action does not exist or the journal cannot be read.
     pub fn entries(&self, id: &ActionId) -> Result<Vec<Entry>, EngineError> {
         entries(&*self.store, id.as_str())
     }
 
-    /// The action as the journal has it. Fails when there is no such action or its events make no story.
+    /// The action as it is recorded in the journal. Fails when the action does not exist or its events are
+    /// inconsistent.
     pub fn load(&self, id: &ActionId) -> Result<StoredAction, EngineError> {
         let entries = self.entries(id)?;
         Ok(StoredAction { story: Story::fold(&entries)?, entries })
     }
 
-    /// The story of an action. Fails when there is no such action or its events make no story.
+    /// The story of an action. Fails when the action does not exist or its events are inconsistent.
     pub fn story(&self, id: &ActionId) -> Result<Story, EngineError> {
         story(&*self.store, id.as_str())
     }
 
-    /// At most `limit` actions of a tenant that pass the filter, the newest first. Data returned about actions that
-    /// have not ended is on disk. Fails when the index cannot be read or the journal cannot be synced.
+    /// Returns at most `limit` actions of a tenant that match the filter, newest first. Data about actions that have
+    /// not ended is on disk before it is returned. Fails when the index cannot be read or the journal cannot be synced.
     pub async fn list(
         &self,
         tenant: &str,
@@ -64,7 +66,7 @@ impl Engine {
         limit: usize,
     ) -> Result<Vec<(String, Row)>, EngineError> {
         let (store, tenant) = (Arc::clone(&self.store), tenant.to_owned());
-        // Listing reads files if the index is not in memory.
+        // The list call may block, because it reads files if the index is not in memory.
         let listing = tokio::task::spawn_blocking(move || store.list(&tenant, &filter, limit));
         let rows = listing.await??;
         if rows.iter().any(|(_, row)| !row.summary.ended) && self.failed().is_none() {
@@ -73,8 +75,8 @@ impl Engine {
         Ok(rows)
     }
 
-    /// Appends the first event of a new action. This does not wait for the disk: the route that answers the caller
-    /// waits for [`Engine::on_disk`], and an attempt for its own start.
+    /// Appends the first event of a new action without waiting for the disk. The route that answers the caller waits
+    /// for [`Engine::on_disk`], and an attempt waits until its start event is durable.
     pub(crate) async fn begin(
         &self,
         event: Event,
@@ -95,7 +97,8 @@ impl Engine {
         Ok(StoredAction { story, entries: vec![entry] })
     }
 
-    /// Waits until everything that callers are told of an action is on disk. Fails when the journal cannot be synced.
+    /// Waits until all events of an action that callers may have been told about are on disk. Fails when the journal
+    /// cannot be synced.
     pub async fn on_disk(&self, id: &ActionId) -> Result<(), EngineError> {
         Ok(self.store.sync_action(id.as_str()).await?)
     }
@@ -106,7 +109,8 @@ impl Engine {
         Ok(Digest::of(bytes))
     }
 
-    /// A stored payload, by its digest. Fails when it cannot be read.
+    /// Reads a stored payload by its digest. Returns `None` if no such payload is stored. Fails when the payload cannot
+    /// be read.
     pub fn kept(&self, digest: Digest) -> Result<Option<Vec<u8>>, EngineError> {
         Ok(self.store.payload(&digest.hex())?)
     }

@@ -1,8 +1,9 @@
-//! Timers: one task wakes the drivers of actions that wait for people when their approval request expires, and of open
-//! outcomes for their next look.
+//! Timers. One task wakes the driver of an action that waits for people when its approval request expires, and the
+//! driver of an open outcome when its next observation is due.
 //!
-//! A waiting action costs one entry of a sorted map: no task, no story. However many are due at once, few drivers are
-//! started at a time. Timers are not durable; a start creates them again.
+//! A waiting action needs only one entry in a sorted map, and neither a task nor a story in memory. Only a few drivers
+//! are started at a time, even if many timers are due at once. Timers are not durable; the host creates them again when
+//! it starts.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock, Weak};
@@ -15,10 +16,11 @@ use tokio::sync::{Semaphore, mpsc};
 use super::Engine;
 use crate::capacity::admission::ActivePlace;
 
-/// Number of drivers started at a time without a request by a caller: as many as there are runs.
+/// Maximum number of drivers that are started at a time without a request by a caller.
 const ABREAST: usize = 64;
 
-/// How long to wait for one of them before the next takes its place: it may be in a queue for minutes.
+/// How long a started driver counts towards `ABREAST`. The driver may wait in a queue for minutes, so the next driver
+/// starts after this time.
 const TURN: Duration = Duration::from_secs(1);
 
 /// Why a driver is woken.
@@ -26,23 +28,24 @@ const TURN: Duration = Duration::from_secs(1);
 pub(super) enum Why {
     /// An approval request expires.
     Expires,
-    /// An open outcome is looked at, after this pause since the last look.
+    /// The state of an open outcome is observed again, after this pause since the last observation.
     Look(Duration),
     /// The timer is removed.
     NoMore,
 }
 
-/// Timers by due time, in the host's clock, and action. Equal keys are one timer.
+/// Timers by due time on the host's clock and by action. A key has at most one timer.
 type Due = BTreeMap<(i64, ActionId), Why>;
 
-/// The queue to the timer task, which starts with the first timer.
+/// The queue to the timer task. The task starts when the first timer is set.
 #[derive(Debug, Default)]
 pub(super) struct Timers {
     queue: OnceLock<mpsc::UnboundedSender<(i64, ActionId, Why)>>,
 }
 
 impl Engine {
-    /// Wakes the driver of this action at this time of the host's clock. After a stop, the next start does it.
+    /// Wakes the driver of this action at this time on the host's clock. If the host stops before, the next start
+    /// continues the action.
     pub(super) fn wake_at(self: &Arc<Self>, at_ms: i64, id: &ActionId, why: Why) {
         let queue = self.timers.queue.get_or_init(|| {
             let (queue, asked) = mpsc::unbounded_channel();
@@ -50,11 +53,11 @@ impl Engine {
             queue
         });
         if queue.send((at_ms, id.clone(), why)).is_err() {
-            tracing::debug!(action = %id, "the host is stopping; the next start continues with it");
+            tracing::debug!(action = %id, "the host is stopping; the next start continues the action");
         }
     }
 
-    /// Starts the drivers of these actions, few at a time. Returns early when the host stops.
+    /// Starts the drivers of these actions, a few at a time. Returns early when the host stops.
     pub(super) async fn take_up(self: Arc<Self>, left: Vec<(ActionId, Option<ActivePlace>)>) {
         let places = Arc::new(Semaphore::new(ABREAST));
         for (id, course) in left {
@@ -65,7 +68,7 @@ impl Engine {
         }
     }
 
-    /// Starts a driver as soon as a place is free.
+    /// Starts a driver as soon as fewer than `ABREAST` drivers are being started.
     async fn start(
         self: &Arc<Self>,
         places: &Arc<Semaphore>,
@@ -89,9 +92,9 @@ impl Engine {
         }
     }
 
-    /// Has an open outcome looked at, and again after a pause that begins when this look has ended, so an action has at
-    /// most one driver for that. It does not count as under way: an upstream that does not show its state must not keep
-    /// new work out.
+    /// Starts a driver that observes the state of an open outcome. The next observation is scheduled after this driver
+    /// has ended, so an action has at most one such driver. The driver does not count as an action under way, because
+    /// an upstream that does not show its state must not block new work.
     async fn look(self: &Arc<Self>, places: &Arc<Semaphore>, id: &ActionId, pause: Duration) {
         let mut place = Some(Arc::clone(places).acquire_owned().await);
         let mut rest = Box::pin(self.launch(id, None, true, None).to_rest());
@@ -110,12 +113,12 @@ impl Engine {
             match told {
                 Some(told) if told.story.status.is_final() => {}
                 Some(told) => engine.look_after(&id, engine.next_pause(&told.story, pause)),
-                None => tracing::error!(action = %id, "the look for an open outcome failed"),
+                None => tracing::error!(action = %id, "the observation for an open outcome failed"),
             }
         });
     }
 
-    /// Has an open outcome looked at after this pause.
+    /// Schedules an observation for an open outcome after this pause.
     pub(super) fn look_after(self: &Arc<Self>, id: &ActionId, pause: Duration) {
         let pause_ms = i64::try_from(pause.as_millis()).unwrap_or(i64::MAX);
         let at_ms = self.clock.now_ms().saturating_add(pause_ms);
@@ -123,7 +126,7 @@ impl Engine {
     }
 }
 
-/// Runs until the engine is dropped or stops.
+/// Runs the timer task until the engine is dropped or stops.
 async fn keep(
     engine: Weak<Engine>,
     clock: Clock,

@@ -1,8 +1,7 @@
-//! An action while it is being carried on: its story, its entries, and the events that the journal does not have yet.
+//! An action that a driver is processing: its story, its entries, and the events that the journal does not have yet.
 //!
-//! Events without anything happening in between are appended as one record. Code that needs them on disk before
-//! something else happens flushes them first: before an attempt, a wait or an answer. A look runs while its start is
-//! appended.
+//! Consecutive events without an external effect in between are appended as one record. The driver flushes pending
+//! events before an attempt, a wait or an answer to a caller. An observation runs while its start event is appended.
 
 use deed_record::lifecycle::event::{Entry, Event};
 use deed_record::lifecycle::status::Status;
@@ -14,21 +13,21 @@ use super::error::EngineError;
 use super::stored_action::StoredAction;
 use super::stories::summary;
 
-/// Maximum bytes of several events in one record; half of what a record may have.
+/// Maximum number of bytes of several events in one record, which is half the maximum size of a record.
 const TOGETHER: usize = 8 << 20;
 
-/// The story of an action, with the events that its holder added.
+/// The story of an action, with the events that its driver added.
 #[derive(Debug, Clone)]
 pub(super) struct UnitOfWork {
     pub(super) story: Story,
     entries: Vec<Entry>,
-    /// The last entries, as the journal will have them.
+    /// The last entries in encoded form, which the journal does not have yet.
     pending: Vec<Vec<u8>>,
     /// The status at the last flush.
     flushed: Status,
 }
 
-/// A point to return to, at which everything had been flushed.
+/// A saved state to return to, at which all events had been flushed.
 pub(super) struct Mark {
     story: Story,
     entries: usize,
@@ -45,13 +44,13 @@ impl UnitOfWork {
         StoredAction { story: self.story, entries: self.entries }
     }
 
-    /// How many of the story's events the journal has.
+    /// The number of the story's events that are in the journal.
     pub(super) fn base(&self) -> u64 {
         self.story.version - self.pending.len() as u64
     }
 
-    /// Adds an event, to be flushed later. If the events together would not fit into one record, the pending ones are
-    /// flushed first: a state may be megabytes, and so may the judgement and the receipt about it.
+    /// Adds an event, which is flushed later. If the events would not fit into one record together, the pending events
+    /// are flushed first: an observed state may have megabytes, and so may its judgement and its receipt.
     pub(super) async fn append(
         &mut self,
         engine: &Engine,
@@ -69,8 +68,8 @@ impl UnitOfWork {
         Ok(())
     }
 
-    /// Writes pending events to the journal; `durable` waits for the disk. After an error the story is ahead of the
-    /// journal: read it again, or drop it.
+    /// Writes pending events to the journal; with `durable`, waits for the disk. After an error the story is ahead of
+    /// the journal, so the caller must reload or drop it.
     pub(super) async fn flush(
         &mut self,
         engine: &Engine,
@@ -83,7 +82,7 @@ impl UnitOfWork {
         Ok(())
     }
 
-    /// Flushes durably, and returns the journal's proof of the last event.
+    /// Flushes the pending events durably, and returns the journal's proof for the last event.
     pub(super) async fn flush_durably(&mut self, engine: &Engine) -> Result<Durable, EngineError> {
         let append = self.take_pending(vec![], true).ok_or(Unfit::NoEvents)?;
         let proof = engine.store.append_durable(append).await?;
@@ -91,8 +90,7 @@ impl UnitOfWork {
         Ok(proof)
     }
 
-    /// Takes the pending events as an append; `None` when the journal has them all. Call [`Self::flushed`] once it was
-    /// appended.
+    /// Takes the pending events as an append; `None` when no event is pending. Call [`Self::flushed`] after the append.
     pub(super) fn take_pending(&mut self, nonces: Vec<String>, durable: bool) -> Option<Append> {
         let expect = self.base();
         let events = std::mem::take(&mut self.pending);
@@ -107,18 +105,18 @@ impl UnitOfWork {
         })
     }
 
-    /// The journal has all events: updates the counters of admission.
+    /// Updates the counters of admission, after all pending events were written to the journal.
     pub(super) fn flushed(&mut self, engine: &Engine) {
         engine.admission.moved(self.flushed, &self.story);
         self.flushed = self.story.status;
     }
 
-    /// Marks the present state, to return to it.
+    /// Saves the present state, so that [`Self::back_to`] can restore it.
     pub(super) fn mark(&self) -> Mark {
         Mark { story: self.story.clone(), entries: self.entries.len() }
     }
 
-    /// Drops everything after the mark.
+    /// Drops all events after the mark.
     pub(super) fn back_to(&mut self, mark: Mark) {
         self.story = mark.story;
         self.entries.truncate(mark.entries);
@@ -127,8 +125,8 @@ impl UnitOfWork {
 }
 
 impl Engine {
-    /// Appends one fact from outside, durably, with nonces that must never have been used, and notifies a driver that
-    /// waits for something else.
+    /// Durably appends one external event, with nonces that must never have been used before, and notifies a driver
+    /// that waits for something else.
     pub(super) async fn append_fact(
         &self,
         told: StoredAction,

@@ -1,4 +1,5 @@
-//! Waits of a driver for a slot, a resource or a time. An outside fact, an expiry or a limit may end them first.
+//! Lets a driver wait for a run slot, a resource or a time. An external event, an expiry or a limit may end the wait
+//! first.
 
 use std::time::Instant;
 
@@ -10,17 +11,17 @@ use super::error::EngineError;
 /// How a wait ended.
 pub(super) enum Waited<T> {
     Ready(T),
-    /// It took as long as it may.
+    /// The wait reached its limit.
     Limit,
-    /// The given time was reached.
+    /// The time `over_ms` was reached.
     Over,
 }
 
 impl Drive<'_> {
-    /// Waits for `ready`, until `limit` at most, or until `over_ms` by the host's clock.
+    /// Waits for `ready`, but at most until `limit`, or until `over_ms` on the host's clock.
     ///
-    /// An outside fact that this driver does not know ends the wait as a conflict, so that a cancellation counts at
-    /// once. A stop of the host ends it as [`EngineError::Stopping`].
+    /// An external event that this driver does not know ends the wait with [`EngineError::Conflict`], so that a
+    /// cancellation takes effect at once. A stop of the host ends the wait with [`EngineError::Stopping`].
     pub(super) async fn wait<T>(
         &self,
         ready: impl Future<Output = T>,
@@ -58,7 +59,7 @@ impl Drive<'_> {
         Ok(row.is_some_and(|row| row.version != self.work.base()))
     }
 
-    /// When the approval request expires, while the action waits for it.
+    /// When the approval request expires; `i64::MAX` if the action does not wait for approval.
     pub(super) fn asked_until_ms(&self) -> i64 {
         let story = &self.work.story;
         let ask = story.ask.as_ref().filter(|_| story.status == Status::Waiting);

@@ -1,4 +1,4 @@
-//! Write-ahead journaling of writes: each step is in the journal before egress continues.
+//! Write-ahead journaling: each step of a write is in the journal before egress continues.
 
 use std::sync::Arc;
 
@@ -11,10 +11,10 @@ use tokio::sync::Mutex;
 use super::Engine;
 use super::unit_of_work::UnitOfWork;
 
-/// The function through which egress has the steps of writes appended: an intent is durable when it returns, a result
-/// with the next intent or the receipt. It shares the story while the run lasts, so
-/// that each append continues from the version before. Each append runs in a task of its own: if the caller stops
-/// waiting, story and journal must not diverge.
+/// Returns the function that egress calls to append the steps of writes. An intent is durable when the function
+/// returns; a result becomes durable with the next intent or the receipt. The function shares the story during the run,
+/// so that each append continues from the previous version. Each append runs in a separate task, so that story and
+/// journal do not diverge if the caller stops waiting.
 pub(super) fn steps(
     engine: &Arc<Engine>,
     work: Arc<Mutex<UnitOfWork>>,
@@ -26,14 +26,15 @@ pub(super) fn steps(
         let (engine, work) = (Arc::clone(&engine), Arc::clone(&work));
         let append = tokio::spawn(async move {
             let mut work = work.lock_owned().await;
-            // The journal is one sequence: an end is on disk with the next intent, or with the receipt.
+            // The journal is one sequence, so the result of a write is on disk with the next intent or with the
+            // receipt.
             let durable = matches!(step, WriteStep::Intended(_));
             let event = match step {
                 WriteStep::Ended(exchange) => {
                     Event::WriteEnded { n, epoch, exchange: exchange.into() }
                 }
                 WriteStep::Intended(intent) => {
-                    // The run may have waited for its slot: an expired approval covers no write.
+                    // The run may have waited for its slot, and an expired approval does not cover a write.
                     let ask = work.story.ask.as_ref();
                     if ask.is_some_and(|ask| engine.clock.latest_ms() >= ask.expires_ms) {
                         return Err("the approval has expired".to_owned());

@@ -1,4 +1,4 @@
-//! Charges refusals to the caller that was refused, around every route.
+//! Middleware around every route that charges a refused request to the caller's budget.
 
 use std::sync::{Arc, OnceLock};
 
@@ -13,32 +13,33 @@ use crate::api::problem::{self, Problem};
 use crate::capacity::fair_share::Level;
 use crate::capacity::rate_limit::{RequestPermit, TooMany};
 
-/// With too many requests in progress it is not known when one will end.
+/// The `Retry-After` time when too many requests are in progress. The host does not know when one of them will end.
 const IN_PROGRESS_RETRY_S: u64 = 1;
 
-/// Where the extractor puts the leave, so that it is held until the answer is made.
+/// The place where the `Caller` extractor stores the request's permit, so that the permit is held until the answer is
+/// complete.
 #[derive(Clone, Debug, Default)]
 pub(super) struct RefusalAccount(Arc<OnceLock<RequestPermit>>);
 
 impl RefusalAccount {
     pub(super) fn keep(&self, leave: RequestPermit) {
-        // A request has one caller; a second leave for it is released here.
+        // A request has one caller, so a second permit for the same request is released here.
         drop(self.0.set(leave));
     }
 }
 
-/// Wraps every route: a refusal is charged to the caller that was refused.
+/// Wraps every route, and charges a refused request to the budget of its caller.
 pub(super) async fn account(State(app): State<App>, mut request: Request, next: Next) -> Response {
     let tab = RefusalAccount::default();
     request.extensions_mut().insert(tab.clone());
     let response = next.run(request).await;
     let status = response.status();
-    // An answer that asks the caller to retry later is not charged.
+    // An answer that asks the caller to retry later (429) is not charged to the caller.
     let refused = status.is_client_error() && status != StatusCode::TOO_MANY_REQUESTS;
     if let Some(leave) = tab.0.get().filter(|_| refused) {
         leave.budget().charge(Instant::now());
     }
-    // A caller without a leave that gets this status was refused because of the requests of all callers.
+    // Status 503 without a permit means that the requests of all callers together reached the host's limit.
     let crowded = status == StatusCode::SERVICE_UNAVAILABLE && tab.0.get().is_none();
     if status == StatusCode::TOO_MANY_REQUESTS || crowded {
         app.metrics.throttled();
@@ -46,7 +47,7 @@ pub(super) async fn account(State(app): State<App>, mut request: Request, next: 
     problem::in_our_words(response)
 }
 
-/// The answer to a request that gets no leave.
+/// The answer to a request that did not get a permit.
 pub(super) fn refusal(why: TooMany) -> Problem {
     match why {
         TooMany::Refused { retry_s } => {

@@ -1,4 +1,4 @@
-//! Proposing, finding, showing and cancelling actions.
+//! Handlers that propose, list, show and cancel actions, and fetch their bundles.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,7 +28,7 @@ use crate::api::view;
 use crate::engine::{Accepted, Claimed, Explained, StoredAction};
 use crate::stage::contract;
 
-/// How long a caller that names no wait is kept waiting for an answer.
+/// How many seconds a caller without a `Prefer: wait` header waits for its action to end.
 const WAIT_DEFAULT_S: u64 = 10;
 
 pub(super) async fn propose(
@@ -44,7 +44,7 @@ pub(super) async fn propose(
     let trace = traceparent(&headers)?;
     let taking = take(app.clone(), caller.clone(), proposal, claimed, trace);
     let taken = carried(taking).await;
-    // A caller that was asked to retry was not refused.
+    // A proposal whose caller is asked to retry does not count as refused.
     let refused = |problem: &Problem| {
         if !problem.is_for_later() {
             app.metrics.refused();
@@ -53,7 +53,7 @@ pub(super) async fn propose(
     let (id, rest) = taken.inspect_err(refused)?;
     let rest = async {
         match rest {
-            // The task is ours and ends with the driver.
+            // `take` spawned this task; it ends when the action comes to rest.
             Some(driven) => driven.await.unwrap_or_default(),
             None => app.engine.at_rest(&id).await.ok(),
         }
@@ -61,7 +61,8 @@ pub(super) async fn propose(
     answer(&app, &caller, &id, rest, wait).await
 }
 
-/// Takes a proposal and follows it: one that is denied at once is a refusal, whether its caller waits or not.
+/// Submits a proposal and follows its action. An action that is denied before a person is asked is charged as a
+/// refusal, even if the caller no longer waits.
 async fn take(
     app: App,
     caller: Caller,
@@ -83,13 +84,13 @@ async fn take(
     Ok((id, Some(tokio::spawn(follow))))
 }
 
-/// Whether policy, precondition or contract refused it before a person was asked.
+/// Whether policy, a precondition or the contract denied the action before a person was asked.
 fn denied_unasked(story: &Story) -> bool {
     story.status == Status::Ended(Outcome::Denied) && story.ask.is_none()
 }
 
-/// Work that continues when its caller disconnects: an outside fact that is on disk must be driven. Fails as the work
-/// does, or when its task ends early.
+/// Runs work that continues when its caller disconnects, because an event that is already on disk must be processed.
+/// Fails when the work fails or its task ends early.
 pub(super) async fn carried<T: Send + 'static>(
     work: impl Future<Output = Result<T, Problem>> + Send + 'static,
 ) -> Result<T, Problem> {
@@ -117,7 +118,7 @@ pub(super) async fn show(
         let rested = tokio::time::timeout(wait, app.engine.at_rest(&id)).await;
         told = rested.unwrap_or_else(|_| app.engine.load(&id))?;
     }
-    // A store that failed is read as it is, until the host ends.
+    // If the store has failed, no more data reaches the disk, so the action is shown without waiting for the disk.
     if !told.story.status.rests() && app.engine.failed().is_none() {
         app.engine.on_disk(&id).await?;
     }
@@ -151,9 +152,9 @@ pub(super) async fn bundle(
             "the bundle is available when the action has ended",
         ));
     }
-    // Its checkpoint stays the one that is shown here.
+    // The action must be on disk first, so that the checkpoint in the bundle does not change later.
     app.engine.on_disk(&id).await?;
-    // An agent's copy has no evidence: state is for the people of the tenant.
+    // An agent's copy has no evidence, because only people of the tenant may see the observed state.
     let bytes = app.engine.bundle(&story, caller.is_person())?;
     let name = format!("attachment; filename=\"{id}.deed\"");
     Ok((
@@ -175,7 +176,7 @@ pub(super) async fn list(
     Ok(Json(ActionList { actions: rows.into_iter().map(ActionSummary::from).collect() }))
 }
 
-/// Waits as the caller prefers, then answers 200 for an action that has ended and 202 for any other.
+/// Waits as long as the caller prefers, then answers 200 for an action that has ended, and 202 for any other action.
 pub(super) async fn answer(
     app: &App,
     caller: &Caller,
@@ -190,7 +191,8 @@ pub(super) async fn answer(
     }
     let told = told.ok().flatten().map_or_else(|| app.engine.load(id), Ok)?;
     if !told.story.status.rests() {
-        // An action that has ended or waits is on disk; of any other, at least its acceptance.
+        // An action that has ended or waits is already on disk. For any other action, at least its acceptance must be
+        // on disk.
         app.engine.on_disk(id).await?;
     }
     shown(app, caller, told)
@@ -200,7 +202,7 @@ fn shown(app: &App, caller: &Caller, told: StoredAction) -> Result<Response, Pro
     let StoredAction { story, entries } = caller.may_see(told)?;
     let ended = matches!(story.status, Status::Ended(_));
     let mut view = view::view(&story, &entries, caller.is_person())?;
-    // An agent sees its own actions only.
+    // An agent may see only its own actions, so it is not shown which action holds the resource.
     let holder = app.engine.held_by(&story).filter(|_| caller.is_person());
     view.held_by = holder.map(|id| id.to_string());
     let status = if ended { StatusCode::OK } else { StatusCode::ACCEPTED };

@@ -1,4 +1,4 @@
-//! The request that an approver is shown, and the signed answer.
+//! Handlers for the approval request that an approver is shown, and for the signed answer.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! Authentication by bearer token. Tokens are known only by their hash and compared in constant time.
+//! Authentication by bearer token. The host knows only the hash of each token, and compares hashes in constant time.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -28,11 +28,11 @@ pub(super) struct Caller {
     pub(super) budget: Arc<Budget>,
 }
 
-/// All callers that have a token, with its digest.
+/// All callers that have a token, each with the digest of its token.
 #[derive(Debug)]
 pub(super) struct Callers(Vec<(Caller, Digest)>);
 
-/// An agent proposes; a person reads and answers.
+/// Whether a caller is an agent, which proposes actions, or a person, who reads them and answers approval requests.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Who {
     Agent { name: String, person: String },
@@ -40,7 +40,8 @@ pub(super) enum Who {
 }
 
 impl Caller {
-    /// The agent's name and person. Fails for a person: only agents propose.
+    /// The names of the agent and of the person responsible for it. Fails if the caller is a person, because only
+    /// agents can propose.
     pub(super) fn agent(&self) -> Result<(&str, &str), Problem> {
         match &self.who {
             Who::Agent { name, person } => Ok((name, person)),
@@ -56,13 +57,13 @@ impl Caller {
         }
     }
 
-    /// The story of an action that this caller may see: a person sees all of the tenant, an agent its own. Fails as for
-    /// an unknown action otherwise, whether it exists or not.
+    /// The story of an action that this caller may see. A person may see all actions of the tenant, an agent only its
+    /// own. For any other action, the error is the same as for an action that does not exist.
     pub(super) fn story(&self, app: &App, id: &ActionId) -> Result<Story, Problem> {
         self.told(app, id).map(|told| told.story)
     }
 
-    /// The same with the entries that it was folded from.
+    /// The story of an action that this caller may see, with the journal entries that it was built from.
     pub(super) fn told(&self, app: &App, id: &ActionId) -> Result<StoredAction, Problem> {
         self.may_see(app.engine.load(id)?)
     }
@@ -95,7 +96,8 @@ impl FromRequestParts<App> for Caller {
     }
 }
 
-/// The only bearer token; a proxy in front may read two of them differently.
+/// The bearer token, if the request has exactly one `Authorization` header. A proxy in front of the host may use a
+/// different one of two headers.
 fn token(headers: &HeaderMap) -> Option<&str> {
     let mut all = headers.get_all(AUTHORIZATION).iter();
     let (Some(value), None) = (all.next(), all.next()) else { return None };
@@ -103,13 +105,14 @@ fn token(headers: &HeaderMap) -> Option<&str> {
 }
 
 impl Callers {
-    /// All callers of the configuration, for this many connections.
+    /// All callers in the configuration, with limits that suit this many connections.
     pub(super) fn of(tenants: &BTreeMap<String, Arc<Tenant>>, connections_max: usize) -> Self {
         let halls = ConcurrencyLimits::new(connections_max, tenants.len());
         Self(tenants.values().flat_map(|tenant| callers(tenant, &halls)).collect())
     }
 
-    /// Compares with every token even after a match, so that the time does not depend on which one matches.
+    /// Finds the caller with this token. The token is compared with every known token even after a match, so that the
+    /// time does not depend on which token matches.
     fn find(&self, token: &str) -> Option<Caller> {
         let shown = Digest::of(token.as_bytes());
         let mut found = u32::MAX;

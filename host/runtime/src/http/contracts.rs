@@ -1,4 +1,4 @@
-//! The contracts that this caller may use, and their constraints.
+//! Handlers that list the contracts that the caller may use, and show one contract.
 
 use axum::Json;
 use axum::extract::State;

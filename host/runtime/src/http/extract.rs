@@ -1,6 +1,6 @@
-//! Parts of a request's target, with refusals that are problem details as everywhere.
+//! Extractors for the path and query of a request. Their errors are problem details, like those of all routes.
 //!
-//! A malformed path gets the same answer as one without a route.
+//! A malformed path gets the same answer as a path without a route.
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 
 use crate::api::problem::Problem;
 
-/// The route's parameters; a path whose percent-encoding is not UTF-8 has no route.
+/// The parameters in a route's path. A path that is not UTF-8 after percent-decoding is answered with 404.
 pub(super) struct Path<T>(pub(super) T);
 
 impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Path<T> {
@@ -20,7 +20,7 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Path<T>
     }
 }
 
-/// The query's pairs.
+/// The name-value pairs of the query.
 pub(super) struct Query<T>(pub(super) T);
 
 impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {

@@ -1,6 +1,6 @@
-//! The query of a listing: its pairs as sent, and the filters that they form.
+//! Parses the query of an action list into filters.
 //!
-//! A filter that no action can match is refused: an empty answer would wrongly suggest that all is well.
+//! A filter that no action can match is refused, because an empty answer would wrongly suggest that all is well.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use crate::api::problem::Problem;
 pub(super) const LIMIT_DEFAULT: usize = 50;
 pub(super) const LIMIT_MAX: usize = 500;
 
-/// What a listing is asked for.
+/// The filters and the limit of an action list.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Wanted {
     pub(super) status: Option<String>,
@@ -39,7 +39,7 @@ impl Wanted {
     }
 }
 
-/// The known filters, each at most once.
+/// Collects the filters. An unknown filter, or one that occurs twice, is refused.
 fn known(pairs: Vec<(String, String)>) -> Result<BTreeMap<String, String>, Problem> {
     let mut query = BTreeMap::new();
     for (key, value) in pairs {

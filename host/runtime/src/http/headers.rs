@@ -1,4 +1,4 @@
-//! Request headers for a key, a wait and a trace. Each may be given at most once.
+//! Request headers for the idempotency key, the wait and the trace. Each header may occur at most once.
 
 use std::time::Duration;
 
@@ -7,11 +7,12 @@ use axum::http::HeaderMap;
 use crate::api::problem::Problem;
 use crate::engine::Claimed;
 
-/// The longest wait within one request: proxies commonly end a request after 60 seconds without an answer.
+/// The longest wait within one request, in seconds. Proxies commonly end a request after 60 seconds without an answer.
 pub(crate) const WAIT_MAX_S: u64 = 50;
 pub(super) const KEY_MAX: usize = 128;
 
-/// W3C Trace Context: `00-<32 hex>-<16 hex>-<2 hex>`; receipts and listings name the trace id.
+/// Parses a W3C Trace Context header, `00-<32 hex>-<16 hex>-<2 hex>`, and returns its trace id. Receipts and action
+/// lists contain this id.
 pub(super) fn traceparent(headers: &HeaderMap) -> Result<Option<String>, Problem> {
     let Some(value) = only(headers, "traceparent")? else { return Ok(None) };
     let parts: Vec<&str> = value.split('-').collect();
@@ -25,7 +26,7 @@ pub(super) fn traceparent(headers: &HeaderMap) -> Result<Option<String>, Problem
     }
 }
 
-/// A trace id under which an action can have been proposed.
+/// Whether a text has the form of a W3C trace id.
 pub(super) fn is_trace_id(text: &str) -> bool {
     hex(text, 32)
 }
@@ -44,7 +45,7 @@ pub(super) fn idempotency_key(headers: &HeaderMap) -> Result<Option<Claimed>, Pr
     }
 }
 
-/// RFC 7240: `Prefer: wait=N` in seconds, at most as long as the host waits; other preferences are ignored.
+/// Parses `Prefer: wait=N` (RFC 7240) in seconds, limited to `WAIT_MAX_S`. Other preferences are ignored.
 pub(super) fn wait(headers: &HeaderMap) -> Result<Option<Duration>, Problem> {
     let Some(value) = only(headers, "prefer")? else { return Ok(None) };
     let Some(wait) = value.split(',').find_map(|p| p.trim().strip_prefix("wait=")) else {
@@ -56,13 +57,14 @@ pub(super) fn wait(headers: &HeaderMap) -> Result<Option<Duration>, Problem> {
     Ok(Some(Duration::from_secs(seconds.min(WAIT_MAX_S))))
 }
 
-/// The only value of a header. Two are refused, because a proxy in front may have read the other one.
+/// The value of a header that may occur only once. A repeated header is refused, because a proxy in front of the host
+/// may have used the other value.
 fn only<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a str>, Problem> {
     let mut all = headers.get_all(name).iter();
     let (value, None) = (all.next(), all.next()) else {
         return Err(Problem::bad_request(format!("`{name}` occurs twice")));
     };
-    // A value that is not text has no meaning here either.
+    // A value that is not visible ASCII is treated like an empty value.
     Ok(value.map(|value| value.to_str().unwrap_or_default()))
 }
 

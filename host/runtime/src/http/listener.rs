@@ -1,7 +1,7 @@
-//! The listener: an accept loop with bounds on all resources that a caller can make it hold.
+//! The HTTP listener: an accept loop with limits on all resources that a caller can make it use.
 //!
-//! Serves HTTP/1.1 until it is stopped. It does not identify callers: those without a token are limited here by what
-//! they cost, not by who they are.
+//! It serves HTTP/1.1 until it is stopped. The listener does not identify callers; it limits the resources of every
+//! connection, with or without a token.
 
 mod connection;
 mod head;
@@ -18,23 +18,24 @@ use tokio::time::Instant;
 use super::Metrics;
 use crate::capacity::connection_slots::ConnectionSlots;
 
-/// How long a whole request may take to arrive: the head, counted from the last answer, and then the body. A connection
-/// is idle when its next head does not arrive.
+/// How long the head of a request may take to arrive, counted from the previous answer, and how long the body may then
+/// take. An idle connection is a connection whose next head does not arrive in time.
 const REQUEST_PATIENCE: Duration = Duration::from_secs(15);
-/// How often connections are checked for that.
+/// How often connections are checked for requests that do not arrive in time.
 const SWEEP_EVERY: Duration = Duration::from_secs(1);
-/// Accepting fails when the process has no file descriptor left, or the caller has already disconnected.
+/// The pause after a failed accept. Accepting fails when the process has no file descriptor left, or the caller has
+/// already disconnected.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
-/// The answer to a caller when every connection has a request in progress.
+/// The answer to a new connection when every open connection has a request in progress.
 const FULL: &[u8] =
     b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
 
-/// A listener with what it serves.
+/// A bound socket, with the routes that it serves and its limits.
 #[derive(Debug)]
 pub struct Listener {
     pub listener: TcpListener,
     pub router: Router,
-    /// How many connections it holds at once.
+    /// The maximum number of open connections.
     pub connections_max: usize,
     pub metrics: Arc<Metrics>,
 }
@@ -73,7 +74,7 @@ impl Listener {
     }
 }
 
-/// Serves the connection if there is a slot for it; otherwise answers that there is none and closes it.
+/// Serves the connection if there is a slot for it; otherwise answers 503 and closes the connection.
 fn admit(
     stream: TcpStream,
     seats: &Arc<ConnectionSlots>,
@@ -81,16 +82,16 @@ fn admit(
     stopped: watch::Receiver<bool>,
 ) -> Option<impl Future<Output = ()> + Send + 'static> {
     let Some(seat) = seats.take(Instant::now()) else {
-        // Best effort: what does not fit into the socket buffer at once is dropped.
+        // Sending the answer is best effort: bytes that do not fit into the socket buffer at once are dropped.
         stream.try_write(FULL).ok();
         return None;
     };
-    // An answer is one small write; waiting to fill a segment only delays it.
+    // An answer is one small write, so waiting to fill a TCP segment would only delay it.
     stream.set_nodelay(true).ok();
     Some(connection::serve(stream, router, Arc::new(seat), stopped))
 }
 
-/// The sender outlives the listeners; a dropped sender means the same as a stop.
+/// Waits until the listener is told to stop. The sender outlives the listeners; a dropped sender also counts as a stop.
 async fn told(stopped: &mut watch::Receiver<bool>) {
     stopped.wait_for(|stop| *stop).await.map(|_| ()).unwrap_or_default();
 }

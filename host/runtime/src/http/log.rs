@@ -1,4 +1,4 @@
-//! The tenant's log as C2SP tlog-tiles, read from the files that the publisher wrote.
+//! Serves a tenant's log as C2SP tlog-tiles, from the files that the log's publisher wrote.
 
 use axum::body::Body;
 use axum::extract::State;
@@ -17,7 +17,7 @@ pub(super) async fn checkpoint(
 ) -> Result<Response, Problem> {
     own(&caller, &tenant)?;
     let publisher = app.engine.publisher(&tenant).ok_or_else(Problem::not_found)?.clone();
-    // It may have to write tiles first.
+    // The publisher may have to write tiles first, so this runs on a blocking thread.
     let newest = tokio::task::spawn_blocking(move || publisher.checkpoint()).await;
     let note = newest.ok().flatten().ok_or_else(Problem::not_found)?;
     Ok(([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], note).into_response())
@@ -29,7 +29,7 @@ pub(super) async fn tile(
     Path((tenant, path)): Path<(String, String)>,
 ) -> Result<Response, Problem> {
     own(&caller, &tenant)?;
-    // Levels, `entries`, `x001`-style groups and `.p`: nothing else is a tile's path.
+    // The path of a tile contains only levels, `entries`, groups such as `x001`, and `.p`.
     let piece = |p: &str| {
         !p.is_empty() && p != ".." && p.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'.')
     };

@@ -1,4 +1,4 @@
-//! Health, readiness and counters, for operations only.
+//! Handlers for health, readiness and metrics on the operations listener.
 
 mod families;
 mod load;
@@ -11,7 +11,7 @@ pub(super) use self::metrics::metrics;
 use super::App;
 use crate::engine::Unready;
 
-/// Healthy while the process answers and its store accepts writes.
+/// Reports the host as healthy while the process answers and its store accepts writes.
 pub(super) async fn health(State(app): State<App>) -> (StatusCode, String) {
     match app.engine.failed() {
         Some(why) => (StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n")),
@@ -19,7 +19,7 @@ pub(super) async fn health(State(app): State<App>) -> (StatusCode, String) {
     }
 }
 
-/// Ready means that new work is accepted. Otherwise every reason has a line of its own.
+/// Reports whether the host accepts new work. If it does not, the answer has one line for each reason.
 pub(super) async fn ready(State(app): State<App>) -> (StatusCode, String) {
     let reasons = app.engine.unready();
     if reasons.is_empty() {

@@ -1,4 +1,4 @@
-//! The body of a request: declared as JSON and within the limit.
+//! Extracts the body of a request, which must be declared as JSON and be within the size limit.
 
 use axum::body::Bytes;
 use axum::extract::{FromRequest, Request};
@@ -6,7 +6,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 
 use crate::api::problem::Problem;
 
-/// The bytes of a body; the handler parses them.
+/// The bytes of a request body, which the handler parses.
 #[derive(Debug)]
 pub(super) struct Payload(pub(super) Bytes);
 
@@ -25,7 +25,8 @@ impl<S: Send + Sync> FromRequest<S> for Payload {
     }
 }
 
-/// `application/json`, once, with UTF-8 as the only character set (RFC 8259 section 8.1).
+/// Whether there is exactly one `Content-Type` header and it is `application/json`, with no character set other than
+/// UTF-8 (RFC 8259 section 8.1).
 fn is_json(headers: &HeaderMap) -> bool {
     let mut types = headers.get_all(header::CONTENT_TYPE).iter();
     let (Some(value), None) = (types.next(), types.next()) else { return false };

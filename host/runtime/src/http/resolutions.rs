@@ -1,4 +1,4 @@
-//! The request that an operator is shown for an open action, and the signed statement about it.
+//! Handlers for the resolution request that an operator is shown, and for the signed resolution.
 
 use std::sync::Arc;
 

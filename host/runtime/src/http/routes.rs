@@ -25,18 +25,19 @@ pub(super) fn main() -> Router<App> {
     router(false)
 }
 
-/// The routes for operations, on their own listener.
+/// The routes for health checks and metrics, which have their own listener.
 pub(super) fn operations() -> Router<App> {
     router(true)
 }
 
-/// The description of every route.
+/// The OpenAPI document that describes every route.
 pub(super) fn document() -> Value {
     let routes = table::all();
     openapi::document(routes.iter().map(|route| &route.operation))
 }
 
-/// The routes of one of the two listeners: what is served without a token is what the document says is.
+/// Builds the routes of one of the two listeners from the same table as the OpenAPI document, so that both agree on
+/// which routes need no token.
 fn router(for_operations: bool) -> Router<App> {
     let add = |router: Router<App>, route: Route| router.route(route.operation.path, route.handler);
     let routes = table::all().into_iter();
@@ -117,17 +118,17 @@ impl Route {
         self.answer(200, description, Content::Bytes(media))
     }
 
-    /// Sets the headers of every answer so far.
+    /// Sets the headers of every answer that was added so far.
     fn headers(mut self, headers: fn() -> Value) -> Self {
         self.operation.answers.iter_mut().for_each(|answer| answer.headers = Some(headers));
         self
     }
 
-    /// The two successful answers about one action.
+    /// Adds the two successful answers of a route that shows an action: 200 and 202.
     fn shows_action(self) -> Self {
         let view = Content::Json(SchemaGenerator::subschema_for::<View>);
-        self.answer(200, "It has ended; see `outcome`.", view)
-            .answer(202, "It waits for people, or still runs. Request it again.", view)
+        self.answer(200, "The action has ended; see `outcome`.", view)
+            .answer(202, "The action waits for people, or still runs. Request it again.", view)
             .headers(|| json!({"Location": {"$ref": "#/components/headers/Location"}}))
     }
 
@@ -136,7 +137,7 @@ impl Route {
         self
     }
 
-    /// Served on the listener for operations, which asks for no token, and on no other.
+    /// Serves the route only on the operations listener, which does not require a token.
     fn for_operations(mut self) -> Self {
         self.operation.for_operations = true;
         self

@@ -1,16 +1,17 @@
-//! `deed backup`: a copy of a served directory, made while its host runs, into a path that does not exist yet. A host
-//! can serve the copy as if the original host had stopped at one moment.
+//! `deed backup`: copies a served directory to a new path, even while its host runs. A host can serve the copy as if
+//! the original host had stopped at one moment.
 //!
-//! The moment is that of the logs. Everything else follows from the order in which a host writes: an envelope is in the
-//! journal before its leaf is in the log, and a story records where its leaves are after they are there. So:
+//! The moment of a backup is the moment at which the sizes of all logs are read. The steps rely on the order in which a
+//! host writes: an envelope is in the journal before its leaf is in the log, and the journal records the index of a
+//! leaf only after the leaf is in the log. A backup has these steps:
 //!
-//! 1. The end of every log is noted, all of them at one moment.
-//! 2. The journal is read to its end, and cut before the first record that names a leaf beyond those ends. All leaves
-//!    before them have their envelopes in the rest: those were written before any such record.
-//! 3. Payloads and statements are copied after the journal: they are on disk before a record names them.
-//! 4. The logs are made again from their entries, up to the ends of 1; later entries are left out.
+//! 1. The sizes of all logs at one moment are noted.
+//! 2. The journal is read to its end, and cut before the first record that names a leaf beyond these sizes. The journal
+//!    before the cut has the envelopes of all leaves within these sizes, because a host writes an envelope first.
+//! 3. Payloads and statements are copied after the journal, because they are on disk before a record names them.
+//! 4. The logs are rebuilt from their entries, up to the sizes of step 1. Later entries are left out.
 //!
-//! A backup takes no locks and writes only to its target, which is created whole or not at all.
+//! A backup takes no locks and writes only to its target. The target is created completely or not at all.
 
 mod manifest;
 pub(crate) mod snapshot_point;
@@ -36,22 +37,22 @@ use crate::config::keys::{self, KeyError, Next};
 use crate::config::{self, Fault};
 use crate::engine::key_history::KeyHistoryError;
 
-/// Folders whose files people write, and the maximum size of such a file.
+/// Folders with files that people write, each with the maximum size of such a file.
 const FOLDERS: [(&str, u64); 3] =
     [("contracts", TEXT_MAX), ("policies", TEXT_MAX), ("adapters", ADAPTER_MAX)];
 
-/// Why there is no backup. An unfinished one was removed.
+/// Why a backup failed. An unfinished backup was removed.
 #[derive(Debug, thiserror::Error)]
 pub enum BackupError {
     #[error("`{}` exists; name a path that does not exist", .0.display())]
     Exists(PathBuf),
-    #[error("`{}` is inside state/, which is copied; name a path elsewhere", .0.display())]
+    #[error("`{}` is inside state/, which is copied; name a path outside state/", .0.display())]
     Inside(PathBuf),
-    #[error("`{}` has no state/; it was never served", .0.display())]
+    #[error("`{}` has no state/; a host has never served this directory", .0.display())]
     NoState(PathBuf),
     #[error("a key was rotated during the backup; try again")]
     Rotated,
-    #[error("the logs grew all the time; try again when there is less load")]
+    #[error("the logs did not stop growing; try again when there is less load")]
     Restless,
     #[error("{0}; stop the host and run `deed journal check` for details")]
     Journal(#[from] OpenError),
@@ -77,7 +78,7 @@ pub enum BackupError {
     Manifest(#[from] serde_json::Error),
 }
 
-/// From a step that can fail in two ways.
+/// The error of copying a log: either the log cannot be read, or the copy cannot be written.
 #[derive(Debug)]
 enum Copying {
     Log(LogError),
@@ -90,8 +91,8 @@ impl From<LogError> for Copying {
     }
 }
 
-/// Copies the contents of `dir` to `target`; private keys and secrets only `with_keys`. Fails when `target` exists or
-/// is inside of state/, a key rotation is under way, or a file cannot be read or written.
+/// Copies the contents of `dir` to `target`. Private keys and secrets are copied only if `with_keys` is set. Fails when
+/// `target` exists or is inside state/, a key rotation is under way, or a file cannot be read or written.
 pub fn backup(
     dir: &Path,
     target: &Path,
@@ -101,7 +102,7 @@ pub fn backup(
     let state = dir.join("state");
     refuse(&state, target)?;
     journal::version(&state).map_err(OpenError::from)?;
-    // A key that is only half replaced would be lost with the other half.
+    // No backup is made during a key rotation, because it would contain a key that is only half replaced.
     Next::must_be_none(dir)?;
     let keys = keys::public(dir)?;
     let snapshots = moment(dir)?;
@@ -124,7 +125,7 @@ pub fn backup(
     }
     let logs = copy_logs(&mut draft, &snapshots)?;
     configuration(dir, &mut draft, with_keys)?;
-    // A rotation in the meantime has put new keys next to logs that do not name them yet.
+    // If a key was rotated in the meantime, the copied logs do not name the new key yet.
     Next::must_be_none(dir)?;
     if keys::public(dir)? != keys {
         return Err(BackupError::Rotated);
@@ -151,7 +152,7 @@ fn refuse(state: &Path, target: &Path) -> Result<(), BackupError> {
     Ok(())
 }
 
-/// Whether a record names a leaf that is beyond the end of its log.
+/// Whether a record names a leaf that is beyond the noted size of its log.
 fn is_beyond(seen: &Seen<'_>, snapshots: &Snapshots) -> bool {
     let size = snapshots.get(&seen.summary.tenant).map_or(0, Snapshot::size);
     seen.events.iter().filter(|bytes| may_be_logged(bytes)).any(|bytes| {
@@ -161,7 +162,7 @@ fn is_beyond(seen: &Seen<'_>, snapshots: &Snapshots) -> bool {
     })
 }
 
-/// Avoids parsing events that cannot be `logged`.
+/// Whether an event may be a `logged` event. This check avoids parsing most other events.
 fn may_be_logged(bytes: &[u8]) -> bool {
     const NAME: &[u8] = b"\"logged\"";
     bytes.windows(NAME.len()).any(|window| window == NAME)
@@ -189,7 +190,8 @@ fn copy_logs(
     Ok(logs)
 }
 
-/// Files that people wrote: `deed.toml` and what it names, public keys, and private files if they are wanted.
+/// Copies the files that people wrote: `deed.toml`, the files that it names, and public keys. Private keys and secrets
+/// are copied only if `with_keys` is set.
 fn configuration(dir: &Path, draft: &mut StagingDir, with_keys: bool) -> Result<(), BackupError> {
     let files = Files::open(dir)?;
     let outline = config::outline(dir).map_err(BackupError::Config)?;
@@ -227,8 +229,8 @@ fn configuration(dir: &Path, draft: &mut StagingDir, with_keys: bool) -> Result<
     Ok(())
 }
 
-/// Where files really are, after all links and `..` in their names. A directory from an older version may have a secret
-/// among the files that every backup contains.
+/// The paths of files after all links and `..` are resolved. In a directory from an older version, a secret may be
+/// stored among the files that every backup contains.
 fn places(dir: &Path, names: &BTreeSet<String>) -> BTreeSet<PathBuf> {
     names.iter().filter_map(|name| dir.join(name).canonicalize().ok()).collect()
 }
@@ -237,7 +239,7 @@ fn is_public(name: &str) -> bool {
     Path::new(name).extension().is_some_and(|extension| extension == "pub")
 }
 
-/// The host's public keys, present and retired, and those of approvers.
+/// The paths of the host's present and retired public keys, and of the approvers' public keys.
 fn public_keys(files: &Files) -> Result<Vec<String>, FileError> {
     let mut paths = Vec::new();
     for folder in ["keys", "keys/retired", "approvers"] {

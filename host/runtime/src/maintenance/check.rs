@@ -1,7 +1,7 @@
-//! `deed journal check`: checks all parts of a directory's state against each other. It reads a served directory, or a
-//! backup, in which no host runs, and returns every finding with file and place.
+//! `deed journal check`: checks whether all parts of a directory's state agree with each other. It reads a backup, or a
+//! served directory whose host is stopped, and returns every finding with its file and offset.
 //!
-//! Every story is folded again from the segments. Nothing is written, and neither the index nor a record's own summary
+//! Every story is rebuilt from the journal's segments. Nothing is written. Neither the index nor a record's own summary
 //! of its events is trusted.
 
 mod log;
@@ -24,11 +24,11 @@ use crate::config::keys::{self, KeyError};
 use crate::config::{self, Fault};
 use crate::engine::key_history::{KeyHistory, KeyHistoryError};
 
-/// What was checked, and what is wrong with it.
+/// What was checked, and which faults were found.
 #[derive(Debug, Default, Serialize)]
 pub struct Checked {
     pub actions: u64,
-    /// Actions that can still change.
+    /// Actions whose status can still change.
     pub open: u64,
     pub records: u64,
     pub segments: u64,
@@ -36,7 +36,7 @@ pub struct Checked {
     pub statements: u64,
     pub logs: Vec<Logged>,
     pub findings: Vec<Finding>,
-    /// Not faults: what the next start will do by itself.
+    /// Notes that are not faults, such as repairs that the next start makes by itself.
     pub notes: Vec<String>,
 }
 
@@ -47,10 +47,10 @@ pub struct Logged {
     pub size: u64,
 }
 
-/// One thing that is wrong.
+/// One fault that was found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Finding {
-    /// Below the directory.
+    /// The path of the file, relative to the directory.
     pub file: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub offset: Option<u64>,
@@ -62,7 +62,7 @@ pub struct Finding {
 /// Why the state cannot be checked.
 #[derive(Debug, thiserror::Error)]
 pub enum CheckError {
-    #[error("`{}` has no journal in state/; it was never served", .0.display())]
+    #[error("`{}` has no journal in state/; a host has never served this directory", .0.display())]
     NoState(PathBuf),
     #[error("`{}` is neither a file nor a folder and was not created by a host; nothing was read: remove it", .0.display())]
     Irregular(PathBuf),
@@ -84,11 +84,11 @@ pub enum CheckError {
     Origin(String, String),
 }
 
-/// Checks a directory in which no host runs; holds the journal's lock meanwhile. Fails when there is no state or it
-/// cannot be read.
+/// Checks a directory in which no host runs, and holds the journal's lock meanwhile. Fails when the directory has no
+/// state or the state cannot be read.
 pub fn check(dir: &Path) -> Result<Checked, CheckError> {
     let state = dir.join("state");
-    // `deed check` creates only the compile cache.
+    // A directory without these folders was never served: `deed check` creates only the compile cache in `state/`.
     if !state.join("segments").is_dir() && !state.join("log").is_dir() {
         return Err(CheckError::NoState(dir.to_owned()));
     }
@@ -111,7 +111,8 @@ pub fn check(dir: &Path) -> Result<Checked, CheckError> {
     Ok(check.found)
 }
 
-/// Refuses all but plain files and folders below this folder: a pipe has no end, and a link leads elsewhere.
+/// Fails if this folder contains anything other than plain files and folders, because a pipe has no end and a link may
+/// lead out of the folder.
 fn only_files(state: &Path) -> Result<(), CheckError> {
     let failed = |path: &Path| {
         let path = path.to_owned();
@@ -132,10 +133,10 @@ fn only_files(state: &Path) -> Result<(), CheckError> {
     Ok(())
 }
 
-/// A record of an action: where it is, and its summary of the action.
+/// The records of one action. Each has its place in the journal and its summary of the action.
 type Records = Vec<(Place, Summary)>;
 
-/// What is known so far.
+/// The results of a check that is still running.
 struct Check {
     dir: PathBuf,
     state: PathBuf,
@@ -148,7 +149,7 @@ struct Check {
     past: Option<KeyHistory>,
     payloads: BTreeSet<String>,
     activations: BTreeSet<Digest>,
-    /// Log entries that are explained by statements.
+    /// Log entries that belong to stored statements.
     stated: BTreeSet<Vec<u8>>,
     tenants: BTreeMap<String, Claims>,
     found: Checked,
@@ -158,9 +159,9 @@ struct Check {
 #[derive(Debug, Default)]
 struct Claims {
     leaves: Vec<Claim>,
-    /// Signed checkpoints.
+    /// Signed checkpoints, each with the record and the action that contain it.
     notes: BTreeMap<String, (Place, String)>,
-    /// Every entry that is explained by an envelope.
+    /// Every log entry that belongs to an envelope in a story.
     entries: BTreeSet<Vec<u8>>,
 }
 
@@ -210,7 +211,7 @@ impl Check {
         self.finding(&place.file(), Some(place.offset), Some(action), what);
     }
 
-    /// The records of every action, in their order.
+    /// Reads the records of every action, in the order of the journal.
     fn journal(&mut self) -> Result<BTreeMap<String, Records>, CheckError> {
         let mut stories: BTreeMap<String, Records> = BTreeMap::new();
         let scan = journal::scan(&self.state, &mut |seen| {
@@ -222,7 +223,7 @@ impl Check {
         if let Some((place, bytes)) = scan.torn {
             let (file, offset) = (place.file(), place.offset);
             let note = format!(
-                "state/{file} has an incomplete end at {offset}; a start cuts off {bytes} bytes"
+                "state/{file} has an incomplete end at {offset}; the next start cuts off {bytes} bytes"
             );
             self.found.notes.push(note);
         }
@@ -238,7 +239,7 @@ impl Check {
         Ok(())
     }
 
-    /// Tenants whose actions have ended in a log that does not exist.
+    /// Reports every tenant that has logged actions but no log.
     fn homeless(&mut self) {
         let seen: BTreeSet<String> = self.found.logs.iter().map(|log| log.tenant.clone()).collect();
         let gone: Vec<String> = self
@@ -255,7 +256,8 @@ impl Check {
         }
     }
 
-    /// Last: an index over a damaged journal does not need a finding of its own.
+    /// Compares the index with the journal. This check runs last, because an index that cannot be compared with a
+    /// damaged journal is not a separate finding.
     fn index(&mut self) {
         let damaged = self.found.findings.iter().any(|one| one.file.ends_with(".journal"));
         match journal::compare_index(&self.state) {

@@ -1,7 +1,7 @@
-//! `deed policy test`: how policy would decide about an action that was not proposed.
+//! `deed policy test`: evaluates what policy would decide about an action, without proposing the action.
 //!
-//! It decides from the facts of a case as the host would. A fact that the host would not accept is refused: such a case
-//! would prove nothing.
+//! A test decides from the facts of a case as the host would. A fact that the host would not accept is refused, because
+//! such a case would prove nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -18,22 +18,22 @@ use crate::config::Tenant;
 use crate::stage::contract::{self, BindFault, Caller};
 use crate::stage::policy;
 
-/// One case: an action, and what is known when policy is asked.
+/// One test case: an action, and the facts that are known when policy is evaluated.
 #[derive(Debug)]
 pub struct PolicyTest<'a> {
     pub tenant: &'a Tenant,
     pub environment: &'a str,
     pub agent: &'a str,
     pub proposal: Proposal,
-    /// By role, how many distinct persons approved.
+    /// How many distinct persons approved, by role.
     pub approvals: &'a BTreeMap<String, u32>,
-    /// The observed state by name; `None` before the first look.
+    /// The observed state by name; `None` before the first observation.
     pub pre: Option<&'a Value>,
     /// Unix milliseconds.
     pub now_ms: i64,
 }
 
-/// Why a case is not valid: the host would not ask policy.
+/// Why a case is not valid: the host would refuse it before policy is evaluated.
 #[derive(Debug, thiserror::Error)]
 pub enum PolicyTestError {
     #[error("tenant `{tenant}` has no agent `{agent}`; it has `{}`", .known.join("`, `"))]
@@ -53,14 +53,16 @@ pub enum PolicyTestError {
 }
 
 impl PolicyTest<'_> {
-    /// Decides as at the gate, including the host's own refusals. Fails when the case is not valid.
+    /// Decides as the host does before it runs an action, including the host's own refusals. Fails when the case is not
+    /// valid.
     pub fn decide(&self) -> Result<Decision, PolicyTestError> {
         self.check_roles()?;
         let story = self.story()?;
         self.check_state()?;
         let (decision, mut facts) =
             policy::decide(self.tenant, &story, self.now_ms, self.pre.cloned());
-        // Only the host's own refusal differs from the policies' decision; approvals do not change it.
+        // A decision that differs from that of the policies is a refusal by the host itself, which approvals do not
+        // change.
         if decision != policy::evaluate(self.tenant, &story, &facts) {
             return Ok(decision);
         }
@@ -68,7 +70,7 @@ impl PolicyTest<'_> {
         Ok(policy::evaluate(self.tenant, &story, &facts))
     }
 
-    /// The case as an action that was just proposed.
+    /// The story of the case's action, as if the action had just been proposed.
     fn story(&self) -> Result<Story, PolicyTestError> {
         let agent = self.tenant.agents.get(self.agent).ok_or_else(|| PolicyTestError::Agent {
             tenant: self.tenant.name.clone(),
@@ -102,7 +104,7 @@ impl PolicyTest<'_> {
         }
     }
 
-    /// The state must be one that the contract declares; it may be incomplete.
+    /// Checks that the state matches the contract's declaration. Members of the state may be missing.
     fn check_state(&self) -> Result<(), PolicyTestError> {
         let granted = self.tenant.grants.get(&self.proposal.contract);
         let (Some(pre), Some(granted)) = (self.pre, granted) else { return Ok(()) };
@@ -122,7 +124,7 @@ impl From<BindFault> for PolicyTestError {
     }
 }
 
-/// The schema with nothing required.
+/// A copy of the schema in which no member is required.
 fn partial(schema: &Schema) -> Schema {
     Schema {
         required: BTreeSet::new(),

@@ -1,7 +1,7 @@
-//! Replay of a bundle's runs: what an adapter does on the recorded exchanges.
+//! Replays the runs of a bundle: runs an adapter again with the recorded exchanges.
 //!
-//! It does not reach a network: its grants have no upstream. It shows that the adapter does the same on the same
-//! answers, not that an upstream gave them; `deed verify` checks that.
+//! A replay cannot reach the network, because its grants have no upstreams. It shows that the adapter does the same
+//! when it gets the same answers. It does not show that the recorded answers are authentic; `deed verify` checks that.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -16,7 +16,7 @@ use serde_json::json;
 
 use crate::stage::observe;
 
-/// Repeats every recorded run, one after another, and compares each.
+/// Repeats every recorded run, one after another, and compares each with the record.
 pub async fn replay(sandbox: &Sandbox, adapter: &Adapter, case: &Case) -> Report {
     let mut lines = Vec::new();
     for recorded in case.runs() {
@@ -41,7 +41,8 @@ fn scope(adapter: &Adapter, case: &Case, recorded: &Recorded) -> Scope {
         tenant: action.tenant.clone(),
         action: action.id.clone(),
         contract: action.contract.name.clone(),
-        // A bundle has commitments in place of private values; an adapter that passes them on does the same with those.
+        // A bundle has commitments in place of private values. An adapter that only passes values on does the same with
+        // commitments.
         params: Live::new(action.params.clone()),
         private: private::words(contract, &action.params),
         attempt: recorded.attempt,
@@ -55,7 +56,8 @@ fn scope(adapter: &Adapter, case: &Case, recorded: &Recorded) -> Scope {
     }
 }
 
-/// A look as the host turns it into an observation; an attempt unchanged.
+/// The result of a run in the form that is compared. The result of an observation run is converted as the host converts
+/// it; that of an attempt is unchanged.
 fn seen(run: Run, recorded: &Recorded, contract: &Contract) -> Seen {
     if recorded.attempt == 0 {
         return Seen::of_look(&observe::observation(run, recorded.at_ms), contract);

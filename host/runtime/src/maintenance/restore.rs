@@ -1,8 +1,8 @@
-//! `deed restore`: replaces a directory's state by that of a backup. It first reports what would be lost, and is
-//! carried out in a separate step.
+//! `deed restore`: replaces a directory's state with that of a backup. The first step reports what would be lost; a
+//! second step replaces the state.
 //!
 //! The previous state is moved aside, not deleted. Files that people wrote are only added, not replaced. A file of the
-//! backup is used only if it has the digest in the manifest.
+//! backup is used only if its digest matches the manifest.
 
 mod loss;
 
@@ -17,7 +17,7 @@ use rustix::io::Errno;
 pub use self::loss::Loss;
 use super::backup::{Manifest, ManifestError, StagingDir, StagingError, at, sync_above};
 
-/// A restore that is about to be done. While it exists, no host can start in the directory.
+/// A planned restore. While this value exists, no host can start in the directory.
 #[derive(Debug)]
 pub struct Restore {
     backup: PathBuf,
@@ -32,7 +32,7 @@ pub struct Restore {
 pub struct Restored {
     /// Where the previous state is now.
     pub aside: Option<PathBuf>,
-    /// Files that people wrote and that differ from the backup's: they are not changed.
+    /// Files that people wrote and that differ from the backup. These files are not changed.
     pub kept: Vec<String>,
     /// Whether the directory has the host's private keys.
     pub has_keys: bool,
@@ -56,11 +56,12 @@ pub enum RestoreError {
 }
 
 impl Restore {
-    /// Reads both and changes nothing. Fails when the backup is not valid or a host runs in the directory.
+    /// Plans a restore: reads the backup and the directory, and changes nothing. Fails when the backup is not valid or
+    /// a host runs in the directory.
     pub fn plan(backup: &Path, dir: &Path) -> Result<Self, RestoreError> {
         let named = |source| RestoreError::Manifest { path: backup.to_owned(), source };
         let manifest = Manifest::read(backup).map_err(named)?;
-        // First: anything but a plain file must not even be opened, in particular a pipe.
+        // This check is first, because anything other than a plain file must not even be opened, in particular a pipe.
         no_more_than(backup, &manifest)?;
         journal::version(&backup.join("state")).map_err(OpenError::from)?;
         let state = dir.join("state");
@@ -70,7 +71,7 @@ impl Restore {
         Ok(Self { backup, dir, manifest, loss, _reserved: reserved })
     }
 
-    /// What the directory has and the backup does not.
+    /// What would be lost: the data that the directory has and the backup does not.
     pub fn loss(&self) -> Option<&Loss> {
         self.loss.as_ref()
     }
@@ -79,15 +80,15 @@ impl Restore {
         &self.manifest
     }
 
-    /// Carries it out. If it is cut off, the directory has the old state or the new one. Fails when a file of the
-    /// backup differs from the manifest or cannot be copied.
+    /// Carries out the restore. If the process is interrupted, the directory has either the old state or the new one.
+    /// Fails when a file of the backup differs from the manifest or cannot be copied.
     pub fn carry_out(self) -> Result<Restored, RestoreError> {
         let state = self.dir.join("state");
         if !self.dir.is_dir() {
             private_dir(&self.dir)?;
             sync_above(&self.dir)?;
         }
-        // Everything is read and checked before anything is changed.
+        // All files of the backup are read and checked before anything is changed.
         let mut others = StagingDir::begin(&self.dir.join("restored"))?;
         let mut draft = StagingDir::begin(&state)?;
         for path in self.manifest.files.keys() {
@@ -107,7 +108,7 @@ impl Restore {
         let changed = || RestoreError::Changed { path: path.to_owned() };
         let wanted = self.manifest.files.get(path).ok_or_else(changed)?;
         let from = self.backup.join(path);
-        // A link would lead to files that were not checked.
+        // A symbolic link could lead to files that were not checked.
         if !fs::symlink_metadata(&from).is_ok_and(|meta| meta.is_file()) {
             return Err(changed());
         }
@@ -115,7 +116,8 @@ impl Restore {
         if copied == wanted.sha256 { Ok(()) } else { Err(changed()) }
     }
 
-    /// Adds the files that people wrote where none exists; returns those that exist and differ.
+    /// Adds the files that people wrote if they do not exist yet. Returns the paths of existing files that differ from
+    /// the backup.
     fn put_others(&self, others: &StagingDir) -> Result<Vec<String>, RestoreError> {
         let mut kept = Vec::new();
         for (path, wanted) in others.files() {
@@ -130,7 +132,7 @@ impl Restore {
                 private_dir(folder)?;
             }
             fs::rename(&from, &to).map_err(at(&to))?;
-            // Including the names of folders that were created for it.
+            // This also syncs the names of folders that were created for the file.
             let above = to.ancestors().take_while(|above| *above != self.dir.as_path());
             above.into_iter().try_for_each(sync_above)?;
         }
@@ -138,19 +140,19 @@ impl Restore {
     }
 }
 
-/// Whether a file that people wrote equals the backup's; one that cannot be read does not.
+/// Whether an existing file equals the file in the backup. A file that cannot be read counts as different.
 fn is_same(there: &Path, wanted: Digest) -> bool {
     fs::metadata(there).is_ok_and(|meta| meta.is_file())
         && fs::read(there).is_ok_and(|bytes| Digest::of(&bytes) == wanted)
 }
 
-/// Creates a folder and its parents, which only the owner can enter.
+/// Creates a folder and its missing parents, accessible only to their owner.
 fn private_dir(dir: &Path) -> Result<(), StagingError> {
     use std::os::unix::fs::DirBuilderExt as _;
     fs::DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(at(dir))
 }
 
-/// Refuses a file in a backup's state that the manifest does not name.
+/// Fails if the state of a backup has a file that the manifest does not name.
 fn no_more_than(backup: &Path, manifest: &Manifest) -> Result<(), RestoreError> {
     let mut folders = vec![PathBuf::from("state")];
     while let Some(folder) = folders.pop() {
@@ -172,7 +174,7 @@ fn no_more_than(backup: &Path, manifest: &Manifest) -> Result<(), RestoreError> 
     Ok(())
 }
 
-/// The new state replaces the old one, or an absent one, in one step.
+/// Moves the new state into place in one step. An old state is moved aside.
 fn swap(draft: StagingDir, state: &Path) -> Result<Option<PathBuf>, RestoreError> {
     let failed = |source| RestoreError::Swap { path: state.to_owned(), source };
     if !state.exists() {
@@ -186,11 +188,11 @@ fn swap(draft: StagingDir, state: &Path) -> Result<Option<PathBuf>, RestoreError
     let new = draft.settle()?.to_owned();
     match renameat_with(CWD, &new, CWD, state, RenameFlags::EXCHANGE) {
         Ok(()) => {
-            // From here on, the old state is at the draft's path.
+            // From here on, the old state is at the path of the staging directory.
             draft.placed();
             fs::rename(&new, &aside).map_err(failed)?;
         }
-        // A file system that cannot exchange two names: for a moment there is no state.
+        // On a file system that cannot exchange two names, the directory has no state for a moment.
         Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => {
             fs::rename(state, &aside).map_err(failed)?;
             draft.finish(state)?;

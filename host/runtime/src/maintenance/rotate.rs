@@ -1,7 +1,8 @@
 //! `deed key rotate`: replaces one of the host's keys while the host is stopped.
 //!
-//! The process may be killed at any step: the next key is on disk before any statement names it, every log states it
-//! before it is used, and one rename puts it in place. Running the command again continues where it stopped.
+//! The process may be killed at any step. The new key is on disk before any statement names it, every log states the
+//! new key before the key is used, and one rename puts the key in place. Running the command again continues where it
+//! stopped.
 
 use std::path::Path;
 
@@ -29,10 +30,10 @@ use crate::engine::key_history::{Changed, KeyHistory, KeyHistoryError};
 #[derive(Debug, Serialize)]
 pub struct Rotation {
     pub purpose: Purpose,
-    /// Key ids.
+    /// The key ids of the retired key and of the added key.
     pub retired: String,
     pub added: String,
-    /// Logs that state it.
+    /// The logs that state the rotation.
     pub logs: Vec<RotatedLog>,
 }
 
@@ -40,12 +41,12 @@ pub struct Rotation {
 #[derive(Debug, Serialize)]
 pub struct RotatedLog {
     pub tenant: String,
-    /// The last index of the log at which the old key is valid, and the first at which the new one is.
+    /// The last index of the log at which the old key is valid, and the first index at which the new key is valid.
     pub until_index: u64,
     pub from_index: u64,
 }
 
-/// Why a key was not rotated. Completed steps are kept, and running it again continues from there.
+/// Why a key was not rotated. Completed steps are kept, and running the command again continues from there.
 #[derive(Debug, thiserror::Error)]
 pub enum RotateError {
     #[error("the journal cannot be opened: {0}")]
@@ -66,8 +67,8 @@ pub enum RotateError {
     Logs(#[from] std::io::Error),
 }
 
-/// Rotates the host's key for this purpose. The host must be stopped, because this takes its locks. Fails when it runs,
-/// or a key, log or statement cannot be read or written.
+/// Rotates the host's key for this purpose. The host must be stopped, because this function takes its locks. Fails when
+/// the host runs, or when a key, log or statement cannot be read or written.
 pub fn rotate(config: &Config, clock: &Clock, purpose: Purpose) -> Result<Rotation, RotateError> {
     journal::version(&config.dir.join("state")).map_err(OpenError::from)?;
     files::make_state(&config.dir)?;
@@ -78,7 +79,7 @@ pub fn rotate(config: &Config, clock: &Clock, purpose: Purpose) -> Result<Rotati
     let (tenants, now_ms) = (tenants(&config.dir)?, clock.now_ms());
     let rotating = Rotating { config, keys: &keys, store: &journal, past: &past, purpose, now_ms };
     if Next::must_be_none(&config.dir).is_ok() {
-        // An older copy of the keys must not retire any.
+        // If the keys on disk are an older copy, they must not be used to retire any key.
         for tenant in &tenants {
             past.check_present(tenant, rotating.open(tenant)?.history(), &keys)?;
         }
@@ -94,7 +95,8 @@ pub fn rotate(config: &Config, clock: &Clock, purpose: Purpose) -> Result<Rotati
     Ok(Rotation { purpose, retired: id_of(&old)?, added: id_of(&new)?, logs })
 }
 
-/// All tenants that have a log here, configured now or not. Fails when the folder cannot be read.
+/// All tenants that have a log in this directory, even if they are no longer configured. Fails when the folder of logs
+/// cannot be read.
 pub(crate) fn tenants(dir: &Path) -> Result<Vec<String>, std::io::Error> {
     let logs = dir.join("state/log");
     if !logs.is_dir() {
@@ -119,7 +121,7 @@ struct Rotating<'a> {
 }
 
 impl Rotating<'_> {
-    /// States in a tenant's log, once, that the new key is valid and the old one no longer is.
+    /// States once in a tenant's log that the new key is valid and that the old key no longer is.
     fn tell(
         &self,
         tenant: &str,
@@ -136,11 +138,11 @@ impl Rotating<'_> {
         }
         self.past.check_present(tenant, log.history(), self.keys)?;
         publish_open(self.store, tenant, &mut log)?;
-        // Nothing was ever signed here, so an older key is of no use to a reader.
+        // Nothing was ever signed in this log, so its readers do not need the old key.
         if log.size() == 0 {
             return Ok(None);
         }
-        // The statement that retires a key is the last one for which the key is valid.
+        // The statement that retires a key is the last statement for which the key is valid.
         let (until_index, from_index) = (log.size() + 1, log.size() + 2);
         let added = self.statement(tenant, Kind::KeyAdded, new, from_index)?;
         let retired = self.statement(tenant, Kind::KeyRetired, old, until_index)?;
@@ -156,7 +158,7 @@ impl Rotating<'_> {
         Ok(Log::open_rotated(&dir, &origin, key, &retired)?)
     }
 
-    /// Signs a statement with the receipt key, keeps it, and returns its entry for the log.
+    /// Signs a statement with the receipt key, stores it, and returns its entry for the log.
     fn statement(
         &self,
         tenant: &str,

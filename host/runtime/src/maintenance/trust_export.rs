@@ -1,7 +1,8 @@
-//! The public keys of a host with their history: every key that is or was valid for one tenant, and where in the log.
+//! Exports the public keys of a host for one tenant: every key that is or was valid, with the range of log indexes in
+//! which it is valid.
 //!
-//! Reads the tenant's log while the host may run. Only statements that this host's keys signed are used for its
-//! history.
+//! The tenant's log is read while the host may run. The history of the keys is taken only from statements that this
+//! host's keys signed.
 
 use deed_record::lifecycle::event::Leaf;
 use deed_record::statement::envelope::Kind;
@@ -19,7 +20,7 @@ use crate::config::{Config, Tenant};
 use crate::engine::key_history::{Changed, KeyHistory, KeyHistoryError};
 use crate::stage::activation;
 
-/// Why no trust directory can be made.
+/// Why a trust directory cannot be created.
 #[derive(Debug, thiserror::Error)]
 pub enum TrustFault {
     #[error(transparent)]
@@ -30,10 +31,10 @@ pub enum TrustFault {
     Key(String),
 }
 
-/// What a third party needs to check the receipts of one tenant, old ones too. Fails when the log or the key history
-/// cannot be read.
+/// The keys that a third party needs to check all receipts of one tenant, including old ones. Fails when the log or the
+/// key history cannot be read.
 pub fn trust(config: &Config, keys: &Keys, tenant: &Tenant) -> Result<Trust, TrustFault> {
-    // One key signs the logs of all tenants, each under the log's own name.
+    // One key signs the logs of all tenants, but every log has its own name.
     let origin = format!("{}/{}", config.log_origin, tenant.name);
     let verifier = |key: VerifyingKey| VerifierKey::new(&origin, key).map_err(bad);
     let present = verifier(keys.log.verifying_key())?;
@@ -75,7 +76,8 @@ fn is_of(change: &Changed, purpose: Purpose, kind: Kind) -> bool {
     change.change.purpose == purpose && change.kind == kind
 }
 
-/// A key is valid from where the log states that it was added, else from the beginning of the log.
+/// The receipt keys with the log indexes between which they are valid. If the log does not state that a key was added,
+/// the key is valid from the beginning of the log.
 fn receipt_keys(present: VerifyingKey, changes: &[Changed]) -> Vec<ReceiptKey> {
     let added = |key: &VerifyingKey| {
         let of = |one: &&Changed| is_of(one, Purpose::Receipt, Kind::KeyAdded) && one.key == *key;
@@ -89,7 +91,8 @@ fn receipt_keys(present: VerifyingKey, changes: &[Changed]) -> Vec<ReceiptKey> {
     keys
 }
 
-/// Who could approve, and between which places of the log; an open interval has no end.
+/// A person who could approve, and the log indexes between which this was so. `until` is `None` if the person still can
+/// approve.
 #[derive(Debug)]
 struct Stay {
     who: Enrolled,
@@ -97,13 +100,13 @@ struct Stay {
     until: Option<u64>,
 }
 
-/// Who was among the approvers, from activation to activation.
+/// The approvers of the tenant, according to the activations of configurations in the log.
 fn stays(past: &KeyHistory, told: &[Leaf]) -> Result<Vec<Stay>, KeyHistoryError> {
     let mut stays: Vec<Stay> = Vec::new();
     let activated = told.iter().filter(|leaf| leaf.kind == Kind::Activated.as_str());
     for (n, leaf) in activated.enumerate() {
         let people = past.people(leaf)?;
-        // Approvers of the first activation were in force when the log began.
+        // The approvers of the first activation are valid from the beginning of the log.
         let from = if n == 0 { 0 } else { leaf.index };
         for stay in stays.iter_mut().filter(|stay| stay.until.is_none()) {
             if !people.contains(&stay.who) {
@@ -119,7 +122,8 @@ fn stays(past: &KeyHistory, told: &[Leaf]) -> Result<Vec<Stay>, KeyHistoryError>
     Ok(stays)
 }
 
-/// Configured approvers stay valid; removed ones stay valid for what is already in the log.
+/// Approvers who are configured remain valid. Approvers who were removed remain valid for entries that are already in
+/// the log.
 fn approvers(
     tenant: &Tenant,
     told: &History,

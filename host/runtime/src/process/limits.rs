@@ -1,6 +1,6 @@
-//! Protection of a serving process: no memory image of it, for files or for debuggers.
+//! Protects the memory of a serving process from core dumps and debuggers, and sets its limit of open files.
 //!
-//! A failure does not prevent the start: where the system refuses, this is logged.
+//! If the system refuses such a setting, the refusal is logged and the host starts anyway.
 
 use rustix::process::{
     DumpableBehavior, Resource, Rlimit, getrlimit, set_dumpable_behavior, setrlimit,
@@ -8,13 +8,14 @@ use rustix::process::{
 
 use crate::config::Config;
 
-/// Concurrent connections of callers. One uses about 100 KiB when it fills its buffers, so all of them together stay
-/// far below what the sandboxes use.
+/// The maximum number of concurrent connections. A connection with full buffers uses about 100 KiB, so all connections
+/// together use far less memory than the sandboxes.
 const CONNECTIONS_MAX: usize = 1_024;
 
-/// Hides the process's memory, which holds secrets and keys, and logs the warnings of the configuration.
+/// Protects the memory of the process, which contains secrets and keys, and logs the warnings of the configuration.
 ///
-/// Children inherit the limit; code that starts one with other rights must take care of the rest.
+/// Child processes inherit the core dump limit. Code that starts a child process with other rights must protect the
+/// child's memory itself.
 pub(crate) fn prepare(config: &Config) {
     let none = Rlimit { current: Some(0), maximum: Some(0) };
     if let Err(error) = setrlimit(Resource::Core, none) {
@@ -29,8 +30,8 @@ pub(crate) fn prepare(config: &Config) {
     }
 }
 
-/// How many connections callers get: at most half of the files that this process may have open, after raising that
-/// limit to its maximum. The other half is for journal, logs and upstreams.
+/// The maximum number of connections from callers. It is at most half of the files that this process may have open,
+/// after that limit was raised to its maximum. The other half is for journal, logs and upstreams.
 pub(crate) fn connections_max() -> usize {
     let mut files = getrlimit(Resource::Nofile);
     files.current = files.maximum;

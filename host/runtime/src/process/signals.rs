@@ -1,9 +1,9 @@
-//! The signals of a serving process: two that end it, and one that it ignores.
+//! Signal handling of a serving process: SIGINT and SIGTERM end the host, and SIGHUP is ignored.
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// Logs and ignores SIGHUP, by which many servers reload their configuration; this one reads it only at the start.
-/// Fails when the signal handler cannot be installed.
+/// Logs and ignores SIGHUP. Many servers reload their configuration on SIGHUP, but this host reads its configuration
+/// only at the start. Fails when the signal handler cannot be installed.
 pub(crate) fn ignore_hangups() -> Result<(), String> {
     let mut hangups = signal(SignalKind::hangup()).map_err(|e| e.to_string())?;
     tokio::spawn(async move {
@@ -16,7 +16,7 @@ pub(crate) fn ignore_hangups() -> Result<(), String> {
     Ok(())
 }
 
-/// The signals by which an operator ends a host.
+/// The signals with which an operator stops a host: SIGINT and SIGTERM.
 #[derive(Debug)]
 pub(crate) struct Signals {
     interrupt: Signal,
@@ -32,7 +32,7 @@ impl Signals {
         })
     }
 
-    /// Waits for the next of either.
+    /// Waits for the next SIGINT or SIGTERM.
     pub(crate) async fn next(&mut self) {
         tokio::select! {
             _ = self.interrupt.recv() => {}

@@ -1,4 +1,4 @@
-//! The end of serving: what causes it, and the order of its steps.
+//! Shutdown of a serving host: what causes it, and in which order its steps run.
 
 use std::time::Duration;
 
@@ -7,11 +7,11 @@ use crate::engine::Engine;
 
 /// How long a stop waits for actions that are under way.
 const STOP_PATIENCE: Duration = Duration::from_mins(1);
-/// How long a host whose store failed lets people and probes read why.
+/// How long a host whose store has failed keeps answering, so that people and probes can read the reason.
 const FAILED_PATIENCE: Duration = Duration::from_secs(30);
 /// How often the store and the clock are checked.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
-/// Why serving ended.
+/// Why the host stops serving.
 #[derive(Debug)]
 pub(crate) enum End {
     Signal,
@@ -19,7 +19,7 @@ pub(crate) enum End {
     Failed(String),
 }
 
-/// SIGINT and SIGTERM end the host; so does a journal that accepts no more writes.
+/// Waits until SIGINT or SIGTERM arrives, or the journal or a log accepts no more writes.
 pub(crate) async fn wait_for_end(signals: &mut Signals, engine: &Engine) -> End {
     let mut look = tokio::time::interval(LOOK_EVERY);
     loop {
@@ -35,10 +35,10 @@ pub(crate) async fn wait_for_end(signals: &mut Signals, engine: &Engine) -> End 
     }
 }
 
-/// From the end of serving to the end of the process: new work is refused, everything can be read.
+/// Shuts the host down. New work is refused, but callers can still read everything until the listeners are closed.
 ///
-/// `close_listeners` is awaited when all work has come to rest, so that callers can read until then why work is
-/// refused. Fails with the reason if the store failed.
+/// `close_listeners` is awaited when all work has come to rest, so that until then callers can read why new work is
+/// refused. Fails with the reason if the store has failed.
 pub(crate) async fn run_down(
     end: End,
     engine: &Engine,
@@ -52,13 +52,13 @@ pub(crate) async fn run_down(
             if left > 0 {
                 tracing::warn!(
                     left,
-                    "some actions still run; the next start looks at their results"
+                    "some actions still run; the next start reads the state to find their results"
                 );
             }
         }
         End::Failed(why) => {
             tracing::error!(
-                "the host cannot continue: {why}; it can be read for {FAILED_PATIENCE:?}"
+                "the host cannot continue: {why}; it still answers reads for {FAILED_PATIENCE:?}"
             );
             tokio::time::sleep(FAILED_PATIENCE).await;
         }

@@ -1,6 +1,6 @@
-//! Stage 0: makes a signed statement of what is in force from the configuration of a tenant.
+//! Stage 0: creates a signed statement of the configuration that is in force for a tenant.
 //!
-//! Whether the statement is new is decided by the code that has the log.
+//! The caller, which has access to the log, decides whether the statement is new.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,7 +17,7 @@ use serde_json::Value;
 
 use crate::config::{Config, Tenant};
 
-/// What is in force for a tenant as it is configured. Fails when a part has no canonical form.
+/// The activation that describes the present configuration of a tenant. Fails when a part of it has no canonical form.
 pub fn of(config: &Config, tenant: &Tenant, at_ms: i64) -> Result<Activation, EnvelopeError> {
     let granted = tenant.grants.values();
     let granted = granted.map(|one| Granted { contract: one.digest, adapter: one.adapter });
@@ -55,7 +55,7 @@ fn approvers(tenant: &Tenant) -> Result<BTreeSet<Approver>, EnvelopeError> {
     Ok(approvers)
 }
 
-/// Whether these people are the approvers of this activation, which names them by digest. Fails when a key cannot be
+/// Whether these people are exactly the approvers that the activation names by digest. Fails when a key cannot be
 /// parsed.
 pub fn names(activation: &Activation, people: &[Enrolled]) -> Result<bool, EnvelopeError> {
     let mut named = BTreeSet::new();
@@ -67,8 +67,8 @@ pub fn names(activation: &Activation, people: &[Enrolled]) -> Result<bool, Envel
     Ok(named == activation.approvers)
 }
 
-/// Signs it. The people are kept with it, because the statement names them by digest only. Fails when it cannot be
-/// signed.
+/// Signs the activation. The result includes the people's names, because the statement names people only by digest.
+/// Fails when the activation cannot be signed.
 pub fn sign(
     activation: &Activation,
     tenant: &Tenant,
@@ -77,7 +77,7 @@ pub fn sign(
     Ok(Kept { envelope: activation.statement()?.sign(key)?, people: people(tenant)? })
 }
 
-/// Every key of every person, with the person's roles. Fails when a key cannot be encoded.
+/// Lists every key of every person of a tenant, with the person's roles. Fails when a key cannot be encoded.
 pub fn people(tenant: &Tenant) -> Result<Vec<Enrolled>, EnvelopeError> {
     let mut people = Vec::new();
     for (name, person) in &tenant.persons {

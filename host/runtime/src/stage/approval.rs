@@ -1,7 +1,8 @@
-//! Stage 4: what people are asked, and whether a signed answer is an answer to exactly that.
+//! Stage 4: creates the approval request for people, and checks whether a signed answer answers exactly that request.
 //!
-//! It checks signature, terms and signer, when an answer arrives and again at the gate; `engine/gate.rs` checks expiry and
-//! staleness. It does not clear an action: policy does, with approvals as facts.
+//! This module checks the signature, the terms and the signer of an answer when the answer arrives and again at the
+//! gate; `engine/gate.rs` checks expiry and staleness. It does not clear an action: policy does that, with the
+//! approvals as facts.
 
 use std::collections::BTreeMap;
 
@@ -19,7 +20,7 @@ use deed_spec::json;
 
 use crate::config::{Person, Tenant};
 
-/// Makes the question that follows from a look and a decision. Fails when a part has no canonical form.
+/// Creates the approval question from an observation and a decision. Fails when a part of it has no canonical form.
 pub fn ask(
     contract: &Contract,
     pre: &Observation,
@@ -36,8 +37,9 @@ pub fn ask(
     })
 }
 
-/// All data that the approver's client shows and recomputes; `None` while no person is asked. The values of private
-/// parameters are for those who may answer now; others get the commitments. Fails when a part has no canonical form.
+/// The approval request, with all data that the approver's client shows and recomputes; `None` if no approval is
+/// requested. Only people who may answer now get the values of private parameters; other people get the commitments.
+/// Fails when a part of the request has no canonical form.
 pub fn request(
     tenant: &Tenant,
     person: &str,
@@ -67,15 +69,15 @@ pub fn request(
     }))
 }
 
-/// Whether an answer of this person would count: it needs a role that is asked for and a key, and the person must not
-/// be the agent's own.
+/// Whether an answer by this person would count: the person must have a requested role and a key, and must not be
+/// responsible for the agent.
 fn may_answer(tenant: &Tenant, person: &str, story: &Story, ask: &Ask) -> bool {
     let asked = |role: &String| ask.obligations.iter().any(|one| one.role == *role);
     let able = |known: &Person| !known.keys.is_empty() && known.roles.iter().any(asked);
     person != story.bound.action.person && tenant.persons.get(person).is_some_and(able)
 }
 
-/// Checks a signed answer against what is asked now. Fails with the reason why it does not count.
+/// Checks a signed answer against the present approval request. Fails with the reason why the answer does not count.
 pub fn receive(
     tenant: &Tenant,
     story: &Story,
@@ -108,7 +110,8 @@ pub fn receive(
     })
 }
 
-/// Whether the given answers still count under the present configuration. Fails with the reason why one does not.
+/// Checks whether the recorded answers still count under the present configuration. Fails with the reason why an answer
+/// does not count.
 pub fn still_counts(tenant: &Tenant, story: &Story) -> Result<(), AnswerError> {
     let ask = story.ask.as_ref().ok_or(AnswerError::NotAsked)?;
     for answer in &story.answers {
@@ -137,14 +140,14 @@ fn fits(
     if !known.roles.contains(&terms.role) {
         return Err(AnswerError::Role(person.to_owned(), terms.role.clone()));
     }
-    // A denial by any person who could approve is accepted; an approval must be for a role that is asked for.
+    // Approvals and denials are accepted only in a role whose approval is requested.
     if !ask.obligations.iter().any(|o| o.role == terms.role) {
         return Err(AnswerError::NotNeeded(terms.role.clone()));
     }
     Ok(())
 }
 
-/// The terms as they must be now; person, role and decision are stated by the signer.
+/// The terms that an answer must have now. The signer states the person, the role and the decision.
 fn expected(story: &Story, ask: &Ask, signed: &Terms) -> Terms {
     let action = &story.bound.action;
     Terms {
@@ -164,13 +167,13 @@ fn expected(story: &Story, ask: &Ask, signed: &Terms) -> Terms {
 pub enum AnswerError {
     #[error("no approval is requested for this action now")]
     NotAsked,
-    #[error("the key that it names is not enrolled for a person of this tenant")]
+    #[error("the signing key is not enrolled for a person of this tenant")]
     UnknownKey,
-    #[error("it is not an approval: {0}")]
+    #[error("the signed statement is not an approval: {0}")]
     Open(String),
-    #[error("it is about another action")]
+    #[error("the approval is for another action")]
     OtherAction,
-    #[error("it was signed for another {0}; read the approval request again")]
+    #[error("the approval was signed for another {0}; read the approval request again")]
     Differs(&'static str),
     #[error("the approval names a person, but its signing key belongs to another person")]
     OtherPerson,
@@ -182,8 +185,8 @@ pub enum AnswerError {
     Role(String, String),
     #[error("no approval by the role `{0}` is requested")]
     NotNeeded(String),
-    #[error("it has expired")]
+    #[error("the approval has expired")]
     Expired,
-    #[error("`{0}` has already approved this; each person counts once")]
+    #[error("`{0}` has already approved this action; each person counts once")]
     Twice(String),
 }

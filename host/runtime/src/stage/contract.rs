@@ -1,6 +1,7 @@
-//! Stage 1: binds an untrusted proposal to its contract as an action with rendered requests, or reports an error.
+//! Stage 1: turns an untrusted proposal into an action that is bound to its contract and has rendered requests, or
+//! reports an error.
 //!
-//! It does no I/O.
+//! This stage does no I/O.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -19,7 +20,7 @@ use deed_spec::json::{self, NotCanonical, ParseError, ShapeError};
 
 use crate::config::{Granted, Tenant};
 
-/// The caller that proposes, and where.
+/// The agent that proposes an action, its responsible person, its tenant and the environment.
 #[derive(Debug, Clone, Copy)]
 pub struct Caller<'a> {
     pub tenant: &'a Tenant,
@@ -28,15 +29,15 @@ pub struct Caller<'a> {
     pub person: &'a str,
 }
 
-/// A bound action with the bindings that its digests refer to.
+/// A bound action, with the upstream bindings to which the digests in the action refer.
 #[derive(Debug)]
 pub struct Fresh {
     pub bound: Bound,
     pub bindings: Arc<BTreeMap<String, Binding>>,
 }
 
-/// Binds a proposal. `id`, `nonce` and salts come from the caller, so that nothing here is random. Fails when the
-/// contract is not granted or the proposal does not fit it.
+/// Binds a proposal. `id`, `nonce` and salts come from the caller, so this function is deterministic. Fails when the
+/// contract is not granted or the proposal does not match the contract.
 pub fn bind(
     caller: Caller<'_>,
     proposal: Proposal,
@@ -46,7 +47,7 @@ pub fn bind(
 ) -> Result<Fresh, BindFault> {
     let unknown = || BindFault::Unknown(proposal.contract.clone());
     let granted = caller.tenant.grants.get(&proposal.contract).ok_or_else(unknown)?;
-    // From here on, commitments are in the places of private values.
+    // From here on, commitments replace the private values.
     let Sealed { proposal, rendering, openings } =
         private::seal(&granted.contract, proposal, salt)?;
     let Rendering { resource, observe, perform } = rendering;
@@ -71,19 +72,19 @@ pub fn bind(
         nonce,
     };
     let action: Memo<Action, Digest> = action.into();
-    // An action without a canonical form is refused; otherwise the digest is now cached.
+    // This call fails if the action has no canonical form; otherwise it caches the digest.
     action.digest()?;
     let bound = Bound { action, proposal, observe, perform, private: openings };
     Ok(Fresh { bound, bindings: Arc::new(bindings) })
 }
 
-/// Parses a proposal's bytes: strict JSON, known fields only. Fails for anything else.
+/// Parses a proposal. Fails when the bytes are not strict JSON or contain an unknown field.
 pub fn parse(bytes: &[u8]) -> Result<Proposal, BindFault> {
     Ok(json::from_value(json::parse_exact(bytes)?)?)
 }
 
-/// The binding of every upstream that the action may reach, under the present configuration: with the requests of both
-/// phases to it.
+/// The bindings, under the present configuration, of all upstreams that the action may reach. Each binding contains the
+/// requests of both phases to its upstream.
 pub fn bindings(
     tenant: &Tenant,
     granted: &Granted,
@@ -102,7 +103,7 @@ pub fn bindings(
         .collect()
 }
 
-/// Per upstream, the digest that an approval covers. Fails when a binding has no canonical form.
+/// The digest of each upstream's binding, which an approval covers. Fails when a binding has no canonical form.
 pub fn digests(
     bindings: &BTreeMap<String, Binding>,
 ) -> Result<BTreeMap<String, Digest>, NotCanonical> {
@@ -125,7 +126,7 @@ fn binding(upstream: &Upstream, tls_roots: Option<Digest>, rules: Vec<Rendered>)
     }
 }
 
-/// Why a proposal did not become an action. There is no receipt, because there is no action to sign.
+/// Why a proposal did not become an action. No receipt is issued, because there is no action that it could describe.
 #[derive(Debug, thiserror::Error)]
 pub enum BindFault {
     #[error("the body is not strict JSON: {0}")]

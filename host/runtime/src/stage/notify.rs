@@ -1,6 +1,7 @@
-//! Notifies people of waiting actions by a signed webhook with retries. It does not delay an action.
+//! Notifies people of waiting actions through a signed webhook, with retries. Notifications never delay an action.
 //!
-//! A notification has ids and names, but no state or parameters: readers look the action up with their own rights.
+//! A notification contains ids and names, but no state or parameters. Recipients read the action with their own access
+//! rights.
 
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, SyncSender};
@@ -16,13 +17,15 @@ use sha2::Sha256;
 
 use crate::config::Notify;
 
-/// A handle to the sender's thread; without configuration it does nothing.
+/// A handle to the thread that sends notifications. Without a configured webhook, the handle does nothing.
 #[derive(Debug)]
 pub struct Notifier(Option<SyncSender<Value>>);
 
-/// Messages that may wait; more are dropped with a warning, because the actions themselves are safe.
+/// Maximum number of queued notifications. More are dropped with a warning, because the actions themselves are in the
+/// journal.
 const QUEUE_MAX: usize = 256;
-/// Pauses between tries; after the last one the message is dropped with a warning.
+/// Pauses before the delivery attempts of a notification. After the last attempt the notification is dropped with a
+/// warning.
 const PAUSES_MS: [u64; 5] = [0, 500, 2_000, 10_000, 60_000];
 const TIMEOUT: Duration = Duration::from_secs(10);
 /// The header with the hex HMAC-SHA-256 of the body.
@@ -38,17 +41,17 @@ impl Notifier {
         }))
     }
 
-    /// An approver has to answer.
+    /// Notifies approvers that an action waits for an answer.
     pub fn waiting(&self, story: &Story) {
         self.send("waiting", story);
     }
 
-    /// A person has to find out what happened.
+    /// Notifies people that the outcome of an action is not known.
     pub fn indeterminate(&self, story: &Story) {
         self.send("indeterminate", story);
     }
 
-    /// Looks do not settle what happened, so an operator has to.
+    /// Notifies people that observations do not settle an outcome, so that an operator has to resolve it.
     pub fn escalated(&self, story: &Story) {
         self.send("escalated", story);
     }
@@ -72,7 +75,7 @@ impl Notifier {
     }
 }
 
-/// What people still have to do, each as `VERB:COUNT:ROLE`.
+/// What people still have to do. Each entry has the form `VERB:COUNT:ROLE`.
 fn obligations(story: &Story) -> Vec<String> {
     if story.needs_resolution() {
         return vec![format!("resolve:1:{ROLE}")];
@@ -105,7 +108,7 @@ fn post(agent: &ureq::Agent, url: &str, secret: &Secret, body: &str) -> bool {
         agent.post(url).header("Content-Type", "application/json").header(SIGNATURE, &signature);
     match request.send(body) {
         Ok(answer) if answer.status().is_success() => true,
-        // A redirect is not followed: the operator did not choose its target.
+        // A redirect is not followed, because the operator did not choose its target.
         Ok(answer) => {
             let status = answer.status().as_u16();
             tracing::info!(status, "a notification was not accepted; it is sent again");

@@ -1,13 +1,14 @@
-//! Stage 3: makes an observation from the exchanges of a read-only run.
+//! Stage 3: creates an observation from the exchanges of a read-only run.
 //!
-//! State is what the host read; the guest's claim only decides whether the look counts.
+//! The observed state is what the host itself read. The guest's claim only decides whether the observation counts.
 
 use deed_record::exchange::{Exchange, beyond_grant};
 use deed_record::lifecycle::observation::Observation;
 use deed_sandbox::grant::ReadGrant;
 use deed_sandbox::{Adapter, Run, RunSlot, Sandbox};
 
-/// Runs `observe` in a new instance. The guest cannot tell whether it is before or after.
+/// Runs the adapter's `observe` function in a new instance. The guest cannot tell whether it runs before or after the
+/// attempt.
 pub async fn look(
     sandbox: &Sandbox,
     adapter: &Adapter,
@@ -20,9 +21,9 @@ pub async fn look(
     observation(run, at_ms)
 }
 
-/// The observation that results from a look.
+/// Creates the observation from the result of a read-only run.
 pub(crate) fn observation(run: Run, at_ms: i64) -> Observation {
-    // A look of an adapter that reached beyond its grant does not count.
+    // An observation does not count if the adapter made a request outside its grant.
     let reached = beyond_grant(&run.refused, &run.exchanges).next();
     let reached = reached.map(|why| format!("the adapter made a request outside its grant: {why}"));
     let forbidden = run.exchanges.iter().find_map(Exchange::forbidden);

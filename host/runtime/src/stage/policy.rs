@@ -1,6 +1,6 @@
-//! Stage 2: a decision of policy about an action, from what is known about it.
+//! Stage 2: evaluates policy for an action, with the facts that are known about the action.
 //!
-//! Only this module gathers facts for Cedar. It does no I/O and does not allow anything by itself: the host's own
+//! Only this module collects facts for Cedar. It does no I/O and never allows an action by itself: the host's own
 //! checks can only turn a decision into a denial.
 
 use deed_record::action::Bound;
@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::config::Tenant;
 
-/// Decides about an action; `pre` is the observed state once there is one.
+/// Decides about an action. `pre` is the observed state, or `None` before the first observation.
 pub fn decide(
     tenant: &Tenant,
     story: &Story,
@@ -21,7 +21,7 @@ pub fn decide(
     (decision, facts)
 }
 
-/// Decides as [`decide`] does, and returns a permit to attempt the action if the decision is `allow`.
+/// Decides like [`decide`], and also returns a permit to attempt the action if the decision is `allow`.
 pub fn permit(
     tenant: &Tenant,
     story: &Story,
@@ -31,19 +31,19 @@ pub fn permit(
     let facts = facts(tenant, story, now_ms, pre);
     let (mut decision, mut permit) = asked(tenant, story, &facts);
     if let Some(reason) = refusal(tenant, story) {
-        // Regardless of the values: the recorded question has the same result.
+        // The private values are not used here, so that the recorded question gives the same result.
         permit = None;
         decision = tenant.policies.evaluate(&facts);
         decision.verdict = Verdict::Deny;
         decision.reason = Some(reason);
-        // The host refused, not a policy: naming policies here would mislead.
+        // The host refused the action, not a policy, so naming policies here would mislead.
         decision.obligations.clear();
         decision.determining.clear();
     }
     (decision, facts, permit)
 }
 
-/// The policies' decision about the recorded facts, with the values of private parameters in their places.
+/// Evaluates the policies for the recorded facts, with the values of private parameters in place of their commitments.
 pub fn evaluate(tenant: &Tenant, story: &Story, facts: &Facts) -> Decision {
     asked(tenant, story, facts).0
 }
@@ -51,12 +51,12 @@ pub fn evaluate(tenant: &Tenant, story: &Story, facts: &Facts) -> Decision {
 fn asked(tenant: &Tenant, story: &Story, facts: &Facts) -> (Decision, Option<Permit>) {
     let Bound { action, private, .. } = &*story.bound;
     let granted = tenant.grants.get(&action.contract.name).filter(|_| !private.is_empty());
-    // A contract that has changed since then ends the action before anything runs, so nothing depends on this.
+    // If the contract has changed since the proposal, the action ends before anything runs, so the result is not used.
     let live = granted.and_then(|granted| private.params(&granted.contract, &action.params).ok());
     tenant.policies.permit(&action.id, story.next_attempt(), facts, live.as_ref())
 }
 
-/// What the host refuses regardless of policy.
+/// The reason why the host refuses the action regardless of policy, if there is one.
 fn refusal(tenant: &Tenant, story: &Story) -> Option<String> {
     let (action, proposal) = (&story.bound.action, &story.bound.proposal);
     if let Some(believed) = proposal.environment.as_ref().filter(|e| **e != action.environment) {

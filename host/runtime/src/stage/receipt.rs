@@ -1,6 +1,6 @@
-//! Stage 8: signed statements of what was decided, what the result was and what settled it later.
+//! Stage 8: signs statements about the decision, the outcome, and what settled an open outcome later.
 //!
-//! Only this module and `activation`, which signs what is in force, use the receipt key.
+//! Only this module and `activation`, which signs the configuration in force, use the receipt key.
 
 use deed_record::lifecycle::outcome::Judgement;
 use deed_record::lifecycle::story::Story;
@@ -13,8 +13,8 @@ use deed_spec::json;
 use ed25519_dalek::SigningKey;
 use serde::Serialize;
 
-/// Signs the receipt; `asked` is the question of the story's decision. The same story gives the same bytes: Ed25519 is
-/// deterministic. Fails when the story is incomplete or a part has no canonical form.
+/// Signs the receipt. `asked` is the policy question of the story's latest decision. The same story always gives the
+/// same bytes, because Ed25519 is deterministic. Fails when the story is incomplete or a part has no canonical form.
 pub fn seal(
     story: &Story,
     judgement: &Judgement,
@@ -24,7 +24,7 @@ pub fn seal(
     sign(story, Kind::Receipt, &Receipt::of(story, judgement, asked)?, key)
 }
 
-/// Signs the decision over the next attempt of a cleared story. Fails as [`seal`] does.
+/// Signs the decision that allows the next attempt of a cleared action. Fails for the same reasons as [`seal`].
 pub fn decide(
     story: &Story,
     asked: &Question,
@@ -36,7 +36,8 @@ pub fn decide(
     sign(story, Kind::Decision, &clearance, key)
 }
 
-/// Signs what a later look settled. Fails when nothing did, or as [`seal`] does.
+/// Signs how an open outcome was settled later. Fails when the outcome is not settled, or for the same reasons as
+/// [`seal`].
 pub fn reconcile(story: &Story, key: &SigningKey) -> Result<Signed, SealError> {
     let settled = Reconciliation::of(story)?.ok_or(SealError::Unsettled)?;
     sign(story, Kind::Reconciliation, &settled, key)
@@ -52,10 +53,10 @@ fn sign<T: Serialize>(
     Ok(Statement { kind, action, predicate }.seal(key)?)
 }
 
-/// Why a statement cannot be made: the story is incomplete, or a part of it has no canonical form.
+/// Why a statement cannot be created: the story is incomplete, or a part of it has no canonical form.
 #[derive(Debug, thiserror::Error)]
 pub enum SealError {
-    #[error("the action was not settled")]
+    #[error("the outcome of the action is not settled")]
     Unsettled,
     #[error(transparent)]
     Clearance(#[from] ClearanceError),

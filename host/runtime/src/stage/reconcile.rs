@@ -1,6 +1,6 @@
-//! Stage 7: the outcome that follows from contract, pre-state, attempts and post-state.
+//! Stage 7: determines the outcome from the contract, the pre-state, the attempts and the post-state.
 //!
-//! Only this module gathers the judge's input. It reads the story and does no I/O.
+//! Only this module collects the input of the judge. It reads the story and does no I/O.
 
 use std::collections::BTreeMap;
 
@@ -10,16 +10,16 @@ use deed_record::lifecycle::observation::Observation;
 use deed_record::lifecycle::outcome::{self, Judgement, Outcome, Seen};
 use deed_record::lifecycle::story::Story;
 
-/// Whether to look again, or the judgement of the story.
+/// Either the judgement, or the time of the next observation.
 #[derive(Debug)]
 pub enum Conclusion {
-    /// Look again at this time (Unix milliseconds).
+    /// The state must be read again at this time (Unix milliseconds).
     NotYet(i64),
     Judged(Judgement),
 }
 
-/// Judges after a post-observation, or says when to look again. A wait that an earlier process began is started again
-/// by this process's clock.
+/// Judges an action after its post-observation, or returns when the state must be read again. A wait that an earlier
+/// process began is restarted with this process's clock.
 pub fn reconcile(
     contract: &Contract,
     story: &Story,
@@ -27,7 +27,7 @@ pub fn reconcile(
     clock_began_ms: i64,
 ) -> Conclusion {
     let (Some(pre), Some(post)) = (&story.pre, &story.post) else {
-        let reason = "the host has no look from before or after the attempt";
+        let reason = "the host has no observation from before or after the attempt";
         return Conclusion::Judged(Judgement::plain(Outcome::Indeterminate, reason));
     };
     let exchanges: Vec<&Exchange> = story.exchanges();
@@ -55,8 +55,8 @@ pub fn reconcile(
     Conclusion::Judged(judgement)
 }
 
-/// Judges an open outcome again. `None` for a look that began before everything that was sent could have landed, and
-/// for a story without a look from before: they prove nothing.
+/// Judges an open outcome again. Returns `None` if there is no pre-observation, or if the later observation began while
+/// a write could still take effect, because such an observation proves nothing.
 pub fn settle(
     contract: &Contract,
     story: &Story,
@@ -81,8 +81,8 @@ pub fn settle(
     }))
 }
 
-/// Whether a refused write may have been carried out nevertheless: the look after it shows its intended effect, or is
-/// not usable. An intermediary may send a request twice and report on the second.
+/// Whether a rejected write may have taken effect nevertheless: the observation after the write shows the intended
+/// effect, or is not usable. An intermediary may send a request twice and return only the second response.
 pub fn may_have_landed(contract: &Contract, story: &Story) -> bool {
     let (Some(pre), Some(post)) = (&story.pre, &story.post) else { return true };
     let brought_about = |post| {
@@ -99,13 +99,14 @@ pub fn may_have_landed(contract: &Contract, story: &Story) -> bool {
     post.unusable(contract).is_some() || (brought_about(post) && !brought_about(pre))
 }
 
-/// Looks come at growing distances: a tenth of the time since the attempt, from 50 ms to 5 s.
+/// The time of the next observation. The pause grows: it is a tenth of the time since the attempt, from 50 ms to 5 s.
 fn next_look(last_ms: i64, ended_ms: i64, until_ms: i64) -> i64 {
     let pause = (last_ms.saturating_sub(ended_ms) / 10).clamp(50, 5_000);
     last_ms.saturating_add(pause).min(until_ms)
 }
 
-/// `before` as the gate asks it: a judgement that names what does not hold, `None` when all of it holds.
+/// Checks the contract's `before` preconditions for the gate. Returns a judgement that names the first precondition
+/// that does not hold, or `None` if all of them hold.
 pub fn unmet_before(contract: &Contract, story: &Story) -> Option<Judgement> {
     let pre = story.pre.as_ref()?;
     let checks = outcome::before(contract, &story.bound.action.params, pre);

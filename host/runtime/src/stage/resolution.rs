@@ -1,7 +1,8 @@
-//! Stage 4, after the end: what an operator is asked about an open action, and whether a signed statement is an answer
-//! to exactly that.
+//! Stage 4, after the end of an action: creates the resolution request that an operator is shown for an open outcome,
+//! and checks whether a signed statement answers exactly that request.
 //!
-//! Only this module checks resolutions. It does not settle anything: the driver does, with the statement as a fact.
+//! Only this module checks resolutions. It does not settle the outcome: the driver does that, with the statement as
+//! input.
 
 use deed_record::action::Action;
 use deed_record::lifecycle::outcome::Outcome;
@@ -13,11 +14,11 @@ use deed_spec::dsse::Envelope;
 
 use crate::config::Tenant;
 
-/// How far a person's clock may differ from the host's.
+/// Maximum difference between a person's clock and the host's clock.
 const CLOCK_SLACK_MS: i64 = 300_000;
 
-/// All data that the operator's client shows and recomputes; `None` while nothing is open. `seen` is the last look that
-/// settled nothing, if the host still knows it.
+/// The resolution request, with all data that the operator's client shows and recomputes; `None` if the action has no
+/// open outcome. `seen` is the last inconclusive observation, if the host still has it in memory.
 pub fn request(person: &str, story: &Story, seen: Option<LastLook>) -> Option<ResolutionRequest> {
     if story.status != Status::Ended(Outcome::Indeterminate) {
         return None;
@@ -33,7 +34,7 @@ pub fn request(person: &str, story: &Story, seen: Option<LastLook>) -> Option<Re
     })
 }
 
-/// The look that the receipt rests on.
+/// The observation on which the receipt is based.
 fn receipts(story: &Story) -> Option<LastLook> {
     let (post, judged) = (story.post.as_ref()?, story.judgement.as_ref()?);
     Some(LastLook {
@@ -44,7 +45,8 @@ fn receipts(story: &Story) -> Option<LastLook> {
     })
 }
 
-/// Checks a signed statement against what is open now. Fails with the reason why it does not count.
+/// Checks a signed resolution against the outcome that is open now. Fails with the reason why the resolution does not
+/// count.
 pub fn receive(
     tenant: &Tenant,
     story: &Story,
@@ -75,7 +77,7 @@ pub fn receive(
     Ok(said)
 }
 
-/// Whether the statement itself can be accepted now.
+/// Checks the nonce, the signing time and the reason of a resolution.
 fn fits(story: &Story, said: &Resolution, now_ms: i64) -> Result<(), ResolveError> {
     if story.resolution_nonce().as_ref() != Some(&said.nonce) {
         return Err(ResolveError::Differs);
@@ -90,30 +92,34 @@ fn fits(story: &Story, said: &Resolution, now_ms: i64) -> Result<(), ResolveErro
     Ok(())
 }
 
-/// Why a signed statement does not count.
+/// Why a signed resolution does not count.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ResolveError {
-    #[error("nothing is open: the action is `{0}`, or it is already resolved")]
+    #[error("the action has no open outcome: its status is `{0}`, or it is already resolved")]
     NotOpen(&'static str),
-    #[error("what was sent may still land until {0}; retry then")]
+    #[error("a write that was sent may still take effect until {0}; retry then")]
     TooEarly(String),
-    #[error("the key that it names is not enrolled for a person of this tenant")]
+    #[error("the signing key is not enrolled for a person of this tenant")]
     UnknownKey,
-    #[error("it is not a resolution: {0}")]
+    #[error("the signed statement is not a resolution: {0}")]
     Open(String),
-    #[error("it is about another action or receipt")]
+    #[error("the resolution is for another action or receipt")]
     Other,
-    #[error("it names a person to whom its key does not belong")]
+    #[error("the resolution names a person, but its signing key belongs to another person")]
     OtherPerson,
-    #[error("only a person in the role `{ROLE}` can resolve it; `{0}` did not sign in that role")]
+    #[error(
+        "only a person in the role `{ROLE}` can resolve an action; `{0}` did not sign in that role"
+    )]
     Role(String),
     #[error(
         "`{0}` is responsible for the agent that requested this action, and cannot resolve the action"
     )]
     OwnAction(String),
-    #[error("it was signed for another request; read the resolution request again")]
+    #[error("the resolution was signed for another request; read the resolution request again")]
     Differs,
-    #[error("its time of signing is not the present time; correct the clock of your machine")]
+    #[error(
+        "the signing time of the resolution is not the present time; correct the clock of your machine"
+    )]
     Clock,
     #[error("the reason contains the value of the private parameter `{0}`; remove it")]
     Private(String),

@@ -11,10 +11,10 @@ use crate::bindings::deed::adapter::http::Request;
 use crate::limits;
 use crate::redact::plain;
 
-/// Bytes of a refusal; a guest may log it, and it quotes the guest's own text.
+/// Maximum bytes of a refusal. A refusal quotes the guest's request, and the guest may log it.
 const REFUSAL: usize = 2 << 10;
 
-/// Places of a body that a refusal names: enough to find the mistake.
+/// Maximum number of places in a body that a refusal names, which is enough to find the mistake.
 const PLACES: usize = 8;
 
 /// The requests of one run, and how often each may still be sent.
@@ -34,8 +34,8 @@ impl Allowance {
         Self { contract: contract.into(), phase, requests, left: limits::EXCHANGES }
     }
 
-    /// Uses up one call of the rendering that equals the request. Fails with the reason for the guest when no rendering
-    /// equals it or a budget is spent.
+    /// Finds the rendering that equals the request and uses one of its calls. Fails with a reason for the guest when no
+    /// rendering equals the request or a budget is used up.
     pub(crate) fn take(&mut self, request: &Request) -> Result<Prepared, String> {
         self.find(request).map_err(|reason| plain(&reason, REFUSAL))
     }
@@ -48,7 +48,7 @@ impl Allowance {
             return Err(self.unknown(request));
         };
         if !self.requests.iter().filter(same).any(|(rendered, _)| rendered.live().body == body) {
-            // The public rendering; its places are the same.
+            // The refusal quotes only the public rendering and the places that differ.
             return Err(other_body(first, body.as_ref()));
         }
         if self.left == 0 {
@@ -68,7 +68,8 @@ impl Allowance {
         Ok(rendered.clone())
     }
 
-    /// Names the requests of this run, and the lines of the contract that would allow this one.
+    /// Builds the refusal of an unknown request. It names the requests of this run and the contract lines that would
+    /// allow the refused one.
     fn unknown(&self, request: &Request) -> String {
         let known: Vec<String> = self
             .requests
@@ -149,8 +150,8 @@ fn other_body(rendered: &Prepared, body: Option<&Value>) -> String {
     }
 }
 
-/// Collects the first few places where a body differs, no deeper than the rendered body: a guest can put thousands of
-/// fields below a long name, and each place repeats the name.
+/// Collects the first few places where a body differs from the rendered body. It does not search deeper than the
+/// rendered body, because a guest can put thousands of fields below a long name, and each place repeats that name.
 fn differing(own: &Value, other: &Value, at: &str, places: &mut Vec<String>) {
     let (Value::Object(left), Value::Object(right)) = (own, other) else {
         if own != other {

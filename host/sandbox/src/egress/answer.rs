@@ -1,6 +1,7 @@
-//! What is recorded of an upstream's answer and shown to the guest: decoded, bounded and without secrets.
+//! Converts an upstream's answer to the form that is recorded and shown to the guest: decoded, bounded and without
+//! secrets.
 //!
-//! An excerpt of an answer that holds a secret is not passed on: it may contain half of the secret.
+//! No excerpt of an answer with a secret is shown, because the excerpt may contain a part of the secret.
 
 use std::collections::BTreeMap;
 
@@ -13,10 +14,10 @@ use super::super::exchange_log::Answer;
 use super::super::redact::{REDACTED, Redactor};
 use super::super::{codec, limits};
 
-/// The only text about such an answer when the rule has `expose`.
+/// The only text that is shown about an undecodable answer if its rule has `expose`.
 const NOT_UNDERSTOOD: &str = "the answer cannot be decoded, and `expose` hides its content";
 
-/// Decodes, reduces and redacts an answer.
+/// Decodes an answer, reduces it to its exposed fields and redacts it.
 pub(super) fn read(
     redactor: &Redactor,
     rule: &Rendered,
@@ -30,9 +31,9 @@ pub(super) fn read(
         None => value,
     };
     let (mut body, problem) = match decoded {
-        // A record cannot tell `null` from an absent body, and no state can be read from either.
+        // A record does not distinguish `null` from an absent body, and no state can be read from either.
         Ok(body) => (body.map(exposed).filter(|value| !value.is_null()), None),
-        // An excerpt would show what is not exposed.
+        // An excerpt would show fields that the rule does not expose.
         Err(_) if rule.expose.is_some() => (None, Some(NOT_UNDERSTOOD.into())),
         Err(problem) => (None, Some(told(redactor, &problem, headers, bytes))),
     };
@@ -42,8 +43,8 @@ pub(super) fn read(
     Answer { status, body, etag, redacted, problem, headers, failure: None, retry_after_s }
 }
 
-/// The entity tag of an answer, if there is exactly one (RFC 9110 section 8.8.3); `None` if it is malformed or holds a
-/// secret.
+/// The entity tag of an answer, if there is exactly one (RFC 9110 section 8.8.3); `None` if it is malformed or contains
+/// a secret.
 fn etag(redactor: &Redactor, headers: &HeaderMap) -> Option<String> {
     let mut tags = headers.get_all(ETAG).iter();
     let (Some(tag), None) = (tags.next(), tags.next()) else { return None };
@@ -51,16 +52,16 @@ fn etag(redactor: &Redactor, headers: &HeaderMap) -> Option<String> {
     (!redactor.finds(tag)).then(|| tag.to_owned())
 }
 
-/// `Retry-After` in seconds (RFC 9110 section 10.2.3). The other form is a date by the upstream's clock, which is of no
-/// use here.
+/// Parses `Retry-After` in seconds (RFC 9110 section 10.2.3). A date is ignored, because it depends on the upstream's
+/// clock.
 fn retry_after_s(headers: &HeaderMap) -> Option<u32> {
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?;
     let is_number = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
-    // A number that is too large to be counted is not a reason to retry at once.
+    // A number that does not fit into `u32` must not make the host retry at once.
     is_number.then(|| text.parse().unwrap_or(u32::MAX))
 }
 
-/// `"…"` or `W/"…"`, of visible characters without quotes inside.
+/// Whether this is an entity tag: `"…"` or `W/"…"` around visible characters other than quotes.
 fn is_tag(tag: &str) -> bool {
     let quoted = tag.strip_prefix("W/").unwrap_or(tag);
     let opaque = quoted.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
@@ -68,8 +69,8 @@ fn is_tag(tag: &str) -> bool {
         && opaque.is_some_and(|opaque| opaque.bytes().all(|b| b.is_ascii_graphic() && b != b'"'))
 }
 
-/// Why an answer was not understood. An excerpt in the text may be part of a secret, so the complete content type and
-/// body are searched.
+/// Returns why an answer could not be decoded. An excerpt in this text may be part of a secret, so the complete content
+/// type and body are searched for secrets.
 fn told(redactor: &Redactor, problem: &str, headers: &HeaderMap, bytes: &[u8]) -> String {
     let mut kinds = headers.get_all(CONTENT_TYPE).iter().map(HeaderValue::as_bytes);
     let holds = |bytes: &[u8]| redactor.finds(&String::from_utf8_lossy(bytes));
@@ -90,7 +91,7 @@ fn shown(redactor: &Redactor, headers: &HeaderMap) -> BTreeMap<String, String> {
     [CONTENT_TYPE, ETAG].into_iter().filter_map(one).collect()
 }
 
-/// Refuses a body with more values than a record may hold.
+/// Refuses a body with more values than a record may contain.
 fn of_bounded_size(body: Option<Value>) -> Result<Option<Value>, String> {
     if body.as_ref().is_some_and(|value| count(value) > limits::VALUES) {
         return Err(format!("the answer has more than {} values", limits::VALUES));

@@ -1,7 +1,7 @@
 //! Opens one new connection to an upstream, at an address that the operator allows.
 //!
-//! It does not use a proxy, a pooled connection or a second resolution: the address that was checked is the one
-//! dialled.
+//! It uses no proxy, no connection pool and no second name resolution, so the host connects to the address that was
+//! checked.
 
 mod bounded;
 
@@ -18,8 +18,8 @@ use self::bounded::Bounded;
 use crate::limits;
 use crate::upstream::{Upstream, classify};
 
-/// Resolves the upstream once. Every address must be allowed; the first is the one to dial. Fails when the name does
-/// not resolve, or one of its addresses is not allowed.
+/// Resolves the upstream's host name once and returns its first address. Fails when the name does not resolve, or when
+/// any of its addresses is not allowed.
 pub(crate) async fn resolve(upstream: &Upstream) -> Result<SocketAddr, ConnectError> {
     let name = upstream.name.as_str();
     let found = look_up(upstream)
@@ -31,8 +31,8 @@ pub(crate) async fn resolve(upstream: &Upstream) -> Result<SocketAddr, ConnectEr
     found.first().copied().ok_or_else(|| ConnectError::NoAddress(name.into()))
 }
 
-/// The system's resolver blocks a thread and cannot be cancelled. A name server that does not answer occupies only the
-/// few threads that its own upstream may use.
+/// Looks up an upstream's addresses. The system's resolver blocks a thread and cannot be cancelled, so each upstream
+/// may use only a few threads while its name server does not answer.
 async fn look_up(upstream: &Upstream) -> io::Result<Vec<SocketAddr>> {
     let (host, port) = (upstream.base.host.clone(), upstream.base.port);
     if let Ok(address) = host.parse::<IpAddr>() {
@@ -47,8 +47,8 @@ async fn look_up(upstream: &Upstream) -> io::Result<Vec<SocketAddr>> {
     found.await.map_err(io::Error::other)?
 }
 
-/// Connects to the pinned address and, if the base URL is `https`, completes the TLS handshake. Fails when either does
-/// not succeed in time.
+/// Connects to the pinned address and, if the base URL is `https`, completes the TLS handshake. Fails when the
+/// connection or the handshake does not succeed in time.
 pub(crate) async fn connect(
     upstream: &Upstream,
     pinned: SocketAddr,
@@ -57,9 +57,9 @@ pub(crate) async fn connect(
         let tcp = TcpStream::connect(pinned)
             .await
             .map_err(|source| ConnectError::Connect { upstream: upstream.name.clone(), source })?;
-        // A request is one small write; waiting to fill a segment only delays it.
+        // A request is one small write, which Nagle's algorithm would only delay.
         drop(tcp.set_nodelay(true));
-        // TLS overhead is not counted, so that both kinds have the same bound.
+        // The limit does not count TLS overhead, so that it is the same with and without TLS.
         if upstream.base.tls {
             Ok(Box::new(Bounded::new(secure(upstream, tcp).await?)) as Box<dyn Stream>)
         } else {
@@ -77,7 +77,7 @@ pub(crate) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 
-/// Why no connection was made. No byte of the request was sent.
+/// Why no connection was made. In every case, no byte of the request was sent.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ConnectError {
     #[error("upstream `{upstream}`: its host name does not resolve: {source}")]
@@ -111,7 +111,7 @@ impl ConnectError {
     }
 }
 
-/// The error does not name the address: a guest need not learn where an upstream is.
+/// Checks that an address is allowed. The error does not contain the address, because a guest need not know it.
 fn check(upstream: &Upstream, address: SocketAddr) -> Result<(), ConnectError> {
     let name = || upstream.name.clone();
     match classify(address.ip()) {

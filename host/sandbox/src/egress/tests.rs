@@ -19,7 +19,7 @@ fn ask(rendered: &Rendered) -> Request {
     }
 }
 
-/// One GET without a journal, as when observing.
+/// Sends one GET without a journal, as an observation does.
 async fn observe(upstream: &Upstream) -> (Result<Response, Error>, Exchange) {
     let request = support::get("/Users/42");
     let mut egress = support::egress(upstream, vec![request.clone()], None);
@@ -29,7 +29,7 @@ async fn observe(upstream: &Upstream) -> (Result<Response, Error>, Exchange) {
     (answer, exchange)
 }
 
-/// One PATCH with a journal that accepts it, or refuses it with a reason.
+/// Sends one PATCH. The journal accepts its intent, or refuses it with the reason `refusal`.
 async fn perform(
     upstream: &Upstream,
     refusal: Option<&'static str>,
@@ -45,7 +45,7 @@ async fn perform(
     (answer, exchange, count)
 }
 
-/// The same request on the record of the exchange, as in a bundle: the same answer, and the same record.
+/// Repeats the request on the record of its exchange, as in a bundle, and expects the same answer and the same record.
 async fn replays(request: &Rendered, answer: &Result<Response, Error>, exchange: &Exchange) {
     let bytes = json::to_canonical(exchange).unwrap();
     let recorded: Exchange = serde_json::from_slice(&bytes).unwrap();
@@ -158,7 +158,7 @@ async fn of_equal_writes_what_is_carried_and_what_never_left_are_kept_too() {
     let Transport::Network(network) = &mut egress.road else { unreachable!() };
     let once = |until_ms, done| Once { request: request.clone(), key: None, until_ms, done };
     let carried = Exchange { carried_from: Some(1), ..done };
-    // The upstream remembers a write too briefly to send it once more.
+    // The upstream may forget the idempotency key too soon for another try.
     let until_ms = Clock::new().now_ms() + 4_000;
     network.once = Writes::new(vec![once(None, Some(carried)), once(Some(until_ms), None)]);
     assert_eq!(egress.send(&ask(&request)).await.unwrap().status, 200);
@@ -186,12 +186,12 @@ async fn no_byte_of_a_write_leaves_without_a_durable_intent() {
 
 #[tokio::test]
 async fn what_never_left_is_not_sent() {
-    // A port that was just free: the connection is refused.
+    // The port was just released, so the connection is refused.
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let (answer, exchange, intents) = perform(&support::upstream(port), None).await;
     assert!(matches!(answer, Err(Error::NotSent(_))));
     assert_eq!((exchange.fate, intents), (Fate::NotSent, 1));
-    // A server that hangs up: the TLS handshake fails before the request.
+    // The server closes the connection, so the TLS handshake fails before the request is sent.
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let mut secure = support::upstream(listener.local_addr().unwrap().port());
     tokio::spawn(async move { drop(listener.accept().await) });
@@ -398,7 +398,7 @@ async fn of_an_answer_that_is_not_understood_nothing_unexposed_is_told() {
     }
 }
 
-/// A contract whose path and body have a private parameter.
+/// A contract that uses a private parameter in a path and in a body.
 const PRIVATE: &str = r#"
 format = 1
 action = { name = "idp.note", version = "1.0.0", title = "t", verb = "update", mode = "write", effect = "observable", resource = "idp", adapter = "scim" }

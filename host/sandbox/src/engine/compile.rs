@@ -1,7 +1,8 @@
-//! Machine code of a component, made by a child process and kept by digest.
+//! Compiles components to machine code in a child process, and caches the code by the component's digest.
 //!
-//! The host's own process does not compile: bytes that are made to stall or bloat a compiler reach the child's limits,
-//! and the host continues. Only a benchmark compiles in its own process, where its tool does not allow a child.
+//! The host process itself does not compile. A component that makes the compiler use too much time or memory reaches
+//! the limits of the child process, and the host continues. Only a benchmark compiles in its own process, if its tool
+//! does not allow a child process.
 
 mod cache;
 mod child;
@@ -22,44 +23,44 @@ pub use self::child::serve;
 use crate::limits;
 use crate::redact::plain;
 
-/// The argument that makes this program the child: `deed compile-adapter`.
+/// The subcommand that runs this program as the child process: `deed compile-adapter`.
 pub const COMMAND: &str = "compile-adapter";
 
-/// Wall-clock time beyond the CPU limit: the system may also keep a child from running.
+/// Wall-clock time beyond the CPU limit, because the system may delay the child process.
 const SLACK: Duration = Duration::from_secs(30);
 
 /// How often the host checks whether the child has ended.
 const LOOK: Duration = Duration::from_millis(2);
 
-/// Provides machine code for components; each is compiled once per engine.
+/// Provides machine code for components. Each component is compiled once per engine.
 #[derive(Clone, Debug)]
 pub(crate) struct Compiler {
     cache: Cache,
 }
 
 impl Compiler {
-    /// Keeps machine code in this directory, which is created with mode 0700 if it does not exist. Fails when it cannot
-    /// be created or others can access it.
+    /// Creates a compiler that caches machine code in this directory, which is created with mode 0700 if it does not
+    /// exist. Fails when the directory cannot be created or other users can access it.
     pub(crate) fn new(cache: &Path, engine: &Engine) -> Result<Self, CacheError> {
         Ok(Self { cache: Cache::open(cache, engine)? })
     }
 
-    /// Compiles in this process, without the child and its limits, and keeps the code for later. Fails when the bytes
-    /// do not compile or the code cannot be kept.
+    /// Compiles in this process, without the child process and its limits, and caches the code. Fails when the bytes do
+    /// not compile or the code cannot be cached.
     pub(crate) fn prepare(&self, bytes: &[u8]) -> Result<(), CompileError> {
         let code = child::compile(bytes).map_err(CompileError::Refused)?;
         let kept = self.cache.put(Digest::of(bytes), &code);
         kept.map_err(|error| CompileError::Process(error.to_string()))
     }
 
-    /// The machine code of exactly these bytes. Fails when they do not compile within the limits.
+    /// Returns the machine code of exactly these bytes. Fails when the bytes do not compile within the limits.
     pub(crate) fn code(&self, bytes: &[u8]) -> Result<Vec<u8>, CompileError> {
         let digest = Digest::of(bytes);
         if let Some(code) = self.cache.get(digest) {
             return Ok(code);
         }
         let code = compile(bytes)?;
-        // Code that cannot be kept is compiled again at the next start.
+        // An adapter whose code cannot be cached is compiled again at the next start.
         if let Err(error) = self.cache.put(digest, &code) {
             tracing::warn!(%error, "compiled code could not be cached");
         }
@@ -67,18 +68,18 @@ impl Compiler {
     }
 }
 
-/// Why there is no machine code.
+/// Why a component could not be compiled.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CompileError {
     #[error("{0}")]
     Refused(String),
-    #[error("compiling it took more than {0}, which is the limit")]
+    #[error("compiling it exceeded the limit of {0}")]
     Limit(String),
     #[error("the process that compiles adapters cannot be run: {0}")]
     Process(String),
 }
 
-/// The host's unit tests have no binary of their own to run.
+/// Unit tests compile in their own process, because they have no `deed` program to start as a child process.
 #[cfg(test)]
 fn compile(bytes: &[u8]) -> Result<Vec<u8>, CompileError> {
     child::compile(bytes).map_err(CompileError::Refused)
@@ -89,7 +90,7 @@ fn compile(bytes: &[u8]) -> Result<Vec<u8>, CompileError> {
     in_child(&program()?, bytes)
 }
 
-/// This program, even after its file was replaced.
+/// The path of this program. On Linux, it is valid even after the program's file was replaced.
 #[cfg(not(test))]
 fn program() -> Result<std::path::PathBuf, CompileError> {
     if cfg!(target_os = "linux") {
@@ -98,7 +99,8 @@ fn program() -> Result<std::path::PathBuf, CompileError> {
     std::env::current_exe().map_err(|error| CompileError::Process(error.to_string()))
 }
 
-/// Runs the child without environment or directory: the component on its stdin, the code on its stdout.
+/// Runs the child process with an empty environment in `/`. It gets the component on stdin and writes the code to
+/// stdout.
 fn in_child(program: &Path, bytes: &[u8]) -> Result<Vec<u8>, CompileError> {
     let failed = |error: std::io::Error| CompileError::Process(error.to_string());
     let mut child = Command::new(program)
@@ -115,14 +117,14 @@ fn in_child(program: &Path, bytes: &[u8]) -> Result<Vec<u8>, CompileError> {
     conclude(bytes.len(), ended, said)
 }
 
-/// Writes the component and reads the answer at the same time; `None` when the time is over.
+/// Writes the component and reads the answer at the same time. Returns `None` when the answer cannot be read in time.
 fn converse(child: &mut Child, bytes: &[u8]) -> Option<Vec<u8>> {
     let (stdin, stdout) = (child.stdin.take()?, child.stdout.take()?);
     let (send, answer) = mpsc::channel();
     thread::scope(|scope| {
         scope.spawn(move || {
             let mut stdin = stdin;
-            // A child that ended early has reported why.
+            // If the child process ended early, its output says why.
             stdin.write_all(bytes).ok();
         });
         scope.spawn(move || {
@@ -134,14 +136,15 @@ fn converse(child: &mut Child, bytes: &[u8]) -> Option<Vec<u8>> {
         let patience = Duration::from_secs(limits::compile_seconds(bytes.len())) + SLACK;
         let said = answer.recv_timeout(patience).ok().flatten();
         if said.is_none() {
-            // Closes both pipes, so that the threads end.
+            // Killing the child process closes both pipes, so that both threads end.
             child.kill().ok();
         }
         said
     })
 }
 
-/// Waits for the end of a child that has sent everything; kills any other.
+/// Waits one second for a child process that has sent its whole answer, then kills it. Kills any other child process at
+/// once.
 fn end(child: &mut Child, said_all: bool) -> std::io::Result<ExitStatus> {
     let looks = if said_all { 500 } else { 0 };
     for _ in 0..looks {
@@ -172,7 +175,7 @@ fn conclude(
             let text = String::from_utf8_lossy(&said);
             Err(CompileError::Refused(plain(&text, limits::TEXT)))
         }
-        // Ended by a signal, by its own allocator, or by us.
+        // A signal, its own allocator or the host ended the child process.
         _ => Err(limit()),
     }
 }

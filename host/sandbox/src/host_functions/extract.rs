@@ -1,34 +1,35 @@
-//! Extraction of a declared state from an exchange's answer. On failure it gives a text for the guest and, if the
-//! answer is at fault, one for the operator.
+//! Extracts a declared state from the answer of an exchange. An error has a text for the guest and, if the answer is at
+//! fault, a text for the operator.
 
 use deed_record::contract::StateShape;
 use deed_record::exchange::{Exchange, Fate};
 use deed_spec::json;
 use serde_json::Value;
 
-/// Message for a value that breaks the contract's schema.
+/// Message for a value that does not match the contract's schema.
 pub(super) const UNFIT: &str = "the value does not fit the contract's state";
 
-/// Bytes of a pointer that is quoted for the operator.
+/// Maximum bytes of a pointer that is quoted for the operator.
 const POINTER: usize = 256;
 
-/// Why a state was not read.
+/// Why a state could not be read.
 pub(super) struct Unread {
-    /// The text for the guest. The same in every release: a guest may repeat it, and a replay compares it.
+    /// The text for the guest. It must be the same in every release, because a guest may repeat it and a replay
+    /// compares it.
     pub(super) told: String,
     /// The text for the operator when the upstream's answer is at fault.
     pub(super) why: Option<String>,
 }
 
-/// The guest's own mistake.
+/// A plain text describes a mistake of the guest, so it has no text for the operator.
 impl From<String> for Unread {
     fn from(told: String) -> Self {
         Self { told, why: None }
     }
 }
 
-/// The declared part of the value at the pointer, if it counts as seen. Fails when the exchange has no usable answer,
-/// or the value is missing, redacted or does not fit the shape.
+/// Returns the declared part of the value at the pointer. Fails when the exchange has no usable answer, or the value is
+/// missing, redacted or does not fit the shape.
 pub(super) fn extract(
     entry: &Exchange,
     name: &str,
@@ -58,7 +59,8 @@ pub(super) fn extract(
     }
 }
 
-/// The guest's own text: complete, so that a private value in it is found, or left out.
+/// Quotes a pointer from the guest. A long pointer is left out instead of cut, so that a private value in the quotation
+/// is always found.
 fn quoted(pointer: &str) -> String {
     if pointer.len() <= POINTER {
         format!("`{pointer}`")
@@ -67,7 +69,7 @@ fn quoted(pointer: &str) -> String {
     }
 }
 
-/// Whether a redacted place contains the value, or is in the part of it that is kept.
+/// Whether a redacted place contains the value, or is in the part of the value that is kept.
 fn hides(redacted: &str, pointer: &str, kept: &Value) -> bool {
     let below = |inner: &str, outer: &str| {
         inner
@@ -79,7 +81,8 @@ fn hides(redacted: &str, pointer: &str, kept: &Value) -> bool {
         || below(redacted, pointer).is_some_and(|rest| json::pointer(kept, &rest).is_some())
 }
 
-/// The body of an exchange that was answered with success (RFC 9110 section 15.3). Fails when there is none.
+/// The body of an exchange that was answered with success (RFC 9110 section 15.3). Fails when the exchange was not
+/// answered with success or the answer has no body.
 pub(super) fn answer(entry: &Exchange) -> Result<&Value, Unread> {
     let (ordinal, its) = (entry.ordinal, the_answer(entry));
     let problem = entry.problem.as_deref();
@@ -104,7 +107,7 @@ pub(super) fn answer(entry: &Exchange) -> Result<&Value, Unread> {
     }
 }
 
-/// How texts refer to an answer: by the upstream's short name and the request.
+/// The phrase that names an answer in texts, by the upstream's short name and the request.
 pub(crate) fn the_answer(entry: &Exchange) -> String {
     format!("the answer of {}", asked(entry))
 }

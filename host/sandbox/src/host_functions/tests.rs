@@ -8,7 +8,7 @@ use crate::tests::support;
 
 const SHAPE: &str = r#"{"properties": {"id": {"type": "string"}, "active": {"type": "boolean"}}}"#;
 
-/// A guest whose answers have already arrived: (status, body, redacted places).
+/// A guest that has already received these answers, each as (status, body, redacted places).
 fn guest(observing: bool, answers: Vec<(u16, Value, &[&str])>) -> Guest {
     let shape: StateShape = serde_json::from_str(SHAPE).unwrap();
     let derived = StateShape { derived: true, ..shape.clone() };
@@ -82,7 +82,7 @@ fn a_redacted_place_is_not_known() {
     let body = json!({"id": "redacted", "active": true, "password": "redacted"});
     let mut held = guest(true, vec![(200, body.clone(), &["/id"])]);
     assert!(held.read("user".into(), 0, String::new()).unwrap_err().contains("`/id`"));
-    // What the contract drops is not judged, so it may be redacted.
+    // The contract does not declare this field, so it may be redacted.
     let mut dropped = guest(true, vec![(200, body, &["/password"])]);
     assert!(dropped.read("user".into(), 0, String::new()).is_ok());
 }
@@ -175,7 +175,7 @@ fn the_log_is_bounded_and_redacted() {
     let mut guest = guest(true, Vec::new());
     guest.write(log::Level::Info, format!("token {}", support::READ));
     guest.write(log::Level::Warn, "a\nb".into());
-    // A secret that only begins within the kept part is still found.
+    // A secret is found even if only its beginning is in the kept part of the line.
     let cut = limits::LOG_LINE - 8;
     guest.write(log::Level::Warn, format!("{}{}", "x".repeat(cut), support::READ));
     guest.write(log::Level::Warn, "x".repeat(100_000));

@@ -1,26 +1,28 @@
-//! Decoding of escapes in text: percent-encoding, backslashes, HTML entities, quoted-printable. It does not fail:
-//! anything else is copied unchanged.
+//! Decodes escapes in text: percent-encoding, backslash escapes, HTML entities and quoted-printable. Decoding cannot
+//! fail; all other text is copied unchanged.
 
 use zeroize::Zeroizing;
 
-/// A kind of escape: the character that begins it, and its reader.
+/// A kind of escape: the character that begins the escape, and the function that decodes it.
 pub(super) type Kind = (char, Read);
 
-/// Reads an escape at the start of a text, appends what it decodes to, and returns how many bytes it has.
+/// Decodes the escape at the start of a text, appends the result, and returns the length of the escape in bytes.
 type Read = fn(&[u8], &mut Vec<u8>) -> Option<usize>;
 
 const PERCENT: Kind = ('%', percent);
 const BACKSLASH: Kind = ('\\', backslash);
 const ENTITY: Kind = ('&', entity);
-/// RFC 2045 section 6.7. A `=` is ordinary elsewhere, so this kind is not mixed with others.
+/// Quoted-printable (RFC 2045 section 6.7). It is not combined with other kinds, because `=` is an ordinary character
+/// elsewhere.
 const QUOTED: Kind = ('=', percent);
 
 pub(super) const KINDS: [Kind; 4] = [PERCENT, BACKSLASH, ENTITY, QUOTED];
 
-/// Kinds that servers nest.
+/// Kinds of escapes that servers nest.
 pub(super) const NESTED: [Kind; 3] = [PERCENT, BACKSLASH, ENTITY];
 
-/// Undoes escapes of these kinds once. Bytes that are not UTF-8 cannot be a secret.
+/// Decodes one level of escapes of these kinds. Bytes that are not UTF-8 are replaced, because they cannot be part of a
+/// secret.
 pub(super) fn undo(text: &str, kinds: &[Kind]) -> Zeroizing<String> {
     let mut out = Zeroizing::new(Vec::with_capacity(text.len()));
     let mut rest = text.as_bytes();
@@ -35,13 +37,14 @@ pub(super) fn undo(text: &str, kinds: &[Kind]) -> Zeroizing<String> {
     Zeroizing::new(String::from_utf8_lossy(&out).into_owned())
 }
 
-/// A sign and two hex digits (RFC 3986 section 2.1).
+/// Decodes a sign followed by two hex digits (RFC 3986 section 2.1).
 fn percent(text: &[u8], out: &mut Vec<u8>) -> Option<usize> {
     out.push(u8::try_from(number(text.get(1..3)?, 16)?).ok()?);
     Some(3)
 }
 
-/// `\uXXXX`, `\xXX`, white space, or a backslash and the character that it escapes (RFC 8259 section 7).
+/// Decodes `\uXXXX`, `\xXX`, escaped white space, or a backslash and the character that it escapes (RFC 8259 section
+/// 7).
 fn backslash(text: &[u8], out: &mut Vec<u8>) -> Option<usize> {
     let next = *text.get(1)?;
     let digits = match next {
@@ -57,7 +60,7 @@ fn backslash(text: &[u8], out: &mut Vec<u8>) -> Option<usize> {
     Some(2)
 }
 
-/// `&#60;`, `&#x3c;`, `&lt;` and the other names that XML has.
+/// Decodes numeric entities such as `&#60;` and `&#x3c;`, and the five predefined entities of XML such as `&lt;`.
 fn entity(text: &[u8], out: &mut Vec<u8>) -> Option<usize> {
     let end = text.iter().take(10).position(|byte| *byte == b';')?;
     let letter = match text.get(1..end)? {

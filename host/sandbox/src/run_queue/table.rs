@@ -1,31 +1,32 @@
-//! The board of run slots: a pure table of who has slots and who waits, and the rule of who is next.
+//! The table of run slots: who has slots, who waits, and which caller is next. It does no I/O and never blocks.
 //!
-//! The next slot goes to the claim with the fewest slots: first among tenants, then among the tenant's agents; among
-//! equals, to the one that was served longest ago. No more slots are given than there are, and no more runs reach an
-//! upstream than it accepts.
+//! The next slot goes to the tenant with the fewest slots, and within the tenant to the agent with the fewest. Among
+//! equals, the one that was served longest ago comes first. The table never gives out more slots than exist, and never
+//! lets more runs reach an upstream than the upstream accepts.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use super::{RunRequest, Standing, UpstreamLoad};
 
-/// A tenant may have at most this many times the slots that it leaves free, so that the next tenant need not wait for
-/// the end of a slow run: 56 of 64.
+/// A tenant may have at most this many times the number of slots that it leaves free (56 of 64), so that the next
+/// tenant need not wait for a slow run to end.
 const TENANT_SHARE: usize = 8;
-/// The same for an agent: 51 of 64.
+/// An agent may have at most this many times the number of slots that it leaves free (51 of 64).
 const AGENT_SHARE: usize = 4;
-/// How often a run that needs several upstreams at once is passed over before its upstreams are kept for it.
+/// After this many events in the queue, places at the upstreams are reserved for a waiting run that needs several
+/// upstreams at once.
 const PATIENCE: u64 = 128;
 
-/// Slots, shares and the queue. `W` is how a waiting caller is notified.
+/// Slots, shares and the queue. `W` is the handle through which a waiting caller gets its slot.
 #[derive(Debug)]
 pub(super) struct RunTable<W> {
     slots: usize,
     taken: usize,
-    /// Counts events; its value at an event is the time of that event.
+    /// Counts events and serves as a logical clock.
     now: u64,
     tenants: HashMap<String, Tenant>,
-    /// The waiting callers, by what they ask for; no lane is empty.
+    /// The waiting callers, in one lane for each distinct request. No lane is empty.
     lanes: Vec<Lane<W>>,
 }
 
@@ -33,11 +34,11 @@ pub(super) struct RunTable<W> {
 struct Tenant {
     share: Share,
     agents: HashMap<String, Share>,
-    /// Runs that may reach an upstream now.
+    /// Number of current runs that may reach each upstream.
     upstreams: HashMap<String, usize>,
 }
 
-/// What one tenant or agent has and waits for.
+/// The slots that one tenant or agent has, and the slots that it waits for.
 #[derive(Clone, Copy, Debug, Default)]
 struct Share {
     taken: usize,
@@ -45,7 +46,7 @@ struct Share {
     served: u64,
 }
 
-/// Equal claims, in the order of asking.
+/// Waiting callers with equal requests, in the order in which they joined the queue.
 #[derive(Debug)]
 struct Lane<W> {
     claim: Arc<RunRequest>,
@@ -63,7 +64,7 @@ impl<W> RunTable<W> {
         Self { slots, taken: 0, now: 0, tenants: HashMap::new(), lanes: Vec::new() }
     }
 
-    /// Takes a slot at once, if no waiting caller comes first.
+    /// Takes a slot at once, if one is free and no caller is waiting.
     pub(super) fn take(&mut self, claim: &RunRequest) -> bool {
         let free = self.lanes.is_empty() && self.fits(claim);
         if free {
@@ -72,7 +73,7 @@ impl<W> RunTable<W> {
         free
     }
 
-    /// Joins the queue; returns the ticket with which to leave it.
+    /// Adds a caller to the queue and returns the ticket with which the caller can leave the queue.
     pub(super) fn ask(&mut self, claim: &Arc<RunRequest>, who: W) -> u64 {
         self.now += 1;
         let ticket = self.now;
@@ -85,7 +86,7 @@ impl<W> RunTable<W> {
         ticket
     }
 
-    /// Leaves the queue; false when the ticket is no longer in it.
+    /// Removes a ticket from the queue. Returns false when the ticket is no longer in the queue.
     pub(super) fn leave(&mut self, ticket: u64) -> bool {
         let place = |lane: &Lane<W>| lane.queue.iter().position(|(one, _)| *one == ticket);
         let found = self.lanes.iter_mut().find_map(|lane| {
@@ -99,7 +100,7 @@ impl<W> RunTable<W> {
         true
     }
 
-    /// Gives the next slot to the caller whose turn it is, if one is free for any.
+    /// Gives a free slot to the caller whose turn it is. Returns `None` if no waiting caller can have a slot now.
     pub(super) fn next(&mut self) -> Option<(Arc<RunRequest>, W)> {
         let starving = self.starving();
         let may = |lane: &&Lane<W>| self.fits(&lane.claim) && !self.in_the_way(lane, starving);
@@ -124,7 +125,7 @@ impl<W> RunTable<W> {
         self.tidy(claim);
     }
 
-    /// The upstream of this claim that accepts no more runs.
+    /// The first upstream of this request that accepts no more runs.
     pub(super) fn crowded<'a>(&self, claim: &'a RunRequest) -> Option<&'a str> {
         let full = |(name, most): &&(String, usize)| self.reaching(&claim.tenant, name) >= *most;
         claim.upstreams.iter().find(full).map(|(name, _)| name.as_str())
@@ -151,7 +152,7 @@ impl<W> RunTable<W> {
         Standing { taken: self.taken, queued, upstreams }
     }
 
-    /// Whether a slot is free for this claim, regardless of other waiting callers.
+    /// Whether a slot is free for this request, regardless of other waiting callers.
     fn fits(&self, claim: &RunRequest) -> bool {
         let free = self.slots - self.taken;
         let (tenant, agent) = self.shares(claim);
@@ -161,14 +162,14 @@ impl<W> RunTable<W> {
             && self.crowded(claim).is_none()
     }
 
-    /// The claim with the fewest slots comes first.
+    /// The sort key of a lane. The lane whose tenant and agent have the fewest slots comes first.
     fn rank(&self, lane: &Lane<W>) -> (usize, u64, usize, u64, u64) {
         let (tenant, agent) = self.shares(&lane.claim);
         (tenant.taken, tenant.served, agent.taken, agent.served, lane.head())
     }
 
-    /// The claim that needs several upstreams at once and was passed over for long: an upstream that is always nearly
-    /// full would otherwise never have room at the same time as another.
+    /// The longest-waiting request that needs several upstreams at once and has waited too long. Upstreams that are
+    /// always nearly full might otherwise never have room for it at the same time.
     fn starving(&self) -> Option<&Arc<RunRequest>> {
         let old = |lane: &&Lane<W>| self.now.saturating_sub(lane.head()) > PATIENCE;
         let several = |lane: &&Lane<W>| lane.claim.upstreams.len() > 1;
@@ -176,7 +177,7 @@ impl<W> RunTable<W> {
         lanes.min_by_key(|lane| lane.head()).map(|lane| &lane.claim)
     }
 
-    /// Whether this lane would take the last place of an upstream, which is kept for the starving claim.
+    /// Whether this lane would take the last place of an upstream, which is reserved for the starving request.
     fn in_the_way(&self, lane: &Lane<W>, starving: Option<&Arc<RunRequest>>) -> bool {
         let Some(starving) = starving.filter(|one| **one != lane.claim) else { return false };
         let last = |(name, most): &(String, usize)| {
@@ -221,8 +222,8 @@ impl<W> RunTable<W> {
         }
     }
 
-    /// Forgets tenants and agents that neither have nor wait for anything, so that the table stays as small as the
-    /// current load.
+    /// Removes the tenant or agent of a request if it neither has nor waits for a slot, so that the table does not grow
+    /// beyond the current load.
     fn tidy(&mut self, claim: &RunRequest) {
         self.lanes.retain(|lane| !lane.queue.is_empty());
         let idle = |share: &Share| share.taken == 0 && share.queued == 0;

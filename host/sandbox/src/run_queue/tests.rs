@@ -1,4 +1,4 @@
-//! Slots between tasks: a caller that disconnects does not keep one.
+//! Tests slots with concurrent tasks. A caller that disconnects does not keep its slot.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ fn claim(tenant: &str) -> Arc<RunRequest> {
     })
 }
 
-/// Whether the queue is as it was before the first caller.
+/// Whether no slot is taken and no caller waits.
 fn is_idle(turns: &RunQueue) -> bool {
     turns.standing() == Standing::default()
 }
@@ -44,7 +44,7 @@ async fn who_goes_away_with_its_turn_hands_it_on() {
     while turns.standing().queued < 2 {
         tokio::task::yield_now().await;
     }
-    // The first has been given its slot, and never polls.
+    // The first caller has been given a slot but never polls again.
     drop(held);
     drop(first);
     second.await.unwrap();

@@ -1,4 +1,5 @@
-//! The two values that authorise a grant, as tests get them: from real policies and from a real journal.
+//! Creates the two values that authorise a grant for tests: a permit from real policies, and a proof from a real
+//! journal.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,13 +15,13 @@ use crate::grant::{LiveGrant, Scope, clear, spend};
 
 pub(crate) const CONTRACT: &str = "idp.restore_access";
 
-/// Leave for an attempt of an action of `acme` under [`CONTRACT`].
+/// The permit for an attempt of an action of the tenant `acme` under [`CONTRACT`].
 pub(crate) fn permit(action: &ActionId, attempt: u32) -> Permit {
     let (decision, permit) = policies().permit(action, attempt, &facts(), None);
     permit.unwrap_or_else(|| panic!("{decision:?}"))
 }
 
-/// What [`permit`] rests on.
+/// The policies and the pre-state on which [`permit`] is based.
 pub(crate) fn basis() -> PermitBasis {
     PermitBasis { policy_set: policies().digest(), pre: None }
 }
@@ -62,7 +63,7 @@ pub(crate) fn started(n: u32) -> Value {
     json!({"at_ms": 1, "event": {"attempt_started": start}})
 }
 
-/// The proof that these events of an action are on disk.
+/// Appends these events of an action, and returns the proof that they are on disk.
 pub(crate) async fn durable(action: &str, events: &[Value]) -> Durable {
     let dir = Dir::new();
     std::fs::create_dir_all(&dir.0).unwrap();

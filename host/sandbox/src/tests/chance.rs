@@ -1,8 +1,9 @@
-//! No feature that a component may use gives it randomness: a component with one that could does not load.
+//! Tests that a component has no source of randomness. A component with a feature that could provide randomness does
+//! not load.
 
 use super::*;
 
-/// Whether a component with this content loads, as far as its code is concerned.
+/// Checks that a component with this content compiles and imports nothing foreign. Its missing exports are ignored.
 fn compiles(inside: &str) -> Result<(), String> {
     let dir = Dir::new();
     let sandbox = Sandbox::new(&dir.0, Clock::new()).unwrap();

@@ -1,13 +1,14 @@
-//! Why a run did not do what was asked: guests that fail or trap, and answers that do not fit.
+//! Tests the reported reason why a run did not do what was asked: the guest fails or traps, or an answer does not fit
+//! the contract.
 
 use super::*;
 
-/// Fails with the text `user` as `unavailable` (1), `unknown` (2) or `invalid` (3).
+/// Guest code that fails with the text `user` as `unavailable` (1), `unknown` (2) or `invalid` (3).
 fn fails_as(case: u8) -> String {
     format!("(i32.store8 (i32.const 516) (i32.const {case})) (i32.const 512)")
 }
 
-/// Writes `panicked at user` at level `error`, and then `user`.
+/// Guest code that logs `panicked at user` and then `user`, both at level `error`.
 const SAYS_WHY: &str = "(call $write (i32.const 3) (i32.const 128) (i32.const 16))
     (call $write (i32.const 3) (i32.const 64) (i32.const 4))";
 
@@ -22,7 +23,7 @@ async fn a_trap_keeps_the_panic_that_the_guest_told() {
     let run = bench.perform(bench.scope(vec![support::patch("/Users/42")])).await;
     let Claim::Trapped(text) = run.claim else { unreachable!("{:?}", run.claim) };
     assert!(text.contains("unreachable") && text.ends_with(said), "{text}");
-    // It is kept even when the guest has used up its log.
+    // The panic is kept even when the guest has used up its log.
     let chatty = format!(
         "(local $n i32) (loop (call $log) (local.set $n (i32.add (local.get $n) (i32.const 1)))
             (br_if 0 (i32.lt_u (local.get $n) (i32.const 200)))) {trap}"
@@ -35,7 +36,7 @@ async fn a_trap_keeps_the_panic_that_the_guest_told() {
 
 #[tokio::test]
 async fn a_trap_without_words_is_told_as_it_is() {
-    // A line of level `error` is for the operator, unless it is a panic.
+    // A log line of level `error` is only for the operator, unless it is a panic.
     let user = "(call $write (i32.const 3) (i32.const 64) (i32.const 4))";
     for said in ["(call $log)", user] {
         let bench = Bench::new(&format!("{said} (unreachable)"), OK, vec![]).await;

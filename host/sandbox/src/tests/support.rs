@@ -1,5 +1,5 @@
-//! Shared code of the sandbox's tests: a server with scripted answers, upstreams that lead to it, and guests written as
-//! core WebAssembly text.
+//! Shared code of the sandbox's tests: a server with scripted answers, upstreams that point to that server, and guests
+//! written as core WebAssembly text.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -29,14 +29,14 @@ use crate::upstream::{AddressClass, Base, Credential, Upstream};
 pub(crate) const READ: &str = "read-credential-0123456789";
 pub(crate) const WRITE: &str = "write-credential-0123456789";
 
-/// What the server does with one connection.
+/// How the test server handles one connection.
 #[derive(Clone, Debug)]
 pub(crate) enum Reply {
     /// Sends these bytes after it has read the request.
     Bytes(Vec<u8>),
     /// Sends these bytes after a pause.
     Late(Duration, Vec<u8>),
-    /// Reads the request and closes.
+    /// Reads the request and closes the connection.
     Close,
     /// Reads the request and never answers.
     Hang,
@@ -63,7 +63,7 @@ impl Server {
         Self { port, requests }
     }
 
-    /// The requests as they arrived, in full.
+    /// The complete requests, in the order in which they arrived.
     pub(crate) fn requests(&self) -> Vec<String> {
         self.requests.lock().unwrap().clone()
     }
@@ -180,7 +180,7 @@ pub(crate) fn egress(upstream: &Upstream, requests: Vec<Rendered>, keep: Option<
     }
 }
 
-/// Keeps every intent, or refuses all of them; results are ignored.
+/// Stores every intent in `kept`. Accepts every step, or refuses every step with the reason `refusal`.
 pub(crate) fn intend(kept: &Arc<Mutex<Vec<Intent>>>, refusal: Option<&'static str>) -> Keep {
     let kept = Arc::clone(kept);
     Arc::new(move |step| {
@@ -191,7 +191,7 @@ pub(crate) fn intend(kept: &Arc<Mutex<Vec<Intent>>>, refusal: Option<&'static st
     })
 }
 
-/// A private directory that nothing else uses; removed when dropped.
+/// A private directory for one test, which is removed when this value is dropped.
 pub(crate) struct Dir(pub(crate) PathBuf);
 
 impl Dir {
@@ -208,17 +208,18 @@ impl Drop for Dir {
     }
 }
 
-/// A component of `deed:adapter` whose two exports run these bodies, which leave the pointer to their result.
+/// Builds an adapter component whose two exports run these bodies. Each body leaves the pointer to its result on the
+/// stack.
 ///
-/// `$get`, `$patch`, `$read`, `$log` and `$forbidden` call the host; 256 is a successful result, 512 one that reports
-/// `refused` with the text at 64.
+/// `$get`, `$patch`, `$read`, `$log` and `$forbidden` call the host. The result at 256 is a success; the result at 512
+/// reports `refused` with the text at 64.
 pub(crate) fn guest(observe: &str, perform: &str) -> Vec<u8> {
     let text =
         include_str!("guest.wat").replace(";;OBSERVE;;", observe).replace(";;PERFORM;;", perform);
     component(wat::parse_str(text).unwrap())
 }
 
-/// Encodes a core module as a component of the world `adapter`.
+/// Encodes a core module as a component of the WIT world `adapter`.
 pub(crate) fn component(mut module: Vec<u8>) -> Vec<u8> {
     let mut resolve = wit_parser::Resolve::default();
     let wit = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../wit");

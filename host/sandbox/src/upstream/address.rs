@@ -1,17 +1,18 @@
-//! The class of an IP address that an operator may allow, or none: such an address is never dialled.
+//! Classifies IP addresses. An operator can allow classes of addresses; the host never connects to an address without a
+//! class.
 //!
-//! The written form is not trusted: an IPv4 address inside an IPv6 address counts as the IPv4 address.
+//! An IPv4 address that is embedded in an IPv6 address counts as the IPv4 address.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use serde::{Deserialize, Serialize};
 
-/// Which addresses an operator allows an upstream to resolve to.
+/// A class of addresses that an operator can allow an upstream to resolve to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AddressClass {
     Public,
-    /// RFC 1918, RFC 6598 (carrier-grade NAT), RFC 4193 (unique local).
+    /// Addresses of RFC 1918, RFC 6598 (carrier-grade NAT) and RFC 4193 (unique local).
     Private,
     Loopback,
 }
@@ -27,12 +28,14 @@ impl AddressClass {
     }
 }
 
-/// Addresses that answer with a machine's own credentials and are in a class that may be allowed.
+/// Addresses of metadata services, which return the machine's own credentials. Without this list, they would belong to
+/// a class that can be allowed.
 const METADATA_V4: [Ipv4Addr; 2] = [
     Ipv4Addr::new(100, 100, 100, 200), // Alibaba Cloud, in the CGNAT block
     Ipv4Addr::new(168, 63, 129, 16),   // Azure's wire server, a public address
 ];
-/// The same among unique local addresses: AWS (all of its local services), Oracle, Scaleway, Google.
+/// Whether a unique local address belongs to a metadata service of AWS (all of its local services), Oracle, Scaleway or
+/// Google.
 fn is_metadata_v6(segments: [u16; 8]) -> bool {
     matches!(
         segments,
@@ -52,8 +55,8 @@ pub fn classify(address: IpAddr) -> Option<AddressClass> {
     }
 }
 
-/// IPv4-mapped (RFC 4291 section 2.5.5.2), NAT64 (RFC 6052 section 2.1) and 6to4 (RFC 3056) become the embedded IPv4
-/// address.
+/// Replaces IPv4-mapped (RFC 4291 section 2.5.5.2), NAT64 (RFC 6052 section 2.1) and 6to4 (RFC 3056) addresses with the
+/// embedded IPv4 address.
 fn canonical(address: IpAddr) -> IpAddr {
     let IpAddr::V6(v6) = address else { return address };
     let embedded = match v6.segments() {
@@ -79,8 +82,8 @@ fn classify_v4(address: Ipv4Addr) -> Option<AddressClass> {
     }
 }
 
-/// This network, link-local and metadata, protocol assignments, documentation, 6to4 relays, benchmarks, multicast,
-/// reserved and broadcast.
+/// Whether an address is reserved for "this network", link-local and metadata use, protocol assignments, documentation,
+/// 6to4 relays, benchmarks, multicast, future use or broadcast.
 fn is_special_v4(address: Ipv4Addr) -> bool {
     matches!(
         address.octets(),
@@ -99,7 +102,8 @@ fn classify_v6(address: Ipv6Addr) -> Option<AddressClass> {
         segments if is_metadata_v6(segments) => None,
         [0, 0, 0, 0, 0, 0, 0, 1] => Some(AddressClass::Loopback),
         [0xfc00..=0xfdff, ..] => Some(AddressClass::Private),
-        // Protocol assignments with Teredo (2001::/23), documentation (RFC 3849, RFC 9637).
+        // These are protocol assignments, including Teredo (2001::/23), and documentation addresses (RFC 3849, RFC
+        // 9637).
         [0x2001, 0..=0x1ff | 0xdb8, ..] | [0x3fff, 0..=0xfff, ..] => None,
         // All global unicast addresses that IANA has assigned are in 2000::/3.
         [0x2000..=0x3fff, ..] => Some(AddressClass::Public),

@@ -1,4 +1,4 @@
-//! Canonical JSON (RFC 8785): the one byte string that a value is signed and hashed as.
+//! Canonical JSON (RFC 8785): the only byte string over which a value is signed and hashed.
 
 use serde::Serialize;
 use serde_json::Value;
@@ -7,31 +7,31 @@ use super::child;
 use super::parse::MAX_DEPTH;
 use super::write::write;
 
-/// RFC 8785 bytes: keys sorted by UTF-16 code units, no white space, integers only.
+/// Returns the RFC 8785 bytes of a value: keys sorted by UTF-16 code units, no white space, integers only.
 ///
-/// Refuses floats and integers beyond ±(2^53 − 1): their text differs between readers.
+/// Fails for floats and for integers beyond ±(2^53 − 1), because JSON readers do not agree on their values.
 pub fn canonical(value: &Value) -> Result<Vec<u8>, NotCanonical> {
     to_canonical(value)
 }
 
-/// [`canonical`] of anything that serialises to JSON.
+/// Like [`canonical`], for any value that serialises to JSON.
 pub fn to_canonical<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, NotCanonical> {
     write(value).map(|(bytes, _)| bytes)
 }
 
-/// [`to_canonical`] of what is signed inside another record and is read again by [`super::parse`]: refuses what is
-/// nested too deep for that.
+/// Like [`to_canonical`], for a value that is signed inside another record and later parsed by [`super::parse`]. Fails
+/// if the value is nested too deeply for the parser.
 pub fn to_readable<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, NotCanonical> {
     let (bytes, levels) = write(value)?;
     if levels < MAX_DEPTH {
         return Ok(bytes);
     }
     Err(NotCanonical::new(format!(
-        "it is nested {MAX_DEPTH} levels deep or more, so it could not be parsed again"
+        "the value is nested {MAX_DEPTH} levels deep or more, so it could not be parsed again"
     )))
 }
 
-/// Why a value has no canonical form, and the RFC 6901 pointer of the place.
+/// Why a value has no canonical form, and the RFC 6901 pointer to the part that prevents it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{pointer}` has no canonical form: {reason}")]
 pub struct NotCanonical {
@@ -44,7 +44,7 @@ impl NotCanonical {
         Self { pointer: String::new(), reason }
     }
 
-    /// The same, one level further out: the pointer is put together only when something is refused.
+    /// The same error with `token` prepended to its pointer. The pointer is built only when a value is refused.
     pub(super) fn under(self, token: &str) -> Self {
         Self { pointer: format!("{}{}", child("", token), self.pointer), reason: self.reason }
     }

@@ -1,6 +1,6 @@
 //! The differences between two JSON values, leaf by leaf.
 //!
-//! Array elements are not matched: an array is one leaf, because its order may have a meaning.
+//! An array counts as one leaf. Its elements are not matched, because their order may have a meaning.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +9,8 @@ use serde_json::{Map, Value};
 
 use super::child;
 
-/// The leaf-level differences from `old` to `new`, sorted by pointer. Objects are descended, arrays compared whole.
+/// The leaf-level differences from `old` to `new`, sorted by pointer. Objects are compared member by member, arrays as
+/// a whole.
 pub fn diff(old: &Value, new: &Value) -> Vec<Change> {
     let mut changes = Vec::new();
     collect(Some(old), Some(new), String::new(), &mut changes);
@@ -17,12 +18,12 @@ pub fn diff(old: &Value, new: &Value) -> Vec<Change> {
     changes
 }
 
-/// One leaf that differs.
+/// One leaf that differs between two states.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Change {
-    /// RFC 6901, into the state.
+    /// RFC 6901 pointer into the state.
     pub pointer: String,
     /// Any JSON; absent when the leaf was added.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
@@ -32,7 +33,7 @@ pub struct Change {
     pub new: Option<Value>,
 }
 
-/// A field that is there is a value, even when that value is null: null and absent are different facts.
+/// Deserialises a present field as `Some`, even if its value is null: a null value and an absent field differ.
 fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
     Value::deserialize(deserializer).map(Some)
 }
@@ -55,7 +56,8 @@ fn collect(old: Option<&Value>, new: Option<&Value>, pointer: String, changes: &
 
 type MaybeMap<'a> = Option<&'a Map<String, Value>>;
 
-/// Both sides as objects, where an absent side counts as one. An empty object that came or went is itself the leaf.
+/// Returns both sides as objects. An absent side counts as an object, unless the other side is an empty object: adding
+/// or removing an empty object is itself a leaf.
 fn both_objects<'a>(
     old: Option<&'a Value>,
     new: Option<&'a Value>,

@@ -1,14 +1,15 @@
 //! The strict JSON parser (RFC 8259): returns a value, or the line and column of the first error.
 //!
-//! It rejects what two readers may interpret differently: duplicate keys, lone surrogates, invalid UTF-8, trailing
-//! bytes, nesting beyond 64. Numbers that are not safe integers stay text.
+//! It rejects input that two readers may interpret differently: duplicate keys, lone surrogates, invalid UTF-8,
+//! trailing bytes, and nesting beyond 64 levels. Numbers that are not safe integers become strings.
 
 use serde_json::map::Entry;
 use serde_json::{Map, Number, Value};
 
 use super::MAX_INTEGER;
 
-/// Deeper nesting than any record or upstream answer needs; bounds the recursion of every reader here.
+/// The deepest nesting that is accepted, which bounds the recursion of the parser. No record or upstream response needs
+/// more levels.
 pub(super) const MAX_DEPTH: usize = 64;
 
 /// Reads exactly one JSON text (RFC 8259, UTF-8, no byte order mark).
@@ -18,8 +19,8 @@ pub fn parse(bytes: &[u8]) -> Result<Value, ParseError> {
     read(bytes, false)
 }
 
-/// The same for a caller's request: a number that is not a safe integer is refused. As text it would be accepted
-/// where its sender, and any party in between, see a number.
+/// Like [`parse`], for a caller's request: a number that is not a safe integer is an error. If it became a string, the
+/// host would accept a string where the sender, and any party in between, see a number.
 pub fn parse_exact(bytes: &[u8]) -> Result<Value, ParseError> {
     read(bytes, true)
 }
@@ -48,7 +49,7 @@ pub struct ParseError {
 
 type Parsed<T> = Result<T, String>;
 
-/// `at` is a byte offset and always a character boundary; on error it points at the offence.
+/// `at` is a byte offset on a character boundary. After an error, it is the position of the error.
 struct Parser<'a> {
     text: &'a str,
     at: usize,
@@ -186,7 +187,7 @@ impl Parser<'_> {
         Ok(plain)
     }
 
-    /// `\uXXXX`, or two of them when the first is a high surrogate (RFC 8259 section 7).
+    /// Reads one `\uXXXX` escape, or two if the first one is a high surrogate (RFC 8259 section 7).
     fn unicode(&mut self) -> Parsed<char> {
         const LONE: &str = "lone surrogate; write both halves of the pair or the character itself";
         let high = self.unit(self.at)?;
@@ -289,7 +290,7 @@ impl Parser<'_> {
     }
 }
 
-/// Line and column, from 1, just after `before`.
+/// Line and column, counted from 1, of the character after `before`.
 fn position(before: &str) -> (usize, usize) {
     let line = before.matches('\n').count() + 1;
     let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;

@@ -1,6 +1,7 @@
-//! Conversion of a JSON value to the record that it describes, or the pointer of the first place that does not fit.
+//! Converts a JSON value to the record that it describes. An error names the pointer of the first part that does not
+//! match.
 //!
-//! Unknown fields are errors where the record's type says so.
+//! Unknown fields are errors if the record's type denies them.
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -8,13 +9,13 @@ use serde_path_to_error::Segment;
 
 use super::child;
 
-/// Reads a record out of a value.
+/// Deserialises a record from a JSON value.
 pub fn from_value<T: DeserializeOwned>(value: Value) -> Result<T, ShapeError> {
     serde_path_to_error::deserialize(value).map_err(|error| {
         let around =
             error.path().iter().fold(String::new(), |pointer, segment| step(&pointer, segment));
         let reason = plain(&error.inner().to_string());
-        // Of a member that is absent serde names the object around it.
+        // For a missing member, serde reports the path of the object that lacks it.
         let pointer = missing(&reason).map_or_else(|| around.clone(), |name| child(&around, name));
         ShapeError { pointer, reason }
     })
@@ -28,17 +29,17 @@ pub struct ShapeError {
     pub reason: String,
 }
 
-/// For a sentence: an empty pointer reads like a mistake.
+/// The pointer as it appears in an error text. An empty pointer would look like a mistake there.
 fn place(pointer: &str) -> String {
     if pointer.is_empty() { "the top level".to_owned() } else { format!("`{pointer}`") }
 }
 
-/// The member of which serde says that it is absent.
+/// The name of the missing member, if serde's error is about one.
 fn missing(reason: &str) -> Option<&str> {
     reason.strip_prefix("missing field `")?.strip_suffix('`')
 }
 
-/// Names of Rust types mean nothing to readers: a struct is an object.
+/// Replaces the name of a Rust struct in serde's error text by `an object`, because users do not know Rust types.
 fn plain(reason: &str) -> String {
     match reason.split_once(", expected struct ") {
         Some((head, name)) if !name.contains(' ') => format!("{head}, expected an object"),

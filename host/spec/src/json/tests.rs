@@ -225,13 +225,13 @@ fn shape_errors_point_at_the_place() {
 #[test]
 fn a_missing_member_is_pointed_at_and_the_top_level_is_named() {
     #[derive(Debug, serde::Deserialize)]
-    #[expect(dead_code, reason = "only its shape counts")]
+    #[expect(dead_code, reason = "the test reads only errors")]
     struct Outer {
         inner: Inner,
         list: Vec<Inner>,
     }
     #[derive(Debug, serde::Deserialize)]
-    #[expect(dead_code, reason = "only its shape counts")]
+    #[expect(dead_code, reason = "the test reads only errors")]
     struct Inner {
         #[serde(rename = "a/b")]
         name: String,

@@ -1,8 +1,9 @@
-//! How canonical JSON writes strings and integers, and in which order members stand (RFC 8785 section 3.2).
+//! Strings, integers and the order of members in canonical JSON (RFC 8785 section 3.2).
 
 use std::cmp::Ordering;
 
-/// The order of UTF-16 code units. It is that of the bytes up to U+E000, so for nearly every key.
+/// Compares keys by their UTF-16 code units. For characters below U+E000, and so for nearly every key, this is also the
+/// order of the UTF-8 bytes.
 pub(super) fn by_code_units(left: &str, right: &str) -> Ordering {
     if left.is_ascii() && right.is_ascii() {
         return left.cmp(right);
@@ -10,7 +11,8 @@ pub(super) fn by_code_units(left: &str, right: &str) -> Ordering {
     left.encode_utf16().cmp(right.encode_utf16())
 }
 
-/// Its digits, the last one first: an integer needs no text of its own.
+/// Appends an integer in decimal. The digits are written in reverse and then reversed in place, which needs no
+/// temporary string.
 pub(super) fn write_integer(integer: i64, out: &mut Vec<u8>) {
     if integer < 0 {
         out.push(b'-');
@@ -27,11 +29,12 @@ pub(super) fn write_integer(integer: i64, out: &mut Vec<u8>) {
     out.get_mut(start..).unwrap_or_default().reverse();
 }
 
-/// RFC 8785 section 3.2.2.2: two-letter escapes where JSON has them, `\u00xx` for other controls, the rest as it is.
+/// Appends a string (RFC 8785 section 3.2.2.2): two-character escapes where JSON has them, `\u00xx` for other control
+/// characters, and all other characters unchanged.
 pub(super) fn write_string(text: &str, out: &mut Vec<u8>) {
     out.push(b'"');
     let mut rest = text.as_bytes();
-    // What is escaped is ASCII, and no byte of another character is.
+    // Only ASCII characters are escaped, and no byte of a multi-byte UTF-8 character is ASCII.
     while let Some(at) = special(rest) {
         let (plain, special) = rest.split_at(at);
         out.extend_from_slice(plain);
@@ -43,7 +46,7 @@ pub(super) fn write_string(text: &str, out: &mut Vec<u8>) {
     out.push(b'"');
 }
 
-/// Where the first byte stands that is escaped.
+/// The position of the first byte that needs an escape.
 fn special(text: &[u8]) -> Option<usize> {
     let (words, _) = text.as_chunks::<8>();
     let quiet = words.iter().take_while(|word| !may_be_special(u64::from_le_bytes(**word)));
@@ -53,13 +56,13 @@ fn special(text: &[u8]) -> Option<usize> {
     Some(from + at)
 }
 
-/// Whether a text is ASCII and nothing of it is escaped.
+/// Whether a text is printable ASCII and needs no escapes.
 pub(super) fn is_plain(text: &[u8]) -> bool {
     text.iter().all(|byte| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\'))
 }
 
-/// Whether one of eight bytes is escaped. The bits for bytes next to an escaped one may be wrong, but if one is
-/// escaped the result is never false.
+/// Whether one of eight bytes may need an escape. The bits for neighbours of such a byte may be wrong, but the result
+/// is never false if a byte needs an escape.
 fn may_be_special(word: u64) -> bool {
     const ONES: u64 = 0x0101_0101_0101_0101;
     const HIGH: u64 = ONES << 7;

@@ -1,6 +1,6 @@
-//! Writes anything that serialises as canonical JSON (RFC 8785), straight into bytes.
+//! Writes any serialisable value as canonical JSON (RFC 8785), directly into a byte buffer.
 //!
-//! It builds no value in between: members are written as they come, and put in order when their object ends.
+//! It builds no intermediate `Value`. Members are written as they arrive, and sorted when their object ends.
 
 mod member;
 mod serializer;
@@ -13,7 +13,7 @@ use self::member::{Member, begins, key_text};
 use super::text::{is_plain, write_integer, write_string};
 use super::{MAX_INTEGER, NotCanonical};
 
-/// The canonical bytes, and how many levels of arrays and objects they have.
+/// Returns the canonical bytes, and the number of nested array and object levels in them.
 pub(super) fn write<T: Serialize + ?Sized>(value: &T) -> Result<(Vec<u8>, usize), NotCanonical> {
     let out = Vec::with_capacity(256);
     let mut writer =
@@ -22,7 +22,7 @@ pub(super) fn write<T: Serialize + ?Sized>(value: &T) -> Result<(Vec<u8>, usize)
     Ok((writer.out, writer.deepest))
 }
 
-/// A refusal that is passed up to the caller. It is boxed, because refusals are rare.
+/// An error that is passed up to the caller. It is boxed, because errors are rare.
 #[derive(Debug)]
 pub(super) struct Refused(Box<NotCanonical>);
 
@@ -52,7 +52,7 @@ impl ser::Error for Refused {
     }
 }
 
-/// What is written so far. One list holds the members of every object that is open, the inner ones last.
+/// The output so far. One list contains the members of all unfinished objects, those of inner objects last.
 pub(super) struct Writer {
     out: Vec<u8>,
     members: Vec<Member>,
@@ -75,7 +75,7 @@ impl Writer {
         self.out.push(bracket);
     }
 
-    /// `{"variant":`, as serde writes a variant that holds something.
+    /// Writes `{"variant":`, the start of an enum variant that has content.
     fn tag(&mut self, variant: &str) {
         self.open(b'{');
         write_string(variant, &mut self.out);
@@ -94,7 +94,7 @@ impl Writer {
         Object { writer: self, first, start, at, key_end, begins: None, sorted: true, variant }
     }
 
-    /// An integer is a number, or the text of a key.
+    /// Writes an integer as a number, or in quotes if it is a key.
     fn integer(&mut self, integer: i64) -> Written {
         if integer.unsigned_abs() > MAX_INTEGER.unsigned_abs() {
             return Err(not_an_integer(&integer));
@@ -121,11 +121,11 @@ fn not_an_integer(number: &dyn fmt::Display) -> Refused {
     Refused::new(format!("`{number}` is not an integer within ±(2^53 − 1); write it as a string"))
 }
 
-/// An array that is being written.
+/// An unfinished array.
 pub(super) struct Array<'a> {
     writer: &'a mut Writer,
     items: usize,
-    /// The variant that holds it, as the one member of an object.
+    /// The enum variant that contains this array, written as an object with one member.
     variant: Option<&'static str>,
 }
 
@@ -152,18 +152,18 @@ impl Array<'_> {
     }
 }
 
-/// An object that is being written: its members as they come, put in order at the end where they are not.
+/// An unfinished object. Its members are written as they arrive, and sorted at the end if they are out of order.
 pub(super) struct Object<'a> {
     writer: &'a mut Writer,
-    /// Its first member in the list, and the first byte after its bracket.
+    /// The index of the object's first member in the list, and the position after its opening bracket.
     first: usize,
     start: usize,
-    /// The member that is being written.
+    /// The start of the current member, and the end of its key.
     at: usize,
     key_end: usize,
     begins: Option<u64>,
     sorted: bool,
-    /// The variant that holds it, as the one member of an object.
+    /// The enum variant that contains this object, written as an outer object with one member.
     variant: Option<&'static str>,
 }
 

@@ -1,6 +1,6 @@
-//! Roots and proofs from stored hashes, read by a function `(level, index) -> Hash`: RFC 6962 audit paths and
-//! consistency paths in their order (from the leaf upwards). The function is called only for complete subtrees: at
-//! `level` l and `index` i, the 2^l leaves that start at i * 2^l.
+//! Computes roots and proofs from stored hashes, which a function `(level, index) -> Hash` reads. Proofs are audit
+//! paths and consistency paths in the order of RFC 6962 (from the leaf upwards). The function is called only for
+//! complete subtrees: `(l, i)` stands for the 2^l leaves that start at i * 2^l.
 
 use super::{Hash, empty_root, node_hash, root};
 
@@ -31,10 +31,10 @@ pub fn proof<E: From<OutOfRange>>(
     Ok(path)
 }
 
-/// The consistency path (RFC 6962 §2.1.2) from the tree of `old` leaves to that of `size` leaves.
+/// The consistency path (RFC 6962 §2.1.2) from the tree of `old` leaves to the tree of `size` leaves.
 ///
-/// Empty when the sizes are equal. Fails with [`OutOfRange`] when `old` is 0 or above `size`, and with any error of
-/// `read`.
+/// The path is empty when the sizes are equal. Fails with [`OutOfRange`] when `old` is 0 or above `size`, and with any
+/// error of `read`.
 pub fn consistency_proof<E: From<OutOfRange>>(
     old: u64,
     size: u64,
@@ -55,7 +55,7 @@ pub fn consistency_proof<E: From<OutOfRange>>(
             low = middle;
         }
     }
-    // The verifier knows the old root, so it is left out when it is a node of the new tree.
+    // The verifier knows the old root, so the path omits that root if it is a node of the new tree.
     if low != 0 {
         path.push(range(low, high, &mut read)?);
     }
@@ -79,13 +79,13 @@ pub fn inclusion_proof(index: u64, leaves: &[Hash]) -> Result<Vec<Hash>, OutOfRa
 
 /// A proof was requested for a leaf or a size that the tree does not have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("index {index} is outside a tree of {size} leaves; use one inside it")]
+#[error("index {index} is outside a tree of {size} leaves; use an index inside the tree")]
 pub struct OutOfRange {
     pub index: u64,
     pub size: u64,
 }
 
-/// The hash over leaves `low..high`, where `low` is a multiple of the largest power of two in it.
+/// The hash over leaves `low..high`. `low` must be a multiple of the largest power of two that fits into the range.
 fn range<E>(
     low: u64,
     high: u64,

@@ -37,7 +37,7 @@ fn many(n: u64) -> Vec<Hash> {
     (0..n).map(|i| leaf_hash(&i.to_be_bytes())).collect()
 }
 
-/// The stored hashes of a log, cut to `size`: a read outside it is a bug of the prover.
+/// Reads a stored hash of the log with these leaves. A read outside the log is a bug in the prover.
 fn stored(leaves: &[Hash], level: u8, index: u64) -> Result<Hash, OutOfRange> {
     let low = usize::try_from(index << level).unwrap();
     leaves
@@ -58,7 +58,7 @@ fn roots_are_those_of_the_reference_tests() {
 
 #[test]
 fn a_known_audit_path() {
-    // Leaf 5 of 8: its sibling, the other pair of its half, the other half.
+    // The path of leaf 5 of 8 has its sibling, the other pair in its half of the tree, and the other half.
     let leaves = known_leaves();
     let path = inclusion_proof(5, &leaves).unwrap();
     let expected = [leaves[4], node_hash(&leaves[6], &leaves[7]), root(&leaves[..4])];

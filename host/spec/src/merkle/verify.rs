@@ -1,11 +1,11 @@
-//! Checks of proofs (RFC 9162 §2.1.3.2 and §2.1.4.2) against sizes and hashes. They neither allocate nor recurse, so a
-//! hostile proof costs only its own length.
+//! Checks proofs (RFC 9162 §2.1.3.2 and §2.1.4.2) against sizes and hashes. The checks neither allocate nor recurse, so
+//! their cost is at most proportional to the length of a hostile proof.
 
 use super::{Hash, empty_root, node_hash};
 
 /// Whether `proof` shows that `leaf` is at `index` in the tree of `size` leaves with `root`.
 ///
-/// An empty proof is valid only for the single leaf of a tree of one.
+/// An empty proof is valid only for the leaf of a tree with one leaf.
 pub fn verify_inclusion(index: u64, size: u64, leaf: &Hash, proof: &[Hash], root: &Hash) -> bool {
     if index >= size {
         return false;
@@ -22,10 +22,10 @@ pub fn verify_inclusion(index: u64, size: u64, leaf: &Hash, proof: &[Hash], root
     walk.last == 0 && hash == *root
 }
 
-/// Whether `proof` shows that the tree of `new_size` leaves only appends to that of `old_size`.
+/// Whether `proof` shows that the tree of `new_size` leaves extends the tree of `old_size` leaves.
 ///
-/// Equal sizes need equal roots and no proof. The empty tree is a prefix of every tree, and its root is the hash of
-/// nothing.
+/// If the sizes are equal, the roots must be equal and the proof must be empty. The empty tree is a prefix of every
+/// tree, and its root is `SHA-256("")`.
 pub fn verify_consistency(
     old_size: u64,
     new_size: u64,
@@ -45,11 +45,11 @@ pub fn verify_consistency(
     extends(old_size, new_size, old_root, new_root, proof)
 }
 
-/// RFC 9162 §2.1.4.2 for `0 < old_size < new_size`.
+/// The algorithm of RFC 9162 §2.1.4.2 for `0 < old_size < new_size`.
 fn extends(old_size: u64, new_size: u64, old: &Hash, new: &Hash, proof: &[Hash]) -> bool {
     let (first, rest) = match proof.split_first() {
         None => return false,
-        // The old root is then a node of the new tree and is left out of the path.
+        // If the old size is a power of two, the old root is a node of the new tree, and the path omits it.
         Some(_) if old_size.is_power_of_two() => (old, proof),
         Some((first, rest)) => (first, rest),
     };
@@ -69,13 +69,13 @@ fn extends(old_size: u64, new_size: u64, old: &Hash, new: &Hash, proof: &[Hash])
     walk.last == 0 && old_hash == *old && new_hash == *new
 }
 
-/// The position of the walk from a leaf to the root: its node and the last node of that level.
+/// The position on the way from a leaf to the root: the current node, and the last node of its level.
 struct Walk {
     node: u64,
     last: u64,
 }
 
-/// The side of the walk's node on which the next sibling is.
+/// The side of the current node on which its sibling is.
 enum Side {
     Left,
     Right,
@@ -89,7 +89,7 @@ impl Walk {
         }
         let left = self.node & 1 == 1 || self.node == self.last;
         if left {
-            // A last node without a sibling on its level moves up unhashed.
+            // The last node of a level has no sibling if its index is even. It then moves up unchanged.
             while self.node & 1 == 0 && self.node != 0 {
                 self.up();
             }

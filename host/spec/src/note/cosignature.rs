@@ -1,5 +1,5 @@
-//! Cosignatures of witnesses on checkpoints (C2SP tlog-cosignature, Ed25519, type 0x04): whether and when a witness
-//! cosigned a note. A line is never corrected.
+//! Cosignatures of witnesses on checkpoints (C2SP tlog-cosignature, Ed25519, type 0x04). This module finds out whether
+//! and when a witness cosigned a note. It never corrects a signature line.
 
 use std::fmt;
 use std::str::FromStr;
@@ -12,7 +12,7 @@ use super::{NoteError, signature_line, split};
 
 /// Signature type of a timestamped Ed25519 cosignature.
 const COSIGNATURE: u8 = 0x04;
-/// The latest time (C2SP tlog-cosignature): 2^63 - 1.
+/// The latest time that C2SP tlog-cosignature allows: 2^63 - 1.
 const TIME_MAX: u64 = u64::MAX >> 1;
 
 /// A witness's public key. Its text form is `<name>+<8 hex digits of key id>+<base64(0x04 || key)>`.
@@ -24,7 +24,7 @@ pub struct WitnessKey {
 }
 
 impl WitnessKey {
-    /// Fails for a name that notes cannot carry and for a key of small order.
+    /// Fails for a name that a signed note cannot contain, and for a key of small order.
     pub fn new(name: &str, key: VerifyingKey) -> Result<Self, KeyError> {
         if !key::is_name(name) {
             return Err(KeyError::Name { name: name.to_owned() });
@@ -44,7 +44,7 @@ impl WitnessKey {
         self.id
     }
 
-    /// Whether it contains this public key, under any name.
+    /// Whether this witness key has the given public key, under any name.
     pub fn wraps(&self, key: &VerifyingKey) -> bool {
         self.key == *key
     }
@@ -53,7 +53,7 @@ impl WitnessKey {
         &self.key
     }
 
-    /// The time in a blob `u64 time || signature`, if this key signed it over this text.
+    /// The time in a blob `u64 time || signature`, if this key signed that time together with this text.
     fn time(&self, text: &str, blob: &[u8]) -> Option<u64> {
         let (time, signature) = blob.split_first_chunk::<8>()?;
         let time = Some(u64::from_be_bytes(*time)).filter(|time| *time <= TIME_MAX)?;
@@ -80,19 +80,20 @@ impl FromStr for WitnessKey {
     }
 }
 
-/// A witness's statement that this tree was the largest one of its log, consistent with all before it.
+/// A witness's statement that, at this time, the tree was the largest one that it had seen of the log, and consistent
+/// with all earlier ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cosignature<'a> {
-    /// The time of the cosignature in seconds of Unix time, by the witness's clock.
+    /// The Unix time of the cosignature in seconds, by the witness's clock.
     pub time: u64,
-    /// The line of the note, with its newline.
+    /// The signature line of the note, with its newline.
     pub line: &'a str,
 }
 
-/// The first cosignature of this witness on a note; `None` if there is none.
+/// The first cosignature of this witness on a note; `None` if the witness did not cosign the note.
 ///
-/// Fails when the note is malformed or has an invalid line of this key, as C2SP signed-note requires. Lines of other
-/// keys are not checked, nor is the log's own signature.
+/// Fails when the note is malformed or has an invalid signature line by this key, as C2SP signed-note requires. Neither
+/// the lines of other keys nor the log's own signature is checked.
 pub fn cosignature<'a>(
     note: &'a str,
     key: &WitnessKey,
@@ -110,8 +111,8 @@ pub fn cosignature<'a>(
     Ok(found)
 }
 
-/// The note with only the signatures of this name: that of the log, without its witnesses. Fails when the note is
-/// malformed.
+/// Returns the note with only the signatures under this name, for example the log's signature without those of
+/// witnesses. Fails when the note is malformed.
 pub fn only(note: &str, name: &str) -> Result<String, NoteError> {
     let (text, lines) = split(note)?;
     let kept = lines.split_inclusive('\n').filter(|line| {

@@ -1,5 +1,5 @@
-//! Keys of signed notes (C2SP signed-note, Ed25519, type 0x01): they write signature lines and the verifier key text.
-//! The private half is never printed.
+//! Keys of signed notes (C2SP signed-note, Ed25519, type 0x01), which write signature lines and the text form of
+//! verifier keys. A private key is never printed.
 
 use std::fmt;
 use std::str::FromStr;
@@ -11,7 +11,7 @@ use sha2::{Digest as _, Sha256};
 /// Signature type of Ed25519 in a signed note.
 const ED25519: u8 = 0x01;
 
-/// A log's signing key under its name, which is the log's origin.
+/// A log's signing key. Its name is the log's origin.
 #[derive(Debug)]
 pub struct LogKey {
     signing: SigningKey,
@@ -29,12 +29,12 @@ impl LogKey {
         self.verifier.name()
     }
 
-    /// The public half, for those who verify this log.
+    /// The public key, for verifiers of this log.
     pub fn verifier(&self) -> &VerifierKey {
         &self.verifier
     }
 
-    /// `— <name> <base64(key id || signature)>` and a newline, over exactly this text.
+    /// The signature line over exactly this text: `— <name> <base64(key id || signature)>` and a newline.
     pub(super) fn signature_line(&self, text: &str) -> String {
         let signature = self.signing.sign(text.as_bytes()).to_bytes();
         let blob = [self.verifier.id().as_slice(), &signature].concat();
@@ -51,7 +51,7 @@ pub struct VerifierKey {
 }
 
 impl VerifierKey {
-    /// Fails for a name that notes cannot carry and for a key of small order.
+    /// Fails for a name that a signed note cannot contain, and for a key of small order.
     pub fn new(name: &str, key: VerifyingKey) -> Result<Self, KeyError> {
         if !is_name(name) {
             return Err(KeyError::Name { name: name.to_owned() });
@@ -71,7 +71,7 @@ impl VerifierKey {
         self.id
     }
 
-    /// Whether it contains this public key, under any name.
+    /// Whether this verifier key has the given public key, under any name.
     pub fn wraps(&self, key: &VerifyingKey) -> bool {
         self.key == *key
     }
@@ -107,15 +107,17 @@ impl FromStr for VerifierKey {
 pub enum KeyError {
     #[error("a verifier key must have the form `NAME+KEYID+KEY`")]
     Shape,
-    #[error("`{name}` is not a key name; write one without spaces, control characters and `+`")]
+    #[error("`{name}` is not a key name; write a name without spaces, control characters or `+`")]
     Name { name: String },
-    #[error("the key is not Ed25519: base64 of the byte {0:02x} and 32 bytes of a public key")]
+    #[error(
+        "the key is not Ed25519; write base64 of the byte {0:02x} and the 32 bytes of the public key"
+    )]
     Key(u8),
     #[error("the key id does not match this name and key; was one of them edited?")]
     Id,
 }
 
-/// Whether a signed note can carry this name: one word without `+`.
+/// Whether a signed note can contain this name. A name must be one word without `+`.
 pub(super) fn is_name(name: &str) -> bool {
     !name.is_empty() && !name.contains(|c: char| c.is_whitespace() || c.is_control() || c == '+')
 }
@@ -131,9 +133,9 @@ pub(super) fn key_id(name: &str, kind: u8, key: &VerifyingKey) -> [u8; 4] {
     [a, b, c, d]
 }
 
-/// Name, key id and key of a text `NAME+KEYID+KEY` whose key begins with this type.
+/// Name, key id and key of a text `NAME+KEYID+KEY` whose key begins with the type byte `kind`.
 pub(super) fn parts(text: &str, kind: u8) -> Result<(&str, &str, VerifyingKey), KeyError> {
-    // The base64 alphabet contains `+`, so only the first two are separators.
+    // The base64 alphabet contains `+`, so only the first two `+` are separators.
     let mut parts = text.splitn(3, '+');
     let (Some(name), Some(id), Some(data)) = (parts.next(), parts.next(), parts.next()) else {
         return Err(KeyError::Shape);

@@ -1,5 +1,5 @@
-//! The cosignatures that a checkpoint needs (C2SP tlog-policy): who cosigned a note, and whether the policy is met.
-//! Names are never trusted: witnesses are identified by their keys.
+//! Policies that say which cosignatures a checkpoint needs (C2SP tlog-policy). A check finds out who cosigned a note,
+//! and whether the policy is met. Witnesses are identified by their keys, never by their names.
 
 use std::fmt::Write as _;
 
@@ -8,14 +8,14 @@ pub use parse::{Fault, PolicyError};
 
 mod parse;
 
-/// The logs and witnesses that a reader knows, and which of the witnesses must have cosigned.
+/// The logs and witnesses that a reader knows, and which of these witnesses must have cosigned a checkpoint.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogPolicy {
     text: String,
     logs: Vec<VerifierKey>,
-    /// Witnesses and groups in the order of the text: a group's members come before it.
+    /// Witnesses and groups in the order of the text. A group comes after its members.
     members: Vec<Member>,
-    /// The member that must have cosigned; `None` if the text has `quorum none`.
+    /// The witness or group that must have cosigned; `None` if the text has `quorum none`.
     quorum: Option<usize>,
 }
 
@@ -28,7 +28,7 @@ struct Member {
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Rule {
     Witness(WitnessKey),
-    /// At least this many of these members.
+    /// At least this many of the members at these indices must have cosigned.
     Group(usize, Vec<usize>),
 }
 
@@ -37,20 +37,20 @@ enum Rule {
 pub struct Witnessed {
     /// Whether the quorum is met.
     pub met: bool,
-    /// Names of the witnesses that cosigned, each with its time in seconds of Unix time.
+    /// Names of the witnesses that cosigned, each with the Unix time of its cosignature in seconds.
     pub by: Vec<(String, u64)>,
-    /// Names of the witnesses that the quorum counts and that did not cosign.
+    /// Names of the witnesses that count towards the quorum but did not cosign.
     pub missing: Vec<String>,
 }
 
 impl LogPolicy {
-    /// Parses the text. Fails with the line that is wrong.
+    /// Parses the text of a policy. The error names the first invalid line.
     pub fn parse(text: &str) -> Result<Self, PolicyError> {
         parse::parse(text)
     }
 
-    /// The policy that accepts these logs with the cosignatures of this many of these witnesses. Fails when the result
-    /// is not a valid policy.
+    /// The policy that accepts a checkpoint of these logs if at least `quorum` of these witnesses cosigned it. Fails
+    /// when the result is not a valid policy.
     pub fn of(
         logs: &[VerifierKey],
         witnesses: &[(&str, &WitnessKey, &str)],
@@ -66,27 +66,27 @@ impl LogPolicy {
         }
         let names: Vec<&str> = witnesses.iter().map(|(name, ..)| *name).collect();
         let names = names.join(" ");
-        // No witness has such a name: a name of the configuration begins with a letter.
+        // No witness is called `_all`, because names in the configuration begin with a letter.
         writeln!(text, "group _all {quorum} {names}\nquorum _all").unwrap_or_default();
         Self::parse(&text)
     }
 
-    /// The text that it was parsed from.
+    /// The text from which this policy was parsed.
     pub fn text(&self) -> &str {
         &self.text
     }
 
-    /// The logs whose checkpoints it accepts; empty if these are specified elsewhere.
+    /// The logs whose checkpoints this policy accepts; empty if the logs are specified elsewhere.
     pub fn logs(&self) -> &[VerifierKey] {
         &self.logs
     }
 
-    /// Whether it requires any cosignature.
+    /// Whether this policy requires any cosignature.
     pub fn asks(&self) -> bool {
         self.quorum.is_some()
     }
 
-    /// Who cosigned this note. The log's own signature is not checked here.
+    /// Finds out which witnesses cosigned this note. The log's own signature is not checked here.
     ///
     /// Fails when a witness of the policy has an invalid cosignature on the note.
     pub fn check(&self, note: &str) -> Result<Witnessed, NoteError> {
@@ -121,7 +121,7 @@ impl LogPolicy {
         if let Some(quorum) = self.quorum.and_then(|quorum| counted.get_mut(quorum)) {
             *quorum = true;
         }
-        // Members come before their groups, so one walk from the end reaches all of them.
+        // Members come before their groups, so one pass from the end reaches every member that counts.
         for (at, member) in self.members.iter().enumerate().rev() {
             let Rule::Group(_, of) = &member.rule else { continue };
             if counted.get(at) != Some(&true) {

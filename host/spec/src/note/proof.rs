@@ -1,5 +1,5 @@
-//! Offline proofs that an entry is in a log (C2SP tlog-proof@v1): parsed, written and checked against a checkpoint.
-//! `extra` is never trusted, because it is not authenticated.
+//! Parses, writes and checks offline proofs that an entry is in a log (C2SP tlog-proof@v1). The `extra` line of a proof
+//! is never trusted, because it is not authenticated.
 
 use std::fmt;
 
@@ -11,13 +11,13 @@ use crate::merkle::{Hash, verify_inclusion};
 /// The first line of the format.
 const HEADER: &str = "c2sp.org/tlog-proof@v1";
 
-/// A tree of 2^63 leaves has paths of this length.
+/// Maximum length of a path: a tree of 2^63 leaves has paths of 63 hashes.
 const MAX_HASHES: usize = 63;
 
 /// An inclusion proof with its signed checkpoint; `Display` writes the text of a `.tlog-proof` file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogProof {
-    /// Opaque bytes that accompany the proof, unauthenticated.
+    /// Opaque, unauthenticated bytes that accompany the proof.
     pub extra: Option<Vec<u8>>,
     /// The entry's position in the log, from 0.
     pub index: u64,
@@ -28,7 +28,7 @@ pub struct LogProof {
 }
 
 impl LogProof {
-    /// Parses the text; writing the value again results in the same bytes. Fails for any other form.
+    /// Parses the text of a proof. Fails for a text that `Display` would not write again with the same bytes.
     pub fn parse(text: &str) -> Result<Self, ProofError> {
         let (head, checkpoint) = text.split_once("\n\n").ok_or(ProofError::Shape)?;
         let mut lines = head.split('\n').peekable();
@@ -44,7 +44,7 @@ impl LogProof {
         Ok(Self { extra, index, hashes, checkpoint: checkpoint.to_owned() })
     }
 
-    /// Checks that the log signed a tree that has the entry with this leaf hash at `index`. Fails when it did not.
+    /// Checks that the log signed a tree that has the entry with this leaf hash at `index`, and fails otherwise.
     ///
     /// Returns the checkpoint that was signed.
     pub fn verify(&self, leaf: &Hash, key: &VerifierKey) -> Result<Checkpoint, ProofError> {
@@ -53,8 +53,8 @@ impl LogProof {
         Ok(checkpoint)
     }
 
-    /// Checks only the path, to a checkpoint that was already verified: several proofs share one. Fails when the path
-    /// does not lead to its root.
+    /// Checks only the path, against a checkpoint that was already verified, because several proofs can share a
+    /// checkpoint. Fails when the path does not lead to the root in the checkpoint.
     pub fn leads_to(&self, leaf: &Hash, checkpoint: &Checkpoint) -> Result<(), ProofError> {
         let Checkpoint { size, root, .. } = checkpoint;
         if verify_inclusion(self.index, *size, leaf, &self.hashes, root) {
@@ -78,7 +78,7 @@ impl fmt::Display for LogProof {
     }
 }
 
-/// Why a text is not a proof, or a proof does not show what it should.
+/// Why a text is not a proof, or a proof is invalid.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ProofError {
     #[error("the proof has no blank line before its checkpoint")]
@@ -87,13 +87,15 @@ pub enum ProofError {
     Header,
     #[error("the extra line is not standard base64")]
     Extra,
-    #[error("the index line is missing; write `index N`, decimal without leading zeros")]
+    #[error("the index line is missing; write `index N` in decimal without leading zeros")]
     Index,
     #[error("`{line}` is not a hash of the path; write 32 bytes in standard base64")]
     Hash { line: String },
     #[error("the path has more than {MAX_HASHES} hashes")]
     TooLong,
-    #[error("the path does not lead from this entry at {index} to the root of {size} leaves")]
+    #[error(
+        "the path does not lead from the entry at index {index} to the root of the tree of {size} leaves"
+    )]
     NotIncluded { index: u64, size: u64 },
     #[error(transparent)]
     Note(#[from] NoteError),

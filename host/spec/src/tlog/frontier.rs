@@ -1,12 +1,12 @@
-//! The right edge of the tree: computes the tiles, the bundles and the root from entries added one by one. It holds
-//! only the unfinished tile of every level, whatever the log's size.
+//! The right edge of the log's tree, which computes tiles, entry bundles and the root from entries that are added one
+//! by one. It stores only the unfinished tile of each level, regardless of the size of the log.
 
 use super::Resource;
 use super::tile::{self, HEIGHT, WIDTH};
 use crate::merkle::{self, Hash, Peaks, leaf_hash};
 use crate::note::Checkpoint;
 
-/// The unfinished bundle and the unfinished tile of each level, from the leaves upwards.
+/// The unfinished entry bundle and the unfinished tile of each level, from the leaves upwards.
 #[derive(Debug, Clone, Default)]
 pub struct Frontier {
     size: u64,
@@ -16,7 +16,8 @@ pub struct Frontier {
     touched: usize,
 }
 
-/// The unfinished tile of a level, and its complete subtrees, so that they are not hashed again for each root.
+/// The unfinished tile of a level. It also stores the roots of its complete subtrees, so that they are not hashed again
+/// each time the root of the tree is computed.
 #[derive(Debug, Clone, Default)]
 struct Level {
     hashes: Vec<Hash>,
@@ -29,7 +30,7 @@ impl Frontier {
         self.size
     }
 
-    /// Adds one entry, and appends the bundle and tiles that it completes to `full`.
+    /// Adds one entry. If the entry completes a bundle or tiles, they are appended to `full`.
     pub fn push(&mut self, entry: &[u8], full: &mut Vec<Resource>) {
         self.push_hashed(entry, leaf_hash(entry), full);
     }
@@ -63,7 +64,8 @@ impl Frontier {
         self.touched = 0;
     }
 
-    /// The partial bundle and all partial tiles, changed or not: together with the full ones, every file of the tree.
+    /// The partial bundle and all partial tiles, changed or not. The tree consists of these files and the full tiles
+    /// and bundles.
     pub fn unfinished(&self) -> Vec<Resource> {
         let mut all = self.clone();
         all.touched = all.levels.len();
@@ -72,7 +74,7 @@ impl Frontier {
         partial
     }
 
-    /// The tile at this place, if it is the unfinished one of its level.
+    /// The tile at this level and index, if it is the unfinished tile of the level.
     pub fn partial(&self, level: u8, index: u64) -> Option<&[Hash]> {
         let hashes = &self.levels.get(usize::from(level))?.hashes;
         (index == self.last_tile(level)).then_some(hashes.as_slice())
@@ -80,8 +82,8 @@ impl Frontier {
 
     /// The root of the tree (RFC 6962 §2.1).
     pub fn root(&self) -> Hash {
-        // The hashes of a level cover equal, complete subtrees, and everything below is one smaller subtree at the end,
-        // so the RFC's split falls between the same nodes as that of a list.
+        // Each hash of a level covers a complete subtree of the same size, and all lower levels form one smaller
+        // subtree at the end. The RFC therefore splits the tree between the same nodes as a list of these hashes.
         let below = self.levels.iter().fold(None, |below: Option<Hash>, level| match below {
             Some(below) => level.peaks.clone().with(below).root(),
             None => level.peaks.root(),
@@ -89,12 +91,12 @@ impl Frontier {
         below.unwrap_or_else(merkle::empty_root)
     }
 
-    /// The tree head of the log with this name.
+    /// The unsigned checkpoint of this tree, for the log named `origin`.
     pub fn checkpoint(&self, origin: &str) -> Checkpoint {
         Checkpoint { origin: origin.to_owned(), size: self.size, root: self.root() }
     }
 
-    /// Adds a hash to a level; a tile that becomes full is one hash of the level above.
+    /// Adds a hash to a level. When this fills a tile, the root of the tile is added to the level above.
     fn add(&mut self, level: u8, hash: Hash, full: &mut Vec<Resource>) {
         let position = usize::from(level);
         if self.levels.len() <= position {
@@ -106,7 +108,7 @@ impl Frontier {
         unfinished.peaks = std::mem::take(&mut unfinished.peaks).with(hash);
         if unfinished.hashes.len() as u64 == WIDTH {
             let Level { hashes, peaks } = std::mem::take(unfinished);
-            // The size already includes the new entry, so the tile before the next one is this one.
+            // `size` already includes the new entry, so the tile that became full is the one before `last_tile`.
             let index = self.last_tile(level) - 1;
             full.push(Resource { path: tile::path(level, index, None), bytes: hashes.concat() });
             if let Some(root) = peaks.root() {
@@ -115,7 +117,7 @@ impl Frontier {
         }
     }
 
-    /// Index of the tile that the next hash of this level belongs to.
+    /// Index of the tile to which the next hash of this level belongs.
     fn last_tile(&self, level: u8) -> u64 {
         let shift = u32::from(HEIGHT) * (u32::from(level) + 1);
         self.size.checked_shr(shift).unwrap_or_default()

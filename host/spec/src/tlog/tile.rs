@@ -1,15 +1,15 @@
-//! Names and bytes of the files of a tiled log (C2SP tlog-tiles): relative paths, and contents written and parsed. It
-//! does no I/O.
+//! Builds the relative paths of the files in a tiled log (C2SP tlog-tiles), and writes and parses their contents. This
+//! module does no I/O.
 
 use crate::merkle::Hash;
 
-/// Levels of the tree that one tile spans.
+/// Number of tree levels in one tile.
 pub const HEIGHT: u8 = 8;
 
-/// Hashes in a full tile, entries in a full bundle.
+/// Number of hashes in a full tile, and of entries in a full entry bundle.
 pub const WIDTH: u64 = 1 << HEIGHT;
 
-/// Longest entry in bytes: its length must fit the two bytes before it.
+/// Maximum length of an entry in bytes. The length is stored in two bytes before the entry.
 pub const MAX_ENTRY: usize = u16::MAX as usize;
 
 /// `tile/<level>/<index>`, with `.p/<width>` if the tile is partial.
@@ -22,12 +22,12 @@ pub fn entries_path(index: u64, partial: Option<usize>) -> String {
     named("entries", index, partial)
 }
 
-/// The directory that held the partial forms of a full tile or bundle.
+/// The directory for the partial versions of this tile or bundle.
 pub fn partials(path: &str) -> String {
     format!("{path}.p")
 }
 
-/// Whether this is the path of a partial tile or bundle.
+/// Whether `path` names a partial tile or bundle.
 pub fn is_partial(path: &str) -> bool {
     path.contains(".p/")
 }
@@ -38,14 +38,14 @@ pub fn hashes(bytes: &[u8]) -> Option<Vec<Hash>> {
     rest.is_empty().then(|| hashes.to_vec())
 }
 
-/// Appends an entry to a bundle: its length in two bytes, big-endian, and its bytes.
+/// Appends an entry to a bundle: two bytes with its length, big-endian, followed by its bytes.
 pub fn push_entry(bundle: &mut Vec<u8>, entry: &[u8]) {
     let length = u16::try_from(entry.len()).unwrap_or(u16::MAX);
     bundle.extend_from_slice(&length.to_be_bytes());
     bundle.extend_from_slice(entry);
 }
 
-/// The entries of a bundle; `None` if the lengths do not fit the bytes.
+/// The entries of a bundle; `None` if the lengths do not match the number of bytes.
 pub fn split_entries(mut bundle: &[u8]) -> Option<Vec<&[u8]>> {
     let mut entries = Vec::new();
     while !bundle.is_empty() {
@@ -57,7 +57,7 @@ pub fn split_entries(mut bundle: &[u8]) -> Option<Vec<&[u8]>> {
     Some(entries)
 }
 
-/// The index is written in groups of three digits, all but the last marked with `x`.
+/// The index is written in groups of three digits, and all groups but the last start with `x`.
 fn named(level: &str, index: u64, partial: Option<usize>) -> String {
     let mut number = format!("{:03}", index % 1000);
     let mut rest = index / 1000;

@@ -1,4 +1,4 @@
-//! Compare and append: one sequence of complete appends, each made or refused.
+//! Checks compare and append: every append is either made completely or refused.
 
 use super::{Checked, Place, append, claim, made, must, refusal, same, summary, text, texts};
 use crate::store::{
@@ -64,11 +64,12 @@ pub(super) async fn refused(place: &mut dyn Place) -> Checked {
         let key = store.key("acme", "helpdesk", "free", 5).map_err(text)?;
         same("key after a refusal", &key, &None)?;
     }
-    // The same key and nonce are still free.
+    // The key and the nonce of the refused appends are still free.
     made(&*store, free()).await
 }
 
-/// Few large events and many empty ones, with other text that takes six times its bytes as JSON.
+/// Checks the size limits with few large events and with many empty events. The other text takes six times its length
+/// as JSON.
 pub(super) async fn fit(place: &mut dyn Place) -> Checked {
     let store = place.open()?;
     let error = refusal(&*store, Append { events: Vec::new(), ..append("a", 0, "") }).await?;
@@ -84,7 +85,7 @@ pub(super) async fn fit(place: &mut dyn Place) -> Checked {
 
 async fn fits(store: &dyn Store, action: &str, events: Vec<Vec<u8>>) -> Checked {
     let short = summary("acme", "helpdesk", "running");
-    // The other text is close to its limit, too.
+    // The other text is also close to its limit.
     let resource = "\u{1}".repeat((WORDS_MAX - 512) / "\\u0001".len());
     let summary = Summary { resource, ..short };
     made(store, Append { events: events.clone(), summary, ..append(action, 0, "") }).await?;

@@ -1,9 +1,9 @@
-//! What is on disk when a call returns, and what a crash may lose.
+//! Checks what is on disk when a call returns, and what a crash may lose.
 
 use super::{Checked, Place, append, claim, lazy, made, must, refusal, same, text, texts};
 use crate::store::{Append, AppendError, Failure, Store};
 
-/// Appends that are made without `durable` before the store crashes.
+/// Number of appends that are made without `durable` before the store crashes.
 const UNSYNCED: usize = 12;
 
 /// A durable append and all appends before it are on disk, with claims and nonces.
@@ -27,7 +27,7 @@ pub(super) async fn durable(place: &mut dyn Place) -> Checked {
     same("its nonce", &refusal(&*store, again).await?, &used)
 }
 
-/// A proof has the last event, and its append is on disk even if `durable` is not set.
+/// A proof contains the last event of its append, which is on disk even if `durable` is not set.
 pub(super) async fn proofs(place: &mut dyn Place) -> Checked {
     let store = place.open()?;
     made(&*store, lazy("before", 0, "1")).await?;
@@ -62,7 +62,7 @@ pub(super) async fn syncs(place: &mut dyn Place) -> Checked {
     same("an append before a sync of its action", &texts(&*store, "b")?.len(), &2)
 }
 
-/// An append that was not synced is complete or absent, and none is present without all appends before it.
+/// After a crash, an append that was not synced is complete or absent. If it is present, so are all appends before it.
 pub(super) async fn lost_end(place: &mut dyn Place) -> Checked {
     let store = place.open()?;
     made(&*store, append("durable", 0, "1")).await?;
@@ -91,14 +91,14 @@ pub(super) async fn lost_end(place: &mut dyn Place) -> Checked {
     Ok(())
 }
 
-/// Whether the nth append is present. An absent one has left neither key nor nonce.
+/// Whether the nth append is present. An absent append must have left neither its key nor its nonce.
 async fn is_whole(store: &dyn Store, n: usize) -> Result<bool, String> {
     let action = format!("a{n}");
     let events = texts(store, &action)?;
     let key = store.key("acme", "helpdesk", &format!("k{n}"), 6).map_err(text)?;
     if events.is_empty() {
         same("key of an append that is absent", &key, &None)?;
-        // Its nonce is free again.
+        // The nonce of an absent append is free again.
         let again = Append { nonces: vec![format!("n{n}")], ..append(&action, 0, "again") };
         made(store, again).await?;
         return Ok(false);
@@ -128,7 +128,7 @@ pub(super) async fn close(place: &mut dyn Place) -> Checked {
     made(&*store, append("a", 1, "2")).await
 }
 
-/// A closed store confirms nothing: neither a new append nor one that it has on disk.
+/// A closed store confirms neither a new append nor an append that it already has on disk.
 pub(super) async fn closed(place: &mut dyn Place) -> Checked {
     let store = place.open()?;
     made(&*store, append("durable", 0, "1")).await?;

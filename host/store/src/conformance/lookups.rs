@@ -1,4 +1,4 @@
-//! Keys, nonces, lists and payloads.
+//! Checks idempotency keys, nonces, lists and payloads.
 
 use deed_spec::digest::Digest;
 
@@ -17,7 +17,7 @@ pub(super) async fn keys(place: &mut dyn Place) -> Checked {
     let taken = AppendError::KeyTaken { action: "a1".to_owned(), body_sha256: "0".repeat(64) };
     let last = 5 + CLAIM_LIFE_MS - 1;
     for _ in 0..2 {
-        // The store returns the first digest; the caller compares.
+        // The store returns the digest of the first claim, and the caller compares the digests.
         for (body, at_ms) in [('0', 6), ('1', 6), ('1', last)] {
             let error = refusal(&*store, with("a2", "helpdesk", body, at_ms)).await?;
             same("a key that is taken", &error, &taken)?;
@@ -44,7 +44,7 @@ pub(super) async fn keys(place: &mut dyn Place) -> Checked {
     same("new holder", &holder(&*store, "helpdesk", last + 1)?, &Some("a4".to_owned()))
 }
 
-/// The action that claimed a key last is known permanently, for each tenant and agent.
+/// The store permanently remembers which action claimed a key last, for each tenant and agent.
 pub(super) async fn last_claim(place: &mut dyn Place) -> Checked {
     let mut store = place.open()?;
     let of = |store: &dyn Store, tenant: &str, agent: &str| {
@@ -94,7 +94,7 @@ pub(super) async fn nonces(place: &mut dyn Place) -> Checked {
     made(&*store, with("a2", &["o"])).await
 }
 
-/// Actions of two tenants, not in the order of their ids; every third has ended.
+/// Actions of two tenants, not in the order of their ids. Every third action has ended.
 fn rows() -> Vec<(String, Summary)> {
     let row = |n: i64| {
         let (id, at_ms) = ((n * 7) % 20, n * 10);
@@ -150,7 +150,7 @@ pub(super) async fn lists(place: &mut dyn Place) -> Checked {
     Ok(())
 }
 
-/// The greatest time ever, even if the clock went back and the action's row has an earlier time.
+/// The latest time is the greatest time ever, even if the clock went back and the action's row has an earlier time.
 pub(super) async fn latest(place: &mut dyn Place) -> Checked {
     let mut store = place.open()?;
     same("the latest time of an empty store", &store.latest_ms(), &0)?;
@@ -172,7 +172,7 @@ pub(super) async fn latest(place: &mut dyn Place) -> Checked {
     same("the latest time after a crash", &place.open()?.latest_ms(), &latest)
 }
 
-/// The result of filtering every row, the greatest id first.
+/// The expected list: the rows that pass the filter, with the greatest id first.
 fn listed(rows: &[(String, Summary)], filter: &Filter, limit: usize) -> Vec<(String, Row)> {
     let row = |(action, summary): &(String, Summary)| {
         (action.clone(), Row { version: 2, summary: summary.clone() })

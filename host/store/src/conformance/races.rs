@@ -21,7 +21,7 @@ pub(super) async fn versions(place: &mut dyn Place) -> Checked {
     same("events", &texts(&*store, "a")?, &vec!["first".to_owned(), winner])
 }
 
-/// Appends with the same key, each to an action of its own.
+/// Appends with the same key, each to a different action.
 pub(super) async fn keys(place: &mut dyn Place) -> Checked {
     let store = place.open()?;
     let racer = |n: usize| {
@@ -38,7 +38,7 @@ pub(super) async fn keys(place: &mut dyn Place) -> Checked {
     same("actions", &store.open_actions().map_err(text)?, &vec![format!("a{winner:02}")])
 }
 
-/// Appends with the same nonce, each to an action of its own.
+/// Appends with the same nonce, each to a different action.
 pub(super) async fn nonces(place: &mut dyn Place) -> Checked {
     let store = place.open()?;
     let nonce = "n".to_owned();
@@ -49,7 +49,8 @@ pub(super) async fn nonces(place: &mut dyn Place) -> Checked {
     same("actions", &store.open_actions().map_err(text)?, &vec![format!("a{winner:02}")])
 }
 
-/// Runs racing appends. Exactly one must be made, and it is returned; the others must fail with `lost` of the winner.
+/// Runs racing appends and returns the number of the append that was made. Exactly one must be made, and the others
+/// must fail with the error `lost(winner)`.
 async fn one_made(
     store: &Arc<dyn Store>,
     racer: impl Fn(usize) -> Append,

@@ -1,4 +1,5 @@
-//! Tests of the suite itself: a store in memory keeps the contract, and breaks one clause for each flaw that it has.
+//! Tests of the suite itself. An in-memory store without a flaw keeps the contract, and each flaw breaks the matching
+//! clause.
 
 mod memory;
 

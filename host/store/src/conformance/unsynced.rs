@@ -1,4 +1,4 @@
-//! Appends that were made but are not on disk count and are read like all others.
+//! Checks that appends that are not on disk yet take effect and can be read like all others.
 
 use super::{Checked, Place, append, claim, lazy, made, refusal, same, summary, text, texts};
 use crate::store::{Append, AppendError, Filter, Row, Summary};
@@ -12,7 +12,7 @@ fn first() -> Append {
     }
 }
 
-/// Versions, keys and nonces are those of the sequence, not those on disk.
+/// An append is checked against the versions, keys and nonces of the whole sequence, not only of the part on disk.
 pub(super) async fn counts(place: &mut dyn Place) -> Checked {
     let store = place.open()?;
     made(&*store, first()).await?;
@@ -28,7 +28,7 @@ pub(super) async fn counts(place: &mut dyn Place) -> Checked {
     made(&*store, append("a", 2, "3")).await
 }
 
-/// Every method that reads returns it.
+/// Every method that reads also returns appends that are not on disk yet.
 pub(super) async fn reads(place: &mut dyn Place) -> Checked {
     let store = place.open()?;
     let late = Summary { at_ms: 7, ..summary("acme", "helpdesk", "waiting") };

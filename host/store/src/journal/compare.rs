@@ -1,5 +1,5 @@
-//! Compares the index of a state that is not served with a new index of the journal, and returns every row that
-//! differs. It works on copies and changes neither.
+//! Compares the index of a state directory that no host uses with a new index that is built from the journal, and
+//! returns every row that differs. It works on a copy of the index and changes neither the index nor the journal.
 
 use std::fs::{self, DirBuilder};
 use std::io;
@@ -13,10 +13,11 @@ use super::index::{Applied, Index, IndexError, Staged, action_of};
 use super::replay::BATCH;
 use super::scan::Wrong;
 
-/// Maximum number of rows that are reported; an index of another journal differs in all rows.
+/// Maximum number of rows that are reported; the index of another journal would differ in every row.
 const TOLD_MAX: usize = 50;
 
-/// The faults of the index, and a note about it. Fails when the files cannot be read or copied.
+/// Returns the faults of the index, and a note if the next start will change it. Fails when the files cannot be read or
+/// copied.
 pub fn compare_index(state: &Path) -> Result<(Vec<Wrong>, Option<String>), OpenError> {
     let there = state.join("index");
     if !there.is_dir() {
@@ -46,7 +47,8 @@ pub fn compare_index(state: &Path) -> Result<(Vec<Wrong>, Option<String>), OpenE
     Ok((differences(&found, &made)?, note))
 }
 
-/// Builds an index of the records up to this one, and returns how many follow it; `None` if the journal lacks it.
+/// Builds an index of the records up to `until`, and returns how many records follow; `None` if the journal does not
+/// contain that record.
 fn make(made: &Index, segments: &Path, until: Applied) -> Result<Option<u64>, OpenError> {
     let (mut staged, mut met, mut behind) = (Staged::new(made), false, 0);
     scan(segments, first(), |place, tail, record| {
@@ -67,7 +69,7 @@ fn make(made: &Index, segments: &Path, until: Applied) -> Result<Option<u64>, Op
     Ok(met.then_some(behind))
 }
 
-/// The rows that differ. Both indexes are sorted by key, so they are read in parallel.
+/// Returns the rows that differ. Both indexes are sorted by key, so they are read in parallel.
 fn differences(found: &Index, made: &Index) -> Result<Vec<Wrong>, IndexError> {
     let (mut left, mut right) = (found.rows(), made.rows());
     let (mut one, mut other) = (left.next().transpose()?, right.next().transpose()?);
@@ -81,10 +83,10 @@ fn differences(found: &Index, made: &Index) -> Result<Vec<Wrong>, IndexError> {
         let row = if order.is_gt() { &other } else { &one };
         let key = row.as_ref().map(|(key, _)| key.to_vec()).unwrap_or_default();
         let what = match order {
-            std::cmp::Ordering::Less => Some("a row does not follow from the journal"),
-            std::cmp::Ordering::Greater => Some("a row that follows from the journal is missing"),
+            std::cmp::Ordering::Less => Some("the journal has no records for a row of the index"),
+            std::cmp::Ordering::Greater => Some("a row for the journal's records is missing"),
             std::cmp::Ordering::Equal => {
-                (one != other).then_some("a row differs from that of the journal")
+                (one != other).then_some("a row differs from the records of the journal")
             }
         };
         all.extend(what.map(|what| wrong(action_of(&key), what.to_owned())));
@@ -116,7 +118,7 @@ fn copied(from: &Path, to: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// A private directory of one comparison, removed at its end.
+/// A private temporary directory for one comparison, which is removed afterwards.
 struct Scratch(PathBuf);
 
 impl Scratch {
@@ -124,7 +126,7 @@ impl Scratch {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let next = NEXT.fetch_add(1, Ordering::Relaxed);
         let dir = std::env::temp_dir().join(format!("deed-index-{}-{next}", std::process::id()));
-        // An existing directory belongs to another process.
+        // If the directory already exists, it belongs to another process.
         DirBuilder::new().mode(0o700).create(&dir)?;
         Ok(Self(dir))
     }

@@ -1,5 +1,5 @@
-//! Errors of the journal, one enum per operation. Each names the file, and the remedy if a person must act. None
-//! contains the data that was to be written.
+//! Errors of the journal, one enum per operation. An error names the file, and the remedy if a person must act. It
+//! never contains the data that was to be written.
 
 use std::path::PathBuf;
 
@@ -63,7 +63,7 @@ pub enum OpenError {
 pub enum ReadError {
     #[error("`{}` has a bad record at offset {offset}; restore it from a copy", path.display())]
     Damaged { path: PathBuf, offset: u64 },
-    #[error("the index of `{action}` points to another action; restart the host to check it")]
+    #[error("the index of `{action}` has a record of another action; restart to check the index")]
     OtherAction { action: String },
     #[error("`{}`: {source}", path.display())]
     Io { path: PathBuf, source: std::io::Error },
@@ -71,7 +71,7 @@ pub enum ReadError {
     Index(#[from] IndexError),
 }
 
-/// Distinguishes damaged data from data that the disk does not return; the text names the file in both cases.
+/// Distinguishes damaged data from data that the disk does not return. The text names the file in both cases.
 impl From<ReadError> for store::ReadError {
     fn from(error: ReadError) -> Self {
         match error {

@@ -1,7 +1,8 @@
-//! The journal's files: appends bodies as records, and reads them back. Records are never rewritten.
+//! The journal's files: appends record bodies and reads them back. Records are never rewritten.
 //!
-//! A record is `length u32 LE | CRC32C u32 LE | hash of the record before | body`. The CRC covers everything except
-//! itself. The hash of a record is SHA-256 over the 32 bytes before the body and the body.
+//! A record is `length u32 LE | CRC32C u32 LE | hash of the record before | body`. The CRC covers all bytes of the
+//! record except the CRC itself. The hash of a record is the SHA-256 of the previous record's hash followed by the
+//! body.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
@@ -19,16 +20,16 @@ mod scan;
 /// Size of a segment in bytes; a write that would exceed it begins the next segment.
 const SEGMENT: u64 = 64 << 20;
 
-/// Maximum size of a segment in bytes, however much is written to it at once.
+/// Maximum size of a segment in bytes, even after the largest single write.
 const SEGMENT_MAX: u64 = 2 * SEGMENT;
 
 /// Longest body of a record, in bytes.
 pub(super) const MAX_BODY: usize = 16 << 20;
 
-/// Bytes before the body.
+/// Number of bytes before the body of a record.
 const HEADER: usize = 40;
 
-/// SHA-256 of a record; all zeros before the first one.
+/// SHA-256 of a record. The hash before the first record is all zeros.
 pub(super) type Hash = [u8; 32];
 
 /// The position at which a record begins.
@@ -39,7 +40,7 @@ pub struct Place {
 }
 
 impl Place {
-    /// The path of the file below the state directory.
+    /// The path of the segment file below the state directory.
     pub fn file(&self) -> String {
         name(self.segment)
     }
@@ -53,7 +54,7 @@ pub(super) struct Segments {
     tail: Tail,
 }
 
-/// The positions of the records of one write, and the hash of the last.
+/// The positions of the records of one write, and the hash of the last record.
 #[derive(Debug)]
 pub(super) struct Written {
     pub(super) places: Vec<Place>,
@@ -61,7 +62,7 @@ pub(super) struct Written {
 }
 
 impl Segments {
-    /// Cuts off a torn end, and continues from there.
+    /// Opens the last segment, removes a torn end, and continues after the last good record.
     pub(super) fn open(dir: &Path, tail: Tail) -> io::Result<Self> {
         let file = segment_file(dir, tail.segment)?;
         let found = file.metadata()?.len();
@@ -94,23 +95,24 @@ impl Segments {
         Ok(Written { places, hash: self.tail.hash })
     }
 
-    /// Where the next record would begin, in this segment.
+    /// The position at which the next record would begin in this segment.
     pub(super) fn end(&self) -> Place {
         Place { segment: self.tail.segment, offset: self.tail.length }
     }
 
-    /// Waits until everything written is on disk (fdatasync, which also covers the length).
+    /// Waits until everything written is on disk (fdatasync, which also syncs the file length).
     pub(super) fn sync(&self) -> io::Result<()> {
         self.file.sync_data()
     }
 
-    /// Syncs, and records in HEAD that all of it must be present from now on.
+    /// Syncs the segment, and records in HEAD that everything up to its end must be present from now on.
     pub(super) fn close(&self) -> io::Result<()> {
         self.sync()?;
         head::write(&self.dir, &self.tail)
     }
 
-    /// A torn record is allowed only in the last segment, so this one is synced before the next begins.
+    /// Begins the next segment. The present segment is synced first, because a torn record is allowed only in the last
+    /// segment.
     fn roll(&mut self) -> io::Result<()> {
         self.sync()?;
         self.file = segment_file(&self.dir, self.tail.segment + 1)?;
@@ -122,13 +124,13 @@ impl Segments {
 
 #[cfg(test)]
 impl Segments {
-    /// Lets every write fail, as after a disk error.
+    /// Makes every write fail, as after a disk error.
     pub(super) fn break_disk(&mut self) {
         self.file = File::open(path(&self.dir, self.tail.segment)).unwrap();
     }
 }
 
-/// The path of a segment; they are numbered from 1 without gaps.
+/// The path of a segment. Segments are numbered from 1 without gaps.
 pub(super) fn path(dir: &Path, segment: u64) -> PathBuf {
     dir.join(format!("{segment:08}.journal"))
 }
@@ -150,7 +152,7 @@ fn segment_file(dir: &Path, segment: u64) -> io::Result<File> {
     Ok(file)
 }
 
-/// A record in memory whose checksum is correct.
+/// A record in memory. Its checksum was verified.
 pub(super) struct Frame<'a> {
     pub(super) before: Hash,
     pub(super) body: &'a [u8],
@@ -178,7 +180,7 @@ pub(super) fn frame(bytes: &[u8], at: usize) -> Option<Frame<'_>> {
         .then_some(Frame { before: *before, body })
 }
 
-/// The length of the body of the record that begins here; `None` if it is missing or above the maximum.
+/// The body length of the record at the start of `bytes`; `None` if the length is missing or above the maximum.
 fn length(bytes: &[u8]) -> Option<usize> {
     let length = usize::try_from(u32::from_le_bytes(*bytes.first_chunk::<4>()?)).ok()?;
     (length <= MAX_BODY).then_some(length)
@@ -202,12 +204,13 @@ fn hash(before: &Hash, body: &[u8]) -> Hash {
     Sha256::new().chain_update(before).chain_update(body).finalize().into()
 }
 
-/// Reads a whole segment. A file that cannot be one is not read: it might be endless, or not fit into memory.
+/// Reads a whole segment. Anything except a regular file of at most [`SEGMENT_MAX`] bytes is not read, because it might
+/// be endless or not fit into memory.
 pub(super) fn read_segment(path: &Path) -> io::Result<Vec<u8>> {
     let meta = fs::metadata(path)?;
     if meta.is_file() && meta.len() <= SEGMENT_MAX {
         return fs::read(path);
     }
-    let why = format!("it is not a file of at most {SEGMENT_MAX} bytes, as every segment is");
+    let why = format!("it is not a segment, which is a file of at most {SEGMENT_MAX} bytes");
     Err(io::Error::new(io::ErrorKind::InvalidData, why))
 }

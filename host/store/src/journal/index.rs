@@ -1,6 +1,7 @@
-//! The index over the journal (sled, one tree): the latest row of each action, the positions of its records, the lists
-//! of actions, the holders of keys. It contains nothing that the journal does not, so it is deleted and rebuilt if it
-//! does not open or does not match (sled's flush is not an fsync).
+//! The index of the journal, in one sled tree: the latest row of each action, the positions of its records, the lists
+//! of actions, and the holders of idempotency keys. All of its data comes from the journal. An index that does not open
+//! or does not match the journal is deleted and rebuilt. This can be necessary after a crash, because sled's flush is
+//! not an fsync.
 
 use std::fs;
 use std::io;
@@ -28,21 +29,21 @@ mod recent;
 mod staged;
 mod stored;
 
-/// Bytes of the index that sled keeps in memory; its own default is a gigabyte.
+/// Bytes of the index that sled keeps in memory; sled's default is a gigabyte.
 const CACHE_BYTES: u64 = 64 << 20;
 
-/// How often, and after which pause, an index that another handle still has open is tried again.
+/// Number of retries, and the pause between them, while another handle still has the index open.
 const OPEN_RETRIES: u32 = 20;
 const OPEN_PAUSE: Duration = Duration::from_millis(25);
 
-/// The format of keys and values: an index of another format is rebuilt.
+/// Version of the format of keys and values. An index of another format is rebuilt.
 const FORM: u8 = 2;
 
 /// The open index.
 #[derive(Debug)]
 pub(super) struct Index {
     db: sled::Db,
-    /// Changes that sled does not have yet.
+    /// Changes that were not passed to sled yet.
     recent: RwLock<Recent>,
     /// The latest time of any record, Unix milliseconds.
     latest_ms: AtomicI64,
@@ -97,7 +98,7 @@ impl Index {
         }
     }
 
-    /// Passes everything to the operating system, so that the next start has little to replay.
+    /// Passes all data of sled to the operating system, so that the next start has little to replay.
     pub(super) fn flush(&self) -> Result<(), IndexError> {
         self.db.flush()?;
         Ok(())
@@ -108,7 +109,7 @@ impl Index {
         self.db.iter().map(|item| Ok(item?))
     }
 
-    /// The latest time of any record; 0 if there is none.
+    /// The latest time of any record; 0 if there are no records.
     pub(super) fn latest_ms(&self) -> i64 {
         self.latest_ms.load(Ordering::Relaxed)
     }
@@ -133,12 +134,12 @@ impl Index {
             .map_or_else(|| self.settled(action), |newest| Ok(Some(newest.clone())))
     }
 
-    /// The row that sled has.
+    /// The row of an action as stored in sled.
     fn settled(&self, action: &str) -> Result<Option<Stored>, IndexError> {
         self.db.get(key::row(action))?.map(|bytes| Stored::decode(&bytes)).transpose()
     }
 
-    /// The changes, even if another thread panicked: it has left only complete ones.
+    /// Locks the recent changes even if another thread panicked, because a panic leaves only complete changes.
     fn recent(&self) -> RwLockReadGuard<'_, Recent> {
         self.recent.read().unwrap_or_else(PoisonError::into_inner)
     }
@@ -156,7 +157,7 @@ impl Index {
         self.bytes(&key::claim(tenant, agent, word))?.map(|bytes| value(&bytes)).transpose()
     }
 
-    /// The places of an action's records, oldest first.
+    /// The positions of an action's records, oldest first.
     pub(super) fn places(&self, action: &str) -> Result<Vec<Place>, IndexError> {
         let recent = self.recent();
         if let Some(newest) = recent.rows.get(action) {
@@ -176,7 +177,7 @@ impl Index {
 }
 
 impl Applied {
-    /// Encodes it together with the latest time of any record up to it.
+    /// Encodes this record's position and hash, together with the latest time of any record up to it.
     fn encode(&self, latest_ms: i64) -> Vec<u8> {
         let Place { segment, offset } = self.place;
         let numbers = [segment.to_be_bytes(), offset.to_be_bytes(), latest_ms.to_be_bytes()];
@@ -214,7 +215,7 @@ fn value<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, IndexError> {
     Ok(serde_json::from_slice(bytes)?)
 }
 
-/// Sled releases its file shortly after the last handle is dropped, so opening waits for that.
+/// Opens sled, with retries, because sled releases its file only some time after the last handle is dropped.
 fn open_sled(dir: &Path) -> sled::Result<sled::Db> {
     let config = sled::Config::new().path(dir).cache_capacity(CACHE_BYTES);
     for _ in 0..OPEN_RETRIES {
@@ -226,7 +227,8 @@ fn open_sled(dir: &Path) -> sled::Result<sled::Db> {
     config.open()
 }
 
-/// Sled 0.34 uses a snapshot that a crash left half written as the newest one, and then does not open.
+/// Removes snapshots that a crash left half written. Sled 0.34 would use such a snapshot as the newest one, and then
+/// fail to open.
 fn remove_torn_snapshots(dir: &Path) -> Result<(), IndexError> {
     if !dir.exists() {
         return Ok(());

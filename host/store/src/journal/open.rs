@@ -1,5 +1,5 @@
-//! Opens the journal: brings the index up to date or rebuilds it, cuts off a torn end, and starts the writer. It never
-//! drops a good record and never guesses the content of a bad one.
+//! Opens the journal: updates or rebuilds the index, removes a torn end, and starts the writer. It never drops a good
+//! record and never guesses the content of a bad one.
 
 use std::fs::{self, OpenOptions, TryLockError};
 use std::path::Path;
@@ -29,7 +29,8 @@ pub(super) fn open(hold: Hold) -> Result<Journal, OpenError> {
         sync_dir(synced).map_err(at(synced))?;
     }
     let lock = Arc::new(lock);
-    // Read under the lock, because another process may have marked an older state in between.
+    // The version is read under the lock, because another process may have upgraded an older state directory in the
+    // meantime.
     let head = head::read(&segments_dir, version(dir)? >= 2)?;
     let (index, tail) = recover(&dir.join("index"), &segments_dir, head.as_ref())?;
     let segments = Segments::open(&segments_dir, tail).map_err(at(&segments_dir))?;
@@ -48,7 +49,7 @@ pub(super) fn open(hold: Hold) -> Result<Journal, OpenError> {
     start(writer, dir)
 }
 
-/// Starts the thread of a writer, and returns a handle on the journal.
+/// Starts the thread of a writer, and returns a handle to the journal.
 pub(super) fn start(writer: Writer, dir: &Path) -> Result<Journal, OpenError> {
     let payloads_dir = dir.join("payloads");
     let payloads = Payloads::open(&payloads_dir).map_err(at(&payloads_dir))?;
@@ -75,9 +76,10 @@ pub(super) fn start(writer: Writer, dir: &Path) -> Result<Journal, OpenError> {
     Ok(Journal { shared: Arc::new(shared) })
 }
 
-/// Locks the directory. Creates it if it is missing, and changes nothing in it except `LOCK`.
+/// Locks the directory and creates it if it is missing. In an existing directory, only `LOCK` is changed.
 pub(super) fn take(dir: &Path) -> Result<Hold, OpenError> {
-    // Before anything is created there, because a newer version may use these paths for other things.
+    // The version is checked before anything is created, because a newer version may use these paths for other
+    // purposes.
     version(dir)?;
     fs::create_dir_all(dir).map_err(at(dir))?;
     let path = dir.join("LOCK");
@@ -90,13 +92,13 @@ pub(super) fn take(dir: &Path) -> Result<Hold, OpenError> {
     }
 }
 
-/// The index, up to date with the journal, and the end of the journal.
+/// Returns the index, up to date with the journal, and the end of the journal.
 fn recover(
     index_dir: &Path,
     segments: &Path,
     head: Option<&Tail>,
 ) -> Result<(Index, Tail), OpenError> {
-    // Before the index is deleted because it does not match what is left.
+    // A loss is reported first. Otherwise, an index that does not match the remaining records would be deleted.
     covered(segments, head)?;
     match Index::open(index_dir) {
         Ok((index, applied)) => {

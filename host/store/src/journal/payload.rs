@@ -1,5 +1,5 @@
 //! Large payloads, stored as files that are named by their SHA-256 and checked against it when they are read. Names are
-//! hex digits in a directory that cap-std confines; a file is never changed.
+//! hex digits, and cap-std confines all access to the directory. A file is never changed.
 
 use std::collections::BTreeSet;
 use std::io::{self, Write as _};
@@ -15,7 +15,7 @@ use super::OpenError;
 use super::scan::Wrong;
 use crate::store::PayloadError;
 
-/// The directory of payloads, with one directory for each pair of first digits.
+/// The directory of payloads, with one subdirectory for each pair of first digits.
 #[derive(Debug)]
 pub(super) struct Payloads {
     dir: Dir,
@@ -38,7 +38,7 @@ impl Payloads {
         }
     }
 
-    /// The bytes with this name, checked against it; `None` if they are not stored.
+    /// The payload with this name, checked against the name; `None` if the payload is not stored.
     pub(super) fn get(&self, name: &str) -> Result<Option<Vec<u8>>, PayloadError> {
         let digest = Digest::from_hex(name)
             .ok()
@@ -51,12 +51,12 @@ impl Payloads {
         }
     }
 
-    /// Temporary file, fsync, rename, fsync of both directories.
+    /// Writes and syncs a temporary file, renames it, and syncs both directories.
     fn write(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
         let place = place(name);
         let directory = prefix(name);
         self.dir.create_dir_all(&directory)?;
-        // An existing file was complete before it got its name, but its name may not be on disk.
+        // An existing file was complete before it got its name, but its name may not be on disk yet.
         if !self.dir.try_exists(&place)? {
             let number = self.next.fetch_add(1, Ordering::Relaxed);
             let temporary = format!("{place}.{}-{number}.tmp", std::process::id());
@@ -100,8 +100,8 @@ pub fn payload_files(state: &Path) -> Result<Vec<String>, OpenError> {
     Ok(files)
 }
 
-/// The names of all payloads that match their names, and a fault for each that does not. Fails when a directory cannot
-/// be read.
+/// The names of all payloads whose content matches the name, and a fault for each other payload. Fails when a directory
+/// cannot be read.
 pub fn check_payloads(state: &Path) -> Result<(BTreeSet<String>, Vec<Wrong>), OpenError> {
     let (mut good, mut wrong) = (BTreeSet::new(), Vec::new());
     let files = payload_files(state)?;
@@ -114,7 +114,7 @@ pub fn check_payloads(state: &Path) -> Result<(BTreeSet<String>, Vec<Wrong>), Op
         let name = file.rsplit('/').next().unwrap_or_default().to_owned();
         match payloads.get(&name) {
             Ok(Some(_)) => drop(good.insert(name)),
-            // It was removed since it was listed.
+            // The file was removed after it was listed.
             Ok(None) => {}
             Err(error) => {
                 let what = error.to_string();

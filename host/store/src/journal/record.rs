@@ -1,31 +1,33 @@
-//! The body of a journal record: an envelope, which is one line of JSON, and then the events as they were appended.
+//! The body of a journal record: an envelope, which is one line of JSON, followed by the events as they were appended.
 //! Events are neither parsed nor changed.
 
 use serde::{Deserialize, Serialize};
 
 use crate::store::{KeyClaim, Summary};
 
-/// How every body begins, which distinguishes records from other bytes in a search.
+/// The first bytes of every body. A search uses them to distinguish records from other bytes.
 pub(super) const BEGINNING: &[u8] = b"{\"seq\":";
 
-/// Everything that the index needs, so that it can be rebuilt from the records alone.
+/// The envelope of a record. It has everything that the index needs, so that the index can be rebuilt from the records
+/// alone.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Framed {
-    /// Position in the journal, from 1. The first field, so that every body begins as [`BEGINNING`] does.
+    /// Number of the record in the journal, from 1. This must be the first field, so that every body begins with
+    /// [`BEGINNING`].
     pub(super) seq: u64,
     pub(super) action: String,
     /// Number of events of the action, including those of this record.
     pub(super) version: u64,
-    /// Bytes of each event.
+    /// Length of each event in bytes.
     pub(super) lengths: Vec<usize>,
     pub(super) summary: Summary,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) claim: Option<KeyClaim>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) nonces: Vec<String>,
-    /// Number of the last record that was durable before this one was written: no record up to it can be torn.
-    /// Missing in records that are older than this field.
+    /// Number of the last record that was durable before this record was written. No record up to that number can be
+    /// torn. Records of older versions do not have this field.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) durable: Option<u64>,
 }
@@ -37,9 +39,9 @@ pub(super) struct Record {
     pub(super) events: Vec<Vec<u8>>,
 }
 
-/// The envelope, a newline, the events.
+/// Encodes a body: the envelope, a newline, and the events.
 pub(super) fn encode(envelope: &Framed, events: &[Vec<u8>]) -> Result<Vec<u8>, serde_json::Error> {
-    // Compact JSON escapes newlines, so the first one ends the envelope.
+    // Compact JSON escapes newlines, so the first newline ends the envelope.
     let mut body = serde_json::to_vec(envelope)?;
     body.push(b'\n');
     for event in events {
@@ -60,12 +62,12 @@ pub(super) fn decode(body: &[u8]) -> Option<Record> {
     Some(Record { envelope, events })
 }
 
-/// The envelope alone, of a body that is exactly an envelope and its events.
+/// Reads only the envelope of a body; `None` if the body is not exactly an envelope and its events.
 pub(super) fn envelope(body: &[u8]) -> Option<Framed> {
     split(body).map(|(envelope, _)| envelope)
 }
 
-/// The envelope, and the bytes of all its events.
+/// Splits a body into its envelope and the bytes of all events.
 fn split(body: &[u8]) -> Option<(Framed, &[u8])> {
     let end = body.iter().position(|byte| *byte == b'\n')?;
     let (line, rest) = body.split_at_checked(end)?;
@@ -75,7 +77,8 @@ fn split(body: &[u8]) -> Option<(Framed, &[u8])> {
     (bytes == events.len()).then_some((envelope, events))
 }
 
-/// The names of the events in these bodies, with their phase: `observed.post`. Failpoints distinguish places by it.
+/// The names of the events in these bodies, with their phase, such as `observed.post`. Failpoints use these names to
+/// select an append.
 pub(super) fn told(bodies: &[Vec<u8>]) -> String {
     let events = bodies.iter().filter_map(|body| decode(body)).flat_map(|record| record.events);
     let names = events.filter_map(|event| {

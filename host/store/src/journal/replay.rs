@@ -1,5 +1,5 @@
-//! Brings the index up to date with the journal: one thread reads the records and checks their chain, another applies
-//! them to the index. Most starts read one segment; a lost index requires all of them.
+//! Updates the index to match the journal: one thread reads the records and checks their chain, another applies them to
+//! the index. Most starts read only one segment. If the index was lost, all segments are read.
 
 use std::path::Path;
 use std::sync::mpsc::{self, SyncSender};
@@ -10,15 +10,15 @@ use super::file::{self, Tail, head, scan};
 use super::index::{Applied, Index, IndexError, Staged};
 use super::record::Framed;
 
-/// Changes of the index that are applied at once while records are replayed. There are so many that the records of an
-/// action, which are mixed with those of hundreds of others, mostly result in one change of its row.
+/// Number of index changes that are applied at once during a replay. The records of an action are mixed with those of
+/// hundreds of other actions. With this number, they usually result in a single change of the action's row.
 pub(super) const BATCH: usize = 32_768;
 
-/// Records that are sent at a time, and how many such batches may wait for the index.
+/// Number of records in one batch, and number of batches that may wait for the index.
 const TOGETHER: usize = 1_024;
 const AHEAD: usize = 4;
 
-/// Where a record is, and what it contains for the index.
+/// The position of a record, and its data for the index.
 type Read = (Applied, Framed);
 
 /// Replays the records that the index lacks; `None` if the journal lacks the last record of the index.
@@ -47,7 +47,7 @@ pub(super) fn catch_up(
     replay.finish().map(|met| met.then_some(tail))
 }
 
-/// Reads from a segment on and sends every record, in order.
+/// Reads the records in order, beginning with the segment `from`, and sends each of them.
 fn read(
     segments: &Path,
     from: u64,
@@ -55,7 +55,7 @@ fn read(
     sender: &SyncSender<Vec<Read>>,
 ) -> Result<Tail, OpenError> {
     let mut ready = Vec::with_capacity(TOGETHER);
-    // This error reaches no caller: the index has failed.
+    // No caller gets this error, because the receiver is dropped only after the index has failed.
     let gone = |_| OpenError::Index(IndexError::Value);
     let tail = scan(segments, from, |place, tail, record| {
         if head.is_some_and(|head| head.seq == tail.seq && head.hash != tail.hash) {
@@ -100,7 +100,7 @@ impl Replay<'_> {
         Ok(())
     }
 
-    /// Applies the rest, and returns whether the index matches the journal.
+    /// Applies the remaining changes, and returns whether the index matches the journal.
     fn finish(self) -> Result<bool, OpenError> {
         if let Some(last) = self.last.filter(|_| self.met && self.staged.len() > 0) {
             self.staged.apply(&last);

@@ -1,5 +1,5 @@
-//! Reads the files of a journal from the beginning without opening it: every good record, in order, and every fault
-//! between them. It writes and cuts nothing.
+//! Reads the files of a journal from the beginning without opening it, and reports every good record and every fault in
+//! order. It does not change any file.
 
 use std::collections::HashMap;
 use std::fs::{self, File, TryLockError};
@@ -11,7 +11,7 @@ use super::record::{self, Record};
 use super::{OpenError, ReadError, VersionError, version};
 use crate::store::Summary;
 
-/// A good record.
+/// A good record that the scan has read.
 #[derive(Debug)]
 pub struct Seen<'a> {
     pub place: Place,
@@ -22,7 +22,7 @@ pub struct Seen<'a> {
     pub events: &'a [Vec<u8>],
 }
 
-/// A fault, and where it is.
+/// A fault and its position.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Wrong {
     /// Path below the state directory.
@@ -32,22 +32,22 @@ pub struct Wrong {
     pub what: String,
 }
 
-/// What was found in a journal.
+/// The result of reading a journal.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Scan {
     pub segments: u64,
     pub records: u64,
     pub wrong: Vec<Wrong>,
-    /// Position and number of the bytes after the last good record, which a start would cut off.
+    /// Position and number of the bytes after the last good record, which the next start would remove.
     pub torn: Option<(Place, u64)>,
 }
 
-/// The part of a journal that a copy must contain: whole segments and the beginning of the last.
+/// The part of a journal that a copy must contain: whole segments, and the beginning of the last segment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Extent {
-    /// Files below the state directory, and how many bytes of each.
+    /// Paths of files below the state directory, each with the number of bytes that the copy must contain.
     pub files: Vec<(String, u64)>,
-    /// The copy's own `segments/HEAD`, as path and text.
+    /// Path and text of the `segments/HEAD` that belongs to the copy.
     pub head: (String, String),
     /// Number of the last record, which is also the number of records.
     pub records: u64,
@@ -55,8 +55,8 @@ pub struct Extent {
     pub hash: String,
 }
 
-/// Locks this state against every host until the file is dropped; `None` if no host has ever used it. Fails when
-/// another process uses it, and when the lock cannot be opened.
+/// Locks this state directory against every host until the returned file is dropped; `None` if no host has ever used
+/// the directory. Fails when another process uses it, and when the lock cannot be opened.
 pub fn reserve(state: &Path) -> Result<Option<File>, OpenError> {
     let path = state.join("LOCK");
     let file = match File::open(&path) {
@@ -105,11 +105,11 @@ pub fn extent(state: &Path, stop: &mut dyn FnMut(&Seen<'_>) -> bool) -> Result<E
     Ok(Extent { files, head, records: end.seq, hash })
 }
 
-/// Syncs a segment, because a copy must not contain more than a power cut would leave.
+/// Syncs a segment, because a copy must not contain records that the journal could still lose in a power failure.
 fn sync(segments: &Path, segment: u64) -> Result<(), OpenError> {
     let path = file::path(segments, segment);
     match File::open(&path).and_then(|file| file.sync_data()) {
-        // No record was ever written.
+        // The segment does not exist if no record was ever written.
         Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
         synced => synced.map_err(|source| OpenError::Io { path, source }),
     }
@@ -157,7 +157,7 @@ pub fn scan(state: &Path, each: &mut dyn FnMut(Seen<'_>)) -> Result<Scan, OpenEr
 
 struct Walk {
     found: Scan,
-    /// The end of the last good record, unless a bad one follows it.
+    /// The end of the last good record, unless a bad record follows it.
     tail: Option<Tail>,
     versions: HashMap<String, u64>,
     head: Option<Tail>,
@@ -169,7 +169,7 @@ impl Walk {
         self.found.wrong.push(Wrong { file, offset, action, what });
     }
 
-    /// Reports any number of missing segments as one fault, because a file name can contain any number.
+    /// Reports any number of missing segments as one fault, because the next file name can contain any number.
     fn missing(&mut self, segment: u64, count: u64) {
         self.tail = None;
         let what = match count {
@@ -208,7 +208,7 @@ impl Walk {
         }
     }
 
-    /// Whether no good record after the bad one at `at` states that it was durable.
+    /// Whether the bad record at `at` is a torn end. It is torn if no good record after it states that it was durable.
     fn was_torn(&self, place: Place, bytes: &[u8], at: usize) -> bool {
         let is_first = place == Place { segment: first(), offset: 0 };
         let before = if is_first { Some(0) } else { self.tail.map(|tail| tail.seq) };
@@ -246,7 +246,7 @@ impl Walk {
         each(seen(place, &record));
     }
 
-    /// Checks that records are numbered without gaps, and so are the events of an action.
+    /// Checks that there are no gaps in the numbers of the records and of the events of an action.
     fn numbers(&mut self, place: Place, record: &Record, first_ever: bool) {
         let (name, offset) = (file::name(place.segment), Some(place.offset));
         let envelope = &record.envelope;
@@ -263,11 +263,11 @@ impl Walk {
         }
     }
 
-    /// Checks that what HEAD covers is present.
+    /// Checks that everything that HEAD covers is present.
     fn covered(&mut self, segments: &Path, last: u64) {
         let (Some(head), clean) = (self.head, self.found.wrong.is_empty()) else { return };
         let end = self.tail.unwrap_or(Tail { segment: last, length: 0, hash: [0; 32], seq: 0 });
-        // A new segment has no record yet.
+        // A new segment may have no record yet.
         let end = Tail { segment: last.max(end.segment), ..end };
         if clean && let Err(error) = head::check(segments, &head, &end) {
             self.wrong(&file::name(head.segment), None, None, error.to_string());

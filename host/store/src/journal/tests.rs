@@ -13,7 +13,7 @@ mod recovery;
 mod scan;
 mod stopped;
 
-/// A separate directory for a test, removed at its end.
+/// A separate directory for one test, which is removed at its end.
 struct Scratch(PathBuf);
 
 impl Scratch {
@@ -210,7 +210,7 @@ async fn many_appends_at_once_are_all_kept() {
     assert!((0..2000).all(|n| texts(&journal, &format!("{n:04}")) == ["x"]));
 }
 
-/// A writer of a journal that is not open, as if it had `seq` records.
+/// A writer for a journal that is not open. It behaves as if the journal had `seq` records.
 fn writer(scratch: &Scratch, seq: u64) -> Writer {
     let (index, _) = Index::open(&scratch.path("index")).unwrap();
     let tail = Tail { segment: 1, length: 0, hash: [0; 32], seq };
@@ -244,7 +244,7 @@ fn a_group_is_one_write_and_the_disk_failing_stops_everything() {
     assert_eq!(writer.index.row("b").unwrap(), None);
 }
 
-/// An append that is not synced is never reported as synced, from the first record on.
+/// An append that is not synced is never reported as synced, not even the first record.
 #[tokio::test]
 async fn what_is_not_synced_does_not_count_as_synced() {
     let scratch = Scratch::new();

@@ -1,18 +1,19 @@
-//! `VERSION`: the version of the layout of a state directory. Nothing else is read in a directory of a newer version.
+//! The file `VERSION` has the version of the layout of a state directory. If that version is newer than this program
+//! supports, no other file of the directory is read.
 //!
-//! A new number means that an older `deed` would lose or misread something. Version 1 had no such file; version 2 added
-//! `segments/HEAD`.
+//! The version changes when an older `deed` would lose or misread something. Version 1 had no file `VERSION`; version 2
+//! added `segments/HEAD`.
 
 use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
-/// The version that this code writes.
+/// The version of the layout that this program writes.
 const PRESENT: u32 = 2;
 const FILE: &str = "VERSION";
 const WORDS: &str = "deed state ";
 
-/// Why this version cannot use a state directory.
+/// Why this program cannot use a state directory.
 #[derive(Debug, thiserror::Error)]
 pub enum VersionError {
     #[error(
@@ -26,8 +27,8 @@ pub enum VersionError {
     Io { path: PathBuf, source: io::Error },
 }
 
-/// The version of this state; 1 if it has no such file. Fails when the version is newer than this one, and when the
-/// file is invalid or cannot be read.
+/// The version of this state directory; 1 if it has no file `VERSION`. Fails when the version is newer than this
+/// program supports, and when the file is invalid or cannot be read.
 pub fn version(state: &Path) -> Result<u32, VersionError> {
     let path = state.join(FILE);
     let text = match fs::read_to_string(&path) {
@@ -52,11 +53,11 @@ pub fn version_line() -> String {
     format!("{WORDS}{PRESENT}\n")
 }
 
-/// Marks a state with the present version; when this returns, the mark is on disk.
+/// Writes the present version to `VERSION`. The file is on disk when this returns.
 pub(super) fn mark(state: &Path) -> Result<(), VersionError> {
     let path = state.join(FILE);
     let failed = |source| VersionError::Io { path: path.clone(), source };
-    // A state of version 1 has by now what this version added.
+    // At this point, a state directory of version 1 already has the files that version 2 added.
     if path.exists() && version(state)? == PRESENT {
         return Ok(());
     }

@@ -1,8 +1,8 @@
 //! The only writer of the journal. It writes the appends in its queue as one group with one fdatasync, applies them to
 //! the index, and then answers all of them.
 //!
-//! After a disk error it never writes again: what is on disk is unknown, and a second fsync can report success for
-//! pages that are lost. A panic ends its writing in the same way, and all waiting callers get the error.
+//! After a disk error, the writer never writes again, because what is on disk is unknown and a second fsync can report
+//! success for pages that are lost. A panic stops the writer in the same way, and all waiting callers get the error.
 
 use std::fs::File;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -28,7 +28,7 @@ const LAZY: Duration = Duration::from_millis(50);
 /// Bytes of events after which a group accepts no further append.
 const GROUP_BYTES: usize = 8 << 20;
 
-/// An append that waits, its place in the queue, and where the answer goes.
+/// An append that waits, its permit for the queue, and the channel for its answer.
 #[derive(Debug)]
 pub(super) struct Command {
     /// `None` for a sync without an append.
@@ -37,20 +37,20 @@ pub(super) struct Command {
     pub(super) room: OwnedSemaphorePermit,
 }
 
-/// What the thread owns.
+/// The state of the writer thread.
 #[derive(Debug)]
 pub(super) struct Writer {
     pub(super) segments: Segments,
     pub(super) index: Arc<Index>,
     pub(super) failed: Arc<OnceLock<Failure>>,
-    /// Number of the last record.
+    /// Number of the last record that was written.
     pub(super) seq: u64,
-    /// Number of the last record that is on disk, with all before it.
+    /// Number of the last record that is on disk together with all records before it.
     pub(super) durable: u64,
-    /// Where that ends, for readers.
+    /// The end of the records that are on disk, for readers.
     pub(super) synced: Arc<Mutex<Place>>,
     pub(super) crowd: GroupCommit,
-    /// The last field, so that no process opens the journal before segments and index are released.
+    /// This must be the last field, so that no process opens the journal before segments and index are released.
     pub(super) lock: Arc<File>,
 }
 
@@ -58,7 +58,7 @@ pub(super) struct Writer {
 struct Group<'a> {
     staged: Staged<'a>,
     bodies: Vec<Vec<u8>>,
-    /// The action of each body.
+    /// The id of the action of each body.
     actions: Vec<String>,
     answers: Vec<Result<u64, AppendError>>,
     durable: bool,
@@ -90,8 +90,8 @@ impl Writer {
         }
     }
 
-    /// Does a part of the work. Any error ends the journal's writing permanently, and so does a panic: what is on disk,
-    /// and what is half done in this value, is then unknown, so from then on only `failed` is read.
+    /// Runs a part of the work. An error or a panic stops the writer permanently, because the content on disk and the
+    /// state of this value are then unknown. From then on, only `failed` is read.
     fn guarded<T>(
         &mut self,
         work: impl FnOnce(&mut Self) -> Result<T, Failure>,
@@ -100,7 +100,8 @@ impl Writer {
         done.unwrap_or_else(|_panic| Err(panicked())).inspect_err(|why| self.fail(why))
     }
 
-    /// The next command. While there is none, appends that no caller waits for are synced and passed to sled.
+    /// Waits for the next command. If none comes for a while, appends that no caller waits for are synced and passed to
+    /// sled.
     fn next(&mut self, queue: &Receiver<Command>) -> Option<Command> {
         if self.failed.get().is_none() {
             match queue.recv_timeout(LAZY) {
@@ -128,7 +129,7 @@ impl Writer {
         Ok(())
     }
 
-    /// One answer for each append, in the same order.
+    /// Returns one answer for each append, in the same order.
     pub(super) fn answer(&mut self, appends: Vec<Option<Append>>) -> Vec<Result<u64, AppendError>> {
         let count = appends.len();
         let failed = self.failed.get().cloned();
@@ -139,7 +140,7 @@ impl Writer {
         outcome.unwrap_or_else(|why| vec![Err(AppendError::Failed(why)); count])
     }
 
-    /// Checks, writes, syncs and indexes a group. Any error here ends the journal's writing permanently.
+    /// Checks, writes, syncs and indexes a group. Any error here stops the writer permanently.
     fn commit(
         &mut self,
         appends: Vec<Option<Append>>,
@@ -193,7 +194,7 @@ impl Writer {
         }
     }
 
-    /// Syncs at the end of the queue, also the appends that need not be durable.
+    /// Syncs all records at the end of the queue, including those that need not be durable.
     fn finish(&mut self) -> Result<(), Failure> {
         self.segments.close().map_err(|error| Failure::Sync(error.to_string()))?;
         if let Err(error) = self.index.settle().and_then(|()| self.index.flush()) {
@@ -247,13 +248,13 @@ impl<'a> Group<'a> {
     }
 }
 
-/// The failure that callers get after a panic of the writer. The panic's own text may contain data that was to be
-/// written.
+/// The failure that callers get after a panic of the writer. The text of the panic is left out, because it may contain
+/// data that was to be written.
 pub(super) fn panicked() -> Failure {
     Failure::Write("the writer panicked".to_owned())
 }
 
-/// Why this append cannot be a record.
+/// Why this append cannot be stored as a record; `None` if it can.
 fn unfit(events: &[Vec<u8>], body: &[u8]) -> Option<AppendError> {
     if events.is_empty() {
         return Some(Unfit::NoEvents.into());
@@ -262,7 +263,7 @@ fn unfit(events: &[Vec<u8>], body: &[u8]) -> Option<AppendError> {
     (bytes > MAX_BODY).then(|| Unfit::TooLarge { bytes, max: MAX_BODY }.into())
 }
 
-/// The first append and those that wait after it, as many as fit into one group.
+/// Takes the first command and as many waiting commands as fit into one group.
 pub(super) fn drain(first: Command, queue: &Receiver<Command>) -> Vec<Command> {
     let size = |command: &Command| {
         command.append.iter().flat_map(|append| &append.events).map(Vec::len).sum::<usize>()

@@ -1,6 +1,6 @@
 //! The entries of a log about the host itself: activations, and added and retired keys.
 //!
-//! Reads a log's directory without a lock and without writing, so it works on the log of a running host.
+//! This module reads a log's directory without a lock and without writing, so it works on the log of a running host.
 
 use std::path::Path;
 
@@ -14,7 +14,7 @@ use super::{LogError, Retired, open};
 /// The history of a host, according to a log.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct History {
-    /// Entries in the log.
+    /// Number of entries in the log.
     pub size: u64,
     /// The entries about configuration and keys, oldest first.
     pub leaves: Vec<Leaf>,
@@ -24,16 +24,16 @@ pub struct History {
 /// does not match its checkpoint or `HEAD`.
 pub fn history(dir: &Path, key: &VerifierKey, retired: &[Retired]) -> Result<History, LogError> {
     let store = Store::new(dir);
-    // `HEAD` first: a log that grows meanwhile is then never behind it.
+    // `HEAD` is read first, so that a log that grows meanwhile is never smaller than `HEAD` states.
     let Some(head) = open::stored_head(&store, key.name())? else { return Ok(History::default()) };
     let found = open::shown(&store, &head, open::Signers { key, retired })?;
     Ok(History { size: found.frontier.size(), leaves: found.history })
 }
 
-/// The leaf of an entry about configuration or keys.
+/// The leaf of an entry; `None` if the entry is not about configuration or keys.
 pub(super) fn told(entry: &[u8], index: u64) -> Option<Leaf> {
     const KINDS: [Kind; 3] = [Kind::Activated, Kind::KeyAdded, Kind::KeyRetired];
-    // Nearly all entries are about actions, and a start reads the whole log.
+    // This check must be fast, because a start reads the whole log and nearly all entries are about actions.
     let line = entry.split(|byte| *byte == b'\n').nth(1)?;
     if !KINDS.iter().any(|kind| line.starts_with(kind.as_str().as_bytes())) {
         return None;

@@ -1,18 +1,20 @@
 //! The lookup from leaf hashes to leaf indexes. It uses eight bytes per entry and does not store whole hashes, so it
 //! returns candidates that the caller compares with the tile.
 //!
-//! A log has a few entries for every action that its tenant ever took, and all of them are held in memory here.
+//! A log has a few entries for every action that its tenant ever took, and this table keeps all of them in memory.
 
 use deed_spec::merkle::Hash;
 
-/// Maximum number of entries: an index has 32 bits. They would take 64 GiB of tiles, and as much memory.
+/// Maximum number of entries, because an index has 32 bits. So many entries would take 64 GiB of tiles, and as much
+/// memory.
 pub(super) const PLACES_MAX: u64 = u32::MAX as u64 - 1;
 
-/// At most three of four slots are used, so that runs of used slots are short.
+/// At most three of every four slots are used, so that runs of used slots are short.
 const TAKEN: usize = 3;
 const OF: usize = 4;
 
-/// A hash table with open addressing. A slot holds the first 32 bits of a hash and the leaf index plus one; 0 is free.
+/// A hash table with open addressing. A slot holds the first 32 bits of a hash and the leaf index plus one. A free slot
+/// is 0.
 #[derive(Debug, Default)]
 pub(super) struct LeafIndex {
     slots: Vec<u64>,
@@ -20,7 +22,7 @@ pub(super) struct LeafIndex {
 }
 
 impl LeafIndex {
-    /// Reserves space for `entries` in all, so that the table does not grow step by step.
+    /// Reserves space for a total of `entries`, so that the table does not grow step by step.
     pub(super) fn expect(&mut self, entries: u64) {
         let wanted = usize::try_from(entries).unwrap_or(usize::MAX).min(1 << 32);
         self.grow_to(wanted.saturating_mul(OF) / TAKEN + 1);
@@ -38,7 +40,7 @@ impl LeafIndex {
         put(&mut self.slots, (u64::from(tag(hash)) << 32) | u64::from(number));
     }
 
-    /// Every index that an entry with this hash may have; nearly always one at most.
+    /// Every index that an entry with this hash may have. There is nearly always at most one.
     pub(super) fn of(&self, hash: &Hash) -> impl Iterator<Item = u64> + use<'_> {
         let (tag, slots) = (tag(hash), self.slots.len());
         let (before, from) = self.slots.split_at(first(tag, slots));
@@ -59,13 +61,13 @@ fn tag(hash: &Hash) -> u32 {
     hash.first_chunk::<4>().map_or(0, |first| u32::from_be_bytes(*first))
 }
 
-/// The slot where the search for a tag begins: proportional to the tag, so that it does not depend on lower bits.
+/// The slot where the search for a tag begins. It is proportional to the tag, so that it does not depend on lower bits.
 fn first(tag: u32, slots: usize) -> usize {
     let share = (u128::from(tag) * slots as u128) >> 32;
     usize::try_from(share).unwrap_or_default()
 }
 
-/// Puts a used slot into the first free one. There is always a free one.
+/// Stores a value in the first free slot after the start of its search. There is always a free slot.
 fn put(slots: &mut [u64], slot: u64) {
     let tag = u32::try_from(slot >> 32).unwrap_or_default();
     let first = first(tag, slots.len());

@@ -1,5 +1,5 @@
-//! Opens a log: rebuilds its frontier and leaf lookup from the entries in its directory. It does not repair: published
-//! data that is missing is an error for the operator.
+//! Opens a log: rebuilds its frontier and leaf lookup from the entries in its directory. It does not repair a log.
+//! Missing published data is an error that the operator must resolve.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::path::Path;
@@ -27,7 +27,7 @@ pub(super) fn open(
         return Err(LogError::OtherKey { origin: origin.to_owned(), name: key.name().to_owned() });
     }
     fs::create_dir_all(dir).map_err(at(dir))?;
-    // A tenant's first log also creates the folder of all logs: both names must survive a power cut.
+    // The first log of a tenant also creates the folder of all logs, and both names must survive a power failure.
     for above in dir.ancestors().skip(1).take(2).filter(|above| !above.as_os_str().is_empty()) {
         sync(above)?;
     }
@@ -38,7 +38,7 @@ pub(super) fn open(
     let signers = Signers { key: key.verifier(), retired };
     let batches = unsettled(batches, &head, signers)?;
     if batches.is_empty() {
-        // Everything had settled. No tile is rewritten, because nothing could restore it if that write were lost.
+        // Everything has settled. No tile is rewritten, because nothing could restore a tile whose rewrite was lost.
         pending.clear()?;
     }
     let Found { frontier, leaf_index, history, note } = if batches.is_empty() {
@@ -62,7 +62,7 @@ pub(super) fn open(
     Ok(log)
 }
 
-/// The keys that may have signed the files: the log's key, and those that were retired before it.
+/// The keys that may have signed the files: the log's key, and the keys that were retired before it.
 #[derive(Clone, Copy)]
 pub(super) struct Signers<'a> {
     pub(super) key: &'a VerifierKey,
@@ -100,7 +100,7 @@ impl Signers<'_> {
     }
 }
 
-/// The content of the files.
+/// The content of a log's files.
 #[derive(Default)]
 pub(super) struct Found {
     pub(super) frontier: Frontier,
@@ -119,18 +119,18 @@ impl Found {
     }
 }
 
-/// A log whose batches have all settled: everything is in its tiles.
+/// Reads a log whose batches have all settled, so that all entries are in its tiles.
 fn settled(store: &mut Store, head: &Checkpoint, signers: Signers<'_>) -> Result<Found, LogError> {
     let found = shown(store, head, signers)?;
     let tree = found.frontier.checkpoint(&head.origin);
     if tree != *head {
-        // The process died between the checkpoint and `HEAD`.
+        // The process ended after it wrote the checkpoint and before it wrote `HEAD`.
         store.put(&[Resource::text(HEAD, &tree.to_string())])?;
     }
     Ok(found)
 }
 
-/// What readers see, checked against `HEAD`. Writes nothing.
+/// Reads the files that readers see, and checks them against `HEAD`. Writes nothing.
 pub(super) fn shown(
     store: &Store,
     head: &Checkpoint,
@@ -149,8 +149,8 @@ pub(super) fn shown(
     Ok(found)
 }
 
-/// A log that was not settled: its tiles are good up to `HEAD`. The others are made again from `TAIL`, whatever a crash
-/// left of them.
+/// Reads a log that was not settled. Its tiles are good up to `HEAD`. Later tiles are built again from `TAIL`, whatever
+/// a crash left of them.
 fn follow(
     store: &mut Store,
     head: &Checkpoint,
@@ -166,8 +166,8 @@ fn follow(
         }
         found.note = Some(batch.note);
     }
-    // A crash may have torn the published checkpoint. An intact one is never newer than `TAIL`, which is written first;
-    // for the same tree, it may additionally have the lines of witnesses.
+    // A crash may have left an incomplete checkpoint. An intact checkpoint is never newer than `TAIL`, which is written
+    // first. If it has the same tree, it may also have the signature lines of witnesses.
     if let Ok((text, Some(public))) = published(store, signers) {
         if public.size > found.frontier.size() {
             return Err(LogError::Rollback { size: found.frontier.size(), head: public.size });
@@ -180,7 +180,7 @@ fn follow(
     Ok(found)
 }
 
-/// The batches after the tree in `HEAD`; earlier ones had settled when the process died.
+/// The batches after the tree in `HEAD`; earlier batches had settled before the process ended.
 pub(super) fn unsettled(
     batches: Vec<Batch>,
     head: &Checkpoint,
@@ -213,7 +213,7 @@ fn lock(dir: &Path) -> Result<File, LogError> {
     }
 }
 
-/// `HEAD`: the greatest tree that was published. A new log begins with the empty tree.
+/// Reads `HEAD`, which has the largest tree that was published. A new log begins with the empty tree.
 fn head(store: &mut Store, dir: &Path, origin: &str) -> Result<Checkpoint, LogError> {
     if let Some(head) = stored_head(store, origin)? {
         return Ok(head);
@@ -228,12 +228,12 @@ fn head(store: &mut Store, dir: &Path, origin: &str) -> Result<Checkpoint, LogEr
     Ok(empty)
 }
 
-/// `HEAD` as it is on disk.
+/// Reads `HEAD` from disk.
 pub(super) fn stored_head(store: &Store, origin: &str) -> Result<Option<Checkpoint>, LogError> {
     read_head(store.get(HEAD)?, origin)
 }
 
-/// Parses `HEAD` of the log with this name.
+/// Parses the `HEAD` of the log with the name `origin`.
 pub(super) fn read_head(
     bytes: Option<Vec<u8>>,
     origin: &str,
@@ -247,7 +247,8 @@ pub(super) fn read_head(
     Ok(Some(head))
 }
 
-/// The signed checkpoint on disk, as text and verified; none before the first append.
+/// Reads the signed checkpoint on disk, and returns its text and the verified tree. Both are `None` before the first
+/// append.
 fn published(
     store: &Store,
     signers: Signers<'_>,
@@ -255,7 +256,7 @@ fn published(
     Ok(read_note(CHECKPOINT, store.get(CHECKPOINT)?, signers)?.unzip())
 }
 
-/// A signed note, as text and verified.
+/// Reads a signed note, and returns its text and the verified tree.
 pub(super) fn read_note(
     path: &'static str,
     bytes: Option<Vec<u8>>,
@@ -267,8 +268,8 @@ pub(super) fn read_note(
     Ok(Some((note, tree)))
 }
 
-/// Reads the first `size` entries, and checks each tile that they make and the tree in `HEAD`; calls `each` with every
-/// entry and the tree that ends with it.
+/// Reads the first `size` entries, and checks their tiles and the tree in `HEAD`. Calls `each` with every entry and the
+/// tree that ends with it.
 pub(super) fn replay(
     store: &Store,
     size: u64,
@@ -303,7 +304,7 @@ pub(super) fn replay(
     Ok(found)
 }
 
-/// If the tree is as large as the one in `HEAD`, it must be that one.
+/// Fails when the tree is as large as the one in `HEAD` but differs from it.
 fn guard(frontier: &Frontier, head: &Checkpoint) -> Result<(), LogError> {
     if frontier.size() == head.size && frontier.root() != head.root {
         return Err(LogError::Fork { size: head.size });
@@ -311,14 +312,14 @@ fn guard(frontier: &Frontier, head: &Checkpoint) -> Result<(), LogError> {
     Ok(())
 }
 
-/// Compares the tiles that the entries make with those on disk.
+/// Compares the tiles that were computed from the entries with the tiles on disk.
 fn check(store: &Store, tiles: &[Resource]) -> Result<(), LogError> {
     for made in tiles.iter().filter(|made| !made.path.starts_with("tile/entries/")) {
         let found = match made.path.rsplit_once(".p/") {
             Some((full, width)) => stored(store, full, width.parse().ok())?,
             None => stored(store, &made.path, None)?,
         };
-        // A full tile may replace a partial one; the hashes beyond are not published.
+        // A full tile may have replaced a partial one. Its additional hashes are not published.
         if !found.starts_with(&made.bytes) {
             return Err(LogError::Damaged {
                 path: made.path.clone(),
@@ -329,7 +330,7 @@ fn check(store: &Store, tiles: &[Resource]) -> Result<(), LogError> {
     Ok(())
 }
 
-/// The bytes of a tile or bundle: of its partial form if there is one, otherwise of the full one.
+/// The bytes of a partial tile or bundle if it exists, otherwise those of the full one.
 fn stored(store: &Store, path: &str, width: Option<usize>) -> Result<Vec<u8>, LogError> {
     if let Some(width) = width {
         let partial = format!("{}/{width}", tile::partials(path));
@@ -340,7 +341,7 @@ fn stored(store: &Store, path: &str, width: Option<usize>) -> Result<Vec<u8>, Lo
     store.get(path)?.ok_or_else(|| LogError::Missing { path: path.to_owned() })
 }
 
-/// The width in the name of a bundle of `entries` entries.
+/// The width in the name of a bundle of `entries` entries; `None` for a full bundle.
 fn partial(entries: usize) -> Option<usize> {
     (entries as u64 != WIDTH).then_some(entries)
 }

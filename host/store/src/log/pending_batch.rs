@@ -1,5 +1,5 @@
-//! Batches that were published and have not settled into tiles yet. A batch and its signed checkpoint are on disk after
-//! one write and one `fdatasync`. Batches that `HEAD` covers are removed soon.
+//! Batches that were published but have not settled into tiles yet. A batch and its signed checkpoint are on disk after
+//! one write and one `fdatasync`. Batches that `HEAD` covers are removed soon afterwards.
 //!
 //! A record is `length u32 LE | CRC32C u32 LE | body`; the body is `length u32 LE | note | entry bundle`.
 
@@ -13,15 +13,15 @@ use deed_system::failpoint;
 use super::LogError;
 use super::store::{at, sync};
 
-/// The name of the file. Like `HEAD`, it is private to the host.
+/// The name of the file. Like `HEAD`, the file is private to the host.
 pub(super) const TAIL: &str = "TAIL";
 
-/// The batches that have not settled, in one file.
+/// The file of the batches that have not settled.
 #[derive(Debug)]
 pub(super) struct PendingBatch {
     path: PathBuf,
     file: File,
-    /// Entries in it.
+    /// Number of entries in the file.
     held: usize,
 }
 
@@ -29,7 +29,7 @@ pub(super) struct PendingBatch {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Batch {
     pub(super) entries: Vec<Vec<u8>>,
-    /// The signed note over the tree that ends with them.
+    /// The signed note over the tree that ends with these entries.
     pub(super) note: String,
 }
 
@@ -41,7 +41,7 @@ impl PendingBatch {
         sync(root)
     }
 
-    /// Opens the file and returns its batches. A torn end is cut off, because it was never acknowledged.
+    /// Opens the file and returns its batches. A torn end is removed, because it was never acknowledged.
     pub(super) fn open(root: &Path) -> Result<(Self, Vec<Batch>), LogError> {
         let path = root.join(TAIL);
         let bytes = match fs::read(&path) {
@@ -64,7 +64,7 @@ impl PendingBatch {
         Ok((Self { path, file, held }, batches))
     }
 
-    /// Adds a batch; it is on disk when this returns.
+    /// Adds a batch. The batch is on disk when this returns.
     pub(super) fn add(&mut self, entries: &[Vec<u8>], note: &str) -> Result<(), LogError> {
         let mut body = length(note.len()).to_vec();
         body.extend_from_slice(note.as_bytes());
@@ -83,8 +83,8 @@ impl PendingBatch {
         written.map_err(at(&self.path))
     }
 
-    /// Empties the file, because everything in it has settled. A crash may restore the old records, which are skipped
-    /// then; but a new record must never precede the rest of an older one.
+    /// Empties the file after everything in it has settled. A crash may restore the old records, which are then
+    /// skipped. The file is synced, because a new record must never be followed by the remainder of an old one.
     pub(super) fn clear(&mut self) -> Result<(), LogError> {
         self.held = 0;
         failpoint::hit("log.pending.clear.before");
@@ -98,15 +98,15 @@ impl PendingBatch {
     }
 }
 
-/// The batches, and the number of bytes that they take.
+/// Reads the batches, and returns them with the number of bytes that they take.
 pub(super) fn read(bytes: &[u8]) -> Result<(Vec<Batch>, usize), LogError> {
     let (mut batches, mut rest) = (Vec::new(), bytes);
     while let Some((batch, after)) = record(rest) {
         batches.push(batch);
         rest = after;
     }
-    // Only the last write can be torn: if a good record follows a bad one, the bad one was good when the other was
-    // written.
+    // Only the last write can be torn. If a good record follows a bad one, the bad record was good when the later one
+    // was written.
     if (1..rest.len()).any(|at| rest.get(at..).and_then(record).is_some()) {
         return Err(damaged("has a record that is not what was written"));
     }
@@ -132,7 +132,7 @@ fn number(bytes: &[u8]) -> Option<(usize, &[u8])> {
     Some((usize::try_from(u32::from_le_bytes(*digits)).ok()?, rest))
 }
 
-/// Entries and notes are bounded far below 32 bits.
+/// Encodes a length in 32 bits. Entries and notes are always far shorter than the maximum.
 fn length(size: usize) -> [u8; 4] {
     u32::try_from(size).unwrap_or(u32::MAX).to_le_bytes()
 }

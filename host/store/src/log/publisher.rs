@@ -1,4 +1,4 @@
-//! The only writer of a tenant's log: publishes at once when idle, in batches when busy.
+//! The only writer of a tenant's log. It publishes at once when it is idle, and in batches when it is busy.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -29,13 +29,13 @@ pub struct Publisher {
 #[derive(Debug, Default)]
 pub(super) struct Shared {
     checkpoint: Mutex<Option<String>>,
-    /// Whether the log has a newer checkpoint than this one.
+    /// Whether the log has a newer checkpoint than `checkpoint`.
     behind: AtomicBool,
-    /// The first error of the log: after it, nothing is published until a restart.
+    /// The first error of the log. After it, nothing is published until a restart.
     failed: OnceLock<String>,
 }
 
-/// Leaves with their index, under the first checkpoint that covers them all.
+/// Leaves with their indexes, and the first checkpoint that covers all of them.
 #[derive(Debug, Clone)]
 pub struct PublishedLeaves {
     pub leaves: Vec<Leaf>,
@@ -48,7 +48,8 @@ struct Request {
     answer: oneshot::Sender<Result<PublishedLeaves, PublishError>>,
 }
 
-/// Why leaves were not published. The journal has them; the next start publishes those that are missing.
+/// Why leaves were not published. They are in the journal, and the next start publishes the leaves that are missing in
+/// the log.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum PublishError {
     #[error("the log's publisher has ended; restart the host")]
@@ -63,18 +64,18 @@ pub enum PublishError {
 const QUEUE_MAX: usize = 1_024;
 /// Maximum number of actions in one batch, under one checkpoint.
 const BATCH_MAX: usize = 256;
-/// How long a busy log may withhold from its readers what is already on disk.
+/// How long readers of a busy log may have to wait for entries that are already on disk.
 const SPREAD_WITHIN: Duration = Duration::from_millis(100);
-/// How long there must be no requests before the log settles.
+/// How long the log must be without requests before it settles.
 const IDLE: Duration = Duration::from_millis(20);
-/// Maximum number of entries that a busy log has on disk but not in its tiles; a start makes the tiles again.
+/// Maximum number of entries that a busy log has on disk but not in its tiles. A start builds these tiles again.
 const SETTLE_AT: usize = 4_096;
-/// Maximum number of files that a busy log syncs when it settles: each read of its checkpoint may create some.
+/// Maximum number of files that a busy log syncs when it settles. Each read of its checkpoint may create some.
 const SETTLE_FILES_AT: usize = 512;
 
 impl Publisher {
-    /// Starts the publisher's thread. From now on, witnesses are asked for every checkpoint, including the present one.
-    /// The more actions are under way according to `crowd`, the more of them one checkpoint covers.
+    /// Starts the publisher's thread. From then on, witnesses are asked to cosign every checkpoint, including the
+    /// present one. The more actions `crowd` counts, the more of them one checkpoint covers.
     pub fn start(log: Log, witnesses: &Arc<Witnesses>, clock: &Clock, crowd: &GroupCommit) -> Self {
         let (queue, requests) = mpsc::sync_channel(QUEUE_MAX);
         let shared = Arc::new(Shared::default());
@@ -102,12 +103,12 @@ impl Publisher {
         Ok(PublishedLeaves { checkpoint, ..published })
     }
 
-    /// The standing of each witness of this log.
+    /// The state of each witness of this log.
     pub fn witnesses(&self) -> Vec<Standing> {
         self.watch.as_ref().map(|watch| watch.standings()).unwrap_or_default()
     }
 
-    /// Hands leaves over without waiting for them. A busy publisher drops them: a caller that needs their indexes
+    /// Submits leaves without waiting for the result. A busy publisher drops them; a caller that needs their indexes
     /// publishes them again.
     pub fn offer(&self, leaves: Vec<Leaf>) {
         let (answer, _) = oneshot::channel();
@@ -122,8 +123,8 @@ impl Publisher {
         self.lock().prove(index, size)
     }
 
-    /// The latest signed checkpoint. It covers everything that was answered before the call, and readers of the files
-    /// see it when this returns. It may wait for the disk.
+    /// The latest signed checkpoint. It covers every request that was answered before the call, and readers of the
+    /// files see it when this returns. The call may wait for the disk.
     pub fn checkpoint(&self) -> Option<String> {
         if self.is_behind() {
             let mut log = self.lock();
@@ -137,18 +138,18 @@ impl Publisher {
         self.shared.checkpoint.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Whether something was answered that readers of the files do not see yet.
+    /// Whether a request was answered whose entries readers of the files do not see yet.
     pub fn is_behind(&self) -> bool {
         self.shared.behind.load(Ordering::Acquire)
     }
 
-    /// Why nothing is published any more. The host ends then, because an action that cannot be logged must not run.
+    /// Why the log accepts no more entries, if it has failed. The host ends in that case, because an action that cannot
+    /// be logged must not run.
     pub fn failed(&self) -> Option<&str> {
         self.shared.failed.get().map(String::as_str)
     }
 
-    /// Writes what readers of the files do not see yet, as after an idle moment. An orderly stop leaves a log that is
-    /// settled.
+    /// Settles the log, as an idle publisher does. An orderly stop calls this, so that it leaves a settled log.
     pub fn settle(&self) {
         settle(&self.log, &self.shared);
     }
@@ -159,7 +160,7 @@ impl Publisher {
 }
 
 impl Shared {
-    /// Keeps the first error; later ones follow from it.
+    /// Keeps the first error. Later errors follow from it.
     pub(super) fn fail(&self, why: Option<&str>) {
         why.map(|why| self.failed.get_or_init(|| why.to_owned()));
     }
@@ -200,8 +201,8 @@ fn serve(
     }
 }
 
-/// The next request, and whether the log was idle before it. If no request arrives for a moment, the log is settled
-/// before waiting further.
+/// Waits for the next request, and returns whether the log was idle before it. If no request arrives for a moment, the
+/// log is settled before waiting further.
 fn next(requests: &mpsc::Receiver<Request>, settle: impl Fn()) -> Option<(Request, bool)> {
     match requests.recv_timeout(IDLE) {
         Ok(request) => Some((request, false)),
@@ -235,10 +236,10 @@ fn show(log: &mut Log, shared: &Shared) -> Result<(), PublishError> {
     Ok(())
 }
 
-/// Each request gets its own indexes, in the order in which its leaves were looked up.
+/// Answers every request of a batch with the indexes of its own leaves. The indexes are in the order of the leaves.
 fn answer(shared: &Shared, batch: Vec<Request>, result: Result<Entered, PublishError>) {
     if let Err(error) = &result {
-        // Only the first error is kept; later ones follow from it.
+        // Only the first error is kept. Later errors follow from it.
         shared.failed.get_or_init(|| error.to_string());
     }
     let (mut places, checkpoint) = match result {
@@ -257,10 +258,10 @@ fn answer(shared: &Shared, batch: Vec<Request>, result: Result<Entered, PublishE
     }
 }
 
-/// The result of a batch.
+/// The result of appending a batch of requests.
 struct Entered {
     checkpoint: String,
-    /// One leaf index for each leaf, request by request.
+    /// The log index of each leaf, in the order of the requests.
     places: Vec<u64>,
 }
 

@@ -1,8 +1,8 @@
-//! A consistent snapshot of a log, read while a host may be writing it: its size, its entries, and the files of a copy
-//! that has exactly those. It takes no lock and writes nothing.
+//! Takes a consistent snapshot of a log while a host may be writing to it. A snapshot provides the size, the entries,
+//! and the files of a copy with exactly these entries. This module takes no lock and writes nothing.
 //!
-//! Everything that a host has published is in `TAIL` or in the tiles up to the checkpoint; both are append-only. So
-//! reading three small files fixes the moment, and everything else can be read later.
+//! Everything that a host has published is in `TAIL` or in the tiles up to the checkpoint; both are append-only. Three
+//! small files therefore determine the snapshot, and the tiles can be read later.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -19,11 +19,12 @@ use super::pending_batch::{self, Batch, TAIL, damaged};
 use super::store::{Store, at};
 use super::{CHECKPOINT, COSIGNED, HEAD, LogError, Retired};
 
-/// A host that settles its log moves entries from one file to another; a reader that meets this tries again.
+/// Number of tries, and the pause between them. A reader tries again if the host moves entries from `TAIL` to the tiles
+/// at the same time.
 const LOOKS: u32 = 100;
 const PAUSE: Duration = Duration::from_millis(2);
 
-/// A log at one moment.
+/// The state of a log at one moment.
 #[derive(Debug)]
 pub struct Snapshot {
     store: Store,
@@ -36,7 +37,7 @@ pub struct Snapshot {
     cosigned: Option<String>,
 }
 
-/// The files that say where a log ends, and the latest cosigned checkpoint, as they were read.
+/// The bytes of the files that determine where a log ends, and of the latest cosigned checkpoint.
 #[derive(Debug, Clone)]
 pub struct Glance {
     dir: PathBuf,
@@ -46,8 +47,8 @@ pub struct Glance {
     checkpoint: Option<Vec<u8>>,
 }
 
-/// Takes a snapshot of a log as it is now; `None` if it was never begun. Fails when the files cannot be read or do not
-/// fit together, after repeated tries.
+/// Takes a snapshot of a log; `None` if the log does not exist yet. Fails when the files still cannot be read or are
+/// inconsistent after repeated tries.
 pub fn snapshot(
     dir: &Path,
     key: &VerifierKey,
@@ -63,10 +64,11 @@ pub fn snapshot(
     }
 }
 
-/// Reads where a log ends, without any check. Fails when a file cannot be read.
+/// Reads the files that determine where a log ends, without any check. Fails when a file cannot be read.
 pub fn glance(dir: &Path) -> Result<Glance, LogError> {
     let store = Store::new(dir);
-    // In this order: the cosigned checkpoint and `HEAD` are never ahead of the files that are read after them.
+    // The files are read in this order, so that the cosigned checkpoint and `HEAD` are never ahead of the files that
+    // are read after them.
     Ok(Glance {
         cosigned: store.get(COSIGNED)?,
         head: store.get(HEAD)?,
@@ -77,7 +79,7 @@ pub fn glance(dir: &Path) -> Result<Glance, LogError> {
 }
 
 impl Glance {
-    /// The number of entries that the log claims, unsigned: for display and comparison only.
+    /// The number of entries that the files state. No signature is checked, so it is only for display and comparison.
     pub fn said_size(&self) -> u64 {
         let size = |text: &str| {
             let body = text.split("\n\n").next().map(|body| format!("{}\n", body.trim_end()));
@@ -90,8 +92,8 @@ impl Glance {
         settled.map(|text| size(&text)).chain(last).max().unwrap_or_default()
     }
 
-    /// The log as it was then. Fails when the files do not fit together, which a host that settled its log in between
-    /// can cause.
+    /// Returns the snapshot that these files determine. Fails when the files are inconsistent, for example because a
+    /// host settled its log while they were read.
     pub fn snapshot(
         &self,
         key: &VerifierKey,
@@ -103,17 +105,17 @@ impl Glance {
         let bytes =
             self.tail.as_deref().ok_or_else(|| LogError::Missing { path: TAIL.to_owned() })?;
         let batches = open::unsettled(pending_batch::read(bytes)?.0, &head, signers)?;
-        // The batch may not be on disk yet: without this sync, a copy could keep a batch that a power cut removes from
-        // the log.
+        // A batch may not be on disk yet. Without this sync, a copy could contain a batch that the log loses in a power
+        // failure.
         let path = self.dir.join(TAIL);
         File::open(&path).and_then(|file| file.sync_data()).map_err(at(&path))?;
         let last = batches.last().map(|batch| &batch.note);
         let last = last.map(|note| signers.tree(TAIL, note).map(|tree| (note.clone(), tree)));
         let (last, shown) = (last.transpose()?, note(CHECKPOINT, &self.checkpoint));
-        // A power cut may have torn the published checkpoint while `TAIL` has all of its content.
+        // A power failure may have left an incomplete checkpoint file, but `TAIL` has all of its content.
         let shown = if last.is_some() { shown.unwrap_or_default() } else { shown? };
         let (note, tree) = match (last, shown) {
-            // The published one may have the lines of witnesses.
+            // The published checkpoint may have the signature lines of witnesses.
             (Some((_, tree)), Some((note, public))) if public == tree => (Some(note), tree),
             (Some((note, tree)), _) | (None, Some((note, tree))) => (Some(note), tree),
             (None, None) => (None, Frontier::default().checkpoint(key.name())),
@@ -129,7 +131,7 @@ impl Glance {
 }
 
 impl Snapshot {
-    /// Entries in the snapshot.
+    /// Number of entries in the snapshot.
     pub fn size(&self) -> u64 {
         self.tree.size
     }
@@ -144,8 +146,8 @@ impl Snapshot {
         self.replay(each).map(|_| ())
     }
 
-    /// Calls `put` with every file of a log that ends here and has settled. Fails when a file is missing or does not
-    /// match the entries, or `put` fails.
+    /// Calls `put` with every file of a settled log that ends with this snapshot. Fails when a file is missing or does
+    /// not match the entries, or `put` fails.
     pub fn copy<E: From<LogError>>(
         &self,
         put: &mut dyn FnMut(&Resource) -> Result<(), E>,
@@ -174,7 +176,7 @@ impl Snapshot {
         }
     }
 
-    /// Replays all entries; also returns the full tiles whose entries are only in `TAIL`.
+    /// Replays all entries, and also returns the full tiles whose entries are only in `TAIL`.
     fn replay(
         &self,
         each: &mut dyn FnMut(&[u8], &Frontier),

@@ -1,5 +1,5 @@
-//! The files of the log, by relative path. When `put` or `settle` returns, a file is complete and durable; a file that
-//! is only spread may be lost in a crash, and is made again.
+//! The files of the log, by relative path. When `put` or `settle` returns, its files are complete and durable. A file
+//! that was only written by `spread` may be lost in a crash, and is then built again.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fs::{self, File};
@@ -18,12 +18,12 @@ const SYNCS: usize = 8;
 #[derive(Debug)]
 pub(super) struct Store {
     root: PathBuf,
-    /// Directories whose entries, up to the root, this process has synced.
+    /// Directories that this process has synced, together with all directories above them up to the root.
     synced: HashSet<PathBuf>,
-    /// Tiles and bundles that are newer than those on disk, each under the path of its full form: if a tile grew twice,
-    /// only its last form is written.
+    /// Tiles and bundles that are newer than those on disk, each under the path of its full version. If a tile grew
+    /// twice, only its last version is written.
     staged: BTreeMap<String, Resource>,
-    /// Paths of files that were written and not synced.
+    /// Paths of files that were written but not synced.
     spread: BTreeSet<String>,
 }
 
@@ -33,7 +33,7 @@ impl Store {
         Self { root: root.to_owned(), synced: HashSet::new(), staged, spread }
     }
 
-    /// The bytes of a file, including one that is only staged; `None` if there is none.
+    /// The bytes of a file, even if it is only staged; `None` if the file does not exist.
     pub(super) fn get(&self, path: &str) -> Result<Option<Vec<u8>>, LogError> {
         if let Some(staged) = self.staged.get(full(path)).filter(|staged| staged.path == path) {
             return Ok(Some(staged.bytes.clone()));
@@ -67,7 +67,8 @@ impl Store {
         }
     }
 
-    /// Writes the staged files, and `last` after them, to the paths that readers use. They may not survive a crash.
+    /// Writes the staged files, and `last` after them, to the paths that readers use. These files may not survive a
+    /// crash.
     pub(super) fn spread(&mut self, last: &Resource) -> Result<(), LogError> {
         let staged = std::mem::take(&mut self.staged);
         let written = staged.values().chain([last]).try_for_each(|file| {
@@ -78,7 +79,7 @@ impl Store {
             Ok(())
         });
         if written.is_err() {
-            // There is no other copy of them.
+            // The staged files are kept, because there is no other copy of them.
             self.staged = staged;
         }
         written
@@ -89,7 +90,7 @@ impl Store {
         self.spread.len()
     }
 
-    /// Waits until every spread file is on disk, and removes the partial forms of full tiles.
+    /// Waits until every file that `spread` wrote is on disk, and removes the partial versions of full tiles.
     pub(super) fn settle(&mut self) -> Result<(), LogError> {
         let paths: Vec<PathBuf> = self.spread.iter().map(|path| self.root.join(path)).collect();
         failpoint::hit("log.settle.before");
@@ -102,9 +103,9 @@ impl Store {
         Ok(())
     }
 
-    /// Removes the partial forms of tiles that are full now (tlog-tiles allows it).
+    /// Removes the partial versions of tiles that are full now, which tlog-tiles allows.
     ///
-    /// They are only copies: one that cannot be removed stays, and the operator is told.
+    /// Partial tiles are only copies. If one cannot be removed, it stays and a warning is logged.
     fn drop_partials(&self) {
         for file in self.spread.iter().filter(|path| path.starts_with("tile/")) {
             if tile::is_partial(file) {
@@ -120,13 +121,14 @@ impl Store {
         }
     }
 
-    /// Creates a directory and everything above it, down from the root, so that it survives a crash.
+    /// Creates a directory and all missing directories above it up to the root, so that they survive a crash.
     fn make(&mut self, directory: &Path) -> Result<(), LogError> {
         if self.synced.contains(directory) {
             return Ok(());
         }
         fs::create_dir_all(directory).map_err(at(directory))?;
-        // Also if it exists: the process that created it may have died before its entry was on disk.
+        // The directories above are synced even if the directory exists, because the process that created it may have
+        // ended before its entry was on disk.
         for above in directory.ancestors().skip(1).take_while(|above| above.starts_with(&self.root))
         {
             sync(above)?;
@@ -136,13 +138,14 @@ impl Store {
     }
 }
 
-/// Waits until these files are on disk. A disk syncs several in the time that it takes for one.
+/// Waits until these files are on disk. The syncs run in parallel, because a disk can sync several files in the time
+/// that it takes for one.
 fn sync_together(paths: &[PathBuf]) -> Result<(), LogError> {
     let some = |paths: &[PathBuf]| paths.iter().try_for_each(|path| sync(path));
     std::thread::scope(|scope| {
         let parts = paths.chunks(paths.len().div_ceil(SYNCS).max(1));
         let threads: Vec<_> = parts.map(|part| scope.spawn(move || some(part))).collect();
-        // The work of a thread that panicked cannot be relied on.
+        // If a thread panicked, its files may not be on disk.
         threads.into_iter().try_for_each(|thread| thread.join().map_err(|_| LogError::Panicked)?)
     })
 }
@@ -158,7 +161,7 @@ pub(super) fn at(path: &Path) -> impl FnOnce(io::Error) -> LogError {
     move |source| LogError::Io { path, source }
 }
 
-/// The path of a tile's full form; any other path is returned unchanged.
+/// The path of the full version of a tile. Any other path is returned unchanged.
 fn full(path: &str) -> &str {
     path.split_once(".p/").map_or(path, |(full, _)| full)
 }
@@ -179,7 +182,7 @@ fn replace(
     Ok(())
 }
 
-/// The failpoint of a file that is renamed into place: a tile, the checkpoint, `HEAD`.
+/// The name of the failpoint for a file that is renamed into place, such as a tile, the checkpoint or `HEAD`.
 fn point(path: &Path, when: &str) -> String {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let kind =

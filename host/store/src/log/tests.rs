@@ -14,7 +14,7 @@ mod snapshots;
 
 const ORIGIN: &str = "log.example.com/acme";
 
-/// A directory of this test, removed at the end.
+/// A directory for one test, which is removed at its end.
 struct Scratch(PathBuf);
 
 impl Scratch {
@@ -55,7 +55,7 @@ fn entries(range: std::ops::Range<u64>) -> Vec<Vec<u8>> {
     range.map(entry).collect()
 }
 
-/// Every entry has its index, and its proof leads to the signed root.
+/// Checks that every entry has its index, and that its proof leads to the signed root.
 fn check_all(log: &Log, size: u64) {
     let tree = verify(log.checkpoint().unwrap(), key().verifier()).unwrap();
     assert_eq!((tree.size, log.size()), (size, size));
@@ -159,7 +159,7 @@ fn cosignatures_stay_with_the_checkpoint_that_they_are_on() {
     let mut log = scratch.open().unwrap();
     assert_eq!(log.checkpoint(), Some(old.as_str()), "it is read again with its witnesses");
     let new = log.append(&entries(2..3)).unwrap().checkpoint;
-    // A witness was slow: its line is stored, and the newer checkpoint stays as it is.
+    // The line of a slow witness is stored, and the newer checkpoint does not change.
     assert!(!log.cosign(&(old.clone() + line)).unwrap());
     assert_eq!((log.checkpoint(), read("checkpoint")), (Some(new.as_str()), new.clone()));
     assert_eq!(read("cosigned"), old + line);
@@ -185,7 +185,7 @@ fn what_was_written_after_the_checkpoint_is_written_over() {
     let scratch = Scratch::new();
     let mut log = scratch.open().unwrap();
     log.append(&entries(0..250)).unwrap();
-    // As after a crash between tiles and checkpoint: other entries, one bundle full.
+    // These tiles simulate a crash before the checkpoint was written. They have other entries, and one bundle is full.
     let mut edge = log.frontier.clone();
     let mut tiles = Vec::new();
     for n in 1000..1020 {
@@ -229,7 +229,7 @@ fn a_smaller_or_other_tree_than_the_published_one_is_refused() {
     assert!(matches!(scratch.open(), Err(LogError::Rollback { size: 0, head: 5 })));
     fs::write(scratch.path(CHECKPOINT), newest).unwrap();
     check_all(&scratch.open().unwrap(), 5);
-    // A complete, consistent log with other entries, under the `HEAD` of this one.
+    // A complete and consistent log with other entries gets the `HEAD` of this log.
     other.open().unwrap().append(&entries(100..107)).unwrap();
     fs::copy(scratch.path(HEAD), other.path(HEAD)).unwrap();
     assert!(matches!(other.open(), Err(LogError::Fork { size: 5 })));
@@ -274,8 +274,8 @@ fn missing_and_damaged_files_are_refused_by_name() {
     assert!(error.contains("`tile/entries/000` of the log is missing"), "{error}");
 }
 
-/// Only `TAIL` has the entries that could not be written: it must not be emptied, and no checkpoint may be shown before
-/// its tiles.
+/// Only `TAIL` has the entries whose tiles could not be written, so `TAIL` must not be emptied. No checkpoint may be
+/// published before its tiles.
 #[test]
 fn a_log_that_could_not_spread_shows_and_settles_nothing() {
     let scratch = Scratch::new();
@@ -301,13 +301,13 @@ fn a_failed_write_stops_the_log() {
     let scratch = Scratch::new();
     let mut log = scratch.open().unwrap();
     log.append(&entries(0..2)).unwrap();
-    // A directory in the way of the checkpoint's temporary file.
+    // This directory has the name of the checkpoint's temporary file, so the write fails.
     fs::create_dir(scratch.path("checkpoint.tmp")).unwrap();
     assert!(matches!(log.append(&[entry(2)]), Err(LogError::Io { .. })));
     fs::remove_dir(scratch.path("checkpoint.tmp")).unwrap();
     assert!(matches!(log.append(&[entry(2)]), Err(LogError::Failed { .. })));
     drop(log);
-    // It was on disk when the checkpoint could not be written, so it is in the log.
+    // The entry was on disk in `TAIL` before the write of the checkpoint failed, so it is in the log.
     let log = scratch.open().unwrap();
     check_all(&log, 3);
 }
@@ -335,7 +335,7 @@ fn other_key() -> LogKey {
     LogKey::new(ORIGIN, SigningKey::from_bytes(&[6; 32])).unwrap()
 }
 
-/// A log that ends with the statement that retired its key.
+/// Creates a log that ends with the statement that retired its key.
 fn retired(scratch: &Scratch) -> Retired {
     let statement = Digest::of(b"statement");
     let mut log = scratch.open().unwrap();
@@ -352,7 +352,7 @@ fn a_checkpoint_by_a_retired_key_counts_where_that_key_was_retired_and_nowhere_e
     assert!(matches!(open(&[]), Err(LogError::Untrusted { path: CHECKPOINT, .. })));
     let other = Retired { statement: Digest::of(b"other"), ..gone.clone() };
     assert!(matches!(open(std::slice::from_ref(&other)), Err(LogError::AfterRetirement)));
-    // The statement of a rotation that died before its leaf is stored too.
+    // A rotation that was interrupted before its statement was logged leaves that statement as well.
     let mut log = open(&[other, gone.clone()]).unwrap();
     assert_eq!(log.size(), 4);
     let (under_old, key) = (log.checkpoint().unwrap().to_owned(), other_key());
@@ -360,7 +360,7 @@ fn a_checkpoint_by_a_retired_key_counts_where_that_key_was_retired_and_nowhere_e
     let under_new = log.append(&[entry(9)]).unwrap().checkpoint;
     assert_eq!(verify(&under_new, key.verifier()).unwrap().size, 5);
     drop(log);
-    // The old key is used again: it is refused, with the `HEAD` of the longer log or of the shorter one.
+    // The old checkpoint is refused once the log has grown under the new key.
     fs::write(scratch.path(CHECKPOINT), under_old).unwrap();
     let behind = open(std::slice::from_ref(&gone));
     assert!(matches!(behind, Err(LogError::Rollback { size: 4, head: 5 })), "{behind:?}");

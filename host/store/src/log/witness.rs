@@ -1,7 +1,8 @@
-//! The witnesses of one log: submits every published checkpoint to them, adds their signature lines to it, and stores
-//! those on disk.
+//! Submits the published checkpoints of one log to its witnesses, adds their signature lines to the checkpoints, and
+//! stores the lines on disk.
 //!
-//! An action never fails because of a witness, and waits for one only while it answers in time.
+//! An action never fails because of a witness, and waits only for witnesses that answered in time when they were last
+//! asked.
 
 mod client;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -24,16 +25,16 @@ pub(super) struct WitnessPanel {
     origin: String,
     witnesses: Arc<Witnesses>,
     board: Mutex<CosignatureBoard>,
-    /// For the threads: there is a checkpoint to submit, or they have to end.
+    /// Wakes the threads of the witnesses when there is a checkpoint to submit or when they must end.
     work: Condvar,
-    /// For waiting tasks: a witness has answered.
+    /// Notifies waiting tasks that a witness has answered.
     told: watch::Sender<u64>,
     log: Arc<Mutex<Log>>,
     shared: Arc<Shared>,
     keeping: Mutex<()>,
 }
 
-/// Ends the threads when the last handle of the publisher is dropped.
+/// Ends the threads of the witnesses when the last handle of the publisher is dropped.
 #[derive(Debug)]
 pub(super) struct Watch(Arc<WitnessPanel>);
 
@@ -44,17 +45,17 @@ impl Drop for Watch {
     }
 }
 
-/// The standing of a witness towards one log.
+/// The state of a witness with respect to one log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Standing {
     pub witness: String,
-    /// It answered in time when it was last asked.
+    /// Whether the witness answered in time when it was last asked.
     pub prompt: bool,
-    /// Its objection to the log, if any.
+    /// The objection of the witness to the log, if any.
     pub alarm: Option<String>,
 }
 
-/// Starts a thread for each witness; without witnesses, `None`.
+/// Starts a thread for each witness; `None` if there are no witnesses.
 pub(super) fn start(
     witnesses: &Arc<Witnesses>,
     log: &Arc<Mutex<Log>>,
@@ -91,12 +92,13 @@ pub(super) fn start(
 }
 
 impl Watch {
-    /// The log has a new checkpoint.
+    /// Reports that the log has a new checkpoint.
     pub(super) fn offer(&self, note: &str) {
         self.0.offer(note);
     }
 
-    /// The first checkpoint that covers this one and has its quorum, or this one when that takes too long.
+    /// Waits for the first checkpoint that covers this one and has a quorum of signature lines. Returns this checkpoint
+    /// with its lines so far when that takes too long.
     pub(super) async fn cosigned(&self, note: String) -> String {
         let panel = &self.0;
         let Some(tree) = panel.tree(&note) else { return note };
@@ -148,7 +150,7 @@ impl WitnessPanel {
         }
     }
 
-    /// Takes over the lines that this checkpoint already has from an earlier run of the host.
+    /// Uses the signature lines that this checkpoint already has from an earlier run of the host.
     fn take_up(&self, text: &str) {
         self.offer(text);
         let Some(tree) = self.tree(text) else { return };
@@ -173,7 +175,7 @@ impl WitnessPanel {
         }
     }
 
-    /// Waits until there is a tree for this witness; `None` at the end.
+    /// Waits until there is a tree to submit to this witness; `None` when the thread must end.
     fn next(&self, seat: usize) -> Option<Tree> {
         let mut board = self.board();
         while !board.stopped {
@@ -212,7 +214,7 @@ impl WitnessPanel {
         }
     }
 
-    /// Reports changes to the operator; the same failure is reported once.
+    /// Logs changes for the operator. A repeated failure is logged only once.
     fn report(&self, seat: usize, before: Option<&board::WitnessState>, refusal: Option<&Refusal>) {
         let witness = self.witnesses.all.get(seat).map_or("", |witness| witness.name.as_str());
         let log = &self.origin;
@@ -230,14 +232,14 @@ impl WitnessPanel {
         }
     }
 
-    /// Stores the newest lines beside the checkpoint. If they are lost, witnesses give them again.
+    /// Stores the newest signature lines with their checkpoint. If the lines are lost, the witnesses return them again.
     fn keep(&self) {
-        // One thread at a time, and each writes the lines that are the newest then.
+        // Only one thread at a time stores lines, and it stores the lines that are the newest at that moment.
         let _one = self.keeping.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(note) = self.board().cosigned().map(str::to_owned) else { return };
         let mut log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
         match log.cosign(&note) {
-            // A newer checkpoint may be on its way: readers see it when its tiles are there.
+            // The log has a newer checkpoint, which readers see once its tiles are written.
             Ok(false) => {}
             Ok(true) => self.shared.show(log.checkpoint()),
             Err(error) => {

@@ -4,21 +4,21 @@ use std::time::Duration;
 
 use deed_spec::note::WitnessKey;
 
-/// All witnesses of this host's logs; none by default.
+/// All witnesses of this host's logs. By default, there are none.
 #[derive(Debug, Default)]
 pub struct Witnesses {
     pub all: Vec<Witness>,
-    /// How many of them must cosign a checkpoint so that waiting for it ends.
+    /// Number of witnesses that must cosign a checkpoint before the wait for it ends.
     pub quorum: usize,
-    /// How long an action's last step waits for them at most.
+    /// Maximum time that the last step of an action waits for witnesses.
     pub wait: Duration,
 }
 
-/// A party that gets every checkpoint and never cosigns two that contradict each other.
+/// A party that gets every checkpoint and never cosigns two checkpoints that contradict each other.
 #[derive(Debug, Clone)]
 pub struct Witness {
     pub name: String,
     pub key: WitnessKey,
-    /// Submission prefix, without a slash at its end.
+    /// URL prefix for submissions, without a slash at its end.
     pub url: String,
 }

@@ -8,7 +8,7 @@ use super::Append;
 /// outside of the crate, and reading it consumes it, so it represents one append of this process:
 ///
 /// - the action and the event are those that were appended, not what a caller claims;
-/// - it is taken by value, so that one append starts one thing.
+/// - it is taken by value, so that one append can start only one attempt.
 #[derive(Debug)]
 #[must_use = "the append was made, but its proof is lost"]
 pub struct Durable {
@@ -17,7 +17,8 @@ pub struct Durable {
 }
 
 impl Durable {
-    /// For a store, once the append is on disk, with what [`Self::parts_of`] returned before it was submitted.
+    /// Creates the proof of an append that is on disk. The arguments are what [`Self::parts_of`] returned before the
+    /// append was submitted.
     pub(crate) fn new(action: String, event: Vec<u8>) -> Self {
         Self { action, event }
     }

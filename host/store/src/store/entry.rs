@@ -1,35 +1,37 @@
-//! Plain values that are appended to a store and listed from it, the same for every store.
+//! The values that are appended to a store and listed from it. They are the same for every store.
 
 use serde::{Deserialize, Serialize};
 
 /// How long an idempotency key is held, in milliseconds: seven days.
 pub const CLAIM_LIFE_MS: i64 = 7 * 24 * 60 * 60 * 1000;
 
-/// Bytes of events that every store accepts in one append, with [`EVENT_COST`] for each of them.
+/// Bytes of events that every store accepts in one append, including [`EVENT_COST`] for each event.
 pub const EVENTS_MAX: usize = 15 << 20;
 
-/// Bytes that an event counts more than its length: a store keeps at least the length, so empty events take space too.
+/// Bytes that are counted for an event in addition to its length. A store keeps at least the length, so empty events
+/// take space too.
 pub const EVENT_COST: usize = 16;
 
-/// Bytes as JSON that every store accepts for the other text of an append: its id, its summary, its claim, its nonces.
+/// Bytes of JSON that every store accepts for the other parts of an append: its action id, summary, claim and nonces.
 pub const WORDS_MAX: usize = 512 << 10;
 
-/// Bytes of events above which every store refuses an append, so that none has to hold one of any size in memory.
+/// Bytes of events above which every store refuses an append, so that no store has to keep an append of unlimited size
+/// in memory.
 pub const EVENTS_REFUSED: usize = 16 << 20;
 
-/// Events to be appended to one action, and what is known about the action with them.
+/// Events to be appended to one action, and what is known about the action after them.
 #[derive(Debug, Clone)]
 pub struct Append {
     pub action: String,
     /// The version that the caller saw: the number of events that the action has. 0 for a new action.
     pub expect: u64,
-    /// JSON bytes, stored unchanged. At least one event.
+    /// The events as JSON bytes, which are stored unchanged. There must be at least one event.
     pub events: Vec<Vec<u8>>,
     pub summary: Summary,
     pub claim: Option<KeyClaim>,
     /// Values that can be used only once, ever (approvals).
     pub nonces: Vec<String>,
-    /// Whether the append must return only when it, and all before it, is on disk.
+    /// Whether the append returns only when it and all appends before it are on disk.
     pub durable: bool,
 }
 
@@ -70,7 +72,7 @@ pub struct Filter {
     pub status: Option<String>,
     pub resource: Option<String>,
     pub trace: Option<String>,
-    /// Unix milliseconds: the `at_ms` of the action's latest summary is not before it.
+    /// Earliest `at_ms` of the action's latest summary, in Unix milliseconds.
     pub since_ms: Option<i64>,
 }
 

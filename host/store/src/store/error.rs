@@ -1,4 +1,4 @@
-//! Errors of a store, in terms that hold for every store. No error contains the data that was to be written.
+//! Errors that every store can return. No error contains the data that was to be written.
 
 use std::error::Error;
 use std::io;
@@ -18,14 +18,14 @@ pub enum AppendError {
     NonceUsed { nonce: String },
     #[error("the journal does not accept the append: {0}")]
     Unfit(#[from] Unfit),
-    /// Only from [`super::Store::sync_action`]: it did not wait for anything.
+    /// Only [`super::Store::sync_action`] returns this error. It did not wait for a sync.
     #[error("the position of the action's events cannot be read: {0}")]
     Lookup(String),
     #[error("the journal accepts no more appends: {0}")]
     Failed(#[from] Failure),
 }
 
-/// Why no store accepts an append.
+/// Why an append is not valid for any store.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Unfit {
     #[error("it has no events; use at least one")]

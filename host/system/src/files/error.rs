@@ -1,21 +1,23 @@
-//! Why a file of a served directory is not used: which file, why, and the remedy.
+//! Errors for files of a served directory. Each error names the file, the cause and the remedy.
 
 use std::io;
 
-/// It never contains the content of the file.
+/// Why a file of a served directory cannot be used. The error never contains the content of the file.
 #[derive(Debug, thiserror::Error)]
 pub enum FileError {
     #[error("`{0}` leaves the served directory; use a relative path without `..`")]
     Outside(String),
-    #[error("`{0}` is a link that leads out of the served directory; put the file itself there")]
+    #[error(
+        "`{0}` is a link that leads out of the served directory; replace the link with the file"
+    )]
     Escapes(String),
     #[error("`{0}` cannot be read: {1}")]
     Read(String, io::Error),
-    #[error("`{0}` is not a regular file; name the file itself")]
+    #[error("`{0}` is not a regular file; specify a regular file")]
     Irregular(String),
     #[error("`{0}` is longer than {1} bytes; is this the right file?")]
     Long(String, u64),
-    #[error("`{0}` has more than {max} files; remove those that are not needed", max = super::NAMES_MAX)]
+    #[error("`{0}` has more than {max} files; remove files that are not needed", max = super::NAMES_MAX)]
     Many(String),
     #[error("`{0}` is not UTF-8; is this the right file?")]
     NotText(String),
@@ -28,10 +30,12 @@ pub enum FileError {
     #[error("other users can read `{0}` (mode {1:04o}); run `chmod 600 {0}`")]
     Open(String, u32),
     #[error(
-        "`{0}` belongs to user {1}, who can read and change it; change its owner to the user of the host"
+        "`{0}` belongs to user {1}, who can read and change it; change its owner to the user that runs the host"
     )]
     Owner(String, u32),
-    #[error("`{0}` is a link, and the host writes only inside the served directory; remove it")]
+    #[error(
+        "`{0}` is a link, and the host writes only inside the served directory; remove the link"
+    )]
     Link(String),
     #[error("`{0}` is not a folder; remove it")]
     NoFolder(String),
@@ -52,7 +56,8 @@ impl FileError {
         }
     }
 
-    /// cap-std has no error kind for a path that leads out of the directory; such an error has no OS error code.
+    /// Converts an I/O error. For a path that leads out of the directory, cap-std returns `PermissionDenied` without an
+    /// OS error code.
     pub(super) fn of(path: &str, error: io::Error) -> Self {
         if error.kind() == io::ErrorKind::PermissionDenied && error.raw_os_error().is_none() {
             return Self::Escapes(path.to_owned());

@@ -1,18 +1,18 @@
-//! The free space of the file system of a folder. It never writes.
+//! Queries the free space of the file system that contains a folder. This module never writes.
 
 use std::io;
 use std::path::Path;
 
-/// What is left.
+/// The free space of a file system.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FreeSpace {
     pub bytes: u64,
-    /// The number of additional files; `None` if the file system does not count them.
+    /// The number of files that can still be created; `None` if the file system does not count them.
     pub files: Option<u64>,
 }
 
-/// The free space of the file system of this folder, without what is reserved for the superuser. Fails when the file
-/// system cannot be queried.
+/// Returns the free space of the file system that contains this folder, without the space reserved for the superuser.
+/// Fails when the file system cannot be queried.
 pub fn room(dir: &Path) -> io::Result<FreeSpace> {
     let found = rustix::fs::statvfs(dir)?;
     let bytes = found.f_bavail.saturating_mul(found.f_frsize);
@@ -25,7 +25,7 @@ mod tests {
 
     #[test]
     fn a_file_takes_room() {
-        // In memory, because writes of other processes to a disk would be counted too.
+        // The test uses a file system in memory, because on a disk the writes of other processes would be counted too.
         let dir = Path::new("/dev/shm");
         if !dir.is_dir() {
             return;

@@ -1,6 +1,7 @@
-//! Files that a command stores next to the configuration. A file is either complete or absent.
+//! Stores the files that a command writes next to the configuration. Each file is either complete or absent.
 //!
-//! It never writes through a link. Stored files belong to the owner of `deed.toml`, the user that the host runs as.
+//! This module never writes through a link. Stored files belong to the owner of `deed.toml`, who is the user that the
+//! host runs as.
 
 use std::fs::File;
 use std::io::{self, Write as _};
@@ -14,14 +15,14 @@ use rustix::io::Errno;
 
 use super::{FileError, Files};
 
-/// User and group.
+/// User id and group id.
 type Owner = (u32, u32);
 
 impl Files {
-    /// Writes a file that only its owner can read into a folder, which is created if it is missing. Fails for a link
-    /// and when a write fails.
+    /// Writes a file that only its owner can read. The folder is created if it is missing. Fails when the folder or the
+    /// file is a link, or when a write fails.
     ///
-    /// Returns false if one of the two could not be given to the owner of `deed.toml`.
+    /// Returns false if the folder or the file could not be given to the owner of `deed.toml`.
     pub fn keep(&self, folder: &str, name: &str, bytes: &[u8]) -> Result<bool, FileError> {
         let owner = self.dir.metadata("deed.toml").map_err(|e| FileError::of("deed.toml", e))?;
         let owner = (owner.uid(), owner.gid());
@@ -41,7 +42,7 @@ impl Files {
         Ok(replace(&place, name, bytes, owner).map_err(failed)? && is_given)
     }
 
-    /// A folder directly below the served directory, opened without following a link.
+    /// Opens a folder directly below the served directory without following a link. A missing folder is created.
     fn folder(&self, name: &str) -> Result<OwnedFd, FileError> {
         let failed = |e| FileError::Make(name.to_owned(), e);
         match self.dir.create_dir_with(name, DirBuilder::new().mode(0o700)) {
@@ -61,10 +62,10 @@ impl Files {
     }
 }
 
-/// Writes a temporary file, then moves it into place: a reader sees the old file or the new one.
+/// Writes a temporary file, then moves it into place, so that a reader sees either the old file or the new file.
 fn replace(place: &Dir, name: &str, bytes: &[u8], owner: Owner) -> io::Result<bool> {
     let draft = format!(".{name}.{}", std::process::id());
-    // A process with this id may have been killed while writing.
+    // An earlier process with the same process id may have been killed while it was writing this temporary file.
     place.remove_file(&draft).unwrap_or_default();
     let mut options = OpenOptions::new();
     options.write(true).create_new(true).mode(0o600);
@@ -82,7 +83,7 @@ fn replace(place: &Dir, name: &str, bytes: &[u8], owner: Owner) -> io::Result<bo
     moved
 }
 
-/// Gives a file to its owner; false if this user lacks the permission to do so.
+/// Changes the owner of a file. Returns false if this process lacks the permission to do so.
 fn give(file: impl AsFd, (user, group): Owner) -> io::Result<bool> {
     let meta = rustix::fs::fstat(&file)?;
     if meta.st_uid == user {

@@ -1,6 +1,7 @@
-//! The path to a file of a served directory: every folder in which a name is looked up.
+//! Walks the path to a file of a served directory, and lists every folder in which a name is looked up.
 //!
-//! A user with write access to one of them decides what is read at the end, however private that file is.
+//! A user with write access to one of these folders can determine which file is read, even if the file itself is
+//! private.
 
 use std::ffi::OsString;
 use std::path::{Component, Path, PathBuf};
@@ -9,10 +10,10 @@ use cap_std::fs::Dir;
 
 use super::FileError;
 
-/// Most links on one path, the limit of Linux. More than that indicate a loop.
+/// Maximum number of links on one path, as on Linux. More links indicate a loop.
 const LINKS_MAX: usize = 40;
 
-/// The folders, starting with the served directory, which is `.`.
+/// Returns the folders on the path, starting with the served directory, which is `.`.
 pub(super) fn folders(dir: &Dir, path: &str) -> Result<Vec<String>, FileError> {
     let failed = |e| FileError::of(path, e);
     let (mut here, mut seen, mut links) = (PathBuf::new(), Vec::new(), 0);
@@ -34,13 +35,13 @@ pub(super) fn folders(dir: &Dir, path: &str) -> Result<Vec<String>, FileError> {
         if links > LINKS_MAX {
             return Err(FileError::Irregular(path.to_owned()));
         }
-        // An absolute target is refused here.
+        // A link with an absolute target is refused here.
         ahead.extend(steps(&dir.read_link(&next).map_err(failed)?));
     }
     Ok(seen)
 }
 
-/// The components of a path, the last one first.
+/// The components of a path in reverse order.
 fn steps(path: &Path) -> Vec<OsString> {
     let step = |component: Component<'_>| match component {
         Component::Normal(_) | Component::ParentDir => Some(component.as_os_str().to_owned()),

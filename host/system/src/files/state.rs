@@ -1,6 +1,8 @@
-//! The folder `state/`, where the host writes: it must belong to the host alone and be a real folder.
+//! Creates and checks the folder `state/`, in which the host writes. The folder must be a real folder that only the
+//! host can access.
 //!
-//! The compile cache contains machine code that the host runs, so everything in it must be the host's own.
+//! The compile cache contains machine code that the host runs, so every file in the cache must belong to the host's
+//! user or root.
 
 use std::fs::{self, DirBuilder};
 use std::io;
@@ -9,8 +11,8 @@ use std::path::Path;
 
 use super::{FileError, OTHERS, WORLD_WRITES, is_ours};
 
-/// Creates `state/` and `state/cache/` of a served directory, or checks existing ones. Fails when one cannot be
-/// created, is a link or is accessible to others.
+/// Creates `state/` and `state/cache/` of a served directory, or checks the existing folders. Fails when a folder
+/// cannot be created, is a link or is accessible to other users.
 pub fn make(root: &Path) -> Result<(), FileError> {
     for name in ["state", "state/cache"] {
         match DirBuilder::new().mode(0o700).create(root.join(name)) {
@@ -43,13 +45,14 @@ fn check_own(root: &Path, name: &str) -> Result<(), FileError> {
     }
 }
 
-/// Checks for links and for files that others could have written; `deep` includes the folders below.
+/// Fails when the folder contains a link or a file that other users could have written. `deep` includes the folders
+/// below.
 fn check_inside(root: &Path, folder: &str, deep: bool) -> Result<(), FileError> {
     let failed = |e| FileError::Read(folder.to_owned(), e);
     for entry in fs::read_dir(root.join(folder)).map_err(failed)? {
         let name = format!("{folder}/{}", entry.map_err(failed)?.file_name().to_string_lossy());
         let meta = match lstat(root, &name) {
-            // Another compiling process replaces its files.
+            // The file may be missing because another process that compiles adapters has just replaced it.
             Err(FileError::Read(_, e)) if e.kind() == io::ErrorKind::NotFound => continue,
             meta => meta?,
         };

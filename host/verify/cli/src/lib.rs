@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 use deed_record::bundle::Files;
 use deed_verify::{Trust, TrustError};
 
-/// A bundle has at most 64 MiB; one byte more is read, so that a longer one is refused.
+/// A bundle has at most 64 MiB. One more byte is read, so that a longer file is refused.
 const READ_MAX: u64 = (64 << 20) + 1;
 
-/// The bytes of a file, at most 64 MiB and one byte. Fails when the file cannot be read.
+/// Reads at most 64 MiB and one byte of a file. Fails when the file cannot be read.
 pub fn read(path: &Path) -> Result<Vec<u8>, ReadError> {
     let failed = |e| ReadError::File(path.to_owned(), e);
     let mut bytes = Vec::new();
@@ -18,8 +18,8 @@ pub fn read(path: &Path) -> Result<Vec<u8>, ReadError> {
     Ok(bytes)
 }
 
-/// The public keys of a trust directory: the files of [`Trust::FILES`] that it contains. Fails when there is no such
-/// directory, or a file cannot be read or parsed.
+/// Reads the public keys of a trust directory from those files of [`Trust::FILES`] that exist. Fails when the directory
+/// does not exist, or when a file cannot be read or parsed.
 pub fn trust(dir: &Path) -> Result<Trust, ReadError> {
     if !fs::metadata(dir).is_ok_and(|meta| meta.is_dir()) {
         return Err(ReadError::NoDirectory(dir.to_owned()));
@@ -27,7 +27,8 @@ pub fn trust(dir: &Path) -> Result<Trust, ReadError> {
     let mut files = Files::new();
     for name in Trust::FILES {
         let path = dir.join(name);
-        // A file is left out only if it certainly does not exist: one of them requires witnesses.
+        // A file is skipped only if it certainly does not exist. If an unreadable `log.policy` were skipped, no
+        // witnesses would be required.
         if fs::symlink_metadata(&path).is_err_and(|e| e.kind() == ErrorKind::NotFound) {
             continue;
         }
@@ -36,7 +37,7 @@ pub fn trust(dir: &Path) -> Result<Trust, ReadError> {
     Ok(Trust::parse(&files)?)
 }
 
-/// Why there is nothing to verify, or no trust to verify it with.
+/// Why the input or the trusted keys cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
     #[error("`{}` is not a directory of keys", .0.display())]

@@ -13,7 +13,7 @@ use deed_verify::{Trust, Verdict, page, verify};
 use deed_verify_cli::{ReadError, read, trust};
 use serde::Serialize;
 
-/// Verify a bundle, or audit a log, with public keys from another source
+/// Verify a bundle or audit a log with public keys from a source other than the bundle or log
 ///
 /// Exits with 0 for verified, 1 for failed, 2 for unverifiable, and 3 for a copy without evidence.
 #[derive(Debug, Parser)]
@@ -30,7 +30,7 @@ struct Args {
     json: bool,
 }
 
-/// `HEAD` has three short lines.
+/// Maximum size of `HEAD` in bytes. The file has three short lines.
 const HEAD_MAX: u64 = 4 << 10;
 
 fn main() -> ExitCode {
@@ -38,7 +38,8 @@ fn main() -> ExitCode {
     match check(&args) {
         Ok(verdict) => ExitCode::from(verdict.exit_code()),
         Err(error) => {
-            // Nothing was checked, so nothing failed. If stderr is closed, the message is dropped.
+            // Nothing was checked, so the result is "unverifiable", not "failed". If standard error is closed, the
+            // message is dropped.
             drop(writeln!(io::stderr(), "error: {}", safe(&error.to_string())));
             ExitCode::from(Verdict::Unverifiable.exit_code())
         }
@@ -69,9 +70,9 @@ fn audited(dir: &Path, trust: &Trust) -> Result<audit::Audit, CheckError> {
         Ok(Fetched::Absent) => None,
         Ok(Fetched::Bytes(bytes)) => Some(
             String::from_utf8(bytes)
-                .map_err(|_| CheckError::NoHead("it is not text".to_owned()))?,
+                .map_err(|_| CheckError::NoHead("the file is not text".to_owned()))?,
         ),
-        Ok(Fetched::TooLong) => return Err(CheckError::NoHead("it is too long".to_owned())),
+        Ok(Fetched::TooLong) => return Err(CheckError::NoHead("the file is too long".to_owned())),
         Err(why) => return Err(CheckError::NoHead(why)),
     };
     let witnesses = trust.witnesses.as_ref();
@@ -79,8 +80,8 @@ fn audited(dir: &Path, trust: &Trust) -> Result<audit::Audit, CheckError> {
     Ok(audit::audit(asked, |path, max| fetch(dir, path, max)))
 }
 
-/// One file of the log, of at most `max` bytes. Links are not followed, and only regular files are opened: a copy of a
-/// log needs neither links nor special files, and reading a pipe would never end.
+/// Reads one file of the log, of at most `max` bytes. Links are not followed, and only regular files are opened. A copy
+/// of a log needs neither links nor special files, and a read from a pipe might never end.
 fn fetch(dir: &Path, path: &str, max: u64) -> Result<Fetched, String> {
     let mut place = dir.to_owned();
     for step in Path::new(path) {
@@ -114,14 +115,14 @@ fn print<T: Serialize>(
     Ok(writeln!(io::stdout(), "{shown}")?)
 }
 
-/// Why there is no verdict.
+/// Why the command cannot give a verdict.
 #[derive(Debug, thiserror::Error)]
 enum CheckError {
     #[error(transparent)]
     Read(#[from] ReadError),
-    #[error("`{}` has no `{CHECKPOINT}`, so it is not a log; a host keeps one per tenant in `state/log`", .0.display())]
+    #[error("`{}` has no `{CHECKPOINT}`, so it is not a log; a host keeps one log per tenant in `state/log`", .0.display())]
     NoLog(PathBuf),
-    #[error("`{HEAD}` of the log: {0}")]
+    #[error("`{HEAD}` of the log cannot be used: {0}")]
     NoHead(String),
     #[error("the report cannot be written: {0}")]
     Write(#[from] io::Error),

@@ -1,4 +1,5 @@
-//! The faults that an audit can find: the file, what is wrong with it, and whether that proves a fault of the log.
+//! The faults that an audit can find: the file, what is wrong with it, and whether the fault proves that the log is
+//! faulty.
 
 use deed_spec::merkle::OutOfRange;
 use deed_spec::note::NoteError;
@@ -6,14 +7,14 @@ use deed_spec::tlog::CHECKPOINT;
 
 use crate::Verdict;
 
-/// The first thing that does not hold. The file is reported separately.
+/// The first fault that an audit found. The text does not contain the file name, which is reported separately.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Fault {
     #[error("no log key is trusted; use the verifier key of the log")]
     NoKey { file: String },
-    #[error("it could not be read: {why}")]
+    #[error("the file could not be read: {why}")]
     Fetch { file: String, why: String },
-    #[error("there is no checkpoint, so nothing here is signed; is this a log?")]
+    #[error("there is no checkpoint, so nothing in this log is signed; is the directory a log?")]
     NoCheckpoint,
     #[error(
         "the checkpoint is missing, and an older one shows that there was one; the log was rolled back"
@@ -21,19 +22,21 @@ pub enum Fault {
     CheckpointGone,
     #[error("{source}")]
     Note { file: String, source: NoteError },
-    #[error("it is of the log `{origin}`, not of `{names}`")]
+    #[error("the checkpoint is of the log `{origin}`, not of `{names}`")]
     OtherLog { file: String, origin: String, names: String },
-    #[error("`{name}` has {was} entries and the log now has {size}: the log was rolled back")]
+    #[error("`{name}` has {was} entries, but the log now has {size}: the log was rolled back")]
     RolledBack { name: String, was: u64, size: u64 },
     #[error(
-        "the first {was} entries of the log's {size} are not those of `{name}`: the log was forked"
+        "the first {was} of the log's {size} entries are not the entries of `{name}`: the log was forked"
     )]
     Forked { name: String, was: u64, size: u64 },
-    #[error("the tiles do not prove that the tree of {size} extends that of {was} in `{name}`")]
+    #[error(
+        "the tiles do not prove that the log of {size} entries extends the {was} entries of `{name}`"
+    )]
     Proof { name: String, was: u64, size: u64 },
-    #[error("it is missing, and the tree of the checkpoint needs it")]
+    #[error("the file is missing, but the tree of the checkpoint needs it")]
     Missing { file: String },
-    #[error("it {why}")]
+    #[error("the file {why}")]
     Damaged { file: String, why: String },
     #[error(
         "entry {index} of the log is not an entry of deed: `urn:deed:entry:v1`, a kind and a digest"
@@ -50,7 +53,7 @@ pub enum Fault {
 }
 
 impl Fault {
-    /// A log that could not be read is not proved faulty.
+    /// The verdict for this fault. A log that could not be read is unverifiable, not failed.
     pub fn verdict(&self) -> Verdict {
         match self {
             Self::NoKey { .. }

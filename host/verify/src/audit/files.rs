@@ -1,5 +1,5 @@
-//! The files of a log under audit: the bytes of the files that a tree of some size needs, in exactly the length that
-//! their names state. A full file replaces a partial one that was removed.
+//! Reads the files of a log that a tree of a given size needs. Each file must have exactly the length that its name
+//! states. A full file is accepted in place of a partial file that was removed.
 
 use std::collections::HashMap;
 
@@ -9,21 +9,21 @@ use deed_spec::tlog::{CHECKPOINT, Resource};
 
 use super::{Fault, Fetched};
 
-/// A note with 64 signatures is far smaller.
+/// Maximum size of a checkpoint in bytes. A note with 64 signatures is far smaller.
 const NOTE_MAX: u64 = 64 << 10;
-/// 256 hashes.
+/// Maximum size of a tile in bytes: 256 hashes.
 const TILE_MAX: u64 = WIDTH * 32;
-/// 256 entries of deed with their lengths, with room for the longest kind.
+/// Maximum size of an entry bundle in bytes: 256 entries of deed and their lengths, with room for the longest kind.
 const BUNDLE_MAX: u64 = WIDTH * (2 + 126);
 
-/// The log's files behind a function that fetches them.
+/// The files of a log, which are read through a function that fetches them.
 pub(super) struct Files<F> {
     fetch: F,
     /// Tiles that the current proof has read, by level and index.
     tiles: HashMap<(u8, u64), Vec<Hash>>,
 }
 
-/// An entry bundle: the number of entries that its name states, and the number that the tree has.
+/// An entry bundle: its bytes, the number of entries that its name states, and the number that the tree needs.
 pub(super) struct Bundle {
     pub(super) path: String,
     bytes: Vec<u8>,
@@ -32,7 +32,7 @@ pub(super) struct Bundle {
 }
 
 impl Bundle {
-    /// The entries of the tree.
+    /// The entries in this bundle that belong to the tree.
     pub(super) fn entries(&self) -> Result<Vec<&[u8]>, Fault> {
         let damaged = |why: String| Fault::Damaged { file: self.path.clone(), why };
         let mut entries = tile::split_entries(&self.bytes).ok_or_else(|| {
@@ -51,7 +51,7 @@ impl<F: FnMut(&str, u64) -> Result<Fetched, String>> Files<F> {
         Self { fetch, tiles: HashMap::new() }
     }
 
-    /// The published note; `expected` means that there must have been one.
+    /// The published checkpoint. `expected` means that an older checkpoint proves that there was one.
     pub(super) fn checkpoint(&mut self, expected: bool) -> Result<String, Fault> {
         let gone = if expected { Fault::CheckpointGone } else { Fault::NoCheckpoint };
         let bytes = self.get(CHECKPOINT, NOTE_MAX)?.ok_or(gone)?;
@@ -67,7 +67,7 @@ impl<F: FnMut(&str, u64) -> Result<Fetched, String>> Files<F> {
         Ok(Bundle { path, bytes, promised, wanted })
     }
 
-    /// Compares the tiles computed from the entries with those of the log; returns their number.
+    /// Compares the tiles computed from the entries with the log's tiles, and returns the number of tiles.
     pub(super) fn compare(&mut self, made: &[Resource]) -> Result<u64, Fault> {
         let mut tiles = 0;
         for one in made.iter().filter(|one| !one.path.starts_with("tile/entries/")) {
@@ -103,7 +103,7 @@ impl<F: FnMut(&str, u64) -> Result<Fetched, String>> Files<F> {
         Err(Fault::Damaged { file: path, why: "is too short".to_owned() })
     }
 
-    /// The first `wanted` hashes of a tile, and the path where they were found.
+    /// The first `wanted` hashes of a tile, and the path of the file that contains them.
     fn tile(&mut self, full: &str, wanted: usize) -> Result<(String, Vec<Hash>), Fault> {
         let (path, bytes, promised) = self.stored(full, wanted, TILE_MAX)?;
         match tile::hashes(&bytes) {
@@ -118,7 +118,7 @@ impl<F: FnMut(&str, u64) -> Result<Fetched, String>> Files<F> {
         }
     }
 
-    /// Path, bytes and stated width: of the partial file if it exists, otherwise of the full one.
+    /// Path, bytes and stated width of the partial file if it exists, otherwise of the full file.
     fn stored(
         &mut self,
         full: &str,

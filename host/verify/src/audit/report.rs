@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::Verdict;
 
-/// The findings of an audit. Without a fault, all of them hold.
+/// The findings of an audit. If there is no fault, every check passed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Audit {
     pub verdict: Verdict,
@@ -17,7 +17,7 @@ pub struct Audit {
     pub entries: BTreeMap<String, u64>,
     /// Tiles that were compared with the hashes computed from the entries.
     pub tiles: u64,
-    /// Older trees that are prefixes of this one.
+    /// Older trees that are prefixes of this tree.
     pub consistent: Vec<Consistent>,
     /// Witnesses of the reader's policy that cosigned this tree.
     pub cosigned: Vec<Cosigned>,
@@ -30,11 +30,11 @@ pub struct Audit {
 pub struct Tree {
     pub origin: String,
     pub size: u64,
-    /// Base64, as in the checkpoint.
+    /// Root hash in base64, as in the checkpoint.
     pub root: String,
 }
 
-/// An older tree that is a prefix of this one.
+/// An older tree that is a prefix of the audited tree.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Consistent {
     pub name: String,
@@ -45,7 +45,7 @@ pub struct Consistent {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Cosigned {
     pub witness: String,
-    /// The time of the cosignature in seconds of Unix time, by the witness's clock.
+    /// The Unix time of the cosignature in seconds, by the witness's clock.
     pub time: u64,
 }
 

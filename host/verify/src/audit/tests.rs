@@ -29,7 +29,7 @@ fn entry(n: u64) -> Vec<u8> {
     event::entry(kind, &Digest::of(&n.to_be_bytes()))
 }
 
-/// The files of a host after one publication: complete tiles, the last partial ones, the checkpoint.
+/// The log files of a host after one publication: full tiles, the last partial tiles, and the checkpoint.
 fn log(size: u64) -> Files {
     log_of((0..size).map(entry))
 }
@@ -73,7 +73,7 @@ fn a_good_log_is_told_in_full() {
     let tree = found.tree.unwrap();
     assert_eq!((tree.origin.as_str(), tree.size), (ORIGIN, 600));
     assert_eq!(found.entries, BTreeMap::from([("approval".into(), 200), ("receipt".into(), 400)]));
-    assert_eq!(found.tiles, 4, "two full ones, the third, and the one above");
+    assert_eq!(found.tiles, 4, "two full tiles, a partial tile, and the tile above them");
     assert_eq!(found.consistent, [Consistent { name: "kept".into(), size: 257 }]);
 }
 
@@ -136,7 +136,8 @@ proptest! {
         let found = audited(&files, &[since(&log(older))], None);
         prop_assert_eq!(found.verdict, Verdict::Verified);
         prop_assert_eq!(found.consistent[0].size, older);
-        // One entry differs: a checkpoint from after it reveals the fork, one from before it cannot.
+        // One entry of the fork differs. An older checkpoint that covers this entry reveals the fork; a checkpoint from
+        // before this entry cannot.
         let fork = log_of((0..size).map(|n| entry(if n == other { n + 10_000 } else { n })));
         let found = audited(&fork, &[since(&log(older))], None);
         let expected = if other < older { Verdict::Failed } else { Verdict::Verified };

@@ -1,4 +1,4 @@
-//! What is needed to run the adapter of a bundle again.
+//! The inputs that are needed to run the adapter of a bundle again.
 //!
 //! The parts must belong together: action, contract and grant must be those that the receipt names, regardless of who
 //! signed it. Evidence that does not match the receipt is replayed and reported.
@@ -32,13 +32,13 @@ pub struct Case {
 /// One recorded run and its inputs.
 #[derive(Clone, Debug)]
 pub struct Recorded {
-    /// `look before`, `attempt 1`, `look after`.
+    /// The name of the run: `look before`, `attempt 1`, `look after`.
     pub name: String,
-    /// The number of the run of `perform`, from 1; 0 for a look.
+    /// The number of the attempt, from 1; 0 for an observation.
     pub attempt: u32,
-    /// The requests that it was allowed to send.
+    /// The requests that the run was allowed to send.
     pub requests: Vec<Rendered>,
-    /// Unix milliseconds at which it ended.
+    /// The end of the run in Unix milliseconds.
     pub at_ms: i64,
     pub seen: Seen,
 }
@@ -48,15 +48,15 @@ pub struct Recorded {
 pub enum ReplayError {
     #[error("the bundle cannot be replayed: {0}")]
     Bundle(String),
-    #[error("it is an agent's copy, which has no evidence; fetch the bundle as an approver")]
+    #[error("the file is an agent's copy, which has no evidence; fetch the bundle as an approver")]
     AgentsCopy,
     #[error("the adapter is {found}, but the receipt names {named}; use the component that ran")]
     OtherAdapter { found: Digest, named: Digest },
 }
 
 impl Case {
-    /// Opens a bundle without any trust. Fails when it is damaged, has no evidence, or its parts do not belong
-    /// together.
+    /// Opens a bundle without checking any signatures. Fails when it is damaged, has no evidence, or its parts do not
+    /// belong together.
     pub fn open(bytes: &[u8]) -> Result<Self, ReplayError> {
         let opened = open(bytes).map_err(ReplayError::Bundle)?;
         if opened.is_agents_copy() {
@@ -65,7 +65,7 @@ impl Case {
         read(&opened).map_err(ReplayError::Bundle)
     }
 
-    /// Checks that this is the adapter that ran. Fails when it is another one.
+    /// Checks that this digest is that of the adapter that ran, and fails otherwise.
     pub fn check_adapter(&self, found: Digest) -> Result<(), ReplayError> {
         let named = self.action.adapter;
         if found == named { Ok(()) } else { Err(ReplayError::OtherAdapter { found, named }) }
@@ -144,7 +144,7 @@ fn read(opened: &Opened) -> Result<Case, String> {
     })
 }
 
-/// Parts of the evidence that are not those that the receipt names.
+/// Parts of the evidence that differ from those that the receipt names.
 fn faults(opened: &Opened, receipt: &Receipt) -> Result<Vec<String>, String> {
     let looks = [(bundle::PRE, &receipt.pre), (bundle::POST, &receipt.post)];
     let looks = looks.map(|(name, look)| (name, look.as_ref().map(|look| look.evidence_sha256)));

@@ -1,7 +1,7 @@
 //! The first difference between a recorded run and its repetition.
 //!
-//! Times, and what the guest could not see, are not compared. Nothing is compared after the point where a timeout ended
-//! the original run.
+//! Times and data that the guest could not see are not compared. Nothing is compared after the point where a timeout
+//! ended the original run.
 
 use std::collections::BTreeSet;
 
@@ -16,23 +16,24 @@ use serde_json::{Value, json};
 
 use super::{Difference, Line, Recorded, Status};
 
-/// Everything of a run that must be the same again.
+/// The results of a run that must be the same when the run is repeated.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Seen {
     pub exchanges: Vec<Exchange>,
-    /// Requests outside the grant, in the words in which they were refused.
+    /// The texts with which requests outside the grant were refused.
     pub refused: Vec<String>,
-    /// State by name, as one object.
+    /// The observed states as one object, by name.
     pub state: Value,
     pub derived: BTreeSet<String>,
     /// `None` if the run was not started.
     pub claim: Option<Claim>,
-    /// Whether a look can be used for a judgement. The text of the reason depends on the release of the host.
+    /// Whether an observation can be used for a judgement. The reason is not compared, because its text depends on the
+    /// release of the host.
     pub is_usable: bool,
 }
 
 impl Seen {
-    /// A look under the contract that defines what it must show.
+    /// The results of an observation. The contract defines which states it must show.
     pub fn of_look(look: &Observation, contract: &Contract) -> Self {
         Self {
             exchanges: look.exchanges.clone(),
@@ -58,10 +59,10 @@ impl From<&Attempt> for Seen {
     }
 }
 
-/// Why a comparison ends before the run does.
+/// Why a comparison ends before the end of the run.
 enum Halt {
     Differs(Box<Difference>),
-    /// What followed is not known.
+    /// The rest of the run is not known.
     Unknown(String),
 }
 
@@ -79,11 +80,11 @@ pub fn compare(recorded: &Recorded, again: &Seen) -> Line {
 }
 
 impl Recorded {
-    /// Why there is nothing to run again, if that is so.
+    /// The report on a recorded run that cannot be repeated; `None` if it can be repeated.
     pub fn no_run(&self) -> Option<Line> {
         let why = match self.seen.claim {
-            Some(Claim::Lost) => "the host stopped during it, so what it saw is not known",
-            None => "it was not started, or its record does not say how it ended",
+            Some(Claim::Lost) => "the host stopped during the run, so its results are not known",
+            None => "the run was not started, or its record does not say how it ended",
             Some(_) => return None,
         };
         let (run, detail) = (self.name.clone(), why.to_owned());
@@ -91,8 +92,8 @@ impl Recorded {
     }
 }
 
-const CLOCK: &str = "its time limit stopped it; it is the same up to there";
-const CLOCK_NOW: &str = "this time its time limit stopped it; it is the same up to there";
+const CLOCK: &str = "its time limit stopped the run; both runs are the same up to then";
+const CLOCK_NOW: &str = "now its time limit stopped the run; both runs are the same up to then";
 
 fn walk(recorded: &Seen, again: &Seen) -> Result<(), Halt> {
     exchanges(recorded, again)?;
@@ -121,7 +122,7 @@ fn exchanges(recorded: &Seen, again: &Seen) -> Result<(), Halt> {
         let number = |one: Option<&Exchange>| one.map(|one| one.ordinal);
         same(&format!("exchange {n}: number"), &number(expected), &number(got))?;
         if expected.is_some_and(|one| !one.is_concluded()) {
-            let why = format!("it was cut off at exchange {n}; it is the same up to there");
+            let why = format!("the run was cut off at exchange {n}; both are the same up to it");
             return Err(Halt::Unknown(why));
         }
     }
@@ -155,7 +156,7 @@ impl Seen {
     }
 }
 
-/// Equal, or the first leaf that differs.
+/// Checks that two values are equal. The error contains the first leaf that differs.
 fn same<T: Serialize + PartialEq>(place: &str, expected: &T, got: &T) -> Result<(), Halt> {
     if expected == got {
         return Ok(());

@@ -22,7 +22,7 @@ fn run(claim: Claim) -> Recorded {
     Recorded { name: "attempt 1".into(), attempt: 1, requests: vec![], at_ms: 0, seen }
 }
 
-/// The place of the difference if the run is repeated with this change; `None` if there is none.
+/// The place of the difference if the run is repeated with this change; `None` if there is no difference.
 fn place(recorded: &Recorded, change: impl FnOnce(&mut Seen)) -> Option<String> {
     let mut again = recorded.seen.clone();
     change(&mut again);
@@ -56,7 +56,8 @@ fn the_first_difference_is_the_one_that_is_told() {
     assert_eq!(at(|seen| seen.claim = Some(Claim::Lost)), "claim");
 }
 
-/// The text of a reason depends on the release; its presence decides what is judged.
+/// The text of a reason depends on the release of the host, but the presence of a reason decides whether an observation
+/// counts.
 #[test]
 fn a_look_that_counts_on_one_side_only_differs() {
     let crashed = || Claim::Trapped("wasm trap: unreachable".into());
@@ -69,14 +70,14 @@ fn a_look_that_counts_on_one_side_only_differs() {
             assert_eq!(other.as_deref(), Some("whether the look is usable"));
         }
     }
-    // Text that a release adds to a trap does not hide it.
+    // Text that a newer release adds to a trap does not hide this difference.
     let told = format!("wasm trap: unreachable{}panicked at a.rs", Claim::LAST_WORDS);
     let other = place(&run(crashed()), |seen| {
         seen.claim = Some(Claim::Trapped(told));
         seen.is_usable = false;
     });
     assert_eq!(other.as_deref(), Some("whether the look is usable"));
-    // The end of this run is not known.
+    // How a run that timed out would have ended is not known.
     let stopped = run(Claim::TimedOut);
     let ended = |seen: &mut Seen| {
         (seen.claim, seen.is_usable) = (Some(Claim::Done), false);

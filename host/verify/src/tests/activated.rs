@@ -1,4 +1,4 @@
-//! Activations: a host that claims another configuration, or another time, than it had logged.
+//! Tests of activations: hosts that claim a different configuration, or a different time, from what they logged.
 
 use std::collections::BTreeSet;
 
@@ -17,7 +17,7 @@ use super::story::{World, approved, denied};
 use super::{failing, line};
 use crate::{ACTIVATION, CHAIN, DECISION, INCLUSION, Status, Verdict, verify};
 
-/// The same story under a configuration changed by the test and named by every decision.
+/// The approved example action, with a configuration that the test changed and that every decision names.
 fn under(change: impl FnOnce(&mut Activation)) -> World {
     let mut world = approved();
     change(&mut world.activation);
@@ -48,12 +48,12 @@ fn what_was_activated_is_named_with_its_place() {
     assert_eq!(report.verdict, Verdict::Verified, "{report:#?}");
     assert!(line(&report, ACTIVATION).detail.contains("activated at 4"), "{report:#?}");
     assert!(line(&report, DECISION).detail.contains("as activated"), "{report:#?}");
-    // An agent's copy has no request, but it has the roles that policy was given.
+    // An agent's copy has no `request.json`, but it has the roles with which the policies were evaluated.
     let report = verify(&world.bundle_of(|_| {}, false), Some(&world.trust()));
     assert_eq!(line(&report, ACTIVATION).status, Status::Pass, "{report:#?}");
 }
 
-/// A host that gives policy roles, attributes, approvers or policies that were not activated.
+/// The host uses roles, attributes, approvers or policies that were not activated.
 #[test]
 fn a_host_that_claims_another_configuration_than_it_had_activated_is_found_out() {
     type Other = (fn(&mut Activation), &'static str);
@@ -128,7 +128,7 @@ fn of_what_did_not_run_policies_and_facts_must_be_those_activated_all_the_same()
     assert!(!fails(|_| {}));
     assert!(fails(|a| a.policy_set = Digest::of(b"other")));
     assert!(fails(|a| agents(a, "owner", &["support-lead"])));
-    // After policy was evaluated, the denying approver may have been added, and the grant may have been removed.
+    // The denying approver may have been added, and the grant removed, after the policies were evaluated.
     assert!(!fails(|a| a.approvers.clear()));
     assert!(!fails(|a| a.granted.clear()));
 }
@@ -158,7 +158,7 @@ fn replaced(world: &World, envelope: &Envelope) -> Vec<u8> {
     })
 }
 
-/// A host that logs its configuration only when it is needed: the leaf comes after the decision.
+/// The host logs its configuration only when it needs a proof, so the log entry follows the decision.
 #[test]
 fn what_was_activated_after_the_decision_counts_for_nothing() {
     let world = under(|_| {});
@@ -178,7 +178,7 @@ fn what_was_activated_after_the_decision_counts_for_nothing() {
     assert!(line(&report, ACTIVATION).detail.contains("before its activation"), "{report:#?}");
 }
 
-/// The bundle of the same envelopes at other positions of a log that the host signed.
+/// The bundle with the same envelopes at other positions of a log that the host signed.
 fn relogged(world: &World, leaves: Vec<Leaf>) -> Vec<u8> {
     let (mut story, _) = world.ended(|_| {});
     let size = leaves.iter().map(|leaf| leaf.index + 1).max().unwrap();
@@ -205,7 +205,8 @@ fn an_activation_that_the_log_does_not_have_is_found_out() {
     assert_eq!(failing(&world, &relogged(&world, leaves)), INCLUSION);
 }
 
-/// What was activated before a key rotation stays in force, and the old key activates nothing after it.
+/// A configuration that was activated before a key rotation stays in force, but the old key cannot activate another one
+/// after the rotation.
 #[test]
 fn an_activation_by_a_retired_key_counts_where_that_key_did() {
     let mut world = under(|_| {});

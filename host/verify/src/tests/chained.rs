@@ -1,4 +1,4 @@
-//! Decisions and reconciliations: the other statements that a host signs, and the misuse of them.
+//! Tests of decisions and reconciliations, which a host signs in addition to receipts, and of their misuse.
 
 use std::sync::Arc;
 
@@ -20,7 +20,7 @@ use crate::{
     verify,
 };
 
-/// The bundle of a story whose decision was changed by the test.
+/// The bundle of an action whose decision the test changed.
 fn decided(change: impl FnOnce(&mut Clearance)) -> (World, Vec<u8>) {
     let mut world = approved();
     let at = world.entries.iter().position(|e| matches!(e, Event::AttemptStarted { .. })).unwrap();
@@ -84,7 +84,7 @@ fn a_decision_that_was_logged_before_its_approval_is_found_out() {
     assert_eq!(failing(&world, &bundle), CLEARANCES);
 }
 
-/// An action whose look after the attempt was unusable, and a look that settled it.
+/// An action whose observation after the attempt was unusable, so that its outcome is open.
 pub(super) fn open() -> World {
     let mut world = approved();
     for event in &mut world.entries {
@@ -157,7 +157,7 @@ fn a_reconciliation_that_does_not_settle_this_receipt_is_found_out() {
         assert_eq!(failing(&world, &bundle), check);
     }
     let (world, bundle) = settled(|_| {}, 10);
-    assert_eq!(failing(&world, &bundle), RECONCILIATION, "a look from before the receipt");
+    assert_eq!(failing(&world, &bundle), RECONCILIATION, "an observation from before the receipt");
 }
 
 #[test]
@@ -184,7 +184,7 @@ fn a_receipt_with_an_answer_is_not_settled_again() {
 
 #[test]
 fn the_receipts_place_is_where_the_sigstore_bundle_points() {
-    // A decision in place of the receipt: signed by the same key, but of another kind.
+    // A decision is in the place of the receipt. The same key signed it, but it is of another kind.
     let world = approved();
     let forged = world.forged(|files| {
         let chain = String::from_utf8(files[deed_record::bundle::CHAIN].clone()).unwrap();

@@ -1,4 +1,4 @@
-//! Hosts that sign what did not happen: the signature is valid, but what it covers is inconsistent.
+//! Tests of dishonest hosts: their signatures are valid, but the signed records are inconsistent.
 
 use std::sync::Arc;
 
@@ -28,13 +28,13 @@ fn a_host_that_signs_other_questions_or_evidence_is_found_out() {
         (bundle::REQUEST, "\"active\":false", "\"active\":true", DECISION),
         (bundle::REQUEST, "production", "elsewhere!", DECISION),
         (bundle::REQUEST, "\"time\":8", "\"time\":80", DECISION),
-        // Before the look that it is about, and after the start that it has to allow.
+        // The policies were evaluated before the observation that they were given, or after the start of the attempt.
         (bundle::REQUEST, "\"time\":8", "\"time\":1", DECISION),
         (bundle::REQUEST, "\"time\":8", "\"time\":10", DECISION),
         (bundle::ENTITIES, "owner", "other", DECISION),
         (bundle::PRE, "\"meta\":\"a\"", "\"meta\":\"c\"", SUMMARY),
         (bundle::PRE, "[{", "[{\"a\":1,", SUMMARY),
-        // A look of a run that failed or exceeded its grant, without the problem that such a look has.
+        // The run of the observation failed or exceeded its grant, but the observation has no `problem`.
         (bundle::PRE, "\"claim\":\"done\"", "\"claim\":{\"trapped\":\"unreachable\"}", SUMMARY),
         (bundle::PRE, "\"claim\":\"done\",", "", SUMMARY),
         (bundle::POST, "\"claim\":\"done\"", "\"claim\":\"timed_out\"", SUMMARY),
@@ -50,7 +50,7 @@ fn a_host_that_signs_other_questions_or_evidence_is_found_out() {
         });
         assert_eq!(failing(&world, &changed), check, "{from} in {name}");
     }
-    // Another state over the same exchanges, which is not the one that people approved.
+    // The exchanges are the same, but the state is not the one that people approved.
     let other = world.signed_over(bundle::PRE, |text| {
         let (head, state) = text.rsplit_once("\"active\":false").unwrap();
         format!("{head}\"active\":true{state}")
@@ -65,7 +65,7 @@ fn a_write_that_may_still_land_is_no_failure() {
     let mut world = approved();
     for event in &mut world.entries {
         match event {
-            // A gateway's response does not determine what the server behind it does until the deadline.
+            // After a gateway's response, the server behind it may still carry out the request until the deadline.
             Event::AttemptEnded { attempt } => {
                 Arc::make_mut(attempt).exchanges[0].fate = Fate::Answered { status: 502 };
             }
@@ -77,7 +77,7 @@ fn a_write_that_may_still_land_is_no_failure() {
     }
     world.entries.pop();
     let judged = world.judged();
-    assert_eq!(judged.outcome, Outcome::Failed, "as if nothing could land any more");
+    assert_eq!(judged.outcome, Outcome::Failed, "as if no write could take effect any more");
     world.entries.push(Event::Judged { judgement: Arc::new(judged) });
     assert_eq!(failing(&world, &world.bundle()), OUTCOME);
 }
@@ -131,14 +131,14 @@ fn a_host_that_signs_other_guards_is_found_out() {
         let write = r.attempts[0].exchanges[0].clone();
         r.attempts[0].exchanges.push(write);
     };
-    assert_eq!(signed(repeat), REQUESTS, "a rule's `calls` bound a run");
-    // What was carried out before the last attempt was carried out before people were asked about it.
+    assert_eq!(signed(repeat), REQUESTS, "the `calls` of a rule limit each run");
+    // A write that an earlier attempt carried out must not be sent again.
     let twice = |r: &mut Receipt| {
         r.attempts.push(r.attempts[0].clone());
         r.attempts[1].n = 2;
     };
     assert_eq!(signed(twice), GATE);
-    // An omitted attempt.
+    // The receipt omits an attempt.
     assert_eq!(signed(|r| r.attempts[0].n = 2), CLEARANCES);
     assert_eq!(signed(|r| r.attempts.insert(0, r.attempts[0].clone())), CLEARANCES);
     let mut world = approved();
@@ -148,7 +148,7 @@ fn a_host_that_signs_other_guards_is_found_out() {
             (write.request.guard, write.if_match) = (None, None);
         }
     }
-    assert_eq!(failing(&world, &world.bundle()), REQUESTS, "a write that left without its guard");
+    assert_eq!(failing(&world, &world.bundle()), REQUESTS, "a write without its guard");
 }
 
 #[test]
@@ -199,8 +199,8 @@ fn a_decision_is_the_same_whatever_words_cedar_has_for_an_error() {
     assert!(!is_same(&failed(&[]), &failed(&["overflow"])));
 }
 
-/// Policies, question and activation are left out of an action whose write was rejected: it could not be proved that it
-/// was allowed.
+/// The host omits policies, request and activation for an action whose write was rejected. A reader could not check
+/// that the attempt was allowed.
 #[test]
 fn an_attempt_without_a_decision_in_the_receipt_is_found_out() {
     let world = approved();

@@ -1,4 +1,4 @@
-//! Envelopes and parts that are made to have two meanings, to pass without a key, or to cost too much.
+//! Tests of hostile envelopes and parts: they have two meanings, need no key to pass, or are expensive to process.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE};
@@ -22,7 +22,7 @@ fn receipt(world: &World) -> Envelope {
     serde_json::from_str(chain.lines().last().unwrap()).unwrap()
 }
 
-/// The bundle with another receipt, in both places where it occurs.
+/// The bundle with another receipt, in both places where a bundle contains the receipt.
 fn with_receipt(world: &World, envelope: &Envelope) -> Vec<u8> {
     world.forged(|files| {
         let chain = String::from_utf8(files.remove(CHAIN).unwrap()).unwrap();
@@ -67,7 +67,7 @@ fn a_scalar_that_was_not_reduced_is_no_signature() {
     assert_eq!(failing(&world, &with_receipt(&world, &forged)), SIGNATURE);
 }
 
-/// Under non-strict verification, one signature of the neutral point is valid for every text.
+/// Under non-strict verification, one signature by the neutral point as key is valid for every text.
 #[test]
 fn a_key_of_small_order_signs_nothing() {
     let world = approved();
@@ -94,7 +94,7 @@ fn base64_that_is_not_canonical_is_refused() {
     let payload = good.payload_bytes().unwrap();
     let sig = signature(&good);
     let mut bits = STANDARD.encode(sig).into_bytes();
-    // The last digit before `==` has four unused bits.
+    // The last base64 digit before `==` has four unused bits.
     let at = bits.len() - 3;
     bits[at] += 1;
     let sigs = [
@@ -167,7 +167,7 @@ fn a_line_of_the_chain_has_one_text() {
     }
 }
 
-/// Every part replaced by a mebibyte of brackets, one long text, nothing, and bytes that are not text.
+/// Each part is replaced by a mebibyte of brackets, by one long string, by nothing, and by bytes that are not text.
 #[test]
 fn parts_that_are_deep_long_or_no_text_fail_and_cost_little() {
     let world = approved();

@@ -1,4 +1,4 @@
-//! The parts of a hand-made story: contract, policies, proposal, looks and exchanges.
+//! The parts of an example action: contract, policies, proposal, observations and exchanges.
 
 use std::collections::BTreeMap;
 
@@ -137,7 +137,7 @@ pub(super) fn observed(phase: Phase, observation: &Observation) -> Event {
     Event::Observed { phase, observation: Sight::shared(observation.clone()) }
 }
 
-/// A look at user 42; `meta` may change at any time.
+/// An observation of user 42. The member `meta` may change at any time.
 pub(super) fn look(active: bool, meta: &str, at_ms: i64) -> Observation {
     let user = json!({"id": "42", "active": active, "meta": meta});
     let request = request("GET", "/Users/42");
@@ -166,7 +166,7 @@ pub(crate) fn request(method: &str, path: &str) -> Rendered {
     }
 }
 
-/// The entity tag of every answer.
+/// The entity tag of every response.
 const TAG: &str = "\"1\"";
 
 pub(crate) fn exchange(request: &Rendered, status: u16, response: Option<Value>) -> Exchange {

@@ -1,4 +1,4 @@
-//! Resolutions of an open action: whose resolution counts, and what a host can and cannot conclude from it.
+//! Tests of resolutions of an open action: whose resolution counts, and what a host may conclude from it.
 
 use std::sync::Arc;
 
@@ -20,10 +20,10 @@ use crate::{RECONCILIATION, RESOLUTION, Report, SETTLED, SUMMARY, Status, Trust,
 
 const LATER_MS: i64 = 50_000;
 
-/// A change of a signed or trusted value, with the expected message.
+/// A change to a signed or trusted value, with the expected message.
 type Changed<T> = (fn(&mut T), &'static str);
 
-/// What the test changes of an honest host and an honest operator.
+/// The changes that a test makes to the case of an honest host and an honest operator.
 struct Case {
     by: SigningKey,
     word: fn(&mut Resolved),
@@ -36,7 +36,7 @@ fn honest() -> Case {
     Case { by: key(3), word: |_| (), look: None, host: |_| (), trust: |_| () }
 }
 
-/// An unusable look.
+/// An unusable observation.
 fn blind() -> Observation {
     let mut look = look(true, "c", LATER_MS);
     look.problem = Some("no answer".into());
@@ -119,14 +119,14 @@ fn a_word_settles_what_no_look_can_and_never_makes_it_verified() {
         ..case
     };
     let with = |look| Case { look: Some(look), ..honest() };
-    settled(honest(), Outcome::Mismatch, "without another look");
-    settled(not(honest()), Outcome::Failed, "without another look");
-    settled(with(blind()), Outcome::Mismatch, "and a look after it");
-    settled(not(with(blind())), Outcome::Failed, "and a look after it");
-    // A look that settles the outcome takes precedence over the person's resolution.
+    settled(honest(), Outcome::Mismatch, "without an observation");
+    settled(not(honest()), Outcome::Failed, "without an observation");
+    settled(with(blind()), Outcome::Mismatch, "and a later observation");
+    settled(not(with(blind())), Outcome::Failed, "and a later observation");
+    // An observation that settles the outcome takes precedence over the person's resolution.
     let shows = || at(look(true, "c", LATER_MS));
-    settled(with(shows()), Outcome::Verified, "and a look after it");
-    settled(not(with(shows())), Outcome::Verified, "and a look after it");
+    settled(with(shows()), Outcome::Verified, "and a later observation");
+    settled(not(with(shows())), Outcome::Verified, "and a later observation");
 }
 
 #[test]

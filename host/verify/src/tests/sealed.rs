@@ -1,4 +1,4 @@
-//! Seals a story, logs it among other entries, bundles it, and provides the trust for it.
+//! Signs the receipt of an example action, logs it among other entries, bundles it, and creates matching trust.
 
 use std::sync::Arc;
 
@@ -20,8 +20,8 @@ use super::story::World;
 use crate::{Approver, ReceiptKey, Trust};
 
 impl World {
-    /// Seals the story with a receipt that the test may change first, and logs it. A host that lies in its receipt has
-    /// stated the same in its decisions.
+    /// Signs the receipt, which the test may change first, and logs the action. If the receipt is changed, the
+    /// decisions are changed in the same way, as a dishonest host would do.
     pub(super) fn ended(
         &self,
         change: impl FnOnce(&mut Receipt),
@@ -34,7 +34,7 @@ impl World {
         self.close(story, &receipt)
     }
 
-    /// Like [`Self::ended`] and bundled, with the original decisions, whatever the receipt states.
+    /// Like [`Self::ended`], but returns the bundle and keeps the original decisions, regardless of the receipt.
     pub(super) fn sealed_apart(&self, change: impl FnOnce(&mut Receipt)) -> Vec<u8> {
         let story = self.story();
         let judgement = story.judgement.as_ref().unwrap();
@@ -51,7 +51,7 @@ impl World {
         self.publish(story, at_ms)
     }
 
-    /// A decision for every attempt of the receipt, in place of those of the story.
+    /// Replaces the decisions by one decision for every attempt in the receipt.
     fn decide_as(&self, story: &mut Story, receipt: &mut Receipt) {
         let Some((_, first)) = story.chain.iter().find(|(kind, _)| *kind == Kind::Decision) else {
             return;
@@ -95,7 +95,7 @@ impl World {
         let others = (0..self.before).map(|n| leaf_hash(&n.to_le_bytes()));
         let ours = leaves.iter().map(|l| leaf_hash(&l.entry()));
         let mut hashes: Vec<_> = others.chain(ours).collect();
-        // It was activated before any of our entries.
+        // The configuration was activated before any entry of this action.
         for (payload, n) in story.activations().into_iter().zip((0..self.before).rev()) {
             let (kind, index) = (Kind::Activated.as_str().to_owned(), n as u64);
             let leaf = Leaf { kind, payload, index };
@@ -184,7 +184,7 @@ pub(super) fn always(key: &SigningKey) -> ReceiptKey {
     ReceiptKey { key: key.verifying_key(), from_index: None, until_index: None }
 }
 
-/// The field in which the receipt names this part.
+/// The field of the receipt that contains the digest of this part.
 fn digest_of<'a>(receipt: &'a mut Receipt, name: &str) -> &'a mut Digest {
     match name {
         bundle::PRE => &mut receipt.pre.as_mut().unwrap().evidence_sha256,

@@ -1,4 +1,4 @@
-//! A signed, hand-made story: a restore that one lead approved, or denied.
+//! A signed example action for the tests: one lead approved or denied that access is restored.
 
 use std::sync::Arc;
 
@@ -21,7 +21,7 @@ use serde::Serialize;
 
 use super::parts::{bound, compiled, contract, exchange, key, look, observed, started};
 
-/// A story and everything that proves it. Tests change it before it is sealed and bundled.
+/// An example action and all records that prove it. Tests change them before the receipt is signed and bundled.
 pub(super) struct World {
     pub(super) contract: Contract,
     pub(super) policies: Policies,
@@ -31,11 +31,11 @@ pub(super) struct World {
     /// The activation in force.
     pub(super) activation: Activation,
     pub(super) entries: Vec<Event>,
-    /// Other actions' entries in the log, before ours.
+    /// The number of entries of other actions that precede this action in the log.
     pub(super) before: usize,
 }
 
-/// Approved by `lead`, performed, and verified by a second look.
+/// An action that `lead` approved, that was performed, and that a second observation verified.
 pub(super) fn approved() -> World {
     let mut world = proposed();
     let asked = world.decided(false);
@@ -87,7 +87,7 @@ fn proposed() -> World {
 }
 
 impl World {
-    /// The story so far; one event per second.
+    /// The action after the events so far, with one event per second.
     pub(super) fn story(&self) -> Story {
         let entry = |(n, event): (i64, &Event)| Entry { at_ms: n * 1000, event: event.clone() };
         let entries: Vec<Entry> = (1..).zip(&self.entries).map(entry).collect();
@@ -141,7 +141,7 @@ impl World {
         Event::Asked { ask: Arc::new(ask) }
     }
 
-    /// A signed approval of what is asked, changed by the test.
+    /// A signed answer to the request for approval, changed by the test.
     pub(super) fn answer(
         &self,
         person: &str,
@@ -173,7 +173,7 @@ impl World {
         }
     }
 
-    /// Replaces the only answer, and everything that follows from it.
+    /// Replaces the only answer, and all events that follow from it.
     pub(super) fn answered(mut self, answer: Answer) -> Self {
         let at = self.entries.iter().position(|e| matches!(e, Event::Answered { .. })).unwrap();
         self.entries.truncate(at);
@@ -184,7 +184,7 @@ impl World {
         self
     }
 
-    /// From the gate to the judgement.
+    /// Adds the events from the decision to the judgement.
     fn run(&mut self) {
         let decided = self.decided(true);
         self.entries.push(decided);
@@ -217,7 +217,7 @@ impl World {
         self.entries.push(Event::Judged { judgement: Arc::new(judged) });
     }
 
-    /// The signed decision over the attempt, changed by the test.
+    /// The signed decision on the attempt, changed by the test.
     pub(super) fn decision(&self, change: impl FnOnce(&mut Clearance)) -> Envelope {
         let story = self.story();
         let (_, facts) = story.decision.as_ref().unwrap();
@@ -247,7 +247,7 @@ impl World {
     }
 }
 
-/// Denied by a person of the right role; nothing ran.
+/// An action that a person with the right role denied, so that nothing ran.
 pub(super) fn denied() -> World {
     let world = approved();
     let answer = world.answer("lead", &world.approver, |terms| {

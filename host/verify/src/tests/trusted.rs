@@ -1,4 +1,4 @@
-//! Trust directories: what they may and may not contain.
+//! Tests of trust directories: what they may and may not contain.
 
 use deed_record::bundle;
 use deed_spec::note;
@@ -71,7 +71,8 @@ fn indices_count_in_one_log_alone() {
     }
 }
 
-/// What a reader parses from these keys in the files of three honest directories.
+/// Parses these keys from files that were written as three separate directories, so that only the parser can refuse
+/// them.
 fn read_back(trust: &Trust) -> Result<Trust, TrustError> {
     let alone = |part: Trust| part.files().unwrap();
     let mut files = alone(Trust { receipt_keys: trust.receipt_keys.clone(), ..Trust::default() });

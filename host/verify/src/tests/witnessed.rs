@@ -1,4 +1,4 @@
-//! Witness policies: the cosignatures on the checkpoint of a bundle.
+//! Tests of witness policies, which require cosignatures on the checkpoint of a bundle.
 
 use data_encoding::BASE64;
 use deed_spec::note::{LogPolicy, WitnessKey};
@@ -10,7 +10,7 @@ fn witness(seed: u8) -> WitnessKey {
     WitnessKey::new(&format!("w{seed}.example"), key(seed).verifying_key()).unwrap()
 }
 
-/// A witness's line on this note; `text` is what it signs.
+/// The signature line of a witness over `text`.
 fn cosigned(seed: u8, text: &str) -> String {
     let time = 1_700_000_000_u64;
     let signature = key(seed).sign(format!("cosignature/v1\ntime {time}\n{text}").as_bytes());
@@ -60,10 +60,10 @@ fn a_quorum_of_witnesses_is_seen_and_a_lack_of_it_said() {
         let line = line(&report, WITNESSES);
         assert_eq!(line.status, status, "{line:?}");
         assert!(line.detail.contains(words), "{line:?}");
-        // Everything else is still checked.
+        // All other checks are still made.
         assert_eq!(super::line(&report, OUTCOME).status, Status::Pass, "{report:#?}");
     }
-    // A reader without witnesses gets a report of what that means, and needs none.
+    // A reader without a witness policy needs no cosignatures. The report says what such a reader cannot detect.
     let report = verify(&both, Some(&world.trust()));
     assert_eq!(report.verdict, Verdict::Verified, "{report:#?}");
     assert!(line(&report, WITNESSES).detail.contains("forks its log"), "{report:#?}");
@@ -86,7 +86,7 @@ fn a_policy_is_a_file_of_the_trust_directory() {
     let trust = trusting(&world, 2);
     let files = trust.files().unwrap();
     assert_eq!(Trust::parse(&files).unwrap(), trust);
-    // Its logs are trusted without `log.vkey`; if both files exist, they name the same logs.
+    // The logs of `log.policy` are trusted without `log.vkey`. If both files exist, they must name the same logs.
     let mut alone = files.clone();
     alone.remove(Trust::LOG_KEYS).unwrap();
     assert_eq!(Trust::parse(&alone).unwrap(), trust);

@@ -1,4 +1,4 @@
-//! Moves a user of an API that accepts forms and answers with XML. The adapter sees both as JSON.
+//! Moves a user in an API that accepts form-urlencoded bodies and answers with XML. The adapter sees both as JSON.
 
 use deed_adapter_sdk::{Action, Adapter, Failure, export_adapter, http, state};
 use serde_json::json;

@@ -1,5 +1,5 @@
-//! Requests of the callers: one part of the floor, an action that needs no approval, one
-//! that a person approves.
+//! The requests that callers repeat: one part of the floor, an action that needs no approval, and an action that a
+//! person approves.
 
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use super::stage::{AGENTS, token};
 
-/// A part of the floor.
+/// Requests one part of the floor, the minimum cost of an action.
 pub(super) struct Floor(pub(super) &'static str);
 
 impl Work for Floor {
@@ -27,10 +27,10 @@ impl Work for Floor {
     }
 }
 
-/// An action from the proposal to its end, each about a different user.
+/// Runs an action from the proposal to its end. Each action is about a different user.
 pub(super) struct Plain(pub(super) &'static str);
 
-/// Number of users so far: no two actions are about the same one.
+/// The number of users so far. No two actions are about the same user.
 static USERS: AtomicU64 = AtomicU64::new(0);
 
 fn propose(contract: &str, n: u64) -> Vec<u8> {
@@ -44,7 +44,7 @@ fn authorization(token: &str) -> String {
     format!("authorization: Bearer {token}\r\ncontent-type: application/json\r\n")
 }
 
-/// The view in an answer, which must have this status.
+/// The action's view in an answer. The action must have this status.
 fn view(answer: &Answer, wanted: &str) -> Result<Value> {
     let view: Value = serde_json::from_slice(&answer.body)?;
     if view.get("status").is_some_and(|status| status == wanted) {
@@ -59,7 +59,7 @@ impl Work for Plain {
     }
 }
 
-/// The same with a person who is asked and signs.
+/// Runs an action that a person approves: the caller fetches the approval request, signs it, and waits for the end.
 pub(super) struct Approved {
     key: SigningKey,
 }

@@ -1,5 +1,5 @@
-//! Results of the action bench: medians of the cost of each kind of work at each crowd over several rounds,
-//! ratios to the floor of the same run, lines for a terminal and figures for the file.
+//! Results of the action bench. For each kind of work and each number of callers, it computes the median cost over
+//! several rounds and the ratio to the floor of the same run. It writes lines for a terminal and figures for the file.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -10,11 +10,11 @@ use serde_json::json;
 
 use super::{KINDS, PARTS};
 
-/// On the machine that the goal was set on: processor time of a bare tool call, and of one fresh sandbox run.
+/// The CPU time of a bare tool call and of one fresh sandbox run, on the machine on which the goal was set.
 const GOAL_US: f64 = 190.0;
 const GOAL_RUN_US: f64 = 26.0;
 
-/// One measurement, per piece of work.
+/// One measurement. The times are per request or action.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Cost {
     pub(super) p50_us: f64,
@@ -34,7 +34,7 @@ impl Table {
         self.0.entry((what, callers)).or_default().push(cost);
     }
 
-    /// Medians over the rounds, for memory the maximum; zero where it was not measured.
+    /// Medians over the rounds, except for memory, where it is the maximum. The result is zero if nothing was measured.
     pub(super) fn of(&self, what: &'static str, callers: u64) -> Cost {
         let rounds = self.0.get(&(what, callers)).map_or(&[][..], Vec::as_slice);
         let of = |field: fn(&Cost) -> f64| median(rounds.iter().map(field));
@@ -66,7 +66,7 @@ impl Table {
             .collect()
     }
 
-    /// Processor time of a part of the floor, without the cost of an empty request.
+    /// The CPU time of a part of the floor, without the cost of an empty request.
     fn share(&self, part: &'static str, callers: u64) -> f64 {
         (self.of(part, callers).cpu_us - self.of("nothing", callers).cpu_us).max(0.0)
     }
@@ -80,7 +80,7 @@ impl Table {
         let (one, many) = (self.of("write", 1), self.of("write", 64));
         let slower = one.p50_us / self.of("whole", 1).p50_us;
         let rate = self.of("whole", 64).per_s / many.per_s;
-        // The share of the upstream and of the disk is that of the floor.
+        // The CPU time for the upstream and for the disk is taken from the floor.
         let own_us = many.cpu_us - self.share("exchanges", 64) - self.share("commits", 64);
         let run_us = self.share("runs", 64) / 3.0;
         let bound_us = GOAL_US * run_us / GOAL_RUN_US;

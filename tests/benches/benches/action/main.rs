@@ -1,10 +1,10 @@
-//! Cost of a governed action, compared with its minimum cost: the real binary (`DEED_BIN`) over real
-//! sockets, a bare upstream in a separate process, and the floor (`bench-floor`) in another. All
-//! alternate in one run.
+//! Compares the cost of a governed action with the minimum cost of an action (the floor). The real binary (`DEED_BIN`)
+//! serves over real sockets; a bare upstream and the floor (`bench-floor`) run in separate processes. The measurements
+//! of the host and of the floor alternate in one run.
 //!
-//! `SPAN=1.5` seconds per measurement, `ROUNDS=3`; `ONLY=write@64` measures one kind of action at one
-//! crowd. It prints a table and writes `target/bench/action.svg`, and `action`, `start` and
-//! `rss_mib.at_256` in `target/bench.json`.
+//! `SPAN=1.5` seconds per measurement, `ROUNDS=3`; `ONLY=write@64` measures one kind of action with 64 callers. It
+//! prints a table and writes `target/bench/action.svg`, and `action`, `start` and `rss_mib.at_256` in
+//! `target/bench.json`.
 
 mod callers;
 mod figures;
@@ -29,9 +29,9 @@ use self::stage::Stage;
 const CROWDS: [u64; 4] = [1, 8, 64, 256];
 /// Maximum number of callers that approve as one person.
 const PERSON_MAX: u64 = 100;
-/// Parts of the floor, the whole last.
+/// Parts of the floor, with the whole floor last.
 const PARTS: [&str; 5] = ["nothing", "exchanges", "runs", "commits", "whole"];
-/// Actions: a read, a write, a write that a person approves.
+/// Kinds of actions: a read, a write, and a write that a person approves.
 const KINDS: [&str; 3] = ["read", "write", "approved"];
 
 fn main() -> Result<()> {
@@ -73,7 +73,7 @@ struct Bench {
 }
 
 impl Bench {
-    /// Every measurement once, one after the other.
+    /// Takes every measurement once, one after the other.
     fn round(&self, callers: u64, table: &mut Table) -> Result<()> {
         let stage = &self.stage;
         let (plain, asking) = (stage.plain_address()?, stage.asking_address()?);
@@ -120,7 +120,7 @@ impl Bench {
         let crowd = || self.runtime.block_on(crowd(&work, to, callers, self.span));
         let (done, peak_mib) = peak_rss_mib(pid, crowd)?;
         let done = done?;
-        // Deferred work of the server belongs to its cost, too.
+        // Deferred work of the server is part of its cost, too.
         std::thread::sleep(Duration::from_millis(150));
         let count = f64::from(u32::try_from(done.times.len().max(1)).unwrap_or(u32::MAX));
         Ok(Cost {

@@ -1,5 +1,4 @@
-//! Draws the figures as SVG: the median time of an answer over the number of callers, both
-//! on logarithmic scales.
+//! Draws the figures as SVG: the median response time over the number of callers, with logarithmic scales on both axes.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -67,13 +66,13 @@ pub(super) fn draw(table: &Table) -> Result<()> {
     Ok(fs::write(dir.join("action.svg"), text)?)
 }
 
-/// 1 to 256 callers.
+/// The horizontal axis covers 1 to 256 callers.
 fn x(callers: u64) -> f64 {
     let doublings = f64::from(callers.max(1).ilog2());
     LEFT + doublings / 8.0 * (WIDTH - 30.0)
 }
 
-/// 100 µs to 1 s.
+/// The vertical axis covers 100 µs to 1 s.
 fn y(us: f64) -> f64 {
     TOP + HEIGHT - (us.log10() - 2.0) / 4.0 * HEIGHT
 }

@@ -12,7 +12,7 @@ use deed_tests::host::{self, Host};
 use deed_tests::services::Result;
 use deed_tests::world::{SCIM, edit, lay_out};
 
-/// Agents that propose in turn: one agent may have 128 actions under way.
+/// The number of agents that propose in turn, because one agent may have at most 128 actions under way.
 pub(super) const AGENTS: u64 = 8;
 
 pub(super) fn token(agent: u64) -> String {
@@ -25,8 +25,8 @@ pub(super) struct Stage {
     pub(super) asking: Host,
     pub(super) floor: Peer,
     pub(super) asking_dir: PathBuf,
-    /// Time until the host served: when it compiled its adapter first, and with the compiled
-    /// adapter in its cache.
+    /// The time until the host was ready: once when it had to compile its adapter, and once with the compiled adapter
+    /// in its cache.
     pub(super) starts: Vec<(&'static str, Duration)>,
     _upstream: Peer,
     dir: PathBuf,
@@ -34,7 +34,7 @@ pub(super) struct Stage {
 
 impl Stage {
     pub(super) fn set() -> Result<Self> {
-        // On the disk of the build, never in memory: the measurement includes the disk.
+        // The directory is on the disk of the build and never in memory, because the measurement includes the disk.
         let dir =
             Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("action-{}", std::process::id()));
         fs::create_dir_all(&dir)?;
@@ -91,7 +91,7 @@ fn prepare(dir: &Path, upstream: &str, environment: &str) -> Result<()> {
         "environment = \"production\"",
         &format!("environment = \"{environment}\""),
     )?;
-    // The bench measures the work, so no limit may refuse an action.
+    // The bench measures the cost of actions, so no limit may refuse an action.
     let room = "[limits]\nunder_way = { host = 2_000, tenant = 1_000, agent = 500 }\n\n[http]";
     edit(dir, "deed.toml", "[http]", room)?;
     edit(dir, "deed.toml", "timeout = \"2s\"\n", "timeout = \"10s\"\nconcurrency = 64\n")?;

@@ -40,7 +40,7 @@ fn propose(url: &str, caller: u64, actions: u64) -> std::result::Result<(), Stri
             .send("POST", "/v1/actions", &[("prefer", "wait=60")], body)
             .map_err(|error| error.to_string())?;
         if answer.text("/status") != "waiting" {
-            return Err(format!("an action that should wait came to {}", answer.json()));
+            return Err(format!("an action that should wait ended: {}", answer.json()));
         }
         number += CALLERS;
     }

@@ -1,4 +1,4 @@
-//! Speed of a start and of an action with many past actions, as ratios to a host with none.
+//! Measures the speed of a start and of an action with many past actions, as ratios to a host without past actions.
 
 use std::env;
 use std::ffi::OsStr;
@@ -22,17 +22,17 @@ use serde_json::{Map, Value, json};
 
 use super::{REST, laid_out, start};
 
-/// Numbers of past actions if none are given. The last takes most of the time, some minutes.
+/// The default numbers of past actions. The last number takes most of the time, which is several minutes.
 const ACTIONS: [u64; 3] = [10_000, 100_000, 1_000_000];
 /// Disk space of one action, with a margin, and the space that must stay free.
 const EACH_BYTES: u64 = 25_000;
 const SPARE_BYTES: u64 = 4 << 30;
-/// With more actions, rebuilding the index takes minutes.
+/// The index is rebuilt only up to this number of actions, because rebuilding a larger index takes minutes.
 const MADE_AGAIN: u64 = 100_000;
-/// Turns of the two hosts, and the actions of one turn.
+/// The number of turns of the two hosts, and the number of actions in one turn.
 const TURNS: u64 = 20;
 const EACH: u64 = 25;
-/// Starts of which the median counts.
+/// The number of starts whose median time is reported.
 const STARTS: usize = 3;
 
 /// The number of past actions, and whether it was given explicitly: otherwise the step is skipped when
@@ -42,20 +42,20 @@ pub(super) struct Step {
     asked: bool,
 }
 
-/// The numbers of `HISTORY`, separated by commas; without it, those of the issue that set the goals.
+/// The comma-separated numbers of `HISTORY`. The default numbers come from the issue that set the goals.
 pub(super) fn steps(asked: Option<&OsStr>) -> Result<Vec<Step>> {
     let Some(text) = asked else {
         return Ok(ACTIONS.map(|actions| Step { actions, asked: false }).into());
     };
     let step = |word: &str| {
         let actions =
-            word.trim().parse().map_err(|_| "HISTORY is whole numbers with commas between")?;
+            word.trim().parse().map_err(|_| "HISTORY must be comma-separated whole numbers")?;
         Ok(Step { actions, asked: true })
     };
     text.to_string_lossy().split(',').map(step).collect()
 }
 
-/// One step after another, each in its own directories.
+/// Runs one step after another, each in its own directories.
 pub(super) fn all(root: &Path, record: &Record, steps: &[Step]) -> Result<()> {
     let (mut figures, mut holds) = (Map::new(), true);
     for Step { actions, asked } in steps {
@@ -64,7 +64,7 @@ pub(super) fn all(root: &Path, record: &Record, steps: &[Step]) -> Result<()> {
         if free < wanted && !asked {
             let gib = |bytes: u64| bytes >> 30;
             say(&format!(
-                "{actions} past actions are left out: they take {} GiB, {} are free",
+                "{actions} past actions are left out: they need {} GiB, {} GiB are free",
                 gib(wanted),
                 gib(free)
             ))?;
@@ -82,7 +82,7 @@ pub(super) fn all(root: &Path, record: &Record, steps: &[Step]) -> Result<()> {
     report("history", &figures.into(), &[], must, holds)
 }
 
-/// Measures a start and an action with this many past actions, and whether the results meet the goals.
+/// Measures a start and an action with this many past actions. Also returns whether the results meet the goals.
 fn past(root: &Path, record: &Record, actions: u64) -> Result<(Map<String, Value>, bool)> {
     fs::create_dir_all(root)?;
     let (new, old) = (laid_out(&root.join("new"), record)?, laid_out(&root.join("old"), record)?);
@@ -125,7 +125,7 @@ fn past(root: &Path, record: &Record, actions: u64) -> Result<(Map<String, Value
     Ok((figures, turns.p50 <= 1.2 && start_s < 3.0))
 }
 
-/// Seconds to read the whole journal when its index is lost or has an older format.
+/// The seconds that it takes to read the whole journal if the index is missing or has an older format.
 fn made_again(state: &Path) -> Result<f64> {
     fs::remove_dir_all(state.join("index"))?;
     let began = Instant::now();
@@ -151,7 +151,7 @@ fn median_start(dir: &Path) -> Result<f64> {
     Ok(median(all.into_iter()))
 }
 
-/// Carries out actions on these items, one after the other, and returns the seconds that each took.
+/// Runs actions on these items, one after the other, and returns the seconds that each action took.
 fn carry_out(host: &Host, items: std::ops::Range<u64>) -> Result<Vec<f64>> {
     let client = Client::new(&host.url, HELPDESK);
     let kinds = [Kind::Set, Kind::Keyed, Kind::Add];
@@ -163,7 +163,7 @@ fn carry_out(host: &Host, items: std::ops::Range<u64>) -> Result<Vec<f64>> {
         let answer = client.send("POST", "/v1/actions", &[("prefer", "wait=60")], body)?;
         all.push(began.elapsed().as_secs_f64());
         if answer.text("/status") != "verified" {
-            return Err(format!("an action came to {}", answer.json()).into());
+            return Err(format!("an action ended as {}", answer.json()).into());
         }
     }
     Ok(all)
@@ -201,7 +201,7 @@ fn take_turns(one: &Host, other: &Host) -> Result<Turns> {
     Ok(Turns { p50: median(ratios.into_iter()), cpu: cpu.1 / cpu.0 })
 }
 
-/// Milliseconds of the slowest of several list queries of a person.
+/// The milliseconds that the slowest of several list queries of a person took.
 fn listed(host: &Host) -> Result<f64> {
     let client = Client::new(&host.url, BOB);
     let resource = format!("record/set/{}", history::item(0));

@@ -1,6 +1,5 @@
-//! A thousand contracts and a hundred adapters: a served directory whose contracts and adapters are copies
-//! of one contract and one adapter under other names. No two adapters have the same bytes: each has its own
-//! custom section.
+//! A served directory with a thousand contracts and a hundred adapters. They are renamed copies of one contract and one
+//! adapter. Each adapter gets a different custom section, so that no two adapters have the same bytes.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,7 +8,7 @@ use deed_tests::host;
 use deed_tests::record::{Record, desk};
 use deed_tests::services::Result;
 
-/// The maximum number in a folder, including those that exist.
+/// The maximum number of files in a folder, including the existing files.
 const CONTRACTS: usize = 1_000;
 const ADAPTERS: usize = 100;
 const MODEL: &str = "crash.set";

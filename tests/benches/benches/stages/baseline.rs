@@ -1,7 +1,7 @@
-//! `baseline.json`: the committed cost of each stage. Compares new counts with it and reports a table and
-//! whether all are within bounds.
+//! `baseline.json` contains the committed cost of each stage. This module compares new counts with the baseline, and
+//! reports a table and whether all counts are within bounds.
 //!
-//! Counts of another compiler, processor or build than the baseline's are shown but not judged.
+//! Counts made with a different compiler, processor or build than the baseline are shown but not judged.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -14,10 +14,11 @@ use serde_json::{Value, json};
 
 use super::stage::Stage;
 
-/// In thousandths of the baseline: above, a stage fails; below, the baseline should be renewed.
+/// The tolerance in thousandths of the baseline. A stage fails above the tolerance; below it, the baseline should be
+/// renewed.
 const SLACK: u64 = 50;
 
-/// Counts, and the compiler, target, build and Valgrind that they were made with.
+/// The instruction counts, and the compiler, target, build and Valgrind version with which they were made.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Baseline {
     made_by: BTreeMap<String, String>,
@@ -32,7 +33,7 @@ pub(crate) struct Verdict {
 }
 
 impl Baseline {
-    /// Empty when the file does not exist.
+    /// The baseline is empty if the file does not exist.
     pub(crate) fn read(path: &Path) -> Result<Self> {
         let bytes = match fs::read(path) {
             Ok(bytes) => bytes,
@@ -52,7 +53,7 @@ impl Baseline {
         Ok(fs::write(path, serde_json::to_string_pretty(&value)? + "\n")?)
     }
 
-    /// `all` means that no stage was left out on purpose.
+    /// If `all` is true, no stage was left out on purpose.
     pub(crate) fn compare(
         &self,
         counts: &[(&Stage, Result<u64>)],
@@ -76,14 +77,14 @@ impl Baseline {
             let known = |name: &String| counts.iter().any(|(stage, _)| stage.name == *name);
             let gone: Vec<String> =
                 self.stages.keys().filter(|name| !known(name)).cloned().collect();
-            bad.extend(gone.iter().map(|name| format!("`{name}` is in the baseline and no stage")));
+            bad.extend(gone.iter().map(|name| format!("`{name}` has a baseline but no stage")));
             counted.stages.retain(|name, _| known(name));
         }
         let holds = conclude(&mut table, &bad, other.as_deref());
         Verdict { table, holds, counted }
     }
 
-    /// The tools of these counts that differ from the baseline's.
+    /// The tools with which these counts were made that differ from the tools of the baseline.
     fn other(&self, made_by: &BTreeMap<String, String>) -> Option<String> {
         let differs = |(what, now): (&String, &String)| {
             let then = self.made_by.get(what).filter(|then| *then != now)?;
@@ -111,7 +112,7 @@ impl Baseline {
             ratio / 1_000,
             ratio % 1_000 / 10
         );
-        let said = format!("costs {count} instructions, {base} are the baseline");
+        let said = format!("costs {count} instructions; the baseline is {base}");
         if ratio < 1_000 - SLACK {
             let ask = "BLESS=1 writes what it costs now; commit it, or the gain is lost unnoticed";
             return (format!("{line}stages: `{name}` {said}: {ask}\n"), None);
@@ -140,7 +141,7 @@ fn conclude(table: &mut String, bad: &[String], other: Option<&str>) -> bool {
         writeln!(table, "stages: {line}").ok();
     }
     if let Some(why) = other {
-        writeln!(table, "stages: NOT JUDGED, the counts do not compare: {why}").ok();
+        writeln!(table, "stages: NOT JUDGED, the counts are not comparable: {why}").ok();
         // A stage that cannot run fails with any compiler.
         return bad.iter().all(|line| !line.contains("cannot be counted"));
     }

@@ -9,11 +9,11 @@ use deed_tests::services::Result;
 
 use super::stage::Stage;
 
-/// The first argument of a process that is counted, and of one that prepares it.
+/// The first argument of a process whose instructions are counted, and of a process that prepares the count.
 pub(crate) const COUNT: &str = "count";
 pub(crate) const PREPARE: &str = "prepare";
 
-/// A process starts with random seeds and addresses: counted from its start, two runs of the same work
+/// A process starts with random seeds and addresses. If the count included the start, two runs of the same work would
 /// differ by some hundred thousand instructions.
 const FORGET: &str = "--zero-before=*stages::counted*";
 
@@ -28,7 +28,7 @@ pub(crate) fn version() -> Option<String> {
 /// the difference in repetitions. The profile of the longer run is kept for `callgrind_annotate`.
 pub(crate) fn count(dir: &Path, stage: &Stage, out: &Path) -> Result<u64> {
     let profile = |kind: &str| out.join(format!("{}.{kind}", stage.name));
-    // Instructions, not time: both may run at once.
+    // Both runs may run at once because instructions are counted and not time.
     let (short, long) = std::thread::scope(|scope| {
         let short = scope.spawn(|| {
             run(dir, stage, stage.times, &profile("short")).map_err(|error| error.to_string())
@@ -42,11 +42,11 @@ pub(crate) fn count(dir: &Path, stage: &Stage, out: &Path) -> Result<u64> {
     Ok(more / u64::from(stage.times))
 }
 
-/// The address at which the heap ends determines how often glibc joins free chunks: up to a third of a
-/// stage. With a cache that holds all chunks, glibc never joins them.
+/// The address at which the heap ends determines how often glibc joins free chunks, which can be up to a third of a
+/// stage's cost. With a cache that holds all chunks, glibc never joins them.
 const HEAP: (&str, &str) = ("GLIBC_TUNABLES", "glibc.malloc.tcache_count=10000");
 
-/// Lets Valgrind's processor, which differs from this machine's, have its own machine code.
+/// Compiles separate machine code for Valgrind's simulated processor, which differs from this machine's processor.
 pub(crate) fn prepare(dir: &Path) -> Result<()> {
     under(&["--tool=none"], |command| command.args([PREPARE.as_ref(), dir.as_os_str()]))
 }
@@ -61,11 +61,11 @@ fn run(dir: &Path, stage: &Stage, times: u32, profile: &Path) -> Result<u64> {
     Ok(total.ok_or("callgrind wrote no totals")?.trim().parse()?)
 }
 
-/// Runs this program under Valgrind; its output is the error when it fails.
+/// Runs this program under Valgrind. If the program fails, its output is the error.
 fn under(how: &[&str], what: impl FnOnce(&mut Command) -> &mut Command) -> Result<()> {
     let mut command = Command::new("valgrind");
     command.arg("--quiet").args(how).arg(env::current_exe()?);
-    // Names and lengths of other variables would shift all addresses.
+    // Other environment variables would shift all addresses.
     command.env_clear().envs([HEAP]).envs(env::var_os("PATH").map(|path| ("PATH", path)));
     let said = what(&mut command).output()?;
     if said.status.success() {

@@ -1,4 +1,4 @@
-//! Stages that produce and show evidence: statements, log, view, bundle, its verification.
+//! Stages that produce and show evidence: statements, log, view, bundle and verification of the bundle.
 #![expect(clippy::unnecessary_wraps, reason = "all stages have one form")]
 
 use std::hint::black_box;
@@ -21,7 +21,7 @@ use deed_verify::{Verdict, verify};
 use super::material::Material;
 use super::stage::Once;
 
-/// The signed decision over an attempt.
+/// Makes the signed decision about an attempt.
 pub(crate) fn clearance(material: &Material) -> Result<Once<'_>> {
     let (story, entry) = material.before("attempt_started")?;
     let asked = question(material, &story)?;
@@ -34,13 +34,14 @@ pub(crate) fn clearance(material: &Material) -> Result<Once<'_>> {
     }))
 }
 
-/// The signed receipt.
+/// Makes the signed receipt.
 pub(crate) fn receipt(material: &Material) -> Result<Once<'_>> {
     let (story, _) = material.before("sealed")?;
     let asked = question(material, &story)?;
     let judgement = story.judgement.clone().ok_or("the story is not judged")?;
     let fresh = material.fresh("sealed")?;
-    // As in the host, the decision over this look is signed already and the digests of the chain are computed.
+    // As in the host, the decision about this observation is already signed and the digests of the chain are already
+    // computed.
     for story in &fresh {
         sealing::decide(story, &asked, 0, 0, &material.key)?;
         story.chain.iter().try_for_each(|(_, envelope)| envelope.payload_digest().map(drop))?;
@@ -68,7 +69,7 @@ pub(crate) fn publish(material: &Material) -> Result<Once<'_>> {
     let mut count: u64 = 0;
     Ok(Box::new(move || {
         count += 1;
-        // A different leaf each time: the log keeps each entry once.
+        // Each leaf is different because the log stores equal entries only once.
         let payload = Digest::of(&count.to_be_bytes());
         let leaf = |kind: &str| Leaf { kind: kind.to_owned(), payload, index: 0 }.entry();
         let entries: Vec<Vec<u8>> = chain.iter().map(|(kind, _)| leaf(kind.as_str())).collect();
@@ -78,7 +79,7 @@ pub(crate) fn publish(material: &Material) -> Result<Once<'_>> {
     }))
 }
 
-/// The body of an answer about the ended action, for a person.
+/// Builds the body of an answer about the ended action, for a person.
 pub(crate) fn view(material: &Material) -> Result<Once<'_>> {
     let story = material.story()?;
     Ok(Box::new(move || {
@@ -88,7 +89,7 @@ pub(crate) fn view(material: &Material) -> Result<Once<'_>> {
     }))
 }
 
-/// The bundle, from a loaded story and loaded documents.
+/// Builds the bundle from loaded records and loaded documents.
 pub(crate) fn bundle(material: &Material) -> Result<Once<'_>> {
     let story = material.story()?;
     let contract = material.granted()?.contract.canonical()?;
@@ -111,7 +112,7 @@ pub(crate) fn bundle(material: &Material) -> Result<Once<'_>> {
     }))
 }
 
-/// The activations in a bundle's chain, and the audit paths in the order of the story's leaves.
+/// The activations in a bundle's chain, and the audit paths in the order of the action's leaves.
 fn logged(files: &container::Files, leaves: &[Leaf]) -> Result<(Vec<Envelope>, Vec<Vec<Hash>>)> {
     let file = |name: &str| files.get(name).ok_or_else(|| format!("no `{name}`"));
     let chain = std::str::from_utf8(file(container::CHAIN)?)?;
@@ -133,7 +134,7 @@ fn logged(files: &container::Files, leaves: &[Leaf]) -> Result<(Vec<Envelope>, V
     Ok((activations, proofs))
 }
 
-/// The verification that `deed verify` runs on the bundle.
+/// Runs the verification that `deed verify` runs on the bundle.
 pub(crate) fn verified(material: &Material) -> Result<Once<'_>> {
     Ok(Box::new(|| {
         let report = verify(black_box(&material.bundle), Some(&material.trust));

@@ -1,4 +1,4 @@
-//! Stages that decide: policy, the look, people's answers, the outcome.
+//! Stages that decide: the policy, the observation, people's answers and the outcome.
 
 use std::hint::black_box;
 
@@ -11,7 +11,7 @@ use deed_tests::services::Result;
 use super::material::Material;
 use super::stage::Once;
 
-/// The facts, and the decision of the compiled policies about them, at the gate.
+/// Collects the facts before an attempt and evaluates the compiled policies on them.
 pub(crate) fn decide(material: &Material) -> Result<Once<'_>> {
     let (story, entry) = material.before("decided")?;
     let tenant = material.tenant()?;
@@ -22,7 +22,7 @@ pub(crate) fn decide(material: &Material) -> Result<Once<'_>> {
     }))
 }
 
-/// The question to policy, as statements contain it.
+/// Builds the policy request as it is contained in statements.
 pub(crate) fn question(material: &Material) -> Result<Once<'_>> {
     let (story, _) = material.before("sealed")?;
     let (tenant, facts, _) = material.asked(&story)?;
@@ -32,7 +32,7 @@ pub(crate) fn question(material: &Material) -> Result<Once<'_>> {
     }))
 }
 
-/// An answer's bytes → the value that is kept.
+/// Reduces the bytes of an upstream's answer to the value that the host keeps.
 pub(crate) fn decode(material: &Material) -> Result<Once<'_>> {
     let story = material.story()?;
     let look = story.pre.ok_or("the story has no look")?;
@@ -45,7 +45,7 @@ pub(crate) fn decode(material: &Material) -> Result<Once<'_>> {
     }))
 }
 
-/// The state that was read → the digest that an approval covers.
+/// Computes the digest of the observed state that an approval covers.
 pub(crate) fn look(material: &Material) -> Result<Once<'_>> {
     let look = material.story()?.pre.ok_or("the story has no look")?;
     let contract = &material.granted()?.contract;
@@ -55,7 +55,7 @@ pub(crate) fn look(material: &Material) -> Result<Once<'_>> {
     }))
 }
 
-/// `before`, as evaluated at the gate.
+/// Evaluates the contract's `before` conditions, as the host does before an attempt.
 pub(crate) fn before(material: &Material) -> Result<Once<'_>> {
     let (story, _) = material.before("cleared")?;
     let contract = &material.granted()?.contract;
@@ -65,7 +65,7 @@ pub(crate) fn before(material: &Material) -> Result<Once<'_>> {
     }))
 }
 
-/// The approval request, as it is sent to people.
+/// Builds the approval request as it is sent to people.
 pub(crate) fn request(material: &Material) -> Result<Once<'_>> {
     let (story, _) = material.before("answered")?;
     let (tenant, contract) = (material.tenant()?, &material.granted()?.contract);
@@ -76,7 +76,7 @@ pub(crate) fn request(material: &Material) -> Result<Once<'_>> {
     }))
 }
 
-/// A signed answer, checked against the approval request.
+/// Checks a signed answer against the approval request.
 pub(crate) fn answer(material: &Material) -> Result<Once<'_>> {
     let (story, entry) = material.before("answered")?;
     let Event::Answered { answer } = &entry.event else { return Err("no answer".into()) };
@@ -88,7 +88,7 @@ pub(crate) fn answer(material: &Material) -> Result<Once<'_>> {
     }))
 }
 
-/// Looks, attempt and `after` → the outcome.
+/// Derives the outcome from the observations, the attempt and the contract's `after` conditions.
 pub(crate) fn judge(material: &Material) -> Result<Once<'_>> {
     let (story, entry) = material.before("judged")?;
     let contract = &material.granted()?.contract;

@@ -1,11 +1,10 @@
-//! Instructions that each stage of one action costs, compared with a committed baseline.
+//! Counts the instructions of each stage of one action and compares them with a committed baseline.
 //!
-//! The real host carried out the action, with an approval, against a real server. Each stage runs again on
-//! its records under Valgrind's callgrind, N times and 2N times: the difference divided by N is the cost of
-//! one repetition, without start and end of the process. No time is measured, so a busy machine does not
-//! change the result.
+//! The real host ran the action, with an approval, against a real server. Each stage runs again on the action's records
+//! under Valgrind's callgrind, N times and 2N times. The difference divided by N is the cost of one repetition, without
+//! the start and the end of the process. No time is measured, so a busy machine does not change the result.
 //!
-//! `BLESS=1` writes the baseline, `STAGES=fold,view` counts only these.
+//! `BLESS=1` writes the baseline; `STAGES=fold,view` counts only the stages `fold` and `view`.
 
 mod baseline;
 mod callgrind;
@@ -50,18 +49,18 @@ fn say(line: &str) {
     writeln!(std::io::stdout(), "{line}").ok();
 }
 
-/// The counted process: runs one stage this many times.
+/// Runs in the counted process: repeats one stage this many times.
 fn work(dir: &Path, name: &str, times: &str) -> Result<ExitCode> {
     let material = Material::read(dir)?;
     let stage = Stage::named(name).ok_or_else(|| format!("there is no stage `{name}`"))?;
     let mut once = (stage.begin)(&material)?;
-    // The first run fills tables that are made at first use.
+    // The first, uncounted run fills tables that are created at first use.
     once()?;
     counted(times.parse()?, &mut once)?;
     Ok(ExitCode::SUCCESS)
 }
 
-/// Callgrind starts to count at this function, which it finds by name.
+/// Callgrind counts only within this function, which it finds by name.
 #[inline(never)]
 fn counted(times: u32, once: &mut Once<'_>) -> Result<()> {
     (0..times).try_for_each(|_| once())

@@ -1,7 +1,7 @@
 //! The records of one action that the real host carried out with an approval, and its served directory.
 //!
-//! Made again at each start, so that their format is never older than the code; ids, keys and times differ
-//! from run to run, lengths do not.
+//! The records are made again at each start, so that their format is never older than the code. Ids, keys and times
+//! differ from run to run, but their lengths do not.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -19,20 +19,20 @@ use deed_verify::Trust;
 use ed25519_dalek::SigningKey;
 use serde_json::Value;
 
-/// The proposing agent in a [`World`], its tenant and its person.
+/// The proposing agent in a [`World`], and the agent's tenant and person.
 pub(crate) const TENANT: &str = "acme";
 pub(crate) const AGENT: &str = "helpdesk";
 pub(crate) const PERSON: &str = "alice";
 const CONTRACT: &str = "idp.restore_access";
 
-/// Enough for the longer run of a stage that is repeated ten times in the shorter one, and for its warm-up.
+/// Enough repetitions for a warm-up and for the longer run of a stage that the shorter run repeats ten times.
 const FRESH: usize = 21;
 
 const BODY: &str = "bench/proposal.json";
 const EVENTS: &str = "bench/events.jsonl";
 const BUNDLE: &str = "bench/action.deed";
 
-/// The files, which exist as long as this value. The host that made them has stopped.
+/// The files of the served directory, which exist as long as this value. The host that wrote them has stopped.
 pub(crate) struct Made(World);
 
 impl Made {
@@ -67,11 +67,11 @@ impl Made {
     }
 }
 
-/// All records, read again by the process that is counted.
+/// All records of the action, read again by the process that is counted.
 pub(crate) struct Material {
     dir: PathBuf,
     pub(crate) config: Config,
-    /// Signs in place of the host's key; the cost of a signature does not depend on the key.
+    /// This key replaces the host's key, because the cost of a signature does not depend on the key.
     pub(crate) key: SigningKey,
     pub(crate) body: Vec<u8>,
     /// The events as stored in the journal, and decoded.
@@ -111,25 +111,25 @@ impl Material {
         Ok(self.tenant()?.grants.get(CONTRACT).ok_or("the grant is gone")?)
     }
 
-    /// The bytes of its adapter.
+    /// The bytes of the contract's adapter.
     pub(crate) fn wasm(&self) -> Result<&[u8]> {
         let digest = self.granted()?.adapter;
         Ok(self.config.adapters.get(&digest).ok_or("the adapter is gone")?)
     }
 
-    /// A directory for this process only: two processes count at the same time.
+    /// A directory for this process only, because two processes count at the same time.
     pub(crate) fn scratch(&self, name: &str) -> Result<PathBuf> {
         let dir = self.dir.join(format!("bench/{name}-{}", std::process::id()));
         fs::create_dir(&dir)?;
         Ok(dir)
     }
 
-    /// The whole story.
+    /// All events of the action, folded into one state.
     pub(crate) fn story(&self) -> Result<Story> {
         Ok(Story::fold(&self.entries)?)
     }
 
-    /// The story before the last event of this name, and that event.
+    /// The action's state before the last event of this name, and that event.
     pub(crate) fn before(&self, name: &str) -> Result<(Story, &Entry)> {
         let at = self.entries.iter().rposition(|entry| entry.event.name() == name);
         let at = at.ok_or_else(|| format!("the story has no `{name}`"))?;
@@ -137,8 +137,8 @@ impl Material {
         Ok((Story::fold(past)?, rest.first().ok_or("no event")?))
     }
 
-    /// Stories before that event, each read again for one repetition: the host, too, computes only once
-    /// what a story caches of its records.
+    /// The action's state before that event, read again for each repetition, because the host also computes the cached
+    /// parts of this state only once.
     pub(crate) fn fresh(&self, name: &str) -> Result<Vec<Story>> {
         let at = self.entries.iter().rposition(|entry| entry.event.name() == name);
         let past = self.events.get(..at.unwrap_or_default()).unwrap_or_default();
@@ -149,7 +149,7 @@ impl Material {
         (0..FRESH).map(|_| read()).collect()
     }
 
-    /// The last question to policy.
+    /// The last policy request.
     pub(crate) fn asked(&self, story: &Story) -> Result<(&Tenant, Facts, Snapshot)> {
         let tenant = self.tenant()?;
         let (_, facts) = story.decision.as_ref().ok_or("the story has no decision")?;

@@ -15,7 +15,7 @@ use deed_tests::services::Result;
 use super::material::{AGENT, Material, PERSON};
 use super::stage::Once;
 
-/// Bytes of a body → a proposal.
+/// Parses the bytes of a request body as a proposal.
 pub(crate) fn parse(material: &Material) -> Result<Once<'_>> {
     Ok(Box::new(|| {
         black_box(contract::parse(black_box(&material.body))?);
@@ -23,7 +23,8 @@ pub(crate) fn parse(material: &Material) -> Result<Once<'_>> {
     }))
 }
 
-/// A proposal → an action: schema, templates, bindings and their digests.
+/// Turns a proposal into an action: checks the schema, renders the templates, and computes the bindings and their
+/// digests.
 pub(crate) fn bind(material: &Material) -> Result<Once<'_>> {
     let proposal = contract::parse(&material.body)?;
     let environment = &material.config.environment;
@@ -36,7 +37,7 @@ pub(crate) fn bind(material: &Material) -> Result<Once<'_>> {
     }))
 }
 
-/// The action's canonical bytes, hashed.
+/// Hashes the action's canonical bytes.
 pub(crate) fn digest(material: &Material) -> Result<Once<'_>> {
     let action = Action::clone(&material.story()?.bound.action);
     Ok(Box::new(move || {
@@ -45,7 +46,7 @@ pub(crate) fn digest(material: &Material) -> Result<Once<'_>> {
     }))
 }
 
-/// All events as stored in the journal → entries.
+/// Decodes all stored events of the journal into entries.
 pub(crate) fn read(material: &Material) -> Result<Once<'_>> {
     Ok(Box::new(|| {
         for event in black_box(&material.events) {
@@ -56,7 +57,7 @@ pub(crate) fn read(material: &Material) -> Result<Once<'_>> {
     }))
 }
 
-/// All entries → the story.
+/// Folds all entries into the action's state.
 pub(crate) fn fold(material: &Material) -> Result<Once<'_>> {
     Ok(Box::new(|| {
         black_box(Story::fold(black_box(&material.entries))?);
@@ -64,7 +65,7 @@ pub(crate) fn fold(material: &Material) -> Result<Once<'_>> {
     }))
 }
 
-/// A copy of the whole story.
+/// Copies the action's whole state.
 pub(crate) fn clone(material: &Material) -> Result<Once<'_>> {
     let story = material.story()?;
     Ok(Box::new(move || {
@@ -73,7 +74,7 @@ pub(crate) fn clone(material: &Material) -> Result<Once<'_>> {
     }))
 }
 
-/// All entries → the bytes for the journal.
+/// Encodes all entries as bytes for the journal.
 pub(crate) fn write(material: &Material) -> Result<Once<'_>> {
     Ok(Box::new(|| {
         for entry in black_box(&material.entries) {
@@ -83,7 +84,7 @@ pub(crate) fn write(material: &Material) -> Result<Once<'_>> {
     }))
 }
 
-/// One append for each event of an action: record, checksum, hash, index. The appends do not wait for the disk.
+/// Appends each event of an action: record, checksum, hash and index. The appends do not wait for the disk.
 pub(crate) fn journal(material: &Material) -> Result<Once<'_>> {
     let journal = journal::open(&material.scratch("journal")?)?;
     let runtime = tokio::runtime::Builder::new_current_thread().build()?;

@@ -1,4 +1,4 @@
-//! Repeats the runs of an action in the sandbox on the recorded exchanges: no network, the same work.
+//! Repeats the runs of an action in the sandbox on the recorded exchanges, with the same work but without the network.
 
 use std::fs;
 use std::hint::black_box;
@@ -17,23 +17,23 @@ use super::stage::Once;
 /// The name of the stage that needs [`prepare`].
 pub(crate) const STAGE: &str = "replay";
 
-/// Machine code is specific to a processor, and Valgrind's is not this machine's: the code is
-/// kept for later runs.
+/// Machine code is specific to a processor, and Valgrind simulates a different processor, so its compiled code is kept
+/// for later runs.
 fn open() -> Result<Sandbox> {
     let dir = workspace().join("target/bench");
     fs::create_dir_all(&dir)?;
     Ok(Sandbox::new(&dir.join("code"), Clock::new())?)
 }
 
-/// Compiles the adapter in this process, without the host's compiler child: Valgrind needs more memory than
-/// the child may use.
+/// Compiles the adapter in this process and not in the host's compiler process, because Valgrind needs more memory than
+/// that process may use.
 pub(crate) fn prepare(dir: &Path) -> Result<ExitCode> {
     let material = Material::read(dir)?;
     open()?.prepare(material.wasm()?)?;
     Ok(ExitCode::SUCCESS)
 }
 
-/// Every run of the bundle, each in a fresh instance, compared with its record.
+/// Repeats every run of the bundle in a fresh instance and compares it with the recorded run.
 pub(crate) fn replay(material: &Material) -> Result<Once<'_>> {
     let sandbox = open()?;
     let adapter = sandbox.load(material.wasm()?)?;

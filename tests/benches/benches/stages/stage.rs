@@ -1,4 +1,4 @@
-//! The stages that are counted, in the order of an action.
+//! The counted stages, in the order in which an action passes them.
 
 use deed_tests::services::Result;
 
@@ -11,7 +11,7 @@ pub(crate) type Once<'a> = Box<dyn FnMut() -> Result<()> + 'a>;
 /// One stage: its preparation and its repeated work.
 pub(crate) struct Stage {
     pub(crate) name: &'static str,
-    /// Repetitions in the shorter of both runs: the more a stage costs, the fewer.
+    /// The number of repetitions in the shorter of the two runs. Expensive stages are repeated less often.
     pub(crate) times: u32,
     pub(crate) begin: for<'a> fn(&'a Material) -> Result<Once<'a>>,
 }

@@ -1,5 +1,5 @@
-//! A user directory service (SCIM, RFC 7644) for benches, in its own process: every user exists, and is
-//! inactive until a request changes that. Each answer does the minimum of work.
+//! A user directory service (SCIM, RFC 7644) for benches, in its own process. Every user exists, and is inactive until
+//! a request changes the user. Each answer does the minimum of work.
 
 use std::collections::HashSet;
 use std::convert::Infallible;
@@ -24,7 +24,7 @@ async fn answer(
 ) -> std::result::Result<Response<Full<Bytes>>, Infallible> {
     let id = request.uri().path().rsplit('/').next().unwrap_or_default().to_owned();
     let writes = request.method() == Method::PATCH;
-    // Read to its end, as a server must.
+    // The body is read to its end, as in any server.
     if request.into_body().collect().await.is_err() {
         return Ok(serving::plain(StatusCode::BAD_REQUEST));
     }

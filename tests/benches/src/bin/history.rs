@@ -1,5 +1,5 @@
-//! `history DIR ACTIONS`: writes a history of this many actions into a served directory that no host has
-//! open, modelled on the actions that ended there. For measurements only; its bundles cannot be verified.
+//! `history DIR ACTIONS` writes a history of this many actions into a served directory that no host has open. It copies
+//! the actions that ended there. The result is for measurements only: its bundles cannot be verified.
 
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -10,7 +10,7 @@ use deed_tests::services::Result;
 fn main() -> Result<()> {
     let mut args = std::env::args().skip(1);
     let (Some(dir), Some(actions), None) = (args.next(), args.next(), args.next()) else {
-        return Err("say which directory and how many actions: history DIR ACTIONS".into());
+        return Err("the directory or the number is missing: history DIR ACTIONS".into());
     };
     let written = history::write(&PathBuf::from(dir), actions.parse()?)?;
     writeln!(std::io::stdout(), "{written}")?;

@@ -1,4 +1,4 @@
-//! An ended action as a template: generates the records of another action like it.
+//! Uses an ended action as a template to generate the records of similar actions.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -12,21 +12,21 @@ use deed_tests::services::Result;
 
 /// Every item has a name of this length, so that the records of all actions have the same size.
 pub const ITEM_LENGTH: usize = 24;
-/// Digits of a time in Unix milliseconds.
+/// The number of digits of a time in Unix milliseconds.
 const TIME_LENGTH: usize = 13;
-/// The times of an action are at most this far from its beginning.
+/// The times of an action are at most this far from its start.
 const NEAR_MS: i64 = 24 * 60 * 60 * 1000;
-/// A directory with more actions already has a history, and cannot be a model of one.
+/// A directory with more actions already has a generated history and cannot be used as a model.
 const MODELS_MAX: usize = 64;
-/// Actions on one item.
+/// The number of actions on one item.
 const EACH_ITEM: u64 = 10;
 
-/// The name of an item.
+/// Returns the name of an item.
 pub fn item(number: u64) -> String {
     format!("h{number:0width$}", width = ITEM_LENGTH - 1)
 }
 
-/// The values that differ from the model.
+/// The values of a generated action that differ from the model.
 #[derive(Debug)]
 pub(super) struct New {
     id: String,
@@ -36,7 +36,7 @@ pub(super) struct New {
 }
 
 impl New {
-    /// The same numbers give the same actions.
+    /// The same arguments always give the same action.
     pub(super) fn of(past: i64, number: u64, at_ms: i64) -> Result<Self> {
         let chance = Digest::of(format!("history {past} {number}").as_bytes()).hex();
         let mut random = [0; 10];
@@ -61,7 +61,7 @@ struct Record {
     events: Vec<Mould>,
 }
 
-/// The bytes of an event, and the places whose content differs in another action.
+/// The bytes of an event, and the positions whose content differs in a generated action.
 #[derive(Debug)]
 struct Mould {
     bytes: Vec<u8>,
@@ -72,7 +72,7 @@ struct Mould {
 enum Hole {
     Id,
     Item,
-    /// This long after the beginning, in milliseconds.
+    /// A time this many milliseconds after the start of the action.
     Time(i64),
 }
 
@@ -95,7 +95,7 @@ pub(super) fn models(state: &Path) -> Result<Vec<Model>> {
         );
     }
     if let Some(wrong) = found.wrong.first() {
-        return Err(format!("{} is no whole journal: {}", state.display(), wrong.what).into());
+        return Err(format!("{} is not a complete journal: {}", state.display(), wrong.what).into());
     }
     let ended = |told: &Told| told.last().is_some_and(|(_, summary, _)| summary.ended);
     all.into_iter().filter(|(_, told)| ended(told)).map(|(id, told)| Model::of(&id, told)).collect()
@@ -121,13 +121,13 @@ impl Model {
         Ok(Self { records, leaves, item, began_ms })
     }
 
-    /// Tenant and agent.
+    /// The tenant and the agent of the model's action.
     pub(super) fn owner(&self) -> (&str, &str) {
         let first = self.records.first().map(|record| &record.summary);
         first.map_or(("", ""), |summary| (&summary.tenant, &summary.agent))
     }
 
-    /// The kinds of its leaves.
+    /// The kinds of the action's log leaves.
     pub(super) fn leaves(&self) -> &[String] {
         &self.leaves
     }
@@ -162,7 +162,7 @@ impl Model {
     }
 }
 
-/// The kinds of leaves that an event names, except activations: these are in the log once.
+/// The kinds of leaves that an event names. Activations are left out because they are in the log only once.
 fn logged(event: &[u8]) -> Result<Vec<String>> {
     let entry: Entry = serde_json::from_slice(event)?;
     Ok(match entry.event {

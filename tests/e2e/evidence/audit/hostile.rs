@@ -1,4 +1,4 @@
-//! Hostile logs: files that never end, pipes, links, and servers that redirect.
+//! Tests of audits of hostile logs: files that never end, pipes, links, and servers that redirect.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::*;
 
-/// Generous: it only tells a hang from an answer.
+/// This generous limit only distinguishes a hang from an answer.
 const PATIENCE: Duration = Duration::from_mins(1);
 
 fn in_time(log: &str, more: &[&str]) -> (i32, String) {

@@ -131,7 +131,7 @@ fn a_word_is_no_value_and_a_value_is_said_once() {
     ] {
         assert_eq!(repeats(member), Some(BindError::Repeated(at.to_owned())));
     }
-    // Short values occur in texts by chance.
+    // A short value may occur in a text by chance, so texts are not searched for short values.
     assert!(sealed(&json!({"user_id": "42", "note": "short"})).is_ok());
     assert!(sealed(&json!({"user_id": "short", "note": "short"})).is_ok());
 }

@@ -1,7 +1,7 @@
-//! Static check of an expression against the declared schemas. It reports the first path that is not declared or not
-//! guarded.
+//! Checks an expression statically against the declared schemas. The check reports the first path that is not declared
+//! or not guarded.
 //!
-//! It never guesses a type: a property is read only from a path whose schema is known.
+//! The check never guesses a type: an expression may read a property only from a path whose schema is known.
 
 mod path;
 mod present;
@@ -30,27 +30,27 @@ pub(super) fn check(expression: &IdedExpr, roots: &Roots<'_>) -> Result<(), Expr
     walk(expression, &Scope { roots: *roots, locals: BTreeMap::new(), present: BTreeSet::new() })
 }
 
-/// What is known at one place of the expression.
+/// What the check knows at one point of the expression.
 #[derive(Clone)]
 struct Scope<'a> {
     roots: Roots<'a>,
     /// Loop variables, with the schema of their values if it is known.
     locals: BTreeMap<String, Place<'a>>,
-    /// Paths that an earlier `has()` on the way to this place proved present.
+    /// The paths that an earlier `has()` in the expression proved present.
     present: BTreeSet<Path>,
 }
 
-/// What a path leads to.
+/// What a path in an expression leads to.
 #[derive(Clone, Copy)]
 enum Place<'a> {
     States(&'a BTreeMap<String, Schema>),
     Value(&'a Schema),
-    /// Computed, so its shape is unknown.
+    /// A computed value, whose schema is unknown.
     Unknown,
 }
 
 impl Scope<'_> {
-    /// This scope, given that `condition` evaluates to `truth`.
+    /// Returns this scope extended by what holds if `condition` evaluates to `truth`.
     fn given(&self, condition: &IdedExpr, truth: bool) -> Self {
         let mut scope = self.clone();
         scope.present.extend(facts(condition, truth));
@@ -125,7 +125,7 @@ fn walk_loop(comprehension: &ComprehensionExpr, scope: &Scope<'_>) -> Result<(),
     walk(&comprehension.result, &inner)
 }
 
-/// What an expression leads to if it is a path, with every step checked; `None` if it is not a path.
+/// Checks every step of a path and returns what the path leads to; `None` if the expression is not a path.
 fn place<'a>(node: &IdedExpr, scope: &Scope<'a>) -> Result<Option<Place<'a>>, ExpressionError> {
     match &node.expr {
         Expr::Ident(name) => root(name, scope).map(Some),
@@ -162,7 +162,7 @@ fn root<'a>(name: &str, scope: &Scope<'a>) -> Result<Place<'a>, ExpressionError>
     }
 }
 
-/// What `operand.field` leads to, and whether it is required there. The operand itself must be present.
+/// What `operand.field` leads to, and whether the schema requires the field. The operand itself must be present.
 fn member<'a>(
     select: &SelectExpr,
     scope: &Scope<'a>,

@@ -1,13 +1,14 @@
 //! Rejects constructs in a parsed expression that contracts may not use.
 //!
-//! It does not use schemas. An expression that passes is safe to evaluate over any values.
+//! This check does not use schemas. An expression that passes the check is safe to evaluate over any values.
 
 use cel::IdedExpr;
 use cel::common::ast::{CallExpr, ComprehensionExpr, Expr, LiteralValue, operators};
 
 use super::{ExpressionError, error};
 
-/// Operators, and functions on strings, lists and integers. Anything else is unknown or useless in a judgement.
+/// The allowed operators, and the allowed functions on strings, lists and integers. All other functions are unknown or
+/// have no use in a contract.
 const FUNCTIONS: [&str; 27] = [
     operators::CONDITIONAL,
     operators::LOGICAL_AND,
@@ -38,7 +39,8 @@ const FUNCTIONS: [&str; 27] = [
     "bool",
 ];
 
-/// A nested loop costs the product of two lists; a third level could stop the host.
+/// The maximum nesting of loops. The cost of two nested loops is the product of two list lengths; a third level could
+/// block the host.
 const MAX_LOOPS: usize = 2;
 
 pub(super) fn check(expression: &IdedExpr) -> Result<(), ExpressionError> {

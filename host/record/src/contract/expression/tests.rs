@@ -171,7 +171,7 @@ fn a_test_for_what_is_always_there_is_refused_where_it_is_written() {
         let parsed = Expression::parse(source).unwrap();
         let error = parsed.check_tests(&params(), &state()).expect_err(source).to_string();
         assert!(error.contains(part), "{source}: {error}");
-        // A contract that was accepted once, such as that of a bundle, stays acceptable.
+        // A contract that was accepted once, such as the contract of a bundle, remains valid.
         accept(source);
     }
     for source in [

@@ -1,6 +1,7 @@
-//! JSON values as CEL values of the same meaning.
+//! Converts JSON values to CEL values with the same meaning.
 //!
-//! It never creates an unsigned integer or a float: CEL does not mix them with the signed integers of literals.
+//! The conversion never creates an unsigned integer or a float, because CEL does not mix those with signed integer
+//! literals.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -8,7 +9,7 @@ use std::sync::Arc;
 use cel::objects::{Key, Map};
 use serde_json::Value;
 
-/// The depth limit of the JSON parser bounds the recursion. Fails for a number that is not a 64-bit signed integer.
+/// Recursion is bounded by the depth limit of the JSON parser. Fails for a number that is not a 64-bit signed integer.
 pub(super) fn of(json: &Value) -> Result<cel::Value, String> {
     Ok(match json {
         Value::Null => cel::Value::Null,

@@ -1,17 +1,17 @@
 //! Collects every violation of a schema in a value, with its pointer.
 //!
-//! It does not stop at the first violation, so that the author of the value sees all of them at once.
+//! The check does not stop at the first violation, so the author of the value sees all violations at once.
 
 use deed_spec::json::{MAX_INTEGER, child};
 use serde_json::{Map, Value};
 
 use super::{Kind, Schema};
 
-/// One thing that a schema does not allow.
+/// One violation of a schema.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("at `{pointer}`: {reason}")]
 pub struct Violation {
-    /// RFC 6901; `""` is the whole value.
+    /// The JSON pointer (RFC 6901) of the violation; `""` is the whole value.
     pub pointer: String,
     pub reason: String,
 }
@@ -22,11 +22,11 @@ pub(super) fn violations(schema: &Schema, value: &Value) -> Vec<Violation> {
     found
 }
 
-/// The violations of this value itself, without the values inside it.
+/// Finds the violations of this value itself, without those of nested values.
 pub(super) fn own(schema: &Schema, value: &Value, at: &str, found: &mut Vec<Violation>) {
     let Some(kind) = schema.kind().filter(|kind| fits(*kind, value)) else {
         let wanted = schema.kind().map_or("a value of a declared type", Kind::name);
-        // The content of a private place must not be shown, whatever its type.
+        // A private value must not be shown, whatever its type.
         let shown =
             if schema.private { "the value".into() } else { format!("`{}`", shorten(value)) };
         return add(found, at, format!("{shown} is not {wanted}"));
@@ -49,7 +49,7 @@ pub(super) fn own(schema: &Schema, value: &Value, at: &str, found: &mut Vec<Viol
     }
 }
 
-/// Whether the value has the type. An integer is one that every JSON reader represents exactly.
+/// Whether the value has the type. Only integers that every JSON reader represents exactly count as integers.
 pub(super) fn fits(kind: Kind, value: &Value) -> bool {
     match (kind, value) {
         (Kind::Object, Value::Object(_))

@@ -1,6 +1,7 @@
 //! A compiled `pattern` that keeps its source text.
 //!
-//! It does not backtrack: the `regex` crate is linear in the input, and the compiled size is bounded here.
+//! Matching takes time linear in the input, because the `regex` crate does not backtrack. This module limits the
+//! compiled size.
 
 use std::fmt;
 use std::sync::Arc;
@@ -8,11 +9,12 @@ use std::sync::Arc;
 use regex::{Regex, RegexBuilder};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// Enough for every identifier format; a hostile `(.{1000}){1000}` cannot exhaust the memory.
+/// The maximum compiled size. It is enough for every identifier format, and a hostile `(.{1000}){1000}` cannot exhaust
+/// memory.
 const COMPILED_BYTES: usize = 1 << 20;
 
-/// A regular expression in the syntax of the `regex` crate, anchored only where it has `^` or `$`. Clones share it, so
-/// they also share what earlier searches cached about the expression.
+/// A regular expression in the syntax of the `regex` crate, anchored only where it has `^` or `$`. Clones share the
+/// compiled expression and the caches of earlier searches.
 #[derive(Clone)]
 pub struct Pattern(Arc<Regex>);
 

@@ -1,6 +1,6 @@
-//! Reduces an upstream's response to what the contract declares, and lists what is missing.
+//! Reduces an upstream's response to the declared properties, and lists the required properties that are missing.
 //!
-//! It drops undeclared properties and never adds a missing one.
+//! This module drops undeclared properties and never adds missing ones.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ pub(super) fn project(schema: &Schema, value: &Value) -> Result<Value, Violation
     keep(schema, value, "")
 }
 
-/// Like [`project`], with an object of these properties.
+/// Like [`project`], for an object schema with these properties.
 pub(super) fn project_object(
     properties: &BTreeMap<String, Schema>,
     value: &Value,
@@ -28,7 +28,7 @@ pub(super) fn project_object(
     found.into_iter().next().map_or(Ok(kept), Err)
 }
 
-/// Like [`missing`], with an object of these properties.
+/// Like [`missing`], for an object schema with these properties.
 pub(super) fn missing_object(
     properties: &BTreeMap<String, Schema>,
     required: &[String],

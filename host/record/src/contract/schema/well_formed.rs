@@ -1,6 +1,6 @@
 //! Finds the first keyword of a schema that does not fit, with its pointer inside the schema.
 //!
-//! It rejects every keyword that could not be enforced.
+//! This check rejects every keyword that could not be enforced.
 
 use deed_spec::json::{MAX_INTEGER, child};
 use serde_json::Value;
@@ -8,10 +8,11 @@ use serde_json::Value;
 use super::check::fits;
 use super::{Kind, Schema};
 
-/// Deep enough for real resources; it keeps generated policy schemas and messages readable.
+/// The maximum nesting of a schema. It suffices for real resources and keeps generated policy schemas and messages
+/// readable.
 const MAX_DEPTH: usize = 16;
 
-/// Why a schema is refused, and the RFC 6901 pointer of the place inside the schema.
+/// Why a schema is refused, and the RFC 6901 pointer to the fault inside the schema.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("schema at `{pointer}`: {reason}")]
 pub struct SchemaError {
@@ -52,7 +53,7 @@ fn walk(schema: &Schema, at: &str, depth: usize) -> Result<(), SchemaError> {
     }
 }
 
-/// Every keyword belongs to one type; on another type it would silently have no effect.
+/// Rejects a keyword that belongs to another type, where it would silently have no effect.
 fn foreign_keyword(schema: &Schema, kind: Kind, at: &str) -> Result<(), SchemaError> {
     let written = [
         ("properties", Kind::Object, !schema.properties.is_empty()),
@@ -84,7 +85,7 @@ fn names(schema: &Schema, at: &str) -> Result<(), SchemaError> {
     if let Some(name) =
         schema.properties.keys().find(|name| name.is_empty() || name.starts_with("__"))
     {
-        // `__entity` and `__extn` have a meaning in Cedar's JSON; no property may be mistaken for them.
+        // `__entity` and `__extn` have a special meaning in Cedar's JSON, so no property may have such a name.
         let reason = format!(
             "property name `{name}` is reserved; a name must not be empty or start with `__`"
         );
@@ -120,7 +121,7 @@ fn crosses<T: PartialOrd>(least: Option<T>, most: Option<T>) -> bool {
     matches!((least, most), (Some(least), Some(most)) if least > most)
 }
 
-/// `enum` and `const` list plain values of the schema's own type.
+/// Checks that `enum` and `const` contain only plain values of the schema's own type.
 fn choices(schema: &Schema, kind: Kind, at: &str) -> Result<(), SchemaError> {
     let listed: Vec<&Value> = schema.choices.iter().flatten().chain(&schema.constant).collect();
     if matches!(kind, Kind::Object | Kind::Array)

@@ -1,12 +1,13 @@
-//! `application/x-www-form-urlencoded` (WHATWG URL Standard, section 5) as a flat object of texts.
+//! Maps `application/x-www-form-urlencoded` (WHATWG URL Standard, section 5) to a flat object of strings.
 //!
-//! A duplicate name is refused, and so is anything that is not exactly `name=value&…`.
+//! A body with a duplicate name, or with a syntax other than exactly `name=value&…`, is refused.
 
 use std::fmt::Write as _;
 
 use serde_json::{Map, Value};
 
-/// Converts scalars into the texts that a form can hold. Fails for a value that is not a flat object.
+/// Converts scalars into strings, because a form-urlencoded body contains only strings. Fails for a value that is not a
+/// flat object.
 pub fn texts(body: Value) -> Result<Value, FormError> {
     let Value::Object(members) = body else { return Err(FormError::NotFlat) };
     let texts: Result<Map<String, Value>, FormError> =
@@ -23,7 +24,7 @@ fn text(value: Value) -> Result<String, FormError> {
     }
 }
 
-/// The form of a flat object of texts, sorted by name so that one object has one form. Fails for any other value.
+/// Encodes a flat object of strings, sorted by name so that an object has only one encoding. Fails for any other value.
 pub fn encode(body: &Value) -> Result<String, FormError> {
     let members = body.as_object().ok_or(FormError::NotFlat)?;
     let mut pairs: Vec<(&String, &Value)> = members.iter().collect();
@@ -41,7 +42,7 @@ pub fn encode(body: &Value) -> Result<String, FormError> {
     Ok(out)
 }
 
-/// The flat object of a form. Fails when the form is malformed or repeats a name.
+/// Decodes a form-urlencoded body into a flat object. Fails when the body is malformed or repeats a name.
 pub fn decode(bytes: &[u8]) -> Result<Value, FormError> {
     let mut members = Map::new();
     if bytes.is_empty() {
@@ -60,7 +61,7 @@ pub fn decode(bytes: &[u8]) -> Result<Value, FormError> {
     Ok(Value::Object(members))
 }
 
-/// Why a value cannot be a form, or a form has no unique meaning.
+/// Why a value cannot be form-urlencoded, or a form-urlencoded body cannot be decoded.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum FormError {
     #[error("the body is not a flat object of texts")]
@@ -83,7 +84,7 @@ fn escape(text: &str, out: &mut String) {
             _ if byte.is_ascii_alphanumeric() || b"*-._".contains(&byte) => {
                 out.push(char::from(byte));
             }
-            // Writing to a string does not fail.
+            // Writing to a string never fails.
             _ => write!(out, "%{byte:02X}").unwrap_or_default(),
         }
     }

@@ -1,8 +1,8 @@
-//! XML 1.0 responses as JSON, by one fixed mapping (contracts/README.md, "Codecs").
+//! Decodes XML 1.0 responses to JSON by one fixed mapping (contracts/README.md, "Codecs").
 //!
-//! DTDs, entities beyond the five predefined ones, processing instructions, comments and mixed content are refused. So
-//! is a repeated element that is not a declared list: the shape of a value does not depend on the number of
-//! occurrences.
+//! DTDs, entities beyond the five predefined ones, processing instructions, comments and mixed content are refused. A
+//! repeated element that is not a declared list is refused too, so that the shape of a value does not depend on the
+//! number of occurrences.
 
 mod text;
 
@@ -14,13 +14,14 @@ use serde_json::{Map, Value};
 pub use self::text::is_name;
 use self::text::{is_char, is_space};
 
-/// A level takes one object and, for a list, one array: within the 64 levels that JSON may have here.
+/// The maximum depth of elements. Each level takes one JSON object and, for a list, one array, so the result stays
+/// within the 64 levels that JSON may have.
 const DEPTH_MAX: usize = 30;
 
-/// The JSON value of an XML document: an object whose one member is the root. Fails when the document is malformed or
-/// has a construct that is not supported.
+/// Decodes an XML document into a JSON object whose only member is the root element. Fails when the document is
+/// malformed or has a construct that is not supported.
 ///
-/// `lists` holds `parent/child` pairs of names; the caller bounds the size.
+/// `lists` contains `parent/child` pairs of names. The caller limits the size of the document.
 pub fn decode(bytes: &[u8], lists: &[String]) -> Result<Value, XmlError> {
     let text = std::str::from_utf8(bytes).map_err(|_| XmlError::Utf8)?;
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
@@ -41,7 +42,7 @@ pub fn decode(bytes: &[u8], lists: &[String]) -> Result<Value, XmlError> {
     }
 }
 
-/// Why a document has no JSON value.
+/// Why a document cannot be decoded into a JSON value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum XmlError {
     #[error("the answer is not UTF-8")]
@@ -147,7 +148,7 @@ impl Builder<'_> {
         Ok(())
     }
 
-    /// An element as JSON: a text if it has nothing else, otherwise an object.
+    /// Converts an element to JSON: a string if the element contains only text, otherwise an object.
     fn close(&self, element: Element) -> Result<Value, XmlError> {
         let Element { name, attributes: mut object, mut children, text } = element;
         for list in self.lists {
@@ -194,7 +195,7 @@ fn check_declaration(declaration: &BytesDecl<'_>) -> Result<(), XmlError> {
     Ok(())
 }
 
-/// `@name` and the normalised value (XML 1.0 section 3.3.3).
+/// The attribute's name as `@name`, and its normalised value (XML 1.0 section 3.3.3).
 fn read_attribute(attribute: &Attribute<'_>) -> Result<(String, String), XmlError> {
     let name = named(attribute.key.into_inner())?;
     if attribute.value.contains('<') {

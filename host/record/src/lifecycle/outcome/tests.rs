@@ -1,4 +1,4 @@
-//! One case per row of the table, with hand-made looks and exchanges.
+//! Tests one case for each row of the judge's table, with hand-made observations and exchanges.
 
 use serde_json::json;
 

@@ -1,4 +1,4 @@
-//! The table of what may follow: each effect with each fate of a write, alone and with another write.
+//! Tests which attempts may follow, for each effect with each fate of a write, alone and together with another write.
 
 use deed_spec::json::Change;
 use serde_json::json;
@@ -20,7 +20,8 @@ fn attempt(n: u32, exchanges: Vec<Exchange>) -> Attempt {
     fixtures::attempt(n, Claim::Unknown(String::new()), exchanges)
 }
 
-/// Judgements of a look that shows no change, one that shows a change, and no usable look.
+/// Three judgements: of an observation without a change, of an observation with a change, and without a usable
+/// observation.
 fn unchanged() -> Judgement {
     let check = crate::lifecycle::outcome::Check {
         expression: "after".into(),
@@ -139,7 +140,7 @@ fn of_two_writes_each_counts_for_itself() {
         vec![write("/2", Fate::Answered { status: 422 }), write("/1", Fate::NoAnswer)],
     )];
     assert_eq!(ask("idempotent", &both, &changed(), 0), Err(Final::Refused));
-    // A write that was open once stays open, even if the second attempt did not send it.
+    // A write whose result is unknown stays unknown, even if the second attempt did not send the write.
     let again = [
         attempt(1, vec![write("/1", Fate::NoAnswer)]),
         attempt(2, vec![write("/1", Fate::NotSent)]),

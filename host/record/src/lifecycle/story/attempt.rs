@@ -1,6 +1,6 @@
-//! The events between the start of an attempt and its end, under its epoch.
+//! The events between the start and the end of an attempt, all of which belong to the attempt's epoch.
 //!
-//! Events of any epoch but the running one are refused.
+//! Events of an epoch other than the running one are refused.
 
 use std::sync::Arc;
 
@@ -47,7 +47,8 @@ impl Story {
         }
     }
 
-    /// A stale epoch writes nothing: every event of an attempt names the attempt that is under way.
+    /// Checks that an event belongs to the running attempt and its epoch, so that a writer of an old epoch cannot add
+    /// events.
     pub(super) fn check_epoch(&self, event: &Event) -> Result<(), StoryError> {
         let stale = |n: u32, epoch: u64| StoryError::StaleEpoch {
             event: event.name(),

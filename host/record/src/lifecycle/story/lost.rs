@@ -1,6 +1,6 @@
 //! The result of an attempt during which the host stopped.
 //!
-//! It never guesses: a write has either its result or the fate that it may have taken effect.
+//! The result contains no guesses: each write has either its known result or a fate that says it may have taken effect.
 
 use std::collections::BTreeMap;
 
@@ -13,8 +13,8 @@ use crate::exchange::{Exchange, Fate, Rendered};
 use crate::lifecycle::event::Attempt;
 
 impl Story {
-    /// The result of an attempt during which the host stopped: the known results of its writes, and for the others that
-    /// they may have taken effect.
+    /// The result of an attempt during which the host stopped. Writes without a known result are recorded as writes
+    /// that may have taken effect.
     pub fn lost_attempt(&self, now_ms: i64) -> Option<Attempt> {
         let running = self.running.as_ref()?;
         let unended = running
@@ -37,7 +37,7 @@ impl Story {
 
     fn lost(&self, write: &Intended, now_ms: i64) -> Exchange {
         let request = self.intended(write.request_sha256);
-        // A guarded write is sent with the tag of the look, or not at all.
+        // A guarded write is only ever sent with the entity tag of the observation.
         let tag = self.pre.as_ref().filter(|_| request.guard.is_some());
         let if_match = tag.and_then(|pre| pre.tag(&request)).map(str::to_owned);
         Exchange {
@@ -56,12 +56,13 @@ impl Story {
             failure: None,
             started_ms: write.at_ms,
             ended_ms: now_ms,
-            // The full wait is repeated: the clock may have been changed while the host was stopped.
+            // The full wait is repeated, because the clock may have been changed while the host was stopped.
             deadline_ms: now_ms.saturating_add(write.deadline_ms.saturating_sub(write.at_ms)),
         }
     }
 
-    /// The write of an intent. A write that the contract does not render may still have taken effect.
+    /// The rendered write of an intent. If the contract renders no such write, a placeholder is returned, because the
+    /// write may still have taken effect.
     fn intended(&self, digest: Digest) -> Rendered {
         let fits = |r: &&Rendered| {
             deed_spec::json::to_canonical(r).is_ok_and(|bytes| Digest::of(&bytes) == digest)
@@ -81,8 +82,8 @@ impl Story {
     }
 }
 
-/// The time left until the deadline of a write without a definite response is waited for in full again: the clock may
-/// have been changed while the host was stopped.
+/// Extends the deadline of a write without a definite response. The time that was left counts again in full, because
+/// the clock may have been changed while the host was stopped.
 fn again_from(ended: &Exchange, now_ms: i64) -> Exchange {
     let mut ended = ended.clone();
     if ended.is_open() {

@@ -1,4 +1,4 @@
-//! What people are asked about an action that no look can settle.
+//! What people are asked about an action that the host cannot settle by reading the state.
 
 use deed_spec::digest::Digest;
 
@@ -9,7 +9,7 @@ use crate::statement::envelope::Kind;
 
 impl Story {
     /// The nonce of a resolution. It is derived from the receipt and the number of earlier resolutions, so that a
-    /// request outlives a restart.
+    /// request for a resolution remains valid after a restart.
     pub fn resolution_nonce(&self) -> Option<String> {
         let receipt = self.envelope.as_ref()?.payload_digest().ok()?;
         let before = self.chain.iter().filter(|(kind, _)| *kind == Kind::Reconciliation).count();

@@ -1,4 +1,5 @@
-//! Any sequence of events folds to a legal status or is refused; a refused event leaves no trace.
+//! Property tests: every sequence of events folds to a legal status or is refused, and a refused event leaves the story
+//! unchanged.
 
 mod again;
 mod sequence;
@@ -14,7 +15,7 @@ use crate::policy::Verdict;
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(192))]
 
-    /// Most picks are events that are legal at that point, so that the walk makes progress; the rest are arbitrary.
+    /// Most picks are legal events, so that the walk makes progress; the other picks are arbitrary.
     #[test]
     fn every_legal_prefix_is_sound_and_a_refused_event_changes_nothing(picks in picks()) {
         walk(&picks)?;
@@ -26,8 +27,8 @@ proptest! {
         walk(&blind)?;
     }
 
-    /// As the journal does it: all at once. The first illegal event rejects the whole sequence and is named in the
-    /// error.
+    /// Folds all events at once, as the journal does. The first illegal event rejects the whole sequence and is named
+    /// in the error.
     #[test]
     fn folding_at_once_is_folding_one_by_one(picks in picks()) {
         let taken = walk(&picks)?;
@@ -76,7 +77,7 @@ fn written(story: &Story) -> String {
     format!("{story:?}")
 }
 
-/// One pick on a story: the resulting story, and the entry if it was accepted.
+/// Applies one pick to a story. Returns the resulting story, and the entry if it was accepted.
 fn step(story: Story, pick: Pick, at_ms: i64) -> (Story, Option<Entry>) {
     let ends =
         |event: &Event| matches!(event, Event::Judged { .. } | Event::CancelRequested { .. });
@@ -119,7 +120,7 @@ fn walk(picks: &[Pick]) -> Result<Vec<Entry>, TestCaseError> {
     Ok(taken)
 }
 
-/// The event that was picked first, if it is illegal: a typed refusal, and the story is unchanged.
+/// Checks that an illegal first pick is refused with a typed error and leaves the story unchanged.
 fn refuse_what_is_illegal(story: &Story, pick: Pick, at_ms: i64) -> Result<(), TestCaseError> {
     let all = candidates();
     let event = all[usize::from(pick.index) % all.len()].clone();
@@ -132,7 +133,7 @@ fn refuse_what_is_illegal(story: &Story, pick: Pick, at_ms: i64) -> Result<(), T
     Ok(())
 }
 
-/// What must hold after any legal prefix, computed from the entries and not from the fold.
+/// Checks the invariants of every legal prefix, computed from the entries and not from the fold.
 fn sound(story: &Story, taken: &[Entry]) -> Result<(), TestCaseError> {
     prop_assert_eq!(story.version, taken.len() as u64);
     prop_assert_eq!(story.at_ms, taken.last().unwrap().at_ms);
@@ -148,8 +149,8 @@ fn sound(story: &Story, taken: &[Entry]) -> Result<(), TestCaseError> {
     Ok(())
 }
 
-/// Approvals and decisions, then one receipt, then a person's resolution of what it left open, and the host's own
-/// reconciliation.
+/// The order of envelopes: approvals and decisions, one receipt, a person's resolution of the outcome that the receipt
+/// left open, and the host's reconciliation.
 fn chain_in_order(story: &Story) -> Result<(), TestCaseError> {
     let kinds: Vec<Kind> = story.chain.iter().map(|(kind, _)| *kind).collect();
     let receipts = kinds.iter().filter(|kind| **kind == Kind::Receipt).count();
@@ -167,7 +168,7 @@ fn chain_in_order(story: &Story) -> Result<(), TestCaseError> {
     Ok(())
 }
 
-/// What the entries contain about attempts, read one by one.
+/// The facts about attempts that the test collects from the entries, one entry at a time.
 #[derive(Default)]
 struct Attempts {
     started: u32,
@@ -176,9 +177,9 @@ struct Attempts {
     /// Policy's latest verdict at the gate, and whether the attempt is cleared.
     allowed: bool,
     cleared: bool,
-    /// A retry evaluates policy again and keeps its grant.
+    /// Whether a retry is planned. A retry evaluates policy again but keeps its grant.
     planned: bool,
-    /// Ordinals of the running attempt: intended, and ended.
+    /// The ordinals of the running attempt's writes: the intended writes and the ended writes.
     writes: Vec<u32>,
     results: Vec<u32>,
 }
@@ -223,7 +224,7 @@ impl Attempts {
                 prop_assert!(!runs && self.ended > 0, "a retry of nothing");
                 (self.planned, self.cleared) = (true, false);
             }
-            // A new look revokes the clearance: the action has to pass the gate again.
+            // A new observation revokes the clearance, so the action has to pass the gate again.
             Event::ObserveStarted { .. } => {
                 (self.cleared, self.allowed, self.planned) = (false, false, false);
             }
@@ -247,7 +248,8 @@ fn attempts_in_order(story: &Story, taken: &[Entry]) -> Result<(), TestCaseError
     lost_in_order(story, &book)
 }
 
-/// A host that stops now finds each intended write once: with its result, or open.
+/// If the host stops at this point, the lost attempt contains each intended write once, either with its result or
+/// without a definite response.
 fn lost_in_order(story: &Story, book: &Attempts) -> Result<(), TestCaseError> {
     let Some(lost) = story.lost_attempt(i64::MAX) else {
         prop_assert!(story.running.is_none());

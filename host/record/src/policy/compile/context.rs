@@ -1,22 +1,22 @@
 //! The fields of `context` that one parsed policy reads.
 //!
-//! It never guesses: it reports when `context` is passed on as a whole, or when the policy has no known form.
+//! The search never guesses: it returns an error if a policy uses `context` as a whole, or cannot be converted to JSON.
 
 use std::collections::BTreeSet;
 
 use cedar_policy::Policy;
 use serde_json::Value;
 
-/// Why it cannot be determined what a policy reads.
+/// Why the fields that a policy reads cannot be determined.
 #[derive(Debug)]
 pub(super) enum Unclear {
-    /// `context` is passed on as a whole.
+    /// The policy uses `context` as a whole.
     Whole,
-    /// The policy has no form that can be searched.
+    /// The policy cannot be converted to JSON.
     Unreadable(String),
 }
 
-/// The names after `context.` and `context has`.
+/// The field names after `context.` and `context has`.
 pub(super) fn read_by(policy: &Policy) -> Result<BTreeSet<String>, Unclear> {
     let tree = policy.to_json().map_err(|error| Unclear::Unreadable(error.to_string()))?;
     let mut fields = BTreeSet::new();
@@ -34,7 +34,7 @@ fn collect(tree: &Value, fields: &mut BTreeSet<String>) -> Result<(), Unclear> {
                     fields.insert(field(operand).ok_or(Unclear::Whole)?.to_owned());
                     Ok(())
                 }
-                // Literal values are data, whatever their keys are called.
+                // Literal values are data, so their keys are not searched.
                 "Value" => Ok(()),
                 "Record" => operand
                     .as_object()
@@ -48,7 +48,7 @@ fn collect(tree: &Value, fields: &mut BTreeSet<String>) -> Result<(), Unclear> {
     }
 }
 
-/// `attr` is a name, or a list of names for `context has pre.user`.
+/// The member `attr` is a name, or a list of names for an expression such as `context has pre.user`.
 fn field(operand: &Value) -> Option<&str> {
     let attr = operand.get("attr")?;
     attr.as_str().or_else(|| attr.get(0)?.as_str())

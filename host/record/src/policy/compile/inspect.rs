@@ -1,6 +1,6 @@
-//! Id, obligation and actions of one parsed policy, and the deed-specific rules that it must follow.
+//! Reads the id, the obligation and the actions of one parsed policy, and checks the deed-specific rules for policies.
 //!
-//! It never evaluates a policy and does not depend on Cedar's semantics.
+//! This module never evaluates a policy and does not depend on Cedar's semantics.
 
 use std::collections::BTreeSet;
 
@@ -10,13 +10,13 @@ use super::context::{self, Unclear};
 use super::{Flaw, Vocabulary};
 use crate::policy::Obligation;
 
-/// Annotations with a meaning here; any other is treated as a typing error.
+/// The known annotations. Any other annotation is treated as a typing error.
 const ANNOTATIONS: [&str; 3] = ["id", "obligation", "description"];
 
-/// Most approvals that one obligation can require.
+/// The maximum number of approvals that one obligation can require.
 const MOST_APPROVALS: u32 = 9;
 
-/// The id of a policy that follows all of deed's rules.
+/// Checks that a policy follows all of deed's rules, and returns its id.
 pub(super) fn accept(policy: &Policy, vocabulary: &Vocabulary) -> Result<String, Flaw> {
     let id = id(policy)?;
     if let Some((name, _)) = policy.annotations().find(|(name, _)| !ANNOTATIONS.contains(name)) {
@@ -50,7 +50,8 @@ pub(super) fn id(policy: &Policy) -> Result<String, Flaw> {
     Ok(id.into())
 }
 
-/// What `@obligation` requires. It is legal on a forbid only, where ignoring it denies.
+/// The approvals that `@obligation` requires. The annotation is legal only on a forbid, where a tool that ignores it
+/// denies the action.
 pub(super) fn obligation(policy: &Policy, id: &str) -> Result<Option<Obligation>, Flaw> {
     let Some(text) = policy.annotation("obligation") else { return Ok(None) };
     if policy.effect() != Effect::Forbid {
@@ -74,7 +75,7 @@ pub(super) fn actions(policy: &Policy) -> Option<BTreeSet<String>> {
     Some(named.into_iter().map(|action| action.id().unescaped().to_owned()).collect())
 }
 
-/// The start of the policy, as a byte offset into the text it was parsed from.
+/// The start of the policy, as a byte offset into the source text.
 pub(super) fn start(policy: &Policy) -> usize {
     policy.as_ref().loc().map_or(0, |loc| loc.span.offset())
 }
@@ -84,7 +85,7 @@ pub(super) fn semicolon(policy: &Policy, source: &str) -> Result<usize, Flaw> {
     let end = policy.as_ref().loc().map_or(0, |loc| loc.span.offset() + loc.span.len());
     let found = end.checked_sub(1).filter(|at| source.as_bytes().get(*at) == Some(&b';'));
     found.ok_or_else(|| {
-        flaw(policy, "", "its end cannot be found".into(), "end the policy with `;`")
+        flaw(policy, "", "the end of the policy cannot be found".into(), "end the policy with `;`")
     })
 }
 
@@ -99,9 +100,10 @@ fn read_obligation(text: &str) -> Option<(u32, String)> {
     (!role.is_empty()).then(|| (count, role.to_owned()))
 }
 
-/// Permits are evaluated before anything is read, so they must not refer to what was read.
+/// Checks that a permit does not read the observed state, because permits are evaluated before the host reads the
+/// state.
 ///
-/// To ensure that, a permit may use `context` only as `context.NAME` or `context has NAME`.
+/// To make this check possible, a permit may use `context` only as `context.NAME` or `context has NAME`.
 fn before_observation(policy: &Policy, id: &str) -> Result<(), Flaw> {
     let what = match context::read_by(policy) {
         Ok(fields) if !fields.contains("pre") => return Ok(()),

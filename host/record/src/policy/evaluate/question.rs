@@ -1,6 +1,7 @@
-//! The policy question, from the facts of an action or from a bundle's files, as plain JSON and as Cedar values.
+//! The policy question. It is built from the facts of an action or from a bundle's files, and converted to plain JSON
+//! or Cedar values.
 //!
-//! Unknown fields are errors, because Cedar's own tool might read them.
+//! Unknown fields in the files are errors, because Cedar's own tool might read them.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::LazyLock;
@@ -51,7 +52,7 @@ struct RequestRecord {
     context: Map<String, Value>,
 }
 
-/// An entity as it is written.
+/// An entity as it is written to `entities.json`.
 #[derive(Serialize)]
 struct EntityFile<'a> {
     uid: UidFile<'a>,
@@ -74,11 +75,12 @@ struct RequestFile<'a> {
     context: &'a Map<String, Value>,
 }
 
-/// Attributes and context as Cedar's constructors expect them.
+/// Attributes or context, in the type that Cedar's constructors expect.
 type Values = HashMap<String, RestrictedExpression>;
 
 impl Question {
-    /// From facts. Every role of the vocabulary gets a count, so that `context.approvals["ROLE"]` always exists.
+    /// Builds the question from facts. Every role of the vocabulary gets a count, so that `context.approvals["ROLE"]`
+    /// always exists.
     pub(in crate::policy) fn of(facts: &Facts, roles: &BTreeSet<String>) -> Self {
         let mut approvals: BTreeMap<&str, u32> =
             roles.iter().map(|role| (role.as_str(), 0)).collect();
@@ -109,7 +111,7 @@ impl Question {
         }
     }
 
-    /// From the two files of a bundle.
+    /// Reads the question from a bundle's `entities.json` and `request.json`.
     pub(super) fn read(entities: &Value, request: &Value) -> Result<Self, String> {
         let request: RequestRecord =
             from_value(request.clone()).map_err(|error| format!("request.json {error}"))?;
@@ -129,7 +131,7 @@ impl Question {
             resource_attributes: resource.attrs.clone(),
             context: request.context.clone(),
         };
-        // Another reader might use anything in the files that is not part of the question.
+        // The files may contain only the question, because another tool might use additional content.
         let given = Snapshot { entities: json!([agent, resource]), request: json!(request) };
         if question.snapshot() == given {
             Ok(question)
@@ -138,12 +140,12 @@ impl Question {
         }
     }
 
-    /// As files for the standard `cedar authorize` tool.
+    /// The question as files for the standard `cedar authorize` tool.
     pub(in crate::policy) fn snapshot(&self) -> Snapshot {
         Snapshot { entities: json!(self.entities()), request: json!(self.request()) }
     }
 
-    /// The digests of those files. The bytes are computed and not kept.
+    /// The digests of the question's files. The bytes of the files are computed but not kept.
     pub(in crate::policy) fn named(&self) -> Result<asked::Question, NotCanonical> {
         Ok(asked::Question {
             entities_sha256: Digest::of(&to_canonical(&self.entities())?),
@@ -170,7 +172,7 @@ impl Question {
         }
     }
 
-    /// Principal, action and resource.
+    /// The principal, the action and the resource.
     pub(super) fn names(&self) -> Result<(EntityUid, EntityUid, EntityUid), String> {
         Ok((
             uid(&AGENT, &self.agent)?,
@@ -193,7 +195,7 @@ fn fields<const N: usize>(fields: [(&str, Value); N]) -> Map<String, Value> {
     fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
-/// An entity type of the schema, parsed once: every decision needs all three.
+/// An entity type of the schema. It is parsed once, because every decision needs all three entity types.
 type TypeName = LazyLock<Result<EntityTypeName, String>>;
 
 static AGENT: TypeName = LazyLock::new(|| type_name("Deed::Agent"));
@@ -209,7 +211,7 @@ fn uid(kind: &TypeName, id: &str) -> Result<EntityUid, String> {
     Ok(EntityUid::from_type_name_and_id(kind, EntityId::new(id)))
 }
 
-/// The id in an entity literal of this type.
+/// The id in an entity literal, which must be of this type.
 fn literal(text: &str, kind: &str) -> Result<String, String> {
     let uid: EntityUid =
         text.parse().map_err(|error| format!("`{text}` is not an entity: {error}"))?;
@@ -223,7 +225,8 @@ fn values(map: &Map<String, Value>) -> Result<Values, String> {
     map.iter().map(|(name, value)| Ok((name.clone(), expression(value)?))).collect()
 }
 
-/// JSON as Cedar data: string, integer, boolean, array as set, object as record. Cedar has neither null nor floats.
+/// Converts JSON to a Cedar value: a string, integer or boolean, an array to a set, an object to a record. Cedar has
+/// neither null nor floats.
 fn expression(value: &Value) -> Result<RestrictedExpression, String> {
     match value {
         Value::String(text) => Ok(RestrictedExpression::new_string(text.clone())),

@@ -102,7 +102,7 @@ fn house_rules_are_enforced_at_load() {
     }
 }
 
-/// Whether an obligation may require approval of a restore and of a read later, by what it depends on.
+/// Tests whether an obligation may later require approval of a restore or a read, depending on what its policy reads.
 #[test]
 fn obligations_that_rest_on_the_look_or_the_time_may_ask_later() {
     let restore = r#"action == Deed::Action::"idp.restore_access""#;
@@ -121,10 +121,10 @@ fn obligations_that_rest_on_the_look_or_the_time_may_ask_later() {
         let policies = set(&[BASE, &policy("@obligation(\"approve:1:support-lead\")")]);
         let said = ["idp.restore_access", "idp.read_user"].map(|one| policies.may_ask_later(one));
         assert_eq!(said, may, "{action} {condition}");
-        // The set read from a bundle is the same set.
+        // A policy set read from a bundle equals the compiled set.
         let again = Policies::read(policies.text(), policies.schema()).unwrap();
         assert_eq!(again.may_ask_later("idp.restore_access"), may[0], "{action} {condition}");
-        // A forbid that no approval satisfies never asks for approval.
+        // A forbid without an obligation never asks for approval.
         assert!(!set(&[BASE, &policy("")]).may_ask_later("idp.restore_access"), "{condition}");
     }
 }

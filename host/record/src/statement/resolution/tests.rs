@@ -1,4 +1,5 @@
-//! The judgement from a resolution, by verdict and by what was seen, and the two forms of a reconciliation.
+//! Tests the judgement from a resolution, for each verdict with and without an observation, and the two kinds of
+//! predicate of a reconciliation.
 
 use serde_json::json;
 

@@ -9,7 +9,7 @@ use super::schemas::SchemaOf;
 #[derive(Debug)]
 pub(crate) struct Operation {
     pub(crate) method: Method,
-    /// As the router expects it: a parameter that spans slashes is `{*name}`.
+    /// The path as the router expects it. A parameter that spans slashes is written `{*name}`.
     pub(crate) path: &'static str,
     pub(crate) id: &'static str,
     pub(crate) tag: &'static str,
@@ -19,9 +19,9 @@ pub(crate) struct Operation {
     /// The type of the JSON body.
     pub(crate) body: Option<SchemaOf>,
     pub(crate) answers: Vec<Answer>,
-    /// The statuses of the problem documents that it can answer with.
+    /// The statuses of the problem documents with which the operation can answer.
     pub(crate) problems: &'static [u16],
-    /// Whether the listener for operations serves it; then it needs no token.
+    /// Whether the operations listener serves this route, which then needs no token.
     pub(crate) for_operations: bool,
 }
 
@@ -47,7 +47,7 @@ pub(crate) struct Parameter {
     pub(crate) place: Place,
     pub(crate) schema: SchemaOf,
     pub(crate) description: &'static str,
-    /// Its name among the components, if several operations refer to it.
+    /// The name of the parameter among the components, if several operations refer to it.
     pub(crate) shared: Option<&'static str>,
 }
 

@@ -15,7 +15,7 @@ pub(super) struct Components {
 }
 
 impl Components {
-    /// With the types of all request bodies.
+    /// Creates the components with the types of all request bodies.
     pub(super) fn new(bodies: impl Iterator<Item = SchemaOf>) -> Self {
         Self { schemas: Schemas::new(bodies), parameters: Map::new(), problems: Map::new() }
     }
@@ -92,18 +92,18 @@ fn meaning(status: u16) -> &'static str {
         400 => "The body is not strict JSON, or a header or query parameter is invalid.",
         401 => "There is no valid token.",
         403 => "The token is of the wrong kind: agents propose, people approve.",
-        404 => "The caller has no such resource; those of others answer as unknown ones.",
-        409 => "It conflicts with the present state; the detail has the reason.",
+        404 => "The resource does not exist, or the caller may not see it.",
+        409 => "The request conflicts with the present state; `detail` gives the reason.",
         413 => "The body is larger than 256 KiB.",
         415 => "The content type of the body is not JSON.",
         422 => "The proposal does not match its schema or contract; `errors` names the places.",
         429 => {
-            "Too many of the caller's requests were refused or are in progress, or too many actions of it or its \
-             tenant are under way or wait for people: then `limit` names the limit that is reached."
+            "Too many of the caller's requests were refused or are in progress, or too many actions of the caller or \
+             its tenant are under way or wait for people; in that case `limit` names the limit."
         }
         503 => {
-            "The host cannot do this now: `/readyz` of its operations has the reason, or `limit` names the limit that \
-             is reached, or too many requests of all callers are in progress. Retry later."
+            "The host cannot process the request now. `/readyz` on the operations listener gives the reason, `limit` \
+             names the limit that was reached, or too many requests of all callers are in progress. Retry later."
         }
         _ => "",
     }

@@ -11,11 +11,11 @@ use serde_json::{Map, Value};
 /// Makes the schema of a type: a reference if the type has a name.
 pub(crate) type SchemaOf = fn(&mut SchemaGenerator) -> Schema;
 
-/// The named schemas that were referred to.
+/// The named schemas that operations refer to.
 #[derive(Debug)]
 pub(super) struct Schemas {
     generator: SchemaGenerator,
-    /// Schemas used in a request: a member that they do not name is an error.
+    /// Schemas that a request uses: a member that such a schema does not name is an error.
     closed: BTreeSet<String>,
 }
 
@@ -50,14 +50,15 @@ impl Schemas {
     }
 }
 
-/// Later versions may add members to an answer, although code that reads a record refuses unknown members.
+/// Removes `additionalProperties: false` from the schema of an answer, because later versions may add members. Code
+/// that reads a record still refuses unknown members.
 fn open(schema: &mut Map<String, Value>) {
     if schema.get("additionalProperties") == Some(&Value::Bool(false)) {
         schema.remove("additionalProperties");
     }
 }
 
-/// A member that may be absent is left out instead of being null.
+/// Removes `null` from the schema of optional members: an absent member is left out instead of being null.
 fn absent_or_not_null(schema: &mut Map<String, Value>) {
     let required: BTreeSet<String> = schema
         .get("required")
@@ -115,7 +116,7 @@ fn plain(schema: &mut Value) {
     }
 }
 
-/// Replaces a choice between constants by an enumeration.
+/// Replaces a choice between constants with an enumeration.
 fn words(members: &mut Map<String, Value>) {
     let Some(Value::Array(choices)) = members.get("oneOf") else { return };
     let constants: Option<Vec<Value>> =

@@ -17,12 +17,12 @@ pub(crate) struct Body {
     pub(super) detail: String,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) errors: Vec<Place>,
-    /// The limit that is reached, such as `agent_under_way`, if there is one.
+    /// The limit that was reached, such as `agent_under_way`, if a limit is the cause.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) limit: Option<&'static str>,
 }
 
-/// One place of the body that is not valid.
+/// One place in the body that is not valid.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Place {
     /// RFC 6901.

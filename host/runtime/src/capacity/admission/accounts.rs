@@ -1,4 +1,4 @@
-//! The counters of admission, per host, tenant and agent. Every change updates all three levels.
+//! The admission counters for the host, each tenant and each agent. Every change updates all three levels.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -29,9 +29,9 @@ pub(super) struct Tenant {
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Account {
     pub(super) under_way: usize,
-    /// May be negative for a moment: the end of a wait may be counted before its beginning.
+    /// May be negative for a moment, because the end of a wait may be counted before its beginning.
     pub(super) waiting: isize,
-    /// Average time that its recent actions were under way.
+    /// Average time that recent actions were under way.
     pub(super) stay: Duration,
 }
 
@@ -64,8 +64,8 @@ impl AccountBook {
         }
     }
 
-    /// Changes the counters of the host, the tenant and the agent. The number of entries is bounded by the agents in
-    /// the configuration and in the journal's open actions.
+    /// Changes the counters of the host, the tenant and the agent. The configuration and the journal's open actions
+    /// limit the number of agents, and therefore the number of entries.
     pub(super) fn each(&mut self, tenant: &str, agent: &str, change: impl Fn(&mut Account)) {
         change(&mut self.host);
         self.crowd.is(self.host.under_way);
@@ -93,8 +93,8 @@ impl Accounts {
 }
 
 impl Account {
-    /// Adds the duration of one more action to the average: the first is taken as it is, each later one counts for an
-    /// eighth.
+    /// Adds the duration of one action to the average. The first duration becomes the average; each later duration has
+    /// a weight of one eighth.
     pub(super) fn learn(&mut self, stay: Duration) {
         self.stay = if self.stay.is_zero() { stay } else { (self.stay * 7 + stay) / 8 };
     }
@@ -104,7 +104,7 @@ impl Account {
     }
 }
 
-/// A panic cannot leave the counters inconsistent, so poisoning is ignored.
+/// A panic cannot leave the counters inconsistent, so a poisoned mutex is used as it is.
 pub(super) fn lock(book: &Mutex<AccountBook>) -> MutexGuard<'_, AccountBook> {
     book.lock().unwrap_or_else(PoisonError::into_inner)
 }

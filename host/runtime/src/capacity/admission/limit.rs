@@ -1,6 +1,6 @@
-//! The limits on new work: their names, and the texts that callers get.
+//! The names of the limits on new work, and the texts that callers get when a limit is reached.
 
-/// A limit that refuses new work.
+/// A limit on new work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Limit {
     AgentUnderWay,
@@ -21,7 +21,7 @@ impl Limit {
         Self::HostWaiting,
     ];
 
-    /// The name of the limit, for programs.
+    /// The name of the limit in machine-readable output.
     pub fn word(self) -> &'static str {
         match self {
             Self::AgentUnderWay => "agent_under_way",
@@ -33,25 +33,27 @@ impl Limit {
         }
     }
 
-    /// The text for the caller.
+    /// The text that a caller gets when the limit is reached.
     pub fn told(self) -> &'static str {
         match self {
             Self::AgentUnderWay => "too many of your actions are under way",
             Self::TenantUnderWay => "too many actions of your tenant are under way",
-            Self::HostUnderWay => "the host has its maximum of actions under way",
+            Self::HostUnderWay => "the host has reached its maximum number of actions under way",
             Self::AgentWaiting => "too many of your actions wait for people",
             Self::TenantWaiting => "too many actions of your tenant wait for people",
-            Self::HostWaiting => "the host has its maximum of actions that wait for people",
+            Self::HostWaiting => {
+                "the host has reached its maximum number of actions that wait for people"
+            }
         }
     }
 
-    /// Whether the limit is the host's own, so that the caller cannot do anything about it.
+    /// Whether the limit applies to the whole host, so that the caller cannot do anything about it.
     pub fn is_hosts(self) -> bool {
         matches!(self, Self::HostUnderWay | Self::HostWaiting)
     }
 }
 
-/// New work was refused. Nothing was read or done.
+/// New work was refused because a limit is reached. Nothing was done for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{}; retry in {retry_after_s} s", limit.told())]
 pub struct Overload {

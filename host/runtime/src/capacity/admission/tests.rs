@@ -1,4 +1,4 @@
-//! Each bound refuses the right work, and every place is released.
+//! Tests that each bound refuses the right work and that every place is released.
 
 use proptest::prelude::*;
 
@@ -15,7 +15,7 @@ fn small(tenants: usize) -> Admission {
     )
 }
 
-/// Takes as many places as possible; also returns the limit that refused the next one.
+/// Takes as many places as possible. Also returns the limit that refused the next place.
 fn all(admission: &Admission, tenant: &str, agent: &str) -> (Vec<ActivePlace>, Limit) {
     let mut courses = Vec::new();
     loop {
@@ -102,7 +102,7 @@ fn only_what_carried_an_action_says_how_long_one_takes() {
     let (held, _) = all(&admission, "a", "x");
     let told = || admission.admit("a", "x").unwrap_err().retry_after_s;
     assert_eq!(told(), 41);
-    // Refused after admission, or already known.
+    // These places do not carry an action, for example because the action was refused after admission.
     (0..100).for_each(|_| drop(admission.admit_answer("a", "x").unwrap()));
     assert_eq!(told(), 41);
     drop(admission.enter("a", "x").carrying());
@@ -111,7 +111,7 @@ fn only_what_carried_an_action_says_how_long_one_takes() {
 }
 
 proptest! {
-    /// For any sequence: no bound is exceeded, and a tenant without places gets one while any is free.
+    /// For any sequence of requests, no bound is exceeded, and a tenant that holds no place is never refused one.
     #[test]
     fn bounds_hold_and_the_last_place_is_for_a_newcomer(
         asks in prop::collection::vec((0..6_u8, 0..4_u8, any::<bool>()), 1..300),

@@ -1,6 +1,7 @@
-//! Whether a signed answer counts, from the host's view of the action.
+//! Determines from the host's view of an action whether a signed answer counts.
 //!
-//! An answer that was submitted need not count: the gate compares the state with the one that was signed.
+//! A submitted answer does not always count: before the action runs, the host compares the current state with the state
+//! that was signed.
 
 use deed_record::lifecycle::outcome::Outcome;
 use deed_record::statement::approval::{Answer, Terms};
@@ -10,16 +11,16 @@ use crate::api::view::View;
 /// Whether an answer counts.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Fate {
-    /// It does: the action continues, waits for others, or ended by it.
+    /// The answer counts: the action continues, waits for other approvers, or was ended by the answer.
     Counts,
-    /// The host does not know yet: it looks again, or another action holds the resource.
+    /// The host does not know yet, because it still reads the state or another action holds the resource.
     Open,
-    /// It does not count, for this reason.
+    /// The answer does not count, for this reason.
     Void(String),
 }
 
 impl Fate {
-    /// Of the answer with these terms.
+    /// The fate of the answer with these terms.
     pub(super) fn of(view: &View, terms: &Terms) -> Self {
         match (terms.decision, view.outcome) {
             (Answer::Deny, Some(Outcome::Denied)) => Self::Counts,
@@ -40,7 +41,7 @@ impl Fate {
         match view.approvals.iter().rev().find(own) {
             Some(said) if !said.counts => Self::Void(stale(view)),
             None => Self::Void("the host does not list it".to_owned()),
-            // It waits for more people, or it has passed the gate.
+            // The action waits for more approvers, or the host's checks before the run have passed.
             Some(_) if !view.obligations.is_empty() || view.status == "running" => Self::Counts,
             Some(_) => Self::Open,
         }

@@ -1,6 +1,6 @@
 //! The caller's token, from a file, an argument or an environment variable.
 //!
-//! It is not sent unencrypted beyond this machine.
+//! The token is sent to another machine only over TLS.
 
 use std::path::PathBuf;
 
@@ -11,16 +11,17 @@ use crate::cli::out::Failure;
 /// The token of the caller.
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Credentials {
-    /// Your bearer token; safer in the environment, because other users can see the list of processes
+    /// Your bearer token; the environment variable is safer, because other users can see command-line arguments
     #[arg(long, env = "DEED_TOKEN", hide_env_values = true)]
     token: Option<String>,
-    /// File that holds your bearer token
+    /// File that contains your bearer token
     #[arg(long, value_name = "FILE")]
     token_file: Option<PathBuf>,
 }
 
 impl Credentials {
-    /// A file that was given explicitly takes precedence over a variable that is set. Fails when it cannot be read.
+    /// Returns the token, if there is one. A token file takes precedence over `--token` and `DEED_TOKEN`. Fails when
+    /// the file cannot be read or the token is malformed.
     pub(in crate::cli) fn token(&self) -> Result<Option<String>, Failure> {
         let token = match (&self.token_file, &self.token) {
             (Some(file), _) => std::fs::read_to_string(file)
@@ -31,15 +32,16 @@ impl Credentials {
         let token = token.trim();
         if token.is_empty() || !token.bytes().all(|b| b.is_ascii_graphic()) {
             return Err(Failure::usage(
-                "the token is empty or not a single word: set DEED_TOKEN, or use --token TOKEN, with one that \
-                 `deed token new` printed",
+                "the token is empty or not a single word: set DEED_TOKEN or --token to a token that `deed token new` \
+                 printed",
             ));
         }
         Ok(Some(token.to_owned()))
     }
 }
 
-/// A token is a credential: beyond this machine it is only sent over TLS. Fails for any other URL.
+/// Checks that a token sent to this URL leaves the machine only over TLS. Fails unless the URL is HTTPS, or HTTP to a
+/// loopback address.
 pub(in crate::cli) fn check_url(url: &str) -> Result<(), Failure> {
     let plain = url
         .strip_prefix("http://")

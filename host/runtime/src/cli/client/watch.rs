@@ -7,10 +7,12 @@ use crate::api::view::View;
 use crate::cli::out::Failure;
 use crate::http::WAIT_MAX_S;
 
-/// The least time between two requests: a host answers at once if the action waits for people, or while it stops.
+/// The minimum time between two requests. The host answers at once if the action waits for people or if the host is
+/// stopping.
 const PAUSE: Duration = Duration::from_millis(500);
 
-/// Polls until `done`, or until the deadline. Fails when the host cannot be reached or refuses.
+/// Polls the action until `done` returns true or the deadline has passed. Fails when the host cannot be reached or
+/// refuses a request.
 pub(in crate::cli) fn watch(
     client: &Client,
     mut view: View,
@@ -24,7 +26,7 @@ pub(in crate::cli) fn watch(
         if left.is_zero() {
             break;
         }
-        // Rounded up: a wait of zero seconds would not wait.
+        // The remaining time is rounded up, because the host would not wait at all for `wait=0`.
         view = client.get(&path, &[("prefer", &prefer(left.as_secs().saturating_add(1)))])?;
         if !done(&view) {
             std::thread::sleep(PAUSE.saturating_sub(asked.elapsed()).min(left));
@@ -33,7 +35,7 @@ pub(in crate::cli) fn watch(
     Ok(view)
 }
 
-/// RFC 7240 section 4.3.
+/// The value of a `Prefer` header that asks the host to wait (RFC 7240 section 4.3).
 pub(in crate::cli) fn prefer(seconds: u64) -> String {
     format!("wait={}", seconds.min(WAIT_MAX_S))
 }

@@ -1,7 +1,7 @@
-//! The files of a log by path, from a directory or an address.
+//! Reads the files of a log by path, from a directory or over HTTP.
 //!
-//! Reads do not leave the directory or exceed the requested size. Redirects are not followed, and a token is not sent
-//! unencrypted beyond this machine.
+//! A read cannot leave the directory or exceed the requested size. Redirects are not followed, and a token is sent to
+//! another machine only over TLS.
 
 use std::io::ErrorKind;
 use std::path::Path;
@@ -14,16 +14,16 @@ use ureq::Agent;
 use crate::cli::client::{self, Credentials};
 use crate::cli::out::Failure;
 
-/// A log that can be read.
+/// Where a log is read from: a local directory or an HTTP address.
 #[derive(Debug)]
 pub(super) enum Source {
     Directory(Files),
     Address { agent: Agent, url: String, token: Option<String> },
 }
 
-/// Three short lines.
+/// The maximum size of the file `HEAD`, which has three short lines.
 const HEAD_MAX: u64 = 4 << 10;
-/// The host's text of a refusal.
+/// The maximum size of an error answer from a host.
 const REFUSAL_MAX: u64 = 64 << 10;
 
 impl Source {
@@ -41,8 +41,8 @@ impl Source {
         Ok(Self::Address { agent: client::agent(), url, token })
     }
 
-    /// The host's own record of the settled tree (`HEAD`), if it is accessible: it is not published. Fails when it
-    /// cannot be read.
+    /// The host's own record of the settled tree (`HEAD`). Only a directory has this file, because it is not published
+    /// over HTTP. Fails when the file exists but cannot be read.
     pub(super) fn head(&self) -> Result<Option<String>, Failure> {
         let Self::Directory(files) = self else {
             return Ok(None);
@@ -54,7 +54,7 @@ impl Source {
         }
     }
 
-    /// One file of at most `max` bytes. Fails with the reason when it is not known whether it exists.
+    /// Fetches one file of at most `max` bytes. Fails with the reason when it is not known whether the file exists.
     pub(super) fn fetch(&self, path: &str, max: u64) -> Result<Fetched, String> {
         match self {
             Self::Directory(files) => match files.bytes(path, max) {
@@ -71,7 +71,7 @@ impl Source {
     }
 }
 
-/// Refuses a directory that contains logs but is not one, in particular a served directory.
+/// Refuses a directory that contains logs but is not a log itself, such as a served directory.
 fn around_logs(dir: &Path) -> Result<(), Failure> {
     if dir.join(CHECKPOINT).is_file() {
         return Ok(());
@@ -86,7 +86,7 @@ fn around_logs(dir: &Path) -> Result<(), Failure> {
     }
     logs.sort();
     let (dir, logs) = (dir.display(), logs.join("` or `"));
-    Err(Failure::Usage(format!("`{dir}` is not a log; each tenant has its own: use `{logs}`")))
+    Err(Failure::Usage(format!("`{dir}` is not a log; each tenant has a log: use `{logs}`")))
 }
 
 fn logs_in(place: &Path) -> Vec<String> {
@@ -99,10 +99,11 @@ fn is_absent(error: &FileError) -> bool {
     matches!(error, FileError::Read(_, e) if e.kind() == ErrorKind::NotFound)
 }
 
-/// A host gives the same answer for a log that does not exist and one that is not the caller's.
+/// Reports a missing checkpoint as an error: a host answers 404 both for a log that does not exist and for a log of
+/// another tenant.
 fn known(found: Fetched, path: &str) -> Result<Fetched, String> {
     if found == Fetched::Absent && path == CHECKPOINT {
-        let why = "status 404; is this the address of a log, and the token one of its tenant?";
+        let why = "status 404; check the address of the log, and use a token of its tenant";
         return Err(why.to_owned());
     }
     Ok(found)
@@ -116,7 +117,7 @@ fn get(agent: &Agent, url: &str, token: Option<&str>, max: u64) -> Result<Fetche
     let mut response = request.call().map_err(|e| e.to_string())?;
     let status = response.status().as_u16();
     let limit = if status == 200 { max } else { REFUSAL_MAX };
-    // The limit refuses bodies of exactly its size.
+    // The limit also refuses a body of exactly that size, so one byte is added.
     let body = response.body_mut().with_config().limit(limit.saturating_add(1)).read_to_vec();
     match (status, body) {
         (404 | 410, _) => Ok(Fetched::Absent),

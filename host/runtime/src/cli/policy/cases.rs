@@ -1,6 +1,6 @@
-//! Cases of `deed policy test`: what is asked, and what is wanted.
+//! The test cases of `deed policy test`. Each case describes an action and the expected decision.
 //!
-//! Parses TOML into cases with their lines, ready to be decided.
+//! Cases are parsed from a TOML file. Each case keeps its line number, which error messages show.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -14,7 +14,7 @@ use toml::Spanned;
 use crate::config::{Config, Fault, Tenant};
 use crate::maintenance::policy_test::{PolicyTest, PolicyTestError};
 
-/// The cases of one file, each with its line.
+/// The cases of one file, each with its line number.
 #[derive(Debug)]
 pub(super) struct Cases {
     pub(super) file: String,
@@ -24,13 +24,13 @@ pub(super) struct Cases {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
-    /// The format's version: 1.
+    /// The version of the file format, which must be 1.
     format: Spanned<u32>,
     #[serde(default)]
     case: Vec<Spanned<Case>>,
 }
 
-/// One `[[case]]`.
+/// One `[[case]]` table.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Case {
@@ -39,27 +39,27 @@ pub(super) struct Case {
     agent: String,
     contract: String,
     params: Value,
-    /// The host's own when absent.
+    /// The environment of the action; when absent, the host's environment.
     environment: Option<String>,
     on_behalf_of: Option<String>,
-    /// URIs.
+    /// URIs of the proposal's sources.
     #[serde(default)]
     sources: Vec<String>,
-    /// By role, how many distinct persons approved.
+    /// How many distinct persons approved, by role.
     #[serde(default)]
     approvals: BTreeMap<String, u32>,
-    /// The observed state by name; when absent, policy is asked as before the first look.
+    /// The observed state by name; when absent, policy is evaluated as before the first observation.
     pre: Option<Value>,
-    /// Seconds since 1970-01-01T00:00:00Z, as `context.time`; now when absent.
+    /// `context.time`, in seconds since 1970-01-01T00:00:00Z; the current time when absent.
     time: Option<i64>,
     pub(super) want: Verdict,
-    /// Such as `approve:1:support-lead`; all of them.
+    /// The complete set of expected obligations, such as `approve:1:support-lead`.
     pub(super) obligations: Option<BTreeSet<String>>,
-    /// Ids of the policies that decide; all of them.
+    /// The complete set of ids of the policies that are expected to decide.
     pub(super) by: Option<BTreeSet<String>>,
 }
 
-/// Reads a file of cases; unknown fields are errors. Fails with the first fault.
+/// Reads a file of test cases. Fails with the first fault; an unknown field is also a fault.
 pub(super) fn read(path: &Path) -> Result<Cases, Fault> {
     let file = path.display().to_string();
     let text = std::fs::read_to_string(path)
@@ -84,7 +84,7 @@ fn line_of(text: &str, offset: usize) -> usize {
 }
 
 impl Case {
-    /// Decides as the host would. Fails when the case is not valid.
+    /// Decides the case as the host would. Fails when the case is not valid.
     pub(super) fn decide(
         &self,
         config: &Config,

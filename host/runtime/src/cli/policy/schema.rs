@@ -1,6 +1,6 @@
-//! `deed policy schema`: the Cedar schema of a tenant, formatted for people, in Cedar's own syntax.
+//! `deed policy schema`: prints the Cedar schema of a tenant in Cedar syntax, formatted for people.
 //!
-//! Only white space is changed: the output is the schema that policies are checked against.
+//! Formatting changes only white space, so the output is still the schema that policies are checked against.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -14,12 +14,12 @@ use crate::config;
 
 /// Print the Cedar schema that policies are checked against
 ///
-/// It is generated from the granted contracts, the roles of agents and persons, and the attributes of resources: it
-/// declares `principal`, `resource` and `context` for each action. Policies need not compile. contracts/README.md
-/// describes each member of `context`.
+/// The schema is generated from the granted contracts, the roles of agents and persons, and the attributes of
+/// resources. The schema declares `principal`, `resource` and `context` for each action. The schema is printed even if
+/// the policies do not compile. contracts/README.md describes each member of `context`.
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct SchemaArgs {
-    /// The served directory, with deed.toml in it
+    /// The directory that the host serves, with deed.toml in it
     dir: PathBuf,
     /// The tenant; required when there are several
     #[arg(long, value_name = "NAME")]
@@ -50,7 +50,7 @@ fn chosen<'a>(
     }
 }
 
-/// One member per line. Braces and commas inside of a quoted name are part of it.
+/// Formats a schema with one member per line. Braces and commas inside a quoted name are not changed.
 fn laid_out(schema: &str) -> String {
     let (mut out, mut depth, mut quoted, mut escaped) = (String::new(), 0_usize, false, false);
     for c in schema.split('\n').map(str::trim).flat_map(|line| line.chars().chain(['\n'])) {
@@ -60,7 +60,7 @@ fn laid_out(schema: &str) -> String {
             depth = depth.saturating_sub(1);
             end_record(&mut out, depth);
         }
-        // A line that begins here has its own white space.
+        // White space at the beginning of an output line comes from `start_line`, so that of the input is skipped.
         let space = !quoted && (c == '\n' || c == ' ' && out.ends_with([' ', '\n']));
         if !space {
             out.push(c);
@@ -76,7 +76,7 @@ fn laid_out(schema: &str) -> String {
     out.trim_end().to_owned()
 }
 
-/// An empty record stays on its line.
+/// Ends a record before its closing brace. An empty record stays on one line.
 fn end_record(out: &mut String, depth: usize) {
     let kept = out.trim_end().len();
     if out.trim_end().ends_with('{') {

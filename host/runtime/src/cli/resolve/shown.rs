@@ -1,6 +1,6 @@
-//! What an operator reads before signing, from a resolution request whose digests were recomputed.
+//! Formats what an operator reads before signing, from a resolution request whose digests were recomputed.
 //!
-//! What the host adds to the receipt is not shown as if it were signed.
+//! Data that the host adds to the receipt is not shown as if it were signed.
 
 use deed_record::exchange::{ExchangeSummary, Rendered};
 use deed_record::statement::receipt::Receipt;
@@ -14,7 +14,7 @@ use deed_spec::text::safe;
 use super::super::page::{change_text, from_agent};
 use super::super::text::{line, pretty, safe_lines};
 
-/// Everything that the statement is about, and the statement.
+/// Formats everything that the resolution is about, and the resolution itself.
 pub(super) fn open(
     request: &ResolutionRequest,
     receipt: &Receipt,
@@ -54,7 +54,7 @@ fn head(request: &ResolutionRequest, receipt: &Receipt) -> String {
     text
 }
 
-/// Every write as the receipt has it, with the body that matches its digest.
+/// Every write that the receipt records, with the request body that matches the recorded digest.
 fn sent(request: &ResolutionRequest, receipt: &Receipt) -> String {
     let mut text = "\nwas sent, and may have taken effect\n".to_owned();
     let exchanges = receipt.attempts.iter().flat_map(|attempt| &attempt.exchanges);
@@ -80,8 +80,9 @@ fn body(request: &ResolutionRequest, sent: &ExchangeSummary) -> String {
 }
 
 fn seen(request: &ResolutionRequest) -> String {
-    let Some(look) = &request.look else { return "\nthe host has no later look\n".to_owned() };
-    let mut text = format!("\nthe host looked at {}: {}\n", utc(look.at_ms), safe(&look.reason));
+    let Some(look) = &request.look else { return "\nthere is no later observation\n".to_owned() };
+    let mut text =
+        format!("\nthe host read the state at {}: {}\n", utc(look.at_ms), safe(&look.reason));
     for change in &look.changes {
         line(&mut text, format_args!("  changed {}", change_text(change)));
     }

@@ -1,6 +1,6 @@
-//! Where a secret is stored: the file that `deed.toml` names for it.
+//! Finds the file in which a secret is stored, which `deed.toml` names.
 //!
-//! A name that is not configured, or a file outside of the served directory, is refused.
+//! A secret that is not configured, or a file outside the served directory, is refused.
 
 use std::path::{Component, Path, PathBuf};
 
@@ -11,16 +11,16 @@ use deed_system::files::FileError;
 use super::super::out::Failure;
 use crate::config::{self, NamedSecret};
 
-/// The file of this secret, below the served directory, and all others that have one.
+/// The file of a secret, relative to the served directory, and all other secrets that have a file.
 pub(super) struct Place {
     pub(super) file: String,
     pub(super) others: Vec<Other>,
 }
 
-/// Another secret with a file.
+/// Another secret that is stored in a file.
 pub(super) struct Other {
     pub(super) name: String,
-    /// Needed if other tenants have a secret of the same name.
+    /// The tenant, if other tenants have a secret of the same name.
     pub(super) tenant: Option<String>,
     pub(super) file: String,
 }
@@ -54,7 +54,7 @@ pub(super) fn of(dir: &Path, name: &str, tenant: Option<&str>) -> Result<Place, 
 fn file(one: &NamedSecret) -> Result<&str, Failure> {
     match &one.source {
         Ok(SecretSource::File(file)) => Ok(file),
-        // Reported without the variable: it may be the secret itself, in the wrong place.
+        // The error omits the variable's name, because an operator may have written the secret itself there by mistake.
         Ok(SecretSource::Env(_)) => Err(Failure::Failed(format!(
             "secret `{}` is read from the environment variable that its `env` names; set it where the host is \
              started, or use `file` instead",
@@ -98,7 +98,8 @@ fn list<'a>(secrets: impl Iterator<Item = &'a NamedSecret>) -> String {
     secrets.map(name).collect::<Vec<_>>().join(", ")
 }
 
-/// Refuses links: a user that could make one on the path could redirect the secret to a readable place.
+/// Refuses a file outside the directory or behind a symbolic link. A user who can create a link on the path could
+/// redirect the secret to a file that this user can read.
 fn inside(dir: &Path, file: &str) -> Result<(), Failure> {
     let path = Path::new(file);
     let plain = |step: Component<'_>| matches!(step, Component::Normal(_));

@@ -1,6 +1,6 @@
-//! `deed secret set`: stores stdin in the file of a secret.
+//! `deed secret set`: reads a secret from stdin and stores it in the secret's file.
 //!
-//! Everything that can be refused without the value is refused before it is read.
+//! All checks that do not need the secret's value are made before the value is read.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, IsTerminal, Read, Write};
@@ -51,7 +51,7 @@ fn read(name: &str) -> Result<Zeroizing<Vec<u8>>, Failure> {
     Ok(bytes)
 }
 
-/// The next secret that is not stored yet, or the check.
+/// The next command to suggest: `deed secret set` for the next missing secret, or `deed check` if none is missing.
 fn following(dir: &Path, place: &Place) -> String {
     let is_missing = |other: &&Other| !dir.join(&other.file).exists();
     let dir_word = shell(dir);
@@ -65,11 +65,11 @@ fn following(dir: &Path, place: &Place) -> String {
     }
 }
 
-/// Writes a temporary file and renames it: a reader sees the old secret or the new one.
+/// Writes a temporary file and renames it, so that a reader sees either the old secret or the new one.
 fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
     private_dir(folder)?;
-    // A secret's name cannot start with a dot, so this is not another secret.
+    // The name of a secret cannot start with a dot, so the temporary file is not the file of another secret.
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let draft = folder.join(format!(".{name}.{}", std::process::id()));
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?;

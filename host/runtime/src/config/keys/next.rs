@@ -1,7 +1,7 @@
-//! The next key of a host, made before the present one is retired, and the retired keys.
+//! Key rotation: the next key of a host, which is created before the present key is retired, and the retired keys.
 //!
-//! A rotation is under way as long as `keys/next-PURPOSE.key` exists. The new key replaces the old one by one rename,
-//! so that a crash leaves the old key or the new one.
+//! A rotation is under way as long as `keys/next-PURPOSE.key` exists. A single rename replaces the old key with the new
+//! key, so a crash leaves one of the two keys.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write as _};
@@ -15,7 +15,7 @@ use ed25519_dalek::{SigningKey, VerifyingKey};
 
 use super::{KEY_MAX, KeyError, parse, random, to_pem};
 
-/// The key that will replace the present one.
+/// The key that will replace the present key.
 #[derive(Debug)]
 pub struct Next {
     dir: PathBuf,
@@ -24,14 +24,15 @@ pub struct Next {
 }
 
 impl Next {
-    /// Fails while a rotation of any key is under way: nothing may be signed until it is finished.
+    /// Fails while a rotation of any key is under way, because the host must sign nothing until the rotation is
+    /// finished.
     pub fn must_be_none(dir: &Path) -> Result<(), KeyError> {
         let found = [Purpose::Receipt, Purpose::Log].into_iter().find(|one| is_there(dir, *one));
         found.map_or(Ok(()), |purpose| Err(KeyError::Rotating(purpose)))
     }
 
-    /// The next key as an earlier run left it, or a new one. It is on disk when this returns. Fails when the other key
-    /// is being rotated, or a file cannot be read or written.
+    /// Returns the next key that an earlier run left, or creates a new key. The key is on disk when this function
+    /// returns. Fails when the other key is being rotated, or when a file cannot be read or written.
     pub fn make(dir: &Path, purpose: Purpose) -> Result<Self, KeyError> {
         let other = match purpose {
             Purpose::Receipt => Purpose::Log,
@@ -56,7 +57,7 @@ impl Next {
         self.key.verifying_key()
     }
 
-    /// Replaces the old key, whose public half is kept. Fails when a file cannot be written.
+    /// Replaces the old key and stores the public half of the old key. Fails when a file cannot be written.
     pub fn take_over(self, old: &VerifyingKey) -> Result<(), KeyError> {
         let keys = self.dir.join("keys");
         let form = |path: &Path| KeyError::Form(path.to_owned());
@@ -75,7 +76,7 @@ impl Next {
     }
 }
 
-/// Public keys that this host used for this purpose before, in no order. Fails when one cannot be read.
+/// Public keys that this host used for this purpose before, in no particular order. Fails when a key cannot be read.
 pub fn retired(dir: &Path, purpose: Purpose) -> Result<Vec<VerifyingKey>, KeyError> {
     let files = Files::open(dir).map_err(KeyError::File)?;
     let names = files.names("keys/retired").map_err(KeyError::File)?;
@@ -103,7 +104,7 @@ fn is_there(dir: &Path, purpose: Purpose) -> bool {
     fs::symlink_metadata(path(dir, purpose)).is_ok()
 }
 
-/// Writes a file whole or not at all: temporary file, fsync, rename, fsync of the folder.
+/// Writes a file atomically: temporary file, fsync, rename, fsync of the folder.
 fn replace(path: &Path, bytes: &[u8], mode: u32) -> Result<(), KeyError> {
     let draft = path.with_extension("tmp");
     let written = || -> io::Result<()> {

@@ -1,7 +1,7 @@
-//! The differences between two contracts, for people who accept the new one.
+//! The differences between two contracts, shown to the operator who accepts the new contract.
 //!
-//! Every leaf that differs is listed by JSON pointer. Lists are compared index by index regardless of their lengths: an
-//! added item has lines of its own, however much else changed around it.
+//! Every leaf that differs is listed by JSON pointer. Lists are compared index by index even if their lengths differ,
+//! so each leaf of an added item gets its own line.
 
 use std::collections::BTreeSet;
 
@@ -76,7 +76,7 @@ mod tests {
             ),
             (json!({}), json!({"a": {"b": [[1]], "c": {}}}), &["/a/b/0/0 - 1", "/a/c - {}"]),
             (json!({"a": [{"b": 1}]}), json!({}), &["/a/0/b 1 -"]),
-            // A change of kind is not a difference of members.
+            // A value whose type changed is listed as a whole, not member by member.
             (json!({"a": [1]}), json!({"a": {"0": 1}}), &["/a [1] {\"0\":1}"]),
             (json!({"a": []}), json!({"a": {}}), &["/a [] {}"]),
             (json!({"a": null}), json!({}), &["/a null -"]),

@@ -1,5 +1,5 @@
-//! The adapters that grants name: the digest of each file, and one copy of its bytes, however many contracts it serves.
-//! Nothing is compiled or run here.
+//! The adapter files that grants name: the digest of each file, and one copy of its bytes even if it serves several
+//! contracts. This module does not compile or run adapters.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -7,19 +7,20 @@ use std::collections::{BTreeMap, BTreeSet};
 use deed_spec::digest::Digest;
 use deed_system::files::{ADAPTER_MAX, Files};
 
-/// The files that were read, each once.
+/// The adapter files that were read. Each file is read once.
 #[derive(Debug, Default)]
 pub(in crate::config) struct Adapters {
     read: RefCell<BTreeMap<String, Read>>,
-    /// Files already reported as unreadable: one fault, however many grants name it.
+    /// Files that were already reported as unreadable. Each file is reported once, even if several grants name it.
     told: RefCell<BTreeSet<String>>,
 }
 
-/// Digest and bytes, or why there are none.
+/// Digest and bytes of a file, or why it could not be read.
 type Read = Result<(Digest, Vec<u8>), String>;
 
 impl Adapters {
-    /// The digest of this file's bytes. Fails with the reason; with `None` if it was reported before.
+    /// Returns the digest of this file's bytes. Fails with the reason, or with `None` if the reason was reported
+    /// before.
     pub(super) fn digest(&self, files: &Files, name: &str) -> Result<Digest, Option<String>> {
         let mut read = self.read.borrow_mut();
         let found = read.entry(name.to_owned()).or_insert_with(|| {

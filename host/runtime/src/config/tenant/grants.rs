@@ -1,4 +1,5 @@
-//! Grants of a tenant: contract and adapter pinned by digest, with no more upstreams than the contract needs.
+//! Grants of a tenant: each pins a contract and an adapter by digest, and has exactly the upstreams that the contract
+//! needs.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -9,7 +10,7 @@ use deed_spec::digest::Digest;
 use super::{Builder, Granted};
 use crate::config::raw;
 
-/// The text to point at, and what is wrong.
+/// A text that locates the faulty line, and what is wrong with the line.
 type Wrong = (&'static str, String);
 
 impl Builder<'_> {
@@ -30,7 +31,8 @@ impl Builder<'_> {
         grants
     }
 
-    /// The grant with what it names. Fails with what is wrong; with `None` if it was reported before.
+    /// Builds a grant from the contract, adapter and upstreams that it names. Fails with what is wrong, or with `None`
+    /// if the fault was reported before.
     fn grant(&self, name: &str, raw: &raw::Grant) -> Result<Granted, Option<Wrong>> {
         let Some((file, contract, digest)) = self.contracts.get(name) else {
             let what = format!(
@@ -48,7 +50,8 @@ impl Builder<'_> {
         Ok(Granted { contract: Arc::clone(contract), digest: *digest, adapter, upstreams })
     }
 
-    /// The upstreams of a grant: exactly those that its contract needs. Fails when they differ.
+    /// Returns the upstreams of a grant. Fails when the grant's upstreams are not exactly those that the contract
+    /// needs.
     fn reached(
         &self,
         file: &str,

@@ -1,4 +1,4 @@
-//! Agents and persons of a tenant: tokens by hash, approver keys by file, roles.
+//! Agents and persons of a tenant: their roles, the hashes of their tokens, and the files with their approver keys.
 
 use std::collections::BTreeMap;
 
@@ -44,7 +44,7 @@ impl Builder<'_> {
         persons
     }
 
-    /// Two persons with one key would be one human who counts as two.
+    /// Reports two persons with the same key, because one human could then approve as two persons.
     fn own_keys(&mut self, name: &str, person: &Person, others: &BTreeMap<String, Person>) {
         let same = |other: &Person| other.keys.iter().any(|key| person.keys.contains(key));
         if let Some((other, _)) = others.iter().find(|(_, other)| same(other)) {
@@ -71,7 +71,7 @@ impl Builder<'_> {
     }
 }
 
-/// The text is not quoted: it may be the token itself.
+/// The error does not quote the text, because it may be the token itself.
 fn no_hash(text: &str) -> &'static str {
     if text.is_empty() || text.to_ascii_lowercase().starts_with("sha") {
         return "`token` is not the digest of a token; write `sha256:` and 64 lower-case hex digits, the hash that \

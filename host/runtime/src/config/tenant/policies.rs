@@ -1,4 +1,4 @@
-//! Resource attributes and policies of a tenant, compiled against everything that it grants.
+//! Resource attributes and policies of a tenant. The policies are compiled against everything that the tenant grants.
 
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
@@ -18,7 +18,7 @@ impl Builder<'_> {
         for (name, attributes) in &self.raw.resource {
             let mut values = BTreeMap::new();
             for (key, value) in attributes {
-                // `__entity` and `__extn` have a meaning in Cedar's JSON.
+                // `__entity` and `__extn` have a special meaning in Cedar's JSON format.
                 if key.starts_with("__") {
                     let what = format!(
                         "attribute name `{key}` is reserved; a name must not start with `__`"
@@ -66,7 +66,7 @@ impl Builder<'_> {
                 Err(e) => self.unread_policy(name, &e),
             }
         }
-        // A grant with a fault is reported as that; the policies that name it would only repeat it.
+        // A faulty grant has its own fault. Compiling the policies that name the grant would only repeat the fault.
         if grants.len() < self.raw.grant.len() {
             return None;
         }
@@ -74,13 +74,13 @@ impl Builder<'_> {
         policy::compile(&sources, &vocabulary).map_err(|e| self.faults.push(e.into())).ok()
     }
 
-    /// At the place that names the file, which may be one of several tenants.
+    /// Reports the fault at the line that names the file. Several tenants may name the same file.
     fn unread_policy(&mut self, file: &str, error: &FileError) {
         let remedy = match error.kind() {
             Some(ErrorKind::NotFound) => "; put the file there or correct `policies`",
             Some(ErrorKind::PermissionDenied) => "; let the host's user read it",
             Some(_) => "; put a readable file there or correct `policies`",
-            // The error itself has the remedy.
+            // The error text already contains the remedy.
             None => "",
         };
         let what = format!("`policies` of tenant `{}`: {error}{remedy}", self.name);
@@ -95,7 +95,7 @@ impl Builder<'_> {
     }
 }
 
-/// The names that policies may use; they follow from everything but the policies.
+/// The names that policies may use, collected from the tenant's agents, persons, grants and resources.
 pub(super) fn vocabulary(
     agents: &BTreeMap<String, Agent>,
     persons: &BTreeMap<String, Person>,
@@ -118,7 +118,7 @@ pub(super) fn vocabulary(
 fn attribute(value: &toml::Value) -> Option<(Value, AttributeType)> {
     match value {
         toml::Value::String(text) => Some((Value::from(text.clone()), AttributeType::String)),
-        // Beyond ±(2^53−1) a number has no canonical form and cannot be signed.
+        // A number beyond ±(2^53−1) has no canonical JSON form and cannot be signed.
         toml::Value::Integer(number)
             if number.unsigned_abs() <= json::MAX_INTEGER.unsigned_abs() =>
         {

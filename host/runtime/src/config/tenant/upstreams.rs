@@ -1,4 +1,5 @@
-//! Secrets and upstreams of a tenant: what may be dialled, and which credential goes in which slot.
+//! Secrets and upstreams of a tenant: the addresses that the host may dial, and the slot in which it sends each
+//! credential.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -14,17 +15,17 @@ use hyper::header::HeaderName;
 use super::Builder;
 use crate::config::{raw, secret};
 
-/// The timeout of an upstream whose table does not set one.
+/// The timeout of an upstream whose table sets no timeout.
 const UPSTREAM_TIMEOUT_MS: u64 = 10_000;
 
-/// Concurrent runs to an upstream whose table sets no limit: half of the sandbox, so that a slow upstream leaves the
-/// other half to the others.
+/// Concurrent runs to an upstream whose table sets no limit. The default is half of the sandbox's run slots, so that a
+/// slow upstream leaves the other half to other upstreams.
 const CONCURRENCY: usize = 32;
-/// As many as the sandbox runs at once.
+/// The largest value of `concurrency`: the number of runs that the sandbox has room for.
 const CONCURRENCY_MAX: usize = 64;
 
 type Secrets = BTreeMap<String, Arc<Secret>>;
-/// The line to point at, and what is wrong.
+/// A text that locates the faulty line, and what is wrong with the line.
 type Wrong = (&'static str, String);
 
 impl Builder<'_> {
@@ -64,7 +65,7 @@ impl Builder<'_> {
         secrets: &Secrets,
         roots: &mut BTreeMap<String, Digest>,
     ) -> Result<Upstream, Wrong> {
-        // Reported without the URL: the part before the `@` may be a password.
+        // The fault does not quote the URL, because the part before the `@` may be a password.
         if raw.base_url.contains('@') {
             let what = "`base_url` has an `@`; user names and passwords belong in a secret";
             return Err(("base_url", what.to_owned()));
@@ -127,10 +128,11 @@ impl Builder<'_> {
             Some(secret) => {
                 Ok(Some(Credential { secret: Arc::clone(secret), slot: raw.slot.clone() }))
             }
-            // Its own table already has a fault, which says why it cannot be loaded.
+            // The secret's own table already has a fault that says why the secret cannot be loaded.
             None if self.raw.secret.contains_key(&raw.secret) => Ok(None),
             None => {
-                // A text as long as a secret may be one that was written in place of its name.
+                // A text as long as a secret is not shown, because it may be a secret that was written in place of its
+                // name.
                 let named = if raw.secret.len() < SECRET_MIN { raw.secret.as_str() } else { "…" };
                 Err((key, format!("secret `{named}` is missing; add its [secret] table")))
             }
@@ -157,7 +159,8 @@ fn addresses(names: &[String]) -> Result<BTreeSet<AddressClass>, Wrong> {
     names.iter().map(class).collect()
 }
 
-/// Whether the address in the base URL may be dialled. Any other name is resolved and checked when it is dialled.
+/// Whether the host may dial the IP address in the base URL. A host name is resolved and checked when the host dials
+/// it.
 fn reachable(base: &Base, allowed: &BTreeSet<AddressClass>) -> Result<(), Wrong> {
     let Some(address) = base.address() else { return Ok(()) };
     let Some(class) = classify(address) else {
@@ -198,7 +201,7 @@ const TAKEN: [&str; 15] = [
     "user-agent",
 ];
 
-/// Those of them in which a credential may be sent.
+/// The headers of [`TAKEN`] in which a credential may be sent.
 const CREDENTIALS: [&str; 2] = ["authorization", "cookie"];
 
 /// Whether a credential may be sent in this header. A header that is refused here would be refused at each request.
@@ -207,7 +210,7 @@ fn fits(slot: &Slot) -> Result<(), String> {
         Slot::Header { name } => name,
         Slot::Bearer | Slot::Basic { .. } => return Ok(()),
     };
-    // A text as long as a secret may be one that was written in place of the name.
+    // A text as long as a secret is not shown, because it may be a secret that was written in place of the name.
     let shown = if name.len() < SECRET_MIN { name.as_str() } else { "…" };
     let Ok(header) = HeaderName::from_bytes(name.as_bytes()) else {
         return Err(format!(

@@ -1,10 +1,11 @@
-//! The names that the policies of a tenant may use, whether they compile or not: for their authors.
+//! The names that the policies of a tenant may use, for policy authors. The list does not depend on whether the
+//! policies compile.
 
 use deed_record::policy::Vocabulary;
 
 use super::{Adapters, Builder, Contracts, Faults, Files, Source, policies, raw};
 
-/// From agents, persons, grants and resources, whose faults are added to `faults`.
+/// Collects the names from agents, persons, grants and resources. Faults in these tables are added to `faults`.
 pub(in crate::config) fn vocabulary(
     files: &Files,
     name: &str,

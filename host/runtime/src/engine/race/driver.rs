@@ -1,6 +1,6 @@
-//! One driver, step by step, as in `drive` and `attempt`: computes the possible results of its next step. A look is
-//! announced and recorded in one append here: otherwise two drivers that announce looks in turn would never end, and no
-//! write depends on it.
+//! Models one driver with the steps of `drive` and `attempt`, and computes the possible results of its next step. The
+//! model announces and records an observation in one append, because two drivers that announce observations in turn
+//! would otherwise never end. No write depends on this simplification.
 
 use deed_record::lifecycle::event::Phase;
 use deed_record::lifecycle::recovery;
@@ -28,9 +28,9 @@ impl Default for Driver {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) enum Pc {
     Read,
-    /// It has read the journal, or its append was accepted: the status determines what is next.
+    /// The driver has read the journal, or its append was accepted. The status determines the next step.
     Act,
-    /// It has looked.
+    /// The driver has made an observation.
     Looked {
         began: i64,
         shown: [u8; 2],
@@ -52,20 +52,20 @@ pub(super) struct Run {
 enum At {
     /// The adapter asks for its next write.
     Next,
-    /// The intent is durable and nothing has been sent.
+    /// The intent of the write is durable, and the write has not been sent.
     Sending {
         deadline: i64,
     },
     Awaiting {
         deadline: i64,
     },
-    /// The result of the last write is known, and has not been reported.
+    /// The result of the last write is known, but the adapter has not received it.
     Known,
     Ending,
 }
 
 impl Driver {
-    /// The epoch under which it may send now.
+    /// The epoch under which the driver may send now, if any.
     pub(super) fn can_write(&self, now: i64) -> Option<u64> {
         match &self.pc {
             Pc::Run(Run { epoch, at: At::Sending { deadline }, .. }) if now < *deadline => {
@@ -108,7 +108,7 @@ pub(super) fn steps(world: &World, at: usize, rules: &Rules) -> Steps {
     }
 }
 
-/// Appends and continues at `then`, or reads again if another append came first.
+/// Appends and continues at `then`, or reads the journal again if another append came first.
 fn appended(
     world: &World,
     at: usize,
@@ -123,7 +123,7 @@ fn appended(
     next
 }
 
-/// The match of `drive`, as far as a race can get.
+/// Models the match of `drive` for every status that a race can reach.
 fn act(world: &World, at: usize, rules: &Rules, story: &Story) -> Steps {
     let append = |step, what, durable| {
         vec![(step, appended(world, at, rules, vec![what], durable, Pc::Act))]
@@ -175,7 +175,7 @@ fn look(world: &World, at: usize, rules: &Rules) -> World {
     next
 }
 
-/// The start is durable before anything runs; a driver whose append is refused runs nothing.
+/// Appends the start of a run durably before anything runs. A driver whose append is refused runs nothing.
 fn start(world: &World, at: usize, rules: &Rules, story: &Story) -> World {
     let (n, epoch) = (story.next_attempt(), story.epoch + 1);
     let run = Run { n, epoch, writes: vec![], at: At::Next };
@@ -225,7 +225,8 @@ fn go(world: &World, at: usize, rules: &Rules, run: &Run) -> Steps {
     }
 }
 
-/// A write that an earlier attempt has done is answered from the record; any other is intended first.
+/// A write that an earlier attempt completed is answered from the record. For any other write, the intent is appended
+/// first.
 fn ask(world: &World, at: usize, rules: &Rules, run: &Run) -> World {
     let mut run = run.clone();
     let mut next = world.clone();
@@ -266,14 +267,14 @@ fn send(world: &World, at: usize, rules: &Rules, run: &Run, deadline: i64) -> Wo
     next
 }
 
-/// The result is durable before the adapter is told; if it cannot be kept, the run ends.
+/// The result is durable before the adapter receives it. If the result cannot be appended, the run ends.
 fn keep(world: &World, at: usize, rules: &Rules, run: &Run) -> World {
     let mut next = world.clone();
     let write = *run.writes.last().unwrap();
     let what = What::WriteEnded { n: run.n, epoch: run.epoch, write };
     let kept = next.append(at, vec![what], true, rules);
     let on = if kept && write.sent == Sent::Done { At::Next } else { At::Ending };
-    // A request that landed and was reported is no longer in flight.
+    // A request that took effect and whose result was reported is no longer in flight.
     next.in_flight.retain(|f| !(f.landed && f.epoch == run.epoch && f.ordinal == write.ordinal));
     next.drivers[at].pc = Pc::Run(Run { at: on, ..run.clone() });
     next

@@ -1,4 +1,4 @@
-//! The lines of the journal in the explorer's form: small and comparable, each with its real event.
+//! The explorer's representation of journal lines. A line is small and comparable, and corresponds to a real event.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -33,7 +33,8 @@ pub(super) enum Sent {
     Done,
 }
 
-/// A line of the journal. It has no time of writing: only deadlines and the beginning of a look are compared.
+/// A line of the journal. It has no time of writing, because only deadlines and the start times of observations are
+/// compared.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) enum What {
     Cleared,
@@ -48,11 +49,12 @@ pub(super) enum What {
     Judged { outcome: u8 },
 }
 
-/// A history, by its number in the book: worlds are compared and stored by the hundred thousand.
+/// A journal history, represented by its number in the book, because hundreds of thousands of worlds are compared and
+/// stored.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) struct Lines(u32);
 
-/// One contract, one action of it, and every history that was written in some world.
+/// One contract, one action of this contract, and every journal history that occurs in some world.
 #[derive(Debug)]
 pub(super) struct Book {
     pub(super) contract: Contract,
@@ -60,13 +62,13 @@ pub(super) struct Book {
     known: RefCell<HashMap<(Lines, What), Lines>>,
 }
 
-/// A history: the previous one and one more line.
+/// A journal history: the previous history and one more line.
 #[derive(Clone, Debug)]
 struct Page {
     before: Lines,
     line: Option<What>,
     length: usize,
-    /// `None` if the lines make no story.
+    /// `None` if the lines are inconsistent.
     story: Option<Rc<Story>>,
 }
 
@@ -98,7 +100,7 @@ impl Book {
         self.pages.borrow()[lines.0 as usize].length
     }
 
-    /// The story after these lines; `None` if they make no story.
+    /// The story after these lines; `None` if the lines are inconsistent.
     pub(super) fn story(&self, lines: Lines) -> Option<Rc<Story>> {
         self.pages.borrow()[lines.0 as usize].story.clone()
     }
@@ -131,7 +133,7 @@ impl Book {
         lines
     }
 
-    /// Whether `so` holds for one of the lines.
+    /// Whether the predicate `so` is true for one of the lines.
     pub(super) fn any(&self, mut lines: Lines, so: impl Fn(&What) -> bool) -> bool {
         while let Page { before, line: Some(line), .. } = self.page(lines) {
             if so(&line) {
@@ -195,7 +197,7 @@ impl Book {
 pub(super) const OUTCOMES: [Outcome; 4] =
     [Outcome::Verified, Outcome::Mismatch, Outcome::Failed, Outcome::Indeterminate];
 
-/// The writes of a run that was lost with its driver, from the real story, in the explorer's form.
+/// Converts the writes of a run that was lost with its driver from the real story to the explorer's representation.
 pub(super) fn writes_of(attempt: &Attempt) -> Vec<Write> {
     let write = |one: &Exchange| Write {
         ordinal: u8::try_from(one.ordinal).unwrap(),

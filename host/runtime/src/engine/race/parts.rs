@@ -1,4 +1,5 @@
-//! Parts of the events of a race: a contract for each effect, one action of it, looks, decisions, exchanges.
+//! Creates the parts of the events of a race: a contract for each effect, an action of this contract, observations,
+//! decisions and exchanges.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -44,7 +45,7 @@ pub(super) fn exchange(story: &Story, write: &Write) -> Exchange {
     }
 }
 
-/// The same in every attempt.
+/// The idempotency key of a write, which is the same in every attempt.
 #[expect(clippy::unnecessary_wraps, reason = "the form of the records")]
 pub(super) fn key(ordinal: u8) -> Option<String> {
     Some(format!("key-{ordinal}"))

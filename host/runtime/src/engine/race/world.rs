@@ -1,5 +1,5 @@
-//! The world of a race: one journal, several drivers, one system of record, and time. Computes every state that can
-//! follow a state.
+//! The modelled world of a race: one journal, several drivers, one system of record, and time. This module computes
+//! every state that can follow a state.
 
 use std::collections::HashSet;
 use std::rc::Rc;
@@ -9,11 +9,11 @@ use deed_record::contract::Effect;
 use super::driver::{Driver, Pc};
 use super::lines::{Book, Lines, What};
 
-/// Events of the action before the race begins: policy has allowed it at the gate.
+/// Number of events of the action before the race begins. Policy has allowed the action at the gate by then.
 const BEFORE: u64 = 5;
 
-/// The assumptions of an exploration. `swaps`, `durable`, `waits` and `forgets_effect` stand for rules of the host; a
-/// test breaks them one by one.
+/// The assumptions of an exploration. `swaps`, `durable`, `waits` and `forgets_effect` are rules of the host; a test
+/// turns them off one by one.
 #[derive(Clone)]
 #[expect(clippy::struct_excessive_bools, reason = "each is one rule that a test takes away")]
 pub(super) struct Rules {
@@ -22,17 +22,17 @@ pub(super) struct Rules {
     pub(super) writes: usize,
     pub(super) crashes: u8,
     pub(super) cuts: u8,
-    /// How far time advances. An exchange has until the next tick.
+    /// The last tick of the clock. An exchange must end before the next tick.
     pub(super) ticks: i64,
-    /// Pairs of versions for which the journal accepts an append: the actual one and the expected one.
+    /// Pairs of the actual version and the expected version for which the journal accepts an append.
     pub(super) answers: Rc<HashSet<(u64, u64)>>,
-    /// An append is refused if another came first.
+    /// An append is refused if another append came first.
     pub(super) swaps: bool,
     /// The intent of a write is durable before the write is sent.
     pub(super) durable: bool,
-    /// Nothing is tried again before what was sent can no longer land.
+    /// No attempt is repeated while an earlier request may still take effect.
     pub(super) waits: bool,
-    /// Whether recovery ignores what the contract's effect promises.
+    /// Whether recovery ignores the effect that the contract declares.
     pub(super) forgets_effect: bool,
     pub(super) book: Rc<Book>,
 }
@@ -68,9 +68,9 @@ pub(super) struct Flight {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct World {
     pub(super) journal: Lines,
-    /// The number of lines that survive a power cut.
+    /// The number of journal lines that survive a power cut.
     pub(super) durable: usize,
-    /// Sorted: the order of equal drivers has no meaning.
+    /// The drivers are sorted, because their order has no meaning.
     pub(super) drivers: Vec<Driver>,
     pub(super) now: i64,
     pub(super) in_flight: Vec<Flight>,
@@ -80,7 +80,7 @@ pub(super) struct World {
     pub(super) runs: [u8; 4],
     crashes: u8,
     cuts: u8,
-    /// A violation by a step.
+    /// The violation that a step caused, if any.
     pub(super) wrong: Option<String>,
 }
 
@@ -100,11 +100,11 @@ impl World {
         }
     }
 
-    /// Every possible next step, with the state that it leads to.
+    /// Returns every possible next step with the state that results from it.
     pub(super) fn steps(&self, rules: &Rules) -> Vec<(String, Self)> {
         let mut next = Vec::new();
         for at in 0..self.drivers.len() {
-            // Of equal drivers, one is enough.
+            // Drivers in the same state have the same steps, so only the first of them is used.
             if at > 0 && self.drivers[at] == self.drivers[at - 1] {
                 continue;
             }
@@ -131,7 +131,7 @@ impl World {
         if self.now < rules.ticks {
             let mut world = self.clone();
             world.now += 1;
-            // A request that did not land in its time never does.
+            // A request that did not arrive before its deadline never arrives.
             world.in_flight.retain(|flight| flight.landed || world.now < flight.deadline);
             next.push((format!("it is {}", world.now), world));
         }
@@ -153,7 +153,7 @@ impl World {
         next
     }
 
-    /// An upstream that knows idempotency keys applies a repetition only once.
+    /// An upstream that knows idempotency keys applies a repeated write only once.
     fn land(&mut self, ordinal: u8, effect: Effect) {
         let count = &mut self.applied[usize::from(ordinal)];
         if effect != Effect::Keyed || *count == 0 {
@@ -161,7 +161,7 @@ impl World {
         }
     }
 
-    /// The state that a look at the system of record shows.
+    /// The state that an observation of the system of record shows.
     pub(super) fn shown(&self, effect: Effect) -> [u8; 2] {
         match effect {
             Effect::Idempotent => self.applied.map(|count| count.min(1)),
@@ -170,7 +170,7 @@ impl World {
         }
     }
 
-    /// An append, accepted or refused as by the journal.
+    /// Models an append, which is accepted or refused as the real journal would do.
     pub(super) fn append(
         &mut self,
         at: usize,
@@ -193,7 +193,7 @@ impl World {
         true
     }
 
-    /// Conditions that must not occur in any state.
+    /// Returns the violation if this state breaks a rule that must hold in every state.
     pub(super) fn violation(&self, rules: &Rules) -> Option<String> {
         if let Some(wrong) = &self.wrong {
             return Some(wrong.clone());

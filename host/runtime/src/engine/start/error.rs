@@ -1,4 +1,4 @@
-//! Why the host does not start: what failed, and what would let it start.
+//! Errors that prevent the host from starting. Each error says what failed and what to do.
 
 use deed_system::files::FileError;
 use std::path::PathBuf;
@@ -23,9 +23,9 @@ pub enum StartError {
     Config(Fault),
     #[error(transparent)]
     Key(#[from] keys::KeyError),
-    #[error("state/ is of another version: {0}")]
+    #[error("`state/` has another version: {0}")]
     Version(#[from] VersionError),
-    #[error("state/ is not usable: {0}")]
+    #[error("`state/` cannot be used: {0}")]
     State(#[source] FileError),
     #[error("the sandbox cannot be created: {0}")]
     Sandbox(#[from] SandboxError),
@@ -39,17 +39,17 @@ pub enum StartError {
     Story(#[source] EngineError),
     #[error("the journal cannot be read: it lists {0} as open but has no row for it")]
     NoRow(String),
-    #[error("the earlier signatures of this host cannot be determined: {0}")]
+    #[error("the key history of this host cannot be read: {0}")]
     KeyHistory(#[from] KeyHistoryError),
     #[error("the log has no valid origin: {0}")]
     Origin(#[from] NoteKeyError),
     #[error("the log cannot be opened: {0}")]
     Log(#[from] LogError),
-    /// The configuration is logged as activated before anything is proposed, so this tenant has lost its log; a new one
-    /// would be a fork.
+    /// The host logs the activated configuration before it accepts proposals, so a tenant that has actions but no log
+    /// has lost its log. A new log would be a fork.
     #[error(
-        "a log is missing: there is no `{}`, but the journal has {action} of `{tenant}`; restore the whole directory \
-         from one copy", folder.display()
+        "a log is missing: there is no `{}`, but the journal has {action} of tenant `{tenant}`; restore the whole \
+         directory from one copy", folder.display()
     )]
     LogMissing { folder: PathBuf, action: String, tenant: String },
     #[error("the configuration cannot be activated: {0}")]
@@ -61,7 +61,7 @@ pub enum StartError {
          back until it has"
     )]
     TenantNeeded { action: ActionId, tenant: String },
-    /// Approvals and idempotency keys would live longer than they state.
+    /// With this clock, approvals and idempotency keys would be valid for too long.
     #[error(
         "the clock was set back: the system's time is {}, but the journal has an event of {}; correct the clock, or \
          start the host after that time", utc(*now_ms), utc(*latest_ms)

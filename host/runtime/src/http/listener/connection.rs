@@ -1,4 +1,5 @@
-//! One connection: requests one after another, each complete before the connection counts as served.
+//! Serves one connection, one request after another. A request must arrive completely before its connection counts as
+//! busy.
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -22,19 +23,20 @@ use tokio::sync::watch;
 use super::{head, told};
 use crate::capacity::connection_slots::ConnectionSlot;
 
-/// The largest request line with its headers; tokens, keys and traces are far smaller.
+/// The maximum size of the request line and headers together. Tokens, keys and traces are far smaller.
 const HEAD_MAX: usize = 16 * 1024;
 const HEADERS_MAX: usize = 64;
-/// The most that is read ahead for one connection.
+/// The maximum number of bytes that are buffered for one connection.
 const BUFFER_MAX: usize = 64 * 1024;
-/// How long, and for how many bytes, to keep reading after the last answer, so that a caller that is still sending can
-/// read why it was refused.
+/// For how long, and up to how many bytes, the host keeps reading after the last answer. A caller that is still sending
+/// can then read why it was refused.
 const LINGER: Duration = Duration::from_secs(1);
 const LINGER_BYTES: u64 = 1024 * 1024;
 
 type Answer = Pin<Box<dyn Future<Output = Result<Response<Watched<Body>>, Infallible>> + Send>>;
 
-/// Serves one connection until the caller ends it, the host closes it after a refusal, or its slot is taken away.
+/// Serves one connection until the caller ends it, the host closes it after a refusal, or the connection loses its
+/// slot.
 pub(super) async fn serve(
     stream: TcpStream,
     router: Router,
@@ -71,19 +73,20 @@ pub(super) async fn serve(
     }
 }
 
-/// Shuts down writing and reads what is under way: closing with unread bytes resets the connection and loses the
-/// answer.
+/// Shuts down the write side and reads what the caller still sends. Closing a socket with unread bytes would reset the
+/// connection and lose the answer.
 async fn linger(mut stream: TcpStream) {
     if stream.shutdown().await.is_err() {
         return;
     }
     let (mut rest, mut nowhere) = (stream.take(LINGER_BYTES), tokio::io::sink());
     let drained = tokio::io::copy(&mut rest, &mut nowhere);
-    // Whether the caller closed in time no longer matters.
+    // The connection is closed next, whether or not the caller closed its side in time.
     tokio::time::timeout(LINGER, drained).await.map(|_| ()).unwrap_or_default();
 }
 
-/// The head has arrived and the body is awaited; the handler drops the body once it has read it or does not need it.
+/// Answers a request whose head has arrived. The connection waits for the body until the handler drops it, after
+/// reading it or because it is not needed.
 async fn answer(
     router: Router,
     request: Request<Incoming>,
@@ -100,13 +103,14 @@ async fn answer(
     Ok(response.map(|body| Watched { body, seat, then: ConnectionSlot::awaiting }))
 }
 
-/// A caller that sends such a head may disagree with the host about where the next one begins.
+/// Closes the connection after a refused head, because the caller and the host may disagree about where the next
+/// request begins.
 fn closing(mut response: Response<Body>) -> Response<Body> {
     response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     response
 }
 
-/// A body that notifies the slot when it is finished: read to its end, written out, or dropped.
+/// A body that notifies the connection's slot when it is dropped, which is when it was read, written out or abandoned.
 #[derive(Debug)]
 struct Watched<B> {
     body: B,

@@ -1,15 +1,16 @@
-//! Checks of a request before its caller is identified. The parser refuses what is not HTTP; this refuses what two
-//! parsers on the way may read differently, and what is too long.
+//! Checks a request before its caller is identified. The parser refuses requests that are not HTTP; these checks refuse
+//! requests that a proxy and the host may parse differently, and requests that are too long.
 
 use axum::http::{HeaderMap, Request, StatusCode, Version, header};
 
 use crate::api::BODY_MAX;
 use crate::api::problem::Problem;
 
-/// The longest path with its query: ids, names and a filter or two.
+/// The maximum length of a path with its query, which contain only ids, names and a few filters.
 const TARGET_MAX: usize = 2_048;
 
-/// Checks for exactly one host, a path, and a body with a declared length. Fails otherwise, or when a part is too long.
+/// Checks that a request has exactly one `Host` header, a path as its target, and a declared body length. Fails
+/// otherwise, or when the path or the body is too long.
 pub(super) fn check<B>(request: &Request<B>) -> Result<(), Problem> {
     let (uri, headers) = (request.uri(), request.headers());
     if uri.authority().is_some() || uri.scheme().is_some() {
@@ -28,7 +29,7 @@ pub(super) fn check<B>(request: &Request<B>) -> Result<(), Problem> {
     body(headers)
 }
 
-/// A chunked body is refused: with two stated lengths, parsers disagree on where a request ends.
+/// Refuses a chunked body, because parsers disagree about where a request with two stated lengths ends.
 fn body(headers: &HeaderMap) -> Result<(), Problem> {
     if headers.contains_key(header::TRANSFER_ENCODING) {
         let detail = "send the body with `Content-Length` and without `Transfer-Encoding`";

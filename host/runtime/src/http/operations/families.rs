@@ -16,13 +16,14 @@ impl<'a> Families<'a> {
         Self(encoder)
     }
 
-    /// A counter without labels. Its name is given without `_total`, which the encoder appends.
+    /// Writes a counter without labels. The name must not end in `_total`, because the encoder appends that suffix.
     pub(super) fn counter(&mut self, name: &str, help: &str, value: u64) -> fmt::Result {
         let encoder = self.0.encode_descriptor(name, help, None, MetricType::Counter)?;
         ConstCounter::new(value).encode(encoder)
     }
 
-    /// A counter for each set of labels. Its name is given without `_total`, which the encoder appends.
+    /// Writes a counter for each set of labels. The name must not end in `_total`, because the encoder appends that
+    /// suffix.
     pub(super) fn counters<L: EncodeLabelSet>(
         &mut self,
         name: &str,
@@ -35,7 +36,7 @@ impl<'a> Families<'a> {
         })
     }
 
-    /// A gauge without labels.
+    /// Writes a gauge without labels.
     pub(super) fn gauge(
         &mut self,
         name: &str,
@@ -46,7 +47,7 @@ impl<'a> Families<'a> {
         encoder.encode_gauge(value)
     }
 
-    /// A gauge for each set of labels.
+    /// Writes a gauge for each set of labels.
     pub(super) fn gauges<L: EncodeLabelSet, V: EncodeGaugeValue>(
         &mut self,
         name: &str,

@@ -1,6 +1,6 @@
 //! Counters and gauges in the Prometheus text exposition format 0.0.4.
 //!
-//! The values are read at every scrape. The modules that count define their meaning.
+//! The values are read at every scrape. Their meaning is defined in the modules that maintain them.
 
 use std::fmt;
 use std::time::Duration;
@@ -29,7 +29,8 @@ pub(in crate::http) async fn metrics(
     ([(header::CONTENT_TYPE, prometheus_text::CONTENT_TYPE)], text)
 }
 
-/// A collector writes HELP texts unchanged. A registered metric would get a full stop appended to its text.
+/// Writes the metrics as a collector, which keeps HELP texts unchanged. The library would append a full stop to the
+/// text of a registered metric.
 #[derive(Debug)]
 struct Scrape(App);
 
@@ -48,14 +49,14 @@ fn counters(families: &mut Families<'_>, m: &Metrics) -> fmt::Result {
     let counters = [
         ("deed_unauthorized", "requests without a valid token", &m.unauthorized),
         ("deed_proposals_refused", "proposals that were not valid", &m.refused),
-        ("deed_throttled", "requests over the limit of one principal, tenant or all", &m.throttled),
-        ("deed_connections_cut", "connections without a request in time", &m.cut),
-        ("deed_connections_refused", "connections refused while all were busy", &m.turned_away),
+        ("deed_throttled", "requests over the limit of a principal, tenant or host", &m.throttled),
+        ("deed_connections_cut", "connections closed without a request in time", &m.cut),
+        ("deed_connections_refused", "connections refused because all were busy", &m.turned_away),
     ];
     counters.iter().try_for_each(|(name, help, count)| families.counter(name, help, count.get()))
 }
 
-/// Whether new work is accepted, why not, and the values that this depends on.
+/// Writes whether new work is accepted, the reasons if it is not, and the values that this depends on.
 fn readiness(families: &mut Families<'_>, engine: &Engine) -> fmt::Result {
     let reasons = engine.unready();
     let (drift_ms, free) = engine.gauges();
@@ -81,7 +82,8 @@ fn seconds(ms: i64) -> f64 {
     if ms < 0 { -magnitude } else { magnitude }
 }
 
-/// Per log and witness, whether it cosigns and whether it contradicts; nothing if none is configured.
+/// Writes for each log and witness whether the witness cosigns in time and whether it contradicts the log. Writes
+/// nothing if no witness is configured.
 fn witnesses(families: &mut Families<'_>, standings: &[(&str, Standing)]) -> fmt::Result {
     type Gauge = (&'static str, &'static str, fn(&Standing) -> bool);
     let gauges: [Gauge; 2] = [

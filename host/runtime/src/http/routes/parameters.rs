@@ -12,7 +12,7 @@ pub(super) const ACTION_ID: Parameter = Parameter {
     name: "id",
     place: Place::Path,
     schema: SchemaGenerator::subschema_for::<ActionId>,
-    description: "Any other text answers 404, like an unknown action.",
+    description: "A text that is not an action id is answered with 404, like an unknown action.",
     shared: Some("ActionId"),
 };
 
@@ -20,7 +20,8 @@ pub(super) const IDEMPOTENCY_KEY: Parameter = Parameter {
     name: "Idempotency-Key",
     place: Place::Header,
     schema: |_| json_schema!({"type": "string", "minLength": 1, "maxLength": KEY_MAX, "pattern": "^[!-~]+$"}),
-    description: "One key of this agent with one body is one action; with another body it is a 409.",
+    description: "A request that repeats a key and its body returns the same action. The same key with another body is \
+                  answered with 409.",
     shared: Some("IdempotencyKey"),
 };
 
@@ -28,8 +29,8 @@ pub(super) const PREFER: Parameter = Parameter {
     name: "Prefer",
     place: Place::Header,
     schema: |_| json_schema!({"type": "string", "examples": ["wait=30"]}),
-    description: "`wait=N` waits up to N seconds, at most 50, for the end (RFC 7240). A proposal without it waits up \
-                  to 10. The wait ends when the action waits for people.",
+    description: "`wait=N` waits up to N seconds, at most 50, for the action to end (RFC 7240). A proposal without \
+                  this header waits up to 10 seconds. The wait also ends when the action waits for people.",
     shared: Some("Prefer"),
 };
 
@@ -47,7 +48,7 @@ pub(super) const TRACEPARENT: Parameter = Parameter {
 pub(super) const STATUS: Parameter = query(
     "status",
     SchemaGenerator::subschema_for::<StatusWord>,
-    "Only actions with this status; an unknown status answers 400.",
+    "Only actions with this status; an unknown status is answered with 400.",
 );
 
 pub(super) const RESOURCE: Parameter = query(
@@ -65,7 +66,7 @@ pub(super) const TRACE: Parameter = query(
 pub(super) const LIMIT: Parameter = query(
     "limit",
     |_| json_schema!({"type": "integer", "minimum": 1, "maximum": LIMIT_MAX, "default": LIMIT_DEFAULT}),
-    "At most this many.",
+    "The maximum number of actions.",
 );
 
 pub(super) const CONTRACT: Parameter =

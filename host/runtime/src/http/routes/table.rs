@@ -1,5 +1,5 @@
-//! The rows of the table. Routes with the same path are adjacent. Each row says which of the two listeners serves it;
-//! a row that says nothing requires a token.
+//! The rows of the route table. Routes with the same path are adjacent. A row without `for_operations` is served on the
+//! main listener and requires a token.
 
 use deed_record::action::Proposal;
 use deed_record::statement::approval::ApprovalRequest;
@@ -32,7 +32,7 @@ fn proposing() -> Vec<Route> {
     vec![
         post("/v1/actions", actions::propose, propose)
             .described(
-                "Only an agent can propose. The same key with the same body returns the same action.",
+                "Only an agent can propose. A request with the same key and body returns the same action.",
             )
             .takes(&[&IDEMPOTENCY_KEY, &PREFER, &TRACEPARENT])
             .body::<Proposal>()
@@ -45,7 +45,7 @@ fn proposing() -> Vec<Route> {
         post("/v1/explain", actions::explain, explain)
             .described("No state is read, so policies over `context.pre` are not evaluated.")
             .body::<Proposal>()
-            .json::<Explained>("The decision of policy, and what would be sent.")
+            .json::<Explained>("The policy decision, and the requests that would be sent.")
             .problems(&[400, 401, 403, 404, 413, 415, 422, 429, 503]),
     ]
 }
@@ -56,12 +56,13 @@ fn shown() -> Vec<Route> {
     let cancel = ["cancelAction", "actions", "Cancel an action whose attempt has not started"];
     let bundle =
         ["bundleAction", "actions", "Fetch the evidence of an ended action, for `deed verify`"];
-    let file = "A `.deed` file: a stored zip whose bytes are always the same.";
+    let file = "A `.deed` file: an uncompressed zip archive whose bytes are always the same.";
     vec![
         get("/v1/actions/{id}", actions::show, show)
             .described(
-                "Until the action has ended, an agent sees status and obligations, not state. Its parameters and the \
-                 writes that are rendered from them are not state. Without `Prefer` the answer is immediate.",
+                "Until the action has ended, an agent sees its status and obligations, but not the observed state. The \
+                 agent always sees the parameters and the writes that are rendered from them. Without `Prefer`, the \
+                 host answers immediately.",
             )
             .takes(&[&ACTION_ID, &PREFER])
             .shows_action()
@@ -87,9 +88,9 @@ fn approving() -> Vec<Route> {
     let answer = ["answerApproval", "approvals", "Approve or deny, with a signature"];
     vec![
         get("/v1/actions/{id}/approval_request", approvals::request, request)
-            .described("The approver's client recomputes every digest from what this shows.")
+            .described("The approver's client recomputes every digest from this answer.")
             .takes(&[&ACTION_ID])
-            .json::<ApprovalRequest>("Everything that the answer covers.")
+            .json::<ApprovalRequest>("Everything that the approver's answer covers.")
             .problems(&[401, 403, 404, 409, 429, 503]),
         post("/v1/actions/{id}/approvals", approvals::answer, answer)
             .described(
@@ -109,8 +110,8 @@ fn resolving() -> Vec<Route> {
     vec![
         get("/v1/actions/{id}/resolution_request", resolutions::request, request)
             .described(
-                "It exists while the action is `indeterminate`. The person's client recomputes the digests of action \
-                 and receipt from what this shows.",
+                "The request exists while the action is `indeterminate`. The person's client recomputes the digests of \
+                 the action and the receipt from this answer.",
             )
             .takes(&[&ACTION_ID])
             .json::<ResolutionRequest>("Everything that the resolution is about.")
@@ -119,8 +120,9 @@ fn resolving() -> Vec<Route> {
             .described(
                 "The envelope's statement has predicate type `urn:deed:reconciliation:v1` and the person's resolution \
                  as its predicate. Only a person with the role `operator` who is not responsible for the agent can \
-                 resolve, once. The host looks again and concludes: a look that settles the outcome takes precedence, \
-                 otherwise the resolution decides, and never results in `verified`.",
+                 resolve an action, and only once. The host then reads the state again. If the state settles the \
+                 outcome, that result takes precedence; otherwise the resolution decides. A resolution never results \
+                 in `verified`.",
             )
             .takes(&[&ACTION_ID])
             .body::<Envelope>()
@@ -160,21 +162,22 @@ fn logged() -> Vec<Route> {
 
 fn for_operations() -> Vec<Route> {
     let health = ["health", "operations", "Whether the process is alive"];
-    let ready = ["ready", "operations", "Whether it accepts new actions, and why not"];
-    let metrics = ["metrics", "operations", "Counters"];
+    let ready = ["ready", "operations", "Whether the host accepts new actions, and why not"];
+    let metrics = ["metrics", "operations", "Counters and gauges"];
     vec![
         get("/healthz", operations::health, health)
             .text(200, "`ok`: the process answers, and its store can be written.")
             .text(
                 503,
-                "The journal or log cannot be written, with the reason. The host exits soon; a restart recovers.",
+                "The journal or a log cannot be written; the text has the reason. The host exits soon; a restart \
+                 recovers.",
             )
             .for_operations(),
         get("/readyz", operations::ready, ready)
             .text(200, "`ready`: new work is accepted.")
             .text(
                 503,
-                "Why it is not ready, one reason per line: the host is stopping, its store failed, the system's clock \
+                "Why the host is not ready, one reason per line: it is stopping, its store failed, the system's clock \
                  jumped, or the disk has too little room.",
             )
             .for_operations(),

@@ -1,5 +1,5 @@
-//! `manifest.json` of a backup: its contents and how far they go. Whether the files match it is checked when they are
-//! copied. It is not signed.
+//! `manifest.json` of a backup: the files, the last record of the journal and the sizes of the logs. A restore compares
+//! each file with the manifest when it copies the file. The manifest is not signed.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -10,10 +10,10 @@ use serde::{Deserialize, Serialize};
 
 pub(super) const MANIFEST: &str = "manifest.json";
 
-/// The form of backups that this version writes and reads.
+/// The backup format that this version writes and reads.
 const FORMAT: &str = "deed backup 1";
 
-/// About two million files.
+/// The maximum size of a manifest, which suffices for about two million files.
 const MANIFEST_MAX: u64 = 512 << 20;
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,12 +22,12 @@ pub struct Manifest {
     pub format: String,
     /// Unix milliseconds.
     pub made_ms: i64,
-    /// Whether it contains private keys and secrets.
+    /// Whether the backup contains private keys and secrets.
     pub with_keys: bool,
     pub journal: OfJournal,
-    /// By tenant.
+    /// The logs by tenant.
     pub logs: BTreeMap<String, OfLog>,
-    /// By path, all but this one.
+    /// All files except the manifest, by path.
     pub files: BTreeMap<String, OfFile>,
 }
 
@@ -35,7 +35,7 @@ pub struct Manifest {
 #[serde(deny_unknown_fields)]
 pub struct OfJournal {
     pub records: u64,
-    /// Of the last record, in hex.
+    /// The hash of the last record, in hex.
     pub hash: String,
 }
 
@@ -43,7 +43,7 @@ pub struct OfJournal {
 #[serde(deny_unknown_fields)]
 pub struct OfLog {
     pub size: u64,
-    /// Base64, as in its checkpoint.
+    /// The root hash of the log in Base64, as in its checkpoint.
     pub root: String,
 }
 
@@ -57,7 +57,7 @@ pub struct OfFile {
 /// Why a directory is not a backup.
 #[derive(Debug, thiserror::Error)]
 pub enum ManifestError {
-    #[error("it is not a backup, or it is incomplete: {0}")]
+    #[error("this is not a backup, or the backup is incomplete: {0}")]
     Read(#[from] FileError),
     #[error("`{MANIFEST}` cannot be read: {0}")]
     Form(#[from] serde_json::Error),
@@ -78,9 +78,9 @@ impl Manifest {
         Self { format: FORMAT.to_owned(), made_ms, with_keys, journal, logs, files }
     }
 
-    /// Reads the manifest of a backup. Fails when it cannot be read or has another form.
+    /// Reads the manifest of a backup. Fails when the manifest cannot be read or has another format.
     pub fn read(backup: &Path) -> Result<Self, ManifestError> {
-        /// Read first, so that an unknown form can be refused.
+        /// The format is read first, so that an unknown format can be refused.
         #[derive(Deserialize)]
         struct Form {
             format: String,
@@ -98,8 +98,8 @@ impl Manifest {
     }
 }
 
-/// Whether a path is one that a backup can have written. An empty part is refused too: what follows `state//` would be
-/// an absolute path to any place.
+/// Whether a path stays inside the backup. A path with an empty part, such as `state//etc`, is refused too, because the
+/// text after `state/` would be an absolute path.
 fn is_plain(path: &str) -> bool {
     path.split('/').all(|part| !matches!(part, "" | "." | ".."))
 }

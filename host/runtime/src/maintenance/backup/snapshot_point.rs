@@ -1,4 +1,4 @@
-//! The moment of a backup: where all logs of a directory ended at once, while its host may run.
+//! Determines the moment of a backup: the sizes that all logs of a directory had at one moment, while the host may run.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -12,15 +12,16 @@ use super::BackupError;
 use crate::config::{self, keys};
 use crate::engine::key_history::KeyHistory;
 
-/// How often the logs are read until they are unchanged for that long, and the pause in between.
+/// How many times the logs are read until their sizes are unchanged, and the pause between two attempts.
 const LOOKS: u32 = 500;
 const PAUSE: Duration = Duration::from_millis(3);
 
 pub(super) type Snapshots = BTreeMap<String, Snapshot>;
 
-/// Where every log ends, all at one moment. Logs only grow: an end that is the same in the first and the third reading
-/// held during all of the second, and so together with any one end of the second. Fails when a log cannot be read or
-/// the logs do not stop growing.
+/// The sizes of all logs at one moment. Each attempt reads every log three times. Logs only grow, so a log with the
+/// same size in the first and third reading had that size during the whole second reading. One log may grow in the
+/// meantime, because its size in the second reading was valid at a moment at which the other sizes were valid too.
+/// Fails when a log cannot be read or the logs do not stop growing.
 pub(super) fn moment(dir: &Path) -> Result<Snapshots, BackupError> {
     let signed = Signed::of(dir)?;
     let mut last = None;
@@ -33,7 +34,7 @@ pub(super) fn moment(dir: &Path) -> Result<Snapshots, BackupError> {
         if second.keys().filter(moved).count() <= 1 {
             match signed.snapshots(&second) {
                 Ok(snapshots) => return Ok(snapshots),
-                // A host settled its log between reading one file and the next.
+                // The host changed a log while its files were read one after the other.
                 Err(error @ BackupError::Log { .. }) => last = Some(error),
                 Err(error) => return Err(error),
             }
@@ -45,7 +46,7 @@ pub(super) fn moment(dir: &Path) -> Result<Snapshots, BackupError> {
 
 type Glances = BTreeMap<String, Glance>;
 
-/// Data for checking that a log is this host's.
+/// The keys and names for checking that this host signed a log.
 struct Signed {
     logs: PathBuf,
     tenants: Vec<String>,

@@ -1,5 +1,5 @@
-//! A directory under construction: files are written next to its future place, and the directory gets its name when all
-//! of it is on disk. One that is dropped before that is removed.
+//! A staging directory next to a target path. Files are written into it, and the directory is renamed to the target
+//! path when all files are on disk. A staging directory that is dropped before that is removed.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, DirBuilder, File, OpenOptions};
@@ -12,7 +12,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::manifest::OfFile;
 
-/// Why a directory was not made.
+/// Why a staging directory was not completed.
 #[derive(Debug, thiserror::Error)]
 pub enum StagingError {
     #[error("`{}`: {source}", path.display())]
@@ -21,7 +21,7 @@ pub enum StagingError {
     Short { path: PathBuf, wanted: u64, found: u64 },
 }
 
-/// Files that are written but not yet in place. Only their owner can access them.
+/// Files that are written but not yet at their target path. Only their owner can access them.
 #[derive(Debug)]
 pub(crate) struct StagingDir {
     root: PathBuf,
@@ -31,7 +31,8 @@ pub(crate) struct StagingDir {
 }
 
 impl StagingDir {
-    /// Begins one next to `target`, on the same disk. Fails when it cannot be created.
+    /// Creates a staging directory next to `target`, on the same file system. Fails when the directory cannot be
+    /// created.
     pub(crate) fn begin(target: &Path) -> Result<Self, StagingError> {
         let mut name = target.as_os_str().to_owned();
         name.push(format!(".{}.partial", std::process::id()));
@@ -54,8 +55,8 @@ impl StagingDir {
         self.write(path, &mut &*bytes).map(|_| ())
     }
 
-    /// Copies a file, or its first bytes, and returns the digest of the copy. Fails when the file cannot be read or is
-    /// too short.
+    /// Copies a file, or only its first `limit` bytes, and returns the digest of the copy. Fails when the file cannot
+    /// be read or is too short.
     pub(crate) fn copy(
         &mut self,
         from: &Path,
@@ -93,7 +94,8 @@ impl StagingDir {
         Ok(one)
     }
 
-    /// Waits until all of it is on disk; returns its present path. Fails when a folder cannot be synced.
+    /// Waits until the whole staging directory is on disk, and returns its present path. Fails when a folder cannot be
+    /// synced.
     pub(crate) fn settle(&self) -> Result<&Path, StagingError> {
         for folder in self.folders.iter().rev() {
             File::open(folder).and_then(|folder| folder.sync_all()).map_err(at(folder))?;
@@ -101,7 +103,8 @@ impl StagingDir {
         Ok(&self.root)
     }
 
-    /// Gives it its name, which must be free. Fails when it cannot be renamed or synced.
+    /// Renames the staging directory to `target`, which must not exist. Fails when the directory cannot be renamed or
+    /// synced.
     pub(crate) fn finish(mut self, target: &Path) -> Result<(), StagingError> {
         self.settle()?;
         fs::rename(&self.root, target).map_err(at(target))?;
@@ -109,7 +112,7 @@ impl StagingDir {
         sync_above(target)
     }
 
-    /// Marks it as placed by other means.
+    /// Marks the staging directory as moved to its target path by the caller.
     pub(crate) fn placed(mut self) {
         self.placed = true;
     }
@@ -126,14 +129,14 @@ impl Drop for StagingDir {
     }
 }
 
-/// Waits until the name of a file or directory is on disk. Fails when its folder cannot be synced.
+/// Waits until the name of a file or directory is on disk. Fails when the parent folder cannot be synced.
 pub(crate) fn sync_above(path: &Path) -> Result<(), StagingError> {
     let above = path.parent().filter(|above| !above.as_os_str().is_empty());
     let above = above.unwrap_or(Path::new("."));
     File::open(above).and_then(|folder| folder.sync_all()).map_err(at(above))
 }
 
-/// Writes everything durably, and counts and digests what was written.
+/// Writes all bytes durably, and returns their number and digest.
 fn pour(from: &mut dyn Read, file: &mut File) -> io::Result<OfFile> {
     let (mut hash, mut bytes) = (Sha256::new(), 0);
     let mut buffer = vec![0; 128 << 10];

@@ -1,5 +1,5 @@
-//! One tenant's log against the stories that ended in it: every leaf is where its story states, every checkpoint of a
-//! story is one of this tree, and the log has no entry that a story does not explain.
+//! Checks one tenant's log against the stories of its actions. Every leaf must be at the index that its story states,
+//! every checkpoint in a story must be of this log's tree, and every entry must belong to a story or a statement.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use deed_store::log;
 
 use super::{Check, CheckError, Claim, Claims, Logged};
 
-/// Findings of one kind that are reported one by one.
+/// The maximum number of findings of one kind that are reported one by one.
 const TOLD_MAX: usize = 50;
 
 pub(super) fn check(check: &mut Check, tenant: &str) -> Result<(), CheckError> {
@@ -53,7 +53,7 @@ pub(super) fn check(check: &mut Check, tenant: &str) -> Result<(), CheckError> {
     Ok(())
 }
 
-/// The trees of the stories' checkpoints, each once; a checkpoint that does not verify is a finding.
+/// The roots in the checkpoints of all stories. A checkpoint that does not verify is a finding.
 fn trees(check: &mut Check, claims: &Claims, keys: &[VerifierKey]) -> Trees {
     let mut trees = Trees::new();
     for (text, (place, action)) in &claims.notes {
@@ -68,7 +68,7 @@ fn trees(check: &mut Check, claims: &Claims, keys: &[VerifierKey]) -> Trees {
     trees
 }
 
-/// Roots by size, each with the record that states it.
+/// Root hashes by tree size, each with the record that states it.
 type Trees = BTreeMap<u64, Vec<(Hash, Place, String)>>;
 
 /// The state of a walk over the log.
@@ -104,14 +104,14 @@ impl<'a> Seen<'a> {
         for (claimed, place, action) in self.trees.get(&size).into_iter().flatten() {
             if *claimed != root() {
                 let what =
-                    format!("its checkpoint is not that of the log's tree of {size} entries");
+                    format!("its checkpoint does not match the log's tree of {size} entries");
                 self.wrong.push((*place, action.clone(), what));
             }
         }
     }
 
     fn tell(mut self, check: &mut Check, file: &str, size: u64) {
-        // The remaining leaves were not met in the log.
+        // The leaves that remain are beyond the end of the log.
         for (index, claims) in &self.by_index {
             for claim in claims {
                 let kind = &claim.kind;
@@ -130,8 +130,8 @@ impl<'a> Seen<'a> {
         }
         for index in self.unknown.iter().take(TOLD_MAX) {
             let what = format!(
-                "entry {index} is not of an action or statement that is stored here: the journal or the statements \
-                 are incomplete"
+                "entry {index} does not belong to an action or statement that is stored here: the journal or the \
+                 statements are incomplete"
             );
             check.finding(file, None, None, what);
         }

@@ -1,4 +1,5 @@
-//! The statements that no story holds: each matches its name and is signed by a key of this host.
+//! Checks the statements that are stored outside stories: each must match its file name and be signed by a key of this
+//! host.
 
 use deed_record::lifecycle::event::entry;
 use deed_record::statement::envelope::Kind;

@@ -1,5 +1,6 @@
-//! One action, folded again from its records: every event may follow the one before it, every envelope has the right
-//! signer, every document that it names is kept, and every record's summary is correct.
+//! Checks one action by rebuilding its story from its records. Every event must be allowed after the previous event,
+//! every envelope must have a permitted signer, every named document must be stored, and every record's summary must be
+//! correct.
 
 use deed_record::lifecycle::event::{Entry, Event, Leaf};
 use deed_record::lifecycle::story::Story;
@@ -19,7 +20,7 @@ pub(super) fn check(check: &mut Check, action: &str, records: &Records) {
     let mut story = None;
     for (place, summary) in records {
         if let Err(what) = record(check, *place, summary, action, &mut story) {
-            // All that follows depends on this.
+            // All later records depend on this one.
             check.at(*place, action, what);
             break;
         }
@@ -55,7 +56,7 @@ fn record(
     }
     let Some(story) = story else { return Ok(()) };
     if story.bound.action.id.as_str() != action {
-        return Err(format!("its events are those of {}", story.bound.action.id));
+        return Err(format!("its events belong to action {}", story.bound.action.id));
     }
     if stories::summary(story) != *summary {
         return Err("its summary of the action does not match its events".to_owned());
@@ -70,7 +71,7 @@ enum By {
     Person,
 }
 
-/// What is wrong with an event in the story that ends with it.
+/// What is wrong with the last event of a story.
 fn wrong(check: &mut Check, story: &Story, event: &Event, place: Place) -> Vec<String> {
     let found = match event {
         Event::Proposed { bound, .. } => document(check, bound.action.contract.digest, "contract"),
@@ -107,7 +108,8 @@ fn document(check: &Check, digest: Digest, what: &str) -> Option<String> {
     (!kept).then(|| format!("the {what} {digest} that it names is not stored or was changed"))
 }
 
-/// Whether the envelope is signed by a permitted key, over this action; its log entry is then explained.
+/// Checks that the envelope is signed by a permitted key and is about this action. Also notes the envelope's log entry
+/// as one that belongs to a story.
 fn envelope(
     check: &mut Check,
     story: &Story,
@@ -132,7 +134,7 @@ fn envelope(
     (!same).then(|| format!("its {} is about another action", kind.as_str()))
 }
 
-/// Compares the receipt with the result of the story.
+/// Compares the outcome and the exchanges in the receipt with those in the story.
 fn contents(story: &Story, sealed: &Envelope) -> Option<String> {
     let statement = match Statement::unverified(sealed, Kind::Receipt) {
         Ok(statement) => statement,
@@ -151,7 +153,7 @@ fn contents(story: &Story, sealed: &Envelope) -> Option<String> {
     (!same).then(|| "its receipt and its events have different exchanges".to_owned())
 }
 
-/// Notes what the story states about the log.
+/// Notes what the story states about the log, and checks that its leaves are those of its envelopes.
 fn claim(
     check: &mut Check,
     story: &Story,
@@ -172,5 +174,5 @@ fn claim(
     };
     let names = |leaf: &Leaf| (leaf.kind.clone(), leaf.payload);
     let same = expected.iter().map(names).eq(leaves.iter().map(names));
-    (!same).then(|| "its leaves are not those of its envelopes".to_owned())
+    (!same).then(|| "its leaves do not match its envelopes".to_owned())
 }

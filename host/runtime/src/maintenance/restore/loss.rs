@@ -1,5 +1,5 @@
-//! What a directory's state has and a backup does not: the difference in actions and entries of logs. Neither is
-//! trusted, and one that cannot be read to its end is reported.
+//! Computes what a restore would lose: the actions and log entries that a directory's state has and the backup does
+//! not. Neither the state nor the backup is trusted. A state that cannot be read to its end is reported.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -9,16 +9,16 @@ use deed_spec::digest::Digest;
 use deed_store::{journal, log};
 use serde::Serialize;
 
-/// What would be lost.
+/// What a restore would lose.
 #[derive(Debug, Default, Clone, PartialEq, Eq, Serialize)]
 pub struct Loss {
     /// Actions that the backup does not have.
     pub begun: u64,
-    /// Actions with later or different events.
+    /// Actions whose events are later than those in the backup, or differ from them.
     pub changed: u64,
     /// Logs that would have fewer entries.
     pub logs: Vec<LogLoss>,
-    /// Why more than this may be lost.
+    /// Why more data than this may be lost.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unread: Option<String>,
 }
@@ -30,7 +30,7 @@ pub struct LogLoss {
     pub then: u64,
 }
 
-/// `None` if the backup goes as far as the state, or further.
+/// What a restore would lose; `None` if the backup has everything that the state has.
 pub(super) fn of(state: &Path, backup: &Path) -> Option<Loss> {
     let (present, unread) = actions(state);
     let (old, _) = actions(backup);
@@ -46,7 +46,7 @@ pub(super) fn of(state: &Path, backup: &Path) -> Option<Loss> {
     (loss != Loss::default()).then_some(loss)
 }
 
-/// The digests of every action's events, and why there may be more of them.
+/// The digests of every action's events, and the reason if some events could not be read.
 fn actions(state: &Path) -> (BTreeMap<String, Vec<Digest>>, Option<String>) {
     let mut actions: BTreeMap<String, Vec<Digest>> = BTreeMap::new();
     if !state.join("segments").is_dir() {
@@ -66,7 +66,7 @@ fn actions(state: &Path) -> (BTreeMap<String, Vec<Digest>>, Option<String>) {
     (actions, unread)
 }
 
-/// Logs that would become shorter, and why there may be more of them.
+/// Logs that would become shorter, and the reason if some logs could not be read.
 fn logs(state: &Path, backup: &Path) -> (Vec<LogLoss>, Option<String>) {
     let (mut logs, mut unread) = (Vec::new(), None);
     let entries = match std::fs::read_dir(state.join("log")) {

@@ -1,4 +1,4 @@
-//! Rendered requests as hyper writes them, parsed by another parser: each parameter stays in its place.
+//! Uses a different parser to parse the requests that hyper writes, and checks that each parameter stays in its place.
 
 use deed_record::contract::template::Rule;
 use hyper::body::Body as _;
@@ -9,7 +9,7 @@ use tokio::io::AsyncReadExt as _;
 
 use super::*;
 
-/// All bytes that are sent for a request, to the end of the connection.
+/// Returns all bytes that hyper sends for a request until the connection ends.
 fn written(request: Request<Full<Bytes>>) -> Vec<u8> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
@@ -22,7 +22,7 @@ fn written(request: Request<Full<Bytes>>) -> Vec<u8> {
         while head_length(&bytes).is_none_or(|head| bytes.len() < head + length) {
             theirs.read_buf(&mut bytes).await.unwrap();
         }
-        // Once the other half is closed hyper ends; any further bytes would be read here.
+        // hyper ends the connection once its peer has shut down. Any unexpected further bytes are read here.
         tokio::io::AsyncWriteExt::shutdown(&mut theirs).await.unwrap();
         theirs.read_to_end(&mut bytes).await.unwrap();
         drop((answer.await, connection.await));
@@ -30,7 +30,7 @@ fn written(request: Request<Full<Bytes>>) -> Vec<u8> {
     })
 }
 
-/// Status line and headers of a request as sent.
+/// The request line and headers of a request as sent.
 pub(super) fn head(request: &Rendered) -> String {
     let bytes = written(encode(request, &base(), None).unwrap());
     String::from_utf8_lossy(&bytes).split("\r\n\r\n").next().unwrap_or_default().to_owned()
@@ -79,7 +79,7 @@ proptest! {
         let ["", "scim", "v2", "Users", segment, "x", query, "c=1"] = pieces[..] else {
             return Err(TestCaseError::fail(format!("{pieces:?}")));
         };
-        // The decoder of forms accepts percent-encoding too, and shares no code with the encoder used here.
+        // The form decoder also decodes percent-encoding, and it shares no code with the encoder under test.
         for piece in [segment, query.strip_prefix("b=").unwrap()] {
             let read = deed_record::exchange::codec::form::decode(format!("v={piece}").as_bytes());
             prop_assert_eq!(read, Ok(json!({"v": value})));

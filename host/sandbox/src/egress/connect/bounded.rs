@@ -1,7 +1,7 @@
-//! A byte stream that fails once it has read more than an answer may have.
+//! A byte stream that fails once it has read more bytes than one exchange may receive.
 //!
-//! It does not inspect the bytes. The parsers above it bound what they keep; this bounds what they discard (interim
-//! answers, chunk sizes, trailers).
+//! The stream does not inspect the bytes. The parsers limit the data that they keep; the stream also limits the data
+//! that they discard (interim answers, chunk sizes, trailers).
 
 use std::io;
 use std::pin::Pin;
@@ -14,7 +14,7 @@ use crate::limits;
 #[derive(Debug)]
 pub(super) struct Bounded<S> {
     inner: S,
-    /// Bytes that may still be read.
+    /// Number of bytes that may still be read.
     left: usize,
 }
 

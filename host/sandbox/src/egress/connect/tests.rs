@@ -9,7 +9,7 @@ use super::*;
 use crate::tests::support;
 use crate::upstream::{AddressClass, tls_config};
 
-/// A TLS server whose own certificate, for `name`, is its root. Sends one byte after the handshake.
+/// Starts a TLS server with a self-signed certificate for `name`. The server sends one byte after the handshake.
 async fn server(name: &str) -> (u16, String) {
     let made = rcgen::generate_simple_self_signed([name.to_owned()]).unwrap();
     let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(made.signing_key.serialize_der()));

@@ -1,7 +1,6 @@
-//! Machine code by digest of its component, in a directory that only the owner can access.
+//! A cache of machine code by the digest of its component, in a directory that only the owner can access.
 //!
-//! A file is read and written whole and begins with the digest of its contents, so that a torn or damaged file counts
-//! as absent.
+//! Every file begins with the digest of its code, so that an incomplete or damaged file counts as absent.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
@@ -15,18 +14,19 @@ use wasmtime::Engine;
 /// Permission bits of the group and of others.
 const OTHERS: u32 = 0o077;
 
-/// Bytes of the digest at the beginning of a file.
+/// Length in bytes of the digest at the beginning of a file.
 const SEAL: usize = 32;
 
 /// A directory of machine code for one engine.
 #[derive(Clone, Debug)]
 pub(super) struct Cache {
     dir: PathBuf,
-    /// Code runs only on the engine that it was made for: release, settings and processor features.
+    /// Hash of the engine's release, settings and processor features. Code runs only on the engine that it was compiled
+    /// for.
     engine: u64,
 }
 
-/// Why there is no compile cache.
+/// Why the compile cache cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum CacheError {
     #[error("cannot create the compile cache `{path}`; its parent must exist and be writable")]
@@ -39,14 +39,14 @@ pub enum CacheError {
 }
 
 impl Cache {
-    /// Opens the directory, which is created if it does not exist. Fails when it cannot be created or others can access
-    /// it.
+    /// Opens the cache directory, and creates it if it does not exist. Fails when the directory cannot be created or
+    /// other users can access it.
     pub(super) fn open(path: &Path, engine: &Engine) -> Result<Self, CacheError> {
         let failed = |source| CacheError::Make { path: path.into(), source };
         if !path.exists() {
             DirBuilder::new().mode(0o700).create(path).map_err(failed)?;
         }
-        // Any process that can write here can put code into this one.
+        // A user who can write to this directory can make the host run arbitrary code.
         let meta = fs::symlink_metadata(path).map_err(failed)?;
         if !meta.is_dir() || meta.mode() & OTHERS != 0 {
             return Err(CacheError::Open(path.into()));
@@ -56,14 +56,14 @@ impl Cache {
         Ok(Self { dir: path.into(), engine: hasher.finish() })
     }
 
-    /// The code that was kept for a component; `None` if there is none or it is damaged.
+    /// The cached code of a component; `None` if it is absent or damaged.
     pub(super) fn get(&self, component: Digest) -> Option<Vec<u8>> {
         let mut bytes = fs::read(self.path(component)).ok()?;
         let code = bytes.split_off(SEAL.min(bytes.len()));
         (Digest::of(&code).as_bytes() == bytes.as_slice()).then_some(code)
     }
 
-    /// Keeps code. A reader sees the whole file or no file.
+    /// Stores the code of a component. A reader sees the whole file or no file.
     pub(super) fn put(&self, component: Digest, code: &[u8]) -> std::io::Result<()> {
         let path = self.path(component);
         let unfinished = path.with_extension(format!("{}.tmp", std::process::id()));

@@ -1,7 +1,8 @@
-//! The child process that compiles: component on stdin, machine code or the error on stdout.
+//! The child process that compiles a component. It reads the component from stdin, and writes the machine code or the
+//! error to stdout.
 //!
-//! It does not open files, make connections or start processes, and it sets its own limits before it reads the first
-//! byte.
+//! The process does not open files, make connections or start other processes. It sets its own limits before it reads
+//! the first byte.
 
 use std::io::{Read as _, Write as _};
 use std::process::ExitCode;
@@ -14,7 +15,7 @@ use crate::{engine, limits};
 /// Exit code for a component that does not compile; the reason is on stdout.
 pub(super) const REFUSED: u8 = 3;
 
-/// Runs the child to its end.
+/// Runs the child process until it exits.
 pub fn serve() -> ExitCode {
     if let Err(error) = confine() {
         return answer(format!("its limits cannot be set: {error}").as_bytes(), false);
@@ -33,13 +34,14 @@ pub fn serve() -> ExitCode {
     }
 }
 
-/// The machine code for the engine that runs adapters. Fails when the component does not compile.
+/// Compiles a component for the engine that runs adapters. Fails when the component does not compile.
 pub(super) fn compile(bytes: &[u8]) -> Result<Vec<u8>, String> {
     let engine = Engine::new(&engine::settings()).map_err(|error| engine::text(&error))?;
     engine.precompile_component(bytes).map_err(|error| engine::text(&error))
 }
 
-/// Limits memory, forbids core dumps and file growth, hides memory from other processes, and ends with the host.
+/// Limits the memory of this process and forbids core dumps and file growth. On Linux, also hides the memory from other
+/// processes, and ends the process when the host ends.
 fn confine() -> std::io::Result<()> {
     set(Resource::As, limits::COMPILE_MEMORY)?;
     set(Resource::Core, 0)?;
@@ -51,7 +53,7 @@ fn confine() -> std::io::Result<()> {
     Ok(())
 }
 
-/// Sets the soft and the hard limit alike, so that this process cannot raise it again.
+/// Sets the soft and the hard limit to the same value, so that this process cannot raise the limit again.
 fn set(resource: Resource, most: u64) -> std::io::Result<()> {
     let limit = Rlimit { current: Some(most), maximum: Some(most) };
     Ok(rustix::process::setrlimit(resource, limit)?)

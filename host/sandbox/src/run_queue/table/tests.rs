@@ -1,4 +1,4 @@
-//! The rule of who is next, in written cases and over random loads.
+//! Tests the order in which callers get slots, in fixed cases and under random loads.
 
 use proptest::prelude::*;
 
@@ -14,7 +14,7 @@ fn served(board: &mut RunTable<u64>) -> Vec<u64> {
     std::iter::from_fn(|| board.next().map(|(_, who)| who)).collect()
 }
 
-/// Every caller in this range asks.
+/// Every caller in this range joins the queue.
 fn crowd(board: &mut RunTable<u64>, claim: &Arc<RunRequest>, who: std::ops::Range<u64>) {
     for n in who {
         board.ask(claim, n);
@@ -37,7 +37,7 @@ fn who_has_least_is_next_among_tenants_and_among_agents() {
     };
     assert_eq!(next(&mut board), [21]);
     assert_eq!(next(&mut board), [22]);
-    // Both tenants have three; the turn goes to the agent that has none.
+    // Both tenants have three slots, so the agent that has none is next.
     assert_eq!(next(&mut board), [10]);
     board.give_back(&polite);
     assert_eq!(served(&mut board), [11]);
@@ -68,7 +68,7 @@ fn who_needs_two_upstreams_is_not_passed_over_for_ever() {
     }
     served(&mut board);
     board.ask(&both, 1_000);
-    // Each returned place is asked for again before the other upstream has one.
+    // Each returned place is requested again before the other upstream has a free place.
     for n in 0..PATIENCE * 2 {
         let one = if n % 2 == 0 { &a } else { &b };
         board.ask(one, n);
@@ -80,8 +80,8 @@ fn who_needs_two_upstreams_is_not_passed_over_for_ever() {
     panic!("it waits for ever: {board:?}");
 }
 
-/// A board on which 1,000 waits for `a` and `b` at once, for so long that a place at `a` is kept for it. Returns its
-/// ticket, and the ticket of another caller that waits for `a`.
+/// Returns a table in which caller 1,000 has waited so long for `a` and `b` at once that a place at `a` is reserved for
+/// it. Also returns the ticket of that caller, and the number of another caller that waits for `a`.
 fn starved() -> (RunTable<u64>, u64, u64) {
     let mut board = RunTable::new(64);
     let [a, b] = ["a", "b"].map(|one| claim("t", "x", &[(one, 1)]));
@@ -131,7 +131,7 @@ fn who_left_is_not_served_and_nobody_is_remembered() {
     assert!(board.tenants.is_empty() && board.lanes.is_empty() && board.taken == 0);
 }
 
-/// One event; numbers select the subject, modulo how many there are.
+/// One random event. A number selects a waiting or running caller, modulo their count.
 #[derive(Clone, Copy, Debug)]
 enum Step {
     Ask { tenant: u8, agent: u8, upstreams: u8 },
@@ -148,7 +148,7 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// A model of the board that only counts.
+/// A model of the table that only counts.
 #[derive(Default)]
 struct Model {
     queued: Vec<(u64, Arc<RunRequest>)>,
@@ -169,7 +169,7 @@ impl Model {
         self.running.iter().filter(to).count()
     }
 
-    /// Whether the rule lets this claim have a slot now.
+    /// Whether this request may get a slot now.
     fn may(&self, claim: &RunRequest, slots: usize) -> bool {
         let free = slots - self.running.len();
         let room = |(name, most): &(String, usize)| self.reaching(&claim.tenant, name) < *most;
@@ -179,14 +179,14 @@ impl Model {
             && claim.upstreams.iter().all(room)
     }
 
-    /// Serves every caller whose turn it is, and checks each against the rule.
+    /// Serves every caller whose turn it is, and checks that it was entitled to the slot.
     fn serve(&mut self, board: &mut RunTable<u64>, slots: usize) {
         while let Some((claim, who)) = board.next() {
             assert!(self.may(&claim, slots), "{claim:?} must not run now");
             let at = self.queued.iter().position(|(n, one)| *n == who && *one == claim).unwrap();
             let mut waiting = self.queued.iter().filter(|(_, one)| self.may(one, slots));
             let least = waiting.clone().map(|(_, one)| self.of(&one.tenant, None)).min().unwrap();
-            // Fewer than any other caller that could have run, unless a place is kept for a starving claim.
+            // No other tenant that could have run has fewer slots, unless a place is reserved for a starving request.
             let several = self.queued.iter().any(|(_, one)| one.upstreams.len() > 1);
             assert!(several || self.of(&claim.tenant, None) == least, "{claim:?} has more");
             assert!(waiting.all(|(n, one)| *one != claim || *n >= who), "out of order");
@@ -236,7 +236,7 @@ proptest! {
             model.serve(&mut board, slots);
             prop_assert_eq!(board.taken, model.running.len());
         }
-        // Every caller is served in the end, and then nothing remains.
+        // In the end, every caller is served and the table is empty.
         while let Some(claim) = model.running.pop() {
             board.give_back(&claim);
             model.serve(&mut board, slots);

@@ -1,4 +1,5 @@
-//! The writer against a plain one that goes over a value: the same bytes, and what the other refuses is refused.
+//! Compares the canonical writer with a simple writer for `Value`. Both must write the same bytes, and the canonical
+//! writer must refuse every value that the simple writer refuses.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +11,7 @@ use serde_json::{Number, json};
 use super::super::write::write;
 use super::super::*;
 
-/// RFC 8785 of a value, written plainly; none where it has no canonical form.
+/// A simple implementation of RFC 8785; `None` if the value has no canonical form.
 fn plain(value: &Value) -> Option<String> {
     Some(match value {
         Value::Number(number) => {
@@ -32,7 +33,7 @@ fn plain(value: &Value) -> Option<String> {
     })
 }
 
-/// What is written, compared with the plain way.
+/// Writes a record and compares the result with that of [`plain`].
 fn same<T: Serialize>(record: &T) -> Result<Vec<u8>, NotCanonical> {
     let value = serde_json::to_value(record).ok();
     let written = write(record);
@@ -41,7 +42,8 @@ fn same<T: Serialize>(record: &T) -> Result<Vec<u8>, NotCanonical> {
             let found = String::from_utf8_lossy(bytes);
             assert_eq!((found, *levels), (text.into(), depth(&value.unwrap())));
         }
-        // serde_json keeps the last of two members, writes NaN as null, and takes null for a key.
+        // Unlike the canonical writer, `serde_json` keeps the last of two members with the same key, writes NaN as
+        // null, and accepts more types of keys.
         (Err(refused), Some(text)) => assert!(is_stricter(refused), "{refused}: {text}"),
         (Err(refused), None) => {
             let number =
@@ -59,7 +61,7 @@ fn is_stricter(refused: &NotCanonical) -> bool {
     reasons.iter().any(|reason| refused.reason.contains(reason))
 }
 
-/// Every kind of data that serde knows.
+/// Values of every kind in serde's data model.
 #[derive(Clone, Debug, Serialize)]
 enum Kind {
     Unit,
@@ -102,10 +104,10 @@ struct Record {
 struct Unit;
 
 #[derive(Clone, Debug, Serialize)]
-#[expect(clippy::option_option, reason = "serde has something to say of each")]
+#[expect(clippy::option_option, reason = "serde serialises both levels")]
 struct Inner(Option<Option<i64>>);
 
-/// Members in this order, also the same one twice.
+/// A map that serialises its members in this order. A key may occur twice.
 #[derive(Clone, Debug)]
 struct Pairs(Vec<(String, i64)>);
 
@@ -121,12 +123,12 @@ fn as_bytes<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Erro
     serializer.serialize_bytes(bytes)
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde wants it so")]
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde requires this signature")]
 fn wrong<S: Serializer>(_: &(), _: S) -> Result<S::Ok, S::Error> {
     Err(serde::ser::Error::custom("it is wrong"))
 }
 
-/// Keys that sort otherwise by code units than by bytes, that are escaped, and that are neither.
+/// Keys that sort differently by code units and by bytes, keys that need escapes, and ordinary keys.
 fn key() -> impl Strategy<Value = String> {
     prop_oneof![
         4 => "[a-c_]{0,3}",
@@ -247,7 +249,7 @@ fn a_refusal_names_the_place() {
 #[test]
 fn what_is_signed_inside_of_another_can_be_read_again() {
     let nested = |levels: usize| (0..levels).fold(json!(1), |inner, _| json!([inner]));
-    // One level is left for the statement around it.
+    // One level is left for the surrounding statement.
     let deepest = to_readable(&nested(63)).unwrap();
     assert!(parse(&[b"[", &deepest[..], b"]"].concat()).is_ok());
     let refused = to_readable(&nested(64)).unwrap_err();

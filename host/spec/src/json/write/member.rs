@@ -1,18 +1,19 @@
-//! Which of two members comes first: by the UTF-16 code units of their keys (RFC 8785 section 3.2.3), read where they
-//! are written.
+//! The order of members by the UTF-16 code units of their keys (RFC 8785 section 3.2.3). Keys are read from the output
+//! that was already written.
 
 use std::borrow::Cow;
 use std::cmp::Ordering;
 
 use crate::json::text::by_code_units;
 
-/// Where a member stands in the bytes: its key without the quotes from `start` + 1 to `key_end`.
+/// The position of a member in the output. The key without its quotes is at `start` + 1 to `key_end`.
 #[derive(Clone, Copy)]
 pub(super) struct Member {
     pub(super) start: usize,
     pub(super) key_end: usize,
     pub(super) end: usize,
-    /// The first bytes of a key in ASCII, the first one highest: most keys differ there. None of another key.
+    /// The first eight bytes of a plain ASCII key as a big-endian number, in which most keys differ; `None` for any
+    /// other key.
     pub(super) begins: Option<u64>,
 }
 
@@ -30,18 +31,18 @@ impl Member {
     }
 }
 
-/// The key that is written with its quotes from `start` up to and including `end`.
+/// The key whose text in the output, including quotes, is at `start..=end`.
 pub(super) fn key_text(out: &[u8], start: usize, end: usize) -> Cow<'_, str> {
     let written = out.get(start + 1..end).unwrap_or_default();
     if written.contains(&b'\\') {
         let quoted = out.get(start..=end).unwrap_or_default();
-        // The writer's own escapes can be read again.
+        // The writer produced these escapes, so the key can be parsed as a JSON string.
         return Cow::Owned(serde_json::from_slice(quoted).unwrap_or_default());
     }
     String::from_utf8_lossy(written)
 }
 
-/// A shorter key is as if it went on with zeros, which no plain key has.
+/// The first eight bytes of a key. A shorter key is padded with zeros, which no plain key contains.
 pub(super) fn begins(key: &[u8]) -> u64 {
     let mut first = [0; 8];
     first.iter_mut().zip(key).for_each(|(place, byte)| *place = *byte);

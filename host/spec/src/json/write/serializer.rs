@@ -1,4 +1,4 @@
-//! What each kind of serde's data model is in JSON, as `serde_json` has it.
+//! Maps serde's data model to JSON in the same way as `serde_json`.
 
 use serde::ser::{
     Serialize, SerializeMap, SerializeSeq, SerializeStruct, SerializeStructVariant, SerializeTuple,

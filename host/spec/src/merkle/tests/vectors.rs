@@ -1,5 +1,5 @@
-//! Proofs of the Certificate Transparency reference tests (the tree of RFC 6962 §2.1.3's shape, also in
-//! RFC 9162 §2.1.5), and properties: a proof holds, and after any single change it does not.
+//! Proofs from the Certificate Transparency reference tests, whose tree has the shape of the examples in RFC 6962
+//! §2.1.3 and RFC 9162 §2.1.5. Property tests check that a proof is valid, and that any single change makes it invalid.
 
 use proptest::prelude::*;
 
@@ -56,11 +56,12 @@ fn paths_are_those_of_the_reference_tests() {
     }
 }
 
-/// RFC 9162 §2.1.5: seven leaves, the paths of the example's `d0`, `d3`, `d4` and `d6`, and from 3, 4 and 6.
+/// The example of RFC 9162 §2.1.5 has seven leaves. It shows the audit paths of `d0`, `d3`, `d4` and `d6`, and the
+/// consistency paths from 3, 4 and 6 leaves.
 #[test]
 fn paths_have_the_shape_of_the_rfcs_example() {
     let leaves = many(7);
-    // In the RFC's drawing: g, h, i, then j, then k and l.
+    // The diagram in the RFC names these nodes g, h, i, then j, then k and l.
     let pair = |first: usize| node_hash(&leaves[first], &leaves[first + 1]);
     let (d01, d23, d45, d6) = (pair(0), pair(2), pair(4), leaves[6]);
     let (left, right) = (node_hash(&d01, &d23), node_hash(&d45, &d6));
@@ -80,7 +81,7 @@ fn paths_have_the_shape_of_the_rfcs_example() {
     }
 }
 
-/// Everything that differs from this path in one place: one bit, or one hash missing, added or moved.
+/// All paths that differ from this path in one place: one bit, or one hash missing, added or moved.
 fn changed(path: &[Hash], at: usize, bit: u8) -> Vec<Vec<Hash>> {
     let mut all =
         vec![[path, &[leaf_hash(b"more")]].concat(), [&[leaf_hash(b"more")], path].concat()];
@@ -110,8 +111,8 @@ fn bent(hash: &Hash, bit: u8) -> Hash {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(256))]
 
-    // The size alone is not changed: in RFC 6962 it is not part of the root, and many sizes have the same path. It is
-    // signed together with the root, so the signature of a checkpoint with a changed size does not hold.
+    // The test does not change only the size, because in RFC 6962 the size is not part of the root, and many sizes have
+    // the same path. A checkpoint signs the size together with the root, so a changed size makes its signature invalid.
     #[test]
     fn inclusion_holds_and_any_single_change_breaks_it(
         of in 1..600_u64, place: u64, at: usize, bit: u8, other: u64,

@@ -1,15 +1,16 @@
-//! Parses the text of a policy line by line, and reports the first line that is wrong.
+//! Parses the text of a policy line by line, and reports the first invalid line.
 
 use super::{LogPolicy, Member, Rule};
 use crate::note::{KeyError, VerifierKey, WitnessKey, decimal};
 
-/// C2SP requires at least 32 of each; a note has room for 64 signatures.
+/// Maximum number of logs, of witnesses and of groups. C2SP requires support for at least 32 of each, and a note can
+/// have 64 signatures.
 const MEMBERS_MAX: usize = 32;
 const TEXT_MAX: usize = 64 << 10;
-/// What a quorum may name instead of a witness or group.
+/// The name in a `quorum` line that requires no witness.
 const NONE: &str = "none";
 
-/// The line that is wrong, from 1, and why.
+/// The number of the invalid line, counted from 1, and the reason.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("line {line}: {why}")]
 pub struct PolicyError {
@@ -17,17 +18,17 @@ pub struct PolicyError {
     pub why: Fault,
 }
 
-/// The faults of a line.
+/// Why a line of a policy is invalid.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Fault {
     #[error("the text has more than {TEXT_MAX} bytes")]
     Long,
-    #[error("it contains a control character; only tabs are allowed")]
+    #[error("the line contains a control character; only tabs are allowed")]
     Control,
     #[error("the last line does not end with a newline")]
     End,
     #[error(
-        "it is not one of `log VKEY [URL]`, `witness NAME VKEY [URL]`, `group NAME any|all|K NAME…`, `quorum NAME`"
+        "write `log VKEY [URL]`, `witness NAME VKEY [URL]`, `group NAME any|all|K NAME…` or `quorum NAME`"
     )]
     Line,
     #[error("{0}")]
@@ -42,11 +43,15 @@ pub enum Fault {
     Unknown(String),
     #[error("`{0}` is already in a group; a member can be in one group only")]
     MemberTwice(String),
-    #[error("`{0}` is neither `any`, `all` nor a number from 1 to {1}, the group's members")]
+    #[error(
+        "`{0}` is neither `any`, `all` nor a number from 1 to {1}, the number of members in the group"
+    )]
     Threshold(String, usize),
     #[error("a group needs at least one member")]
     Empty,
-    #[error("there are more than {MEMBERS_MAX} of its kind")]
+    #[error(
+        "a policy can have at most {MEMBERS_MAX} logs, {MEMBERS_MAX} witnesses and {MEMBERS_MAX} groups"
+    )]
     Many,
     #[error("there is a quorum in an earlier line; only one is allowed")]
     QuorumTwice,

@@ -24,7 +24,7 @@ fn note() -> String {
     sign(&tree, &log()).unwrap()
 }
 
-/// The line of a witness on this text, in the format of C2SP tlog-cosignature.
+/// The signature line of a witness over this text, in the format of C2SP tlog-cosignature.
 fn line(seed: u8, time: u64, text: &str) -> String {
     let key = key(seed);
     let signature = signing(seed).sign(format!("cosignature/v1\ntime {time}\n{text}").as_bytes());
@@ -38,7 +38,7 @@ fn witnessed(by: &[u8]) -> String {
     by.iter().fold(note.clone(), |note, seed| note + &line(*seed, 1_700_000_000, &text))
 }
 
-/// The example of the specification: two of three, and one of three.
+/// The example of the specification: two of three witnesses in one group, and one of three in another group.
 fn policy() -> LogPolicy {
     let mut text = format!("# of two operators\n\nlog {}\n", log().verifier());
     for seed in 1..=6 {
@@ -77,7 +77,7 @@ fn strangers_are_ignored_and_a_bad_line_of_a_known_witness_refuses() {
     // A valid and an invalid line of the same witness.
     let both = witnessed(&[5, 1, 2]) + &line(5, 1, "another text\n");
     assert_eq!(policy.check(&both), Err(bad));
-    // Another time than the signed one, a time beyond the format's limit, and a blob of another length.
+    // The lines have a time other than the signed one, a time beyond the format's limit, or a blob of another length.
     let text = format!("{}\n", note().split("\n\n").next().unwrap());
     let good = line(1, 5, &text);
     let blob = BASE64.decode(good.trim_end().rsplit(' ').next().unwrap().as_bytes()).unwrap();
@@ -144,7 +144,7 @@ fn texts_that_are_no_policy_are_refused_at_their_line() {
         (format!("{two}group g most a b\nquorum g\n"), 3, threshold("most")),
         (format!("{twice}quorum a\n"), 2, Fault::KeyTwice),
         (format!("log {0}\nlog {0}\nquorum none\n", of_log.verifier()), 2, Fault::KeyTwice),
-        // Each key in place of the other.
+        // A witness key in a `log` line, and a log key in a `witness` line.
         (format!("log {w1}\nquorum none\n"), 1, Fault::Key(crate::note::KeyError::Key(1))),
         (
             format!("witness a {}\nquorum a\n", of_log.verifier()),
@@ -160,7 +160,7 @@ fn texts_that_are_no_policy_are_refused_at_their_line() {
     assert_eq!(refused, Err(PolicyError { line: 33, why: Fault::Many }));
 }
 
-/// A checkpoint of a public Certificate Transparency log with the line of a public witness.
+/// A checkpoint of a public Certificate Transparency log with the signature line of a public witness.
 const PUBLIC: &str = "coachandhorses2026h1.staging.certificate.transparency.goog
 185550722
 YXAM0VmnrfvLaBCOOYSJhCaE5F10oGBOo+hkbDa1kng=
@@ -177,7 +177,7 @@ fn the_word_of_a_public_witness_is_good() {
     let found = cosignature(PUBLIC, &key).unwrap().unwrap();
     assert_eq!(found.time, 1_785_704_691);
     assert!(cosignature(&PUBLIC.replace("185550722", "185550723"), &key).is_err());
-    // The blob of the specification's example has the same length, and its time is at the same offset as ours.
+    // The signature blob in the specification's example has the same length, and the time is at the same offset.
     let example = "jWbPPwAAAABkGFDLEZMHwSRaJNiIDoe9DYn/zXcrtPHeolMI5OWXEhZCB9dlrDJsX3b2oyin1nPZqhf5nNo0xUe+mbIUBkBIfZ+qnA==";
     let bytes = BASE64.decode(example.as_bytes()).unwrap();
     assert_eq!(bytes.len(), 4 + 8 + 64);

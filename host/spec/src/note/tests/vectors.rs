@@ -1,9 +1,9 @@
-//! Examples of C2SP signed-note, tlog-checkpoint and tlog-proof, and of golang.org/x/mod/sumdb/note, the origin of the
-//! format.
+//! Examples from C2SP signed-note, tlog-checkpoint and tlog-proof, and from golang.org/x/mod/sumdb/note, where the
+//! format originated.
 
 use super::*;
 
-/// Verifier key, text, and the signature line's blob.
+/// Verifier key, text, and the blob in the signature line.
 const NOTES: [(&str, &str, &str); 2] = [
     // C2SP signed-note, the example with a verifier key.
     (
@@ -20,8 +20,8 @@ const NOTES: [(&str, &str, &str); 2] = [
     ),
 ];
 
-/// Signatures are checked before the text is parsed, so the error for a text that is not a checkpoint comes only after
-/// they hold.
+/// Signatures are checked before the text is parsed, so an error about a text that is not a checkpoint means that the
+/// signatures are valid.
 #[test]
 fn signatures_of_the_specifications_hold() {
     for (vkey, text, blob) in NOTES {
@@ -45,7 +45,7 @@ fn signatures_of_the_specifications_hold() {
     }
 }
 
-/// The first example of signed-note: a text with an empty line in it ends at the last one.
+/// The first example of C2SP signed-note: a text may contain empty lines, and ends at the last empty line of the note.
 #[test]
 fn a_text_may_have_empty_lines() {
     let text = "Ognuno sta solo sul cuor della terra\ntrafitto da un raggio di sole:\n\ned è subito sera.\n";
@@ -58,7 +58,7 @@ fn a_text_may_have_empty_lines() {
     assert_eq!(signature.len(), 64);
 }
 
-/// The example of tlog-checkpoint. Its key is not published, so only parsing and writing are checked.
+/// The example of C2SP tlog-checkpoint. The key for it is not published, so only parsing and writing are checked.
 #[test]
 fn the_checkpoint_of_the_specification_reads_and_writes() {
     let text =
@@ -74,7 +74,7 @@ fn the_checkpoint_of_the_specification_reads_and_writes() {
     assert_eq!(Checkpoint::parse(&empty.to_string()).unwrap(), empty);
 }
 
-/// The example of tlog-proof, with a complete checkpoint in place of its abbreviated one.
+/// The example of C2SP tlog-proof, with a complete checkpoint in place of the abbreviated one.
 #[test]
 fn the_proof_of_the_specification_reads_and_writes() {
     let extra = "extra YWdlLXYxLjIuMS1kYXJ3aW4tYXJtNjQudGFyLmd6kYXJ3aW4tYXJ\n";
@@ -96,7 +96,7 @@ fn the_proof_of_the_specification_reads_and_writes() {
     assert_eq!(proof.to_string(), text);
 }
 
-/// "MUST accept at least up to 16 signatures", of any length.
+/// C2SP signed-note says "MUST accept at least up to 16 signatures". The signatures may have any length.
 #[test]
 fn sixteen_signatures_are_accepted() {
     let log = key(7, ORIGIN);
@@ -113,7 +113,7 @@ fn sixteen_signatures_are_accepted() {
     }
 }
 
-/// "MUST NOT contain any ASCII control characters (those below U+0020) other than newline".
+/// C2SP signed-note says "MUST NOT contain any ASCII control characters (those below U+0020) other than newline".
 #[test]
 fn control_characters_are_refused_wherever_they_stand() {
     let note = sign(&checkpoint(), &key(7, ORIGIN)).unwrap();

@@ -1,5 +1,5 @@
-//! A store in memory: the sequence of appends itself, searched from its beginning each time. It is slow and simple, so
-//! that it is easy to see that it keeps the contract. With a flaw it breaks the contract in one way.
+//! An in-memory store. It keeps the sequence of appends and searches it from the beginning each time. It is slow but so
+//! simple that it is easy to see that it keeps the contract. A flaw makes it break the contract in one way.
 
 mod flaw;
 mod kept;
@@ -18,7 +18,7 @@ use crate::store::{
     Story,
 };
 
-/// A place for a store in memory.
+/// A place for an in-memory store.
 pub(super) struct Medium {
     kept: Arc<Mutex<Kept>>,
     flaw: Option<Flaw>,
@@ -43,7 +43,7 @@ impl Place for Medium {
         Ok(Arc::new(Memory { kept, flaw: self.flaw, closed }))
     }
 
-    /// Loses half of what is not on disk.
+    /// Loses half of the appends that are not on disk.
     fn crash(&mut self, _: Arc<dyn Store>) -> Result<(), String> {
         let mut kept = self.kept.lock().unwrap();
         let open = kept.appends.len() - kept.durable;
@@ -72,17 +72,17 @@ impl Memory {
         self.flaw == Some(flaw)
     }
 
-    /// What readers see.
+    /// Reads the part of the sequence that readers see.
     fn read<T>(&self, look: impl FnOnce(Seen<'_>) -> T) -> T {
         look(self.seen(&self.kept(), Flaw::ReadsFromTheDisk))
     }
 
-    /// What an append is compared with.
+    /// The part of the sequence against which an append is checked.
     fn compared<'a>(&self, kept: &'a Kept) -> Seen<'a> {
         self.seen(kept, Flaw::ComparesWithTheDisk)
     }
 
-    /// The whole sequence; with the flaw `short`, only the part that is on disk.
+    /// The whole sequence, or only the part that is on disk if the store has the flaw `short`.
     fn seen<'a>(&self, kept: &'a Kept, short: Flaw) -> Seen<'a> {
         let end = if self.has(short) { kept.durable } else { kept.appends.len() };
         Seen { appends: &kept.appends[..end], flaw: self.flaw }

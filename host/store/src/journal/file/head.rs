@@ -1,8 +1,8 @@
-//! `segments/HEAD`: the minimum that the journal must contain. It is written when everything before it was synced
-//! anyway (at a start, when a segment begins, at a graceful end), so it costs appends nothing.
+//! `segments/HEAD` states up to which record the journal must be complete. HEAD is written only when these records were
+//! synced anyway (at a start, when a segment begins, and at an orderly stop), so it adds no cost to an append.
 //!
-//! A torn end looks like a segment that was truncated or lost; data that HEAD covers is never a torn end. By emptying
-//! HEAD a person accepts a loss: an empty HEAD covers nothing.
+//! Without HEAD, a torn end could not be distinguished from a segment that was truncated or lost. Data that HEAD covers
+//! is never treated as a torn end. A person can accept a loss by emptying HEAD, because an empty HEAD covers nothing.
 
 use std::fs;
 use std::io;
@@ -17,7 +17,7 @@ use super::{Hash, Tail, path};
 const FILE: &str = "HEAD";
 const WORDS: &str = "deed journal 1";
 
-/// The HEAD of these segments; `None` if there is none and none is required, or if it is empty.
+/// Reads the HEAD of these segments. Returns `None` if HEAD is empty, or if it is missing and not required.
 pub(in super::super) fn read(dir: &Path, required: bool) -> Result<Option<Tail>, OpenError> {
     let file = dir.join(FILE);
     let text = match fs::read_to_string(&file) {
@@ -44,13 +44,14 @@ pub(in super::super) fn write(dir: &Path, tail: &Tail) -> io::Result<()> {
     replace(&file, text.as_bytes())
 }
 
-/// The text of HEAD. Its second line is: segment, its bytes, number of the last record, its hash.
+/// The text of HEAD. Its second line has the number of the last segment, the length of that segment, and the number and
+/// hash of the last record.
 pub(in super::super) fn text(tail: &Tail) -> String {
     let Tail { segment, length, seq, hash } = tail;
     format!("{WORDS}\n{segment} {length} {seq} {}\n", HEXLOWER.encode(hash))
 }
 
-/// Checks that segments that end at `tail` contain what HEAD covers.
+/// Checks that segments that end at `tail` contain everything that HEAD covers.
 pub(in super::super) fn check(dir: &Path, head: &Tail, tail: &Tail) -> Result<(), OpenError> {
     let covered = |tail: &Tail| (tail.segment, tail.length);
     if covered(tail) < covered(head) {

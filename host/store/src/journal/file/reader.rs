@@ -1,5 +1,5 @@
-//! Reads single records by their positions, and checks them. It keeps the files of a few segments open, and has no
-//! buffer of its own: the operating system reads ahead the records that are read together.
+//! Reads single records by position and checks them. The reader keeps the files of a few segments open. It has no
+//! buffer of its own, because the operating system reads ahead.
 
 use std::collections::VecDeque;
 use std::fs::File;
@@ -15,14 +15,14 @@ use super::{HEADER, Place, frame, length, path};
 /// Number of segments that stay open; most reads are from the newest ones.
 const OPEN_MAX: usize = 16;
 
-/// Bytes that are read at once: most records are shorter, and need one call.
+/// Number of bytes that the first call reads. Most records are shorter and need no second call.
 const FIRST: usize = 8 << 10;
 
 /// The segments of a journal, which any thread can read at any time.
 #[derive(Debug)]
 pub(in super::super) struct Reader {
     dir: PathBuf,
-    /// Most recently read first.
+    /// Open segment files, with the most recently read first.
     open: Mutex<VecDeque<(u64, Arc<File>)>>,
 }
 
@@ -83,7 +83,7 @@ fn record_at(file: &File, offset: u64) -> io::Result<Option<Record>> {
     Ok(frame(&bytes, 0).and_then(|frame| record::decode(frame.body)))
 }
 
-/// Reads as many bytes as there are, up to the length of the buffer.
+/// Reads the available bytes, up to the length of the buffer, and returns their number.
 fn read_some(file: &File, bytes: &mut [u8], offset: u64) -> io::Result<usize> {
     loop {
         match file.read_at(bytes, offset) {

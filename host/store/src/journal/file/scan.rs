@@ -1,5 +1,5 @@
-//! Reads all records from a given segment on, in order, and finds where the journal ends. It changes no file and never
-//! skips a bad record.
+//! Reads all records in order, beginning with a given segment, and finds where the journal ends. It changes no file and
+//! never skips a bad record.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -9,7 +9,7 @@ use super::super::OpenError;
 use super::super::record::{self, BEGINNING, Framed, Record};
 use super::{HEADER, Hash, Place, frame, path, read_segment};
 
-/// The end of the journal: after the last good record.
+/// The end of the journal, which is the end of its last good record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in super::super) struct Tail {
     pub(in super::super) segment: u64,
@@ -21,7 +21,7 @@ pub(in super::super) struct Tail {
     pub(in super::super) seq: u64,
 }
 
-/// A record that was found; its events are decoded only on request.
+/// A record that the scan has found. Its events are decoded only on request.
 pub(in super::super) struct Found<'a> {
     pub(in super::super) envelope: Framed,
     body: &'a [u8],
@@ -38,12 +38,12 @@ pub(in super::super) fn first() -> u64 {
     1
 }
 
-/// Passes every record from the beginning of segment `from` on to `each`, with its position and the end that the
-/// journal would have after it.
+/// Calls `each` with every record from the beginning of segment `from`, its position, and the end that the journal
+/// would have after it.
 ///
-/// The journal ends at a bad record if no later record states that it was durable: it was being written when the power
-/// failed, and a disk need not keep the order of writes that were not synced. A bad record that was durable, a gap in
-/// the chain of hashes and a missing segment are errors.
+/// The journal ends at a bad record if no later record states that the bad record was durable. In that case, the bad
+/// record was being written when the power failed, and a disk may reorder writes that were not synced. A bad record
+/// that was durable, a break in the hash chain and a missing segment are errors.
 pub(in super::super) fn scan(
     dir: &Path,
     from: u64,
@@ -51,7 +51,7 @@ pub(in super::super) fn scan(
 ) -> Result<Tail, OpenError> {
     let last = last_segment(dir)?;
     let mut tail = Tail { segment: from, length: 0, hash: [0; 32], seq: 0 };
-    // After the first segment, the hash of the record before is known only once a record was read.
+    // If the scan begins at a later segment, the hash of the previous record is unknown until the first record is read.
     let mut known = from == first();
     for segment in from..=last {
         let file = path(dir, segment);
@@ -62,7 +62,8 @@ pub(in super::super) fn scan(
         while at < bytes.len() {
             let offset = at as u64;
             let Some(found) = frame(&bytes, at) else {
-                // This needs the number of the record before. Without it, the caller starts at the first segment.
+                // This check needs the number of the previous record. If that number is unknown, the caller scans again
+                // from the first segment.
                 let unread = !known;
                 if segment == last && (unread || durable_after(&bytes, at) <= tail.seq) {
                     return Ok(tail);
@@ -86,18 +87,19 @@ pub(in super::super) fn scan(
     Ok(tail)
 }
 
-/// The greatest record number that the good records after the bad one at `bad` state as durable; 0 if there are none.
+/// The greatest record number that the good records after the bad one at `bad` state as durable; 0 if no good record
+/// follows.
 pub(in super::super) fn durable_after(bytes: &[u8], bad: usize) -> u64 {
     let bodies = bytes.windows(BEGINNING.len()).enumerate().skip(bad + HEADER + 1);
     let records = bodies
         .filter(|(_, window)| *window == BEGINNING)
         .filter_map(|(body, _)| record::envelope(frame(bytes, body - HEADER)?.body));
-    // A record without that field is from a version that relied on the order of all writes.
+    // A record without the `durable` field is from a version that relied on the order of all writes.
     let durable = |envelope: Framed| envelope.durable.unwrap_or(envelope.seq.saturating_sub(1));
     records.map(durable).max().unwrap_or_default()
 }
 
-/// Where the first good record after the bad one at `bad` begins.
+/// The offset of the first good record after the bad record at `bad`.
 pub(in super::super) fn next_good(bytes: &[u8], bad: usize) -> Option<usize> {
     let bodies = bytes.windows(BEGINNING.len()).enumerate().skip(bad + HEADER + 1);
     let mut starts =
@@ -105,9 +107,9 @@ pub(in super::super) fn next_good(bytes: &[u8], bad: usize) -> Option<usize> {
     starts.find(|start| frame(bytes, *start).is_some())
 }
 
-/// The number of the last segment; 0 if there is none yet.
+/// The number of the last segment; 0 if no segment exists yet.
 pub(in super::super) fn last_segment(dir: &Path) -> Result<u64, OpenError> {
-    // A journal without segments is new: the range of its segments is empty.
+    // A new journal has no segments, so the range of segment numbers is empty.
     Ok(segments(dir)?.last().copied().unwrap_or_default())
 }
 

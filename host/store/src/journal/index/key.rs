@@ -1,54 +1,55 @@
-//! Keys of the index: names encoded so that the bytes sort as the names do. Each part ends with a mark that cannot
-//! occur inside a part, so no part can reach into the next.
+//! Keys of the index. Names are encoded so that the bytes sort in the same order as the names. Each part of a key ends
+//! with a terminator that cannot occur inside a part, so no part can run into the next one.
 //!
-//! A list is the common prefix of all keys in it; the id of the action follows it.
+//! A list of actions is identified by the common prefix of its keys. In each key, the id of the action follows the
+//! prefix.
 
-/// The last record that the index contains.
+/// Key of the last record that the index contains.
 pub(super) fn applied() -> Vec<u8> {
     key(b'm', &[])
 }
 
-/// The row of an action.
+/// Key of the row of an action.
 pub(super) fn row(action: &str) -> Vec<u8> {
     key(b'a', &[action])
 }
 
-/// All actions of a tenant.
+/// List of all actions of a tenant.
 pub(super) fn tenant(tenant: &str) -> Vec<u8> {
     key(b't', &[tenant])
 }
 
-/// All actions that have not ended, of every tenant.
+/// List of all actions of all tenants that have not ended.
 pub(super) fn all_open() -> Vec<u8> {
     key(b'o', &[])
 }
 
-/// All actions of a tenant that have not ended.
+/// List of all actions of a tenant that have not ended.
 pub(super) fn open(tenant: &str) -> Vec<u8> {
     key(b'o', &[tenant])
 }
 
-/// All actions that an agent proposed.
+/// List of all actions that an agent proposed.
 pub(super) fn agent(tenant: &str, agent: &str) -> Vec<u8> {
     key(b'g', &[tenant, agent])
 }
 
-/// All actions on a resource.
+/// List of all actions on a resource.
 pub(super) fn resource(tenant: &str, resource: &str) -> Vec<u8> {
     key(b'r', &[tenant, resource])
 }
 
-/// All actions of a trace.
+/// List of all actions of a trace.
 pub(super) fn trace(tenant: &str, trace: &str) -> Vec<u8> {
     key(b'x', &[tenant, trace])
 }
 
-/// All actions that ended with this status.
+/// List of all actions that ended with this status.
 pub(super) fn ended(tenant: &str, status: &str) -> Vec<u8> {
     key(b's', &[tenant, status])
 }
 
-/// One action in a list.
+/// Key of one action in a list.
 pub(super) fn within(list: &[u8], action: &str) -> Vec<u8> {
     let mut key = list.to_vec();
     push(&mut key, action);
@@ -64,17 +65,17 @@ pub(super) fn behind(list: &[u8]) -> Vec<u8> {
     key
 }
 
-/// An idempotency key of an agent.
+/// Key under which an agent's idempotency key is stored.
 pub(super) fn claim(tenant: &str, agent: &str, word: &str) -> Vec<u8> {
     key(b'k', &[tenant, agent, word])
 }
 
-/// A nonce that was used.
+/// Key of a nonce that was used.
 pub(super) fn nonce(nonce: &str) -> Vec<u8> {
     key(b'n', &[nonce])
 }
 
-/// The action that a key belongs to, if it belongs to one.
+/// The id of the action to which a key belongs; `None` if the key does not belong to an action.
 pub(in super::super) fn action_of(key: &[u8]) -> Option<String> {
     match key.first()? {
         b'a' | b't' | b'o' | b'g' | b'r' | b'x' | b's' => last_part(key),
@@ -85,16 +86,16 @@ pub(in super::super) fn action_of(key: &[u8]) -> Option<String> {
 /// The last part of a key, which is the id of an action and has no zero byte.
 pub(super) fn last_part(key: &[u8]) -> Option<String> {
     let parts = key.strip_suffix(&END)?;
-    // It begins after the kind, or after the mark of the part before.
+    // The part begins after the kind byte, or after the terminator of the previous part.
     let mark = parts.windows(END.len()).rposition(|two| two == END);
     let part = parts.get(mark.map_or(1, |mark| mark + END.len())..)?;
     String::from_utf8(part.to_vec()).ok()
 }
 
-/// Ends a part. Smaller than anything that can follow inside a part, and not a prefix of it.
+/// The terminator of a part. It is smaller than anything that can follow inside a part, and not a prefix of it.
 const END: [u8; 2] = [0, 1];
 
-/// Follows a zero byte that belongs to the part.
+/// The byte after a zero byte that belongs to the part.
 const ESCAPED: u8 = 0xff;
 
 fn key(kind: u8, parts: &[&str]) -> Vec<u8> {

@@ -1,13 +1,13 @@
-//! Finds the actions of a tenant that pass a filter, newest first. It reads the lists that the filter names, and the
-//! list of all actions of the tenant only if the filter names none.
+//! Finds the actions of a tenant that pass a filter, newest first. It reads the lists for the fields of the filter. It
+//! reads the list of all actions of the tenant only if the filter has no such field.
 //!
-//! Every list is sorted by action. The smallest of the newest candidates is searched in all lists until one action is
-//! in each of them, so actions that are in only some of the lists are skipped.
+//! Every list is sorted by action id. The search moves from list to list, always down to the smallest candidate so far,
+//! until one action is in every list. It therefore skips actions that are in only some of the lists.
 
 use super::{Index, IndexError, key};
 use crate::store::{Filter, Row};
 
-/// Lists of which at least one must contain an action.
+/// Alternative lists. At least one of them must contain an action.
 type Either = Vec<Vec<u8>>;
 
 impl Index {
@@ -25,7 +25,7 @@ impl Index {
             let Some(action) = self.next(&lists, below.as_deref())? else { break };
             let row = self.row(&action)?.ok_or(IndexError::Value)?;
             below = Some(action.clone());
-            // The lists are copies of the rows, and some contain more than the filter accepts.
+            // The row is checked too, because some lists contain actions that the filter does not accept.
             if row.summary.tenant == tenant && filter.takes(&row) {
                 found.push((action, row));
             }
@@ -33,7 +33,7 @@ impl Index {
         Ok(found)
     }
 
-    /// The greatest action below this one that is in all lists.
+    /// The greatest action id that is below `below` and in all lists.
     fn next(&self, lists: &[Either], below: Option<&str>) -> Result<Option<String>, IndexError> {
         let Some((first, others)) = lists.split_first() else { return Ok(None) };
         let mut candidate = self.greatest(first, below, false)?;
@@ -53,7 +53,7 @@ impl Index {
         Ok(None)
     }
 
-    /// The greatest action in any of these lists that is below `limit`, or, if `inclusive`, not greater than it.
+    /// The greatest action id in any of these lists that is below `limit`, or not above `limit` if `inclusive` is set.
     fn greatest(
         &self,
         lists: &Either,
@@ -76,13 +76,14 @@ impl Index {
     }
 }
 
-/// The lists that all contain an action that passes the filter.
+/// The lists that contain every action that passes the filter.
 fn lists(tenant: &str, filter: &Filter) -> Vec<Either> {
     let Filter { agent, status, resource, trace, since_ms: _ } = filter;
     let mut lists = Vec::new();
     lists.extend(trace.as_ref().map(|trace| vec![key::trace(tenant, trace)]));
     lists.extend(resource.as_ref().map(|name| vec![key::resource(tenant, name)]));
-    // Only ended actions are listed by status, because it no longer changes; open actions are few.
+    // Only ended actions are listed by status, because their status no longer changes. Open actions are few and share
+    // one list.
     lists.extend(status.as_ref().map(|status| vec![key::ended(tenant, status), key::open(tenant)]));
     lists.extend(agent.as_ref().map(|agent| vec![key::agent(tenant, agent)]));
     if lists.is_empty() {

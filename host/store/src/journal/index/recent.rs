@@ -1,7 +1,9 @@
-//! Changes that sled does not have yet: the newest value of each row and key that the last groups changed.
+//! Changes that were not passed to sled yet: the newest value of each row and key that the last groups of records
+//! changed.
 //!
-//! A batch wakes all threads of sled, and an action changes its row many times. So changes are collected here, and
-//! passed to sled from time to time. A crash loses them; the next start reads them from the journal again.
+//! A batch wakes all threads of sled, and an action changes its row many times. Changes are therefore collected here
+//! and passed to sled at intervals. A crash loses collected changes, and the next start reads them from the journal
+//! again.
 
 use std::collections::BTreeMap;
 use std::ops::RangeBounds;
@@ -12,31 +14,31 @@ use deed_system::failpoint;
 use super::stored::Stored;
 use super::{Applied, Index, IndexError, key};
 
-/// At this number, changes are passed to sled even if the journal does not have them on disk: they take memory.
+/// At this number, changes are passed to sled even if their records are not on disk yet, because changes take memory.
 const MANY: usize = 8_192;
 
-/// How long changes are collected.
+/// How long changes are collected before they are passed to sled.
 const TOGETHER: Duration = Duration::from_millis(250);
 
-/// Changes since the last batch.
+/// Changes since the last batch was passed to sled.
 #[derive(Debug, Default)]
 pub(super) struct Recent {
-    /// The rows that changed, as they are now.
+    /// The present values of the rows that changed.
     pub(super) rows: BTreeMap<String, Stored>,
-    /// All other keys; `None` if the key was removed.
+    /// Changes of all other keys; `None` if the key was removed.
     pub(super) writes: BTreeMap<Vec<u8>, Option<Vec<u8>>>,
-    /// The last record whose changes are included, and when the first one was added.
+    /// The last record whose changes are included, and the time when the first change was added.
     upto: Option<(Applied, Instant)>,
 }
 
 impl Recent {
-    /// Notes that the changes of the records up to this one are included.
+    /// Notes that the changes of all records up to this one are included.
     pub(super) fn take(&mut self, applied: Applied) {
         let since = self.upto.map_or_else(Instant::now, |(_, since)| since);
         self.upto = Some((applied, since));
     }
 
-    /// The greatest key in a range that is included and was not removed.
+    /// The greatest key in a range that was changed and not removed.
     fn last(&self, range: impl RangeBounds<Vec<u8>>) -> Option<&[u8]> {
         let mut keys = self.writes.range(range).rev();
         keys.find(|(_, value)| value.is_some()).map(|(key, _)| key.as_slice())
@@ -52,9 +54,9 @@ impl Recent {
 }
 
 impl Index {
-    /// The value of any key except a row's.
+    /// The value of a key. It must not be the key of a row.
     pub(super) fn bytes(&self, key: &[u8]) -> Result<Option<Vec<u8>>, IndexError> {
-        // The lock is held while sled is read: changes are in sled before they are removed from here.
+        // The lock is held while sled is read, because changes are removed from `recent` only once they are in sled.
         let recent = self.recent();
         match recent.writes.get(key) {
             Some(newest) => Ok(newest.clone()),
@@ -81,7 +83,7 @@ impl Index {
         Ok(newest.map(<[u8]>::to_vec))
     }
 
-    /// The keys that begin with this prefix, in no order.
+    /// The keys that begin with this prefix, in no particular order.
     pub(super) fn beginning(&self, prefix: &[u8]) -> Result<Vec<Vec<u8>>, IndexError> {
         let recent = self.recent();
         let mut keys = Vec::new();
@@ -96,8 +98,8 @@ impl Index {
         Ok(keys)
     }
 
-    /// Whether it is time to pass the changes to sled; `safe` states whether the journal has them on disk. An index
-    /// that is ahead of a journal that lost its end must be rebuilt, which takes long.
+    /// Whether it is time to pass the changes to sled. `safe` states whether their records are on disk. If the journal
+    /// loses records that are already in the index, the index must be rebuilt, which takes long.
     pub(in super::super) fn is_due(&self, safe: bool) -> bool {
         let recent = self.recent();
         let late = recent.upto.is_some_and(|(_, since)| since.elapsed() >= TOGETHER);
@@ -105,7 +107,7 @@ impl Index {
     }
 
     /// Passes all changes to sled in one batch, together with the last record that the index then contains. Only the
-    /// journal's writer may call it, because nothing may change meanwhile.
+    /// journal's writer may call this, because no change may be added meanwhile.
     pub(in super::super) fn settle(&self) -> Result<(), IndexError> {
         let Some(batch) = self.batch()? else { return Ok(()) };
         failpoint::hit("journal.settle.before");

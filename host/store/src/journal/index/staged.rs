@@ -1,5 +1,5 @@
 //! Changes of the index that belong to one group of records. Appends that conflict with the index or with the group are
-//! refused; the changes of the others are applied together or not at all.
+//! refused. The changes of all accepted appends are applied together or not at all.
 
 use std::collections::BTreeMap;
 
@@ -39,7 +39,7 @@ impl<'a> Staged<'a> {
         self.rows.len() + self.writes.len()
     }
 
-    /// Why this append is refused, given the index and the staged changes; `None` if it is not.
+    /// Why this append is refused, given the index and the staged changes; `None` if it is accepted.
     pub(in super::super) fn refusal(
         &mut self,
         append: &Append,
@@ -55,7 +55,7 @@ impl<'a> Staged<'a> {
         self.used(&append.nonces)
     }
 
-    /// Stages the changes of an envelope.
+    /// Stages the index changes of a record with this envelope.
     pub(in super::super) fn put(&mut self, envelope: &Framed) -> Result<(), IndexError> {
         let Framed { action, version, summary, .. } = envelope;
         let slot = self.slot(action)?;
@@ -91,7 +91,8 @@ impl<'a> Staged<'a> {
         }
     }
 
-    /// Applies all changes to the index, together with the last record that it then contains. Sled gets them later.
+    /// Applies all changes to the index, together with the last record that it then contains. The changes are passed to
+    /// sled later.
     pub(in super::super) fn apply(self, applied: &Applied) {
         let mut recent = self.index.recent_mut();
         for (action, slot) in self.rows {
@@ -104,7 +105,7 @@ impl<'a> Staged<'a> {
         self.index.passed(self.latest_ms);
     }
 
-    /// Moves an action from the lists that it was in to those that it is in now; mostly they are the same.
+    /// Moves an action from its previous lists to its present lists. In most cases they are the same.
     fn enlist(&mut self, action: &str, before: Option<&Summary>, now: &Summary) {
         if before.is_some_and(|before| stands(before) == stands(now)) {
             return;
@@ -117,7 +118,7 @@ impl<'a> Staged<'a> {
         }
     }
 
-    /// The row with all staged changes.
+    /// The row of an action with all staged changes.
     fn slot(&mut self, action: &str) -> Result<&mut Slot, IndexError> {
         if !self.rows.contains_key(action) {
             let stored = self.index.stored(action)?;
@@ -171,7 +172,7 @@ impl<'a> Staged<'a> {
     }
 }
 
-/// The values that determine in which lists an action is.
+/// The values that determine which lists contain an action.
 fn stands(summary: &Summary) -> impl PartialEq + use<'_> {
     let Summary { tenant, agent, contract: _, resource, status, ended, at_ms: _, trace } = summary;
     (tenant, agent, resource, trace, ended.then_some(status))

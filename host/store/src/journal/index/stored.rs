@@ -1,24 +1,25 @@
-//! The value of a row: what is known about an action, and where its records are. There is one row per action, however
-//! many records it has.
+//! The value of a row: what is known about an action, and the positions of its records. There is one row per action,
+//! regardless of the number of its records.
 //!
-//! A row is `places: count and numbers as LEB128 | summary: a JSON list`; field names would be half of it.
+//! A row is `places: count and numbers as LEB128 | summary: a JSON list`. The list has no field names, because they
+//! would take half of the space.
 
 use super::super::file::Place;
 use super::IndexError;
 use crate::store::{Row, Summary};
 
-/// A row with the places of its records, oldest first.
+/// A row with the positions of its records, oldest first.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Stored {
     pub(super) row: Row,
     pub(super) places: Vec<Place>,
 }
 
-/// Version, tenant, agent, contract, resource, status, whether it ended, time, trace.
+/// The columns of a row: version, tenant, agent, contract, resource, status, whether the action ended, time, trace.
 type Columns<'a> =
     (u64, (&'a str, &'a str, &'a str, &'a str), (&'a str, bool, i64), Option<&'a str>);
 
-/// The same with owned values, for reading.
+/// The columns of a row as owned values, for decoding.
 type Read = (u64, (String, String, String, String), (String, bool, i64), Option<String>);
 
 impl Stored {
@@ -51,10 +52,10 @@ impl Stored {
     }
 }
 
-/// The positions only.
+/// Decodes only the positions of a row.
 pub(super) fn places(bytes: &mut &[u8]) -> Option<Vec<Place>> {
     let count = usize::try_from(take(bytes)?).ok()?;
-    // Each position takes at least two bytes, so no count reserves more places than there are bytes.
+    // Each position takes at least two bytes, so the capacity never needs to exceed the number of bytes.
     let mut places = Vec::with_capacity(count.min(bytes.len()));
     for _ in 0..count {
         places.push(Place { segment: take(bytes)?, offset: take(bytes)? });
@@ -62,7 +63,7 @@ pub(super) fn places(bytes: &mut &[u8]) -> Option<Vec<Place>> {
     Some(places)
 }
 
-/// Seven bits at a time, the lowest first; the high bit is set in all bytes but the last.
+/// Encodes a number as LEB128: seven bits at a time, lowest first, with the high bit set in all bytes but the last.
 fn push(bytes: &mut Vec<u8>, mut number: u64) {
     loop {
         let low = u8::try_from(number & 0x7f).unwrap_or_default();

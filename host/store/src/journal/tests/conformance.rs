@@ -1,4 +1,4 @@
-//! The journal keeps the contract of every store, whatever a crash leaves of its last bytes.
+//! Tests that the journal keeps the contract of every store, however many of its last bytes a crash leaves.
 
 use super::*;
 use crate::conformance::{Place as StorePlace, broken};
@@ -24,17 +24,17 @@ impl StorePlace for Files {
         Ok(Arc::new(journal))
     }
 
-    /// Copies the files as they are now, without bytes that no sync covers, to another directory, because the journal
-    /// that is dropped syncs what it has.
+    /// Copies the files to another directory, with only `left` percent of the bytes that are not synced. The original
+    /// files cannot be used, because a journal syncs everything when it is dropped.
     fn crash(&mut self, store: Arc<dyn Store>) -> Result<(), String> {
         let journal = self.open.take().ok_or("it is not open")?;
         let after = Scratch::new();
-        // Read before the copy, so that a later sync does not move the end.
+        // The synced end is read before the files are copied, because a later sync would move it.
         let synced = *hold(&journal.shared.synced);
         copied(&self.scratch.0, &after.0).map_err(|error| error.to_string())?;
         let last = file::path(&after.path("segments"), synced.segment);
         let written = fs::metadata(&last).map_err(|error| error.to_string())?.len();
-        // A closed journal is on disk.
+        // A closed journal is completely on disk.
         let left = if hold(&journal.shared.sender).is_none() { 100 } else { self.left };
         let end = synced.offset + written.saturating_sub(synced.offset) * left / 100;
         let cut = fs::OpenOptions::new().write(true).open(&last);

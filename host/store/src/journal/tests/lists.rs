@@ -1,10 +1,10 @@
-//! Lists are found by the keys of the index, and equal the result of filtering every row.
+//! Tests that the lists that the index finds equal the result of filtering every row.
 
 use super::super::index::{Applied, Staged};
 use super::super::record::Framed;
 use super::*;
 
-/// Pseudo-random numbers that are the same every time.
+/// Returns the next number of a pseudo-random sequence that is the same in every test run.
 fn dice(state: &mut u64, sides: u64) -> u64 {
     *state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
     (*state >> 33) % sides
@@ -71,7 +71,7 @@ async fn every_filter_gives_what_a_look_at_every_row_gives() {
         }
         assert_eq!(journal.latest_ms(), 399);
         drop(journal);
-        // Rebuilt from the records alone.
+        // The index is rebuilt from the records alone.
         fs::remove_dir_all(scratch.path("index")).unwrap();
         journal = scratch.open();
     }
@@ -86,7 +86,7 @@ async fn an_index_of_an_older_form_is_made_again() {
     let older = sled::Config::new().path(scratch.path("index")).open().unwrap();
     let now = older.get("m").unwrap().unwrap();
     older.clear().unwrap();
-    // As it was stored before: position and hash, without a format.
+    // The previous version stored position and hash without the version of the format.
     older.insert("m", [&now[1..17], &now[25..]].concat()).unwrap();
     older.insert("of before", "a1").unwrap();
     older.flush().unwrap();
@@ -96,7 +96,8 @@ async fn an_index_of_an_older_form_is_made_again() {
     assert_eq!(ids(&journal, &Filter::default(), 9), ["a1"]);
 }
 
-/// One index passes every change to sled, the other several together: their answers are the same.
+/// One index passes every change to sled at once, and the other passes several changes together. Both give the same
+/// answers.
 #[test]
 fn what_sled_was_not_told_counts_like_what_it_was() {
     let (scratch, mut state) = (Scratch::new(), 11);

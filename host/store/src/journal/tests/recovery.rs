@@ -1,18 +1,19 @@
-//! What a start does with the files that a crash, a bad disk or a person left.
+//! Tests what a start does with the files that a crash, a bad disk or a person left.
 
 use super::*;
 
 const SEGMENT: &str = "segments/00000001.journal";
 const HEAD: &str = "segments/HEAD";
 
-/// Writes what a killed process leaves: these bytes, and a HEAD that is not newer than its start.
+/// Writes the files that a killed process leaves: a segment with these bytes, and the HEAD that was written at its
+/// start.
 fn leave(scratch: &Scratch, bytes: &[u8]) {
     fs::write(scratch.path(SEGMENT), bytes).unwrap();
     let head = format!("deed journal 1\n1 0 0 {}\n", "00".repeat(32));
     fs::write(scratch.path(HEAD), head).unwrap();
 }
 
-/// A journal of three records, closed, and where its last record begins.
+/// Creates and closes a journal of three records. Returns its bytes, and the offset of its last record.
 async fn three(scratch: &Scratch) -> (Vec<u8>, usize) {
     let journal = scratch.open();
     journal.append(append("a", 0, "one")).await.unwrap();
@@ -33,7 +34,7 @@ async fn a_torn_end_is_cut_at_every_byte() {
         let journal = scratch.open();
         assert_eq!(texts(&journal, "a"), ["one", "two"], "cut at {end}");
         assert_eq!(fs::metadata(scratch.path(SEGMENT)).unwrap().len(), start as u64);
-        // The nonce of the lost record is free again, and the version counts what is left.
+        // The nonce of the lost record is free again, and the version counts only the remaining events.
         if end % 40 == 0 {
             let again = Append { nonces: vec!["n".to_owned()], ..append("a", 2, "again") };
             assert_eq!(journal.append(again).await, Ok(3));
@@ -53,7 +54,7 @@ async fn a_bad_last_record_is_a_torn_one() {
         leave(&scratch, &bent);
         assert_eq!(texts(&scratch.open(), "a"), ["one", "two"], "changed at {at}");
     }
-    // Pages that a file system allocated but never filled.
+    // The zeros are pages that the file system allocated but never filled.
     let zeros = [bytes.as_slice(), &[0; 5000]].concat();
     leave(&scratch, &zeros);
     assert_eq!(texts(&scratch.open(), "a"), ["one", "two", "three"]);
@@ -77,7 +78,7 @@ async fn a_bad_record_before_good_ones_is_an_error_that_says_where() {
         );
         assert_eq!(fs::read(scratch.path(SEGMENT)).unwrap(), bent, "nothing is cut");
     }
-    // A whole record is removed: the others are good, but do not follow each other.
+    // A whole record is removed. The other records are good, but their hash chain has a gap.
     let gap = [&bytes[..size], &bytes[2 * size..]].concat();
     leave(&scratch, &gap);
     let error = open(&scratch.0).unwrap_err();
@@ -91,7 +92,8 @@ async fn a_bad_record_before_good_ones_is_an_error_that_says_where() {
 async fn a_hole_in_what_was_not_durable_yet_is_the_end() {
     let scratch = Scratch::new();
     let journal = scratch.open();
-    // A graceful end records in HEAD what must be present; a power cut leaves the HEAD of the start.
+    // An orderly stop records in HEAD what must be present. A power failure leaves the HEAD that was written at the
+    // start.
     let head = fs::read(scratch.path("segments/HEAD")).unwrap();
     journal.append(append("a", 0, "one")).await.unwrap();
     let size = || usize::try_from(fs::metadata(scratch.path(SEGMENT)).unwrap().len()).unwrap();
@@ -114,7 +116,7 @@ async fn a_hole_in_what_was_not_durable_yet_is_the_end() {
             fs::write(scratch.path(SEGMENT), &holed).unwrap();
             fs::write(scratch.path("segments/HEAD"), &head).unwrap();
         };
-        // The index contains what is lost, or is empty.
+        // The index either contains the lost records or is empty.
         for wiped in [false, true] {
             if wiped {
                 fs::remove_dir_all(scratch.path("index")).unwrap();
@@ -181,11 +183,11 @@ async fn an_index_of_another_or_an_older_journal_is_made_right() {
     let journal = scratch.open();
     journal.append(append("a", 1, "two")).await.unwrap();
     drop(journal);
-    // An older index: the newer records are replayed.
+    // With an older index, the newer records are replayed.
     fs::remove_dir_all(scratch.path("index")).unwrap();
     copy(&old_index, &scratch.path("index"));
     assert_eq!(texts(&scratch.open(), "a"), ["one", "two"]);
-    // An index of another journal, whose record is at the same position.
+    // This index belongs to another journal that has a record at the same position.
     other.open().append(append("b", 0, "one")).await.unwrap();
     fs::remove_dir_all(other.path("index")).unwrap();
     copy(&old_index, &other.path("index"));
@@ -233,7 +235,7 @@ async fn segments_roll_and_their_loss_is_noticed() {
     fs::write(scratch.path(SEGMENT), &first).unwrap();
     fs::remove_file(second).unwrap();
     assert!(matches!(open(&scratch.0), Err(OpenError::Missing { .. })));
-    // A person accepted the loss: what is left is good.
+    // After a person has accepted the loss, the remaining records can be read.
     fs::write(scratch.path(HEAD), "").unwrap();
     assert_eq!(scratch.open().open_actions().unwrap().len(), 6);
 }
@@ -247,7 +249,7 @@ async fn the_loss_of_a_last_segment_is_noticed_also_after_a_crash() {
     for n in 0..5 {
         journal.append(large(n)).await.unwrap();
     }
-    // If the process were killed now, HEAD would record that the second segment was begun.
+    // Even if the process is killed now, HEAD records that the second segment was begun.
     let head = fs::read_to_string(scratch.path(HEAD)).unwrap();
     assert!(head.starts_with("deed journal 1\n2 0 4 "), "{head}");
     drop(journal);
@@ -257,7 +259,7 @@ async fn the_loss_of_a_last_segment_is_noticed_also_after_a_crash() {
     fs::remove_file(&second).unwrap();
     let error = open(&scratch.0).unwrap_err();
     assert!(matches!(&error, OpenError::Missing { path } if *path == second), "{error}");
-    // Its records cannot be distinguished from a torn end.
+    // A truncated second segment cannot be distinguished from a torn end.
     fs::write(&second, &bytes[..100]).unwrap();
     assert_eq!(scratch.open().open_actions().unwrap().len(), 4);
 }
@@ -279,7 +281,7 @@ async fn what_head_covers_is_no_torn_end() {
     let error = open(&scratch.0).unwrap_err();
     assert!(matches!(error, OpenError::Shorter { record: 3, .. }), "{error}");
     assert_eq!(fs::read(scratch.path(SEGMENT)).unwrap(), bent, "nothing is cut");
-    // Another journal of the same length.
+    // The segment is replaced with one of another journal that has the same length.
     let other = Scratch::new();
     let journal = other.open();
     for (n, event) in ["one", "two", "THREE"].into_iter().enumerate() {
@@ -304,7 +306,7 @@ async fn an_older_state_is_marked_and_a_newer_one_is_not_touched() {
     let (bytes, _) = three(&scratch).await;
     let mark = scratch.path("VERSION");
     assert_eq!(fs::read_to_string(&mark).unwrap(), "deed state 2\n");
-    // As the previous version left it.
+    // The previous version had neither `VERSION` nor `HEAD`.
     fs::remove_file(&mark).unwrap();
     fs::remove_file(scratch.path(HEAD)).unwrap();
     assert_eq!(texts(&scratch.open(), "a"), ["one", "two", "three"]);

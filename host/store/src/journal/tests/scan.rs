@@ -1,4 +1,4 @@
-//! A journal that is read without being opened: every record is seen, and every fault is reported with its position.
+//! Tests the scan of a journal that is not opened: every record is seen, and every fault is reported with its position.
 
 use super::super::index::{Applied, Index, Staged};
 use super::super::record::Framed;
@@ -54,9 +54,9 @@ async fn behind_a_bad_record_it_goes_on() {
     let (found, seen) = look(&scratch);
     assert_eq!(seen.len(), 5, "{seen:?}");
     assert!(found.wrong.iter().any(|one| one.what.contains("bytes are damaged")));
-    // The action of that record has a later record.
+    // The action of the damaged record has a later record.
     assert!(found.wrong.iter().any(|one| one.action.as_deref() == Some("a2")), "{found:?}");
-    // Without HEAD the last record would be a torn end; HEAD shows that it is not.
+    // Without HEAD, the truncated last record would count as a torn end. HEAD shows that the record was on disk.
     let torn = &bytes[..bytes.len() - 1];
     fs::write(scratch.path(SEGMENT), torn).unwrap();
     let (found, _) = look(&scratch);
@@ -69,7 +69,7 @@ async fn behind_a_bad_record_it_goes_on() {
     assert!(wrong[0].what.contains("a record that the journal does not have"), "{wrong:?}");
 }
 
-/// Puts a change into the index that is in no record.
+/// Makes a change in the index that does not come from a record.
 fn spoil(scratch: &Scratch, change: impl FnOnce(&mut Staged<'_>, &Framed)) {
     let (index, applied) = Index::open(&scratch.path("index")).unwrap();
     let applied: Applied = applied.unwrap();
@@ -99,14 +99,14 @@ async fn a_row_of_the_index_that_was_swapped_is_found() {
                 let summary = summary("acme", "verified", true);
                 staged.put(&Framed { summary, ..envelope.clone() }).unwrap();
             }),
-            "differs from that of the journal",
+            "differs from the records of the journal",
             Some("a0"),
         ),
         (
             Box::new(|staged, envelope| {
                 staged.put(&Framed { action: "a9".to_owned(), ..envelope.clone() }).unwrap();
             }),
-            "does not follow from the journal",
+            "no records for a row of the index",
             Some("a9"),
         ),
         (
@@ -114,7 +114,7 @@ async fn a_row_of_the_index_that_was_swapped_is_found() {
                 staged.put(envelope).unwrap();
                 staged.place("a0", Place { segment: 1, offset: 0 });
             }),
-            "differs from that of the journal",
+            "differs from the records of the journal",
             Some("a0"),
         ),
         (

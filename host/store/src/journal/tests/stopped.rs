@@ -1,4 +1,4 @@
-//! A journal that accepts no more appends: every caller gets the error, and none waits forever.
+//! Tests a journal that accepts no more appends: every caller gets the error, and no caller waits forever.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ async fn a_closed_journal_vouches_for_nothing() {
     assert_eq!(journal.failed(), None);
 }
 
-/// What was on disk before still is, and can be read until the host ends.
+/// Data that was on disk before the failure is still there, and can be read until the host ends.
 #[tokio::test]
 async fn a_journal_that_failed_vouches_for_what_was_on_disk_before() {
     let scratch = Scratch::new();
@@ -34,7 +34,7 @@ async fn a_journal_that_failed_vouches_for_what_was_on_disk_before() {
     assert_eq!(journal.sync().await, failed);
 }
 
-/// There is no next record number, so the writer panics when it counts.
+/// The writer panics because it already has the largest record number.
 #[tokio::test]
 async fn a_writer_that_panics_is_a_failure_that_everybody_sees() {
     let scratch = Scratch::new();

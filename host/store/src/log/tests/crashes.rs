@@ -1,9 +1,9 @@
-//! Crashes between `TAIL` and the tiles: nothing that was acknowledged is lost.
+//! Tests crashes after `TAIL` is written and before the tiles are on disk. No acknowledged entry is lost.
 
 use super::*;
 
-/// What a power cut may leave undone, while synced data stays: the tiles and the checkpoint of the entries in `TAIL`
-/// are gone, cut short or older.
+/// Simulates a power failure that keeps only synced data: the tiles and the checkpoint of the entries in `TAIL` are
+/// missing, empty or older.
 fn unwritten(scratch: &Scratch, settled: &[(PathBuf, Vec<u8>)], cut: bool) {
     for entry in files(&scratch.0.join("tile")).into_iter().chain([scratch.path(CHECKPOINT)]) {
         match settled.iter().find(|(path, _)| *path == entry) {
@@ -56,7 +56,7 @@ fn what_was_entered_is_there_whatever_became_of_its_tiles() {
     }
 }
 
-/// Lines that witnesses added to the published checkpoint are kept if it is of the same tree.
+/// Signature lines that witnesses added to the published checkpoint are kept if the checkpoint has the same tree.
 #[test]
 fn a_published_checkpoint_with_more_signatures_stays() {
     let scratch = Scratch::new();
@@ -161,7 +161,7 @@ fn a_checkpoint_that_is_newer_than_the_tail_is_a_rollback() {
     assert!(matches!(scratch.open(), Err(LogError::Rollback { size: 3, head: 6 })));
 }
 
-/// Another way to lose data that is on disk: writing it again without waiting for the disk.
+/// Settled files must not be rewritten, because a rewrite without a sync could lose data that is on disk.
 #[test]
 fn what_has_settled_is_never_written_again() {
     use std::os::unix::fs::MetadataExt;
@@ -175,18 +175,18 @@ fn what_has_settled_is_never_written_again() {
         all.map(|path| (fs::metadata(&path).unwrap().ino(), path)).collect()
     };
     let settled = inodes();
-    // A request for the indexes of entries that are already in the log.
+    // A request for the indexes of entries that are already in the log calls `spread` again.
     log.spread().unwrap();
     assert_eq!(inodes(), settled, "shown again");
     drop(log);
-    // The truncation of `TAIL` was lost.
+    // The truncation of `TAIL` was lost in a crash.
     fs::write(scratch.path(TAIL), tail).unwrap();
     check_all(&scratch.open().unwrap(), 3);
     assert_eq!(inodes(), settled, "opened again");
     assert_eq!(fs::read(scratch.path(TAIL)).unwrap(), b"");
 }
 
-/// Acknowledged entries may be in `TAIL` alone: a new log there would be a fork.
+/// Acknowledged entries may be only in `TAIL`, so a new log in the same directory would be a fork.
 #[test]
 fn a_tail_without_its_guard_begins_no_new_log() {
     let scratch = Scratch::new();

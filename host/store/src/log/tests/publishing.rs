@@ -1,4 +1,5 @@
-//! Many writers at once: each gets an index and a checkpoint that covers it, and readers see it soon.
+//! Tests many writers at the same time. Each gets an index and a checkpoint that covers it, and readers see the
+//! checkpoint soon.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -49,7 +50,7 @@ async fn a_crowd_is_logged_once_each_and_shown_when_it_has_gone() {
         writers.push(tokio::spawn(async move {
             let mut placed = Vec::new();
             for n in 0..EACH {
-                // Half of them twice in one request, and each also by a neighbour.
+                // Half of the leaves occur twice in one request, and a second writer also publishes each leaf.
                 let own = leaf(writer / 2 * EACH + n);
                 let wanted = if n % 2 == 0 { vec![own.clone(), own] } else { vec![own] };
                 let published = publisher.publish(wanted).await.unwrap();
@@ -88,7 +89,8 @@ async fn a_crowd_is_logged_once_each_and_shown_when_it_has_gone() {
     }
 }
 
-/// A single action is visible when its driver has the answer; others on request, or soon.
+/// A single request is visible to readers when it is answered. Later requests are visible as soon as a reader asks, or
+/// after a short time.
 #[tokio::test]
 async fn what_was_answered_is_shown_to_whoever_asks() {
     let scratch = Scratch::new();

@@ -1,10 +1,10 @@
-//! Snapshots of a log while it is written: a snapshot does not change, and makes a complete log.
+//! Tests snapshots of a log that is being written. A snapshot does not change, and its copy is a complete log.
 
 use std::sync::atomic::{AtomicBool, Ordering as Order};
 
 use super::*;
 
-/// Puts a copy of the snapshot into its own directory, and opens it.
+/// Copies a snapshot to a new directory, and opens the copy as a log.
 fn reopened(snapshot: &Snapshot) -> (Scratch, Log) {
     let other = Scratch::new();
     let put = |file: &deed_spec::tlog::Resource| -> Result<(), LogError> {
@@ -26,7 +26,7 @@ fn a_snapshot_is_a_log_of_its_own_at_every_size() {
     let mut log = scratch.open().unwrap();
     let mut size = 0;
     for (n, batch) in [1, 2, 252, 1, 1, 400, 300].into_iter().enumerate() {
-        // Settled; only entered; and entered after a spread.
+        // The new entries are settled, or only entered, or entered after a spread.
         let new = entries(size..size + batch);
         match n % 3 {
             0 => drop(log.append(&new).unwrap()),
@@ -49,7 +49,7 @@ fn a_snapshot_is_a_log_of_its_own_at_every_size() {
             .unwrap();
         assert_eq!(seen, size);
         check_all(&reopened(&caught).1, size);
-        // Later entries are not in it.
+        // Later entries are not in the snapshot.
         log.append(&entries(size..size + 260)).unwrap();
         size += 260;
         check_all(&reopened(&caught).1, size - 260);

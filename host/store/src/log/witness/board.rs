@@ -1,13 +1,13 @@
-//! State machine of the witnesses: which checkpoint they are asked for, and what they have answered. It never waits,
-//! reads no clock and does no I/O.
+//! State machine of the witnesses: which checkpoint they are asked to cosign, and what they have answered. It never
+//! waits, reads no clock and does no I/O.
 //!
-//! All of them are asked for the same checkpoint, the target, so that a quorum agrees on one while the log grows; the
-//! next target is the newest checkpoint.
+//! All witnesses are asked to cosign the same checkpoint, the target, so that a quorum agrees on one checkpoint while
+//! the log grows. The next target is the newest checkpoint.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-/// A checkpoint with the log's own signature alone.
+/// A checkpoint that has only the log's own signature.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Tree {
     pub(super) size: u64,
@@ -21,21 +21,21 @@ pub(super) struct CosignatureBoard {
     seats: Vec<WitnessState>,
     newest: Option<Tree>,
     target: Option<Target>,
-    /// The latest tree that a quorum has cosigned, with their lines.
+    /// The latest tree that a quorum has cosigned, with the signature lines.
     best: Option<Tree>,
-    /// The latest tree that any witness has cosigned, with the lines so far.
+    /// The latest tree that any witness has cosigned, with the signature lines so far.
     cosigned: Option<Tree>,
     pub(super) stopped: bool,
 }
 
-/// The state of one witness towards this log.
+/// The state of one witness with respect to this log.
 #[derive(Debug, Clone, Default)]
 pub(super) struct WitnessState {
-    /// It failed or was slow the last time: it is not waited for.
+    /// The witness failed or was slow the last time, so no task waits for it.
     late: bool,
     failures: u32,
     retry_at: Option<Instant>,
-    /// Its objection, which only a forked or rolled back log, or a lying witness, can cause.
+    /// The objection of the witness. Only a forked or rolled-back log, or a dishonest witness, can cause one.
     pub(super) alarm: Option<String>,
 }
 
@@ -43,18 +43,18 @@ pub(super) struct WitnessState {
 struct Target {
     tree: Tree,
     since: Instant,
-    /// Signature lines by seat.
+    /// Signature lines by the seat (the number) of the witness.
     lines: BTreeMap<usize, String>,
 }
 
-/// The next task of a seat.
+/// The next task for the thread of a witness.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Task {
     Submit(Tree),
     Sleep(Option<Duration>),
 }
 
-/// The pause after a failure: this, doubled each time, up to the maximum.
+/// The pause after the first failure. It doubles with every further failure, up to the maximum.
 const PAUSE: Duration = Duration::from_secs(1);
 const PAUSE_MAX: Duration = Duration::from_mins(1);
 
@@ -77,7 +77,7 @@ impl CosignatureBoard {
         &self.seats
     }
 
-    /// The log has grown to this tree.
+    /// Reports that the log has grown to this tree.
     pub(super) fn offer(&mut self, tree: Tree, now: Instant) {
         self.newest = Some(tree);
         self.advance(now);
@@ -94,7 +94,7 @@ impl CosignatureBoard {
         }
     }
 
-    /// The seat has signed this tree with this line. Returns whether the line counts for the target.
+    /// Records that a witness has signed this tree with this line. Returns whether the line counts for the target.
     pub(super) fn signed(
         &mut self,
         seat: usize,
@@ -121,7 +121,7 @@ impl CosignatureBoard {
         counts
     }
 
-    /// The seat gave no line; it is tried again after a pause.
+    /// Records that a witness returned no line. It is asked again after a pause.
     pub(super) fn failed(&mut self, seat: usize, alarm: Option<String>, now: Instant) {
         if let Some(seat) = self.seats.get_mut(seat) {
             let pause = PAUSE.saturating_mul(1 << seat.failures.min(6)).min(PAUSE_MAX);
@@ -131,7 +131,7 @@ impl CosignatureBoard {
         self.advance(now);
     }
 
-    /// The note for a task that waits for this tree; `None` while waiting can still bring a quorum.
+    /// The note for a task that waits for this tree; `None` while a quorum can still be reached in time.
     pub(super) fn answer(&self, tree: &Tree) -> Option<String> {
         if let Some(best) = self.best.as_ref().filter(|best| best.size >= tree.size) {
             return Some(best.note.clone());
@@ -141,7 +141,7 @@ impl CosignatureBoard {
         (hopeful < self.quorum).then(|| self.shown(tree))
     }
 
-    /// Waiting ends: seats that have not answered are late.
+    /// Ends the wait for this tree. Witnesses that have not answered count as late.
     pub(super) fn give_up(&mut self, tree: &Tree, now: Instant) -> String {
         let answered = |target: &Target, seat: &usize| target.lines.contains_key(seat);
         for (place, seat) in self.seats.iter_mut().enumerate() {
@@ -151,12 +151,12 @@ impl CosignatureBoard {
         self.shown(tree)
     }
 
-    /// The latest checkpoint that has any line, with all of its lines.
+    /// The latest checkpoint that any witness has cosigned, with all of its signature lines.
     pub(super) fn cosigned(&self) -> Option<&str> {
         self.cosigned.as_ref().map(|tree| tree.note.as_str())
     }
 
-    /// This tree's note with the lines that it has.
+    /// The note of this tree with the signature lines that it has so far.
     fn shown(&self, tree: &Tree) -> String {
         let target = self.target.as_ref().filter(|target| target.tree == *tree);
         target.map_or_else(|| tree.note.clone(), Target::note)
@@ -169,7 +169,7 @@ impl CosignatureBoard {
         seats.filter(|(place, seat)| signed(place) || !seat.late).count()
     }
 
-    /// Moves on to the newest tree when the target has its quorum, or will not have it in time.
+    /// Makes the newest tree the target when the present target has reached its quorum or will not reach it in time.
     fn advance(&mut self, now: Instant) {
         let Some(newest) = self.newest.as_ref() else { return };
         let stays = self.target.as_ref().is_some_and(|target| {
@@ -191,12 +191,12 @@ impl Target {
 }
 
 impl WitnessState {
-    /// Whether it answered in time when it was last asked.
+    /// Whether the witness answered in time when it was last asked.
     pub(super) fn is_prompt(&self) -> bool {
         !self.late
     }
 
-    /// Whether it cosigned when it was last asked, in time or not.
+    /// Whether the witness cosigned when it was last asked, in time or not.
     pub(super) fn is_well(&self) -> bool {
         self.failures == 0 && self.alarm.is_none()
     }

@@ -1,7 +1,7 @@
 //! Client of one witness over HTTP (C2SP tlog-witness): submits a checkpoint and returns the witness's signature line.
 //!
-//! Answers are not trusted: each is bounded, and a line counts only if the witness's key signed this very checkpoint,
-//! at a plausible time. It uses no proxy and follows no redirect.
+//! Answers are not trusted. The size of each answer is limited, and a line counts only if the witness's key signed
+//! exactly this checkpoint at a plausible time. The client uses no proxy and follows no redirects.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -17,14 +17,15 @@ use super::board::Tree;
 use crate::log::Log;
 use crate::log::witnesses::Witness;
 
-/// One submission, from name resolution to the last byte of the answer.
+/// Time limit of one submission, from name resolution to the last byte of the answer.
 const TIMEOUT: Duration = Duration::from_secs(10);
-/// Room for the lines of a handful of keys.
+/// Maximum bytes of an answer, which is enough for the lines of a few keys.
 const ANSWER_MAX: u64 = 16 << 10;
-/// A witness that has seen another size reports it once; then the proof starts there.
+/// Maximum number of requests for one submission. A witness that has seen a different size reports that size, and the
+/// next proof starts there.
 const TRIES: usize = 3;
-/// How far a witness's clock may be ahead of the host's, and how long ago it may have signed: it may repeat its
-/// signature of a checkpoint that it knows.
+/// How far a witness's clock may be ahead of the host's, and how long ago the witness may have signed. A witness may
+/// repeat its signature of a checkpoint that it knows.
 const AHEAD_S: i64 = 5 * 60;
 const BEHIND_S: i64 = 24 * 3_600;
 
@@ -35,23 +36,23 @@ pub(super) struct WitnessClient {
     agent: Agent,
     log: Arc<Mutex<Log>>,
     clock: Clock,
-    /// The largest tree that the witness has seen, as far as the host knows.
+    /// Size of the largest tree that the witness has seen, as far as the host knows.
     seen: u64,
 }
 
-/// Why there is no line.
+/// Why the witness returned no valid signature line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Refusal {
-    /// It did not answer, or not with a valid line.
+    /// The witness did not answer, or its answer has no valid line.
     Failed(String),
-    /// It reports that this log contradicts the tree that it saw before, or is behind it.
+    /// The witness reports that this log contradicts a tree that the witness saw before, or is smaller than that tree.
     Alarm(String),
 }
 
-/// The content of an answer.
+/// The content of a witness's answer.
 enum Said {
     Line(String),
-    /// It has seen a tree of this size.
+    /// The witness has seen a tree of this size.
     Size(u64),
 }
 
@@ -66,10 +67,10 @@ impl WitnessClient {
         Self { witness, agent: config.build().into(), log, clock, seen: 0 }
     }
 
-    /// The witness's line on this tree, with its newline.
+    /// Submits a tree and returns the witness's signature line, including its newline.
     pub(super) fn submit(&mut self, tree: &Tree) -> Result<String, Refusal> {
         for _ in 0..TRIES {
-            // Trees only grow, so the smaller size is the older tree.
+            // Trees only grow, so the smaller size belongs to the older tree.
             let old = self.seen.min(tree.size);
             match self.post(old, tree)? {
                 Said::Line(line) => {
@@ -79,7 +80,7 @@ impl WitnessClient {
                 Said::Size(size) if size == old => return Err(contradiction(size)),
                 Said::Size(size) if size > tree.size => {
                     return Err(Refusal::Alarm(format!(
-                        "it has seen {size} entries of this log, which has {}: the log was rolled \
+                        "the witness has seen {size} entries of this log, which has {}: the log was rolled \
                          back or forked, or the witness is wrong",
                         tree.size
                     )));
@@ -87,7 +88,7 @@ impl WitnessClient {
                 Said::Size(size) => self.seen = size,
             }
         }
-        Err(Refusal::Failed("it reports another size on each request".to_owned()))
+        Err(Refusal::Failed("the witness reports a different size on each request".to_owned()))
     }
 
     fn post(&self, old: u64, tree: &Tree) -> Result<Said, Refusal> {
@@ -99,45 +100,45 @@ impl WitnessClient {
         let is_size = has_type(&response, "text/x.tlog.size");
         let body = response.body_mut().with_config().limit(ANSWER_MAX).read_to_vec();
         let text = String::from_utf8(body.map_err(failed)?);
-        let text = text.map_err(|_| Refusal::Failed("its answer is not text".to_owned()))?;
+        let text = text.map_err(|_| Refusal::Failed("the answer is not text".to_owned()))?;
         match status {
             200 => self.line(&text, tree).map(Said::Line),
             409 if is_size => size(&text)
                 .map(Said::Size)
-                .ok_or_else(|| Refusal::Failed("its 409 has no size".to_owned())),
+                .ok_or_else(|| Refusal::Failed("the 409 answer has no size".to_owned())),
             409 | 422 if old > 0 => Err(contradiction(old)),
-            403 => Err(Refusal::Failed("it has another key for this log (403)".to_owned())),
-            404 => Err(Refusal::Failed("it does not know this log (404)".to_owned())),
-            status => Err(Refusal::Failed(format!("it answered with status {status}"))),
+            403 => Err(Refusal::Failed("the witness has another log key (403)".to_owned())),
+            404 => Err(Refusal::Failed("the witness does not know this log (404)".to_owned())),
+            status => Err(Refusal::Failed(format!("the witness answered with status {status}"))),
         }
     }
 
-    /// `old <n>`, the consistency proof, a blank line and the checkpoint.
+    /// The body of a request: `old <n>`, the consistency proof, a blank line and the checkpoint.
     fn body(&self, old: u64, tree: &Tree) -> Result<String, Refusal> {
         let log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
         let proof = log.consistency(old, tree.size);
         drop(log);
-        let proof = proof.map_err(|e| Refusal::Failed(format!("there is no proof for it: {e}")))?;
+        let proof = proof.map_err(|e| Refusal::Failed(format!("no consistency proof: {e}")))?;
         let lines = proof.iter().map(|hash| BASE64.encode(hash) + "\n");
         Ok(format!("old {old}\n{}\n{}", lines.collect::<String>(), tree.note))
     }
 
-    /// The witness's own line, verified; lines of unknown keys are left out.
+    /// Returns the witness's own line, verified. Lines of other keys are ignored.
     fn line(&self, text: &str, tree: &Tree) -> Result<String, Refusal> {
         let failed = |why: String| Refusal::Failed(why);
         // A blank line would change the text that is signed.
         let plain = |line: &str| line.starts_with("— ") && line.ends_with('\n');
         if !text.split_inclusive('\n').all(plain) {
-            return Err(failed("its answer is not a list of signature lines".to_owned()));
+            return Err(failed("the answer is not a list of signature lines".to_owned()));
         }
         let note = format!("{}{text}", tree.note);
         let found = cosignature(&note, &self.witness.key).map_err(|e| failed(e.to_string()))?;
         let found =
-            found.ok_or_else(|| failed("its answer does not contain its signature".to_owned()))?;
+            found.ok_or_else(|| failed("the answer has no signature of the witness".to_owned()))?;
         let now = self.clock.now_ms() / 1_000;
         let time = i64::try_from(found.time).unwrap_or(i64::MAX);
         if time > now.saturating_add(AHEAD_S) || time < now.saturating_sub(BEHIND_S) {
-            return Err(failed(format!("it signed at Unix time {time}, but the time is {now}")));
+            return Err(failed(format!("a signature of Unix time {time}, but the time is {now}")));
         }
         Ok(found.line.to_owned())
     }
@@ -145,7 +146,7 @@ impl WitnessClient {
 
 fn contradiction(size: u64) -> Refusal {
     Refusal::Alarm(format!(
-        "it has seen other entries among the first {size} of this log: the log was forked, or the \
+        "the witness has seen other entries among the first {size} of this log: the log was forked, or the \
          witness is wrong"
     ))
 }
@@ -155,7 +156,7 @@ fn has_type<B>(response: &Response<B>, wanted: &str) -> bool {
     value.is_some_and(|value| value.split(';').next().unwrap_or_default().trim() == wanted)
 }
 
-/// A size in decimal and a newline.
+/// Parses a decimal size followed by a newline.
 fn size(text: &str) -> Option<u64> {
     let text = text.strip_suffix('\n')?;
     text.parse().ok().filter(|size: &u64| size.to_string() == text)

@@ -1,8 +1,8 @@
-//! Each fault, found in its file and with its verdict.
+//! Tests that each fault is reported with the right file and verdict.
 
 use super::*;
 
-/// The fault's file and reason, and the verdict.
+/// The verdict, and the file and the reason of the fault.
 fn fault(files: &Files, kept: &[Since], head: Option<&str>) -> (Verdict, String, String) {
     let found = audited(files, kept, head);
     let said = found.fault.unwrap();
@@ -26,7 +26,7 @@ fn signed(tree: &Checkpoint, by: &LogKey) -> Vec<u8> {
 
 #[test]
 fn a_smaller_log_than_before_was_rolled_back() {
-    failed(&log(3), &[since(&log(4))], CHECKPOINT, "has 4 entries and the log now has 3");
+    failed(&log(3), &[since(&log(4))], CHECKPOINT, "has 4 entries, but the log now has 3");
     let head = Frontier::default().checkpoint(ORIGIN);
     let head = Checkpoint { size: 9, ..head }.to_string();
     let (verdict, _, said) = fault(&log(8), &[], Some(&head));
@@ -48,7 +48,7 @@ fn entries_that_are_not_those_of_the_tiles_are_found() {
     let bundle = "tile/entries/001.p/44";
     let files = with(log(300), bundle, forged[bundle].clone());
     failed(&files, &[], "tile/0/001.p/44", "hash 2 of the tile");
-    // With the tiles forged to match, only the signed root still disagrees.
+    // If the tiles are forged to match the entries, only the signed root reveals the change.
     let note = log(300).remove(CHECKPOINT).unwrap();
     failed(&with(forged, CHECKPOINT, note), &[], CHECKPOINT, "do not have the root");
 }
@@ -57,7 +57,7 @@ fn entries_that_are_not_those_of_the_tiles_are_found() {
 fn a_truncated_log_is_found() {
     let checkpoint = |size| log(size).remove(CHECKPOINT).unwrap();
     let short = with(log(299), CHECKPOINT, checkpoint(300));
-    failed(&short, &[], "tile/entries/001.p/44", "it is missing");
+    failed(&short, &[], "tile/entries/001.p/44", "the file is missing");
     let bundle = log(299).remove("tile/entries/001.p/43").unwrap();
     let cut = with(log(300), "tile/entries/001.p/44", bundle);
     failed(&cut, &[], "tile/entries/001.p/44", "has 43 entries, not 44");
@@ -125,7 +125,7 @@ fn what_cannot_be_looked_at_is_no_fault() {
 
 #[test]
 fn a_proof_is_made_of_the_tiles_and_not_of_the_entries() {
-    // Correct while the entries are read, different when the proof is built.
+    // The tiles are correct while the entries are read, but differ when the proof is built.
     let (files, mut reads) = (log(300), BTreeMap::<String, u32>::new());
     let lying = |path: &str, max| {
         let count = reads.entry(path.to_owned()).or_default();

@@ -1,9 +1,9 @@
-//! The minimum cost of an action, as a server in its own process. A request names the parts: `POST /whole`,
-//! `/exchanges`, `/runs`, `/commits`, `/nothing`.
+//! A server in its own process that does only the minimum work of an action. The request path selects the part of this
+//! work: `POST /whole`, `/exchanges`, `/runs`, `/commits` or `/nothing`.
 //!
-//! Whole = durable commit → fresh sandbox run with one exchange → policy decision → durable commit (two in
-//! all, each shared by all waiting requests) → run with an exchange → run with an exchange → policy
-//! decision, two signatures. Anything that this does not need is not checked, recorded or kept.
+//! `/whole` does these steps in order: a durable commit, a fresh sandbox run with one exchange, a policy decision, a
+//! durable commit, two more runs with one exchange each, a policy decision and two signatures. All waiting requests
+//! share each commit. The server does not check, record or keep anything else.
 
 use std::convert::Infallible;
 use std::fs::File;
@@ -30,7 +30,7 @@ mod parts;
 
 use parts::{Policy, Sandbox};
 
-/// Bytes of a commit and of a signed message: about the size of a small record.
+/// The number of bytes in a commit and in a signed message, which is about the size of a small record.
 const RECORD: [u8; 1024] = [7; 1024];
 
 struct Floor {
@@ -111,7 +111,7 @@ impl Floor {
     }
 }
 
-/// One thread writes for all: the waiting commits form one group with one `fdatasync`.
+/// One thread writes for all requests: the waiting commits form one group with one `fdatasync`.
 fn writer(mut file: File) -> mpsc::Sender<oneshot::Sender<()>> {
     let (sender, queue) = mpsc::channel::<oneshot::Sender<()>>();
     std::thread::spawn(move || {
@@ -122,7 +122,7 @@ fn writer(mut file: File) -> mpsc::Sender<oneshot::Sender<()>> {
                 return;
             }
             for waiting in group {
-                // A request that was dropped needs no answer.
+                // A dropped request needs no answer.
                 waiting.send(()).ok();
             }
         }
@@ -130,7 +130,7 @@ fn writer(mut file: File) -> mpsc::Sender<oneshot::Sender<()>> {
     sender
 }
 
-/// One exchange on its own connection, as for a guest.
+/// Sends one request on a new connection, as the host does for a guest.
 async fn exchange(upstream: SocketAddr) -> Result<usize> {
     let stream = TcpStream::connect(upstream).await?;
     stream.set_nodelay(true)?;

@@ -1,4 +1,4 @@
-//! Fresh sandbox runs and policy decisions by the libraries directly, without this project's code.
+//! Fresh sandbox runs and policy decisions that call the libraries directly, without this project's code.
 
 use std::net::SocketAddr;
 
@@ -24,19 +24,19 @@ const GUEST: &str = r#"(component
     (func (export "asks") (result u32) (canon lift (core func $instance "asks")))
     (func (export "rests") (result u32) (canon lift (core func $instance "rests"))))"#;
 
-/// Concurrent runs, as in the host.
+/// The number of concurrent runs, as in the host.
 const SLOTS: usize = 64;
 
 pub(super) struct Sandbox {
     pub(super) upstream: SocketAddr,
     engine: Engine,
-    /// As many as the pool holds.
+    /// As many permits as the pool has instances.
     slots: Semaphore,
     pre: InstancePre<()>,
 }
 
 impl Sandbox {
-    /// The same engine settings as the host's, where they affect the cost.
+    /// Uses the host's engine settings where they affect the cost.
     pub(super) fn new(upstream: SocketAddr) -> Result<Self> {
         let mut config = Config::new();
         let mut pool = PoolingAllocationConfig::new();
@@ -63,7 +63,7 @@ impl Sandbox {
         Ok(Self { upstream, engine, slots: Semaphore::new(SLOTS), pre })
     }
 
-    /// Calls a fresh instance once, with one exchange or none.
+    /// Calls a fresh instance once, with or without an exchange.
     pub(super) async fn run(&self, asks: bool) -> Result<u32> {
         let _slot = self.slots.acquire().await?;
         let mut store = Store::new(&self.engine, ());

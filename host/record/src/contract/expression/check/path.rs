@@ -1,16 +1,16 @@
-//! The paths that parts of an expression spell, and the `has()` facts that they prove.
+//! Finds the paths in an expression, and the paths that its `has()` tests prove present.
 //!
-//! It needs no schema: two places are the same if they are spelled the same.
+//! No schema is needed, because two paths are equal if they are written the same way.
 
 use std::collections::BTreeSet;
 
 use cel::IdedExpr;
 use cel::common::ast::{CallExpr, Expr, LiteralValue, operators};
 
-/// A root or a loop variable, then property names; list positions as `[0]`.
+/// A path: a root or a loop variable, then property names, with list positions as `[0]`.
 pub(super) type Path = Vec<String>;
 
-/// The path that an expression spells completely; `None` for calls and computed indexes.
+/// The path of an expression that is nothing but a path; `None` for calls and computed indexes.
 pub(super) fn spelled(node: &IdedExpr) -> Option<Path> {
     match &node.expr {
         Expr::Ident(name) => Some(vec![name.clone()]),
@@ -31,7 +31,7 @@ pub(super) fn key(index: &IdedExpr) -> Option<&str> {
     }
 }
 
-/// The path for messages.
+/// The path as text, for error messages.
 pub(super) fn shown(node: &IdedExpr) -> String {
     spelled(node).map_or_else(|| "…".into(), |path| path.join("."))
 }
@@ -54,7 +54,8 @@ pub(super) fn facts(condition: &IdedExpr, truth: bool) -> BTreeSet<Path> {
     }
 }
 
-/// If both sides must have the value, the facts of both sides hold; otherwise only the facts that they share.
+/// Combines the facts of two operands. If both operands must have the value, all facts hold; otherwise only the facts
+/// that they share.
 fn joined(left: &IdedExpr, right: &IdedExpr, truth: bool, both: bool) -> BTreeSet<Path> {
     let (left, right) = (facts(left, truth), facts(right, truth));
     if both {

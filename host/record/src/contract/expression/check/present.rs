@@ -1,7 +1,7 @@
-//! Presence checks: an error for a value that may be absent and is used, or is always present and is tested for.
+//! Presence checks. It is an error to use a value that may be absent, or to test for a value that is always present.
 //!
-//! A test for a value that is always present is always true, and its author meant the value. Only contracts that are
-//! being written are held to that: the contract of a bundle was accepted once and must stay valid.
+//! A test for a value that is always present is always true; its author usually meant to test the value itself. Only
+//! contracts that are being written are checked for such tests, because the contract of a bundle must remain valid.
 
 use cel::IdedExpr;
 
@@ -10,7 +10,7 @@ use super::{Place, Scope, place, property};
 use crate::contract::expression::{ExpressionError, error};
 use crate::contract::schema::{Kind, Schema};
 
-/// A value that may be absent is used only behind a `has()`.
+/// Checks that a value that may be absent is used only after a `has()` test.
 pub(super) fn guarded(
     node: &IdedExpr,
     required: bool,
@@ -26,7 +26,7 @@ pub(super) fn guarded(
     ))
 }
 
-/// `has(operand.field)`, which leads to this place and is required there or not.
+/// Rejects `has(operand.field)` if the schema requires the field.
 pub(super) fn refuse(
     operand: &IdedExpr,
     field: &str,
@@ -41,7 +41,8 @@ pub(super) fn refuse(
     always_true(&format!("has({path})"), (&operand, &path), found, field)
 }
 
-/// `'field' in operand`, where the operand is an object: the form for a name that is not an identifier.
+/// Rejects `'field' in operand` if the operand is an object whose schema requires the field. This syntax is for field
+/// names that are not identifiers.
 pub(super) fn refuse_in(
     name: &IdedExpr,
     operand: &IdedExpr,

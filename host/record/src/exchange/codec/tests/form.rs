@@ -46,7 +46,7 @@ proptest! {
     fn every_flat_object_comes_back(members in btree_map(any::<String>(), any::<String>(), 0..6)) {
         let object: Map<String, Value> =
             members.into_iter().map(|(name, text)| (name, Value::String(text))).collect();
-        // The empty object is included: its form is the empty text.
+        // The empty object is included; it is encoded as the empty text.
         let value = Value::Object(object);
         let text = encode(&value).unwrap();
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"*-._+%&=".contains(&byte);

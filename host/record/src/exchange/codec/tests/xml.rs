@@ -41,7 +41,7 @@ fn none_one_and_many_of_a_list_have_one_shape() {
     assert_eq!(read("<R><Users/></R>"), Ok(json!({"R": {"Users": {"member": []}}})));
     let twice = "<R><id>1</id><id>2</id></R>";
     assert_eq!(read(twice), Err(XmlError::Repeated("R/id".into())));
-    // The same name elsewhere is not a list.
+    // An element with the same name under another parent is not a list.
     assert_eq!(
         read("<member><Users>x</Users></member>").unwrap_err(),
         XmlError::Mixed("Users".into())
@@ -107,7 +107,7 @@ fn depth_is_bounded() {
     assert_eq!(read(&"<a>".repeat(300_000)), Err(XmlError::Deep));
 }
 
-/// Any value that some document maps to.
+/// Any JSON value that is the result of decoding some XML document.
 fn element() -> impl Strategy<Value = Value> {
     let text = "[ -~é😀\\t\\n\\r]{0,8}".prop_map(Value::String);
     text.prop_recursive(4, 24, 4, |inner| {
@@ -122,7 +122,7 @@ fn element() -> impl Strategy<Value = Value> {
     })
 }
 
-/// A document that maps to this value.
+/// An XML document that decodes to this value.
 fn written(name: &str, value: &Value) -> String {
     let members = value.as_object().cloned().unwrap_or_default();
     let (attributes, elements): (Vec<_>, Vec<_>) =

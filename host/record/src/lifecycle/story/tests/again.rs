@@ -1,4 +1,4 @@
-//! A second attempt that is cut off, or that is allowed and never starts.
+//! Tests of a second attempt that is cut off, or that is allowed but never starts.
 
 use std::sync::Arc;
 
@@ -28,7 +28,7 @@ fn started(n: u32) -> Event {
     Event::AttemptStarted { n, epoch, deadline_ms: 10, decision }
 }
 
-/// After one attempt with two equal writes, the first of them done; another attempt is planned.
+/// A story after one attempt with two equal writes, of which the first succeeded. Another attempt is planned.
 fn between() -> Story {
     let writes = [Exchange { fate: DONE, ..exchange(0) }, exchange(1)];
     let first = Attempt {
@@ -77,7 +77,7 @@ fn what_a_lost_attempt_left_open_is_waited_for_again() {
     let ended = Event::WriteEnded { n: 2, epoch: 2, exchange: Arc::new(busy) };
     let allowed = decided(true, Verdict::Allow);
     take(&mut story, vec![allowed, started(2), intended(2, Some(2), 0), ended]);
-    // It ended at 2, and could have taken effect until 9.
+    // The exchange ended at 2 ms, and the write could have taken effect until 9 ms.
     assert_eq!(story.lost_attempt(1_000).unwrap().exchanges[0].deadline_ms, 1_007);
 }
 

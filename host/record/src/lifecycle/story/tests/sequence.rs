@@ -1,4 +1,4 @@
-//! Events over small domains, legal and illegal, and the picks among them.
+//! Generates legal and illegal events over small domains, and the picks that select among these events.
 
 use std::sync::{Arc, OnceLock};
 
@@ -20,11 +20,12 @@ use crate::policy::Verdict;
 use crate::statement::approval::Ask;
 use crate::statement::resolution::{self, Resolution};
 
-/// Selects the next event: the candidate at the index or, if helped, the next legal one after it.
+/// Selects the next event: the candidate at the index or, with help, the next legal candidate after the index.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Pick {
     pub(super) helped: bool,
-    /// Whether help may end the action: nearly any status can be judged, so few walks would get far.
+    /// Whether help may select an event that ends the action. Almost every status can be judged, so few walks would get
+    /// far with it.
     pub(super) ends: bool,
     pub(super) index: u16,
 }
@@ -71,7 +72,7 @@ pub(super) fn statuses() -> Vec<Status> {
     all
 }
 
-/// One event for each combination that the fold distinguishes.
+/// One event for each combination of values that the fold distinguishes.
 pub(super) fn candidates() -> &'static [Event] {
     static ALL: OnceLock<Vec<Event>> = OnceLock::new();
     ALL.get_or_init(|| {

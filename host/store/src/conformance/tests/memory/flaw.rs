@@ -1,4 +1,4 @@
-//! The ways in which the store in memory can break the contract.
+//! The ways in which the in-memory store can break the contract.
 
 /// One way to break the contract.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,4 +1,4 @@
-//! The data of the store in memory, and the lookups, which search the sequence from its beginning.
+//! The data of the in-memory store, and its lookups, which search the sequence from the beginning.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use crate::store::{
     Append, AppendError, CLAIM_LIFE_MS, EVENT_COST, EVENTS_REFUSED, KeyClaim, Row, Unfit,
 };
 
-/// What outlives the store: the sequence, how much of it is on disk, the payloads.
+/// The data that outlives a store: the sequence of appends, the number of appends that are on disk, and the payloads.
 #[derive(Debug, Default)]
 pub(super) struct Kept {
     pub(super) appends: Vec<Append>,
@@ -16,7 +16,8 @@ pub(super) struct Kept {
 }
 
 impl Kept {
-    /// Puts an append on disk with those of its own action, but not the appends of other actions before it.
+    /// Puts an append on disk together with earlier appends of the same action, but without earlier appends of other
+    /// actions.
     pub(super) fn put_before_others(&mut self, append: Append) {
         let open = self.appends.split_off(self.durable);
         let own = |one: &Append| one.action == append.action;
@@ -67,7 +68,7 @@ impl<'a> Seen<'a> {
         latest.unwrap_or(0)
     }
 
-    /// Why an append is refused. `again` is set for the second check, at the moment of the append.
+    /// Fails when an append must be refused. `again` is set for the second check, at the moment of the append.
     pub(super) fn refusal(self, append: &Append, again: bool) -> Result<(), AppendError> {
         self.fits(append)?;
         let actual = self.row(&append.action).map_or(0, |row| row.version);

@@ -111,7 +111,7 @@ fn a_target_without_its_quorum_is_left_when_it_had_its_time() {
     bench.now += WAIT;
     bench.offer(3);
     assert_eq!((bench.asked(0), bench.asked(1)), (Some(3), Some(3)));
-    // Two of three have failed: no tree can get its quorum, so the target follows the newest tree.
+    // Two of three witnesses have failed, so no tree can reach its quorum and the target follows the newest tree.
     bench.board.failed(1, None, bench.now);
     bench.board.failed(2, None, bench.now);
     assert_eq!(bench.answer(3), Some(tree(3).note));
