@@ -215,7 +215,7 @@ impl<'a> Subject<'a> {
     }
 }
 
-/// A host that was killed at its start may have written no trace.
+/// A host that was killed on startup may have written no trace.
 fn lines(path: &Path) -> Vec<String> {
     let text = fs::read_to_string(path).unwrap_or_default();
     text.lines().map(str::to_owned).collect()

@@ -198,7 +198,7 @@ pub struct Facts {
     pub pre: Option<Value>,
 }
 
-/// The result of the policies, with the policies that determined the result.
+/// The result of evaluating the policies, and which policies determined it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]

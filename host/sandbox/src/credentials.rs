@@ -17,7 +17,7 @@ pub const SECRET_MAX: usize = 16 * 1024;
 
 /// Reads a secret and checks that it is 16 bytes to 16 KiB of text without control characters.
 ///
-/// A newline at the end is not part of the secret. A secret file must be a regular file that only its owner can read.
+/// A trailing newline is not part of the secret. A secret file must be a regular file that only its owner can read.
 /// Fails when the source cannot be read or the value does not meet these rules.
 pub fn load(name: &str, files: &Files, source: &SecretSource) -> Result<Secret, CredentialError> {
     let bytes = match source {
@@ -43,7 +43,7 @@ pub struct Secret {
 }
 
 impl Secret {
-    /// Checks a value and removes one newline (`\n` or `\r\n`) at its end. Fails when the value is not text of 16 bytes
+    /// Checks a value and removes one trailing newline (`\n` or `\r\n`). Fails when the value is not text of 16 bytes
     /// to 16 KiB without control characters.
     pub fn new(name: &str, bytes: &[u8]) -> Result<Self, CredentialError> {
         let text =

@@ -176,9 +176,11 @@ pub fn tls_config(roots_pem: Option<&[u8]>) -> Result<Arc<rustls::ClientConfig>,
 /// Why TLS roots are not usable.
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
-    #[error("the TLS roots are not PEM certificates: {0}; use the authority's certificate as PEM")]
+    #[error(
+        "the TLS roots are not valid PEM certificates: {0}; provide the CA certificate in PEM format"
+    )]
     Pem(String),
-    #[error("the TLS roots contain no certificate; use the authority's certificate as PEM")]
+    #[error("the TLS roots contain no certificate; provide the CA certificate in PEM format")]
     Empty,
     #[error("the TLS roots contain a certificate that cannot be a root: {0}")]
     Certificate(#[from] rustls::Error),

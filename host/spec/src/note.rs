@@ -94,7 +94,7 @@ impl fmt::Display for Checkpoint {
 /// Why a note is not a checkpoint of this log.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NoteError {
-    #[error("the note has no blank line before its signatures, or no newline at its end")]
+    #[error("the note has no blank line before its signatures, or no trailing newline")]
     Shape,
     #[error("the note contains a control character; only newlines are allowed")]
     Control,

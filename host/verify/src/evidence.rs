@@ -24,7 +24,8 @@ pub(super) struct Evidence {
     attempts: Vec<Attempt>,
 }
 
-/// Reads the evidence and compares it with the receipt. Returns `None` for an agent's copy, which has no evidence.
+/// Reads the evidence and compares it with the receipt. Returns `None` for the agent's copy of a bundle, which omits
+/// the evidence.
 pub(super) fn read(opened: &Opened, proven: &Proven) -> Result<Option<Evidence>, String> {
     let receipt = &proven.receipt;
     if opened.is_agents_copy() {

@@ -268,7 +268,7 @@ pub enum TrustError {
     Text(&'static str, std::str::Utf8Error),
     #[error("`{0}`: {1}")]
     Key(&'static str, DsseError),
-    #[error("`{LOG_KEYS}`: {0}; write one key per line")]
+    #[error("`{LOG_KEYS}` contains an invalid key: {_0}{}", one_per_line(.0))]
     LogKey(#[from] KeyError),
     #[error("`{0}`: {1}")]
     Json(&'static str, json::ParseError),
@@ -292,6 +292,11 @@ pub enum TrustError {
     Indices(String),
     #[error("key {0} of `{1}` is also in `{2}`; use a key for one purpose only")]
     Shared(String, &'static str, &'static str),
+}
+
+/// The hint for a line of `log.vkey` with the wrong form; empty for the other errors.
+fn one_per_line(error: &KeyError) -> &'static str {
+    if *error == KeyError::Shape { "; write one key per line" } else { "" }
 }
 
 const PEM_END: &str = "-----END PUBLIC KEY-----";

@@ -135,13 +135,13 @@ fn something_else() {
     let (world, user) = (World::start(scim()).unwrap(), locked_out());
     let (one, other) = (asked(&world, &user), asked(&world, &locked_out()));
     let (bob, away) = (key(&world, "bob"), Digest::of(b"away"));
-    refused(&world, &one, &other.signed(&bob, |_| ()), "about another action");
+    refused(&world, &one, &other.signed(&bob, |_| ()), "for another action");
     // These answers combine this action's subject with the other action's terms, and this action's terms with the other
     // action's subject.
     let mixed = deed_record::statement::approval::sign(one.subject, &other.terms(), &bob).unwrap();
     refused(&world, &one, &mixed, "signed for another");
     let mixed = deed_record::statement::approval::sign(other.subject, &one.terms(), &bob).unwrap();
-    refused(&world, &one, &mixed, "about another action");
+    refused(&world, &one, &mixed, "for another action");
     let cases: [(&str, Change); 7] = [
         ("contract", |terms, away| terms.contract = away),
         ("adapter", |terms, away| terms.adapter = away),
@@ -197,7 +197,7 @@ fn replayed() {
     let again = asked.signed(&bob, |terms| terms.reason = Some("really".into()));
     refused(&world, &asked, &again, "each person counts once");
     let other = forged::asked(&world, &locked_out());
-    refused(&world, &other, &signed, "about another action");
+    refused(&world, &other, &signed, "for another action");
     let carol = asked.signed(&key(&world, "carol"), |terms| "carol".clone_into(&mut terms.person));
     assert_eq!(send(&world, &asked.id, &carol).status, 200);
     ended(&world, &world.settled(&asked.id).unwrap(), "verified", "every expectation holds");

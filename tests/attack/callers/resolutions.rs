@@ -163,7 +163,7 @@ fn something_else() {
     let (subject, _) = other.open().unwrap();
     for (subject, word) in [(subject, &word), (open.subject, &word), (subject, &open.word())] {
         let signed = resolution::sign(subject, word, &carol).unwrap();
-        open.refused(&signed, "about another action or receipt");
+        open.refused(&signed, "for another action or receipt");
     }
     let nonce = open.signed(&carol, |word| word.resolution.nonce = "0".repeat(32));
     open.refused(&nonce, "another request");

@@ -19,7 +19,7 @@ pub struct KeyChange {
     pub tenant: String,
     pub purpose: Purpose,
     pub keyid: String,
-    /// The public key as PEM SPKI.
+    /// The public key in PEM SPKI form.
     pub key: String,
     /// The first log index at which an added key is valid, or the last log index at which a retired key is valid.
     pub index: u64,

@@ -183,8 +183,8 @@ impl Admission {
     }
 }
 
-/// Returns 1 if an action with this status counts as waiting, otherwise 0. The status word is compared, as at the start
-/// of the host. A stale action, for which approval is requested again, also counts as waiting.
+/// Returns 1 if an action with this status counts as waiting, otherwise 0. The status word is compared, as on startup.
+/// A stale action, for which approval is requested again, also counts as waiting.
 fn waits(status: Status) -> isize {
     isize::from(status.word() == Status::Waiting.word())
 }

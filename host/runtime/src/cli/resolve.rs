@@ -26,8 +26,8 @@ use crate::config::keys;
 /// Only a person with the role `operator` can resolve an action, and not the person who is responsible for the agent.
 /// First find out in the system of record itself whether the writes took effect. After your resolution, the host reads
 /// the state again. If the state settles the outcome, that result takes precedence; otherwise your resolution decides.
-/// With `applied` the outcome is `mismatch`, because the host saw no effect; with `not-applied` it is `failed`. A
-/// resolution never results in `verified`.
+/// If your resolution decides, `applied` gives the outcome `mismatch`, because the host itself did not observe the
+/// effect, and `not-applied` gives `failed`. A resolution never results in `verified`.
 #[derive(Debug, clap::Args)]
 pub(super) struct ResolveArgs {
     /// The action's id

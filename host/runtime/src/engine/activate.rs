@@ -1,5 +1,5 @@
-//! Activates the configuration at every start. If the configuration differs from the last activation in the log, a new
-//! activation is signed and logged.
+//! Activates the configuration on every startup. If the configuration differs from the last activation in the log, a
+//! new activation is signed and logged.
 //!
 //! The activation is in the log before anything runs under it. Envelopes of open actions are logged first, so that
 //! statements signed under the old configuration precede the new activation.

@@ -3,13 +3,13 @@
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// Logs and ignores SIGHUP. Many servers reload their configuration on SIGHUP, but this host reads its configuration
-/// only at the start. Fails when the signal handler cannot be installed.
+/// only on startup. Fails when the signal handler cannot be installed.
 pub(crate) fn ignore_hangups() -> Result<(), String> {
     let mut hangups = signal(SignalKind::hangup()).map_err(|e| e.to_string())?;
     tokio::spawn(async move {
         while hangups.recv().await.is_some() {
             tracing::warn!(
-                "SIGHUP is ignored: the configuration is read at the start; restart the host to change it"
+                "SIGHUP is ignored: the configuration is read on startup; restart the host to change it"
             );
         }
     });

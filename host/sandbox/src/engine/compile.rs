@@ -60,7 +60,7 @@ impl Compiler {
             return Ok(code);
         }
         let code = compile(bytes)?;
-        // An adapter whose code cannot be cached is compiled again at the next start.
+        // An adapter whose code cannot be cached is compiled again on the next startup.
         if let Err(error) = self.cache.put(digest, &code) {
             tracing::warn!(%error, "compiled code could not be cached");
         }

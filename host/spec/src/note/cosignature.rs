@@ -86,7 +86,7 @@ impl FromStr for WitnessKey {
 pub struct Cosignature<'a> {
     /// The Unix time of the cosignature in seconds, by the witness's clock.
     pub time: u64,
-    /// The signature line of the note, with its newline.
+    /// The signature line of the note, including the trailing newline.
     pub line: &'a str,
 }
 

@@ -15,7 +15,7 @@ use super::OpenError;
 use super::scan::Wrong;
 use crate::store::PayloadError;
 
-/// The directory of payloads, with one subdirectory for each pair of first digits.
+/// The payload directory, with one subdirectory for each two-digit prefix of the file names (SHA-256 in hex).
 #[derive(Debug)]
 pub(super) struct Payloads {
     dir: Dir,

@@ -1,7 +1,7 @@
 //! The records of one action that the real host carried out with an approval, and its served directory.
 //!
-//! The records are made again at each start, so that their format is never older than the code. Ids, keys and times
-//! differ from run to run, but their lengths do not.
+//! The records are made again on every startup of the benchmark, so that their format is never older than the code.
+//! Ids, keys and times differ from run to run, but their lengths do not.
 
 use std::fs;
 use std::path::{Path, PathBuf};

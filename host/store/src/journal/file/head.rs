@@ -1,5 +1,5 @@
 //! `segments/HEAD` states up to which record the journal must be complete. HEAD is written only when these records were
-//! synced anyway (at a start, when a segment begins, and at an orderly stop), so it adds no cost to an append.
+//! synced anyway (on startup, when a segment begins, and on graceful shutdown), so it adds no cost to an append.
 //!
 //! Without HEAD, a torn end could not be distinguished from a segment that was truncated or lost. Data that HEAD covers
 //! is never treated as a torn end. A person can accept a loss by emptying HEAD, because an empty HEAD covers nothing.

@@ -5,8 +5,8 @@ use super::*;
 const SEGMENT: &str = "segments/00000001.journal";
 const HEAD: &str = "segments/HEAD";
 
-/// Writes the files that a killed process leaves: a segment with these bytes, and the HEAD that was written at its
-/// start.
+/// Writes the files that a killed process leaves: a segment with these bytes, and the HEAD that was written on
+/// startup.
 fn leave(scratch: &Scratch, bytes: &[u8]) {
     fs::write(scratch.path(SEGMENT), bytes).unwrap();
     let head = format!("deed journal 1\n1 0 0 {}\n", "00".repeat(32));
@@ -92,8 +92,8 @@ async fn a_bad_record_before_good_ones_is_an_error_that_says_where() {
 async fn a_hole_in_what_was_not_durable_yet_is_the_end() {
     let scratch = Scratch::new();
     let journal = scratch.open();
-    // An orderly stop records in HEAD what must be present. A power failure leaves the HEAD that was written at the
-    // start.
+    // A graceful shutdown records in HEAD what must be present. A power failure leaves the HEAD that was written on
+    // startup.
     let head = fs::read(scratch.path("segments/HEAD")).unwrap();
     journal.append(append("a", 0, "one")).await.unwrap();
     let size = || usize::try_from(fs::metadata(scratch.path(SEGMENT)).unwrap().len()).unwrap();

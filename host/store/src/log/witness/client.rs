@@ -67,7 +67,7 @@ impl WitnessClient {
         Self { witness, agent: config.build().into(), log, clock, seen: 0 }
     }
 
-    /// Submits a tree and returns the witness's signature line, including its newline.
+    /// Submits a checkpoint and returns the witness's signature line, including the trailing newline.
     pub(super) fn submit(&mut self, tree: &Tree) -> Result<String, Refusal> {
         for _ in 0..TRIES {
             // Trees only grow, so the smaller size belongs to the older tree.
