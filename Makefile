@@ -183,7 +183,9 @@ advisories: $(CARGO_DENY)
 
 wasm: tools
 	$(call phase,wasm,cargo build -q --locked --workspace --bin deed-adapter-build && \
-	    $(TARGET)/debug/deed-adapter-build --check-wasm deed-spec deed-record deed-verify)
+	    $(TARGET)/debug/deed-adapter-build --check-wasm deed-spec deed-record deed-verify && \
+	    $(TARGET)/debug/deed-adapter-build --assemble adapters/declared/declared.wat target/declared.wasm && \
+	    cmp target/declared.wasm adapters/declared/declared.wasm)
 
 # A separate target directory, so that nothing waits for the workspace's lock; removed when done.
 $(CARGO_DENY): | tools

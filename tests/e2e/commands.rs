@@ -122,7 +122,7 @@ fn an_adapter_is_told_by_digest_size_imports_and_exports() {
     assert_eq!((&report["bytes"], &report["refused"]), (&json!(bytes.len()), &Value::Null));
     assert_eq!(report["exports"], json!(["observe", "perform"]));
     let imports = report["imports"].as_array().unwrap();
-    assert!(imports.contains(&json!("deed:adapter/http@0.1.0")), "{report:#}");
+    assert!(imports.contains(&json!("deed:adapter/http@0.2.0")), "{report:#}");
     let (code, said, _) = deed(&["adapter", "check", file.to_str().unwrap()]);
     assert!(code == 0 && said.contains(": accepted"), "{said}");
     let (code, said, errors) = deed(&["adapter", "check", "no-such.wasm"]);

@@ -122,7 +122,10 @@ fn an_adapter_that_is_no_component_or_imports_more_than_it_may_is_refused() {
         (core, &["is a core module", "encode it as a component"]),
         (
             foreign.unwrap(),
-            &["imports `wasi:cli/environment@0.2.0`", "can import only `deed:adapter` 0.1.0"],
+            &[
+                "imports `wasi:cli/environment@0.2.0`",
+                "can import only `deed:adapter`, of version 0.1.0 or 0.2.0",
+            ],
         ),
         (silent, &["does not export `observe`", "export `observe` and `perform`"]),
     ];

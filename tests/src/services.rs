@@ -1,6 +1,8 @@
 //! Real third-party servers, each on a free loopback port. Dropping a server ends it. The harness does not alter its
 //! answers.
 
+pub mod kinto;
+
 use std::{
     error::Error,
     fs::{self, File},

@@ -1,12 +1,14 @@
 //! Real bundles of every kind of outcome, two of each, made by one real host against a real server.
 
+mod declared;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
 use deed_record::bundle::{self, Files};
 use deed_spec::note::LogKey;
-use deed_test_support::shared::{approve_then, locked_out, report, scim, user};
+use deed_test_support::shared::{self, approve_then, locked_out, report, scim, user};
 use deed_tests::proxy::Fault;
 use deed_tests::services::Result;
 use deed_tests::wait::until;
@@ -54,7 +56,7 @@ pub(crate) struct Sample {
 /// Produces one kind of outcome; returns the action's id.
 type Maker = fn(&World) -> String;
 
-const MAKERS: [(&str, Maker); 12] = [
+const MAKERS: [(&str, Maker); 14] = [
     ("verified", verified),
     ("mismatch", mismatch),
     ("denied by policy", denied_by_policy),
@@ -67,6 +69,8 @@ const MAKERS: [(&str, Maker); 12] = [
     ("read", read),
     ("turned away once", turned_away_once),
     ("two answers", two_answers),
+    ("created", declared::created),
+    ("deleted", declared::deleted),
 ];
 
 /// This action is proposed before all others, and has expired when its bundle is read.
@@ -81,7 +85,7 @@ const COPIES: [(&str, &str); 2] = [(BOB, "open"), (HELPDESK, "open-copy")];
 pub(crate) const COPY: &str = "an agent's copy";
 
 /// Every kind of bundle.
-pub(crate) const KINDS: [&str; 15] = [
+pub(crate) const KINDS: [&str; 17] = [
     "verified",
     "mismatch",
     "denied by policy",
@@ -95,6 +99,8 @@ pub(crate) const KINDS: [&str; 15] = [
     "read",
     "turned away once",
     "two answers",
+    "created",
+    "deleted",
     EXPIRED,
     COPY,
 ];
@@ -165,6 +171,7 @@ const ACME: &str = "state/log/acme";
 
 /// Approval requests expire while the other bundles are made, and one policy forbids an action.
 fn configure(dir: &Path) -> Result<()> {
+    shared::declare(dir)?;
     edit(dir, "deed.toml", "expires = \"1h\"", "expires = \"25s\"")?;
     let bob =
         |more: &str| format!("roles = [\"support-lead\"{more}]\nkeys = [\"approvers/bob.pub\"]");

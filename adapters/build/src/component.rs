@@ -39,7 +39,14 @@ fn assembled(source: &str, wit: &Path) -> Result<Vec<u8>, String> {
     if is_component(&binary) {
         return Ok(binary);
     }
-    encode(&with_world(binary, wit).map_err(|error| format!("{error:#}"))?)
+    encode(
+        &with_world(binary, &wit.join(version_of(source))).map_err(|error| format!("{error:#}"))?,
+    )
+}
+
+/// The interface of a text: the version that its imports name, else the first version.
+fn version_of(source: &str) -> &'static str {
+    if source.contains("@0.2.0\"") { "0.2" } else { "0.1" }
 }
 
 /// A module that was assembled from text does not name its interface, so the world `adapter` of `wit` is added to it.

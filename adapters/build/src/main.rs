@@ -3,6 +3,7 @@
 //!
 //! ```text
 //! deed-adapter-build OUT_DIR PACKAGE...          components into OUT_DIR, with those of `.wat` files
+//! deed-adapter-build --assemble FILE.wat OUT.wasm   one component from WebAssembly text
 //! deed-adapter-build --check-wasm PACKAGE...     `cargo check` for wasm32-unknown-unknown
 //! deed-adapter-build --std-from-source ...       either, without looking for a ready target
 //! ```
@@ -39,6 +40,9 @@ fn run(arguments: &[String]) -> Result<(), BuildError> {
         return Err(BuildError::Usage);
     }
     let workspace = Workspace::locate()?;
+    if let ("--assemble", [text, out]) = (first.as_str(), packages) {
+        return Ok(component::assemble(text, Path::new(text), &workspace.wit(), Path::new(out))?);
+    }
     let toolchain = Toolchain::find(from_source)?;
     if first == "--check-wasm" {
         return Ok(toolchain.check(&workspace, packages)?);

@@ -41,7 +41,7 @@ mod tests {
     use super::*;
 
     fn action(contract: &str, params: Value) -> Action {
-        Action { contract: contract.to_owned(), params, attempt: 1 }
+        Action { contract: contract.to_owned(), params, attempt: 1, requests: vec![] }
     }
 
     #[test]

@@ -2,7 +2,7 @@
 #![expect(clippy::pedantic, reason = "generated code")]
 
 wit_bindgen::generate!({
-    path: "../../wit",
+    path: "../../wit/0.2",
     world: "adapter",
     pub_export_macro: true,
     export_macro_name: "export",

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 mod detail;
 
-use crate::{Failure, bindings::deed::adapter::http as host};
+use crate::{Failure, Request, bindings::deed::adapter::http as host};
 
 /// `GET path` at `upstream`. A transport error becomes the [`Failure`] that describes it.
 pub fn get(upstream: &str, path: &str) -> Result<Response, Failure> {
@@ -19,14 +19,19 @@ pub fn send(
     path: &str,
     body: Option<Value>,
 ) -> Result<Response, Failure> {
-    let request = host::Request {
+    send_request(&Request {
         upstream: upstream.to_owned(),
         method: method.to_owned(),
         path: path.to_owned(),
         headers: Vec::new(),
         body: body.map(|value| value.to_string()),
-    };
-    let response = host::send(&request).map_err(|error| failure(method, error))?;
+    })
+}
+
+/// One of the action's `requests`, as the host rendered it. Fails as [`get`] does.
+pub fn send_request(request: &Request) -> Result<Response, Failure> {
+    let method = request.method.as_str();
+    let response = host::send(request).map_err(|error| failure(method, error))?;
     Response::from_host(method, response)
 }
 

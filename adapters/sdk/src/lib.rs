@@ -35,7 +35,7 @@ mod panic;
 pub mod path;
 pub mod state;
 
-pub use bindings::deed::adapter::types::Failure;
+pub use bindings::deed::adapter::types::{Failure, Request};
 
 /// The trait that an integration author implements for one type. The type serves one or more contracts.
 pub trait Adapter {
@@ -55,6 +55,9 @@ pub struct Action {
     pub contract: String,
     pub params: Value,
     pub attempt: u32,
+    /// The requests that the host rendered for this run, in the order of the contract's rules; [`http::send_request`]
+    /// takes each as it is.
+    pub requests: Vec<Request>,
 }
 
 impl Action {
@@ -100,7 +103,8 @@ impl<A: Adapter> bindings::Guest for Exported<A> {
 fn parse(action: bindings::Action) -> Result<Action, Failure> {
     let params = serde_json::from_str(&action.params)
         .map_err(|error| Failure::Invalid(format!("parameters are not JSON: {error}")))?;
-    Ok(Action { contract: action.contract, params, attempt: action.attempt })
+    let bindings::Action { contract, attempt, requests, .. } = action;
+    Ok(Action { contract, params, attempt, requests })
 }
 
 #[cfg(test)]

@@ -15,7 +15,12 @@ impl Adapter for Echo {
 }
 
 fn action(params: &str) -> bindings::Action {
-    bindings::Action { contract: "idp.read_user".to_owned(), params: params.to_owned(), attempt: 1 }
+    bindings::Action {
+        contract: "idp.read_user".to_owned(),
+        params: params.to_owned(),
+        attempt: 1,
+        requests: vec![],
+    }
 }
 
 #[test]

@@ -13,6 +13,7 @@ use serde_json::Value;
 use crate::action::id::ActionId;
 use crate::action::private::Openings;
 use crate::contract::schema::{Schema, Violation};
+use crate::contract::template::text::{Format, Origins};
 use crate::contract::template::{self, RenderError};
 use crate::contract::{Contract, check_pointer};
 use crate::exchange::Rendered;
@@ -62,17 +63,17 @@ pub struct Source {
     pub sha256: Option<String>,
 }
 
-/// The version of all formats in a bundle. The formats of this version are frozen; `tests/vectors` holds reference
+/// The versions of the formats in a bundle: that of the contract. They are frozen; `tests/vectors` holds the reference
 /// files.
-pub const VERSION: u32 = 1;
+pub const VERSIONS: [u32; 2] = [1, 2];
 
 /// `action.json`: the subject of every statement about this action.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Action {
-    /// The format version.
-    #[cfg_attr(feature = "schema", schemars(extend("const" = VERSION)))]
+    /// The format version: that of the contract.
+    #[cfg_attr(feature = "schema", schemars(extend("enum" = VERSIONS)))]
     pub v: u32,
     pub id: ActionId,
     pub tenant: String,
@@ -123,6 +124,9 @@ pub struct Binding {
     pub read: Option<CredentialRef>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub write: Option<CredentialRef>,
+    /// Headers that the operator adds to every request, by lower-case name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub headers: BTreeMap<String, String>,
     /// How the upstream distinguishes a repeated write from a new one, if it does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub idempotency: Option<Idempotency>,
@@ -194,10 +198,14 @@ const NAME_MAX: usize = 256;
 /// of an attempt, including the responses.
 const REQUESTS_MAX: usize = 4 << 20;
 
-/// Checks a proposal against its contract and renders every request as records contain it, with commitments in place of
-/// private values. Fails when the proposal violates the contract or a limit.
-pub fn render(contract: &Contract, proposal: &Proposal) -> Result<Rendering, BindError> {
-    render_as(&contract.recorded_params_schema(), contract, proposal)
+/// Checks a proposal against its contract and renders every request in the recorded form: private parameters hold
+/// commitments and nothing else. Fails when the proposal violates the contract or a limit.
+pub fn render(
+    contract: &Contract,
+    proposal: &Proposal,
+    id: &ActionId,
+) -> Result<Rendering, BindError> {
+    render_as(&contract.recorded_params_schema(), contract, proposal, id)
 }
 
 /// Like [`render`], but with the values of private parameters. The rendered requests are sent to upstreams and never
@@ -205,14 +213,16 @@ pub fn render(contract: &Contract, proposal: &Proposal) -> Result<Rendering, Bin
 pub(crate) fn render_live(
     contract: &Contract,
     proposal: &Proposal,
+    id: &ActionId,
 ) -> Result<Rendering, BindError> {
-    render_as(&contract.params_schema(), contract, proposal)
+    render_as(&contract.params_schema(), contract, proposal, id)
 }
 
 fn render_as(
     params: &Schema,
     contract: &Contract,
     proposal: &Proposal,
+    id: &ActionId,
 ) -> Result<Rendering, BindError> {
     texts(proposal)?;
     nesting(proposal)?;
@@ -221,17 +231,18 @@ fn render_as(
         return Err(BindError::Params(violations));
     }
     expected(contract, proposal)?;
-    let params = &proposal.params;
+    let action = (contract.templates() == Format::Two).then_some(id);
+    let origins = Origins { params: &proposal.params, action };
     let observe: Result<Vec<_>, _> =
-        contract.observe.http.iter().map(|r| r.render(params)).collect();
+        contract.observe.http.iter().map(|r| r.render(&origins)).collect();
     let perform: Result<Vec<_>, _> =
-        contract.perform.http.iter().map(|r| r.render(params)).collect();
+        contract.perform.http.iter().map(|r| r.render(&origins)).collect();
     let (observe, perform) = (observe?, perform?);
     if perform.iter().map(weight).sum::<usize>() > REQUESTS_MAX {
         return Err(BindError::Text("/params", "render requests of more than 4 MiB in total"));
     }
     Ok(Rendering {
-        resource: template::render_resource(&contract.action.resource, params)?,
+        resource: template::render_resource(&contract.action.resource, &origins)?,
         observe,
         perform,
     })
@@ -318,6 +329,16 @@ pub enum BindError {
     Salt,
     #[error(transparent)]
     Render(#[from] RenderError),
+}
+
+impl Slot {
+    /// The header that the operator named for the credential.
+    pub fn header(&self) -> Option<&str> {
+        match self {
+            Self::Header { name } => Some(name),
+            Self::Bearer | Self::Basic { .. } => None,
+        }
+    }
 }
 
 impl Action {

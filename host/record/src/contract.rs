@@ -9,7 +9,10 @@ mod duration;
 pub mod expose;
 pub mod expression;
 mod fault;
+#[cfg(feature = "schema")]
+mod json_schema;
 mod limits;
+pub mod narrow;
 mod private;
 pub mod schema;
 pub mod template;
@@ -30,12 +33,14 @@ pub use self::limits::{ATTEMPTS_MAX, Limits};
 use crate::contract::expression::Expression;
 use crate::contract::schema::{Schema, Violation};
 use crate::contract::template::Rule;
+use crate::contract::template::text::Format;
 
 /// A checked contract. Only [`Contract::from_toml`] and [`Contract::from_json`] create it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Contract {
-    /// The format version: 1.
+    /// The format version: 1 or 2.
     pub format: u32,
     pub action: Head,
     pub params: Params,
@@ -54,6 +59,7 @@ pub struct Contract {
 
 /// `[action]`: name, meaning and class of the action.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Head {
     pub name: String,
@@ -122,6 +128,7 @@ snake_case_text! {
 
 /// `[params]`: the schema of a proposal's parameters, which form a closed object.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Params {
     #[serde(default)]
@@ -133,6 +140,7 @@ pub struct Params {
 /// `[state.NAME]`: the properties of the observed state that are kept. All other properties are dropped before the
 /// state is stored.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct StateShape {
     #[serde(default)]
@@ -144,11 +152,22 @@ pub struct StateShape {
     /// Whether the adapter may compute this state itself. If so, the receipt says that the state was computed.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub derived: bool,
+    /// The request of an `observe` rule. The host reads the state from its answer, without the adapter (format 2).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
+    /// JSON pointer to the state in the answer; the whole answer if absent (format 2).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<String>,
+    /// JSON pointer to a list in the answer. Its only element is the state; without elements the state does not exist
+    /// (format 2).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub only: Option<String>,
     pub properties: BTreeMap<String, Schema>,
 }
 
 /// The requests of one phase.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Rules {
     #[serde(default)]
@@ -163,6 +182,7 @@ impl Rules {
 
 /// `[verify]`: what must hold before and after the action, and what may change.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Verify {
     /// CEL expressions over `params` and `pre`.
@@ -187,6 +207,7 @@ impl Verify {
 
 /// `[evidence]`: what a proposal must contain.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Evidence {
     /// The minimum number of sources in a proposal.
@@ -219,6 +240,12 @@ impl Contract {
         Ok(contract)
     }
 
+    /// The JSON Schema of contract files, for editors. What it cannot express, [`Contract::from_toml`] checks.
+    #[cfg(feature = "schema")]
+    pub fn json_schema() -> Value {
+        schemars::schema_for!(Self).to_value()
+    }
+
     /// The canonical bytes (RFC 8785), over which the digest is computed. Fails when a value has no canonical form.
     pub fn canonical(&self) -> Result<Vec<u8>, json::NotCanonical> {
         json::to_canonical(self)
@@ -234,9 +261,35 @@ impl Contract {
         object(&self.params.required, &self.params.properties)
     }
 
-    /// The schemas of the declared states, each a closed object.
+    /// The format of the contract's templates.
+    pub fn templates(&self) -> Format {
+        if self.format == 1 { Format::One } else { Format::Two }
+    }
+
+    /// The declared states, each a closed object. A state that may not exist is nullable.
     pub fn state_schemas(&self) -> BTreeMap<String, Schema> {
-        self.state.iter().map(|(name, shape)| (name.clone(), shape.schema())).collect()
+        let schema = |(name, shape): (&String, &StateShape)| {
+            (name.clone(), Schema { nullable: self.may_be_absent(shape), ..shape.schema() })
+        };
+        self.state.iter().map(schema).collect()
+    }
+
+    /// The position of the `observe` rule that the host reads a state from; `None` if the adapter reads it.
+    pub fn source_of(&self, shape: &StateShape) -> Option<usize> {
+        let from = shape.from.as_ref()?;
+        self.observe.http.iter().position(|rule| rule.request == *from)
+    }
+
+    /// Whether a look may find that a state does not exist; the state is then null.
+    pub fn may_be_absent(&self, shape: &StateShape) -> bool {
+        let rule = self.source_of(shape).and_then(|at| self.observe.http.get(at));
+        rule.is_some_and(|rule| shape.only.is_some() || !rule.absent.is_empty())
+    }
+
+    /// Whether the absence of a state is confirmed by another request of the same look.
+    pub fn has_control(&self, shape: &StateShape) -> bool {
+        let rule = self.source_of(shape).and_then(|at| self.observe.http.get(at));
+        rule.is_some_and(|rule| rule.control.is_some())
     }
 
     /// The pointers of all volatile values, relative to the whole state, such as `/user/meta`.

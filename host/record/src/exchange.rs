@@ -2,6 +2,7 @@
 
 pub mod claim;
 pub mod codec;
+pub mod meaning;
 use std::collections::BTreeMap;
 
 use deed_spec::digest::Digest;
@@ -9,10 +10,12 @@ use deed_spec::json;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::contract::expression::Expression;
 use crate::exchange::codec::Codec;
+use crate::exchange::meaning::Meaning;
 
 /// One request that an action may send, rendered by the host from contract and parameters.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Rendered {
@@ -22,7 +25,10 @@ pub struct Rendered {
     pub method: String,
     /// The percent-encoded path with the query. It is joined to the upstream's base URL.
     pub path: String,
-    /// Any JSON value, or an object of strings if the body is form-urlencoded.
+    /// Headers of the contract, by lower-case name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub headers: BTreeMap<String, String>,
+    /// Any JSON; for a form, an object of texts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub body: Option<Value>,
     /// The encoding of the body and of the response; JSON if absent.
@@ -41,6 +47,21 @@ pub struct Rendered {
     /// absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expose: Option<Vec<String>>,
+    /// Statuses that say that the state does not exist.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub absent: Vec<u16>,
+    /// Statuses that prove that this write created what exists after it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub created: Vec<u16>,
+    /// Statuses that, with `Retry-After`, say that the request was not carried out and may be repeated.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub throttled: Vec<u16>,
+    /// Statuses that say that the upstream has taken the write on, and may carry it out later.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub accepted: Vec<u16>,
+    /// CEL over `answer`: when an answer of 2xx is a refusal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refused_when: Option<Expression>,
 }
 
 /// A precondition that protects a write against a change of the state since the host read it.
@@ -50,6 +71,8 @@ pub struct Rendered {
 pub enum Guard {
     /// `If-Match` with the entity tag that the host read (RFC 9110 section 13.1.1).
     Etag,
+    /// `If-None-Match: *`: the write is carried out only if nothing exists there (RFC 9110 section 13.1.2).
+    Absent,
 }
 
 /// The status of a write that was not carried out because its precondition did not hold (RFC 9110 section 15.5.13).
@@ -143,6 +166,9 @@ pub struct ExchangeSummary {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub guard: Option<Guard>,
     pub fate: Fate,
+    /// What the answer to a write means, if the contract says something else about it than its status.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub meaning: Option<Meaning>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request_sha256: Option<Digest>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -181,6 +207,7 @@ impl Exchange {
             writes: self.request.writes,
             guard: self.request.guard,
             fate: self.fate,
+            meaning: self.special_meaning(),
             request_sha256: self.request.body.as_ref().and_then(digest),
             response_sha256: self.response.as_ref().and_then(digest),
             idempotency_key: self.idempotency_key.clone(),
@@ -204,18 +231,37 @@ impl Exchange {
             && match self.fate {
                 Fate::NotSent => false,
                 Fate::NoAnswer => true,
-                Fate::Answered { status } => {
-                    !(200..300).contains(&status) && !is_definite_refusal(status)
-                }
+                Fate::Answered { .. } => self.meaning() == Some(Meaning::Open),
             }
     }
 
     /// Whether this is a write that the upstream reports as carried out.
     pub fn is_done(&self) -> bool {
-        self.request.writes && matches!(self.fate, Fate::Answered { status: 200..=299 })
+        self.request.writes && matches!(self.meaning(), Some(Meaning::Done | Meaning::Accepted))
     }
 
-    /// Whether this is a write whose precondition did not hold.
+    /// Whether this is a write that the upstream has taken on, and may carry out later.
+    pub fn is_accepted(&self) -> bool {
+        self.request.writes && self.meaning() == Some(Meaning::Accepted)
+    }
+
+    /// A write whose answer proves that it created what exists after it.
+    pub fn is_created(&self) -> bool {
+        let created = |status| self.request.created.contains(&status);
+        self.is_done() && matches!(self.fate, Fate::Answered { status } if created(status))
+    }
+
+    /// A look whose answer says that the state does not exist.
+    pub fn says_absent(&self) -> bool {
+        matches!(self.fate, Fate::Answered { status } if self.request.absent.contains(&status))
+    }
+
+    /// Whether it was answered with success.
+    pub fn is_success(&self) -> bool {
+        matches!(self.fate, Fate::Answered { status: 200..=299 })
+    }
+
+    /// A write whose precondition did not hold.
     pub fn is_turned_away(&self) -> bool {
         self.request.writes && is_turned_away(self.request.guard, self.fate)
     }

@@ -9,7 +9,6 @@ use serde_json::{Value, json};
 
 use crate::contract::Contract;
 use crate::exchange::claim::Claim;
-use crate::exchange::codec::Codec;
 use crate::exchange::{Exchange, Fate, Rendered};
 use crate::lifecycle::event::Attempt;
 use crate::lifecycle::observation::Observation;
@@ -59,12 +58,9 @@ pub(crate) fn request(method: &str, path: &str) -> Rendered {
         upstream: "idp".into(),
         method: method.into(),
         path: path.into(),
-        body: None,
-        codec: Codec::default(),
         calls: 1,
         writes: method != "GET",
-        guard: None,
-        expose: None,
+        ..Rendered::default()
     }
 }
 

@@ -11,6 +11,7 @@ mod backup;
 mod check;
 mod client;
 mod completions;
+mod contract;
 mod contracts;
 mod dir;
 mod init;
@@ -115,6 +116,9 @@ enum Command {
     /// Test policies against expected decisions, and print their schema
     #[command(subcommand)]
     Policy(policy::PolicyCommand),
+    /// Show what a contract sends, and rewrite one of an older format
+    #[command(subcommand)]
+    Contract(contract::ContractCommand),
     /// Check adapters before they are granted
     #[command(subcommand)]
     Adapter(adapter::AdapterCommand),
@@ -157,6 +161,7 @@ impl Command {
             Self::Secret(command) => secret::secret(command),
             Self::Trust(args) => trust::run(args),
             Self::Policy(command) => policy::run(command),
+            Self::Contract(command) => contract::run(command),
             Self::Adapter(command) => adapter::run(command),
             Self::Completions(args) => completions::run(args),
             Self::CompileAdapter => Ok(deed_sandbox::compile_as_child()),

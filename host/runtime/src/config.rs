@@ -4,6 +4,7 @@
 //! file, line and remedy. Only this module reads environment variables.
 
 mod accepted;
+pub mod declared;
 mod fault;
 pub mod keys;
 mod limits;

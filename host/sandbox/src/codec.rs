@@ -3,9 +3,12 @@
 //! The codec does not follow redirects or decompress bodies. It reports an unexpected content type or an undecodable
 //! body as a problem.
 
+use std::collections::BTreeMap;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use deed_record::action::Slot;
+use deed_record::contract::template::headers::is_never;
 use deed_record::exchange::Rendered;
 use deed_record::exchange::codec::{Codec, DecodeError};
 use http_body_util::{BodyExt as _, Full};
@@ -54,6 +57,7 @@ pub(super) fn encode(
     if request.body.is_some() {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(request.codec.content_type()));
     }
+    add(headers, &request.headers)?;
     if empty {
         headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
     }
@@ -63,7 +67,26 @@ pub(super) fn encode(
     Ok(built)
 }
 
-/// Whether requests with this method state `Content-Length` even when the body is empty (RFC 9110 section 8.6).
+/// Adds headers of the contract or of the operator. They may choose a representation; they cannot replace what frames,
+/// guards or authorises the request, or each other. Fails for a header that no configuration or contract can have.
+pub(super) fn add(
+    headers: &mut HeaderMap,
+    more: &BTreeMap<String, String>,
+) -> Result<(), EncodeError> {
+    for (name, text) in more {
+        let unfit = || EncodeError::Header(name.clone());
+        let taken =
+            headers.contains_key(name) && !matches!(name.as_str(), "accept" | "content-type");
+        if is_never(name) || taken {
+            return Err(unfit());
+        }
+        let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_refused| unfit())?;
+        headers.insert(name, HeaderValue::from_str(text).map_err(|_refused| unfit())?);
+    }
+    Ok(())
+}
+
+/// Methods whose requests state their length even when the body is empty (RFC 9110 section 8.6).
 fn expects_content(method: &Method) -> bool {
     matches!(*method, Method::POST | Method::PUT | Method::PATCH)
 }
@@ -75,6 +98,8 @@ pub(super) enum EncodeError {
     Target,
     #[error("the rendered body cannot be written: {0}")]
     Body(String),
+    #[error("header `{0}` cannot be sent: the host sets it, or HTTP does not allow its value")]
+    Header(String),
     #[error("credential `{0}` does not fit its slot; a header cannot have such a name or value")]
     Slot(String),
 }

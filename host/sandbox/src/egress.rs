@@ -15,13 +15,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use deed_record::action::private::Prepared;
-use deed_record::exchange::{Exchange, Failure, Fate, Rendered};
+use deed_record::exchange::{Exchange, Failure, Fate, Guard, Rendered};
 use deed_spec::json;
 use deed_system::failpoint;
 use http_body_util::Full;
 use hyper::body::Bytes;
 use hyper::client::conn::http1;
-use hyper::header::{HeaderMap, HeaderName, HeaderValue, IF_MATCH};
+use hyper::header::{HeaderMap, HeaderName, HeaderValue, IF_MATCH, IF_NONE_MATCH};
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use tokio::sync::oneshot;
@@ -130,7 +130,7 @@ impl Network {
 
     /// Returns the entity tag for a guarded write. A guarded write without a known tag is not sent.
     fn tag(&self, rendered: &Rendered) -> Result<Option<String>, Error> {
-        if rendered.guard.is_none() {
+        if rendered.guard != Some(Guard::Etag) {
             return Ok(None);
         }
         let place = (rendered.upstream.clone(), rendered.path.clone());
@@ -269,9 +269,13 @@ impl Job {
     fn encode(&self) -> Result<hyper::Request<Full<Bytes>>, EncodeError> {
         let mut request =
             codec::encode(self.request.live(), &self.upstream.base, self.credential())?;
+        codec::add(request.headers_mut(), &self.upstream.headers)?;
         let value = |text: &str| HeaderValue::from_str(text).map_err(|_unfit| EncodeError::Target);
         if let Some(tag) = &self.known.if_match {
             request.headers_mut().insert(IF_MATCH, value(tag)?);
+        }
+        if self.request.public.guard == Some(Guard::Absent) {
+            request.headers_mut().insert(IF_NONE_MATCH, HeaderValue::from_static("*"));
         }
         let promise = self.upstream.idempotency.as_ref().filter(|_| self.request.public.writes);
         if let (Some(promise), Some(key)) = (promise, &self.known.idempotency_key) {

@@ -12,16 +12,22 @@ use wasmtime::{
 };
 
 use self::compile::{CacheError, CompileError, Compiler};
-use super::bindings::{self, AdapterPre};
+use super::bindings::{v1, v2};
 use super::host_functions::Guest;
 use super::{Sandbox, limits};
 
-/// The only interfaces that an adapter may import.
-const IMPORTS: [&str; 4] = [
+/// What an adapter may import: these four interfaces, in one of two versions, and nothing else.
+const FIRST: [&str; 4] = [
     "deed:adapter/types@0.1.0",
     "deed:adapter/http@0.1.0",
     "deed:adapter/state@0.1.0",
     "deed:adapter/log@0.1.0",
+];
+const SECOND: [&str; 4] = [
+    "deed:adapter/types@0.2.0",
+    "deed:adapter/http@0.2.0",
+    "deed:adapter/state@0.2.0",
+    "deed:adapter/log@0.2.0",
 ];
 
 /// The functions that an adapter must export.
@@ -31,7 +37,14 @@ const EXPORTS: [&str; 2] = ["observe", "perform"];
 #[derive(Clone)]
 pub struct Adapter {
     digest: Digest,
-    pre: AdapterPre<Guest>,
+    pre: Pre,
+}
+
+/// A component that is linked to the functions of its version of the package.
+#[derive(Clone)]
+pub(super) enum Pre {
+    First(v1::AdapterPre<Guest>),
+    Second(v2::AdapterPre<Guest>),
 }
 
 impl Adapter {
@@ -40,7 +53,7 @@ impl Adapter {
         self.digest
     }
 
-    pub(super) fn pre(&self) -> &AdapterPre<Guest> {
+    pub(super) fn pre(&self) -> &Pre {
         &self.pre
     }
 }
@@ -62,10 +75,21 @@ pub(super) fn load(
     check_names(engine, &component)?;
     let mut linker = Linker::new(engine);
     let shape = |error: wasmtime::Error| LoadError::Shape(text(&error));
-    bindings::Adapter::add_to_linker::<_, HasSelf<_>>(&mut linker, |guest: &mut Guest| guest)
-        .map_err(shape)?;
+    let is_second = is_second(engine, &component);
+    if is_second {
+        v2::Adapter::add_to_linker::<_, HasSelf<_>>(&mut linker, |guest: &mut Guest| guest)
+            .map_err(shape)?;
+    } else {
+        v1::Adapter::add_to_linker::<_, HasSelf<_>>(&mut linker, |guest: &mut Guest| guest)
+            .map_err(shape)?;
+    }
     let pre = linker.instantiate_pre(&component).map_err(shape)?;
-    Ok(Adapter { digest: Digest::of(bytes), pre: AdapterPre::new(pre).map_err(shape)? })
+    let pre = if is_second {
+        Pre::Second(v2::AdapterPre::new(pre).map_err(shape)?)
+    } else {
+        Pre::First(v1::AdapterPre::new(pre).map_err(shape)?)
+    };
+    Ok(Adapter { digest: Digest::of(bytes), pre })
 }
 
 #[expect(unsafe_code, reason = "wasmtime cannot tell machine code from other bytes")]
@@ -119,13 +143,15 @@ pub enum LoadError {
     #[error("the adapter does not compile: {0}")]
     Compile(#[from] CompileError),
     #[error(
-        "the adapter imports `{0}`; adapters can import only `deed:adapter` 0.1.0{remedy}",
+        "the adapter imports `{0}`; adapters can import only `deed:adapter`, of version 0.1.0 or 0.2.0{remedy}",
         remedy = remedy(.0)
     )]
     ForeignImport(String),
     #[error("the adapter does not export `{0}`; export `observe` and `perform`")]
     MissingExport(&'static str),
-    #[error("the adapter does not fit `deed:adapter` 0.1.0: {0}; build it against this version")]
+    #[error(
+        "the adapter does not fit `deed:adapter` in the version that it imports: {0}; build it against the `wit/` of this release"
+    )]
     Shape(String),
 }
 
@@ -225,9 +251,16 @@ fn check_kind(bytes: &[u8]) -> Result<(), LoadError> {
     }
 }
 
+/// Whether a component is of version 0.2: it imports one of its interfaces. A component of both versions is none.
+fn is_second(engine: &Engine, component: &Component) -> bool {
+    let kind = component.component_type();
+    kind.imports(engine).any(|(name, _)| SECOND.contains(&name))
+}
+
 fn check_names(engine: &Engine, component: &Component) -> Result<(), LoadError> {
     let kind = component.component_type();
-    if let Some((name, _)) = kind.imports(engine).find(|(name, _)| !IMPORTS.contains(name)) {
+    let allowed = if is_second(engine, component) { SECOND } else { FIRST };
+    if let Some((name, _)) = kind.imports(engine).find(|(name, _)| !allowed.contains(name)) {
         return Err(LoadError::ForeignImport(name.into()));
     }
     let exported = |name: &&str| {

@@ -18,6 +18,7 @@ use super::redact::{Redactor, plain};
 use super::{LogLevel, LogLine, StateRead};
 
 pub(super) mod extract;
+mod second;
 
 /// Maximum bytes of a refusal in the `state` interface.
 const REFUSAL: usize = 1 << 10;
@@ -185,6 +186,11 @@ impl Guest {
         }
         if self.reads.contains_key(name) {
             return Err(format!("state `{name}` was read already; each is read once per run"));
+        }
+        if self.states.get(name).is_some_and(|shape| shape.from.is_some()) {
+            return Err(format!(
+                "the host reads state `{name}` itself, as `from` in `[state.{name}]` says; send the request and leave it out"
+            ));
         }
         self.states.get(name).ok_or_else(|| {
             format!("the contract declares no state `{name}`; `[state.{name}]` with its properties would")

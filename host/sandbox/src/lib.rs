@@ -34,6 +34,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use self::bindings::deed::adapter::types::Action;
+use self::bindings::v2::deed::adapter::types::Request;
 use self::egress::Egress;
 use self::egress::allowlist::Allowance;
 use self::engine::compile::Compiler;
@@ -42,6 +43,7 @@ pub use self::engine::{Adapter, EngineError, LoadError};
 use self::exchange_log::ExchangeLog;
 use self::host_functions::Guest;
 use self::limits::Meter;
+use self::run::Call;
 pub use self::run_queue::{RunQueue, RunRequest, RunSlot, Standing as RunStanding, UpstreamLoad};
 use self::transport::Transport;
 use crate::grant::{LiveGrant, ReadGrant, ReplayGrant, Scope};
@@ -129,7 +131,7 @@ impl Sandbox {
         }
         let (timeout, id) = (scope.timeout, scope.action.clone());
         let run = match self.guest(scope, road, observing) {
-            Ok((guest, action)) => run::run(&self.engine, adapter, guest, &action, timeout).await,
+            Ok((guest, call)) => run::run(&self.engine, adapter, guest, &call, timeout).await,
             Err(problem) => Run::refused(problem),
         };
         run.tell(&id);
@@ -142,8 +144,8 @@ impl Sandbox {
         scope: Scope,
         road: Transport,
         observing: bool,
-    ) -> Result<(Guest, Action), String> {
-        // Canonical JSON, so that the text is the same when it is rebuilt from `action.json` alone.
+    ) -> Result<(Guest, Call), String> {
+        // Canonical, so that it is the same text when it is rebuilt from `action.json` alone.
         let params = json::canonical(scope.params.reveal()).map_err(|error| error.to_string())?;
         let action = Action {
             contract: scope.contract.clone(),
@@ -151,6 +153,8 @@ impl Sandbox {
             // The guest cannot distinguish observations before an attempt from those after it.
             attempt: if observing { 0 } else { scope.attempt },
         };
+        let requests = scope.rendered.iter().map(|one| requested(one.live()));
+        let call = Call { plain: action, requests: requests.collect::<Result<_, _>>()? };
         let redactor = road.redactor();
         let phase = if observing { "observe" } else { "perform" };
         let egress = Egress {
@@ -172,7 +176,7 @@ impl Sandbox {
             redactor,
             meter: Meter::default(),
         };
-        Ok((guest, action))
+        Ok((guest, call))
     }
 }
 
@@ -286,8 +290,20 @@ pub enum LogLevel {
     Error,
 }
 
-/// The read and the write credential of every upstream, because an answer in one phase may echo the credential of the
-/// other phase.
+/// A rendered request as a guest hands it back.
+fn requested(rendered: &Rendered) -> Result<Request, String> {
+    let body = rendered.body.as_ref().map(|body| json::canonical(body).map_err(|e| e.to_string()));
+    let body = body.transpose()?.map(|bytes| String::from_utf8(bytes).map_err(|e| e.to_string()));
+    Ok(Request {
+        upstream: rendered.upstream.clone(),
+        method: rendered.method.clone(),
+        path: rendered.path.clone(),
+        headers: Vec::new(),
+        body: body.transpose()?,
+    })
+}
+
+/// Both credentials of every upstream: an answer in one phase may echo the credential of the other.
 fn secrets(
     upstreams: &BTreeMap<String, Arc<Upstream>>,
 ) -> impl Iterator<Item = &Arc<crate::credentials::Secret>> {

@@ -8,7 +8,8 @@ use deed_record::exchange::claim::Claim;
 use wasmtime::{Engine, Store, Trap, UpdateDeadline};
 
 use super::bindings::deed::adapter::types::{Action, Failure};
-use super::engine::Adapter;
+use super::bindings::v2::deed::adapter::types::{self, Request};
+use super::engine::{Adapter, Pre};
 use super::host_functions::Guest;
 use super::redact::Redactor;
 use super::{LogLevel, LogLine, Run, limits, reason};
@@ -18,7 +19,7 @@ pub(super) async fn run(
     engine: &Engine,
     adapter: &Adapter,
     guest: Guest,
-    action: &Action,
+    action: &Call,
     timeout: Duration,
 ) -> Run {
     let mut store = fresh(engine, guest);
@@ -50,13 +51,41 @@ fn fresh(engine: &Engine, guest: Guest) -> Store<Guest> {
 async fn call(
     store: &mut Store<Guest>,
     adapter: &Adapter,
-    action: &Action,
+    action: &Call,
 ) -> wasmtime::Result<Result<(), Failure>> {
-    let instance = adapter.pre().instantiate_async(&mut *store).await?;
-    if store.data().observing {
-        instance.call_observe(store, action).await
-    } else {
-        instance.call_perform(store, action).await
+    let observing = store.data().observing;
+    match adapter.pre() {
+        Pre::First(pre) => {
+            let instance = pre.instantiate_async(&mut *store).await?;
+            if observing {
+                instance.call_observe(store, &action.plain).await
+            } else {
+                instance.call_perform(store, &action.plain).await
+            }
+        }
+        Pre::Second(pre) => {
+            let (instance, action) = (pre.instantiate_async(&mut *store).await?, action.second());
+            let ended = if observing {
+                instance.call_observe(store, &action).await
+            } else {
+                instance.call_perform(store, &action).await
+            };
+            ended.map(|ended| ended.map_err(Into::into))
+        }
+    }
+}
+
+/// An action as guests of both versions get it.
+pub(super) struct Call {
+    pub(super) plain: Action,
+    /// The requests of the run, as they are sent.
+    pub(super) requests: Vec<Request>,
+}
+
+impl Call {
+    fn second(&self) -> types::Action {
+        let Action { contract, params, attempt } = self.plain.clone();
+        types::Action { contract, params, attempt, requests: self.requests.clone() }
     }
 }
 

@@ -246,8 +246,8 @@ fn only_components_of_our_world_are_loaded() {
     for flag in ["--stub-wasi", "--disable all", "wasm32-unknown-unknown"] {
         assert!(told.contains("`wasi:clocks/wall-clock@0.2.0`") && told.contains(flag), "{told}");
     }
-    let newer = "(component (import \"deed:adapter/http@0.2.0\" (instance)))";
-    assert_eq!(refused(&text(newer)), LoadError::ForeignImport("deed:adapter/http@0.2.0".into()));
+    let newer = "(component (import \"deed:adapter/http@0.3.0\" (instance)))";
+    assert_eq!(refused(&text(newer)), LoadError::ForeignImport("deed:adapter/http@0.3.0".into()));
     let mut broken = support::guest(OK, OK);
     broken.truncate(broken.len() / 2);
     assert!(matches!(refused(&broken), LoadError::Compile(_)));

@@ -4,7 +4,7 @@
 
 mod address;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
@@ -37,7 +37,9 @@ pub struct Upstream {
     pub lookups: Lookups,
     /// How the upstream distinguishes a repeated write from a new one, if it can.
     pub idempotency: Option<Idempotency>,
-    /// Credential for the requests of observations.
+    /// Headers of every request, by lower-case name.
+    pub headers: BTreeMap<String, String>,
+    /// Injected while observing.
     pub read: Option<Credential>,
     /// Credential for the requests of attempts.
     pub write: Option<Credential>,

@@ -40,7 +40,7 @@ pub struct Kept {
 pub struct Enrolled {
     pub person: String,
     pub roles: Vec<String>,
-    /// Public key in PEM form (SubjectPublicKeyInfo).
+    /// Public key in PEM form (`SubjectPublicKeyInfo`).
     pub key: String,
 }
 

@@ -10,6 +10,7 @@ use deed_record::statement::receipt::{Guard, Receipt};
 use deed_spec::digest::Digest;
 use deed_spec::json;
 
+use super::evidence::Evidence;
 use super::opened::Opened;
 use super::proven::Proven;
 use super::{
@@ -37,21 +38,27 @@ pub(super) fn check(opened: &Opened, proven: &Proven, book: &mut Book) {
     };
     let seen = seen.as_ref();
     book.note(SUMMARY, evidence::found(seen));
-    book.note(REQUESTS, requests(proven, &contract));
+    book.note(REQUESTS, requests(proven, &contract, seen));
     book.note(DECISION, decision::check(opened, proven, &contract, seen));
     book.note(GATE, gate::check(proven, &contract, seen));
     book.note(OUTCOME, evidence::outcome(proven, &contract, seen));
     book.note(SETTLED, reconciliation::judged(proven, &contract, seen));
 }
 
-/// Checks that the contract renders this action from the parameters, and that only requests of the contract were sent.
-fn requests(proven: &Proven, contract: &Contract) -> Found {
+/// The action is what the contract derives from the parameters, and nothing else was ever sent.
+fn requests(proven: &Proven, contract: &Contract, seen: Option<&Evidence>) -> Found {
     let Proven { action, receipt, .. } = proven;
     let head = &contract.action;
     if head.name != action.contract.name || head.version != action.contract.version {
         return Err(format!(
             "the contract is `{} {}`, not the one that the action names",
             head.name, head.version
+        ));
+    }
+    if action.v != contract.format {
+        return Err(format!(
+            "the action has version {}, and its contract has format {}",
+            action.v, contract.format
         ));
     }
     let rendering = rendering(action, receipt, contract)?;
@@ -67,7 +74,24 @@ fn requests(proven: &Proven, contract: &Contract) -> Found {
     let looked: Result<usize, String> = looks.map(|run| of_rules(run, &rendering.observe)).sum();
     let sent: Result<usize, String> = runs.map(|run| of_rules(run, &rendering.perform)).sum();
     let (looked, sent) = (looked?, sent?);
+    bound(receipt, &rendering)?;
+    if let Some(seen) = seen {
+        evidence::requests(seen, &rendering)?;
+        evidence::states(seen, contract, &rendering.observe)?;
+    }
     pass(format!("all requests are in the contract: {looked} of observations, {sent} of attempts"))
+}
+
+/// The rules in a granted binding are the rendered requests to its upstream, in the contract's order.
+fn bound(receipt: &Receipt, rendering: &Rendering) -> Result<(), String> {
+    let upstreams = receipt.grant.iter().flat_map(|grant| grant.upstreams.iter());
+    for (name, binding) in upstreams {
+        let rules = rendering.observe.iter().chain(&rendering.perform);
+        if !rules.filter(|rule| rule.upstream == *name).eq(&binding.rules) {
+            return Err(format!("the rules of upstream `{name}` are not those of the contract"));
+        }
+    }
+    Ok(())
 }
 
 /// Returns the number of exchanges in one run. Fails if an exchange matches no rule, or was sent more often than its
@@ -94,7 +118,7 @@ pub fn rendering(
     receipt: &Receipt,
     contract: &Contract,
 ) -> Result<Rendering, String> {
-    render(contract, &proposal(action, receipt)).map_err(|e| e.to_string())
+    render(contract, &proposal(action, receipt), &action.id).map_err(|e| e.to_string())
 }
 
 fn proposal(action: &Action, receipt: &Receipt) -> Proposal {

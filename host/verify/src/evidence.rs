@@ -2,11 +2,13 @@
 //!
 //! These checks run only after the digests of the evidence were checked.
 
+use deed_record::action::Rendering;
 use deed_record::bundle;
 use deed_record::contract::Contract;
 use deed_record::exchange::claim::Claim;
-use deed_record::exchange::{Exchange, ExchangeSummary, Fate, Rendered};
+use deed_record::exchange::{Exchange, ExchangeSummary, Fate, Guard, Rendered};
 use deed_record::lifecycle::event::Attempt;
+use deed_record::lifecycle::observation::declared::{Declared, declared};
 use deed_record::lifecycle::observation::{Look, Observation};
 use deed_record::lifecycle::outcome::{self, Check, Judgement, Outcome, Seen};
 use deed_record::statement::receipt::{AttemptSummary, Receipt};
@@ -60,7 +62,46 @@ pub(super) fn found(evidence: Option<&Evidence>) -> Found {
     }
 }
 
-/// Judges the outcome again from the evidence.
+/// Every request of the evidence is one that the contract renders, with every member of it: a summary leaves most of
+/// them out.
+pub(super) fn requests(evidence: &Evidence, rendering: &Rendering) -> Result<(), String> {
+    let looks = [&evidence.pre, &evidence.post, &evidence.later].into_iter().flatten();
+    let looked = looks.flat_map(|look| &look.exchanges).map(|one| (one, &rendering.observe));
+    let sent = evidence.attempts.iter().flat_map(|attempt| &attempt.exchanges);
+    let mut all = looked.chain(sent.map(|one| (one, &rendering.perform)));
+    match all.find(|(one, rules)| !rules.contains(&one.request)) {
+        Some((one, _)) => Err(format!(
+            "`{} {}` in the evidence is not a request of the contract",
+            one.request.method, one.request.path
+        )),
+        None => Ok(()),
+    }
+}
+
+/// Takes the states that the contract reads `from` answers again. Fails when an observation has another one.
+pub(super) fn states(
+    evidence: &Evidence,
+    contract: &Contract,
+    looks: &[Rendered],
+) -> Result<(), String> {
+    for seen in [&evidence.pre, &evidence.post, &evidence.later].into_iter().flatten() {
+        let Declared { states, problem } = declared(contract, looks, &seen.exchanges);
+        let from = contract.state.iter().filter(|(_, shape)| shape.from.is_some());
+        for (name, _) in from {
+            if seen.state.get(name) != states.get(name) {
+                return Err(format!(
+                    "the state `{name}` is not that of the answer it is read from"
+                ));
+            }
+        }
+        if let (Some(problem), None) = (problem, &seen.problem) {
+            return Err(format!("an observation has no `problem`, but {problem}"));
+        }
+    }
+    Ok(())
+}
+
+/// Judges again from the evidence.
 pub(super) fn outcome(proven: &Proven, contract: &Contract, evidence: Option<&Evidence>) -> Found {
     let Receipt { attempts, post, changes, unexpected, .. } = &proven.receipt;
     let compared = !attempts.is_empty() && post.is_some();
@@ -115,7 +156,8 @@ fn turned_away(outcome: Outcome) -> Found {
 /// observation.
 fn unmatched<'a>(pre: &Observation, last: Option<&'a Attempt>) -> Option<&'a Rendered> {
     let sent = last.iter().flat_map(|attempt| &attempt.exchanges);
-    let mut guarded = sent.filter(|e| e.request.guard.is_some() && e.fate != Fate::NotSent);
+    let mut guarded =
+        sent.filter(|e| e.request.guard == Some(Guard::Etag) && e.fate != Fate::NotSent);
     let missed = |write: &&&Exchange| pre.tag(&write.request) != write.if_match.as_deref();
     guarded.by_ref().find(|write| write.if_match.is_none() || missed(&write)).map(|e| &e.request)
 }
@@ -202,6 +244,7 @@ fn judge(
     outcome::judge(&Seen {
         contract,
         params: &proven.action.params,
+        action: &proven.action.id,
         expect: &proven.receipt.expect,
         pre,
         post,

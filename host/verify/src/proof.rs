@@ -2,7 +2,7 @@
 //!
 //! Contract, policies and evidence are only hashed here, not interpreted.
 
-use deed_record::action::{Action, VERSION};
+use deed_record::action::{Action, VERSIONS};
 use deed_record::bundle;
 use deed_record::lifecycle::event::entry;
 use deed_record::statement::envelope::{Kind, Statement};
@@ -104,9 +104,9 @@ fn subject(opened: &Opened, statement: &Statement) -> Result<Action, String> {
         ));
     }
     let action: Action = opened.record(bundle::ACTION)?;
-    if action.v != VERSION {
+    if !VERSIONS.contains(&action.v) {
         return Err(format!(
-            "action.json has version {}, but this reader supports {VERSION}",
+            "action.json has version {}, but this reader supports 1 and 2",
             action.v
         ));
     }

@@ -102,8 +102,15 @@ pub(super) fn foreign_imports() {
         ),
         (
             "a later version",
-            instance("deed:adapter/http@0.2.0"),
-            "imports `deed:adapter/http@0.2.0`",
+            instance("deed:adapter/http@0.3.0"),
+            "imports `deed:adapter/http@0.3.0`",
+        ),
+        (
+            "two versions",
+            text(
+                "(component (import \"deed:adapter/http@0.2.0\" (instance)) (import \"deed:adapter/http@0.1.0\" (instance)))",
+            ),
+            "imports `deed:adapter/http@0.1.0`",
         ),
         (
             "a look-alike",

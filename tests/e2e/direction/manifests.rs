@@ -8,7 +8,7 @@ use toml::{Table, Value};
 use super::pure::PURE;
 
 /// Crates that the pure crates may depend on. They only compute: none of them reads a clock or a file.
-const CRATES: [&str; 17] = [
+const CRATES: [&str; 19] = [
     "base64",
     "cedar-policy",
     "cel",
@@ -18,7 +18,9 @@ const CRATES: [&str; 17] = [
     "ed25519-dalek",
     "hmac",
     "quick-xml",
+    "percent-encoding",
     "regex",
+    "regex-syntax",
     "schemars",
     "serde",
     "serde_json",

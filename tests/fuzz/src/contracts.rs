@@ -2,6 +2,7 @@
 
 use deed_host::stage::contract;
 use deed_record::action;
+use deed_record::action::id::ActionId;
 use deed_record::contract::Contract;
 use deed_spec::json;
 
@@ -32,9 +33,10 @@ pub(crate) fn contract_seeds() -> Vec<Vec<u8>> {
 /// If a proposal is accepted, its values stay within the templates of its contract.
 pub(crate) fn proposal(data: &[u8]) {
     let Ok(proposal) = contract::parse(data) else { return };
+    let id = ActionId::new(1, [0; 10]);
     for (file, text) in served::CONTRACTS {
         let contract = Contract::from_toml(file, text).unwrap();
-        let Ok(rendering) = action::render(&contract, &proposal) else { continue };
+        let Ok(rendering) = action::render(&contract, &proposal, &id) else { continue };
         let observe = contract.observe.http.iter().zip(&rendering.observe);
         for (rule, rendered) in observe.chain(contract.perform.http.iter().zip(&rendering.perform))
         {

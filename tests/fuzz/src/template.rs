@@ -2,6 +2,7 @@
 //! request.
 
 use deed_record::contract::template::Rule;
+use deed_record::contract::template::text::{Format, Origins};
 use deed_record::exchange::Rendered;
 use deed_record::exchange::codec::{Codec, Outgoing, form};
 use deed_spec::json as strict;
@@ -20,19 +21,10 @@ pub(crate) fn run(data: &[u8]) {
     }
     let body = (!kind.is_empty()).then(|| json!({"fixed": "x", "p": "{p}", "n": 7}));
     let (upstream, request) = ("idp".to_owned(), request.to_owned());
-    let rule = Rule {
-        upstream,
-        request,
-        body,
-        codec,
-        calls: None,
-        writes: false,
-        guard: None,
-        expose: None,
-    };
+    let rule = Rule { upstream, request, body, codec, ..Rule::default() };
     for params in [json!({"p": value}), json!({"p": i64::from(u32::MAX)}), json!({"p": true})] {
-        if rule.check(false).is_ok()
-            && let Ok(rendered) = rule.render(&params)
+        if rule.check(false, Format::One).is_ok()
+            && let Ok(rendered) = rule.render(&Origins { params: &params, action: None })
         {
             stays(&rule, &params, &rendered);
         }

@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use deed_fuzz::template::stays;
+use deed_record::contract::template::text::{Format, Origins};
 use deed_record::contract::template::{Rule, render_resource};
 use deed_record::exchange::codec::{Codec, Outgoing};
 use proptest::prelude::*;
@@ -56,10 +57,7 @@ fn rule(request: &str, form: bool) -> Rule {
         request: request.into(),
         body: Some(if form { flat } else { nested }),
         codec: Codec { request: request_codec, ..Codec::default() },
-        calls: None,
-        writes: false,
-        guard: None,
-        expose: None,
+        ..Rule::default()
     }
 }
 
@@ -71,10 +69,10 @@ proptest! {
         let params = json!({"p": p, "q": q});
         for request in ["PATCH /Users/{p}/x", "POST /a/{p}/{q}?b={q}&c=1&d={p}", "PUT /fixed?e={p}", "POST /"] {
             let rule = rule(request, form);
-            prop_assert!(rule.check(false).is_ok());
+            prop_assert!(rule.check(false, Format::One).is_ok());
             // A refused request is not sent; only empty strings, dot segments and control
             // characters are refused.
-            match rule.render(&params) {
+            match rule.render(&origins(&params)) {
                 Ok(rendered) => stays(&rule, &params, &rendered),
                 Err(error) => prop_assert!([&p, &q].into_iter().any(unfit), "{} {}", error, params),
             }
@@ -87,7 +85,7 @@ proptest! {
     ]) {
         let params = json!({"p": value, "q": "q"});
         for (request, form) in [("GET /{p}", false), ("GET /a?b={p}", false), ("POST /", true)] {
-            prop_assert!(rule(request, form).render(&params).is_err(), "{}", params);
+            prop_assert!(rule(request, form).render(&origins(&params)).is_err(), "{}", params);
         }
     }
 
@@ -95,11 +93,16 @@ proptest! {
     fn different_values_name_different_resources(values in prop::collection::btree_set(("[ -~]{1,4}|\\PC{1,3}", "[/%.~ -9a]{1,3}"), 2..24)) {
         let mut seen = BTreeSet::new();
         for (a, b) in &values {
-            let Ok(name) = render_resource("idp/{a}/of/{b}", &json!({"a": a, "b": b})) else { continue };
+            let Ok(name) = render_resource("idp/{a}/of/{b}", &origins(&json!({"a": a, "b": b}))) else { continue };
             prop_assert_eq!(name.split('/').count(), 4, "{}", name);
             prop_assert!(seen.insert(name.clone()), "`{}` names two", name);
         }
     }
+}
+
+/// The values of a contract of format 1.
+fn origins(params: &Value) -> Origins<'_> {
+    Origins { params, action: None }
 }
 
 fn unfit(value: &Value) -> bool {

@@ -83,8 +83,11 @@ fn replays(world: &World, id: &str) {
         let digest = deed_spec::digest::Digest::of(&fs::read(path).unwrap());
         action["adapter"] == digest.to_string()
     };
-    let adapter = adapters.map(|entry| entry.unwrap().path()).find(is_it).unwrap();
-    let args = ["replay", file.to_str().unwrap(), adapter.to_str().unwrap(), "--json"];
+    // The adapter `declared` ships with the host and has no file.
+    let adapter = adapters.map(|entry| entry.unwrap().path()).find(is_it);
+    let adapter = adapter.as_ref().map(|path| path.to_str().unwrap());
+    let args: Vec<&str> =
+        ["replay", file.to_str().unwrap(), "--json"].into_iter().chain(adapter).collect();
     let output = deed_tests::host::run(&args, "").unwrap();
     let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
     let cut = ["stopped during the run", "the run was cut off", "time limit stopped the run"];
@@ -121,4 +124,54 @@ pub fn look(world: &World, view: &Value, name: &str) -> Value {
 /// The offline verifier's report on an ended action, with the trust directory of the test's host.
 pub fn report(world: &World, id: &str) -> deed_verify::Report {
     deed_verify::verify(&world.bundle(id).unwrap(), Some(&world.trusted().unwrap()))
+}
+
+/// The contracts of `contracts/scim/`, which have no adapter code.
+const SCIM_CONTRACTS: [(&str, &str); 3] = [
+    ("create_user", include_str!("../../../contracts/scim/create_user.toml")),
+    ("delete_user", include_str!("../../../contracts/scim/delete_user.toml")),
+    ("find_user", include_str!("../../../contracts/scim/find_user.toml")),
+];
+
+const SCIM_POLICY: &str = r#"
+@id("helpdesk-users")
+permit (principal, action in [Deed::Action::"scim.create_user", Deed::Action::"scim.delete_user",
+    Deed::Action::"scim.find_user"], resource)
+when { principal.roles.contains("helpdesk") };
+
+@id("users-need-a-lead")
+@obligation("approve:1:support-lead")
+forbid (principal, action in [Deed::Action::"scim.create_user", Deed::Action::"scim.delete_user"], resource);
+"#;
+
+/// Adds the contracts of `contracts/scim/` to a directory, with grants and a policy that lets the helpdesk use them.
+pub fn declare(dir: &std::path::Path) -> deed_tests::services::Result<()> {
+    for (name, text) in SCIM_CONTRACTS {
+        fs::write(dir.join(format!("contracts/scim_{name}.toml")), text)?;
+    }
+    fs::write(dir.join("policies/scim.cedar"), SCIM_POLICY)?;
+    let own = "[tenant.acme]\npolicies = [\"policies/starter.cedar\"";
+    let more = format!("{own}, \"policies/scim.cedar\"");
+    deed_tests::world::edit(dir, "deed.toml", own, &more)?;
+    let mut text = fs::read_to_string(dir.join("deed.toml"))?;
+    for (name, _) in SCIM_CONTRACTS {
+        text += "\n[tenant.acme.grant.\"scim.";
+        text += name;
+        text += "\"]\nupstreams = [\"idp\"]\n";
+    }
+    Ok(fs::write(dir.join("deed.toml"), text)?)
+}
+
+/// A proposal of the helpdesk agent with these parameters.
+pub fn declared(contract: &str, params: Value) -> Value {
+    let mut proposal = World::proposal(contract, "");
+    proposal["params"] = params;
+    proposal
+}
+
+/// A sign-in name that no user has yet.
+pub fn fresh_name() -> String {
+    use std::sync::atomic::{AtomicU32, Ordering};
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    format!("new.{}.{}@example.com", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed))
 }

@@ -14,6 +14,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 pub struct ActionId(String);
 
 const PREFIX: &str = "act_";
+/// Every character that an id can have.
+pub(crate) const CHARACTERS: &str = "_0123456789abcdefghijklmnopqrstuvwxyz";
 const DIGITS: usize = 26;
 
 impl ActionId {

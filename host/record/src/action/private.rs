@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::action::commitment::{Live, Opening, PREFIX, SEARCHED_MIN, Salt};
+use crate::action::id::ActionId;
 use crate::action::{self, BindError, Proposal, Rendering};
 use crate::contract::Contract;
 use crate::exchange::Rendered;
@@ -59,18 +60,18 @@ pub struct Sealed {
 pub fn seal(
     contract: &Contract,
     mut proposal: Proposal,
+    id: &ActionId,
     mut salt: impl FnMut() -> Option<Salt>,
 ) -> Result<Sealed, BindError> {
     if let Some(at) = find(&proposal.params, "/params", &|text| text.starts_with(PREFIX)) {
         return Err(BindError::Word(at));
     }
     if contract.private().next().is_none() {
-        let rendering = action::render(contract, &proposal)?;
+        let rendering = action::render(contract, &proposal, id)?;
         return Ok(Sealed { proposal, rendering, openings: Openings::default() });
     }
-    // The first check uses the private values, which the contract constrains. A second check below uses the
-    // commitments, as records contain them.
-    action::render_live(contract, &proposal)?;
+    // Checked with the values, which the contract constrains, and below without them, as the records will hold them.
+    action::render_live(contract, &proposal, id)?;
     let mut openings = Openings::default();
     for name in contract.private() {
         let Some(Value::String(value)) = proposal.params.get(name) else { continue };
@@ -79,7 +80,7 @@ pub fn seal(
     }
     openings.hide(&mut proposal.params)?;
     openings.unrepeated(&proposal)?;
-    let rendering = action::render(contract, &proposal)?;
+    let rendering = action::render(contract, &proposal, id)?;
     Ok(Sealed { proposal, rendering, openings })
 }
 
@@ -131,10 +132,11 @@ impl Openings {
         &self,
         contract: &Contract,
         public: &Proposal,
+        id: &ActionId,
     ) -> Result<Requests, OpeningError> {
         let params = self.params(contract, &public.params)?.into_revealed();
-        let live = action::render_live(contract, &Proposal { params, ..public.clone() })?;
-        let public = action::render(contract, public)?;
+        let live = action::render_live(contract, &Proposal { params, ..public.clone() }, id)?;
+        let public = action::render(contract, public, id)?;
         Ok(Requests {
             observe: Prepared::pairs(live.observe, &public.observe),
             perform: Prepared::pairs(live.perform, &public.perform),

@@ -9,8 +9,11 @@ use serde_json::Value;
 
 use super::Contract;
 use super::fault::Fault;
+mod mixed;
+
 use crate::contract::schema::Schema;
-use crate::contract::template::{Rule, placeholder};
+use crate::contract::template::text::{self, Format, Piece, Source};
+use crate::contract::template::{Rule, normal};
 use crate::exchange::codec::Outgoing;
 
 pub(super) fn check(contract: &Contract) -> Result<(), Fault> {
@@ -30,7 +33,7 @@ pub(super) fn check(contract: &Contract) -> Result<(), Fault> {
 }
 
 fn apart(contract: &Contract, phase: &str, one: &Rule, other: &Rule) -> Result<(), Fault> {
-    let same = |a: &Rule| (a.request.clone(), a.body.clone());
+    let same = |a: &Rule| (a.request.clone(), a.body.clone(), a.body_json.clone());
     if one.upstream == other.upstream && same(one) == same(other) {
         let calls = one.calls.unwrap_or(1).saturating_add(other.calls.unwrap_or(1));
         let what = format!(
@@ -87,9 +90,13 @@ impl<'a> Pair<'a> {
         let ((path, query), (its_path, its_query)) = (target(one), target(other));
         let (path, its_path) =
             (path.split('/').collect::<Vec<_>>(), its_path.split('/').collect::<Vec<_>>());
+        // A body that is not a template is reported by another check.
+        let (Ok(body), Ok(its_body)) = (one.body_template(), other.body_template()) else {
+            return false;
+        };
         self.texts(&path, &its_path)
             && self.queries(query, its_query)
-            && self.bodies(one.body.as_ref(), other.body.as_ref())
+            && self.bodies(body.as_deref(), its_body.as_deref())
     }
 
     fn texts(&mut self, one: &[&str], other: &[&str]) -> bool {
@@ -98,19 +105,46 @@ impl<'a> Pair<'a> {
 
     /// Compares the query pairs in any order, because upstreams ignore the order of query pairs.
     fn queries(&mut self, one: &str, other: &str) -> bool {
-        let (one, other) = (pairs(one), pairs(other));
+        let (one, other) = (self.pairs(one), self.pairs(other));
+        // A pair may be left out, so queries of different lengths may be equal.
+        if one.iter().chain(&other).any(|(_, value)| value.ends_with("?}")) {
+            return true;
+        }
         let keys =
-            |pairs: &[(&str, &str)]| pairs.iter().map(|(k, _)| (*k).to_owned()).collect::<Vec<_>>();
+            |pairs: &[(String, &str)]| pairs.iter().map(|(k, _)| k.clone()).collect::<Vec<_>>();
         keys(&one) == keys(&other) && one.iter().zip(&other).all(|((_, a), (_, b))| self.text(a, b))
     }
 
-    /// Whether two path segments, or two query values, may be equal.
+    /// The pairs of a query, sorted by key.
+    fn pairs<'t>(&self, query: &'t str) -> Vec<(String, &'t str)> {
+        let pairs = query.split('&').filter_map(|pair| pair.split_once('='));
+        let mut pairs: Vec<_> = pairs.map(|(key, value)| (self.sent(key), value)).collect();
+        pairs.sort_by(|(a, _), (b, _)| a.cmp(b));
+        pairs
+    }
+
+    /// Literal text of a target as it is sent.
+    fn sent(&self, literal: &str) -> String {
+        if self.format() == Format::One { literal.to_owned() } else { normal(literal) }
+    }
+
+    fn format(&self) -> Format {
+        self.contract.templates()
+    }
+
+    /// One path segment, or one query value.
     fn text(&mut self, one: &str, other: &str) -> bool {
-        match (placeholder(one), placeholder(other)) {
-            (None, None) => one == other,
-            (Some(a), Some(b)) => a == b || self.overlap(a, b),
-            (Some(name), None) => self.takes_text(name, other),
-            (None, Some(name)) => self.takes_text(name, one),
+        let (Ok(a), Ok(b)) = (text::pieces(one, self.format()), text::pieces(other, self.format()))
+        else {
+            return true;
+        };
+        match (parameter_of(&a), parameter_of(&b), is_literal(&a), is_literal(&b)) {
+            (_, _, true, true) => self.sent(&literal_of(&a)) == self.sent(&literal_of(&b)),
+            (Some(a), Some(b), ..) => a == b || self.overlap(a, b),
+            (Some(name), _, _, true) => self.takes_text(name, &decoded(&literal_of(&b))),
+            (_, Some(name), true, _) => self.takes_text(name, &decoded(&literal_of(&a))),
+            // Literals count as what a server reads, whichever way they are written.
+            _ => mixed::meet(self.contract, &read(&a), &read(&b)),
         }
     }
 
@@ -132,6 +166,9 @@ impl<'a> Pair<'a> {
     fn overlap(&self, one: &str, other: &str) -> bool {
         let schema = |name: &str| self.contract.params.properties.get(name);
         let (Some(one), Some(other)) = (schema(one), schema(other)) else { return false };
+        if one.nullable && other.nullable {
+            return true;
+        }
         match (listed(one), listed(other)) {
             (Some(values), _) => values.iter().any(|value| takes(other, value)),
             (_, Some(values)) => values.iter().any(|value| takes(one, value)),
@@ -148,11 +185,12 @@ impl<'a> Pair<'a> {
     }
 
     fn values(&self, one: &Value, other: &Value) -> bool {
-        match (parameter(one), parameter(other)) {
+        match (self.parameter(one), self.parameter(other)) {
             (Some(a), Some(b)) => a == b || self.overlap(a, b),
             (Some(name), None) => self.takes_value(name, other),
             (None, Some(name)) => self.takes_value(name, one),
             (None, None) => match (one, other) {
+                (Value::String(a), Value::String(b)) => self.strings(a, b),
                 (Value::Array(a), Value::Array(b)) => self.lists(a, b),
                 (Value::Object(a), Value::Object(b)) => {
                     let held =
@@ -165,6 +203,7 @@ impl<'a> Pair<'a> {
                         };
                     a.iter().all(|member| held(member, b)) && b.iter().all(|member| held(member, a))
                 }
+                _ if self.form && (self.is_mixed(one) || self.is_mixed(other)) => true,
                 _ => one == other || self.form && text(one) == text(other),
             },
         }
@@ -180,15 +219,88 @@ impl<'a> Pair<'a> {
 
     fn takes_value(&self, name: &str, value: &Value) -> bool {
         let Some(schema) = self.contract.params.properties.get(name) else { return false };
-        has_parameter(value)
+        let value = &self.unescaped(value);
+        self.has_parameter(value)
             || schema.violations(value).is_empty()
             || self.form && takes(schema, value)
     }
 
     fn may_be_absent(&self, value: &Value) -> bool {
-        parameter(value)
+        self.parameter(value)
             .is_some_and(|name| !self.contract.params.required.iter().any(|r| r == name))
     }
+
+    /// Two texts of a body.
+    fn strings(&self, one: &str, other: &str) -> bool {
+        match (text::pieces(one, self.format()), text::pieces(other, self.format())) {
+            (Ok(a), Ok(b)) if is_literal(&a) && is_literal(&b) => a == b,
+            (Ok(a), Ok(b)) => mixed::meet(self.contract, &a, &b),
+            _ => true,
+        }
+    }
+
+    fn is_mixed(&self, value: &Value) -> bool {
+        let pieces = value.as_str().map(|text| text::pieces(text, self.format()));
+        matches!(pieces, Some(Ok(pieces)) if pieces.len() > 1)
+    }
+
+    /// A literal text of a body as it is sent, with single braces.
+    fn unescaped(&self, value: &Value) -> Value {
+        match value.as_str().map(|text| text::pieces(text, self.format())) {
+            Some(Ok(pieces)) if is_literal(&pieces) => Value::String(literal_of(&pieces)),
+            _ => value.clone(),
+        }
+    }
+
+    fn parameter<'t>(&self, value: &'t Value) -> Option<&'t str> {
+        let pieces = text::pieces(value.as_str()?, self.format()).ok()?;
+        parameter_of(&pieces)
+    }
+
+    fn has_parameter(&self, value: &Value) -> bool {
+        match value {
+            Value::Array(items) => items.iter().any(|item| self.has_parameter(item)),
+            Value::Object(members) => members.values().any(|item| self.has_parameter(item)),
+            Value::String(text) => {
+                text::pieces(text, self.format()).is_ok_and(|pieces| !is_literal(&pieces))
+            }
+            _ => false,
+        }
+    }
+}
+
+/// The parameter, if the whole text is one.
+fn parameter_of<'t>(pieces: &[Piece<'t>]) -> Option<&'t str> {
+    match text::whole(pieces) {
+        Some(Source::Param { name, .. }) => Some(name),
+        _ => None,
+    }
+}
+
+fn is_literal(pieces: &[Piece<'_>]) -> bool {
+    pieces.iter().all(|piece| matches!(piece, Piece::Literal(_)))
+}
+
+fn literal_of(pieces: &[Piece<'_>]) -> String {
+    let literals = pieces.iter().filter_map(|piece| match piece {
+        Piece::Literal(text) => Some(text.as_ref()),
+        Piece::Value(_) => None,
+    });
+    literals.collect()
+}
+
+/// The pieces of a path or query with decoded literals.
+fn read<'t>(pieces: &[Piece<'t>]) -> Vec<Piece<'t>> {
+    let one = |piece: &Piece<'t>| match piece {
+        Piece::Literal(text) => Piece::Literal(decoded(text).into()),
+        Piece::Value(source) => Piece::Value(*source),
+    };
+    pieces.iter().map(one).collect()
+}
+
+/// The text that a value would have to be to be sent as this literal.
+fn decoded(literal: &str) -> String {
+    percent_encoding::percent_decode_str(literal).decode_utf8_lossy().into_owned()
 }
 
 /// The only values that a schema allows, if it lists them.
@@ -223,23 +335,4 @@ fn method(rule: &Rule) -> &str {
 fn target(rule: &Rule) -> (&str, &str) {
     let target = rule.request.split_once(' ').map_or("", |(_, target)| target);
     target.split_once('?').unwrap_or((target, ""))
-}
-
-/// The pairs of a query, sorted by key.
-fn pairs(query: &str) -> Vec<(&str, &str)> {
-    let mut pairs: Vec<_> = query.split('&').filter_map(|pair| pair.split_once('=')).collect();
-    pairs.sort_by_key(|(key, _)| *key);
-    pairs
-}
-
-fn parameter(value: &Value) -> Option<&str> {
-    value.as_str().and_then(placeholder)
-}
-
-fn has_parameter(value: &Value) -> bool {
-    match value {
-        Value::Array(items) => items.iter().any(has_parameter),
-        Value::Object(members) => members.values().any(has_parameter),
-        value => parameter(value).is_some(),
-    }
 }

@@ -1,17 +1,23 @@
 //! The checks that a parsed contract must pass before use. They run in a single pass, and the first fault is reported.
 
+mod placeholders;
+mod states;
+
 use super::fault::Fault;
 use super::{Contract, ambiguous, limits, private};
 use crate::action::id;
-use crate::contract::schema::{Kind, Schema};
-use crate::contract::template::{self, Rule};
-use crate::exchange::codec::Outgoing;
+use crate::contract::schema::Schema;
+use crate::contract::template::Rule;
+use crate::contract::template::text::Format;
+use crate::exchange::Guard;
 
 pub(super) fn check(contract: &Contract) -> Result<(), Fault> {
     head(contract)?;
     schemas(contract)?;
     private::check(contract)?;
+    newer(contract)?;
     rules(contract)?;
+    states::check(contract)?;
     ambiguous::check(contract)?;
     phases(contract)?;
     expressions(contract)?;
@@ -22,8 +28,8 @@ pub(super) fn check(contract: &Contract) -> Result<(), Fault> {
 
 fn head(contract: &Contract) -> Result<(), Fault> {
     let head = &contract.action;
-    if contract.format != 1 {
-        return Err(Fault::at("format", "`format` must be 1 in this release"));
+    if !matches!(contract.format, 1 | 2) {
+        return Err(Fault::at("format", "`format` must be 1 or 2 in this release"));
     }
     if !id::is_contract_name(&head.name) {
         return Err(Fault::at(
@@ -43,13 +49,45 @@ fn head(contract: &Contract) -> Result<(), Fault> {
         return Err(Fault::at(&head.version, "`version` must be three numbers, such as `1.0.0`"));
     }
     limits::check(&contract.limits)?;
-    template::resource_placeholders(&head.resource)
-        .iter()
-        .try_for_each(|name| bound(contract, name, true, &head.resource))
+    placeholders::resource(contract)
+}
+
+/// Keys of format 2 in a contract of format 1, which older releases would refuse without an explanation.
+fn newer(contract: &Contract) -> Result<(), Fault> {
+    if contract.templates() == Format::Two {
+        return Ok(());
+    }
+    let needs = |key: &str| {
+        format!("`{key}` needs `format = 2`; `deed contract upgrade FILE` rewrites the contract")
+    };
+    let rules = contract.observe.http.iter().chain(&contract.perform.http);
+    for rule in rules {
+        if let Some(key) = rule.newer() {
+            return Err(Fault::at(&rule.request, needs(key)));
+        }
+    }
+    for (name, shape) in contract.state.iter() {
+        if shape.from.is_some() || shape.at.is_some() || shape.only.is_some() {
+            return Err(Fault::at(&format!("[state.{name}]"), needs("from")));
+        }
+    }
+    let states = contract.state_schemas();
+    let params = contract.params_schema();
+    if states.values().chain([&params]).any(Schema::has_nullable) {
+        return Err(Fault::at("nullable", needs("nullable")));
+    }
+    Ok(())
 }
 
 fn schemas(contract: &Contract) -> Result<(), Fault> {
     contract.params_schema().well_formed().map_err(|e| Fault::at("[params]", e))?;
+    // Policy sees a null member as absent, so a rule about its presence would miss an explicit null.
+    if contract.params_schema().has_nullable() {
+        return Err(Fault::at(
+            "nullable",
+            "`nullable` is for states; a parameter is left out instead of null",
+        ));
+    }
     for (name, shape) in contract.state.iter() {
         let table = format!("[state.{name}]");
         if !id::is_name(name) {
@@ -67,7 +105,7 @@ fn rules(contract: &Contract) -> Result<(), Fault> {
     let observing = contract.observe.http.iter().map(|rule| (rule, true));
     for (rule, observing) in observing.chain(contract.perform.http.iter().map(|rule| (rule, false)))
     {
-        rule.check(observing).map_err(|e| Fault::at(&rule.request, e))?;
+        rule.check(observing, contract.templates()).map_err(|e| Fault::at(&rule.request, e))?;
         if !id::is_name(&rule.upstream) {
             return Err(Fault::at(
                 &rule.upstream,
@@ -75,14 +113,7 @@ fn rules(contract: &Contract) -> Result<(), Fault> {
             ));
         }
         guard(contract, rule)?;
-        let (needed, optional) = rule.placeholders();
-        needed.iter().try_for_each(|name| bound(contract, name, true, &rule.request))?;
-        optional
-            .iter()
-            .try_for_each(|name| bound(contract, name, false, &format!("{{{name}}}")))?;
-        if rule.codec.request == Outgoing::Form {
-            optional.iter().try_for_each(|name| flat(contract, name))?;
-        }
+        placeholders::rule(contract, rule, observing)?;
     }
     Ok(())
 }
@@ -102,41 +133,14 @@ fn guard(contract: &Contract, rule: &Rule) -> Result<(), Fault> {
             "a guarded write can be sent only once: use one rule with one call",
         ));
     }
-    if contract.observe.http.iter().any(|look| look.sees_tag_for(rule)) {
+    if rule.guard == Some(Guard::Absent)
+        || contract.observe.http.iter().any(|look| look.sees_tag_for(rule))
+    {
         return Ok(());
     }
     let target = rule.request.split_once(' ').map_or("", |(_, target)| target);
     let what = format!("`guard` needs the entity tag: add [[observe.http]] with `GET {target}`");
     Err(Fault::at(&rule.request, what))
-}
-
-/// A form-urlencoded body contains only strings, so a list or object cannot be encoded in it.
-fn flat(contract: &Contract, name: &str) -> Result<(), Fault> {
-    let kind = contract.params.properties.get(name).and_then(Schema::kind);
-    match kind {
-        Some(Kind::String | Kind::Integer | Kind::Boolean) => Ok(()),
-        _ => Err(Fault::at(
-            &format!("{{{name}}}"),
-            format!("`{name}` is not a text, integer or boolean; a form can contain nothing else"),
-        )),
-    }
-}
-
-/// A placeholder must be a declared parameter. A parameter in a path or query must also be required.
-fn bound(contract: &Contract, name: &str, required: bool, needle: &str) -> Result<(), Fault> {
-    if !contract.params.properties.contains_key(name) {
-        return Err(Fault::at(
-            needle,
-            format!("`{{{name}}}` is not bound; add `properties.{name}` under [params]"),
-        ));
-    }
-    if required && !contract.params.required.iter().any(|r| r == name) {
-        return Err(Fault::at(
-            needle,
-            format!("`{{{name}}}` can be absent; add `{name}` to `required` under [params]"),
-        ));
-    }
-    Ok(())
 }
 
 fn phases(contract: &Contract) -> Result<(), Fault> {

@@ -2,6 +2,7 @@
 //!
 //! An expression can refer only to declared properties, and its cost is bounded. An evaluation error is never ignored.
 
+mod answer;
 mod check;
 mod structure;
 mod value;
@@ -122,6 +123,18 @@ impl Expression {
     ) -> Result<(), ExpressionError> {
         let roots = check::Roots { params, state, post_allowed: true, written: true };
         check::check(self.program.expression(), &roots)
+    }
+
+    /// Checks that the expression names nothing but `answer`. Fails at the first other name.
+    pub(crate) fn check_answer(&self) -> Result<(), ExpressionError> {
+        answer::check(self.program.expression(), &[])
+    }
+
+    /// Evaluates an expression over `answer`. Fails as [`Expression::holds`] does.
+    pub(crate) fn holds_of(&self, answer: &Value) -> Result<bool, String> {
+        let mut context = cel::Context::with_env(Arc::clone(&LIBRARY));
+        context.add_variable_from_value("answer", value::of(answer)?);
+        self.holds(&Scope(Ok(context)))
     }
 
     /// Evaluates the expression. Fails when the evaluation fails or the result is not a boolean.

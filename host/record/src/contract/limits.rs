@@ -15,6 +15,7 @@ pub const ATTEMPTS_MAX: u32 = 5;
 
 /// `[limits]`: the limits of one action.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Limits {
     /// The maximum wall-clock time of one run.

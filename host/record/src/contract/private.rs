@@ -5,7 +5,8 @@ use super::fault::Fault;
 use super::{Contract, object};
 use crate::action::commitment::PATTERN;
 use crate::contract::schema::{Kind, Pattern, Schema};
-use crate::contract::template;
+use crate::contract::template::text::Source;
+use crate::contract::template::{self, Use};
 
 impl Contract {
     /// The names of the private parameters. No record may contain their values.
@@ -59,7 +60,11 @@ fn parameter(contract: &Contract, name: &str, schema: &Schema) -> Result<(), Fau
         return Err(Fault::at(&needle, what));
     }
     let resource = &contract.action.resource;
-    if template::resource_placeholders(resource).iter().any(|taken| taken == name) {
+    let uses = template::resource_placeholders(resource, contract.templates());
+    let uses = uses.map_err(|e| Fault::at(resource, e))?;
+    let is_it =
+        |one: &Use<'_>| matches!(one.source, Source::Param { name: taken, .. } if taken == name);
+    if uses.iter().any(is_it) {
         let what = format!(
             "`/action/resource`: `{{{name}}}` is private, and every record names the resource; use another parameter"
         );

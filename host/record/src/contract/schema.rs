@@ -20,6 +20,7 @@ pub use well_formed::SchemaError;
 
 /// The constraints on one value. Lengths are in Unicode characters and items; bounds are inclusive.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Schema {
     /// The type. It may be left out if `properties` are declared; see [`Schema::kind`].
@@ -72,6 +73,9 @@ pub struct Schema {
     /// [`crate::action::private`].
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub private: bool,
+    /// Whether the value may be null, which is a value of its own and not an absent one (format 2).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub nullable: bool,
 }
 
 impl Schema {
@@ -107,8 +111,8 @@ impl Schema {
 
     /// The part of an upstream's response that is kept: declared properties only.
     ///
-    /// A null property counts as absent, because many upstreams send null for an absent property. Fails for a value
-    /// that breaks any other keyword. An absent required property is not an error here; [`Schema::missing`] reports it.
+    /// A null property counts as absent, because many upstreams write absence that way, unless it is `nullable`. Fails for a value that breaks
+    /// any other keyword. A required property that is absent is not an error, see [`Schema::missing`].
     pub fn project(&self, value: &Value) -> Result<Value, Violation> {
         project::project(self, value)
     }
@@ -119,7 +123,14 @@ impl Schema {
         project::missing(self, value)
     }
 
-    /// Like [`Schema::project`], for an object schema with these properties, which need not belong to a [`Schema`].
+    /// Whether this schema or one inside it is nullable.
+    pub(crate) fn has_nullable(&self) -> bool {
+        self.nullable
+            || self.properties.values().any(Self::has_nullable)
+            || self.items.as_ref().is_some_and(|items| items.has_nullable())
+    }
+
+    /// [`Schema::project`] with an object of these properties, which need not belong to a schema.
     pub(crate) fn project_object(
         properties: &BTreeMap<String, Schema>,
         value: &Value,
@@ -147,6 +158,7 @@ impl Schema {
 
 /// The JSON types that a contract can declare.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
     Object,

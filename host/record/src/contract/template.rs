@@ -1,25 +1,46 @@
-//! Request templates. A rule and a set of parameters determine exactly one rendered request.
+//! Closed request templates: a rule and the values of its placeholders result in exactly one rendered request.
 //!
-//! A rule without a query or body renders a request without a query or body. A placeholder is a whole path segment, a
-//! whole query value or a whole body value; it is never joined with other text, so no value can change the shape of the
-//! request.
+//! An absent query or body stays absent. A value is encoded for its place: it cannot leave its segment, query value,
+//! header or body value. Where text touches a placeholder, `deed check` has proved from its schema that no value can
+//! change the meaning of the text.
+
+mod body;
+mod error;
+pub mod headers;
+mod target;
+pub mod text;
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
-use crate::contract::expose::{self, ExposeError};
-use crate::exchange::codec::{Codec, CodecError, Outgoing, form};
+pub use self::error::RenderError;
+pub(crate) use self::target::normal;
+pub use self::target::percent_encode;
+use self::text::{Format, Origins, Source};
+use crate::contract::expose;
+use crate::contract::expression::Expression;
+use crate::exchange::codec::{Codec, Outgoing, form};
 use crate::exchange::{Guard, Rendered};
 
 /// One `[[observe.http]]` or `[[perform.http]]` of a contract.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Rule {
     pub upstream: String,
     /// The request in the form `METHOD /path/{param}?key=value`.
     pub request: String,
+    /// Headers beside those that the host sets itself (format 2).
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub headers: BTreeMap<String, String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub body: Option<Value>,
+    /// The body as JSON text, for what TOML cannot write (format 2).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub body_json: Option<String>,
     /// The encoding of the body and of the response; JSON if absent.
     #[serde(default, skip_serializing_if = "Codec::is_plain")]
     pub codec: Codec,
@@ -29,54 +50,101 @@ pub struct Rule {
     /// `true` if a GET or HEAD of `perform` changes something.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub writes: bool,
-    /// `etag`: the write carries the entity tag that the host read from the same path.
+    /// `etag`: the write carries the entity tag that the host saw on the same path. `absent`: the write is carried out
+    /// only if nothing exists there (format 2).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub guard: Option<Guard>,
     /// JSON pointers to the parts of the response that the adapter sees and the host records; the whole response if
     /// absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expose: Option<Vec<String>>,
+    /// Statuses of a look that say that the state does not exist (format 2).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub absent: Vec<u16>,
+    /// The request of another rule of `observe`. Absence counts only if it was answered with success in the same look
+    /// (format 2).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub control: Option<String>,
+    /// Statuses of a write that prove that it created what exists afterwards (format 2).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub created: Vec<u16>,
+    /// Statuses of a write that, with `Retry-After`, say that the request may be repeated (format 2).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub throttled: Vec<u16>,
+    /// Statuses of a write that say that the upstream may carry it out later (format 2).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub accepted: Vec<u16>,
+    /// CEL over `answer.status` and `answer.body`: when an answer of 2xx to a write is a refusal (format 2).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refused_when: Option<Expression>,
 }
 
 const METHODS: [&str; 6] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"];
 const CALLS_MAX: u32 = 64;
 
+/// A placeholder of a rule, and where it stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Use<'t> {
+    pub source: Source<'t>,
+    /// The whole text that contains it.
+    pub text: &'t str,
+    /// Whether other text stands next to it.
+    pub mixed: bool,
+    pub place: Place,
+}
+
+/// A part of a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    Path,
+    Query,
+    Header,
+    Body,
+}
+
 impl Rule {
-    /// Renders the rule for these parameters. Fails when a required parameter is absent or has an unusable value.
-    pub fn render(&self, params: &Value) -> Result<Rendered, RenderError> {
+    /// Renders the rule for these values. Fails when a required value is absent or unusable.
+    pub fn render(&self, origins: &Origins<'_>) -> Result<Rendered, RenderError> {
         let (method, target) = self.split()?;
-        let (path, query) = target.split_once('?').map_or((target, None), |(p, q)| (p, Some(q)));
-        let mut out = String::new();
-        for segment in path.split('/').skip(1) {
-            out.push('/');
-            out.push_str(&fill(segment, params)?);
-        }
-        if let Some(query) = query {
+        let (path, query) = target::split(target);
+        let mut out = target::render_path(path, origins)?;
+        if let Some(query) = query
+            && let Some(query) = target::render_query(query, origins)?
+        {
             out.push('?');
-            out.push_str(&render_query(query, params)?);
+            out.push_str(&query);
         }
         Ok(Rendered {
             upstream: self.upstream.clone(),
             method: method.to_owned(),
             path: out,
-            body: self.body(params)?,
+            headers: headers::render(&self.headers, origins)?,
+            body: self.filled(origins)?,
             codec: self.codec.clone(),
             calls: self.calls.unwrap_or(1),
             writes: self.writes || !is_safe(method),
             guard: self.guard,
             expose: self.expose.clone(),
+            absent: self.absent.clone(),
+            created: self.created.clone(),
+            throttled: self.throttled.clone(),
+            accepted: self.accepted.clone(),
+            refused_when: self.refused_when.clone(),
         })
     }
 
-    /// Checks the syntax of the rule. If `observing` is true, only GET and HEAD with fixed query values are allowed.
-    /// Fails at the first fault.
-    pub fn check(&self, observing: bool) -> Result<(), RenderError> {
+    /// Checks the shape of the rule itself; `observing` allows only GET and HEAD. Fails at the first fault.
+    pub fn check(&self, observing: bool, format: Format) -> Result<(), RenderError> {
         let (method, target) = self.split()?;
-        let (path, query) = target.split_once('?').map_or((target, ""), |(p, q)| (p, q));
-        if observing && (!is_safe(method) || self.writes || self.body.is_some()) {
+        if format == Format::One && target.contains(' ') {
+            return Err(shape(&self.request));
+        }
+        let (path, query) = target::split(target);
+        let has_body = self.body.is_some() || self.body_json.is_some();
+        if observing && (!is_safe(method) || self.writes || has_body) {
             return Err(RenderError::ObserveWrites(self.request.clone()));
         }
-        if observing && query.contains('{') {
+        if observing && format == Format::One && query.is_some_and(|query| query.contains('{')) {
             return Err(RenderError::ObserveQuery(self.request.clone()));
         }
         if self.guard.is_some() && (observing || !self.may_write()?) {
@@ -88,17 +156,29 @@ impl Rule {
         if self.calls.is_some_and(|n| n == 0 || n > CALLS_MAX) {
             return Err(RenderError::Calls);
         }
-        // The path `/` is the base URL of the upstream, as used by APIs that name the operation in the query or body.
-        if path != "/" {
-            path.split('/').skip(1).try_for_each(|s| check_piece(s, true))?;
-        }
-        query.split('&').filter(|pair| !pair.is_empty()).try_for_each(|pair| {
-            let (key, value) = pair.split_once('=').ok_or_else(|| shape(&self.request))?;
-            check_literal(key)?;
-            check_piece(value, false)
-        })?;
-        self.codec.check(self.body.as_ref())?;
-        self.body.as_ref().map_or(Ok(()), check_body)
+        target::check_path(path, format)?;
+        target::check_query(query.unwrap_or_default(), format)?;
+        headers::check(&self.headers)?;
+        let body = self.body_template()?;
+        self.codec.check(body.as_deref())?;
+        self.content_type(has_body)?;
+        body.map_or(Ok(()), |body| body::check(&body, format))
+    }
+
+    /// The first key that only format 2 has, if the rule uses one.
+    pub(crate) fn newer(&self) -> Option<&'static str> {
+        let keys = [
+            ("headers", !self.headers.is_empty()),
+            ("body_json", self.body_json.is_some()),
+            ("absent", !self.absent.is_empty()),
+            ("control", self.control.is_some()),
+            ("created", !self.created.is_empty()),
+            ("throttled", !self.throttled.is_empty()),
+            ("accepted", !self.accepted.is_empty()),
+            ("refused_when", self.refused_when.is_some()),
+            ("guard = \"absent\"", self.guard == Some(Guard::Absent)),
+        ];
+        keys.into_iter().find_map(|(key, used)| used.then_some(key))
     }
 
     /// Whether the request may change something. Fails when the request is malformed.
@@ -118,11 +198,52 @@ impl Rule {
         self.upstream == other.upstream && target(self) == target(other)
     }
 
-    /// The rendered body. A form-urlencoded body is converted to the strings that are sent, so that exactly these
-    /// strings are shown and compared.
-    fn body(&self, params: &Value) -> Result<Option<Value>, RenderError> {
-        let Some(template) = &self.body else { return Ok(None) };
-        let filled = fill_body(template, params)?;
+    /// The template of the body, from `body` or `body_json`. Fails when there are both, or the text is not JSON.
+    pub fn body_template(&self) -> Result<Option<Cow<'_, Value>>, RenderError> {
+        match (&self.body, &self.body_json) {
+            (Some(_), Some(_)) => Err(RenderError::TwoBodies),
+            (Some(body), None) => Ok(Some(Cow::Borrowed(body))),
+            (None, Some(text)) => {
+                let body = body::parse(text).map_err(RenderError::BodyJson)?;
+                if body.is_null() { Err(RenderError::NullBody) } else { Ok(Some(Cow::Owned(body))) }
+            }
+            (None, None) => Ok(None),
+        }
+    }
+
+    /// The placeholders of the rule. Fails at the first text that is not a template.
+    pub fn placeholders<'t>(
+        &'t self,
+        body: Option<&'t Value>,
+        format: Format,
+    ) -> Result<Vec<Use<'t>>, RenderError> {
+        let (path, query) = target::split(self.split()?.1);
+        let mut texts: Vec<(&str, Place)> =
+            target::segments(path, format).map(|one| (one, Place::Path)).collect();
+        for pair in target::pairs(query.unwrap_or_default()) {
+            texts.push((pair?.1, Place::Query));
+        }
+        texts.extend(self.headers.values().map(|value| (value.as_str(), Place::Header)));
+        let mut inside = Vec::new();
+        if let Some(body) = body {
+            body::texts(body, &mut inside);
+        }
+        texts.extend(inside.into_iter().map(|text| (text, Place::Body)));
+        let mut found = Vec::new();
+        for (text, place) in texts {
+            found.extend(uses(text, place, format)?);
+        }
+        Ok(found)
+    }
+
+    /// The filled body. A form is reduced to the texts that are sent, so that these are shown and compared.
+    fn filled(&self, origins: &Origins<'_>) -> Result<Option<Value>, RenderError> {
+        let Some(template) = self.body_template()? else { return Ok(None) };
+        let filled = body::fill(&template, origins)?;
+        // A record cannot tell a null body from none.
+        if filled.as_ref().is_some_and(Value::is_null) {
+            return Err(RenderError::NullBody);
+        }
         match self.codec.request {
             Outgoing::Json => Ok(filled),
             Outgoing::Form => {
@@ -131,20 +252,24 @@ impl Rule {
         }
     }
 
-    /// The parameters that the rule uses, in two lists: those that must be present, and those that may be absent.
-    pub fn placeholders(&self) -> (Vec<String>, Vec<String>) {
-        let pieces = self.request.split(['/', '?', '&', '=']);
-        let needed = pieces.filter_map(placeholder).map(str::to_owned).collect();
-        let mut optional = Vec::new();
-        if let Some(body) = &self.body {
-            collect(body, &mut optional);
+    /// A content type must be one of the encoding that the codec writes.
+    fn content_type(&self, has_body: bool) -> Result<(), RenderError> {
+        let written = |(name, _): &(&String, &String)| name.eq_ignore_ascii_case("content-type");
+        let Some((_, kind)) = self.headers.iter().find(written) else { return Ok(()) };
+        if !has_body {
+            return Err(RenderError::KindWithoutBody);
         }
-        (needed, optional)
+        let essence = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+        let fits = match self.codec.request {
+            Outgoing::Json => essence == "application/json" || essence.ends_with("+json"),
+            Outgoing::Form => essence == self.codec.content_type(),
+        };
+        if fits { Ok(()) } else { Err(RenderError::KindOfBody(kind.clone())) }
     }
 
     fn split(&self) -> Result<(&str, &str), RenderError> {
         let (method, target) = self.request.split_once(' ').ok_or_else(|| shape(&self.request))?;
-        if METHODS.contains(&method) && target.starts_with('/') && !target.contains(' ') {
+        if METHODS.contains(&method) && target.starts_with('/') && target.trim() == target {
             Ok((method, target))
         } else {
             Err(shape(&self.request))
@@ -152,53 +277,41 @@ impl Rule {
     }
 }
 
-/// Replaces the `{name}` segments of a resource name such as `idp/users/{user_id}`; other segments stay as written.
-/// Fails when a parameter is absent or has an unusable value.
-pub fn render_resource(template: &str, params: &Value) -> Result<String, RenderError> {
-    let pieces: Result<Vec<_>, _> = template.split('/').map(|piece| fill(piece, params)).collect();
-    Ok(pieces?.join("/"))
+fn uses(text: &str, place: Place, format: Format) -> Result<Vec<Use<'_>>, RenderError> {
+    Ok(placed(&text::pieces(text, format)?, text, place))
 }
 
-/// The parameters in a resource name.
-pub fn resource_placeholders(template: &str) -> Vec<String> {
-    template.split('/').filter_map(placeholder).map(str::to_owned).collect()
+fn placed<'t>(pieces: &[text::Piece<'t>], text: &'t str, place: Place) -> Vec<Use<'t>> {
+    let mixed = pieces.len() > 1;
+    let one = |piece: &text::Piece<'t>| match piece {
+        text::Piece::Value(source) => Some(Use { source: *source, text, mixed, place }),
+        text::Piece::Literal(_) => None,
+    };
+    pieces.iter().filter_map(one).collect()
 }
 
-/// Why a rule cannot be used, or cannot be rendered for these parameters.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum RenderError {
-    #[error(
-        "`{0}` is not a request; write `METHOD /path`, with GET, HEAD, POST, PUT, PATCH or DELETE"
-    )]
-    Shape(String),
-    #[error("`{0}` in observe could write; observe allows only GET and HEAD without a body")]
-    ObserveWrites(String),
-    #[error(
-        "`{0}` in observe has a placeholder in its query; observe allows fixed query values only"
-    )]
-    ObserveQuery(String),
-    #[error("`{0}` does not write, so there is nothing to guard; remove `guard`")]
-    GuardedRead(String),
-    #[error("`calls` must be from 1 to 64")]
-    Calls,
-    #[error("`{0}` mixes a placeholder with text; a placeholder must be a whole segment or value")]
-    Mixed(String),
-    #[error("`{0}` has characters that need percent-encoding, or is empty or a dot segment")]
-    Literal(String),
-    #[error("parameter `{0}` is missing; the request requires it")]
-    Absent(String),
-    #[error(
-        "parameter `{0}` must be a non-empty text, number or boolean without control characters, and not a dot segment"
-    )]
-    Unfit(String),
-    #[error(transparent)]
-    Codec(#[from] CodecError),
-    #[error(transparent)]
-    Expose(#[from] ExposeError),
-    #[error(
-        "a parameter of a form is a list or an object; a form can contain only texts, integers and booleans"
-    )]
-    NotFlat,
+/// Fills the placeholders of a resource name such as `idp/users/{user_id}`. Fails when a value is absent or unusable.
+pub fn render_resource(template: &str, origins: &Origins<'_>) -> Result<String, RenderError> {
+    let part = |part| target::fill_name(&name_pieces(part, origins.format())?, origins);
+    let parts: Result<Vec<_>, _> = template.split('/').map(part).collect();
+    Ok(parts?.join("/"))
+}
+
+/// The placeholders in a resource name. Fails at the first part that is not a template.
+pub fn resource_placeholders(template: &str, format: Format) -> Result<Vec<Use<'_>>, RenderError> {
+    let mut found = Vec::new();
+    for part in template.split('/') {
+        found.extend(placed(&name_pieces(part, format)?, part, Place::Path));
+    }
+    Ok(found)
+}
+
+/// In format 1, a part of a resource name that is not a placeholder is literal, with braces or without.
+fn name_pieces(part: &str, format: Format) -> Result<Vec<text::Piece<'_>>, RenderError> {
+    match format {
+        Format::One if placeholder(part).is_none() => Ok(vec![text::Piece::Literal(part.into())]),
+        _ => text::pieces(part, format),
+    }
 }
 
 fn shape(request: &str) -> RenderError {
@@ -214,108 +327,6 @@ fn is_safe(method: &str) -> bool {
 pub(crate) fn placeholder(piece: &str) -> Option<&str> {
     let name = piece.strip_prefix('{')?.strip_suffix('}')?;
     (!name.is_empty() && !name.contains(['{', '}'])).then_some(name)
-}
-
-fn check_piece(piece: &str, segment: bool) -> Result<(), RenderError> {
-    if placeholder(piece).is_some() || (!segment && piece.is_empty()) {
-        return Ok(());
-    }
-    if piece.contains(['{', '}']) {
-        return Err(RenderError::Mixed(piece.to_owned()));
-    }
-    check_literal(piece)
-}
-
-/// Checks that a literal can be sent as written: RFC 3986 `pchar` without `%`, `&`, `;` and `=`.
-fn check_literal(piece: &str) -> Result<(), RenderError> {
-    let fits = |b: u8| b.is_ascii_alphanumeric() || b"-._~!$'()*+,:@".contains(&b);
-    if piece.is_empty() || piece == "." || piece == ".." || !piece.bytes().all(fits) {
-        return Err(RenderError::Literal(piece.to_owned()));
-    }
-    Ok(())
-}
-
-fn check_body(body: &Value) -> Result<(), RenderError> {
-    match body {
-        Value::String(text) if placeholder(text).is_none() && text.contains(['{', '}']) => {
-            Err(RenderError::Mixed(text.clone()))
-        }
-        Value::Array(items) => items.iter().try_for_each(check_body),
-        Value::Object(members) => members.values().try_for_each(check_body),
-        _ => Ok(()),
-    }
-}
-
-fn collect(body: &Value, names: &mut Vec<String>) {
-    match body {
-        Value::String(text) => names.extend(placeholder(text).map(str::to_owned)),
-        Value::Array(items) => items.iter().for_each(|item| collect(item, names)),
-        Value::Object(members) => members.values().for_each(|item| collect(item, names)),
-        _ => {}
-    }
-}
-
-fn fill(piece: &str, params: &Value) -> Result<String, RenderError> {
-    let Some(name) = placeholder(piece) else { return Ok(piece.to_owned()) };
-    let value = params.get(name).ok_or_else(|| RenderError::Absent(name.to_owned()))?;
-    let text = match value {
-        Value::String(text) => text.clone(),
-        Value::Number(number) => number.to_string(),
-        Value::Bool(flag) => flag.to_string(),
-        _ => return Err(RenderError::Unfit(name.to_owned())),
-    };
-    let unfit =
-        text.is_empty() || text == "." || text == ".." || text.chars().any(char::is_control);
-    if unfit { Err(RenderError::Unfit(name.to_owned())) } else { Ok(percent_encode(&text)) }
-}
-
-fn render_query(query: &str, params: &Value) -> Result<String, RenderError> {
-    let pairs: Result<Vec<String>, RenderError> = query
-        .split('&')
-        .map(|pair| {
-            let (key, value) = pair.split_once('=').ok_or_else(|| shape(pair))?;
-            Ok(format!("{key}={}", fill(value, params)?))
-        })
-        .collect();
-    Ok(pairs?.join("&"))
-}
-
-/// Fills the placeholders of a body. An object member or array element whose parameter is absent is left out.
-fn fill_body(body: &Value, params: &Value) -> Result<Option<Value>, RenderError> {
-    Ok(Some(match body {
-        Value::String(text) => match placeholder(text) {
-            Some(name) => return Ok(params.get(name).cloned()),
-            None => body.clone(),
-        },
-        Value::Array(items) => {
-            let filled: Result<Vec<_>, _> = items.iter().map(|v| fill_body(v, params)).collect();
-            Value::Array(filled?.into_iter().flatten().collect())
-        }
-        Value::Object(members) => {
-            let mut filled = Map::new();
-            for (key, member) in members {
-                if let Some(value) = fill_body(member, params)? {
-                    filled.insert(key.clone(), value);
-                }
-            }
-            Value::Object(filled)
-        }
-        other => other.clone(),
-    }))
-}
-
-/// RFC 3986 §2.3: unreserved characters stay, and every other byte becomes `%XX` in upper case.
-pub fn percent_encode(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            out.push(char::from(byte));
-        } else {
-            out.push('%');
-            out.push_str(&data_encoding::HEXUPPER.encode(&[byte]));
-        }
-    }
-    out
 }
 
 #[cfg(test)]

@@ -152,3 +152,5 @@ fn a_value_that_json_does_not_have_is_refused_at_its_line() {
         assert!(error.what.contains(words), "{to}: {error}");
     }
 }
+
+mod two;

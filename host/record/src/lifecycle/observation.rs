@@ -1,5 +1,7 @@
 //! State that the host read from the exchanges of a read-only run.
 
+pub mod declared;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use deed_spec::digest::Digest;
@@ -7,7 +9,7 @@ use deed_spec::json;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::contract::Contract;
+use crate::contract::{Contract, StateShape};
 use crate::exchange::claim::Claim;
 use crate::exchange::{Exchange, ExchangeSummary, Fate, Rendered};
 use crate::memo::Memo;
@@ -71,6 +73,16 @@ impl Observation {
 
     /// Why this observation is unusable: it has a problem, or a required field is missing or redacted.
     pub fn unusable(&self, contract: &Contract) -> Option<String> {
+        self.unusable_unless(contract, |_, _| false)
+    }
+
+    /// Like [`Observation::unusable`]. `is_gone` says of a state whether its absence is confirmed by what was done,
+    /// because its rule has no `control`.
+    pub(crate) fn unusable_unless(
+        &self,
+        contract: &Contract,
+        is_gone: impl Fn(&str, &StateShape) -> bool,
+    ) -> Option<String> {
         if let Some(problem) = &self.problem {
             return Some(problem.clone());
         }
@@ -78,6 +90,15 @@ impl Observation {
             let Some(value) = self.state.get(name) else {
                 return Some(format!("state `{name}` was not read"));
             };
+            if value.is_null() && contract.may_be_absent(shape) {
+                // A 404 may also mean that the credential lost its permission.
+                if contract.has_control(shape) || is_gone(name, shape) {
+                    continue;
+                }
+                return Some(format!(
+                    "state `{name}` was not found, and nothing confirms that it does not exist; add `control` to its rule"
+                ));
+            }
             if let Some(missing) = shape.missing(value).first() {
                 return Some(format!("required field `/{name}{missing}` is missing"));
             }

@@ -2,15 +2,19 @@
 //!
 //! The judge uses only observations and exchanges, never the adapter's claim.
 
+mod existence;
+
 use std::collections::BTreeMap;
 
 use deed_spec::json::{self, Change};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::action::id::ActionId;
 use crate::contract::expression::{Env, Expression, Scope};
-use crate::contract::{Contract, Effect};
-use crate::exchange::{Exchange, Fate, is_definite_refusal};
+use crate::contract::{Contract, Effect, StateShape};
+use crate::exchange::Exchange;
+use crate::exchange::meaning::Meaning;
 use crate::lifecycle::observation::Observation;
 
 /// The host's conclusion. `indeterminate` is an outcome of its own; the host never guesses.
@@ -77,6 +81,8 @@ pub struct Check {
 pub struct Seen<'a> {
     pub contract: &'a Contract,
     pub params: &'a Value,
+    /// The id of the action. A state that contains it was created by this action.
+    pub action: &'a ActionId,
     pub expect: &'a BTreeMap<String, Value>,
     pub pre: &'a Observation,
     pub post: &'a Observation,
@@ -106,7 +112,8 @@ pub fn judge_now(seen: &Seen<'_>) -> (Judgement, bool) {
     if !writes.iter().any(|e| e.may_have_written()) {
         return (Judgement::plain(Outcome::Failed, "no write was sent"), true);
     }
-    if let Some(problem) = seen.post.unusable(seen.contract) {
+    let is_gone = |name: &str, shape: &StateShape| existence::is_gone(seen, name, shape, &writes);
+    if let Some(problem) = seen.post.unusable_unless(seen.contract, is_gone) {
         let reason =
             format!("a write may have landed and the result could not be observed: {problem}");
         return (Judgement::plain(Outcome::Indeterminate, reason), false);
@@ -116,6 +123,9 @@ pub fn judge_now(seen: &Seen<'_>) -> (Judgement, bool) {
     let (changes, unexpected) = compare(seen.contract, &pre, &post);
     let holds = checks.iter().all(|c| c.holds);
     let (outcome, reason) = if holds && unexpected.is_empty() {
+        if let Some((outcome, reason)) = existence::foreign(seen, &writes) {
+            return (Judgement { outcome, reason, checks, changes, unexpected }, holds);
+        }
         (Outcome::Verified, "every expectation holds and nothing else changed".to_owned())
     } else if changes.is_empty() {
         unchanged(seen, &writes)
@@ -188,10 +198,14 @@ fn covers(place: &str, pointer: &str) -> bool {
 /// The rows of the table for a post-state that equals the pre-state.
 fn unchanged(seen: &Seen<'_>, writes: &[&Exchange]) -> (Outcome, String) {
     let sent = || writes.iter().filter(|e| e.may_have_written());
-    if sent().all(|e| matches!(e.fate, Fate::Answered { status } if is_definite_refusal(status))) {
+    if sent().all(|e| e.meaning() == Some(Meaning::Refused)) {
         return (Outcome::Failed, "the upstream refused and nothing changed".to_owned());
     }
-    if sent().any(|e| matches!(e.fate, Fate::Answered { status: 200..=299 })) {
+    if sent().any(|e| e.is_accepted()) {
+        let why = "the upstream accepted the write, and has not carried it out yet";
+        return (Outcome::Indeterminate, why.to_owned());
+    }
+    if sent().any(|e| e.is_done()) {
         return (Outcome::Mismatch, "the upstream reported success and nothing changed".to_owned());
     }
     let looks_suffice =

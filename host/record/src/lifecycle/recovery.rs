@@ -10,7 +10,8 @@ use deed_spec::digest::Digest;
 use crate::action::Binding;
 use crate::contract::{Contract, Effect};
 use crate::exchange::claim::Claim;
-use crate::exchange::{Exchange, ExchangeSummary, Failure, Fate, Rendered, is_definite_refusal};
+use crate::exchange::meaning::Meaning;
+use crate::exchange::{Exchange, ExchangeSummary, Failure, Fate, Rendered};
 use crate::lifecycle::event::Attempt;
 use crate::lifecycle::outcome::{Judgement, Outcome};
 
@@ -109,7 +110,7 @@ pub fn sent_twice(runs: &[Vec<ExchangeSummary>]) -> Option<&ExchangeSummary> {
         let mut done = false;
         write.sent.into_iter().find(|one| {
             let wrong = one.fate != Fate::NotSent && one.carried_from.is_some() != done;
-            done |= word(one.fate) == Word::Done;
+            done |= word(one) == Word::Done;
             wrong
         })
     })
@@ -198,7 +199,7 @@ type Place<'a> = (&'a str, &'a str, &'a str, Option<Digest>, usize);
 
 impl Write<'_> {
     fn word(&self) -> Word {
-        self.sent.iter().map(|one| word(one.fate)).max().unwrap_or(Word::NotSent)
+        self.sent.iter().map(|one| word(one)).max().unwrap_or(Word::NotSent)
     }
 
     fn is(&self, word: Word) -> bool {
@@ -269,22 +270,25 @@ fn repeatable(
     }
 }
 
-fn word(fate: Fate) -> Word {
-    match fate {
-        Fate::NotSent => Word::NotSent,
-        Fate::Answered { status: 200..=299 } => Word::Done,
-        Fate::Answered { status } if is_definite_refusal(status) => Word::Refused,
-        Fate::NoAnswer | Fate::Answered { .. } => Word::Open,
+fn word(one: &ExchangeSummary) -> Word {
+    match (one.fate, one.known_meaning()) {
+        (Fate::NotSent, _) => Word::NotSent,
+        // What was accepted may be carried out later, so it is not sent again either.
+        (_, Some(Meaning::Done | Meaning::Accepted)) => Word::Done,
+        (_, Some(Meaning::Refused)) => Word::Refused,
+        (_, Some(Meaning::Open) | None) => Word::Open,
     }
 }
 
-/// Whether the attempt was interrupted by a failure of the connection, the upstream or the host. An adapter that gave
-/// up by itself, or whose request the host refused, would fail again in the same way.
+/// Whether the last attempt failed because of the connection to the upstream, the upstream or the host. If the adapter
+/// gave up by itself or the host refused a request, the next attempt would end in the same way.
 fn is_hindered(last: &Attempt) -> bool {
     let hindered = |one: &Exchange| match one.fate {
         Fate::NotSent => one.failure != Some(Failure::Denied),
         Fate::NoAnswer => true,
-        Fate::Answered { status } => matches!(status, 408 | 425 | 429 | 500..=599),
+        Fate::Answered { status } => {
+            one.is_throttled() || matches!(status, 300..=399 | 408 | 409 | 425 | 429 | 500..=599)
+        }
     };
     last.claim == Claim::Lost || last.exchanges.iter().any(hindered)
 }

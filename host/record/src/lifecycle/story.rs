@@ -12,7 +12,7 @@ use std::sync::Arc;
 use deed_spec::digest::Digest;
 
 use crate::action::{Binding, Bound};
-use crate::exchange::{Exchange, Rendered};
+use crate::exchange::{Exchange, Guard, Rendered};
 use crate::lifecycle::event::{Answer, Attempt, Entry, Event, GrantRecord, Leaf, Phase};
 use crate::lifecycle::observation::Sight;
 use crate::lifecycle::outcome::Judgement;
@@ -322,7 +322,7 @@ impl Story {
     /// The first guarded write for which the host read no entity tag.
     pub fn untagged(&self) -> Option<&Rendered> {
         let seen = |write: &Rendered| self.pre.as_ref().is_some_and(|pre| pre.tag(write).is_some());
-        self.bound.perform.iter().find(|write| write.guard.is_some() && !seen(write))
+        self.bound.perform.iter().find(|write| write.guard == Some(Guard::Etag) && !seen(write))
     }
 
     /// The time after which no write without a definite response can take effect: the latest deadline plus the

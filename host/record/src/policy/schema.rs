@@ -122,7 +122,8 @@ fn kind(schema: &Schema, absence: Absence) -> String {
 
 fn properties(schema: &Schema, absence: Absence) -> String {
     record(schema.properties.iter().map(|(name, inner)| {
-        let required = absence == Absence::AsDeclared && schema.required.contains(name);
+        let required =
+            absence == Absence::AsDeclared && schema.required.contains(name) && !inner.nullable;
         field(name, required, &kind(inner, absence))
     }))
 }

@@ -98,7 +98,7 @@ impl ApprovalRequest {
     /// The writes that would be sent, with the values of private parameters, for display to the approver. Fails when
     /// the openings do not match or the proposal violates its contract.
     pub fn live_writes(&self, contract: &Contract) -> Result<Vec<Prepared>, OpeningError> {
-        Ok(self.private.requests(contract, &self.proposal)?.perform)
+        Ok(self.private.requests(contract, &self.proposal, &self.action.id)?.perform)
     }
 
     /// Recomputes every digest from the content of this request and returns the terms to sign. Fails when the content
@@ -133,7 +133,7 @@ impl ApprovalRequest {
 
     /// Checks that the shown writes, parameters and resource are the ones that contract and parameters determine.
     fn check_rendering(&self, contract: &Contract) -> Result<(), ShownError> {
-        let rendering = render(contract, &self.proposal)?;
+        let rendering = render(contract, &self.proposal, &self.action.id)?;
         if rendering.perform != self.perform {
             return Err(ShownError::Differs("rendered writes"));
         }

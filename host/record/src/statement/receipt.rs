@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use crate::action::Source;
 use crate::exchange::claim::Claim;
-use crate::exchange::{ExchangeSummary, Rendered};
+use crate::exchange::{self, ExchangeSummary, Rendered};
 use crate::lifecycle::event::{Attempt, GrantRecord};
 use crate::lifecycle::observation::{Look, Sight};
 use crate::lifecycle::outcome::{Check, Judgement, Outcome};
@@ -81,6 +81,8 @@ pub enum Guard {
     Unguarded,
     /// Every write carried the entity tag that the host read, and the upstream checks this tag.
     Etag,
+    /// Every write was to be carried out only if nothing exists at its path, and the upstream checks that.
+    Absent,
 }
 
 /// An approval or denial, named by the digest of its payload.
@@ -170,11 +172,15 @@ impl Receipt {
 }
 
 impl Guard {
-    /// An action is guarded if every write of its contract is guarded.
+    /// An action is guarded if every write of its contract is, in the same way.
     pub fn of(perform: &[Rendered]) -> Self {
-        let mut writes = perform.iter().filter(|write| write.writes).peekable();
-        let guarded = writes.peek().is_some() && writes.all(|write| write.guard.is_some());
-        if guarded { Self::Etag } else { Self::Unguarded }
+        let mut guards = perform.iter().filter(|write| write.writes).map(|write| write.guard);
+        let Some(Some(first)) = guards.next() else { return Self::Unguarded };
+        match first {
+            _ if guards.any(|guard| guard != Some(first)) => Self::Unguarded,
+            exchange::Guard::Etag => Self::Etag,
+            exchange::Guard::Absent => Self::Absent,
+        }
     }
 }
 

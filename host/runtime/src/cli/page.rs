@@ -144,8 +144,11 @@ fn wanted(view: &View) -> String {
         let name =
             if view.outcome.is_some() && !was_sent(view, write) { "not sent" } else { "write" };
         text += &row(name, &shown::request(write));
-        if write.guard.is_some() {
-            text += "  only if the entity tag is still the one that the host saw\n";
+        if let Some(guard) = write.guard {
+            line(&mut text, format_args!("  {}", shown::guard(guard)));
+        }
+        for (name, value) in &write.headers {
+            line(&mut text, format_args!("  {}: {}", safe(name), safe(value)));
         }
         if let Some(body) = &write.body {
             let whole = pretty(body, "  ");
@@ -207,8 +210,12 @@ fn changed(view: &View) -> String {
 
 /// Formats a change as its JSON pointer, the old value and the new value.
 pub(super) fn change_text(change: &Change) -> String {
-    let value = |value: &Option<serde_json::Value>| {
-        value.as_ref().map_or_else(|| "nothing".to_owned(), compact)
+    let value = |value: &Option<serde_json::Value>| match value {
+        Some(serde_json::Value::Null) if shown::is_state(&change.pointer) => {
+            "does not exist".to_owned()
+        }
+        Some(value) => compact(value),
+        None => "nothing".to_owned(),
     };
     format!("{}: {} -> {}", safe(&change.pointer), value(&change.old), value(&change.new))
 }

@@ -102,7 +102,7 @@ impl Untyped {
     }
 }
 
-fn pairs(list: &[String]) -> Result<BTreeMap<String, String>, Failure> {
+pub(super) fn pairs(list: &[String]) -> Result<BTreeMap<String, String>, Failure> {
     let mut pairs = BTreeMap::new();
     for pair in list {
         let (name, text) = split("--param", pair, "NAME=VALUE")?;
@@ -115,7 +115,7 @@ fn pairs(list: &[String]) -> Result<BTreeMap<String, String>, Failure> {
 
 /// Converts the text of a parameter to its declared type. A parameter that the contract does not declare is sent as a
 /// string; the host then refuses it, and names the declared parameters.
-fn typed(
+pub(super) fn typed(
     contract: &str,
     name: &str,
     text: &str,

@@ -19,6 +19,7 @@ use super::adapter::Scratch;
 use super::out::{self, Failure, Format};
 use super::text::{compact, line};
 use super::verify::{read, trust};
+use crate::config::declared;
 use crate::maintenance::replay::replay;
 
 /// Run an adapter again with the recorded answers in a bundle, and show the first difference
@@ -30,9 +31,9 @@ use crate::maintenance::replay::replay;
 pub(super) struct ReplayArgs {
     /// The `.deed` file; it must contain evidence, which an agent's copy does not
     bundle: PathBuf,
-    /// The adapter that ran, a WebAssembly component
+    /// The adapter that ran; not needed for `declared`, which ships with the host
     #[arg(value_name = "ADAPTER.wasm")]
-    adapter: PathBuf,
+    adapter: Option<PathBuf>,
     /// Run the adapter even if it is not the one that the receipt names
     #[arg(long)]
     other_build: bool,
@@ -67,7 +68,10 @@ fn findings(args: &ReplayArgs) -> Result<Findings, Failure> {
     let trust = args.trust.as_deref().map(trust).transpose()?;
     let bundle = read(&args.bundle)?;
     let case = Case::open(&bundle).map_err(Failure::failed)?;
-    let wasm = read(&args.adapter)?;
+    let wasm = match &args.adapter {
+        Some(file) => read(file)?,
+        None => shipped(&case)?,
+    };
     if !args.other_build {
         case.check_adapter(Digest::of(&wasm)).map_err(|other| {
             Failure::Failed(format!("{other}, or run it anyway with --other-build"))
@@ -75,6 +79,15 @@ fn findings(args: &ReplayArgs) -> Result<Findings, Failure> {
     }
     let verify = trust.map(|trust| verify(&bundle, Some(&trust)));
     Ok(Findings { verify, replay: report(&case, &wasm)? })
+}
+
+/// The adapter of the bundle, if it ships with this host.
+fn shipped(case: &Case) -> Result<Vec<u8>, Failure> {
+    let bytes = declared::version(case.action.adapter);
+    bytes.map(<[u8]>::to_vec).ok_or_else(|| {
+        let what = "the adapter of this action does not ship with this host; name its file: deed replay BUNDLE ADAPTER.wasm";
+        Failure::Failed(what.to_owned())
+    })
 }
 
 fn report(case: &Case, wasm: &[u8]) -> Result<Report, Failure> {

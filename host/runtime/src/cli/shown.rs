@@ -3,11 +3,12 @@
 
 use deed_record::action::private::Prepared;
 use deed_record::contract::Contract;
-use deed_record::exchange::Rendered;
+use deed_record::exchange::{Guard, Rendered};
 use deed_record::statement::approval::{Answer, ApprovalRequest, Terms};
 use deed_record::timeline::utc;
 use deed_spec::digest::Digest;
 use deed_spec::text::safe;
+use serde_json::Value;
 
 use super::out::Failure;
 use super::page::from_agent;
@@ -54,6 +55,14 @@ pub(super) fn approval(
 /// A request on one line: upstream, method and path.
 pub(super) fn request(request: &Rendered) -> String {
     format!("{} {} {}", safe(&request.upstream), safe(&request.method), safe(&request.path))
+}
+
+/// The condition of a guarded write.
+pub(super) fn guard(guard: Guard) -> &'static str {
+    match guard {
+        Guard::Etag => "only if the entity tag is still the one that the host saw",
+        Guard::Absent => "only if nothing exists there",
+    }
 }
 
 fn head(request: &ApprovalRequest, contract: &Contract) -> String {
@@ -115,10 +124,14 @@ fn writes(request: &ApprovalRequest, contract: &Contract) -> Result<String, Fail
                 safe(&write.upstream)
             ),
         );
-        if write.guard.is_some() {
-            text += "    only if the entity tag is still the one that the host saw\n";
+        if let Some(guard) = write.guard {
+            line(&mut text, format_args!("    {}", self::guard(guard)));
         }
-        if write.body.is_some() && !write.codec.is_plain() {
+        for (name, value) in &write.headers {
+            line(&mut text, format_args!("    {}: {}", safe(name), safe(value)));
+        }
+        let says_kind = write.headers.contains_key("content-type");
+        if write.body.is_some() && !write.codec.is_plain() && !says_kind {
             line(&mut text, format_args!("    as {}", write.codec.content_type()));
         }
         text += &write.body.as_ref().map(|body| pretty(body, "    ")).unwrap_or_default();
@@ -137,7 +150,12 @@ fn state(request: &ApprovalRequest, contract: &Contract, now_ms: i64) -> String 
         request.looked_ms.map_or_else(|| "an earlier time".to_owned(), |at_ms| when(at_ms, now_ms));
     let mut text = format!("\nmay change; the host read these values at {looked}\n");
     for pointer in &contract.verify.may_change {
-        let now = request.pre.pointer(pointer).map_or_else(|| "nothing".to_owned(), compact);
+        let now = match request.pre.pointer(pointer) {
+            // A whole state that is null does not exist; a null inside it is a value.
+            Some(Value::Null) if is_state(pointer) => "does not exist".to_owned(),
+            Some(value) => compact(value),
+            None => "nothing".to_owned(),
+        };
         line(&mut text, format_args!("  {}: {now}", safe(pointer)));
     }
     for name in &request.derived {
@@ -149,8 +167,12 @@ fn state(request: &ApprovalRequest, contract: &Contract, now_ms: i64) -> String 
     text
 }
 
-/// Formats a time of the host's clock, and how long ago that was by this machine's clock. The age is omitted if this
-/// machine's clock is behind.
+/// Whether a pointer leads to a whole state, such as `/user`.
+pub(super) fn is_state(pointer: &str) -> bool {
+    pointer.matches('/').count() == 1
+}
+
+/// A time of the host, and how long ago that is by the clock of this machine, unless that clock is behind.
 fn when(at_ms: i64, now_ms: i64) -> String {
     let at = utc(at_ms);
     let seconds = now_ms.saturating_sub(at_ms) / 1000;

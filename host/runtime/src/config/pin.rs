@@ -14,7 +14,7 @@ use deed_spec::json;
 use deed_system::files::{ADAPTER_MAX, FileError, Files};
 
 use super::fault::{Fault, Faults};
-use super::{accepted, raw, tenant};
+use super::{accepted, declared, raw, tenant};
 
 /// The digest that a grant named before, and the one that it names now.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -115,8 +115,7 @@ impl Plan {
         let canonical = contract.canonical();
         let canonical = canonical.map_err(|e| Faults::from(Fault::new(file, 0, e.to_string())))?;
         let contract_now = Change { was: table.contract.clone(), now: Digest::of(&canonical) };
-        let adapter_now =
-            Change { was: table.adapter.clone(), now: self.adapter(&contract.action.adapter)? };
+        let adapter_now = Change { was: table.adapter.clone(), now: self.adapter(contract)? };
         self.text = rewrite(&self.text, tenant, grant, contract_now.now, adapter_now.now)
             .ok_or_else(|| PinError::Header(grant.to_owned(), tenant.to_owned()))?;
         self.pinned.push(Pinned {
@@ -131,7 +130,13 @@ impl Plan {
     }
 
     /// Returns the digest of an adapter's file. Each file is read once.
-    fn adapter(&mut self, name: &str) -> Result<Digest, PinError> {
+    fn adapter(&mut self, contract: &Contract) -> Result<Digest, PinError> {
+        let name = &contract.action.adapter;
+        if declared::is_named_by(contract) {
+            let (digest, bytes) = declared::newest();
+            self.adapters.insert(name.to_owned(), (digest, bytes.to_vec()));
+            return Ok(digest);
+        }
         let path = format!("adapters/{name}.wasm");
         if let Some((digest, _)) = self.adapters.get(&path) {
             return Ok(*digest);

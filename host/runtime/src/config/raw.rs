@@ -133,6 +133,12 @@ pub struct Upstream {
     /// How many runs may use the upstream at once. Each run has one exchange at a time.
     pub concurrency: Option<usize>,
     pub tls_roots: Option<String>,
+    /// Headers of every request.
+    #[serde(default)]
+    pub headers: BTreeMap<String, String>,
+    /// Names of further headers that contracts may set.
+    #[serde(default)]
+    pub allow_headers: Vec<String>,
     pub read: Option<Credential>,
     pub write: Option<Credential>,
     pub idempotency: Option<Idempotency>,

@@ -16,7 +16,7 @@ use super::error::EngineError;
 use super::run_slot::Taken;
 use super::write_ahead;
 use crate::config::Granted;
-use crate::stage::observe;
+use crate::stage::observe::{self, Looks};
 
 impl Drive<'_> {
     /// Observes the system of record once, in a new adapter instance with a read grant.
@@ -62,7 +62,10 @@ impl Drive<'_> {
         let clock = self.engine.clock.clone();
         Ok(match decision.map(|d| grant::read(d, scope)) {
             Some(Ok(grant)) => {
-                observe::look(&self.engine.sandbox, adapter, grant, slot, || clock.now_ms()).await
+                let requests = self.work.story.bound.observe.as_slice();
+                let rules = Looks { contract: &granted.contract, requests };
+                let now_ms = || clock.now_ms();
+                observe::look(&self.engine.sandbox, adapter, grant, slot, rules, now_ms).await
             }
             Some(Err(error)) => unseen(error.to_string(), clock.now_ms()),
             None => unseen("policy has not decided".to_owned(), clock.now_ms()),

@@ -65,7 +65,7 @@ impl Drive<'_> {
         let rendered = if private.is_empty() {
             recorded.iter().cloned().map(Prepared::plain).collect()
         } else {
-            let requests = private.requests(&granted.contract, proposal)?;
+            let requests = private.requests(&granted.contract, proposal, &action.id)?;
             if attempt == 0 { requests.observe } else { requests.perform }
         };
         let params = private.params(&granted.contract, &action.params);

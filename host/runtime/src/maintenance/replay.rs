@@ -14,7 +14,7 @@ use deed_sandbox::{Adapter, Run, Sandbox};
 use deed_verify::replay::{Case, Line, Recorded, Report, Seen, compare};
 use serde_json::json;
 
-use crate::stage::observe;
+use crate::stage::observe::{self, Looks};
 
 /// Repeats every recorded run, one after another, and compares each with the record.
 pub async fn replay(sandbox: &Sandbox, adapter: &Adapter, case: &Case) -> Report {
@@ -60,7 +60,8 @@ fn scope(adapter: &Adapter, case: &Case, recorded: &Recorded) -> Scope {
 /// it; that of an attempt is unchanged.
 fn seen(run: Run, recorded: &Recorded, contract: &Contract) -> Seen {
     if recorded.attempt == 0 {
-        return Seen::of_look(&observe::observation(run, recorded.at_ms), contract);
+        let rules = Looks { contract, requests: &recorded.requests };
+        return Seen::of_look(&observe::observation(run, recorded.at_ms, rules), contract);
     }
     Seen {
         exchanges: run.exchanges,

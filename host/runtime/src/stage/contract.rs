@@ -10,7 +10,7 @@ use deed_record::action::commitment::Salt;
 use deed_record::action::id::ActionId;
 use deed_record::action::private::{self, Sealed};
 use deed_record::action::{
-    Action, BindError, Binding, Bound, ContractRef, CredentialRef, Proposal, Rendering, VERSION,
+    Action, BindError, Binding, Bound, ContractRef, CredentialRef, Proposal, Rendering,
 };
 use deed_record::exchange::Rendered;
 use deed_record::memo::Memo;
@@ -49,11 +49,11 @@ pub fn bind(
     let granted = caller.tenant.grants.get(&proposal.contract).ok_or_else(unknown)?;
     // From here on, commitments replace the private values.
     let Sealed { proposal, rendering, openings } =
-        private::seal(&granted.contract, proposal, salt)?;
+        private::seal(&granted.contract, proposal, &id, salt)?;
     let Rendering { resource, observe, perform } = rendering;
     let bindings = bindings(caller.tenant, granted, (&observe, &perform));
     let action = Action {
-        v: VERSION,
+        v: granted.contract.format,
         id,
         tenant: caller.tenant.name.clone(),
         environment: caller.environment.to_owned(),
@@ -121,6 +121,7 @@ fn binding(upstream: &Upstream, tls_roots: Option<Digest>, rules: Vec<Rendered>)
         tls_roots,
         read: upstream.read.as_ref().map(reference),
         write: upstream.write.as_ref().map(reference),
+        headers: upstream.headers.clone(),
         idempotency: upstream.idempotency.clone(),
         rules,
     }

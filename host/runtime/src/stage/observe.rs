@@ -2,8 +2,12 @@
 //!
 //! The observed state is what the host itself read. The guest's claim only decides whether the observation counts.
 
-use deed_record::exchange::{Exchange, beyond_grant};
+use std::collections::BTreeMap;
+
+use deed_record::contract::Contract;
+use deed_record::exchange::{Exchange, Rendered, beyond_grant};
 use deed_record::lifecycle::observation::Observation;
+use deed_record::lifecycle::observation::declared::{Declared, declared};
 use deed_sandbox::grant::ReadGrant;
 use deed_sandbox::{Adapter, Run, RunSlot, Sandbox};
 
@@ -14,16 +18,24 @@ pub async fn look(
     adapter: &Adapter,
     grant: ReadGrant,
     turn: &RunSlot,
+    rules: Looks<'_>,
     now_ms: impl Fn() -> i64,
 ) -> Observation {
     let run = sandbox.observe(adapter, grant, turn).await;
     let at_ms = now_ms();
-    observation(run, at_ms)
+    observation(run, at_ms, rules)
 }
 
-/// Creates the observation from the result of a read-only run.
-pub(crate) fn observation(run: Run, at_ms: i64) -> Observation {
-    // An observation does not count if the adapter made a request outside its grant.
+/// The contract, and the requests that its `observe` rules render.
+#[derive(Debug, Clone, Copy)]
+pub struct Looks<'a> {
+    pub contract: &'a Contract,
+    pub requests: &'a [Rendered],
+}
+
+/// The observation that results from a look.
+pub(crate) fn observation(run: Run, at_ms: i64, rules: Looks<'_>) -> Observation {
+    // A look of an adapter that reached beyond its grant does not count.
     let reached = beyond_grant(&run.refused, &run.exchanges).next();
     let reached = reached.map(|why| format!("the adapter made a request outside its grant: {why}"));
     let forbidden = run.exchanges.iter().find_map(Exchange::forbidden);
@@ -31,7 +43,11 @@ pub(crate) fn observation(run: Run, at_ms: i64) -> Observation {
         forbidden.map(|why| format!("the configuration does not allow the connection: {why}"));
     let derived = run.reads.iter().filter(|(_, read)| read.derived).map(|(name, _)| name.clone());
     let derived = derived.collect();
-    let state = run.reads.into_iter().map(|(name, read)| (name, read.value)).collect();
+    let mut state: BTreeMap<_, _> =
+        run.reads.into_iter().map(|(name, read)| (name, read.value)).collect();
+    // What the contract reads itself needs nothing from the adapter but that the requests were sent.
+    let Declared { states, problem } = declared(rules.contract, rules.requests, &run.exchanges);
+    state.extend(states);
     Observation {
         state,
         derived,
@@ -39,6 +55,6 @@ pub(crate) fn observation(run: Run, at_ms: i64) -> Observation {
         claim: Some(run.claim),
         refused: run.refused,
         at_ms,
-        problem: reached.or(forbidden).or(run.problem),
+        problem: reached.or(forbidden).or(run.problem).or(problem),
     }
 }

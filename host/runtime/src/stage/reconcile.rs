@@ -36,6 +36,7 @@ pub fn reconcile(
     let seen = Seen {
         contract,
         params: &story.bound.action.params,
+        action: &story.bound.action.id,
         expect: &story.bound.proposal.expect,
         pre,
         post,
@@ -73,6 +74,7 @@ pub fn settle(
     Some(outcome::judge(&Seen {
         contract,
         params: &story.bound.action.params,
+        action: &story.bound.action.id,
         expect: &story.bound.proposal.expect,
         pre,
         post: later,
@@ -89,6 +91,7 @@ pub fn may_have_landed(contract: &Contract, story: &Story) -> bool {
         outcome::holds(&Seen {
             contract,
             params: &story.bound.action.params,
+            action: &story.bound.action.id,
             expect: &BTreeMap::new(),
             pre,
             post,

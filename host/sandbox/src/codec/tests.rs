@@ -10,17 +10,7 @@ mod wire;
 
 fn rendered(method: &str, body: Option<Value>) -> Rendered {
     let (upstream, path) = ("idp".into(), "/Users/42?a=1".into());
-    Rendered {
-        upstream,
-        method: method.into(),
-        path,
-        body,
-        codec: Codec::default(),
-        calls: 1,
-        writes: false,
-        guard: None,
-        expose: None,
-    }
+    Rendered { upstream, method: method.into(), path, body, calls: 1, ..Rendered::default() }
 }
 
 fn credential(slot: Slot) -> Credential {

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use deed_record::contract::expose;
 use deed_record::exchange::Rendered;
-use hyper::header::{CONTENT_TYPE, ETAG, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
+use hyper::header::{CONTENT_TYPE, DATE, ETAG, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 use serde_json::Value;
 
 use super::super::exchange_log::Answer;
@@ -52,13 +52,19 @@ fn etag(redactor: &Redactor, headers: &HeaderMap) -> Option<String> {
     (!redactor.finds(tag)).then(|| tag.to_owned())
 }
 
-/// Parses `Retry-After` in seconds (RFC 9110 section 10.2.3). A date is ignored, because it depends on the upstream's
-/// clock.
+/// Parses `Retry-After` (RFC 9110 section 10.2.3): seconds, or a date, of which the seconds after the `Date` of the same
+/// answer count. Only the upstream's own clock is used, so its offset does not matter.
 fn retry_after_s(headers: &HeaderMap) -> Option<u32> {
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?;
-    let is_number = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
-    // A number that does not fit into `u32` must not make the host retry at once.
-    is_number.then(|| text.parse().unwrap_or(u32::MAX))
+    if !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) {
+        // A number that does not fit into `u32` must not make the host retry at once.
+        return Some(text.parse().unwrap_or(u32::MAX));
+    }
+    let until = httpdate::parse_http_date(text).ok()?;
+    let now = httpdate::parse_http_date(headers.get(DATE)?.to_str().ok()?).ok()?;
+    // A date that has passed asks for no pause.
+    let pause = until.duration_since(now).unwrap_or_default();
+    Some(u32::try_from(pause.as_secs()).unwrap_or(u32::MAX))
 }
 
 /// Whether this is an entity tag: `"…"` or `W/"…"` around visible characters other than quotes.

@@ -18,17 +18,25 @@ use self::bounded::Bounded;
 use crate::limits;
 use crate::upstream::{Upstream, classify};
 
-/// Resolves the upstream's host name once and returns its first address. Fails when the name does not resolve, or when
+/// The most addresses of one name that are tried, in the resolver's order.
+const ADDRESSES: usize = 4;
+
+/// The addresses that were checked, of which one is dialled; never empty.
+#[derive(Debug)]
+pub(crate) struct Pinned(Vec<SocketAddr>);
+
+/// Resolves the upstream's host name once and returns its first addresses. Fails when the name does not resolve, or when
 /// any of its addresses is not allowed.
-pub(crate) async fn resolve(upstream: &Upstream) -> Result<SocketAddr, ConnectError> {
+pub(crate) async fn resolve(upstream: &Upstream) -> Result<Pinned, ConnectError> {
     let name = upstream.name.as_str();
-    let found = look_up(upstream)
+    let mut found = look_up(upstream)
         .await
         .map_err(|source| ConnectError::Resolve { upstream: name.into(), source })?;
     for address in &found {
         check(upstream, *address)?;
     }
-    found.first().copied().ok_or_else(|| ConnectError::NoAddress(name.into()))
+    found.truncate(ADDRESSES);
+    if found.is_empty() { Err(ConnectError::NoAddress(name.into())) } else { Ok(Pinned(found)) }
 }
 
 /// Looks up an upstream's addresses. The system's resolver blocks a thread and cannot be cancelled, so each upstream
@@ -47,14 +55,25 @@ async fn look_up(upstream: &Upstream) -> io::Result<Vec<SocketAddr>> {
     found.await.map_err(io::Error::other)?
 }
 
-/// Connects to the pinned address and, if the base URL is `https`, completes the TLS handshake. Fails when the
-/// connection or the handshake does not succeed in time.
+/// Connects to one of the pinned addresses and, if the base URL is `https`, completes the TLS handshake. The next address
+/// is tried only if there is no connection: no byte of a request was sent. Fails as the last address did.
 pub(crate) async fn connect(
     upstream: &Upstream,
-    pinned: SocketAddr,
+    pinned: Pinned,
 ) -> Result<Box<dyn Stream>, ConnectError> {
+    let mut last = ConnectError::NoAddress(upstream.name.clone());
+    for address in pinned.0 {
+        match dial(upstream, address).await {
+            Err(error @ (ConnectError::Connect { .. } | ConnectError::Slow(_))) => last = error,
+            ended => return ended,
+        }
+    }
+    Err(last)
+}
+
+async fn dial(upstream: &Upstream, address: SocketAddr) -> Result<Box<dyn Stream>, ConnectError> {
     let dial = async {
-        let tcp = TcpStream::connect(pinned)
+        let tcp = TcpStream::connect(address)
             .await
             .map_err(|source| ConnectError::Connect { upstream: upstream.name.clone(), source })?;
         // A request is one small write, which Nagle's algorithm would only delay.

@@ -415,8 +415,10 @@ async fn the_value_leaves_and_ledger_intent_and_refusals_have_the_word() {
     let contract = deed_record::contract::Contract::from_toml("note.toml", PRIVATE).unwrap();
     let proposal = json!({"contract": "idp.note", "params": {"note": VALUE}, "intent": "i"});
     let proposal = serde_json::from_value(proposal).unwrap();
-    let sealed = deed_record::action::private::seal(&contract, proposal, || Some([7; 32])).unwrap();
-    let prepared = sealed.openings.requests(&contract, &sealed.proposal).unwrap().perform;
+    let id = deed_record::action::id::ActionId::new(1, [0; 10]);
+    let sealed =
+        deed_record::action::private::seal(&contract, proposal, &id, || Some([7; 32])).unwrap();
+    let prepared = sealed.openings.requests(&contract, &sealed.proposal, &id).unwrap().perform;
     let server = Server::start(vec![support::ok(&json!({"echo": VALUE}))]).await;
     let kept = Arc::default();
     let upstream = support::upstream(server.port);

@@ -1,4 +1,3 @@
-use deed_record::exchange::codec::Codec;
 use serde_json::json;
 
 use super::*;
@@ -20,17 +19,7 @@ fn decision(verdict: Verdict) -> Decision {
 fn request(method: &str) -> Rendered {
     let writes = !matches!(method, "GET" | "HEAD");
     let (upstream, path) = ("idp".into(), "/Users/42".into());
-    Rendered {
-        upstream,
-        method: method.into(),
-        path,
-        body: None,
-        codec: Codec::default(),
-        calls: 1,
-        writes,
-        guard: None,
-        expose: None,
-    }
+    Rendered { upstream, method: method.into(), path, calls: 1, writes, ..Rendered::default() }
 }
 
 fn scope(rendered: Vec<Rendered>, attempt: u32) -> Scope {
@@ -42,6 +31,7 @@ fn scope(rendered: Vec<Rendered>, attempt: u32) -> Scope {
         timeout: Duration::from_secs(1),
         concurrency: 32,
         lookups: crate::upstream::Lookups::default(),
+        headers: BTreeMap::new(),
         idempotency: None,
         read: None,
         write: None,

@@ -3,6 +3,7 @@
 
 use deed_record::contract::StateShape;
 use deed_record::exchange::{Exchange, Fate};
+use deed_record::lifecycle::observation::declared::hides;
 use deed_spec::json;
 use serde_json::Value;
 
@@ -67,18 +68,6 @@ fn quoted(pointer: &str) -> String {
     } else {
         format!("a pointer of {} bytes", pointer.len())
     }
-}
-
-/// Whether a redacted place contains the value, or is in the part of the value that is kept.
-fn hides(redacted: &str, pointer: &str, kept: &Value) -> bool {
-    let below = |inner: &str, outer: &str| {
-        inner
-            .strip_prefix(outer)
-            .filter(|rest| rest.is_empty() || rest.starts_with('/'))
-            .map(str::to_owned)
-    };
-    below(pointer, redacted).is_some()
-        || below(redacted, pointer).is_some_and(|rest| json::pointer(kept, &rest).is_some())
 }
 
 /// The body of an exchange that was answered with success (RFC 9110 section 15.3). Fails when the exchange was not

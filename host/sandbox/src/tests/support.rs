@@ -10,7 +10,6 @@ use std::time::Duration;
 use deed_record::action::Slot;
 use deed_record::action::private::Prepared;
 use deed_record::exchange::Rendered;
-use deed_record::exchange::codec::Codec;
 use deed_system::clock::Clock;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -129,6 +128,7 @@ pub(crate) fn upstream(port: u16) -> Upstream {
         timeout: Duration::from_secs(5),
         concurrency: 32,
         lookups: crate::upstream::Lookups::default(),
+        headers: BTreeMap::new(),
         idempotency: None,
         read: Some(credential("idp-read", READ)),
         write: Some(credential("idp-write", WRITE)),
@@ -137,17 +137,7 @@ pub(crate) fn upstream(port: u16) -> Upstream {
 
 pub(crate) fn get(path: &str) -> Rendered {
     let (upstream, method, path) = ("idp".into(), "GET".into(), path.into());
-    Rendered {
-        upstream,
-        method,
-        path,
-        body: None,
-        codec: Codec::default(),
-        calls: 5,
-        writes: false,
-        guard: None,
-        expose: None,
-    }
+    Rendered { upstream, method, path, calls: 5, ..Rendered::default() }
 }
 
 pub(crate) fn patch(path: &str) -> Rendered {
@@ -222,7 +212,7 @@ pub(crate) fn guest(observe: &str, perform: &str) -> Vec<u8> {
 /// Encodes a core module as a component of the WIT world `adapter`.
 pub(crate) fn component(mut module: Vec<u8>) -> Vec<u8> {
     let mut resolve = wit_parser::Resolve::default();
-    let wit = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../wit");
+    let wit = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../wit/0.1");
     let (package, _) = resolve.push_dir(wit).unwrap();
     let world = resolve.select_world(&[package], Some("adapter")).unwrap();
     let utf8 = wit_component::StringEncoding::UTF8;

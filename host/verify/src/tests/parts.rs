@@ -8,7 +8,6 @@ use deed_record::action::private::Openings;
 use deed_record::action::{Action, Binding, Bound, ContractRef, Proposal, Source, render};
 use deed_record::contract::Contract;
 use deed_record::exchange::claim::Claim;
-use deed_record::exchange::codec::Codec;
 use deed_record::exchange::{Exchange, Fate, Rendered};
 use deed_record::lifecycle::event::{Event, Phase};
 use deed_record::lifecycle::observation::{Observation, Sight};
@@ -88,10 +87,11 @@ pub(super) fn bound(contract: &Contract) -> (Bound, Bindings) {
         environment: Some("production".into()),
         expect: [].into(),
     };
-    let rendering = render(contract, &proposal).unwrap();
+    let rendering = render(contract, &proposal, &ActionId::new(1, [0; 10])).unwrap();
     let rules: Vec<Rendered> =
         rendering.observe.iter().chain(&rendering.perform).cloned().collect();
     let binding = Binding {
+        headers: BTreeMap::new(),
         idempotency: None,
         base_url: "https://idp.example/v2".into(),
         addresses: vec!["public".into()],
@@ -157,12 +157,9 @@ pub(crate) fn request(method: &str, path: &str) -> Rendered {
         upstream: "idp".into(),
         method: method.into(),
         path: path.into(),
-        body: None,
-        codec: Codec::default(),
         calls: 1,
         writes: method != "GET",
-        guard: None,
-        expose: None,
+        ..Rendered::default()
     }
 }
 

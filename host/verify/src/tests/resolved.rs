@@ -67,6 +67,7 @@ fn judged(world: &World, story: &Story, look: &Observation) -> Judgement {
     judge(&Seen {
         contract: &world.contract,
         params: &story.bound.action.params,
+        action: &story.bound.action.id,
         expect: &story.bound.proposal.expect,
         pre: story.pre.as_ref().unwrap(),
         post: look,

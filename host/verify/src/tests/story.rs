@@ -238,6 +238,7 @@ impl World {
         outcome::judge(&Seen {
             contract: &self.contract,
             params: &story.bound.action.params,
+            action: &story.bound.action.id,
             expect: &story.bound.proposal.expect,
             pre: story.pre.as_ref().unwrap(),
             post: story.post.as_ref().unwrap(),

@@ -34,6 +34,10 @@ after = ["has(post.user.id)"]
 
 const VALUE: &str = "a value / of its own";
 
+fn id() -> ActionId {
+    ActionId::new(1, [0; 10])
+}
+
 fn contract() -> Contract {
     Contract::from_toml("note.toml", CONTRACT).unwrap()
 }
@@ -44,7 +48,7 @@ fn proposal(params: &Value) -> Proposal {
 }
 
 fn sealed(params: &Value) -> Result<Sealed, BindError> {
-    seal(&contract(), proposal(params), || Some([7; 32]))
+    seal(&contract(), proposal(params), &id(), || Some([7; 32]))
 }
 
 fn good() -> Sealed {
@@ -66,7 +70,7 @@ fn a_word_stands_for_the_value_wherever_it_is_recorded() {
     let records = serde_json::to_string(&(&sealed.proposal, &write)).unwrap();
     assert!(!records.contains("of its own"), "{records}");
     assert!(!format!("{sealed:?}").contains("of its own"));
-    let requests = sealed.openings.requests(&contract(), &sealed.proposal).unwrap();
+    let requests = sealed.openings.requests(&contract(), &sealed.proposal, &id()).unwrap();
     assert_eq!(requests.perform[0].public, *write);
     assert_eq!(requests.perform[0].live().path, "/Users/42/a%20value%20%2F%20of%20its%20own");
     assert_eq!(requests.perform[0].live().body, Some(json!({"note": VALUE})));
@@ -81,10 +85,10 @@ fn equal_values_have_other_words_under_other_salts() {
         Some([count; 32])
     };
     let params = json!({"user_id": "42", "note": VALUE, "more": VALUE});
-    let sealed = seal(&contract(), proposal(&params), &mut salt).unwrap();
+    let sealed = seal(&contract(), proposal(&params), &id(), &mut salt).unwrap();
     assert_ne!(sealed.proposal.params["note"], sealed.proposal.params["more"]);
     assert_eq!(
-        seal(&contract(), proposal(&json!({"user_id": "4", "note": VALUE})), || None).err(),
+        seal(&contract(), proposal(&json!({"user_id": "4", "note": VALUE})), &id(), || None).err(),
         Some(BindError::Salt)
     );
 }
@@ -115,14 +119,14 @@ fn a_word_is_no_value_and_a_value_is_said_once() {
     assert_eq!(repeated.err(), Some(BindError::Repeated("/params/user_id".to_owned())));
     let mut told = proposal(&json!({"user_id": "42", "note": VALUE}));
     told.intent = format!("set it to {VALUE}");
-    let fault = seal(&contract(), told, || Some([7; 32])).err();
+    let fault = seal(&contract(), told, &id(), || Some([7; 32])).err();
     assert_eq!(fault, Some(BindError::Repeated("/intent".to_owned())));
     let repeats = |members: Value| {
         let mut body = json!({"contract": "idp.note", "intent": "i",
             "params": {"user_id": "42", "note": VALUE}});
         body.as_object_mut().unwrap().extend(members.as_object().unwrap().clone());
         let told = serde_json::from_value(body).unwrap();
-        seal(&contract(), told, || Some([7; 32])).err()
+        seal(&contract(), told, &id(), || Some([7; 32])).err()
     };
     for (member, at) in [
         (json!({"environment": VALUE}), "/environment"),
@@ -141,8 +145,8 @@ fn records_have_words_there_and_nowhere_else() {
     let sealed = good();
     let mut leaked = sealed.proposal.clone();
     leaked.params["note"] = json!(VALUE);
-    assert!(matches!(action::render(&contract(), &leaked), Err(BindError::Params(_))));
-    assert!(action::render(&contract(), &sealed.proposal).is_ok());
+    assert!(matches!(action::render(&contract(), &leaked, &id()), Err(BindError::Params(_))));
+    assert!(action::render(&contract(), &sealed.proposal, &id()).is_ok());
 }
 
 #[test]

@@ -182,6 +182,9 @@ fn property<'a>(
         }
         Some(within) => within,
     };
+    if let Place::Value(schema) = within {
+        present::not_null(operand, schema, scope)?;
+    }
     match within {
         Place::States(states) => states.get(field).map(|schema| (Place::Value(schema), true)),
         Place::Value(schema) => {
@@ -217,6 +220,7 @@ fn indexed<'a>(
     walk(index, scope)?;
     match place(operand, scope)? {
         Some(Place::Value(schema)) if schema.kind() == Some(Kind::Array) => {
+            present::not_null(operand, schema, scope)?;
             Ok(schema.items.as_ref().map_or(Place::Unknown, |items| Place::Value(items)))
         }
         Some(Place::States(_) | Place::Value(_)) => Err(error(

@@ -24,6 +24,9 @@ pub(super) fn violations(schema: &Schema, value: &Value) -> Vec<Violation> {
 
 /// Finds the violations of this value itself, without those of nested values.
 pub(super) fn own(schema: &Schema, value: &Value, at: &str, found: &mut Vec<Violation>) {
+    if schema.nullable && value.is_null() {
+        return;
+    }
     let Some(kind) = schema.kind().filter(|kind| fits(*kind, value)) else {
         let wanted = schema.kind().map_or("a value of a declared type", Kind::name);
         // A private value must not be shown, whatever its type.

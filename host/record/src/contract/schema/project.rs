@@ -73,7 +73,7 @@ fn keep_object(
 ) -> Result<Map<String, Value>, Violation> {
     let mut kept = Map::new();
     for (name, inner) in properties {
-        if let Some(value) = map.get(name).filter(|value| !value.is_null()) {
+        if let Some(value) = map.get(name).filter(|value| inner.nullable || !value.is_null()) {
             kept.insert(name.clone(), keep(inner, value, &child(at, name))?);
         }
     }

@@ -44,7 +44,17 @@ fn walk(schema: &Schema, at: &str, depth: usize) -> Result<(), SchemaError> {
     for (name, inner) in &schema.properties {
         walk(inner, &child(&format!("{at}/properties"), name), depth + 1)?;
     }
+    if schema.nullable && schema.private {
+        return refuse(
+            at,
+            "a private value cannot be `nullable`: a record would show that it is null".into(),
+        );
+    }
     match (&schema.items, kind) {
+        // Policy sees a list as a set, which has no null.
+        (Some(inner), _) if inner.nullable => {
+            refuse(&format!("{at}/items"), "an element of a list cannot be `nullable`".into())
+        }
         (Some(inner), _) => walk(inner, &format!("{at}/items"), depth + 1),
         (None, Kind::Array) => {
             refuse(at, "an array needs `items`, the schema of its elements".into())

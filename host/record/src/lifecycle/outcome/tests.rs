@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::*;
+use crate::exchange::Fate;
 use crate::fixtures::{contract, exchange, look};
 
 struct Case {
@@ -32,6 +33,7 @@ impl Case {
         judge(&Seen {
             contract: &contract,
             params: &json!({"user_id": "1"}),
+            action: &ActionId::new(1, [0; 10]),
             expect: &self.expect,
             pre: &pre,
             post: &self.post,
@@ -104,3 +106,5 @@ fn a_check_that_cannot_be_evaluated_is_false_and_says_why() {
     let checks = before(&contract, &json!({}), &look(json!({"id": "1", "active": "no"})));
     assert!(!checks[0].holds && checks[0].problem.is_some(), "{checks:?}");
 }
+
+mod existence;

@@ -48,6 +48,7 @@ fn bindings(window_ms: Option<u64>) -> BTreeMap<String, Binding> {
         tls_roots: None,
         read: None,
         write: None,
+        headers: BTreeMap::new(),
         idempotency: window_ms.map(|window_ms| Idempotency { header, window_ms }),
         rules: vec![],
     };

@@ -8,8 +8,7 @@ use deed_spec::digest::Digest;
 
 use super::{Intended, Story};
 use crate::exchange::claim::Claim;
-use crate::exchange::codec::Codec;
-use crate::exchange::{Exchange, Fate, Rendered};
+use crate::exchange::{Exchange, Fate, Guard, Rendered};
 use crate::lifecycle::event::Attempt;
 
 impl Story {
@@ -37,8 +36,8 @@ impl Story {
 
     fn lost(&self, write: &Intended, now_ms: i64) -> Exchange {
         let request = self.intended(write.request_sha256);
-        // A guarded write is only ever sent with the entity tag of the observation.
-        let tag = self.pre.as_ref().filter(|_| request.guard.is_some());
+        // A guarded write is sent with the tag of the look, or not at all.
+        let tag = self.pre.as_ref().filter(|_| request.guard == Some(Guard::Etag));
         let if_match = tag.and_then(|pre| pre.tag(&request)).map(str::to_owned);
         Exchange {
             ordinal: write.ordinal,
@@ -71,12 +70,9 @@ impl Story {
             upstream: "unknown".to_owned(),
             method: "UNKNOWN".to_owned(),
             path: "/".to_owned(),
-            body: None,
-            codec: Codec::default(),
             calls: 1,
             writes: true,
-            guard: None,
-            expose: None,
+            ..Rendered::default()
         };
         self.bound.perform.iter().find(fits).cloned().unwrap_or_else(unknown)
     }

@@ -78,6 +78,20 @@ struct RequestFile<'a> {
 /// Attributes or context, in the type that Cedar's constructors expect.
 type Values = HashMap<String, RestrictedExpression>;
 
+/// Cedar has no null: a member that is null is absent for policy.
+fn without_nulls(value: &Value) -> Value {
+    match value {
+        Value::Object(members) => {
+            let kept = members.iter().filter(|(_, member)| !member.is_null());
+            kept.map(|(name, member)| (name.clone(), without_nulls(member)))
+                .collect::<Map<_, _>>()
+                .into()
+        }
+        Value::Array(items) => items.iter().map(without_nulls).collect(),
+        other => other.clone(),
+    }
+}
+
 impl Question {
     /// Builds the question from facts. Every role of the vocabulary gets a count, so that `context.approvals["ROLE"]`
     /// always exists.
@@ -86,7 +100,7 @@ impl Question {
             roles.iter().map(|role| (role.as_str(), 0)).collect();
         approvals.extend(facts.approvals.iter().map(|(role, count)| (role.as_str(), *count)));
         let mut context = fields([
-            ("params", facts.params.clone()),
+            ("params", without_nulls(&facts.params)),
             ("environment", json!(facts.environment)),
             ("verb", json!(facts.verb)),
             ("mode", json!(facts.mode)),
@@ -96,7 +110,7 @@ impl Question {
         ]);
         context
             .extend(facts.on_behalf_of.iter().map(|person| ("on_behalf_of".into(), json!(person))));
-        context.extend(facts.pre.iter().map(|pre| ("pre".into(), pre.clone())));
+        context.extend(facts.pre.iter().map(|pre| ("pre".into(), without_nulls(pre))));
         Self {
             agent: facts.agent.clone(),
             contract: facts.contract.clone(),

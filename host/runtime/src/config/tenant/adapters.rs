@@ -31,6 +31,12 @@ impl Adapters {
         found.as_ref().map(|(digest, _)| *digest).map_err(|why| is_new().then(|| why.clone()))
     }
 
+    /// Adds an adapter that ships with the host.
+    pub(super) fn ship(&self, digest: Digest, bytes: &[u8]) {
+        let mut read = self.read.borrow_mut();
+        read.entry(digest.to_string()).or_insert_with(|| Ok((digest, bytes.to_vec())));
+    }
+
     /// The bytes that were read, by digest.
     pub(in crate::config) fn into_bytes(self) -> BTreeMap<Digest, Vec<u8>> {
         self.read.into_inner().into_values().flatten().collect()

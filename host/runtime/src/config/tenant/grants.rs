@@ -7,8 +7,9 @@ use std::sync::Arc;
 use deed_record::contract::Contract;
 use deed_spec::digest::Digest;
 
+use super::upstreams::unallowed;
 use super::{Builder, Granted};
-use crate::config::raw;
+use crate::config::{declared, raw};
 
 /// A text that locates the faulty line, and what is wrong with the line.
 type Wrong = (&'static str, String);
@@ -40,18 +41,52 @@ impl Builder<'_> {
             );
             return Err(Some(("", what)));
         };
+        // Before the digest: a contract that cannot be served is not worth a pin.
+        self.headers(file, contract)?;
         pinned("contract", raw.contract.as_deref(), *digest, file)?;
         let wasm_name = format!("adapters/{}.wasm", contract.action.adapter);
-        let adapter = self.adapters.digest(self.files, &wasm_name);
-        let missing = |why: String| ("", format!("{why}; copy the adapter there"));
-        let adapter = adapter.map_err(|why| why.map(missing))?;
+        let adapter = if declared::is_named_by(contract) {
+            self.declared(raw.adapter.as_deref())?
+        } else {
+            let adapter = self.adapters.digest(self.files, &wasm_name);
+            let missing = |why: String| ("", format!("{why}; copy the adapter there"));
+            adapter.map_err(|why| why.map(missing))?
+        };
         pinned("adapter", raw.adapter.as_deref(), adapter, &wasm_name)?;
         let upstreams = self.reached(file, contract, raw)?;
         Ok(Granted { contract: Arc::clone(contract), digest: *digest, adapter, upstreams })
     }
 
-    /// Returns the upstreams of a grant. Fails when the grant's upstreams are not exactly those that the contract
-    /// needs.
+    /// Checks that every upstream lets the contract set its headers. Fails at the first that does not.
+    fn headers(&self, file: &str, contract: &Contract) -> Result<(), Wrong> {
+        for rule in contract.observe.http.iter().chain(&contract.perform.http) {
+            let table = format!("[tenant.{}.upstream.{}]", self.name, rule.upstream);
+            let upstream = self.raw.upstream.get(&rule.upstream);
+            if let Some(why) = upstream.and_then(|upstream| unallowed(rule, upstream, &table)) {
+                return Err(("", format!("{file} {why}")));
+            }
+        }
+        Ok(())
+    }
+
+    /// The digest of the adapter that ships with the host: the pinned version, or the newest one.
+    fn declared(&self, pinned: Option<&str>) -> Result<Digest, Wrong> {
+        let file = format!("{}.wasm", declared::NAME);
+        if self.files.names("adapters").is_ok_and(|names| names.contains(&file)) {
+            let what = format!(
+                "adapters/{file} would not be used: `{}` names the adapter that ships with the host; rename the file",
+                declared::NAME
+            );
+            return Err(("", what));
+        }
+        let pinned = pinned.and_then(|text| text.parse().ok());
+        let known = pinned.and_then(|digest| Some((digest, declared::version(digest)?)));
+        let (digest, bytes) = known.unwrap_or_else(declared::newest);
+        self.adapters.ship(digest, bytes);
+        Ok(digest)
+    }
+
+    /// The upstreams of a grant: exactly those that its contract needs. Fails when they differ.
     fn reached(
         &self,
         file: &str,

@@ -12,6 +12,9 @@ use deed_spec::digest::Digest;
 use deed_system::files::PEM_MAX;
 use hyper::header::HeaderName;
 
+mod headers;
+
+pub(super) use self::headers::unallowed;
 use super::Builder;
 use crate::config::{raw, secret};
 
@@ -110,6 +113,7 @@ impl Builder<'_> {
             timeout: Duration::from_millis(timeout),
             concurrency,
             lookups: Lookups::default(),
+            headers: headers::own(raw)?,
             idempotency: raw.idempotency.as_ref().map(|one| idempotency(one, raw)).transpose()?,
             read: self.credential(raw.read.as_ref(), "read", secrets)?,
             write: self.credential(raw.write.as_ref(), "write", secrets)?,

@@ -102,13 +102,14 @@ pub(super) fn bound(contract: &Contract) -> (Bound, BTreeMap<String, Binding>) {
         environment: None,
         expect: [].into(),
     };
-    let rendering = action::render(contract, &proposal).unwrap();
+    let rendering = action::render(contract, &proposal, &ActionId::new(1, [0; 10])).unwrap();
     let binding = Binding {
         base_url: "https://shop.example".into(),
         addresses: vec![],
         tls_roots: None,
         read: None,
         write: None,
+        headers: BTreeMap::new(),
         idempotency: Some(Idempotency { header: "idempotency-key".into(), window_ms: 3_600_000 }),
         rules: vec![],
     };

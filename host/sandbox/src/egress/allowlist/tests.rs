@@ -1,21 +1,10 @@
-use deed_record::exchange::codec::Codec;
 use serde_json::json;
 
 use super::*;
 
 fn rendered(method: &str, path: &str, body: Option<Value>, calls: u32) -> Rendered {
     let (upstream, method, path) = ("idp".into(), method.into(), path.into());
-    Rendered {
-        upstream,
-        method,
-        path,
-        body,
-        codec: Codec::default(),
-        calls,
-        writes: false,
-        guard: None,
-        expose: None,
-    }
+    Rendered { upstream, method, path, body, calls, ..Rendered::default() }
 }
 
 fn request(method: &str, path: &str, body: Option<&str>) -> Request {

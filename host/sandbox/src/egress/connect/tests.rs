@@ -67,8 +67,34 @@ async fn https_without_tls_is_not_sent_in_the_clear() {
 async fn a_name_is_resolved_and_each_address_checked() {
     let mut upstream = support::upstream(80);
     upstream.base.host = "localhost".into();
-    assert!(resolve(&upstream).await.unwrap().ip().is_loopback());
+    let found = resolve(&upstream).await.unwrap();
+    assert!(found.0.iter().all(|address| address.ip().is_loopback()));
     upstream.addresses = BTreeSet::from([AddressClass::Public, AddressClass::Private]);
     let refused = resolve(&upstream).await.unwrap_err();
     assert!(refused.is_refusal() && !refused.to_string().contains("127.0.0.1"));
+}
+
+#[tokio::test]
+async fn the_next_address_is_dialled_only_if_the_first_has_no_connection() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let open = listener.local_addr().unwrap();
+    let closed = {
+        let unused = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        unused.local_addr().unwrap()
+    };
+    let upstream = support::upstream(open.port());
+    assert!(connect(&upstream, Pinned(vec![closed, open])).await.is_ok());
+    let refused = connect(&upstream, Pinned(vec![closed, closed])).await.err();
+    assert!(matches!(refused, Some(ConnectError::Connect { .. })));
+    // A server that does not speak TLS is reached, and its failure is the result.
+    let mut upstream = support::upstream(open.port());
+    upstream.base.tls = true;
+    upstream.tls = Some(tls_config(None).unwrap());
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            drop(stream);
+        }
+    });
+    let failed = connect(&upstream, Pinned(vec![open, closed])).await.err();
+    assert!(matches!(failed, Some(ConnectError::Handshake { .. })));
 }

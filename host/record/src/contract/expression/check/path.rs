@@ -48,14 +48,29 @@ pub(super) fn facts(condition: &IdedExpr, truth: bool) -> BTreeSet<Path> {
             (operators::IN, [name, operand]) if truth => {
                 key(name).and_then(|name| extended(operand, name.to_owned())).into_iter().collect()
             }
+            (operators::NOT_EQUALS, [left, right]) if truth => not_null(left, right),
+            (operators::EQUALS, [left, right]) if !truth => not_null(left, right),
             _ => BTreeSet::new(),
         },
         _ => BTreeSet::new(),
     }
 }
 
-/// Combines the facts of two operands. If both operands must have the value, all facts hold; otherwise only the facts
-/// that they share.
+/// The step that marks a path as one whose value is not null; no property has such a name.
+pub(super) const NOT_NULL: &str = "\0not null";
+
+/// A comparison with `null`, which proves that the other side is something else.
+fn not_null(left: &IdedExpr, right: &IdedExpr) -> BTreeSet<Path> {
+    let is_null = |node: &IdedExpr| matches!(node.expr, Expr::Literal(LiteralValue::Null));
+    let other = match (is_null(left), is_null(right)) {
+        (true, false) => right,
+        (false, true) => left,
+        _ => return BTreeSet::new(),
+    };
+    extended(other, NOT_NULL.to_owned()).into_iter().collect()
+}
+
+/// If both sides must have the value, the facts of both sides hold; otherwise only the facts that they share.
 fn joined(left: &IdedExpr, right: &IdedExpr, truth: bool, both: bool) -> BTreeSet<Path> {
     let (left, right) = (facts(left, truth), facts(right, truth));
     if both {

@@ -5,7 +5,7 @@
 
 use cel::IdedExpr;
 
-use super::path::{key, shown, spelled};
+use super::path::{NOT_NULL, key, shown, spelled};
 use super::{Place, Scope, place, property};
 use crate::contract::expression::{ExpressionError, error};
 use crate::contract::schema::{Kind, Schema};
@@ -26,7 +26,26 @@ pub(super) fn guarded(
     ))
 }
 
-/// Rejects `has(operand.field)` if the schema requires the field.
+/// A value that may be null has members only behind a comparison with `null`.
+pub(super) fn not_null(
+    operand: &IdedExpr,
+    schema: &Schema,
+    scope: &Scope<'_>,
+) -> Result<(), ExpressionError> {
+    let proved = || {
+        spelled(operand).is_some_and(|mut path| {
+            path.push(NOT_NULL.to_owned());
+            scope.present.contains(&path)
+        })
+    };
+    if !schema.nullable || proved() {
+        return Ok(());
+    }
+    let path = shown(operand);
+    Err(error(format!("`{path}` may be null"), &format!("write `{path} != null && …`")))
+}
+
+/// `has(operand.field)`, which leads to this place and is required there or not.
 pub(super) fn refuse(
     operand: &IdedExpr,
     field: &str,

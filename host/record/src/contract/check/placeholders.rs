@@ -1,0 +1,136 @@
+//! Checks of the placeholders of rules and of the resource: each is bound, present where it is needed, and narrow where
+//! text touches it.
+
+use super::super::Contract;
+use super::super::fault::Fault;
+use crate::contract::narrow::Alphabet;
+use crate::contract::schema::{Kind, Schema};
+use crate::contract::template::text::{Format, Source};
+use crate::contract::template::{self, Place, Rule, Use};
+use crate::exchange::codec::Outgoing;
+
+pub(super) fn resource(contract: &Contract) -> Result<(), Fault> {
+    let resource = &contract.action.resource;
+    let uses = template::resource_placeholders(resource, contract.templates());
+    for one in uses.map_err(|e| Fault::at(resource, e))? {
+        is_bound(contract, &one, resource)?;
+        is_narrow(contract, &one)?;
+        if matches!(one.source, Source::Param { optional: true, .. }) {
+            let what = format!(
+                "`{}` cannot be part of the resource; require the parameter",
+                one.source.written()
+            );
+            return Err(Fault::at(resource, what));
+        }
+        if one.source == Source::ActionId {
+            let what = "`resource` cannot contain `{action.id}`: two actions on one thing would not wait for each other";
+            return Err(Fault::at(resource, what));
+        }
+    }
+    Ok(())
+}
+
+pub(super) fn rule(contract: &Contract, rule: &Rule, observing: bool) -> Result<(), Fault> {
+    let body = rule.body_template().map_err(|e| Fault::at(&rule.request, e))?;
+    let uses = rule.placeholders(body.as_deref(), contract.templates());
+    let uses = uses.map_err(|e| Fault::at(&rule.request, e))?;
+    for one in &uses {
+        let inside = matches!(one.place, Place::Body | Place::Header);
+        is_bound(contract, one, if inside { one.text } else { &rule.request })?;
+        is_narrow(contract, one)?;
+        optional(one, &uses, observing, &rule.request)?;
+        if rule.codec.request == Outgoing::Form && one.place == Place::Body {
+            flat(contract, one)?;
+        }
+    }
+    Ok(())
+}
+
+/// A placeholder is a declared parameter, which is required unless the placeholder allows its absence.
+fn is_bound(contract: &Contract, one: &Use<'_>, needle: &str) -> Result<(), Fault> {
+    let Source::Param { name, optional } = one.source else { return Ok(()) };
+    if !contract.params.properties.contains_key(name) {
+        let what = format!("`{{{name}}}` is not bound; add `properties.{name}` under [params]");
+        return Err(Fault::at(needle, what));
+    }
+    let required = contract.params.required.iter().any(|r| r == name);
+    // In format 1 every placeholder of a body may be absent.
+    if optional || contract.templates() == Format::One && one.place == Place::Body {
+        if optional && required {
+            let what = format!("`{name}` is required, so write `{{{name}}}` without `?`");
+            return Err(Fault::at(needle, what));
+        }
+        return Ok(());
+    }
+    if required {
+        return Ok(());
+    }
+    let may_be_left_out =
+        contract.templates() == Format::Two && one.place == Place::Body && !one.mixed;
+    let or = if may_be_left_out {
+        format!(", or write `{{{name}?}}` to leave it out")
+    } else {
+        String::new()
+    };
+    let what = format!("`{{{name}}}` can be absent; add `{name}` to `required` under [params]{or}");
+    Err(Fault::at(needle, what))
+}
+
+/// Text next to a value has its meaning only if no value can contain a quote, a separator or anything else of the kind.
+fn is_narrow(contract: &Contract, one: &Use<'_>) -> Result<(), Fault> {
+    let Source::Param { name, .. } = one.source else { return Ok(()) };
+    if !one.mixed && one.place != Place::Header {
+        return Ok(());
+    }
+    let schema = contract.params.properties.get(name);
+    if schema.and_then(Alphabet::of).is_some_and(Alphabet::is_narrow) {
+        return Ok(());
+    }
+    let why = if one.mixed { "touches the text around it" } else { "is the value of a header" };
+    let what = format!(
+        "`{{{name}}}` in `{}` {why}, so `{name}` must be an integer, a boolean, an `enum`, or a string with an anchored \
+         `pattern` of only `A-Z a-z 0-9 _ - . @ +`, such as `pattern = \"^[A-Za-z0-9._-]+$\"`",
+        one.text
+    );
+    Err(Fault::at(one.text, what))
+}
+
+/// An optional value may be left out of a body, or of the query of a look that has another filter.
+fn optional(one: &Use<'_>, all: &[Use<'_>], observing: bool, request: &str) -> Result<(), Fault> {
+    let Source::Param { name, optional: true } = one.source else { return Ok(()) };
+    let is_filter = |other: &&Use<'_>| {
+        other.place == Place::Query && !matches!(other.source, Source::Param { optional: true, .. })
+    };
+    match one.place {
+        Place::Body => Ok(()),
+        Place::Query if observing && !one.mixed => {
+            if all.iter().any(|other| is_filter(&other)) {
+                return Ok(());
+            }
+            let what = format!(
+                "without `{name}` the look would not be filtered; add a required filter, or require `{name}`"
+            );
+            Err(Fault::at(request, what))
+        }
+        Place::Path | Place::Query | Place::Header => {
+            let what = format!(
+                "`{{{name}?}}` can be a whole value of a body or of the query of a look; require `{name}` and write \
+                 `{{{name}}}`"
+            );
+            Err(Fault::at(request, what))
+        }
+    }
+}
+
+/// A form holds texts; a list or object cannot be encoded in one.
+fn flat(contract: &Contract, one: &Use<'_>) -> Result<(), Fault> {
+    let Source::Param { name, .. } = one.source else { return Ok(()) };
+    let kind = contract.params.properties.get(name).and_then(Schema::kind);
+    match kind {
+        Some(Kind::String | Kind::Integer | Kind::Boolean) => Ok(()),
+        _ => Err(Fault::at(
+            one.text,
+            format!("`{name}` is not a text, integer or boolean; a form can contain nothing else"),
+        )),
+    }
+}

@@ -1,0 +1,167 @@
+//! Checks of where states come from, and of what the answers of rules mean for them.
+
+use super::super::Contract;
+use super::super::StateShape;
+use super::super::fault::Fault;
+use crate::contract::template::Rule;
+
+/// The adapter that ships with the host: it sends what the contract declares.
+pub(super) const DECLARED: &str = "declared";
+
+pub(super) fn check(contract: &Contract) -> Result<(), Fault> {
+    for (name, shape) in contract.state.iter() {
+        state(contract, &format!("[state.{name}]"), shape)?;
+    }
+    for rule in &contract.observe.http {
+        look(contract, rule)?;
+    }
+    for rule in &contract.perform.http {
+        write(rule)?;
+    }
+    Ok(())
+}
+
+fn state(contract: &Contract, table: &str, shape: &StateShape) -> Result<(), Fault> {
+    let Some(from) = &shape.from else {
+        if shape.at.is_some() || shape.only.is_some() {
+            return Err(Fault::at(
+                table,
+                "`at` and `only` point into the answer that `from` names; add `from`",
+            ));
+        }
+        if contract.format == 2 && contract.action.adapter == DECLARED {
+            let what = "adapter `declared` reads no state itself; add `from` with the request of an [[observe.http]]";
+            return Err(Fault::at(table, what));
+        }
+        return Ok(());
+    };
+    if shape.derived {
+        return Err(Fault::at(
+            table,
+            "`from` lets the host read the state, so `derived` has no effect; remove one",
+        ));
+    }
+    if shape.at.is_some() && shape.only.is_some() {
+        return Err(Fault::at(table, "`at` and `only` both say where the state is; keep one"));
+    }
+    for pointer in shape.at.iter().chain(&shape.only) {
+        if !pointer.is_empty() && !pointer.starts_with('/') {
+            let what = format!("`{pointer}` is not a JSON pointer; write `/name/0`");
+            return Err(Fault::at(pointer, what));
+        }
+    }
+    let named = contract.observe.http.iter().filter(|rule| rule.request == *from);
+    match named.count() {
+        1 => Ok(()),
+        0 => Err(Fault::at(
+            from,
+            format!("`from` names no [[observe.http]]; add one with `request = \"{from}\"`"),
+        )),
+        _ => Err(Fault::at(
+            from,
+            "`from` names requests to several upstreams; make their paths differ",
+        )),
+    }
+}
+
+fn look(contract: &Contract, rule: &Rule) -> Result<(), Fault> {
+    let writes = [
+        ("created", !rule.created.is_empty()),
+        ("throttled", !rule.throttled.is_empty()),
+        ("accepted", !rule.accepted.is_empty()),
+        ("refused_when", rule.refused_when.is_some()),
+    ];
+    if let Some((key, _)) = writes.into_iter().find(|(_, used)| *used) {
+        let what =
+            format!("`{key}` is for [[perform.http]]: it says what the answer to a write means");
+        return Err(Fault::at(&rule.request, what));
+    }
+    statuses(rule, "absent", &rule.absent, 400..=499)?;
+    if let Some(status) =
+        rule.absent.iter().find(|status| matches!(status, 401 | 403 | 408 | 409 | 425 | 429))
+    {
+        let what = format!(
+            "`{status}` in `absent` does not say that something does not exist; use 404 or 410"
+        );
+        return Err(Fault::at(&rule.request, what));
+    }
+    let reads = |shape: &StateShape| shape.from.as_ref() == Some(&rule.request);
+    let from = contract.state.values().find(|shape| reads(shape));
+    if !rule.absent.is_empty() && from.is_none() {
+        let what = format!(
+            "`absent` is about a state that is read from this request; add `from = \"{}\"`",
+            rule.request
+        );
+        return Err(Fault::at(&rule.request, what));
+    }
+    if let Some(list) = from.and_then(|shape| shape.only.as_ref()) {
+        only(rule, list)?;
+    }
+    let Some(control) = &rule.control else { return Ok(()) };
+    if rule.absent.is_empty() && from.is_none_or(|shape| shape.only.is_none()) {
+        let what = "`control` confirms an absence; add `absent` here, or `only` to the state";
+        return Err(Fault::at(&rule.request, what));
+    }
+    let confirms = |other: &&Rule| {
+        other.request == *control
+            && other.upstream == rule.upstream
+            && other.request != rule.request
+    };
+    if contract.observe.http.iter().any(|other| confirms(&other)) {
+        return Ok(());
+    }
+    let what = format!(
+        "`control` must be the request of another [[observe.http]] to `{}`; add one with `request = \"{control}\"`",
+        rule.upstream
+    );
+    Err(Fault::at(control, what))
+}
+
+/// A list that is read as the only match has to be complete: all of it is exposed, and no filter may be left out.
+fn only(rule: &Rule, list: &str) -> Result<(), Fault> {
+    let covers = |pointer: &String| {
+        list.strip_prefix(pointer.as_str())
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    };
+    if rule.expose.as_ref().is_some_and(|pointers| !pointers.iter().any(covers)) {
+        let what =
+            format!("`expose` would hide elements of the list that `only` names; expose `{list}`");
+        return Err(Fault::at(&rule.request, what));
+    }
+    if rule.request.contains("?}") {
+        let what =
+            "the request of a state with `only` cannot leave out a filter; require the parameter";
+        return Err(Fault::at(&rule.request, what));
+    }
+    Ok(())
+}
+
+fn write(rule: &Rule) -> Result<(), Fault> {
+    if !rule.absent.is_empty() || rule.control.is_some() {
+        let what =
+            "`absent` and `control` are for [[observe.http]]: the host reads the state with looks";
+        return Err(Fault::at(&rule.request, what));
+    }
+    if let Some(expression) = &rule.refused_when {
+        expression.check_answer().map_err(|e| Fault::at(expression.source(), e))?;
+    }
+    statuses(rule, "throttled", &rule.throttled, 400..=499)?;
+    statuses(rule, "accepted", &rule.accepted, 200..=299)?;
+    statuses(rule, "created", &rule.created, 200..=299)
+}
+
+fn statuses(
+    rule: &Rule,
+    key: &str,
+    statuses: &[u16],
+    range: std::ops::RangeInclusive<u16>,
+) -> Result<(), Fault> {
+    match statuses.iter().find(|status| !range.contains(status)) {
+        Some(status) => {
+            let (first, last) = (range.start(), range.end());
+            let what = format!("`{status}` in `{key}` is not a status from {first} to {last}");
+            Err(Fault::at(&rule.request, what))
+        }
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,77 @@
+//! Why a rule cannot be used, or cannot be rendered.
+
+use crate::contract::expose::ExposeError;
+use crate::exchange::codec::CodecError;
+
+/// Why a rule cannot be used, or cannot be rendered for these values.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RenderError {
+    #[error(
+        "`{0}` is not a request; write `METHOD /path`, with GET, HEAD, POST, PUT, PATCH or DELETE"
+    )]
+    Shape(String),
+    #[error("`{0}` in a query has no `=`; write `name=value`")]
+    Pair(String),
+    #[error("`{0}` in observe could write; observe allows only GET and HEAD without a body")]
+    ObserveWrites(String),
+    #[error("`{0}` in observe has a placeholder in its query, which needs `format = 2`")]
+    ObserveQuery(String),
+    #[error("`{0}` does not write, so there is nothing to guard; remove `guard`")]
+    GuardedRead(String),
+    #[error("`calls` must be from 1 to 64")]
+    Calls,
+    #[error(
+        "`{0}` mixes a placeholder with text; a placeholder must be a whole segment or value, unless `format = 2`"
+    )]
+    Mixed(String),
+    #[error(
+        "`{0}` has a brace that is not part of a placeholder; write `{{{{` or `}}}}` for a literal brace"
+    )]
+    Brace(String),
+    #[error(
+        "`{0}` is not a placeholder; write `{{name}}` or `{{name?}}` for a parameter, or `{{action.id}}`"
+    )]
+    Unknown(String),
+    #[error(
+        "`{0}` has text next to an optional placeholder; use the placeholder as the whole value, or require the parameter"
+    )]
+    OptionalText(String),
+    #[error(
+        "`{0}` is empty or a dot segment, or has characters that cannot be sent; percent-encode `;`, `#` and `%`"
+    )]
+    Literal(String),
+    #[error("parameter `{0}` is missing; the request requires it")]
+    Absent(String),
+    #[error(
+        "parameter `{0}` must be a non-empty text, number or boolean without control characters, and not a dot segment"
+    )]
+    Unfit(String),
+    #[error(
+        "header `{0}` cannot be set by a contract: the host sets it, or it changes what the request means"
+    )]
+    Header(String),
+    #[error("header `{0}` is written twice, in different case; keep one")]
+    HeaderTwice(String),
+    #[error("the value of header `{0}` must be 1 to 256 visible ASCII characters")]
+    HeaderValue(String),
+    #[error("a rule can have at most 16 headers")]
+    ManyHeaders,
+    #[error("`Content-Type` is set, and the rule has no body; use `Accept` for the answer")]
+    KindWithoutBody,
+    #[error("`Content-Type` is `{0}`, which is not an encoding that the codec of the rule writes")]
+    KindOfBody(String),
+    #[error("a rule has `body` or `body_json`, not both")]
+    TwoBodies,
+    #[error("`body_json` is not strict JSON: {0}")]
+    BodyJson(String),
+    #[error("`body_json` is `null`; leave it out to send no body")]
+    NullBody,
+    #[error(transparent)]
+    Codec(#[from] CodecError),
+    #[error(transparent)]
+    Expose(#[from] ExposeError),
+    #[error(
+        "a parameter of a form is a list or an object; a form can contain only texts, integers and booleans"
+    )]
+    NotFlat,
+}

@@ -1,0 +1,121 @@
+//! Headers that a contract may set, and their rendering.
+//!
+//! The host allows names that select a representation or a version of an API. Any other name needs the operator's
+//! `allow_headers`. Names that frame a request, carry credentials or change its method are never allowed.
+
+use std::collections::BTreeMap;
+
+use super::RenderError;
+use super::text::{self, Format, Origins};
+
+/// Names that a contract may set without the operator, besides those that end in `-version`.
+const ALLOWED: [&str; 7] = [
+    "accept",
+    "accept-language",
+    "consistencylevel",
+    "content-language",
+    "content-type",
+    "from",
+    "prefer",
+];
+
+/// Names that the host sets itself, that change the meaning of a request, or that hold credentials.
+const NEVER: [&str; 27] = [
+    "accept-encoding",
+    "authorization",
+    "connection",
+    "content-encoding",
+    "content-length",
+    "cookie",
+    "expect",
+    "forwarded",
+    "host",
+    "http2-settings",
+    "if-match",
+    "if-modified-since",
+    "if-none-match",
+    "if-range",
+    "if-unmodified-since",
+    "keep-alive",
+    "origin",
+    "proxy-authorization",
+    "proxy-connection",
+    "range",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "user-agent",
+    "via",
+    "x-method-override",
+];
+
+/// Longest value of a header, in bytes.
+const VALUE: usize = 256;
+/// Most headers of one rule.
+const MOST: usize = 16;
+
+/// Whether a contract may set this header without the operator's consent. The name is in lower case.
+pub fn is_allowed(name: &str) -> bool {
+    ALLOWED.contains(&name) || name.ends_with("-version") && !is_never(name)
+}
+
+/// Whether no contract and no operator may set this header. The name is in lower case.
+pub fn is_never(name: &str) -> bool {
+    NEVER.contains(&name)
+        || ["proxy-", "sec-", "x-forwarded-", "x-http-method"]
+            .iter()
+            .any(|one| name.starts_with(one))
+}
+
+/// Whether a text is the name of a header (RFC 9110 section 5.1, `token`).
+pub fn is_name(name: &str) -> bool {
+    let token = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
+    !name.is_empty() && name.len() <= 64 && name.bytes().all(token)
+}
+
+/// Checks the headers of a rule. Fails at the first that no contract may set, or whose value is not visible ASCII.
+pub(super) fn check(headers: &BTreeMap<String, String>) -> Result<(), RenderError> {
+    if headers.len() > MOST {
+        return Err(RenderError::ManyHeaders);
+    }
+    let mut seen: Vec<String> = Vec::new();
+    for (name, value) in headers {
+        let lower = name.to_ascii_lowercase();
+        if !is_name(name) || is_never(&lower) {
+            return Err(RenderError::Header(name.clone()));
+        }
+        if seen.contains(&lower) {
+            return Err(RenderError::HeaderTwice(name.clone()));
+        }
+        seen.push(lower);
+        text::pieces(value, Format::Two)?;
+        if !is_value(value) {
+            return Err(RenderError::HeaderValue(name.clone()));
+        }
+    }
+    Ok(())
+}
+
+/// Visible ASCII with single spaces inside (RFC 9110 section 5.5, without `obs-text`).
+pub fn is_value(value: &str) -> bool {
+    let fits = |b: u8| b.is_ascii_graphic() || b == b' ';
+    !value.is_empty() && value.len() <= VALUE && value.trim() == value && value.bytes().all(fits)
+}
+
+/// The headers by lower-case name, with every value in its place. Fails when a value is absent or unusable.
+pub(super) fn render(
+    headers: &BTreeMap<String, String>,
+    origins: &Origins<'_>,
+) -> Result<BTreeMap<String, String>, RenderError> {
+    let one = |(name, value): (&String, &String)| {
+        let pieces = text::pieces(value, origins.format())?;
+        let same = |text: &str| text.to_owned();
+        let text = text::render(&pieces, origins, same, same)?;
+        if !is_value(&text) {
+            return Err(RenderError::HeaderValue(name.clone()));
+        }
+        Ok((name.to_ascii_lowercase(), text))
+    };
+    headers.iter().map(one).collect()
+}

@@ -1,0 +1,228 @@
+//! Path and query of a request: the checks of the literal text, and the rendering.
+//!
+//! A rendered value is percent-encoded, so it stays inside its segment or query value. No rendered segment is empty or
+//! a dot segment, also not after decoding.
+
+use std::fmt::Write as _;
+
+use super::RenderError;
+use super::text::{self, Format, Origins, Piece, Source};
+
+/// Path and query of a target; the query is `None` without `?`.
+pub(super) fn split(target: &str) -> (&str, Option<&str>) {
+    target.split_once('?').map_or((target, None), |(path, query)| (path, Some(query)))
+}
+
+/// The pairs of a query. Fails for one without `=`.
+pub(super) fn pairs(query: &str) -> impl Iterator<Item = Result<(&str, &str), RenderError>> {
+    let parts = query.split('&').filter(|pair| !pair.is_empty());
+    parts.map(|pair| pair.split_once('=').ok_or_else(|| RenderError::Pair(pair.to_owned())))
+}
+
+/// The segments of a path. In format 2 the path may end in `/`.
+pub(super) fn segments(path: &str, format: Format) -> impl Iterator<Item = &str> {
+    let path = match format {
+        Format::One => path,
+        Format::Two => path.strip_suffix('/').filter(|rest| !rest.is_empty()).unwrap_or(path),
+    };
+    path.split('/').skip(1)
+}
+
+pub(super) fn check_path(path: &str, format: Format) -> Result<(), RenderError> {
+    // `/` alone is the base URL of the upstream, for APIs that name the operation in the query or body.
+    if path == "/" {
+        return Ok(());
+    }
+    segments(path, format).try_for_each(|segment| {
+        let pieces = text::pieces(segment, format)?;
+        match pieces.as_slice() {
+            [] => Err(RenderError::Literal(segment.to_owned())),
+            pieces => check_literals(pieces, segment, format),
+        }
+    })
+}
+
+pub(super) fn check_query(query: &str, format: Format) -> Result<(), RenderError> {
+    pairs(query).try_for_each(|pair| {
+        let (key, value) = pair?;
+        check_literal(key, format)?;
+        if value.is_empty() {
+            return Ok(());
+        }
+        check_literals(&text::pieces(value, format)?, value, format)
+    })
+}
+
+/// Literal text must have the form that is sent, or one that has only one such form.
+fn check_literals(pieces: &[Piece<'_>], whole: &str, format: Format) -> Result<(), RenderError> {
+    pieces.iter().try_for_each(|piece| match piece {
+        Piece::Literal(literal) if pieces.len() == 1 => check_literal(literal, format),
+        // Whether dots next to a value make a dot segment is known when the value is.
+        Piece::Literal(literal) => check_characters(literal, format)
+            .then_some(())
+            .ok_or_else(|| RenderError::Literal(whole.to_owned())),
+        Piece::Value(_) => Ok(()),
+    })
+}
+
+fn check_literal(literal: &str, format: Format) -> Result<(), RenderError> {
+    let sent = match format {
+        Format::One => literal.to_owned(),
+        Format::Two => normal(literal),
+    };
+    if matches!(sent.as_str(), "" | "." | "..") || !check_characters(literal, format) {
+        return Err(RenderError::Literal(literal.to_owned()));
+    }
+    Ok(())
+}
+
+/// In format 1 a literal is RFC 3986 pchar without percent signs and `;`. In format 2 the host encodes what needs it,
+/// and an octet may be percent-encoded; `;` and `#` must be.
+fn check_characters(literal: &str, format: Format) -> bool {
+    if format == Format::One {
+        return literal
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b"-._~!$'()*+,:@".contains(&b));
+    }
+    let mut rest = literal;
+    while let Some(at) = rest.find('%') {
+        let octet = rest.get(at + 1..at + 3);
+        if !octet.is_some_and(|hex| hex.bytes().all(|b| b.is_ascii_hexdigit())) {
+            return false;
+        }
+        rest = rest.get(at + 3..).unwrap_or_default();
+    }
+    !literal.chars().any(|c| c.is_control() || matches!(c, ';' | '#'))
+}
+
+/// The path with every value in its place. Fails when a value is absent or unusable.
+pub(super) fn render_path(path: &str, origins: &Origins<'_>) -> Result<String, RenderError> {
+    let format = origins.format();
+    let mut out = String::new();
+    for segment in segments(path, format) {
+        out.push('/');
+        out.push_str(&fill(segment, origins)?);
+    }
+    if format == Format::Two && path.ends_with('/') && path.len() > 1 {
+        out.push('/');
+    }
+    Ok(out)
+}
+
+/// The query with every value in its place; a pair whose optional parameter is absent is left out. `None` if nothing
+/// is left. Fails when a value is absent or unusable.
+pub(super) fn render_query(
+    query: &str,
+    origins: &Origins<'_>,
+) -> Result<Option<String>, RenderError> {
+    // An empty pair has never been sent by a contract of format 1.
+    if origins.format() == Format::One && query.split('&').any(str::is_empty) {
+        return Err(RenderError::Pair(query.to_owned()));
+    }
+    let mut rendered = Vec::new();
+    for pair in pairs(query) {
+        let (key, value) = pair?;
+        let pieces = text::pieces(value, origins.format())?;
+        if let Some(source @ Source::Param { optional: true, .. }) = text::whole(&pieces)
+            && origins.value(source).is_none()
+        {
+            continue;
+        }
+        let key = if origins.format() == Format::One { key.to_owned() } else { normal(key) };
+        rendered.push(format!("{key}={}", fill(value, origins)?));
+    }
+    Ok((!rendered.is_empty()).then(|| rendered.join("&")))
+}
+
+/// A segment or query value with every value in its place, percent-encoded. Fails when a value is absent or unusable,
+/// and when the whole is a dot segment.
+fn fill(piece: &str, origins: &Origins<'_>) -> Result<String, RenderError> {
+    let format = origins.format();
+    let pieces = text::pieces(piece, format)?;
+    let literal = |text: &str| if format == Format::One { text.to_owned() } else { normal(text) };
+    filled(&pieces, origins, literal)
+}
+
+/// Like [`fill`], for a part of a resource name. Its literals are not sent, so they stay as they are written.
+pub(super) fn fill_name(
+    pieces: &[Piece<'_>],
+    origins: &Origins<'_>,
+) -> Result<String, RenderError> {
+    filled(pieces, origins, str::to_owned)
+}
+
+fn filled(
+    pieces: &[Piece<'_>],
+    origins: &Origins<'_>,
+    literal: impl FnMut(&str) -> String,
+) -> Result<String, RenderError> {
+    for piece in pieces {
+        let Piece::Value(source) = piece else { continue };
+        let value = text::plain(*source, origins)?;
+        let alone = pieces.len() == 1 && matches!(value.as_str(), "." | "..");
+        if value.is_empty() || alone || value.chars().any(char::is_control) {
+            return Err(unfit(*source));
+        }
+    }
+    let whole = text::render(pieces, origins, literal, percent_encode)?;
+    // Dots of a value and of the text around it can make a dot segment together.
+    match pieces
+        .iter()
+        .find_map(|piece| if let Piece::Value(source) = piece { Some(*source) } else { None })
+    {
+        Some(source) if is_dots(&whole) => Err(unfit(source)),
+        _ => Ok(whole),
+    }
+}
+
+/// Whether a text is a dot segment once it is decoded (RFC 3986 §5.2.4).
+fn is_dots(text: &str) -> bool {
+    let decoded = percent_encoding::percent_decode_str(text).decode_utf8_lossy();
+    matches!(decoded.as_ref(), "." | "..")
+}
+
+fn unfit(source: Source<'_>) -> RenderError {
+    RenderError::Unfit(match source {
+        Source::Param { name, .. } => name.to_owned(),
+        Source::ActionId => "action.id".to_owned(),
+    })
+}
+
+/// RFC 3986 §2.3: unreserved characters stay, every other byte becomes `%XX` in upper case.
+pub fn percent_encode(text: &str) -> String {
+    encode(text, b"-._~")
+}
+
+/// The one form of literal text that is sent (RFC 3986 §6.2.2): unreserved characters are not encoded, other encoded
+/// octets have upper-case digits, and characters that a target cannot have are encoded.
+pub(crate) fn normal(literal: &str) -> String {
+    let mut out = String::with_capacity(literal.len());
+    let mut rest = literal;
+    while let Some(at) = rest.find('%') {
+        let (before, octet) = rest.split_at(at);
+        out.push_str(&encode(before, b"-._~!$'()*+,;=:@/?"));
+        let byte = octet.get(1..3).and_then(|hex| u8::from_str_radix(hex, 16).ok()).unwrap_or(b'%');
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            out.push(char::from(byte));
+        } else if write!(out, "%{byte:02X}").is_err() {
+            // Writing to a string cannot fail.
+            out.push('%');
+        }
+        rest = octet.get(3..).unwrap_or_default();
+    }
+    out.push_str(&encode(rest, b"-._~!$'()*+,;=:@/?"));
+    out
+}
+
+fn encode(text: &str, kept: &[u8]) -> String {
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || kept.contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            out.push('%');
+            out.push_str(&data_encoding::HEXUPPER.encode(&[byte]));
+        }
+    }
+    out
+}

@@ -1,0 +1,159 @@
+//! Contracts of format 2: what is refused, and what format 1 keeps.
+
+use crate::contract::Contract;
+
+/// A contract with these tables, of this format.
+fn text(format: u32, resource: &str, tables: &str) -> String {
+    format!(
+        r#"
+format = {format}
+[action]
+name = "idp.try"
+version = "1.0.0"
+title = "Try"
+verb = "update"
+mode = "write"
+effect = "observable"
+resource = "{resource}"
+adapter = "declared"
+[params]
+required = ["id"]
+properties.id = {{ type = "string", pattern = "^[A-Za-z0-9._-]+$" }}
+properties.note = {{ type = "string", private = true }}
+{tables}
+[verify]
+after = ["has(post.thing.a)"]
+"#
+    )
+}
+
+const STATE: &str = r#"
+[state.thing]
+from = "GET /t/{id}"
+properties.a = { type = "integer" }
+"#;
+const OBSERVE: &str = r#"
+[[observe.http]]
+upstream = "idp"
+request = "GET /t/{id}"
+"#;
+const PERFORM: &str = r#"
+[[perform.http]]
+upstream = "idp"
+request = "PUT /t/{id}"
+"#;
+
+fn refused(tables: &str) -> String {
+    Contract::from_toml("c.toml", &text(2, "idp/{id}", tables)).unwrap_err().to_string()
+}
+
+fn of(parts: &[&str]) -> String {
+    parts.concat()
+}
+
+#[test]
+fn a_plain_contract_is_accepted() {
+    let tables = of(&[STATE, OBSERVE, PERFORM]);
+    assert!(Contract::from_toml("c.toml", &text(2, "idp/{id}", &tables)).is_ok());
+}
+
+/// Two ways of writing one request are one request.
+#[test]
+fn an_observation_that_could_be_a_write_is_found_however_it_is_written() {
+    for (look, write) in [
+        ("GET /jobs/%72un-{id}", "GET /jobs/run-{id}"),
+        ("GET /a b-{id}", "GET /a%20b-{id}"),
+        ("GET /%c3%a9{id}", "GET /é{id}"),
+        ("GET /x?q=a%41-{id}", "GET /x?q=aA-{id}"),
+        ("GET /{id}", "GET /%41{id}"),
+        ("GET /%41b", "GET /Ab"),
+        ("GET /x?a={id}", "GET /x?%61={id}"),
+    ] {
+        let tables = format!(
+            "{STATE}{OBSERVE}[[observe.http]]\nupstream = \"idp\"\nrequest = \"{look}\"\n\
+             [[perform.http]]\nupstream = \"idp\"\nrequest = \"{write}\"\nwrites = true\n"
+        );
+        let said = refused(&tables);
+        assert!(said.contains("an observation could then write"), "{look} {write}: {said}");
+    }
+    let tables = format!(
+        "{STATE}{OBSERVE}[[observe.http]]\nupstream = \"idp\"\nrequest = \"GET /u/{{id}}:a\"\n\
+         [[perform.http]]\nupstream = \"idp\"\nrequest = \"GET /u/{{id}}:b\"\nwrites = true\n"
+    );
+    assert!(Contract::from_toml("c.toml", &text(2, "idp/{id}", &tables)).is_ok());
+}
+
+#[test]
+fn what_an_absence_could_rest_on_wrongly_is_refused() {
+    let list = STATE.replace("properties.a", "only = \"/items\"\nproperties.a");
+    let with = |more: &str| format!("{OBSERVE}{more}\n");
+    for (tables, why) in [
+        (
+            of(&[&list, &with("expose = [\"/items/0/a\"]"), PERFORM]),
+            "would hide elements of the list",
+        ),
+        (of(&[STATE, &with("absent = [403]"), PERFORM]), "`403` in `absent` does not say"),
+        (of(&[STATE, &with("absent = [200]"), PERFORM]), "is not a status from 400 to 499"),
+        (
+            of(&[STATE, &with("absent = [404]\ncontrol = \"GET /me\""), PERFORM]),
+            "must be the request of another",
+        ),
+        (of(&[STATE, &with("control = \"GET /t/{id}\""), PERFORM]), "confirms an absence"),
+        (
+            of(&[
+                &list.replace("/t/{id}", "/t?a={id}&b={note?}"),
+                &OBSERVE.replace("/t/{id}", "/t?a={id}&b={note?}"),
+                PERFORM,
+            ]),
+            "cannot leave out a filter",
+        ),
+    ] {
+        let said = refused(&tables);
+        assert!(said.contains(why), "no `{why}`: {said}");
+    }
+    let exposed = of(&[&list, &with("expose = [\"/items\"]"), PERFORM]);
+    let text = text(2, "idp/{id}", &exposed)
+        .replace("has(post.thing.a)", "post.thing != null && has(post.thing.a)");
+    assert!(Contract::from_toml("c.toml", &text).is_ok());
+}
+
+#[test]
+fn a_resource_has_its_parameters_as_they_are() {
+    let tables = of(&[STATE, OBSERVE, PERFORM]);
+    for (resource, why) in [
+        ("idp/{note?}", "cannot be part of the resource"),
+        ("idp/{id?}", "is required, so write"),
+        ("idp/{action.id}", "cannot contain `{action.id}`"),
+        ("idp/{other}", "is not bound"),
+    ] {
+        let said = Contract::from_toml("c.toml", &text(2, resource, &tables)).unwrap_err();
+        assert!(said.to_string().contains(why), "{resource}: {said}");
+    }
+}
+
+#[test]
+fn parameters_are_never_null() {
+    let tables = of(&[STATE, OBSERVE, PERFORM]);
+    let text = text(2, "idp/{id}", &tables).replace(
+        "properties.note = { type = \"string\", private = true }",
+        "properties.note = { type = \"string\", nullable = true }",
+    );
+    let said = Contract::from_toml("c.toml", &text).unwrap_err().to_string();
+    assert!(said.contains("`nullable` is for states"), "{said}");
+}
+
+/// What format 1 accepted stays accepted, with its meaning.
+#[test]
+fn format_1_is_unchanged() {
+    let state = "[state.thing]\nproperties.a = { type = \"integer\" }\n";
+    let tables = of(&[state, OBSERVE, PERFORM]);
+    // The adapter's name means nothing in format 1, and braces inside of a resource's part are literal.
+    for resource in ["idp/{id}", "idp/users-{id}", "idp/a b"] {
+        let read = Contract::from_toml("c.toml", &text(1, resource, &tables));
+        assert!(read.is_ok(), "{resource}: {read:?}");
+    }
+    for bad in ["GET /t/{a b}", "GET /a b", "GET /a%20b", "GET /t/{id}/"] {
+        let tables = of(&[state, &OBSERVE.replace("GET /t/{id}", bad), PERFORM]);
+        assert!(Contract::from_toml("c.toml", &text(1, "idp/{id}", &tables)).is_err(), "{bad}");
+    }
+}

@@ -1,0 +1,81 @@
+//! What an upstream's answer to a write means: by its status, unless the contract says something else about it.
+
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::{Exchange, ExchangeSummary, Fate, is_definite_refusal};
+
+/// What is known of a write from its answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum Meaning {
+    /// The write was carried out.
+    Done,
+    /// The upstream has taken the write on, and may carry it out later.
+    Accepted,
+    /// The write was not carried out, and would be refused again.
+    Refused,
+    /// Whether the write was carried out is not known.
+    Open,
+}
+
+impl Meaning {
+    /// The meaning of a status alone.
+    fn of_status(status: u16) -> Self {
+        match status {
+            200..=299 => Self::Done,
+            status if is_definite_refusal(status) => Self::Refused,
+            _ => Self::Open,
+        }
+    }
+}
+
+impl Exchange {
+    /// What the answer means; `None` if there is none.
+    pub fn meaning(&self) -> Option<Meaning> {
+        let Fate::Answered { status } = self.fate else { return None };
+        let rule = &self.request;
+        if self.is_throttled() {
+            return Some(Meaning::Open);
+        }
+        if (200..300).contains(&status) && self.is_refused_by_body(status) {
+            return Some(Meaning::Refused);
+        }
+        if rule.accepted.contains(&status) {
+            return Some(Meaning::Accepted);
+        }
+        Some(Meaning::of_status(status))
+    }
+
+    /// Whether the upstream asked to repeat the request later, with a status that usually is a refusal.
+    pub fn is_throttled(&self) -> bool {
+        let throttled = |status| self.request.throttled.contains(&status);
+        matches!(self.fate, Fate::Answered { status } if throttled(status))
+            && self.retry_after_s.is_some()
+    }
+
+    /// The meaning for a summary: only where the status alone would mean something else.
+    pub(super) fn special_meaning(&self) -> Option<Meaning> {
+        let Fate::Answered { status } = self.fate else { return None };
+        self.meaning()
+            .filter(|meaning| self.request.writes && *meaning != Meaning::of_status(status))
+    }
+
+    /// An expression that cannot be evaluated does not turn a success into a refusal.
+    fn is_refused_by_body(&self, status: u16) -> bool {
+        let Some(refused_when) = &self.request.refused_when else { return false };
+        let answer = json!({ "status": status, "body": self.response });
+        refused_when.holds_of(&answer).unwrap_or(false)
+    }
+}
+
+impl ExchangeSummary {
+    /// What the answer means; `None` if there is none.
+    pub fn known_meaning(&self) -> Option<Meaning> {
+        match self.fate {
+            Fate::Answered { status } => Some(self.meaning.unwrap_or(Meaning::of_status(status))),
+            Fate::NotSent | Fate::NoAnswer => None,
+        }
+    }
+}

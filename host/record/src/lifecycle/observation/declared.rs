@@ -1,0 +1,156 @@
+//! States that the contract reads `from` the answer of a look: taken from the exchanges alone, so that a verifier takes
+//! them again.
+
+use std::collections::BTreeMap;
+
+use deed_spec::json;
+use serde_json::Value;
+
+use crate::contract::template::Rule;
+use crate::contract::{Contract, StateShape};
+use crate::exchange::{Exchange, Fate, Rendered};
+
+/// Bytes of all states of a look, as JSON: they are stored in addition to the answers.
+const STATES_MAX: usize = 2 << 20;
+
+/// The states that a look's exchanges show, and the first reason why one of them was not read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Declared {
+    /// By name; null if the state does not exist.
+    pub states: BTreeMap<String, Value>,
+    pub problem: Option<String>,
+}
+
+/// Takes every state that has `from`. `looks` are the rendered rules of `observe`, in the contract's order.
+pub fn declared(contract: &Contract, looks: &[Rendered], exchanges: &[Exchange]) -> Declared {
+    let (mut found, mut bytes) = (Declared::default(), 0_usize);
+    for (name, shape) in contract.state.iter() {
+        let Some(rule) = contract.source_of(shape).and_then(|at| looks.get(at)) else { continue };
+        match state(contract, shape, rule, looks, exchanges) {
+            Ok(value) => {
+                bytes = bytes.saturating_add(value.to_string().len());
+                if bytes > STATES_MAX {
+                    found
+                        .problem
+                        .get_or_insert_with(|| "the states have more than 2 MiB".to_owned());
+                    continue;
+                }
+                found.states.insert(name.clone(), value);
+            }
+            Err(why) => {
+                found.problem.get_or_insert_with(|| format!("state `{name}`: {why}"));
+            }
+        }
+    }
+    found
+}
+
+fn state(
+    contract: &Contract,
+    shape: &StateShape,
+    rule: &Rendered,
+    looks: &[Rendered],
+    exchanges: &[Exchange],
+) -> Result<Value, String> {
+    let of_rule = || exchanges.iter().filter(|one| one.request == *rule);
+    let its = the_answer(rule);
+    let last = of_rule().next_back().ok_or_else(|| format!("{} was not sent", asked(rule)))?;
+    // A repeated request had no usable answer before; the first usable one counts, as for entity tags.
+    let answer = of_rule().find(|one| one.is_success() || one.says_absent()).unwrap_or(last);
+    match answer.fate {
+        Fate::Answered { status } if answer.says_absent() => {
+            confirmed(contract, shape, looks, exchanges, &format!("{its} has the status {status}"))
+        }
+        Fate::Answered { status: 200..=299 } => {
+            let found = present(shape, answer).map_err(|why| format!("{its} {why}"))?;
+            let empty = format!("{its} has an empty list");
+            found.map_or_else(|| confirmed(contract, shape, looks, exchanges, &empty), Ok)
+        }
+        Fate::Answered { status } => {
+            Err(format!("{its} has the status {status}; state is read only from 2xx answers"))
+        }
+        Fate::NotSent | Fate::NoAnswer => {
+            let why = answer.problem.as_deref().unwrap_or_default();
+            Err(format!("there is no answer of {}: {why}", asked(rule)))
+        }
+    }
+}
+
+/// The absent state, if the rule's control request was answered with success: without the permission to read, or behind
+/// a wrong path, an upstream answers 404 as well.
+fn confirmed(
+    contract: &Contract,
+    shape: &StateShape,
+    looks: &[Rendered],
+    exchanges: &[Exchange],
+    seen: &str,
+) -> Result<Value, String> {
+    let rules = &contract.observe.http;
+    let source = contract.source_of(shape).and_then(|at| rules.get(at));
+    let Some((source, control)) = source.and_then(|rule| Some((rule, rule.control.as_ref()?)))
+    else {
+        return Ok(Value::Null);
+    };
+    let is_control = |rule: &Rule| rule.request == *control && rule.upstream == source.upstream;
+    let rule = rules.iter().position(is_control).and_then(|at| looks.get(at));
+    let answered =
+        |rule: &&Rendered| exchanges.iter().any(|one| one.request == **rule && one.is_success());
+    match rule {
+        Some(rule) if answered(&rule) => Ok(Value::Null),
+        _ => Err(format!(
+            "{seen}, and the control request `{control}` was not answered with success, so the absence is not confirmed"
+        )),
+    }
+}
+
+/// The state in a usable answer; `None` if its list is empty.
+fn present(shape: &StateShape, answer: &Exchange) -> Result<Option<Value>, String> {
+    let problem = answer.problem.as_deref().unwrap_or("it has no body");
+    let body = answer.response.as_ref().ok_or_else(|| format!("cannot be used: {problem}"))?;
+    let pointer = match &shape.only {
+        None => shape.at.clone().unwrap_or_default(),
+        Some(list) => match json::pointer(body, list) {
+            Some(Value::Array(items)) if items.is_empty() => return Ok(None),
+            Some(Value::Array(items)) if items.len() == 1 => format!("{list}/0"),
+            Some(Value::Array(items)) => {
+                return Err(format!(
+                    "has {} elements at `{list}`, where at most one is expected",
+                    items.len()
+                ));
+            }
+            _ => return Err(format!("has no list at `{list}`")),
+        },
+    };
+    let found =
+        json::pointer(body, &pointer).ok_or_else(|| format!("has nothing at `{pointer}`"))?;
+    let kept = shape
+        .project(found)
+        .map_err(|violation| format!("does not fit the contract: {violation}"))?;
+    match answer.redacted.iter().find(|place| hides(place, &pointer, &kept)) {
+        Some(place) => Err(format!("held a secret at `{place}`, so the state is not known")),
+        None => Ok(Some(kept)),
+    }
+}
+
+/// Whether a redacted place contains the value at the pointer, or is in the part of it that is kept.
+pub fn hides(redacted: &str, pointer: &str, kept: &Value) -> bool {
+    let below = |inner: &str, outer: &str| {
+        inner
+            .strip_prefix(outer)
+            .filter(|rest| rest.is_empty() || rest.starts_with('/'))
+            .map(str::to_owned)
+    };
+    below(pointer, redacted).is_some()
+        || below(redacted, pointer).is_some_and(|rest| json::pointer(kept, &rest).is_some())
+}
+
+fn the_answer(rule: &Rendered) -> String {
+    format!("the answer of {}", asked(rule))
+}
+
+fn asked(rule: &Rendered) -> String {
+    format!("upstream `{}` to `{} {}`", rule.upstream, rule.method, rule.path)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,66 @@
+//! What must be proved when a state came into being or ceased to exist, beyond the contract's expectations.
+
+use serde_json::Value;
+
+use super::{Outcome, Seen};
+use crate::contract::StateShape;
+use crate::exchange::Exchange;
+
+/// Whether an absence without a `control` request counts: the state existed before, and a write to its upstream was
+/// answered with success.
+pub(super) fn is_gone(
+    seen: &Seen<'_>,
+    name: &str,
+    shape: &StateShape,
+    writes: &[&Exchange],
+) -> bool {
+    let existed = seen.pre.state.get(name).is_some_and(|pre| !pre.is_null());
+    existed && to_its_upstream(seen, shape, writes).any(Exchange::is_done)
+}
+
+/// The outcome, and why, if a state exists now and nothing proves that this action created it; `None` if none does.
+pub(super) fn foreign(seen: &Seen<'_>, writes: &[&Exchange]) -> Option<(Outcome, String)> {
+    let is_null = |value: Option<&Value>| value.is_some_and(Value::is_null);
+    let appeared = seen.contract.state.iter().find(|(name, shape)| {
+        let (pre, post) = (seen.pre.state.get(*name), seen.post.state.get(*name));
+        is_null(pre)
+            && post.is_some_and(|post| !post.is_null() && !is_ours(seen, shape, post, writes))
+    });
+    let (name, _) = appeared?;
+    let outcome = if writes.iter().any(|write| write.is_open()) {
+        Outcome::Indeterminate
+    } else {
+        Outcome::Mismatch
+    };
+    let why = format!(
+        "`{name}` exists now, and nothing proves that this action created it: no write was answered with a status in \
+         `created`, and the state does not contain the id of the action"
+    );
+    Some((outcome, why))
+}
+
+/// Whether a write to the state's upstream was answered as a creation, or the state contains the id of this action.
+fn is_ours(seen: &Seen<'_>, shape: &StateShape, post: &Value, writes: &[&Exchange]) -> bool {
+    to_its_upstream(seen, shape, writes).any(Exchange::is_created)
+        || contains(post, seen.action.as_str())
+}
+
+fn to_its_upstream<'a>(
+    seen: &'a Seen<'_>,
+    shape: &'a StateShape,
+    writes: &'a [&Exchange],
+) -> impl Iterator<Item = &'a Exchange> {
+    let rules = &seen.contract.observe.http;
+    let rule = seen.contract.source_of(shape).and_then(|at| rules.get(at));
+    let upstream = rule.map(|rule| rule.upstream.as_str());
+    writes.iter().copied().filter(move |write| Some(write.request.upstream.as_str()) == upstream)
+}
+
+fn contains(value: &Value, id: &str) -> bool {
+    match value {
+        Value::String(text) => text == id,
+        Value::Array(items) => items.iter().any(|item| contains(item, id)),
+        Value::Object(members) => members.values().any(|item| contains(item, id)),
+        _ => false,
+    }
+}

@@ -1,0 +1,75 @@
+//! `deed contract`: shows what a contract file sends, rewrites a contract of an older format, and prints the schema of
+//! contract files. No host is needed.
+
+mod explain;
+mod upgrade;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::Subcommand;
+use deed_record::contract::Contract;
+
+use super::out::{self, Failure, Format};
+
+#[derive(Debug, Subcommand)]
+pub(super) enum ContractCommand {
+    Explain(ExplainArgs),
+    Upgrade(UpgradeArgs),
+    /// Print the JSON Schema of contract files, for editors
+    Schema,
+}
+
+/// Show the exact requests of a contract for given parameters, and where each of their values comes from
+///
+/// Reads the file only. Values that a host adds are not shown: credentials, headers of the upstream, entity tags and
+/// idempotency keys.
+#[derive(Debug, clap::Args)]
+pub(super) struct ExplainArgs {
+    /// The contract
+    #[arg(value_name = "FILE.toml")]
+    file: PathBuf,
+    /// One parameter, of the type that the contract declares; a string is taken literally, any other type is JSON
+    #[arg(long, value_name = "NAME=VALUE")]
+    param: Vec<String>,
+    #[command(flatten)]
+    format: Format,
+}
+
+/// Rewrite a contract of format 1 in format 2, and print it
+///
+/// Only `format` and the placeholders of optional parameters change. The digest changes, so pin the contract again.
+#[derive(Debug, clap::Args)]
+pub(super) struct UpgradeArgs {
+    /// The contract
+    #[arg(value_name = "FILE.toml")]
+    file: PathBuf,
+    /// Replace the file instead of printing the contract
+    #[arg(long)]
+    write: bool,
+}
+
+pub(super) fn run(command: &ContractCommand) -> Result<ExitCode, Failure> {
+    match command {
+        ContractCommand::Explain(args) => explain::run(args),
+        ContractCommand::Upgrade(args) => upgrade::run(args),
+        ContractCommand::Schema => schema(),
+    }
+}
+
+/// Prints the JSON Schema that `docs/contract.schema.json` has.
+fn schema() -> Result<ExitCode, Failure> {
+    let text = serde_json::to_string_pretty(&Contract::json_schema()).map_err(Failure::failed)?;
+    out::print(&text)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The text of a file, and the contract in it. Fails when it cannot be read or is not a contract.
+fn read(file: &Path) -> Result<(String, Contract), Failure> {
+    let name = file.display().to_string();
+    let text = fs::read_to_string(file);
+    let text = text.map_err(|error| Failure::Failed(format!("`{name}`: {error}")))?;
+    let contract = Contract::from_toml(&name, &text).map_err(Failure::failed)?;
+    Ok((text, contract))
+}

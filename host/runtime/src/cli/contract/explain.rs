@@ -1,0 +1,212 @@
+//! `deed contract explain`: the rendered requests of a contract, with the origin of every value.
+
+use std::process::ExitCode;
+
+use deed_record::action::id::ActionId;
+use deed_record::action::{Proposal, Rendering, render};
+use deed_record::contract::Contract;
+use deed_record::contract::template::text::Source;
+use deed_record::contract::template::{Place, Rule};
+use deed_record::exchange::Rendered;
+use deed_spec::text::safe;
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use super::super::out::Failure;
+use super::super::proposal::{pairs, typed};
+use super::super::shown;
+use super::super::text::{compact, line, pretty};
+use super::{ExplainArgs, read};
+
+#[derive(Debug, Serialize)]
+struct Report {
+    contract: String,
+    version: String,
+    resource: String,
+    states: Vec<State>,
+    observe: Vec<Request>,
+    perform: Vec<Request>,
+    before: Vec<String>,
+    after: Vec<String>,
+    may_change: Vec<String>,
+}
+
+/// Where the host takes a state from.
+#[derive(Debug, Serialize)]
+struct State {
+    name: String,
+    /// The request of the contract, or `None` if the adapter reads the state.
+    from: Option<String>,
+    may_be_absent: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct Request {
+    rendered: Rendered,
+    values: Vec<Origin>,
+}
+
+/// One placeholder, and what it stands for.
+#[derive(Debug, Serialize)]
+struct Origin {
+    written: String,
+    stands_for: &'static str,
+    place: &'static str,
+}
+
+/// An action's id has this form; the random part of this one is zero.
+const EXAMPLE: [u8; 10] = [0; 10];
+
+pub(super) fn run(args: &ExplainArgs) -> Result<ExitCode, Failure> {
+    let (_, contract) = read(&args.file)?;
+    let rendering = rendering(&contract, &args.param)?;
+    let report = report(&contract, rendering)?;
+    args.format.print(&report, page)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn rendering(contract: &Contract, params: &[String]) -> Result<Rendering, Failure> {
+    let (name, declared) = (&contract.action.name, &contract.params.properties);
+    let value = |(key, text): (&String, &String)| {
+        Ok((key.clone(), typed(name, key, text, declared.get(key))?))
+    };
+    let members: Result<Map<String, Value>, Failure> = pairs(params)?.iter().map(value).collect();
+    let proposal = Proposal {
+        contract: name.clone(),
+        params: Value::Object(members?),
+        intent: "explain".to_owned(),
+        reasoning: None,
+        on_behalf_of: None,
+        sources: vec![],
+        environment: None,
+        expect: [].into(),
+    };
+    render(contract, &proposal, &ActionId::new(0, EXAMPLE)).map_err(|error| {
+        let missing =
+            contract.params.required.iter().find(|one| proposal.params.get(one).is_none());
+        let hint = missing.map(|one| format!("; add --param {one}=VALUE")).unwrap_or_default();
+        let detail = match &error {
+            deed_record::action::BindError::Params(violations) => {
+                violations.first().map(|first| format!(": {first}")).unwrap_or_default()
+            }
+            _ => String::new(),
+        };
+        Failure::Failed(format!("{error}{detail}{hint}"))
+    })
+}
+
+fn report(contract: &Contract, rendering: Rendering) -> Result<Report, Failure> {
+    let phase = |rules: &[Rule], rendered: Vec<Rendered>| -> Result<Vec<Request>, Failure> {
+        rules
+            .iter()
+            .zip(rendered)
+            .map(|(rule, rendered)| request(contract, rule, rendered))
+            .collect()
+    };
+    let texts = |list: &[deed_record::contract::expression::Expression]| {
+        list.iter().map(ToString::to_string).collect()
+    };
+    let state = |(name, shape): (&String, &deed_record::contract::StateShape)| State {
+        name: name.clone(),
+        from: shape.from.clone(),
+        may_be_absent: contract.may_be_absent(shape),
+    };
+    Ok(Report {
+        contract: contract.action.name.clone(),
+        version: contract.action.version.clone(),
+        resource: rendering.resource,
+        states: contract.state.iter().map(state).collect(),
+        observe: phase(&contract.observe.http, rendering.observe)?,
+        perform: phase(&contract.perform.http, rendering.perform)?,
+        before: texts(&contract.verify.before),
+        after: texts(&contract.verify.after),
+        may_change: contract.verify.may_change.clone(),
+    })
+}
+
+fn request(contract: &Contract, rule: &Rule, rendered: Rendered) -> Result<Request, Failure> {
+    let body = rule.body_template().map_err(Failure::failed)?;
+    let uses = rule.placeholders(body.as_deref(), contract.templates()).map_err(Failure::failed)?;
+    let origin = |one: &deed_record::contract::template::Use<'_>| Origin {
+        written: one.source.written(),
+        stands_for: match one.source {
+            Source::Param { .. } => "parameter",
+            Source::ActionId => "id of the action, here an example",
+        },
+        place: match one.place {
+            Place::Path => "path",
+            Place::Query => "query",
+            Place::Header => "header",
+            Place::Body => "body",
+        },
+    };
+    Ok(Request { rendered, values: uses.iter().map(origin).collect() })
+}
+
+fn page(report: &Report) -> String {
+    let mut text = format!("{} {}\n", safe(&report.contract), safe(&report.version));
+    line(&mut text, format_args!("resource  {}", safe(&report.resource)));
+    for state in &report.states {
+        let from = match &state.from {
+            Some(from) => format!("read by the host from `{}`", safe(from)),
+            None => "read by the adapter".to_owned(),
+        };
+        let absent = if state.may_be_absent { "; null if it does not exist" } else { "" };
+        line(&mut text, format_args!("state     {}: {from}{absent}", safe(&state.name)));
+    }
+    for (title, requests) in [("observe", &report.observe), ("perform", &report.perform)] {
+        if !requests.is_empty() {
+            line(&mut text, format_args!("\n{title}"));
+        }
+        for one in requests {
+            show(&mut text, one);
+        }
+    }
+    for (title, list) in
+        [("before", &report.before), ("after", &report.after), ("may change", &report.may_change)]
+    {
+        if !list.is_empty() {
+            line(&mut text, format_args!("\n{title}"));
+        }
+        for one in list {
+            line(&mut text, format_args!("  {}", safe(one)));
+        }
+    }
+    text
+}
+
+fn show(text: &mut String, one: &Request) {
+    let Request { rendered, values } = one;
+    line(text, format_args!("  {}", shown::request(rendered)));
+    if let Some(guard) = rendered.guard {
+        line(text, format_args!("    {}", shown::guard(guard)));
+    }
+    for (name, value) in &rendered.headers {
+        line(text, format_args!("    {}: {}", safe(name), safe(value)));
+    }
+    *text += &rendered.body.as_ref().map(|body| pretty(body, "    ")).unwrap_or_default();
+    for (statuses, what) in [
+        (&rendered.absent, "says that the state does not exist"),
+        (&rendered.created, "proves that this write created the state"),
+        (&rendered.throttled, "with `Retry-After` says that the write may be repeated"),
+        (&rendered.accepted, "says that the write may be carried out later"),
+    ] {
+        if !statuses.is_empty() {
+            line(
+                text,
+                format_args!("    a status of {} {what}", compact(&Value::from(statuses.clone()))),
+            );
+        }
+    }
+    for value in values {
+        line(
+            text,
+            format_args!(
+                "    {} in the {}: {}",
+                safe(&value.written),
+                value.place,
+                value.stands_for
+            ),
+        );
+    }
+}

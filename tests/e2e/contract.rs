@@ -1,0 +1,102 @@
+//! `deed contract`: what a file sends, a contract of format 1 in format 2, and the schema for editors.
+
+use std::fs;
+
+use deed_tests::host::{expect, run};
+use deed_tests::services::workspace;
+use serde_json::{Value, json};
+
+fn file(name: &str) -> String {
+    workspace().join("contracts").join(name).to_str().unwrap().to_owned()
+}
+
+/// Exit code, stdout and stderr.
+fn deed(args: &[&str]) -> (i32, String, String) {
+    let output = run(args, "").unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
+}
+
+#[test]
+fn a_contract_is_explained_with_its_exact_requests_and_the_origin_of_each_value() {
+    let create = file("scim/create_user.toml");
+    let args = ["contract", "explain", &create, "--param", "user_name=zoe@example.com"];
+    let (code, said, errors) = deed(&args);
+    assert_eq!((code, errors.as_str()), (0, ""), "{said}");
+    for line in [
+        "resource  idp/users/zoe%40example.com",
+        "  idp GET /Users?filter=userName%20eq%20%22zoe%40example.com%22",
+        "  idp POST /Users",
+        "    content-type: application/scim+json",
+        "    a status of [201] proves that this write created the state",
+        "    {action.id} in the body: id of the action, here an example",
+        "    {user_name} in the query: parameter",
+        "  pre.user == null",
+    ] {
+        assert!(said.contains(&format!("{line}\n")), "no `{line}`: {said}");
+    }
+    let report: Value =
+        serde_json::from_str(&expect(&[&args[..], &["--json"]].concat()).unwrap()).unwrap();
+    let body = &report["perform"][0]["rendered"]["body"];
+    assert_eq!(body["userName"], "zoe@example.com");
+    assert_eq!(body.get("displayName"), None, "{body}");
+    assert_eq!(
+        report["states"],
+        json!([{
+            "name": "user",
+            "from": "GET /Users?filter=userName eq \"{user_name}\"",
+            "may_be_absent": true
+        }])
+    );
+}
+
+#[test]
+fn what_cannot_be_explained_says_what_is_missing() {
+    let create = file("scim/create_user.toml");
+    for (params, why) in [
+        (vec![], "add --param user_name=VALUE"),
+        (vec!["--param", "user_name=a b"], "does not match the pattern"),
+        (vec!["--param", "user_name=a", "--param", "other=1"], "other"),
+        (vec!["--param", "user_name"], "NAME=VALUE"),
+    ] {
+        let (code, said, errors) = deed(&[&["contract", "explain", &create][..], &params].concat());
+        assert!(code != 0 && said.is_empty() && errors.contains(why), "no `{why}`: {errors}");
+    }
+    let (code, _, errors) = deed(&["contract", "explain", "no-such.toml"]);
+    assert!(code == 1 && errors.contains("`no-such.toml`"), "{errors}");
+}
+
+#[test]
+fn a_contract_of_format_1_is_rewritten_with_the_same_requests() {
+    let old = file("idp/suspend_user.toml");
+    let new = expect(&["contract", "upgrade", &old]).unwrap();
+    let copy = std::env::temp_dir().join(format!("deed-upgrade-{}.toml", std::process::id()));
+    fs::write(&copy, &new).unwrap();
+    let copy = copy.to_str().unwrap();
+    let requests = |file: &str| {
+        let id = "user_id=0123456789abcdef0123456789abcdef";
+        let text = expect(&["contract", "explain", file, "--param", id, "--json"]).unwrap();
+        let report: Value = serde_json::from_str(&text).unwrap();
+        (report["observe"].clone(), report["perform"].clone())
+    };
+    assert_eq!(requests(&old), requests(copy));
+    let (code, _, errors) = deed(&["contract", "upgrade", copy]);
+    assert!(code == 1 && errors.contains("has format 2 already"), "{errors}");
+    fs::copy(&old, copy).unwrap();
+    let (code, said, errors) = deed(&["contract", "upgrade", "--write", copy]);
+    assert!(code == 0 && said.is_empty() && errors.contains("run `deed pin`"), "{errors}");
+    assert_eq!(fs::read_to_string(copy).unwrap(), new);
+    fs::remove_file(copy).unwrap();
+}
+
+#[test]
+fn the_schema_for_editors_is_the_committed_one() {
+    let text = fs::read_to_string(workspace().join("docs/contract.schema.json")).unwrap();
+    let printed = expect(&["contract", "schema"]).unwrap();
+    assert!(printed == text, "docs/contract.schema.json is not what `deed contract schema` prints");
+    let schema: Value = serde_json::from_str(&text).unwrap();
+    for key in ["format", "action", "params", "state", "observe", "perform", "verify", "limits"] {
+        assert!(schema["properties"][key].is_object(), "no `{key}`");
+    }
+    assert_eq!(schema["additionalProperties"], false);
+}

@@ -1,0 +1,100 @@
+//! Contracts without adapter code, on a real SCIM server: what came into being, what ceased to exist, and what only
+//! looks like it.
+
+use deed_test_support::shared::{declare, declared, ended, fresh_name, look, report, scim};
+use deed_tests::proxy::Fault;
+use deed_tests::world::World;
+use serde_json::{Value, json};
+
+fn served() -> World {
+    World::with(scim(), "scim", declare).unwrap()
+}
+
+#[test]
+fn a_user_is_created_found_and_deleted() {
+    let world = served();
+    let name = fresh_name();
+    let params = json!({"user_name": name, "display_name": "Zoe"});
+    let view = world.run(&declared("scim.create_user", params.clone())).unwrap();
+    ended(&world, &view, "verified", "every expectation holds");
+    let post = look(&world, &view, "post");
+    let user = &post["state"]["user"];
+    assert_eq!(user["externalId"], view["id"], "{post:#}");
+    let id = user["id"].as_str().unwrap().to_owned();
+    let there = scim().get_user(&id).unwrap();
+    assert_eq!((&there["userName"], &there["displayName"]), (&json!(name), &json!("Zoe")));
+
+    let again = world.run(&declared("scim.create_user", params)).unwrap();
+    ended(&world, &again, "denied", "`pre.user == null` does not hold");
+
+    let found = world.run(&declared("scim.find_user", json!({"user_name": name}))).unwrap();
+    ended(&world, &found, "verified", "the host read the state");
+    assert_eq!(look(&world, &found, "pre")["state"]["user"]["id"], json!(id));
+
+    let params = json!({"user_id": id, "user_name": name});
+    let view = world.run(&declared("scim.delete_user", params)).unwrap();
+    ended(&world, &view, "verified", "every expectation holds");
+    assert_eq!(look(&world, &view, "post")["state"]["user"], Value::Null);
+    assert!(scim().get_user(&id).is_err(), "it is deleted");
+    let report = report(&world, view["id"].as_str().unwrap());
+    assert_eq!(report.verdict, deed_verify::Verdict::Verified, "{report:#?}");
+
+    let gone = world.run(&declared("scim.find_user", json!({"user_name": name}))).unwrap();
+    ended(&world, &gone, "verified", "the host read the state");
+    assert_eq!(look(&world, &gone, "pre")["state"]["user"], Value::Null);
+}
+
+/// A create whose answer is lost is found again by its mark, and never made twice.
+#[test]
+fn a_create_without_an_answer_is_found_again() {
+    let world = served();
+    let name = fresh_name();
+    world.proxy.set("POST", Fault::DropAfter);
+    let view = world.run(&declared("scim.create_user", json!({"user_name": name}))).unwrap();
+    ended(&world, &view, "verified", "every expectation holds");
+    assert_eq!(world.proxy.count("POST"), 1);
+    world.proxy.set("POST", Fault::DropBefore);
+    let lost =
+        world.run(&declared("scim.create_user", json!({"user_name": fresh_name()}))).unwrap();
+    ended(&world, &lost, "failed", "nothing changed");
+}
+
+/// Between the observation and the write another client creates the user. The directory refuses the second one, and
+/// the user that exists is not taken for ours.
+#[test]
+fn a_user_of_another_client_is_not_taken_for_ours() {
+    let world = served();
+    let name = fresh_name();
+    let body = json!({"schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"], "userName": name});
+    world.proxy.set("POST", Fault::PatchBefore { body });
+    let view = world.run(&declared("scim.create_user", json!({"user_name": name}))).unwrap();
+    assert_ne!(view["status"], "verified", "{view:#}");
+    assert!(view["reason"].as_str().unwrap().contains("nothing proves"), "{view:#}");
+}
+
+/// The delete took effect, and its answer was lost.
+#[test]
+fn a_delete_without_an_answer_is_verified_by_the_absence() {
+    let world = served();
+    let name = fresh_name();
+    let id = scim().create_user(&name, None).unwrap();
+    world.proxy.set("DELETE", Fault::DropAfter);
+    let params = json!({"user_id": id, "user_name": name});
+    let view = world.run(&declared("scim.delete_user", params.clone())).unwrap();
+    ended(&world, &view, "verified", "every expectation holds");
+    assert_eq!(world.proxy.count("DELETE"), 1);
+    let again = world.run(&declared("scim.delete_user", params)).unwrap();
+    ended(&world, &again, "denied", "does not hold");
+    assert_eq!(world.proxy.count("DELETE"), 1, "the second delete is never sent");
+}
+
+/// The name that people approve is that of the user, whatever the id says.
+#[test]
+fn a_user_of_another_name_is_not_deleted() {
+    let world = served();
+    let id = scim().create_user(&fresh_name(), None).unwrap();
+    let params = json!({"user_id": id, "user_name": "someone.else@example.com"});
+    let view = world.run(&declared("scim.delete_user", params)).unwrap();
+    ended(&world, &view, "denied", "does not hold");
+    assert!(scim().get_user(&id).is_ok());
+}

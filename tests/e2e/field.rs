@@ -1,0 +1,83 @@
+//! Situations that integrations meet in the field, each with the outcome that its users need. The contracts have no
+//! adapter code.
+
+mod absence;
+mod answers;
+mod requests;
+mod upstream;
+
+use std::fs;
+
+use deed_test_support::shared::scim;
+use deed_tests::world::{self, World};
+use serde_json::{Value, json};
+
+use self::upstream::Upstream;
+
+const POLICY: &str = r#"
+@id("field")
+permit (principal, action == Deed::Action::"field.try", resource)
+when { principal.roles.contains("helpdesk") };
+"#;
+
+/// A contract of format 2 about one thing of the upstream `field`, with the parameter `id`, and these tables.
+fn contract(verb: &str, tables: &str) -> String {
+    format!(
+        r#"
+format = 2
+[action]
+name     = "field.try"
+version  = "1.0.0"
+title    = "Try something"
+verb     = "{verb}"
+mode     = "write"
+effect   = "observable"
+resource = "field/{{id}}"
+adapter  = "declared"
+[params]
+required = ["id"]
+properties.id   = {{ type = "string", pattern = "^[A-Za-z0-9._@-]+$" }}
+properties.note = {{ type = "string" }}
+{tables}
+"#
+    )
+}
+
+/// A served directory with this contract, and the lines of `[tenant.acme.upstream.field]` beside its address.
+fn served(upstream: &Upstream, contract: &str, lines: &str) -> World {
+    World::with(scim(), "scim", |dir| {
+        fs::write(dir.join("contracts/field.toml"), contract)?;
+        fs::write(dir.join("policies/field.cedar"), POLICY)?;
+        let own = "[tenant.acme]\npolicies = [\"policies/starter.cedar\"";
+        world::edit(dir, "deed.toml", own, &format!("{own}, \"policies/field.cedar\""))?;
+        let mut text = fs::read_to_string(dir.join("deed.toml"))?;
+        text += &format!(
+            r#"
+[tenant.acme.upstream.field]
+base_url  = "http://{}"
+addresses = ["loopback"]
+timeout   = "2s"
+read  = {{ secret = "idp_read", slot = "bearer" }}
+write = {{ secret = "idp_write", slot = "bearer" }}
+{lines}
+
+[tenant.acme.grant."field.try"]
+upstreams = ["field"]
+"#,
+            upstream.address
+        );
+        Ok(fs::write(dir.join("deed.toml"), text)?)
+    })
+    .unwrap()
+}
+
+fn proposal(params: Value) -> Value {
+    let mut proposal = World::proposal("field.try", "");
+    proposal["params"] = params;
+    proposal
+}
+
+/// Runs the contract on the thing `a1`.
+fn tried(world: &World) -> Value {
+    world.run(&proposal(json!({"id": "a1"}))).unwrap()
+}
