@@ -50,8 +50,8 @@ fn served(upstream: &Upstream, contract: &str, lines: &str) -> World {
         fs::write(dir.join("policies/field.cedar"), POLICY)?;
         let own = "[tenant.acme]\npolicies = [\"policies/starter.cedar\"";
         world::edit(dir, "deed.toml", own, &format!("{own}, \"policies/field.cedar\""))?;
-        let mut text = fs::read_to_string(dir.join("deed.toml"))?;
-        text += &format!(
+        let text = fs::read_to_string(dir.join("deed.toml"))?;
+        let more = format!(
             r#"
 [tenant.acme.upstream.field]
 base_url  = "http://{}"
@@ -66,7 +66,7 @@ upstreams = ["field"]
 "#,
             upstream.address
         );
-        Ok(fs::write(dir.join("deed.toml"), text)?)
+        Ok(fs::write(dir.join("deed.toml"), text + &more)?)
     })
     .unwrap()
 }

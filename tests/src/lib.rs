@@ -1,4 +1,5 @@
 //! The harness of the end-to-end tests and the demo: real servers, a proxy that injects faults, and the real host.
+#![expect(clippy::missing_errors_doc, reason = "the callers are tests, which stop at any error")]
 
 pub mod canary;
 pub mod client;

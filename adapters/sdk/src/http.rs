@@ -8,11 +8,19 @@ mod detail;
 use crate::{Failure, Request, bindings::deed::adapter::http as host};
 
 /// `GET path` at `upstream`. A transport error becomes the [`Failure`] that describes it.
+///
+/// # Errors
+///
+/// Fails when the host denies the request, it is not sent, or no complete answer arrives.
 pub fn get(upstream: &str, path: &str) -> Result<Response, Failure> {
     send(upstream, "GET", path, None)
 }
 
-/// `method path` at `upstream`, with an optional JSON body. Fails as [`get`] does.
+/// `method path` at `upstream`, with an optional JSON body.
+///
+/// # Errors
+///
+/// Fails as [`get`] does.
 pub fn send(
     upstream: &str,
     method: &str,
@@ -28,7 +36,11 @@ pub fn send(
     })
 }
 
-/// One of the action's `requests`, as the host rendered it. Fails as [`get`] does.
+/// One of the action's `requests`, as the host rendered it.
+///
+/// # Errors
+///
+/// Fails as [`get`] does.
 pub fn send_request(request: &Request) -> Result<Response, Failure> {
     let method = request.method.as_str();
     let response = host::send(request).map_err(|error| failure(method, error))?;
@@ -53,6 +65,10 @@ impl Response {
     ///
     /// The text of the failure contains the reason from the body if a usual member holds one, else only the names of
     /// the body's members. The text becomes part of the claim, so it contains nothing else from the body.
+    ///
+    /// # Errors
+    ///
+    /// Fails with the [`Failure`] that the status means.
     pub fn accepted(self) -> Result<Self, Failure> {
         match self.status {
             200..=299 => Ok(self),

@@ -41,10 +41,18 @@ pub use bindings::deed::adapter::types::{Failure, Request};
 pub trait Adapter {
     /// Reads the declared state. The host calls this function before and after `perform`, each time in a new instance
     /// that cannot tell which of the two calls it is. The host refuses writes.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the state cannot be read.
     fn observe(action: &Action) -> Result<(), Failure>;
 
     /// Carries out the action, once per attempt. The result is a claim that the host records. The host judges the
     /// action by what it observes.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the action is not carried out, or it is not known whether it was.
     fn perform(action: &Action) -> Result<(), Failure>;
 }
 
@@ -61,7 +69,11 @@ pub struct Action {
 }
 
 impl Action {
-    /// Returns the string parameter `name`. Fails with [`Failure::Invalid`] when the action has no such parameter.
+    /// Returns the string parameter `name`.
+    ///
+    /// # Errors
+    ///
+    /// Fails with [`Failure::Invalid`] when the action has no such parameter.
     pub fn text(&self, name: &str) -> Result<&str, Failure> {
         let value = self.params.get(name).and_then(Value::as_str);
         value.ok_or_else(|| {

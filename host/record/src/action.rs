@@ -199,7 +199,11 @@ const NAME_MAX: usize = 256;
 const REQUESTS_MAX: usize = 4 << 20;
 
 /// Checks a proposal against its contract and renders every request in the recorded form: private parameters hold
-/// commitments and nothing else. Fails when the proposal violates the contract or a limit.
+/// commitments and nothing else.
+///
+/// # Errors
+///
+/// Fails when the proposal violates the contract or a limit.
 pub fn render(
     contract: &Contract,
     proposal: &Proposal,
@@ -342,12 +346,20 @@ impl Slot {
 }
 
 impl Action {
-    /// The bytes of `action.json` (RFC 8785). Fails when a value has no canonical form.
+    /// The bytes of `action.json` (RFC 8785).
+    ///
+    /// # Errors
+    ///
+    /// Fails when a value has no canonical form.
     pub fn canonical(&self) -> Result<Vec<u8>, json::NotCanonical> {
         json::to_canonical(self)
     }
 
-    /// SHA-256 of [`Action::canonical`]. Fails when a value has no canonical form.
+    /// SHA-256 of [`Action::canonical`].
+    ///
+    /// # Errors
+    ///
+    /// Fails when a value has no canonical form.
     pub fn digest(&self) -> Result<Digest, json::NotCanonical> {
         Ok(Digest::of(&self.canonical()?))
     }
@@ -355,13 +367,21 @@ impl Action {
 
 impl Memo<Action, Digest> {
     /// Like [`Action::digest`], but computes the digest only once.
+    ///
+    /// # Errors
+    ///
+    /// Fails when a value has no canonical form.
     pub fn digest(&self) -> Result<Digest, json::NotCanonical> {
         self.known(Action::digest)
     }
 }
 
 impl Binding {
-    /// SHA-256 of the binding's canonical JSON. Fails when a value has no canonical form.
+    /// SHA-256 of the binding's canonical JSON.
+    ///
+    /// # Errors
+    ///
+    /// Fails when a value has no canonical form.
     pub fn digest(&self) -> Result<Digest, json::NotCanonical> {
         Ok(Digest::of(&json::to_canonical(self)?))
     }

@@ -14,8 +14,11 @@ pub use self::assemble::{AssembleError, assemble, sigstore};
 pub type Files = BTreeMap<String, Vec<u8>>;
 
 /// Writes these parts as a `.deed` file: an uncompressed zip (PKWARE APPNOTE 6.3) with entries sorted by name, all
-/// times 1980-01-01 and no extra fields. The same parts always result in the same bytes. Fails for an unknown name and
-/// above the size limits.
+/// times 1980-01-01 and no extra fields. The same parts always result in the same bytes.
+///
+/// # Errors
+///
+/// Fails for an unknown name and above the size limits.
 pub fn write(files: &Files) -> Result<Vec<u8>, BundleError> {
     if files.len() > ENTRIES_MAX {
         return Err(BundleError::TooMany);
@@ -32,7 +35,11 @@ pub fn write(files: &Files) -> Result<Vec<u8>, BundleError> {
     if bytes.len() > FILE_MAX { Err(BundleError::TooLarge) } else { Ok(bytes) }
 }
 
-/// Reads the parts of a `.deed` file. Fails unless writing them again results in the same bytes.
+/// Reads the parts of a `.deed` file.
+///
+/// # Errors
+///
+/// Fails unless writing them again results in the same bytes.
 pub fn read(bytes: &[u8]) -> Result<Files, BundleError> {
     if bytes.len() > FILE_MAX {
         return Err(BundleError::TooLarge);

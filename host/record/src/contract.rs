@@ -222,7 +222,11 @@ impl Evidence {
 }
 
 impl Contract {
-    /// Parses and checks a contract file; `file` is only used in errors. Fails at the first fault and reports its line.
+    /// Parses and checks a contract file; `file` is only used in errors.
+    ///
+    /// # Errors
+    ///
+    /// Fails at the first fault and reports its line.
     pub fn from_toml(file: &str, text: &str) -> Result<Self, ContractError> {
         values::check(file, text)?;
         let contract: Self =
@@ -232,7 +236,11 @@ impl Contract {
         Ok(contract)
     }
 
-    /// Parses and checks the canonical JSON of a bundle's `contract.json`. Fails at the first fault.
+    /// Parses and checks the canonical JSON of a bundle's `contract.json`.
+    ///
+    /// # Errors
+    ///
+    /// Fails at the first fault.
     pub fn from_json(value: Value) -> Result<Self, ContractError> {
         let contract: Self = serde_json::from_value(value)
             .map_err(|e| ContractError::new("contract.json", 0, e.to_string()))?;
@@ -246,12 +254,20 @@ impl Contract {
         schemars::schema_for!(Self).to_value()
     }
 
-    /// The canonical bytes (RFC 8785), over which the digest is computed. Fails when a value has no canonical form.
+    /// The canonical bytes (RFC 8785), over which the digest is computed.
+    ///
+    /// # Errors
+    ///
+    /// Fails when a value has no canonical form.
     pub fn canonical(&self) -> Result<Vec<u8>, json::NotCanonical> {
         json::to_canonical(self)
     }
 
-    /// SHA-256 of [`Contract::canonical`]. Fails when a value has no canonical form.
+    /// SHA-256 of [`Contract::canonical`].
+    ///
+    /// # Errors
+    ///
+    /// Fails when a value has no canonical form.
     pub fn digest(&self) -> Result<Digest, json::NotCanonical> {
         Ok(Digest::of(&self.canonical()?))
     }
@@ -312,8 +328,11 @@ impl StateShape {
         object(&self.required, &self.properties)
     }
 
-    /// Does the same as [`Schema::project`] of [`StateShape::schema`], without copying the schema. Fails in the same
-    /// cases.
+    /// Does the same as [`Schema::project`] of [`StateShape::schema`], without copying the schema.
+    ///
+    /// # Errors
+    ///
+    /// Fails in the same cases.
     pub fn project(&self, value: &Value) -> Result<Value, Violation> {
         Schema::project_object(&self.properties, value)
     }

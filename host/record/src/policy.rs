@@ -97,7 +97,11 @@ impl Rule {
 
 impl Policies {
     /// Reads the policy set from a bundle's `policies.cedar` and `schema.cedarschema`, with the roles for which the
-    /// schema counts approvals. Fails when the files do not form a valid set.
+    /// schema counts approvals.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the files do not form a valid set.
     pub fn read(text: &str, schema_text: &str) -> Result<Self, String> {
         compile::read(text, schema_text)
             .map_err(|flaw| format!("policy `{}`: {}", flaw.policy, flaw.what))
@@ -163,7 +167,11 @@ impl Policies {
         evaluate::Question::of(facts, &self.roles).snapshot()
     }
 
-    /// The question as signed statements describe it. Fails when the question has no canonical form.
+    /// The question as signed statements describe it.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the question has no canonical form.
     pub fn question(&self, facts: &Facts) -> Result<asked::Question, NotCanonical> {
         evaluate::Question::of(facts, &self.roles).named()
     }

@@ -77,7 +77,11 @@ pub struct Notify {
     pub secret: Arc<Secret>,
 }
 
-/// Reads and checks a served directory. Fails with every fault that was found.
+/// Reads and checks a served directory.
+///
+/// # Errors
+///
+/// Fails with every fault that was found.
 pub fn load(dir: &Path) -> Result<Config, Faults> {
     let (files, text, raw) = read(dir)?;
     let mut faults = Faults::default();
@@ -118,7 +122,11 @@ pub fn load(dir: &Path) -> Result<Config, Faults> {
 }
 
 /// The names that the policies of each tenant may use. Policies and upstreams are not read, so their faults do not
-/// matter here. Fails with the faults of the other files.
+/// matter here.
+///
+/// # Errors
+///
+/// Fails with the faults of the other files.
 pub fn vocabularies(dir: &Path) -> Result<BTreeMap<String, Vocabulary>, Faults> {
     let (files, text, raw) = read(dir)?;
     let here = fault::Source { name: "deed.toml".to_owned(), text };
@@ -133,7 +141,11 @@ pub fn vocabularies(dir: &Path) -> Result<BTreeMap<String, Vocabulary>, Faults> 
 }
 
 /// Returns the name of the logs and every file that `deed.toml` names, whether or not the file exists. Commands use
-/// this function to read or copy a directory without serving it. Fails when `deed.toml` cannot be read.
+/// this function to read or copy a directory without serving it.
+///
+/// # Errors
+///
+/// Fails when `deed.toml` cannot be read.
 pub fn outline(dir: &Path) -> Result<raw::Outline, Fault> {
     let (_, _, raw) = read_one(dir)?;
     Ok(raw::Outline::of(&raw))
@@ -152,6 +164,10 @@ fn read_one(dir: &Path) -> Result<(Files, String, raw::Host), Fault> {
 }
 
 impl Config {
+    /// Checks that no other party has a key of the host.
+    ///
+    /// # Errors
+    ///
     /// Fails when a person or a witness has a key of the host, because the host could then sign in the name of that
     /// party.
     pub fn check_keys(&self, of_host: &[VerifyingKey]) -> Result<(), Fault> {

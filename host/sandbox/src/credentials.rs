@@ -18,6 +18,9 @@ pub const SECRET_MAX: usize = 16 * 1024;
 /// Reads a secret and checks that it is 16 bytes to 16 KiB of text without control characters.
 ///
 /// A trailing newline is not part of the secret. A secret file must be a regular file that only its owner can read.
+///
+/// # Errors
+///
 /// Fails when the source cannot be read or the value does not meet these rules.
 pub fn load(name: &str, files: &Files, source: &SecretSource) -> Result<Secret, CredentialError> {
     let bytes = match source {
@@ -43,8 +46,11 @@ pub struct Secret {
 }
 
 impl Secret {
-    /// Checks a value and removes one trailing newline (`\n` or `\r\n`). Fails when the value is not text of 16 bytes
-    /// to 16 KiB without control characters.
+    /// Checks a value and removes one trailing newline (`\n` or `\r\n`).
+    ///
+    /// # Errors
+    ///
+    /// Fails when the value is not text of 16 bytes to 16 KiB without control characters.
     pub fn new(name: &str, bytes: &[u8]) -> Result<Self, CredentialError> {
         let text =
             std::str::from_utf8(bytes).map_err(|_no_utf8| CredentialError::NotText(name.into()))?;

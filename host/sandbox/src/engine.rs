@@ -111,15 +111,22 @@ pub struct Names {
 
 impl Sandbox {
     /// Compiles trusted bytes in this process, so that [`Sandbox::load`] needs no child process for them. This is for
-    /// tools under which a child process with its own limits cannot run; a host does not call it. Fails when the bytes
-    /// do not compile or the code cannot be kept.
+    /// tools under which a child process with its own limits cannot run; a host does not call it.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the bytes do not compile or the code cannot be kept.
     pub fn prepare(&self, bytes: &[u8]) -> Result<(), LoadError> {
         check_kind(bytes)?;
         Ok(self.compiler.prepare(bytes)?)
     }
 
     /// Returns the names of a component's imports and exports. The component need not be an adapter; [`Sandbox::load`]
-    /// checks that it is. Fails when the component does not compile.
+    /// checks that it is.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the component does not compile.
     pub fn names(&self, bytes: &[u8]) -> Result<Names, LoadError> {
         let component = component(&self.engine, &self.compiler, bytes)?;
         let kind = component.component_type();

@@ -22,9 +22,12 @@ use serde_json::Value;
 
 use crate::upstream::Upstream;
 
-/// Grants one observation of the system of record, with GET and HEAD requests and the read credentials. Fails when
-/// policy denies the action, when the scope contains a request that may write, and when it lacks an upstream of a
-/// request.
+/// Grants one observation of the system of record, with GET and HEAD requests and the read credentials.
+///
+/// # Errors
+///
+/// Fails when policy denies the action, when the scope contains a request that may write, and when it lacks an upstream
+/// of a request.
 pub fn read(decision: &Decision, scope: Scope) -> Result<ReadGrant, GrantError> {
     if decision.verdict == Verdict::Deny {
         return Err(GrantError::Denied);
@@ -36,8 +39,11 @@ pub fn read(decision: &Decision, scope: Scope) -> Result<ReadGrant, GrantError> 
 }
 
 /// Clears one attempt to start. The permit comes from the last policy evaluation before the attempt, which considers
-/// approvals and the pre-state. `basis` is the policies and the pre-state of the attempt. Fails when the permit is
-/// based on other ones or is for another attempt.
+/// approvals and the pre-state. `basis` is the policies and the pre-state of the attempt.
+///
+/// # Errors
+///
+/// Fails when the permit is based on other ones or is for another attempt.
 pub fn clear(permit: Permit, scope: Scope, basis: &PermitBasis) -> Result<Cleared, GrantError> {
     if !permit.is_based_on(basis) {
         return Err(GrantError::OtherBasis(scope.action));
@@ -52,6 +58,8 @@ pub fn clear(permit: Permit, scope: Scope, basis: &PermitBasis) -> Result<Cleare
 }
 
 /// Turns a cleared attempt into the grant to run it. `started` proves that the start of this attempt is on disk.
+///
+/// # Errors
 ///
 /// Fails when the proof is not for the start of this attempt.
 pub fn spend(cleared: Cleared, started: Durable) -> Result<LiveGrant, GrantError> {

@@ -60,8 +60,11 @@ pub struct Sandbox {
 }
 
 impl Sandbox {
-    /// Starts the engine. The cache directory is created with mode 0700 if it does not exist. Fails when the engine
-    /// does not start, or the cache directory cannot be created or other users can access it.
+    /// Starts the engine. The cache directory is created with mode 0700 if it does not exist.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the engine does not start, or the cache directory cannot be created or other users can access it.
     pub fn new(cache_dir: &Path, clock: Clock) -> Result<Self, EngineError> {
         let turns = RunQueue::new(usize::try_from(limits::RUNS).unwrap_or(1));
         let engine = engine::engine()?;
@@ -82,6 +85,9 @@ impl Sandbox {
     }
 
     /// Compiles and checks an adapter. A large adapter takes seconds, so call this only where blocking is allowed.
+    ///
+    /// # Errors
+    ///
     /// Fails when the bytes do not compile or are not an adapter.
     pub fn load(&self, bytes: &[u8]) -> Result<Adapter, LoadError> {
         engine::load(&self.engine, &self.compiler, bytes)

@@ -64,7 +64,11 @@ impl Default for Lookups {
 }
 
 impl Lookups {
-    /// Waits until a look-up is allowed. Fails when the semaphore is closed, which never happens.
+    /// Waits until a look-up is allowed.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the semaphore is closed, which never happens.
     pub async fn take(&self) -> Result<Lookup, AcquireError> {
         Arc::clone(&self.0).acquire_owned().await.map(Lookup)
     }
@@ -89,7 +93,11 @@ pub struct Base {
 }
 
 impl Base {
-    /// Parses a base URL. Fails with the reason when the text is not a valid base URL.
+    /// Parses a base URL.
+    ///
+    /// # Errors
+    ///
+    /// Fails with the reason when the text is not a valid base URL.
     pub fn parse(text: &str) -> Result<Self, BaseError> {
         let refuse = |reason| BaseError { text: text.into(), reason };
         let uri: hyper::Uri = text.parse().map_err(|_no_uri| refuse("it is not a URL"))?;
@@ -149,10 +157,14 @@ pub struct BaseError {
 }
 
 /// The TLS configuration of one upstream. It trusts only the roots in the PEM file, or Mozilla's roots if there is no
-/// file. Fails when the file is not PEM, has no certificate or has an invalid certificate.
+/// file.
 ///
 /// TLS 1.2 and 1.3 are used with ring's default cipher suites, without client certificates and without early data.
 /// Sessions are not resumed, so the upstream's certificate is checked for every exchange.
+///
+/// # Errors
+///
+/// Fails when the file is not PEM, has no certificate or has an invalid certificate.
 pub fn tls_config(roots_pem: Option<&[u8]>) -> Result<Arc<rustls::ClientConfig>, TlsError> {
     let mut roots = rustls::RootCertStore::empty();
     match roots_pem {

@@ -44,7 +44,11 @@ impl Digest {
         digits
     }
 
-    /// Parses 64 lower-case hex digits. Fails for any other text.
+    /// Parses 64 lower-case hex digits.
+    ///
+    /// # Errors
+    ///
+    /// Fails for any other text.
     pub fn from_hex(text: &str) -> Result<Self, DigestError> {
         let bytes = data_encoding::HEXLOWER.decode(text.as_bytes()).map_err(|_| bad(text))?;
         Ok(Self(bytes.try_into().map_err(|_| bad(text))?))

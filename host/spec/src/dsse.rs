@@ -42,6 +42,10 @@ pub struct EnvelopeSignature {
 
 impl Envelope {
     /// Signs a payload.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the id of the key cannot be computed.
     pub fn sign(payload: &[u8], key: &SigningKey) -> Result<Self, DsseError> {
         let signature = key.sign(&pae(payload));
         Ok(Self {
@@ -55,6 +59,10 @@ impl Envelope {
     }
 
     /// Decodes the payload. Only standard base64 is accepted, so that each payload has only one encoding.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the payload is not standard base64.
     pub fn payload_bytes(&self) -> Result<Vec<u8>, DsseError> {
         STANDARD
             .decode(&self.payload)
@@ -62,6 +70,10 @@ impl Envelope {
     }
 
     /// The SHA-256 digest of the payload, by which log entries and other statements refer to this envelope.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the payload is not standard base64.
     pub fn payload_digest(&self) -> Result<Digest, DsseError> {
         Ok(Digest::of(&self.payload_bytes()?))
     }
@@ -72,6 +84,10 @@ impl Envelope {
     }
 
     /// Checks payload type, key ID and signature, in this order, and returns the payload.
+    ///
+    /// # Errors
+    ///
+    /// Fails when one of the three is wrong.
     pub fn open(&self, key: &VerifyingKey) -> Result<Vec<u8>, DsseError> {
         if self.payload_type != PAYLOAD_TYPE {
             return Err(DsseError::PayloadType(self.payload_type.clone()));
@@ -101,16 +117,29 @@ fn pae(payload: &[u8]) -> Vec<u8> {
 }
 
 /// Lower-case hex SHA-256 of the key's `SubjectPublicKeyInfo` DER (RFC 8410).
+///
+/// # Errors
+///
+/// Fails when the key has no DER form.
 pub fn key_id(key: &VerifyingKey) -> Result<String, DsseError> {
     let der = key.to_public_key_der().map_err(|_| DsseError::Key)?;
     Ok(Digest::of(der.as_bytes()).hex())
 }
 
 /// The public key in PEM SPKI form, which common tools can read.
+///
+/// # Errors
+///
+/// Fails when the key has no PEM form.
 pub fn to_pem(key: &VerifyingKey) -> Result<String, DsseError> {
     key.to_public_key_pem(LineEnding::LF).map_err(|_| DsseError::Key)
 }
 
+/// Reads a public key from PEM SPKI form.
+///
+/// # Errors
+///
+/// Fails when the text is not an Ed25519 public key in that form.
 pub fn from_pem(text: &str) -> Result<VerifyingKey, DsseError> {
     VerifyingKey::from_public_key_pem(text).map_err(|_| DsseError::Key)
 }

@@ -23,6 +23,8 @@ mod tests;
 
 /// Signs a checkpoint, and returns a note with one signature line that can be published.
 ///
+/// # Errors
+///
 /// Fails unless the name of the key is the checkpoint's origin.
 pub fn sign(checkpoint: &Checkpoint, key: &LogKey) -> Result<String, NoteError> {
     check_origin(checkpoint, key.name())?;
@@ -30,11 +32,14 @@ pub fn sign(checkpoint: &Checkpoint, key: &LogKey) -> Result<String, NoteError> 
     Ok(format!("{text}\n{}", key.signature_line(&text)))
 }
 
-/// Checks a signed checkpoint against the log's key. Fails when the note is malformed, belongs to another log, or is
-/// not signed by this key.
+/// Checks a signed checkpoint against the log's key.
 ///
 /// Signatures by other keys, such as those of witnesses, are ignored. A note with an invalid signature by this key is
 /// rejected, as C2SP signed-note requires. Ed25519 is checked strictly: no small-order keys, canonical scalars.
+///
+/// # Errors
+///
+/// Fails when the note is malformed, belongs to another log, or is not signed by this key.
 pub fn verify(note: &str, key: &VerifierKey) -> Result<Checkpoint, NoteError> {
     let (text, lines) = split(note)?;
     let mut signed = false;
@@ -68,8 +73,11 @@ pub struct Checkpoint {
 }
 
 impl Checkpoint {
-    /// Parses the unsigned text of a checkpoint. Fails for any other text, including one with extension lines, which
-    /// tlog-checkpoint discourages.
+    /// Parses the unsigned text of a checkpoint.
+    ///
+    /// # Errors
+    ///
+    /// Fails for any other text, including one with extension lines, which tlog-checkpoint discourages.
     pub fn parse(text: &str) -> Result<Self, NoteError> {
         let body = text.strip_suffix('\n').ok_or(NoteError::Lines)?;
         let lines: Vec<&str> = body.split('\n').collect();

@@ -20,11 +20,19 @@ use crate::store::{Append, AppendError, KeyClaim, Pending, Store, Summary};
 /// A place for one store. It is initially empty.
 pub trait Place: Send {
     /// Opens the store in this place, or creates it. Fails when the store does not open.
+    ///
+    /// # Errors
+    ///
+    /// Fails with the reason why the store cannot be opened.
     fn open(&mut self) -> Result<Arc<dyn Store>, String>;
 
     /// Ends the store as a crash does, without closing it. Afterwards, this place contains what the crash left. A place
     /// may simulate a process that was killed, or a machine that lost power at the worst time. Fails when the crash
     /// cannot be simulated.
+    ///
+    /// # Errors
+    ///
+    /// Fails with the reason why the crash cannot be simulated.
     fn crash(&mut self, store: Arc<dyn Store>) -> Result<(), String>;
 }
 

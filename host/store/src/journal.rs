@@ -44,15 +44,23 @@ const ROOM: usize = 1024;
 
 /// Opens the journal in `dir`, or creates one there.
 ///
-/// Removes a torn end, and updates or rebuilds the index. Fails when another process uses `dir`, when a record that was
-/// durable is bad (the error names the file and the offset), when the journal ends before the position in its HEAD, and
-/// when a file cannot be read or written. A state directory of a newer version is refused before anything is changed.
+/// Removes a torn end, and updates or rebuilds the index. A state directory of a newer version is refused before
+/// anything is changed.
+///
+/// # Errors
+///
+/// Fails when another process uses `dir`, when a record that was durable is bad (the error names the file and the
+/// offset), when the journal ends before the position in its HEAD, and when a file cannot be read or written.
 pub fn open(dir: &Path) -> Result<Journal, OpenError> {
     take(dir)?.open()
 }
 
-/// Locks `dir` before anything in it is read or changed. Fails when another process uses `dir`, when its version is
-/// newer than this program supports, and when it cannot be created.
+/// Locks `dir` before anything in it is read or changed.
+///
+/// # Errors
+///
+/// Fails when another process uses `dir`, when its version is newer than this program supports, and when it cannot be
+/// created.
 pub fn take(dir: &Path) -> Result<Hold, OpenError> {
     open::take(dir)
 }
@@ -66,6 +74,10 @@ pub struct Hold {
 
 impl Hold {
     /// Opens the journal in this directory. It does the same as [`open`] and fails in the same cases.
+    ///
+    /// # Errors
+    ///
+    /// Fails in the same cases as [`open`].
     pub fn open(self) -> Result<Journal, OpenError> {
         open::open(self)
     }

@@ -79,14 +79,22 @@ impl Log {
     /// Opens the log in `dir`, or creates one there. `key` must be named after `origin`.
     ///
     /// Reads every entry and checks every tile. Entries in tiles after the last checkpoint are ignored, and the batches
-    /// in `TAIL` are settled. Fails when another process uses the log, when files are missing or damaged, or when the
-    /// tree is smaller than the one in `HEAD` or differs from it.
+    /// in `TAIL` are settled.
+    ///
+    /// # Errors
+    ///
+    /// Fails when another process uses the log, when files are missing or damaged, or when the tree is smaller than the
+    /// one in `HEAD` or differs from it.
     pub fn open(dir: &Path, origin: &str, key: LogKey) -> Result<Self, LogError> {
         open::open(dir, origin, key, &[])
     }
 
     /// Opens a log whose last checkpoint may be signed by one of the `retired` keys. The tree of such a checkpoint must
-    /// end with the statement that retired its key. Fails in the same cases as [`Log::open`].
+    /// end with the statement that retired its key.
+    ///
+    /// # Errors
+    ///
+    /// Fails in the same cases as [`Log::open`].
     pub fn open_rotated(
         dir: &Path,
         origin: &str,
@@ -98,17 +106,23 @@ impl Log {
 
     /// Appends these entries in order and publishes the tree that contains them. All of its tiles are settled.
     ///
-    /// When this returns, everything is on disk. Fails when there are no entries, an entry is too long, the log is
-    /// full, or a write fails. After a write error the log refuses further writes: open it again to find out what was
-    /// published, and check with [`Log::index_of`] before trying again.
+    /// When this returns, everything is on disk. After a write error the log refuses further writes: open it again to
+    /// find out what was published, and check with [`Log::index_of`] before trying again.
+    ///
+    /// # Errors
+    ///
+    /// Fails when there are no entries, an entry is too long, the log is full, or a write fails.
     pub fn append(&mut self, entries: &[Vec<u8>]) -> Result<Published, LogError> {
         let published = self.enter(entries)?;
         self.settle()?;
         Ok(published)
     }
 
-    /// Appends entries with a single write to disk. Readers see the entries only after [`Log::spread`]. Fails in the
-    /// same cases as [`Log::append`].
+    /// Appends entries with a single write to disk. Readers see the entries only after [`Log::spread`].
+    ///
+    /// # Errors
+    ///
+    /// Fails in the same cases as [`Log::append`].
     pub fn enter(&mut self, entries: &[Vec<u8>]) -> Result<Published, LogError> {
         self.check(entries)?;
         let first = self.frontier.size();
@@ -135,8 +149,11 @@ impl Log {
 
     /// Writes the tiles, and then the checkpoint that needs them, to the paths that readers use.
     ///
-    /// Settled files are not rewritten, because without batches in `TAIL` nothing could restore them. Fails when a
-    /// write fails, or when an earlier write failed.
+    /// Settled files are not rewritten, because without batches in `TAIL` nothing could restore them.
+    ///
+    /// # Errors
+    ///
+    /// Fails when a write fails, or when an earlier write failed.
     pub fn spread(&mut self) -> Result<(), LogError> {
         self.must_not_have_failed()?;
         let Some(note) = self.checkpoint.as_ref().filter(|_| self.pending.held() > 0) else {
@@ -149,8 +166,11 @@ impl Log {
         self.held(written)
     }
 
-    /// Syncs the tiles and the checkpoint, then writes `HEAD`, which depends on both, and empties `TAIL`. Fails when a
-    /// write fails, or when an earlier write failed.
+    /// Syncs the tiles and the checkpoint, then writes `HEAD`, which depends on both, and empties `TAIL`.
+    ///
+    /// # Errors
+    ///
+    /// Fails when a write fails, or when an earlier write failed.
     pub fn settle(&mut self) -> Result<(), LogError> {
         if self.pending.held() == 0 {
             return Ok(());
@@ -178,7 +198,11 @@ impl Log {
         self.failed.as_deref()
     }
 
-    /// The index of the first entry that is equal to this one. Fails when a tile cannot be read.
+    /// The index of the first entry that is equal to this one.
+    ///
+    /// # Errors
+    ///
+    /// Fails when a tile cannot be read.
     pub fn index_of(&self, entry: &[u8]) -> Result<Option<u64>, LogError> {
         // Entries about the host are looked up with every action, so they are kept in memory.
         if let Some(leaf) = history::told(entry, 0) {
@@ -195,8 +219,11 @@ impl Log {
         Ok(first)
     }
 
-    /// The audit path (RFC 6962 §2.1.1) of the entry at `index` in the tree of `size` entries. Fails when `index` or
-    /// `size` is out of range, or a tile cannot be read.
+    /// The audit path (RFC 6962 §2.1.1) of the entry at `index` in the tree of `size` entries.
+    ///
+    /// # Errors
+    ///
+    /// Fails when `index` or `size` is out of range, or a tile cannot be read.
     pub fn prove(&self, index: u64, size: u64) -> Result<Vec<Hash>, LogError> {
         if size > self.frontier.size() {
             return Err(OutOfRange { index: size, size: self.frontier.size() }.into());
@@ -206,6 +233,9 @@ impl Log {
     }
 
     /// The consistency path (RFC 6962 §2.1.2) from the first `old` entries to the first `size`; empty if `old` is 0.
+    ///
+    /// # Errors
+    ///
     /// Fails when a size is out of range, or a tile cannot be read.
     pub fn consistency(&self, old: u64, size: u64) -> Result<Vec<Hash>, LogError> {
         if size > self.frontier.size() {
@@ -219,8 +249,11 @@ impl Log {
     }
 
     /// Stores a checkpoint of this log with the signature lines of its witnesses, and publishes it if it is the newest
-    /// one. Returns whether the checkpoint is the newest one. The caller must have verified the lines. Fails when a
-    /// write fails, or when an earlier write failed.
+    /// one. Returns whether the checkpoint is the newest one. The caller must have verified the lines.
+    ///
+    /// # Errors
+    ///
+    /// Fails when a write fails, or when an earlier write failed.
     pub fn cosign(&mut self, note: &str) -> Result<bool, LogError> {
         self.must_not_have_failed()?;
         let published = self.checkpoint.as_deref().map(|own| only(own, self.key.name()));

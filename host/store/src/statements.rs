@@ -45,8 +45,11 @@ pub struct Enrolled {
 }
 
 impl Statements {
-    /// Opens the folder below `state`, and creates it if it does not exist. Fails when the folder cannot be created,
-    /// synced or opened.
+    /// Opens the folder below `state`, and creates it if it does not exist.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the folder cannot be created, synced or opened.
     pub fn open(state: &Path) -> Result<Self, StatementError> {
         let failed = |source| StatementError::Io { name: "state/statements".to_owned(), source };
         let state = Dir::open_ambient_dir(state, ambient_authority()).map_err(failed)?;
@@ -55,7 +58,11 @@ impl Statements {
         Ok(Self { dir: state.open_dir("statements").map_err(failed)? })
     }
 
-    /// Opens the folder only for reading; `None` if it does not exist. Fails when it cannot be opened.
+    /// Opens the folder only for reading; `None` if it does not exist.
+    ///
+    /// # Errors
+    ///
+    /// Fails when it cannot be opened.
     pub fn look(state: &Path) -> Result<Option<Self>, StatementError> {
         let folder = state.join("statements");
         match Dir::open_ambient_dir(&folder, ambient_authority()) {
@@ -65,7 +72,11 @@ impl Statements {
         }
     }
 
-    /// Kind, digest and file name of every stored statement, sorted by name. Fails when the folder cannot be read.
+    /// Kind, digest and file name of every stored statement, sorted by name.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the folder cannot be read.
     pub fn names(&self) -> Result<Vec<(Kind, Digest, String)>, StatementError> {
         const KINDS: [Kind; 3] = [Kind::Activated, Kind::KeyAdded, Kind::KeyRetired];
         let failed = |source| StatementError::Io { name: "state/statements".to_owned(), source };
@@ -79,8 +90,11 @@ impl Statements {
         Ok(names)
     }
 
-    /// Stores a statement; it is on disk when this returns. Fails when the payload is not valid or the file cannot be
-    /// written.
+    /// Stores a statement; it is on disk when this returns.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the payload is not valid or the file cannot be written.
     pub fn put(&self, kind: Kind, kept: &Kept) -> Result<Digest, StatementError> {
         let digest = kept.envelope.payload_digest()?;
         let name = name(kind, digest);
@@ -94,8 +108,11 @@ impl Statements {
         Ok(digest)
     }
 
-    /// The statement of this kind and digest, if it is stored. Fails when the file cannot be read, or its content does
-    /// not match its name.
+    /// The statement of this kind and digest, if it is stored.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the file cannot be read, or its content does not match its name.
     pub fn get(&self, kind: Kind, digest: Digest) -> Result<Option<Kept>, StatementError> {
         let name = name(kind, digest);
         let file = match self.dir.open(&name) {
@@ -110,8 +127,11 @@ impl Statements {
         kept.map(Some).ok_or(StatementError::Damaged { name })
     }
 
-    /// Every statement of this kind, in no particular order. Fails when one of them cannot be read or does not match
-    /// its name.
+    /// Every statement of this kind, in no particular order.
+    ///
+    /// # Errors
+    ///
+    /// Fails when one of them cannot be read or does not match its name.
     pub fn all(&self, kind: Kind) -> Result<Vec<Kept>, StatementError> {
         let failed = |source| StatementError::Io { name: "state/statements".to_owned(), source };
         let mut found = Vec::new();

@@ -93,15 +93,25 @@ pub trait Store: Debug + Send + Sync {
     fn sync_action<'a>(&'a self, action: &'a str) -> Pending<'a, Result<(), AppendError>>;
 
     /// The version and the events of an action, oldest first, byte for byte as they were appended; `None` for an action
-    /// without events. Fails when they are damaged or cannot be read.
+    /// without events.
+    ///
+    /// # Errors
+    ///
+    /// Fails when they are damaged or cannot be read.
     fn events(&self, action: &str) -> Result<Option<Story>, ReadError>;
 
-    /// The version of an action and the summary of its latest append; `None` for an action without events. Fails when
-    /// they are damaged or cannot be read.
+    /// The version of an action and the summary of its latest append; `None` for an action without events.
+    ///
+    /// # Errors
+    ///
+    /// Fails when they are damaged or cannot be read.
     fn row(&self, action: &str) -> Result<Option<Row>, ReadError>;
 
-    /// At most `limit` actions of a tenant that pass `filter`, in descending order of their ids. Fails when they are
-    /// damaged or cannot be read.
+    /// At most `limit` actions of a tenant that pass `filter`, in descending order of their ids.
+    ///
+    /// # Errors
+    ///
+    /// Fails when they are damaged or cannot be read.
     fn list(
         &self,
         tenant: &str,
@@ -109,16 +119,22 @@ pub trait Store: Debug + Send + Sync {
         limit: usize,
     ) -> Result<Vec<(String, Row)>, ReadError>;
 
-    /// The actions of all tenants whose latest summary is not `ended`, in ascending order of their ids. Fails when they
-    /// are damaged or cannot be read.
+    /// The actions of all tenants whose latest summary is not `ended`, in ascending order of their ids.
+    ///
+    /// # Errors
+    ///
+    /// Fails when they are damaged or cannot be read.
     fn open_actions(&self) -> Result<Vec<String>, ReadError>;
 
     /// The greatest `at_ms` of all summaries that were ever appended, in Unix milliseconds, even if a later summary of
     /// the same action has an earlier time; 0 if there is none.
     fn latest_ms(&self) -> i64;
 
-    /// The action that holds an idempotency key at `now_ms`, and the digest of the body that came with it. Fails when
-    /// the claim is damaged or cannot be read.
+    /// The action that holds an idempotency key at `now_ms`, and the digest of the body that came with it.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the claim is damaged or cannot be read.
     fn key(
         &self,
         tenant: &str,
@@ -127,17 +143,27 @@ pub trait Store: Debug + Send + Sync {
         now_ms: i64,
     ) -> Result<Option<(String, String)>, ReadError>;
 
-    /// The action that claimed an idempotency key last, however long ago. Fails when the claim is damaged or cannot be
-    /// read.
+    /// The action that claimed an idempotency key last, however long ago.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the claim is damaged or cannot be read.
     fn last_claim(&self, tenant: &str, agent: &str, key: &str)
     -> Result<Option<String>, ReadError>;
 
     /// Stores bytes under their SHA-256 and returns it as 64 lower-case hex digits. They are on disk when this returns.
-    /// Blocks the thread. Payloads are not part of the sequence. Fails when a write or a sync fails.
+    /// Blocks the thread. Payloads are not part of the sequence.
+    ///
+    /// # Errors
+    ///
+    /// Fails when a write or a sync fails.
     fn put_payload(&self, bytes: &[u8]) -> Result<String, PayloadError>;
 
-    /// The bytes with this SHA-256 (64 lower-case hex digits), checked against it; `None` if they are not stored. Fails
-    /// when `hex` is not of that form, and when the bytes do not match it or cannot be read.
+    /// The bytes with this SHA-256 (64 lower-case hex digits), checked against it; `None` if they are not stored.
+    ///
+    /// # Errors
+    ///
+    /// Fails when `hex` is not of that form, and when the bytes do not match it or cannot be read.
     fn payload(&self, hex: &str) -> Result<Option<Vec<u8>>, PayloadError>;
 
     /// Why the store accepts no more appends, once a disk error has stopped it.

@@ -43,26 +43,40 @@ pub struct Files {
 }
 
 impl Files {
-    /// Opens a served directory. Fails when the directory cannot be opened.
+    /// Opens a served directory.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the directory cannot be opened.
     pub fn open(root: &Path) -> Result<Self, FileError> {
         let dir = Dir::open_ambient_dir(root, ambient_authority());
         dir.map(|dir| Self { dir }).map_err(|e| FileError::Read(root.display().to_string(), e))
     }
 
-    /// Reads a file of at most `max` bytes. Fails when the file is longer, is not a regular file inside the directory,
-    /// is world-writable, or cannot be read.
+    /// Reads a file of at most `max` bytes.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the file is longer, is not a regular file inside the directory, is world-writable, or cannot be read.
     pub fn bytes(&self, path: &str, max: u64) -> Result<Vec<u8>, FileError> {
         let mut bytes = self.read(path, max, check_shared)?;
         Ok(std::mem::take(&mut *bytes))
     }
 
     /// Like [`Self::bytes`], but returns text. Also fails when the file is not UTF-8.
+    ///
+    /// # Errors
+    ///
+    /// Fails as [`Self::bytes`] does, and when the file is not UTF-8.
     pub fn text(&self, path: &str, max: u64) -> Result<String, FileError> {
         String::from_utf8(self.bytes(path, max)?).map_err(|_| FileError::NotText(path.to_owned()))
     }
 
-    /// Reads a secret or private key. Fails unless the file belongs to the host's user or root, and only its owner may
-    /// read or write it.
+    /// Reads a secret or private key.
+    ///
+    /// # Errors
+    ///
+    /// Fails unless the file belongs to the host's user or root, and only its owner may read or write it.
     pub fn private(&self, path: &str, max: u64) -> Result<Zeroizing<Vec<u8>>, FileError> {
         inside(path)?;
         for folder in crate::files::path_walk::folders(&self.dir, path)?
@@ -77,8 +91,11 @@ impl Files {
         self.read(path, max, check_private)
     }
 
-    /// The sorted names in a folder. The list is empty if the folder does not exist. Fails when the folder cannot be
-    /// read or has too many files.
+    /// The sorted names in a folder. The list is empty if the folder does not exist.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the folder cannot be read or has too many files.
     pub fn names(&self, folder: &str) -> Result<Vec<String>, FileError> {
         let failed = |e| FileError::of(folder, e);
         let entries = match self.dir.read_dir(inside(folder)?) {
@@ -97,8 +114,11 @@ impl Files {
         Ok(names)
     }
 
-    /// Writes or replaces a file of the served directory. Fails when the path leaves the directory or the file cannot
-    /// be written.
+    /// Writes or replaces a file of the served directory.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the path leaves the directory or the file cannot be written.
     pub fn write(&self, path: &str, bytes: &[u8]) -> Result<(), FileError> {
         self.dir.write(inside(path)?, bytes).map_err(|e| FileError::of(path, e))
     }

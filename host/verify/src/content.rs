@@ -112,7 +112,11 @@ fn of_rules(run: &[ExchangeSummary], rules: &[Rendered]) -> Result<usize, String
     }
 }
 
-/// What the contract renders from the action's parameters. Fails when the parameters do not match the contract.
+/// What the contract renders from the action's parameters.
+///
+/// # Errors
+///
+/// Fails when the parameters do not match the contract.
 pub fn rendering(
     action: &Action,
     receipt: &Receipt,

@@ -21,7 +21,11 @@ pub struct Opened {
     pub proofs: Vec<LogProof>,
 }
 
-/// Opens the container. Fails with a description of what is wrong with it.
+/// Opens the container.
+///
+/// # Errors
+///
+/// Fails with a description of what is wrong with it.
 pub fn open(bytes: &[u8]) -> Result<Opened, String> {
     let files = bundle::read(bytes).map_err(|e| e.to_string())?;
     let chain = envelopes(part(&files, CHAIN)?)?;
@@ -36,7 +40,11 @@ pub fn open(bytes: &[u8]) -> Result<Opened, String> {
 }
 
 impl Opened {
-    /// A required part. Fails when it is missing.
+    /// A required part.
+    ///
+    /// # Errors
+    ///
+    /// Fails when it is missing.
     pub fn part(&self, name: &str) -> Result<&[u8], String> {
         part(&self.files, name)
     }
@@ -50,18 +58,29 @@ impl Opened {
         !self.has(bundle::EXCHANGES)
     }
 
-    /// A part as JSON. Fails when it is missing or not canonical.
+    /// A part as JSON.
+    ///
+    /// # Errors
+    ///
+    /// Fails when it is missing or not canonical.
     pub fn json(&self, name: &str) -> Result<Value, String> {
         canonical(self.part(name)?).map_err(|why| format!("`{name}`: {why}"))
     }
 
-    /// A part as a record without unknown fields. Fails when the part is missing, is not canonical, or does not match
-    /// the record.
+    /// A part as a record without unknown fields.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the part is missing, is not canonical, or does not match the record.
     pub fn record<T: serde::de::DeserializeOwned>(&self, name: &str) -> Result<T, String> {
         json::from_value(self.json(name)?).map_err(|e| format!("`{name}` {e}"))
     }
 
-    /// A part as text. Fails when it is missing or not UTF-8.
+    /// A part as text.
+    ///
+    /// # Errors
+    ///
+    /// Fails when it is missing or not UTF-8.
     pub fn text(&self, name: &str) -> Result<&str, String> {
         std::str::from_utf8(self.part(name)?).map_err(|e| format!("`{name}` is not text: {e}"))
     }

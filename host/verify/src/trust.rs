@@ -88,11 +88,14 @@ impl Trust {
 
     /// Parses `receipt.pub` (PEM SPKI, one key or several), `log.vkey` (C2SP signed-note, one key per line),
     /// `approvers.json` (a list of {person, roles, key, `from_index`, `until_index`}) and `log.policy` (C2SP
-    /// tlog-policy). `receipt_keys.json`, if present, states when each key of `receipt.pub` is valid. Fails when a file
-    /// is malformed, the files contradict each other, or a key serves two purposes.
+    /// tlog-policy). `receipt_keys.json`, if present, states when each key of `receipt.pub` is valid.
     ///
     /// If a file is absent, its keys are not trusted. Other files are ignored. The logs of `log.policy` are trusted; if
     /// `log.vkey` is also present, both must name the same logs.
+    ///
+    /// # Errors
+    ///
+    /// Fails when a file is malformed, the files contradict each other, or a key serves two purposes.
     pub fn parse(files: &Files) -> Result<Self, TrustError> {
         let file = |name: &'static str| {
             let text = files.get(name).map(|bytes| std::str::from_utf8(bytes));
@@ -111,7 +114,11 @@ impl Trust {
         Ok(trust)
     }
 
-    /// The files from which [`Trust::parse`] reads the same keys. Fails if [`Trust::parse`] would refuse them.
+    /// The files from which [`Trust::parse`] reads the same keys.
+    ///
+    /// # Errors
+    ///
+    /// Fails if [`Trust::parse`] would refuse them.
     pub fn files(&self) -> Result<Files, TrustError> {
         self.check()?;
         let log: Vec<String> = self.log.iter().map(ToString::to_string).collect();

@@ -1,6 +1,7 @@
 //! Compares two implementations that run alternately; reports medians and adds them to `target/bench.json`.
 //!
 //! Figures of different runs are never compared: the floor is measured in the same run.
+#![expect(clippy::missing_errors_doc, reason = "the callers are tests, which stop at any error")]
 
 #[cfg(feature = "host")]
 pub mod history;

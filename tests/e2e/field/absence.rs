@@ -191,9 +191,8 @@ fn what_exists_already_is_not_created_again_and_two_are_none() {
 
 #[test]
 fn a_create_that_is_guarded_is_carried_out_only_where_nothing_exists() {
-    let put = CREATE
-        .replace("request  = \"POST /t\"", "request  = \"PUT /t/{id}\"\nguard = \"absent\"")
-        .replace("created  = [201]\n", "created  = [201]\n");
+    let put =
+        CREATE.replace("request  = \"POST /t\"", "request  = \"PUT /t/{id}\"\nguard = \"absent\"");
     let upstream = Maker { status: 201, makes: false, ..Maker::default() }.start();
     let world = served(&upstream, &contract("create", &put), "");
     // The fake answers PUT as any other request: with the list.

@@ -114,15 +114,14 @@ fn read(stream: &TcpStream) -> Option<Request> {
 
 fn write(mut stream: TcpStream, reply: &Reply) {
     let body = reply.body.as_ref().map(ToString::to_string).unwrap_or_default();
-    let mut head = format!("HTTP/1.1 {} X\r\nconnection: close\r\n", reply.status);
+    let mut lines = vec![format!("HTTP/1.1 {} X", reply.status), "connection: close".into()];
     if reply.body.is_some() {
-        head += "content-type: application/json\r\n";
+        lines.push("content-type: application/json".into());
     }
-    for (name, value) in &reply.headers {
-        head += &format!("{name}: {value}\r\n");
-    }
+    lines.extend(reply.headers.iter().map(|(name, value)| format!("{name}: {value}")));
     if reply.status != 204 {
-        head += &format!("content-length: {}\r\n", body.len());
+        lines.push(format!("content-length: {}", body.len()));
     }
-    write!(stream, "{head}\r\n{body}").ok();
+    let head = lines.join("\r\n");
+    write!(stream, "{head}\r\n\r\n{body}").ok();
 }

@@ -55,8 +55,12 @@ pub struct Sealed {
     pub openings: Openings,
 }
 
-/// Checks a proposal with its values, then replaces each private value with its commitment. Fails when the proposal
-/// violates its contract, contains a commitment or repeats a private value elsewhere, or when a salt is missing.
+/// Checks a proposal with its values, then replaces each private value with its commitment.
+///
+/// # Errors
+///
+/// Fails when the proposal violates its contract, contains a commitment or repeats a private value elsewhere, or when a
+/// salt is missing.
 pub fn seal(
     contract: &Contract,
     mut proposal: Proposal,
@@ -106,7 +110,11 @@ impl Openings {
         self.0.iter().find(|(_, one)| told(one)).map(|(name, _)| name.as_str())
     }
 
-    /// The parameters with their values. Fails unless there is exactly one matching opening for each commitment.
+    /// The parameters with their values.
+    ///
+    /// # Errors
+    ///
+    /// Fails unless there is exactly one matching opening for each commitment.
     pub fn params(&self, contract: &Contract, public: &Value) -> Result<Live<Value>, OpenError> {
         let mut params = public.clone();
         for name in contract.private() {
@@ -126,8 +134,11 @@ impl Openings {
         Ok(Live::new(params))
     }
 
-    /// The requests of both phases, each as it would be sent and as records contain it. Fails when the openings do not
-    /// match or the proposal violates its contract.
+    /// The requests of both phases, each as it would be sent and as records contain it.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the openings do not match or the proposal violates its contract.
     pub fn requests(
         &self,
         contract: &Contract,

@@ -25,6 +25,9 @@ use crate::statement::envelope::EnvelopeError;
 /// are the activations in force, in the order in which the story names them, and `proofs` are the audit paths of the
 /// story's leaves, in their order, in the tree of its checkpoint. Without evidence, the result is an agent's copy. An
 /// agent's copy omits the state that the host read, and omits the policy request if the request contains that state.
+///
+/// # Errors
+///
 /// Fails when the story has not ended, or a document is missing or has a different digest.
 pub fn assemble(
     story: &Story,
@@ -158,8 +161,11 @@ fn put<T: Serialize + ?Sized>(
     Ok(())
 }
 
-/// `receipt.sigstore.json`: a Sigstore bundle v0.3 that identifies its key by hint. Fails when the envelope has no
-/// canonical form.
+/// `receipt.sigstore.json`: a Sigstore bundle v0.3 that identifies its key by hint.
+///
+/// # Errors
+///
+/// Fails when the envelope has no canonical form.
 pub fn sigstore(receipt: &Envelope) -> Result<Vec<u8>, json::NotCanonical> {
     json::to_canonical(&json!({
         "mediaType": "application/vnd.dev.sigstore.bundle.v0.3+json",

@@ -75,10 +75,13 @@ pub struct ExpressionError {
 }
 
 impl Expression {
-    /// Parses CEL (google/cel-spec, standard macros), at most 1 KiB, integers only, known functions only. Fails for any
-    /// other text.
+    /// Parses CEL (google/cel-spec, standard macros), at most 1 KiB, integers only, known functions only.
     ///
     /// Parsing takes milliseconds in the worst case, so parse a text once and keep the expression.
+    ///
+    /// # Errors
+    ///
+    /// Fails for any other text.
     pub fn parse(source: &str) -> Result<Self, ExpressionError> {
         if source.len() > MAX_BYTES {
             let what = format!(
@@ -97,10 +100,13 @@ impl Expression {
         &self.source
     }
 
-    /// Checks that every path is declared, and that every optional one is guarded by `has()` where it is used. Fails at
-    /// the first path that breaks one of these rules.
+    /// Checks that every path is declared, and that every optional one is guarded by `has()` where it is used.
     ///
     /// State names always count as present. `post_allowed` is true for expressions that are evaluated after the action.
+    ///
+    /// # Errors
+    ///
+    /// Fails at the first path that breaks one of these rules.
     pub fn check(
         &self,
         params: &Schema,
@@ -112,10 +118,14 @@ impl Expression {
     }
 
     /// Checks that no `has()` tests for a value that is always present, in an expression that passed
-    /// [`Expression::check`]. Fails at the first such test.
+    /// [`Expression::check`].
     ///
     /// Use this check only for contracts that are being written. The contracts of bundles and of running actions are
     /// exempt.
+    ///
+    /// # Errors
+    ///
+    /// Fails at the first such test.
     pub fn check_tests(
         &self,
         params: &Schema,
@@ -137,7 +147,11 @@ impl Expression {
         self.holds(&Scope(Ok(context)))
     }
 
-    /// Evaluates the expression. Fails when the evaluation fails or the result is not a boolean.
+    /// Evaluates the expression.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the evaluation fails or the result is not a boolean.
     pub fn holds(&self, scope: &Scope) -> Result<bool, String> {
         let context = scope.0.as_ref().map_err(Clone::clone)?;
         // The evaluator is third-party code that runs on text from contracts, so a panic in the evaluator is returned

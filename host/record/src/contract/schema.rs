@@ -98,8 +98,11 @@ impl Schema {
         self.declared.or_else(|| (!self.properties.is_empty()).then_some(Kind::Object))
     }
 
-    /// Checks that every keyword fits its type and has an effect; call this once, when a contract is loaded. Fails at
-    /// the first keyword that does not.
+    /// Checks that every keyword fits its type and has an effect; call this once, when a contract is loaded.
+    ///
+    /// # Errors
+    ///
+    /// Fails at the first keyword that does not.
     pub fn well_formed(&self) -> Result<(), SchemaError> {
         well_formed::check(self)
     }
@@ -111,8 +114,12 @@ impl Schema {
 
     /// The part of an upstream's response that is kept: declared properties only.
     ///
-    /// A null property counts as absent, because many upstreams write absence that way, unless it is `nullable`. Fails for a value that breaks
-    /// any other keyword. A required property that is absent is not an error, see [`Schema::missing`].
+    /// A null property counts as absent, because many upstreams write absence that way, unless it is `nullable`. A
+    /// required property that is absent is not an error, see [`Schema::missing`].
+    ///
+    /// # Errors
+    ///
+    /// Fails for a value that breaks any other keyword.
     pub fn project(&self, value: &Value) -> Result<Value, Violation> {
         project::project(self, value)
     }

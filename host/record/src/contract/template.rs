@@ -103,7 +103,11 @@ pub enum Place {
 }
 
 impl Rule {
-    /// Renders the rule for these values. Fails when a required value is absent or unusable.
+    /// Renders the rule for these values.
+    ///
+    /// # Errors
+    ///
+    /// Fails when a required value is absent or unusable.
     pub fn render(&self, origins: &Origins<'_>) -> Result<Rendered, RenderError> {
         let (method, target) = self.split()?;
         let (path, query) = target::split(target);
@@ -133,7 +137,11 @@ impl Rule {
         })
     }
 
-    /// Checks the shape of the rule itself; `observing` allows only GET and HEAD. Fails at the first fault.
+    /// Checks the shape of the rule itself; `observing` allows only GET and HEAD.
+    ///
+    /// # Errors
+    ///
+    /// Fails at the first fault.
     pub fn check(&self, observing: bool, format: Format) -> Result<(), RenderError> {
         let (method, target) = self.split()?;
         if format == Format::One && target.contains(' ') {
@@ -181,7 +189,11 @@ impl Rule {
         keys.into_iter().find_map(|(key, used)| used.then_some(key))
     }
 
-    /// Whether the request may change something. Fails when the request is malformed.
+    /// Whether the request may change something.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the request is malformed.
     pub fn may_write(&self) -> Result<bool, RenderError> {
         Ok(self.writes || !is_safe(self.split()?.0))
     }
@@ -198,7 +210,11 @@ impl Rule {
         self.upstream == other.upstream && target(self) == target(other)
     }
 
-    /// The template of the body, from `body` or `body_json`. Fails when there are both, or the text is not JSON.
+    /// The template of the body, from `body` or `body_json`.
+    ///
+    /// # Errors
+    ///
+    /// Fails when there are both, or the text is not JSON.
     pub fn body_template(&self) -> Result<Option<Cow<'_, Value>>, RenderError> {
         match (&self.body, &self.body_json) {
             (Some(_), Some(_)) => Err(RenderError::TwoBodies),
@@ -211,7 +227,11 @@ impl Rule {
         }
     }
 
-    /// The placeholders of the rule. Fails at the first text that is not a template.
+    /// The placeholders of the rule.
+    ///
+    /// # Errors
+    ///
+    /// Fails at the first text that is not a template.
     pub fn placeholders<'t>(
         &'t self,
         body: Option<&'t Value>,
@@ -290,14 +310,22 @@ fn placed<'t>(pieces: &[text::Piece<'t>], text: &'t str, place: Place) -> Vec<Us
     pieces.iter().filter_map(one).collect()
 }
 
-/// Fills the placeholders of a resource name such as `idp/users/{user_id}`. Fails when a value is absent or unusable.
+/// Fills the placeholders of a resource name such as `idp/users/{user_id}`.
+///
+/// # Errors
+///
+/// Fails when a value is absent or unusable.
 pub fn render_resource(template: &str, origins: &Origins<'_>) -> Result<String, RenderError> {
     let part = |part| target::fill_name(&name_pieces(part, origins.format())?, origins);
     let parts: Result<Vec<_>, _> = template.split('/').map(part).collect();
     Ok(parts?.join("/"))
 }
 
-/// The placeholders in a resource name. Fails at the first part that is not a template.
+/// The placeholders in a resource name.
+///
+/// # Errors
+///
+/// Fails at the first part that is not a template.
 pub fn resource_placeholders(template: &str, format: Format) -> Result<Vec<Use<'_>>, RenderError> {
     let mut found = Vec::new();
     for part in template.split('/') {

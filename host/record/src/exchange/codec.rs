@@ -92,7 +92,11 @@ impl Codec {
         }
     }
 
-    /// Encodes a rendered body. Fails when the encoding cannot represent the body.
+    /// Encodes a rendered body.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the encoding cannot represent the body.
     pub fn encode(&self, body: &Value) -> Result<Vec<u8>, String> {
         match self.request {
             Outgoing::Json => json::canonical(body).map_err(|error| error.to_string()),
@@ -102,8 +106,11 @@ impl Codec {
         }
     }
 
-    /// Decodes a response of this content type into one JSON value. Fails when the content type differs, or the body is
-    /// invalid or nested too deeply.
+    /// Decodes a response of this content type into one JSON value.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the content type differs, or the body is invalid or nested too deeply.
     pub fn decode(&self, kind: &str, bytes: &[u8]) -> Result<Value, DecodeError> {
         if !self.takes(kind) {
             return Err(DecodeError::Kind(self.accept()));

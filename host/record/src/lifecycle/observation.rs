@@ -65,8 +65,11 @@ impl Observation {
         self.exchanges.iter().find(same).and_then(|look| look.etag.as_deref())
     }
 
-    /// The digest that approvals are bound to. It covers the state without volatile values. Fails when the state has no
-    /// canonical form.
+    /// The digest that approvals are bound to. It covers the state without volatile values.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the state has no canonical form.
     pub fn digest(&self, contract: &Contract) -> Result<Digest, json::NotCanonical> {
         state_digest(contract, &self.value())
     }
@@ -149,8 +152,11 @@ impl Sight {
     }
 }
 
-/// The digest of a whole state without the values that the contract declares as volatile. Fails when the state has no
-/// canonical form.
+/// The digest of a whole state without the values that the contract declares as volatile.
+///
+/// # Errors
+///
+/// Fails when the state has no canonical form.
 pub fn state_digest(contract: &Contract, state: &Value) -> Result<Digest, json::NotCanonical> {
     let mut value = state.clone();
     contract.volatile().iter().for_each(|pointer| remove(&mut value, pointer));

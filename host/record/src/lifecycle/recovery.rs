@@ -18,6 +18,10 @@ use crate::lifecycle::outcome::{Judgement, Outcome};
 /// Whether another attempt may follow the latest attempt. `judged` must be based on an observation that began when no
 /// sent write could take effect any more. Returns the reason for the next attempt, for the ledger; fails with the
 /// reason why no attempt follows.
+///
+/// # Errors
+///
+/// Fails with the reason why no attempt may follow.
 pub fn another(
     contract: &Contract,
     attempts: &[Attempt],
@@ -51,8 +55,11 @@ pub fn another(
     repeatable(contract.action.effect, &writes, bindings, untouched, now_ms)
 }
 
-/// Checks that a planned attempt is still allowed at this time. Fails when the time budget has expired, or an
-/// idempotency key of a write that may have reached the upstream.
+/// Checks that a planned attempt is still allowed at this time.
+///
+/// # Errors
+///
+/// Fails when the time budget has expired, or an idempotency key of a write that may have reached the upstream.
 pub fn in_time(
     contract: &Contract,
     attempts: &[Attempt],
@@ -93,7 +100,11 @@ pub fn in_time_until_ms(
 }
 
 /// Checks, as far as the records of these runs show, that another run may follow their writes. The records do not
-/// contain the observations between the runs. Fails with the reason why no run may follow.
+/// contain the observations between the runs.
+///
+/// # Errors
+///
+/// Fails with the reason why no run may follow.
 pub fn may_follow(
     effect: Effect,
     runs: &[Vec<ExchangeSummary>],

@@ -66,7 +66,11 @@ impl Status {
         matches!(self, Self::Waiting | Self::Ended(_))
     }
 
-    /// The status after one more event. `from` is `None` for the first event. Fails when the event cannot follow.
+    /// The status after one more event. `from` is `None` for the first event.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the event cannot follow.
     pub fn next(from: Option<Self>, event: &Event) -> Result<Self, Illegal> {
         let illegal = || Illegal { status: from, event: event.name() };
         let Some(status) = from else {

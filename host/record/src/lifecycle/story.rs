@@ -126,7 +126,11 @@ pub enum StoryError {
 }
 
 impl Story {
-    /// Folds events in order. Fails when there are none, or at the first illegal event.
+    /// Folds events in order.
+    ///
+    /// # Errors
+    ///
+    /// Fails when there are none, or at the first illegal event.
     pub fn fold(entries: &[Entry]) -> Result<Self, StoryError> {
         let (first, rest) = entries.split_first().ok_or(StoryError::Empty)?;
         let mut story = Self::begin(first)?;
@@ -176,7 +180,11 @@ impl Story {
         })
     }
 
-    /// Applies one more event. Fails for an illegal event and then leaves the story unchanged.
+    /// Applies one more event.
+    ///
+    /// # Errors
+    ///
+    /// Fails for an illegal event and then leaves the story unchanged.
     pub fn apply(&mut self, entry: &Entry) -> Result<(), StoryError> {
         let status = Status::next(Some(self.status), &entry.event)?;
         self.check_epoch(&entry.event)?;

@@ -20,7 +20,11 @@ pub struct Question {
 }
 
 impl Question {
-    /// Computes the digests of a question's files. Fails when the files have no canonical form.
+    /// Computes the digests of a question's files.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the files have no canonical form.
     pub fn of(asked: &Snapshot) -> Result<Self, json::NotCanonical> {
         Ok(Self {
             entities_sha256: Digest::of(&json::to_canonical(&asked.entities)?),

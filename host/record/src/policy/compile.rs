@@ -18,10 +18,14 @@ use deed_spec::json::{NotCanonical, to_canonical};
 
 use super::{Policies, Rule, Vocabulary, schema};
 
-/// Compiles `(file name, text)` pairs into one set. Fails at the first policy that is not accepted.
+/// Compiles `(file name, text)` pairs into one set.
 ///
 /// For every `@obligation("approve:N:ROLE")`, this function adds ` unless { context.approvals["ROLE"] >= N }` to the
 /// text, so a tool that ignores the annotation denies the action until it is approved.
+///
+/// # Errors
+///
+/// Fails at the first policy that is not accepted.
 pub fn compile(
     sources: &[(String, String)],
     vocabulary: &Vocabulary,
@@ -129,8 +133,11 @@ fn assemble(
     })
 }
 
-/// The identity of a policy set: SHA-256 of the canonical JSON `{"policies": text, "schema": schema}`. Fails when the
-/// texts have no canonical form.
+/// The identity of a policy set: SHA-256 of the canonical JSON `{"policies": text, "schema": schema}`.
+///
+/// # Errors
+///
+/// Fails when the texts have no canonical form.
 pub fn set_digest(text: &str, schema_text: &str) -> Result<Digest, NotCanonical> {
     let record = BTreeMap::from([("policies", text), ("schema", schema_text)]);
     Ok(Digest::of(&to_canonical(&record)?))

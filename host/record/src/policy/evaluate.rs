@@ -16,8 +16,11 @@ pub(super) use question::Question;
 
 /// Repeats a decision from a bundle's `policies.cedar`, `schema.cedarschema`, `entities.json` and `request.json`.
 ///
-/// The result is the same as that of [`Policies::evaluate`]. Fails when the files are not valid or do not belong
-/// together.
+/// The result is the same as that of [`Policies::evaluate`].
+///
+/// # Errors
+///
+/// Fails when the files are not valid or do not belong together.
 pub fn reevaluate(
     policies_text: &str,
     schema_text: &str,
@@ -29,16 +32,22 @@ pub fn reevaluate(
     Ok(decide(&policies, &Question::read(entities, request)?))
 }
 
-/// Returns the same snapshot as [`Policies::snapshot`], but needs only the schema and not the policy set. Fails when
-/// the schema is not valid.
+/// Returns the same snapshot as [`Policies::snapshot`], but needs only the schema and not the policy set.
 ///
 /// The configuration may have changed long before a bundle is created or checked.
+///
+/// # Errors
+///
+/// Fails when the schema is not valid.
 pub fn snapshot(schema_text: &str, facts: &Facts) -> Result<Snapshot, String> {
     Ok(Question::of(facts, &schema::roles(schema_text)?).snapshot())
 }
 
-/// Returns the same question as [`Policies::question`], but needs only the schema and not the policy set. Fails when
-/// the schema is not valid or the question has no canonical form.
+/// Returns the same question as [`Policies::question`], but needs only the schema and not the policy set.
+///
+/// # Errors
+///
+/// Fails when the schema is not valid or the question has no canonical form.
 pub fn question(schema_text: &str, facts: &Facts) -> Result<asked::Question, String> {
     let asked = Question::of(facts, &schema::roles(schema_text)?);
     asked.named().map_err(|error| error.to_string())

@@ -52,13 +52,20 @@ pub struct Approver {
     pub roles: BTreeSet<String>,
 }
 
-/// SHA-256 of the canonical JSON `{"person", "roles"}` of an agent, with sorted roles. Fails when there is no canonical
-/// form.
+/// SHA-256 of the canonical JSON `{"person", "roles"}` of an agent, with sorted roles.
+///
+/// # Errors
+///
+/// Fails when there is no canonical form.
 pub fn agent_digest(person: &str, roles: &BTreeSet<String>) -> Result<Digest, json::NotCanonical> {
     Ok(Digest::of(&json::canonical(&json!({"person": person, "roles": roles}))?))
 }
 
-/// SHA-256 of the canonical attributes of a resource. Fails when they have no canonical form.
+/// SHA-256 of the canonical attributes of a resource.
+///
+/// # Errors
+///
+/// Fails when they have no canonical form.
 pub fn attributes_digest(
     attributes: &BTreeMap<String, Value>,
 ) -> Result<Digest, json::NotCanonical> {
@@ -76,15 +83,22 @@ impl Activation {
         *self == Self { at_ms: self.at_ms, ..other.clone() }
     }
 
-    /// The statement to sign. Fails when it has no canonical form.
+    /// The statement to sign.
+    ///
+    /// # Errors
+    ///
+    /// Fails when it has no canonical form.
     pub fn statement(&self) -> Result<Statement, EnvelopeError> {
         let bytes = json::to_canonical(self)?;
         let predicate = json::parse(&bytes)?;
         Ok(Statement { kind: Kind::Activated, action: Digest::of(&bytes), predicate })
     }
 
-    /// Whether this agent had exactly these roles for this person; an agent that is not listed has no roles. Fails when
-    /// there is no canonical form.
+    /// Whether this agent had exactly these roles for this person; an agent that is not listed has no roles.
+    ///
+    /// # Errors
+    ///
+    /// Fails when there is no canonical form.
     pub fn agent_had(
         &self,
         agent: &str,
@@ -97,8 +111,11 @@ impl Activation {
         }
     }
 
-    /// Whether this resource had exactly these attributes; a resource that is not listed has no attributes. Fails when
-    /// they have no canonical form.
+    /// Whether this resource had exactly these attributes; a resource that is not listed has no attributes.
+    ///
+    /// # Errors
+    ///
+    /// Fails when they have no canonical form.
     pub fn resource_had(
         &self,
         resource: &str,
@@ -118,13 +135,20 @@ impl Activation {
     }
 }
 
-/// Verifies an envelope and returns its activation. Fails when the signature, kind, fields or subject are wrong.
+/// Verifies an envelope and returns its activation.
+///
+/// # Errors
+///
+/// Fails when the signature, kind, fields or subject are wrong.
 pub fn open(envelope: &Envelope, key: &VerifyingKey) -> Result<Activation, OpenError> {
     read(Statement::open(envelope, key, Kind::Activated)?)
 }
 
-/// The activation of a verified statement. Fails when it has unknown fields or its subject is not the digest of its
-/// predicate.
+/// The activation of a verified statement.
+///
+/// # Errors
+///
+/// Fails when it has unknown fields or its subject is not the digest of its predicate.
 pub fn read(statement: Statement) -> Result<Activation, OpenError> {
     let subject = statement.action;
     let activation: Activation = json::from_value(statement.predicate)?;

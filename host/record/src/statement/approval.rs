@@ -95,14 +95,20 @@ pub struct ApprovalRequest {
 }
 
 impl ApprovalRequest {
-    /// The writes that would be sent, with the values of private parameters, for display to the approver. Fails when
-    /// the openings do not match or the proposal violates its contract.
+    /// The writes that would be sent, with the values of private parameters, for display to the approver.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the openings do not match or the proposal violates its contract.
     pub fn live_writes(&self, contract: &Contract) -> Result<Vec<Prepared>, OpeningError> {
         Ok(self.private.requests(contract, &self.proposal, &self.action.id)?.perform)
     }
 
-    /// Recomputes every digest from the content of this request and returns the terms to sign. Fails when the content
-    /// is not consistent.
+    /// Recomputes every digest from the content of this request and returns the terms to sign.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the content is not consistent.
     pub fn terms(&self, decision: Answer, person: &str, role: &str) -> Result<Terms, ShownError> {
         let contract = Contract::from_json(self.contract.clone())?;
         let digest = contract.digest()?;
@@ -165,13 +171,21 @@ impl ApprovalRequest {
     }
 }
 
-/// Signs terms about an action. Fails when they have no canonical form.
+/// Signs terms about an action.
+///
+/// # Errors
+///
+/// Fails when they have no canonical form.
 pub fn sign(action: Digest, terms: &Terms, key: &SigningKey) -> Result<Envelope, EnvelopeError> {
     let predicate = json::parse(&json::to_canonical(terms)?)?;
     Statement { kind: Kind::Approval, action, predicate }.sign(key)
 }
 
 /// Checks the signature and the format of an approval, and fails when either is wrong. The caller compares the terms.
+///
+/// # Errors
+///
+/// Fails when the signature or the format is wrong.
 pub fn open(envelope: &Envelope, key: &VerifyingKey) -> Result<(Digest, Terms), OpenError> {
     let statement = Statement::open(envelope, key, Kind::Approval)?;
     let terms =

@@ -38,8 +38,11 @@ pub struct Clearance {
 }
 
 impl Clearance {
-    /// Builds the decision about the next attempt of a cleared action. Fails when the story is incomplete or has no
-    /// canonical form.
+    /// Builds the decision about the next attempt of a cleared action.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the story is incomplete or has no canonical form.
     pub fn of(
         story: &Story,
         asked: &Question,

@@ -79,8 +79,11 @@ pub struct Statement<P = Value> {
 }
 
 impl Statement {
-    /// Checks payload type, key, signature, statement and kind, in that order, and returns the statement. Fails at the
-    /// first check that does not pass.
+    /// Checks payload type, key, signature, statement and kind, in that order, and returns the statement.
+    ///
+    /// # Errors
+    ///
+    /// Fails at the first check that does not pass.
     pub fn open(
         envelope: &Envelope,
         key: &VerifyingKey,
@@ -89,8 +92,11 @@ impl Statement {
         parse(&envelope.open(key)?, kind)
     }
 
-    /// Reads the statement without checking its signature, for uses that need no proof of origin. Fails when the
-    /// payload is not a statement of this kind.
+    /// Reads the statement without checking its signature, for uses that need no proof of origin.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the payload is not a statement of this kind.
     pub fn unverified(envelope: &Envelope, kind: Kind) -> Result<Self, EnvelopeError> {
         parse(&envelope.payload_bytes()?, kind)
     }
@@ -118,12 +124,20 @@ impl<P: Serialize> Statement<P> {
         Ok(out)
     }
 
-    /// Signs the statement's canonical bytes. Fails when the statement has no canonical form.
+    /// Signs the statement's canonical bytes.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the statement has no canonical form.
     pub fn sign(&self, key: &SigningKey) -> Result<Envelope, EnvelopeError> {
         Ok(self.seal(key)?.into_record())
     }
 
     /// Like [`Statement::sign`], but also stores the digest of the payload, for callers that need both.
+    ///
+    /// # Errors
+    ///
+    /// Fails as [`Statement::sign`] does.
     pub fn seal(&self, key: &SigningKey) -> Result<Signed, EnvelopeError> {
         let payload = self.canonical()?;
         Ok(Signed::with(Envelope::sign(&payload, key)?, Digest::of(&payload)))
@@ -132,6 +146,10 @@ impl<P: Serialize> Statement<P> {
 
 impl Signed {
     /// Like [`Envelope::payload_digest`], but computes the digest only once.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the payload is not base64.
     pub fn payload_digest(&self) -> Result<Digest, DsseError> {
         self.known(Envelope::payload_digest)
     }

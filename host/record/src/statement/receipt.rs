@@ -114,8 +114,11 @@ pub struct AttemptSummary {
 }
 
 impl Receipt {
-    /// Builds the receipt of a judged action. `asked` is the policy question of its latest decision. Fails when a
-    /// record has no canonical form.
+    /// Builds the receipt of a judged action. `asked` is the policy question of its latest decision.
+    ///
+    /// # Errors
+    ///
+    /// Fails when a record has no canonical form.
     pub fn of(
         story: &Story,
         judgement: &Judgement,

@@ -40,8 +40,11 @@ pub struct Reconciliation {
 }
 
 impl Reconciliation {
-    /// Builds the reconciliation of a settled action; `None` if the story has no receipt or no settlement. Fails when a
-    /// record has no canonical form.
+    /// Builds the reconciliation of a settled action; `None` if the story has no receipt or no settlement.
+    ///
+    /// # Errors
+    ///
+    /// Fails when a record has no canonical form.
     pub fn of(story: &Story) -> Result<Option<Self>, EnvelopeError> {
         let (Some(receipt), Some((look, judgement))) = (&story.envelope, &story.later) else {
             return Ok(None);

@@ -71,7 +71,11 @@ impl Verdict {
 }
 
 impl Resolution {
-    /// Checks the reason. Fails when it is empty or longer than [`REASON_MAX`].
+    /// Checks the reason.
+    ///
+    /// # Errors
+    ///
+    /// Fails when it is empty or longer than [`REASON_MAX`].
     pub fn check(&self) -> Result<(), FormError> {
         match self.reason.len() {
             _ if self.reason.trim().is_empty() => Err(FormError::NoReason),
@@ -110,7 +114,11 @@ impl Resolution {
     }
 }
 
-/// Signs a resolution about an action. Fails when the resolution has no canonical form.
+/// Signs a resolution about an action.
+///
+/// # Errors
+///
+/// Fails when the resolution has no canonical form.
 pub fn sign(
     action: Digest,
     resolved: &Resolved,
@@ -122,6 +130,10 @@ pub fn sign(
 
 /// Checks the signature and the format of a resolution, and fails when either is wrong. The caller checks whether the
 /// resolution matches the request.
+///
+/// # Errors
+///
+/// Fails when the signature or the format is wrong.
 pub fn open(envelope: &Envelope, key: &VerifyingKey) -> Result<(Digest, Resolved), OpenError> {
     let statement = Statement::open(envelope, key, Kind::Reconciliation)?;
     let resolved: Resolved = json::from_value(statement.predicate)?;

@@ -52,8 +52,11 @@ pub struct LastLook {
 }
 
 impl ResolutionRequest {
-    /// Recomputes the digests, and returns the digest of the action and the receipt. Fails when action and receipt do
-    /// not belong together, or the receipt leaves nothing open.
+    /// Recomputes the digests, and returns the digest of the action and the receipt.
+    ///
+    /// # Errors
+    ///
+    /// Fails when action and receipt do not belong together, or the receipt leaves nothing open.
     pub fn open(&self) -> Result<(Digest, Receipt), ShownError> {
         let action = self.action.digest()?;
         let statement = Statement::unverified(&self.receipt, Kind::Receipt)?;
@@ -67,7 +70,11 @@ impl ResolutionRequest {
         Ok((action, receipt))
     }
 
-    /// Builds the resolution that the person signs about what is shown. Fails when the reason is not valid.
+    /// Builds the resolution that the person signs about what is shown.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the reason is not valid.
     pub fn resolved(
         &self,
         verdict: Verdict,

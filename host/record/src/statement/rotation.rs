@@ -47,22 +47,32 @@ impl Purpose {
 }
 
 impl KeyChange {
-    /// The statement to sign; `kind` is `key-added` or `key-retired`. Fails when the key id is not valid or the
-    /// statement has no canonical form.
+    /// The statement to sign; `kind` is `key-added` or `key-retired`.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the key id is not valid or the statement has no canonical form.
     pub fn statement(&self, kind: Kind) -> Result<Statement, ChangeError> {
         let predicate = json::parse(&json::to_canonical(self).map_err(EnvelopeError::from)?)
             .map_err(EnvelopeError::from)?;
         Ok(Statement { kind, action: Digest::from_hex(&self.keyid)?, predicate })
     }
 
-    /// Parses the public key. Fails when the PEM is not valid.
+    /// Parses the public key.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the PEM is not valid.
     pub fn public(&self) -> Result<VerifyingKey, DsseError> {
         dsse::from_pem(&self.key)
     }
 }
 
-/// Verifies an envelope and returns its key change. Fails when the signature, kind or fields are wrong, or when key,
-/// key id and subject differ.
+/// Verifies an envelope and returns its key change.
+///
+/// # Errors
+///
+/// Fails when the signature, kind or fields are wrong, or when key, key id and subject differ.
 pub fn open(envelope: &Envelope, by: &VerifyingKey, kind: Kind) -> Result<KeyChange, ChangeError> {
     let statement = Statement::open(envelope, by, kind)?;
     let change: KeyChange = json::from_value(statement.predicate)?;

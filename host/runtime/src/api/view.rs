@@ -134,7 +134,11 @@ pub struct ReceiptRef {
 }
 
 /// Returns the part of an action's story that the caller may see: all of it for a person of the tenant, and for the
-/// action's agent once the action has ended. Fails when a part of the story has no canonical JSON form.
+/// action's agent once the action has ended.
+///
+/// # Errors
+///
+/// Fails when a part of the story has no canonical JSON form.
 pub fn view(story: &Story, entries: &[Entry], person: bool) -> Result<View, EngineError> {
     let (action, proposal) = (&story.bound.action, &story.bound.proposal);
     let judged = story.concluded();

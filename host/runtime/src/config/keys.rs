@@ -46,7 +46,11 @@ impl Keys {
     /// Returns the key by which an upstream recognises a repeated write. The key is the same in every attempt and
     /// differs from the key of any other write. It is the base32 encoding (RFC 4648, lower case, no padding) of an
     /// HMAC-SHA-256 (RFC 2104) over the action, the request and the number of equal requests before it. The HMAC key is
-    /// derived from the receipt key with a separate label. Fails when the request has no canonical JSON form.
+    /// derived from the receipt key with a separate label.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the request has no canonical JSON form.
     pub fn idempotency_key(
         &self,
         action: &ActionId,
@@ -73,8 +77,11 @@ fn mac(key: &[u8; 32], text: &str) -> Result<Zeroizing<[u8; 32]>, InvalidLength>
     Ok(Zeroizing::new(mac.finalize().into_bytes().into()))
 }
 
-/// Loads both keys of a served directory. Fails when a file is missing, not private or not a key, or both keys are the
-/// same.
+/// Loads both keys of a served directory.
+///
+/// # Errors
+///
+/// Fails when a file is missing, not private or not a key, or both keys are the same.
 pub fn load(dir: &Path) -> Result<Keys, KeyError> {
     let files = Files::open(dir).map_err(KeyError::File)?;
     let key = |path: &str| {
@@ -89,8 +96,11 @@ pub fn load(dir: &Path) -> Result<Keys, KeyError> {
 }
 
 /// Returns the host's public keys: from the private keys if these exist, else from the public key files next to them.
-/// Commands use the public key files to read a copy of a directory that has no private keys. Fails when a key cannot be
-/// read.
+/// Commands use the public key files to read a copy of a directory that has no private keys.
+///
+/// # Errors
+///
+/// Fails when a key cannot be read.
 pub fn public(dir: &Path) -> Result<[VerifyingKey; 2], KeyError> {
     let files = Files::open(dir).map_err(KeyError::File)?;
     if dir.join("keys/receipt.key").exists() && dir.join("keys/log.key").exists() {
@@ -103,8 +113,11 @@ pub fn public(dir: &Path) -> Result<[VerifyingKey; 2], KeyError> {
     Ok([key("keys/receipt.pub")?, key("keys/log.pub")?])
 }
 
-/// Reads a PKCS#8 PEM private key (RFC 8410), of version 1 or 2. Fails when the file does not contain such a key, or
-/// when group or others can read the file.
+/// Reads a PKCS#8 PEM private key (RFC 8410), of version 1 or 2.
+///
+/// # Errors
+///
+/// Fails when the file does not contain such a key, or when group or others can read the file.
 pub fn read(path: &Path) -> Result<SigningKey, KeyError> {
     let file = path.to_owned();
     let meta = fs::symlink_metadata(path).map_err(|e| KeyError::Named(file.clone(), e))?;
@@ -136,7 +149,11 @@ fn to_pem(key: &SigningKey) -> Option<Zeroizing<String>> {
 }
 
 /// Creates a key pair from the system's randomness: the private key at PATH with mode 0600, and the public key at PATH
-/// with the extension `.pub`, readable by all. Fails when one of the files exists or cannot be written.
+/// with the extension `.pub`, readable by all.
+///
+/// # Errors
+///
+/// Fails when one of the files exists or cannot be written.
 pub fn create(path: &Path) -> Result<SigningKey, KeyError> {
     let mut seed = [0; 32];
     getrandom::fill(&mut seed).map_err(|e| KeyError::Random(e.to_string()))?;
@@ -148,7 +165,11 @@ pub fn create(path: &Path) -> Result<SigningKey, KeyError> {
     Ok(key)
 }
 
-/// Writes a new file durably. Fails when the file already exists or cannot be written.
+/// Writes a new file durably.
+///
+/// # Errors
+///
+/// Fails when the file already exists or cannot be written.
 pub fn write_new(path: &Path, bytes: &[u8], mode: u32) -> Result<(), KeyError> {
     let failed = |e| KeyError::Write(path.to_owned(), e);
     let mut file =
@@ -156,12 +177,20 @@ pub fn write_new(path: &Path, bytes: &[u8], mode: u32) -> Result<(), KeyError> {
     file.write_all(bytes).and_then(|()| file.sync_all()).map_err(failed)
 }
 
-/// Random bytes from the system, as lower-case hex. Fails when the system returns no random bytes.
+/// Random bytes from the system, as lower-case hex.
+///
+/// # Errors
+///
+/// Fails when the system returns no random bytes.
 pub fn random_hex<const N: usize>() -> Result<String, KeyError> {
     Ok(data_encoding::HEXLOWER.encode(&random::<N>()?))
 }
 
-/// Random bytes from the system. Fails when the system returns no random bytes.
+/// Random bytes from the system.
+///
+/// # Errors
+///
+/// Fails when the system returns no random bytes.
 pub fn random<const N: usize>() -> Result<[u8; N], KeyError> {
     let mut bytes = [0; N];
     getrandom::fill(&mut bytes).map_err(|e| KeyError::Random(e.to_string()))?;

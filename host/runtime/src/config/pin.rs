@@ -79,8 +79,11 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Reads the directory and writes nothing. Fails when a file has a fault, an adapter cannot be read, or a grant has
-    /// no table header of its own.
+    /// Reads the directory and writes nothing.
+    ///
+    /// # Errors
+    ///
+    /// Fails when a file has a fault, an adapter cannot be read, or a grant has no table header of its own.
     pub fn make(dir: &Path) -> Result<Self, PinError> {
         let (files, text, raw) = super::read(dir)?;
         let mut faults = Faults::default();
@@ -158,7 +161,11 @@ impl Plan {
         &self.unknown
     }
 
-    /// Writes the contracts to `accepted/`, then writes `deed.toml`. Fails when a file cannot be written.
+    /// Writes the contracts to `accepted/`, then writes `deed.toml`.
+    ///
+    /// # Errors
+    ///
+    /// Fails when a file cannot be written.
     pub fn carry_out(self) -> Result<Done, PinError> {
         let mut is_given = true;
         for canonical in self.contracts.values() {

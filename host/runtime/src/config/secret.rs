@@ -28,8 +28,11 @@ pub(super) const NOTIFY: &str = "notify";
 const TAKEN: [&str; 7] =
     ["keys", "state", "contracts", "policies", "adapters", "approvers", "accepted"];
 
-/// Every secret that the directory's `deed.toml` names, whether or not it is stored yet. Fails when `deed.toml` cannot
-/// be read.
+/// Every secret that the directory's `deed.toml` names, whether or not it is stored yet.
+///
+/// # Errors
+///
+/// Fails when `deed.toml` cannot be read.
 pub fn secrets(dir: &Path) -> Result<Vec<NamedSecret>, Fault> {
     let (_, _, raw) = super::read_one(dir)?;
     let named = |tenant: Option<&String>, name: &str, from: &raw::SecretFrom| NamedSecret {

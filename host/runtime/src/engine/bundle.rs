@@ -17,8 +17,12 @@ use super::stories::StoredPolicies;
 
 impl Engine {
     /// Returns the bytes of the bundle, which are always the same for an ended action. Agents get the bundle without
-    /// evidence. Fails when the action has no checkpoint yet, or when a document or statement that the action names is
-    /// not stored.
+    /// evidence.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the action has no checkpoint yet, or when a document or statement that the action names is not
+    /// stored.
     pub fn bundle(&self, story: &Story, with_evidence: bool) -> Result<Vec<u8>, EngineError> {
         let contract =
             self.kept(story.bound.action.contract.digest)?.ok_or(EngineError::Unknown)?;

@@ -34,8 +34,11 @@ pub struct Explained {
 }
 
 impl Engine {
-    /// Explains a proposal. The pre-state is not read, so policies that depend on `pre` are not decided here. Fails
-    /// when the proposal does not match its contract.
+    /// Explains a proposal. The pre-state is not read, so policies that depend on `pre` are not decided here.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the proposal does not match its contract.
     pub fn explain(
         self: &Arc<Self>,
         caller: Caller<'_>,

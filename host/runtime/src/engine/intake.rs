@@ -61,8 +61,12 @@ pub enum IntakeError {
 }
 
 impl Engine {
-    /// Accepts a proposal; the same idempotency key and body return the same action. Fails when the host accepts no new
-    /// work, a limit is reached, the proposal does not match its contract, or the key was used with another body.
+    /// Accepts a proposal; the same idempotency key and body return the same action.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the host accepts no new work, a limit is reached, the proposal does not match its contract, or the
+    /// key was used with another body.
     pub async fn propose(
         self: &Arc<Self>,
         caller: Caller<'_>,
@@ -180,8 +184,12 @@ impl Engine {
         Ok(contract::bind(caller, proposal, id, keys::random_hex::<16>()?, salt)?)
     }
 
-    /// Accepts a signed approval or denial. Fails when the host accepts no answers, too many actions are under way, the
-    /// action is not waiting for this answer, or the answer is not valid.
+    /// Accepts a signed approval or denial.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the host accepts no answers, too many actions are under way, the action is not waiting for this
+    /// answer, or the answer is not valid.
     pub async fn answer(
         self: &Arc<Self>,
         tenant: &str,
@@ -214,7 +222,11 @@ impl Engine {
         Ok(self.advance(told, course))
     }
 
-    /// Cancels an action. Fails when the action is unknown or has ended, or when a write may be under way.
+    /// Cancels an action.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the action is unknown or has ended, or when a write may be under way.
     pub async fn cancel(
         self: &Arc<Self>,
         tenant: &str,

@@ -57,7 +57,11 @@ impl Engine {
     }
 
     /// Waits until an action waits for people or has ended, or until the host stops, and returns the action as it is
-    /// recorded in the journal then. A waiting caller does not need a driver. Fails when the action cannot be read.
+    /// recorded in the journal then. A waiting caller does not need a driver.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the action cannot be read.
     pub async fn at_rest(&self, id: &ActionId) -> Result<StoredAction, EngineError> {
         let ends = self.in_flight.ended.of(id);
         loop {

@@ -54,8 +54,11 @@ impl Engine {
         resolution::request(person, story, self.last_seen.recall(&story.bound.action.id))
     }
 
-    /// Accepts a person's signed resolution of an open outcome. Fails when the host accepts no answers, the resolution
-    /// is not valid, or a write may still take effect.
+    /// Accepts a person's signed resolution of an open outcome.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the host accepts no answers, the resolution is not valid, or a write may still take effect.
     pub async fn resolve(
         self: &Arc<Self>,
         tenant: &str,

@@ -67,9 +67,12 @@ pub(crate) fn sandbox(dir: &Path, clock: &Clock) -> Result<Sandbox, StartError> 
 }
 
 impl Engine {
-    /// Opens all parts of the engine. No action runs yet; [`Engine::resume`] continues open actions. Fails when the
-    /// state, the keys, an adapter, the journal or a log cannot be used, the clock is behind the journal, or the
-    /// configuration cannot be activated.
+    /// Opens all parts of the engine. No action runs yet; [`Engine::resume`] continues open actions.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the state, the keys, an adapter, the journal or a log cannot be used, the clock is behind the
+    /// journal, or the configuration cannot be activated.
     pub fn open(mut config: Config, clock: Clock) -> Result<Arc<Self>, StartError> {
         let dir = config.dir.clone();
         make_state(&dir)?;
@@ -136,10 +139,14 @@ impl Engine {
     }
 
     /// Resumes every action that has not ended; actions with a write under way keep their resources. Returns the number
-    /// of resumed actions. Fails when the journal cannot be read, or a tenant that is still needed is not configured.
+    /// of resumed actions.
     ///
     /// Thousands of actions may wait, so only a few drivers are started at a time, and only one story is in memory at a
     /// time.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the journal cannot be read, or a tenant that is still needed is not configured.
     pub fn resume(self: &Arc<Self>) -> Result<usize, StartError> {
         let (mut moving, mut courses, mut resting) = (Vec::new(), Vec::new(), Vec::new());
         for id in self.store.open_actions()? {

@@ -40,25 +40,40 @@ fn entries(store: &dyn Store, id: &str) -> Result<Vec<Entry>, EngineError> {
 }
 
 impl Engine {
-    /// The entries of an action, oldest first. Fails when the action does not exist or the journal cannot be read.
+    /// The entries of an action, oldest first.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the action does not exist or the journal cannot be read.
     pub fn entries(&self, id: &ActionId) -> Result<Vec<Entry>, EngineError> {
         entries(&*self.store, id.as_str())
     }
 
-    /// The action as it is recorded in the journal. Fails when the action does not exist or its events are
-    /// inconsistent.
+    /// The action as it is recorded in the journal.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the action does not exist or its events are inconsistent.
     pub fn load(&self, id: &ActionId) -> Result<StoredAction, EngineError> {
         let entries = self.entries(id)?;
         Ok(StoredAction { story: Story::fold(&entries)?, entries })
     }
 
-    /// The story of an action. Fails when the action does not exist or its events are inconsistent.
+    /// The story of an action.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the action does not exist or its events are inconsistent.
     pub fn story(&self, id: &ActionId) -> Result<Story, EngineError> {
         story(&*self.store, id.as_str())
     }
 
     /// Returns at most `limit` actions of a tenant that match the filter, newest first. Data about actions that have
-    /// not ended is on disk before it is returned. Fails when the index cannot be read or the journal cannot be synced.
+    /// not ended is on disk before it is returned.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the index cannot be read or the journal cannot be synced.
     pub async fn list(
         &self,
         tenant: &str,
@@ -97,8 +112,11 @@ impl Engine {
         Ok(StoredAction { story, entries: vec![entry] })
     }
 
-    /// Waits until all events of an action that callers may have been told about are on disk. Fails when the journal
-    /// cannot be synced.
+    /// Waits until all events of an action that callers may have been told about are on disk.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the journal cannot be synced.
     pub async fn on_disk(&self, id: &ActionId) -> Result<(), EngineError> {
         Ok(self.store.sync_action(id.as_str()).await?)
     }
@@ -109,8 +127,11 @@ impl Engine {
         Ok(Digest::of(bytes))
     }
 
-    /// Reads a stored payload by its digest. Returns `None` if no such payload is stored. Fails when the payload cannot
-    /// be read.
+    /// Reads a stored payload by its digest. Returns `None` if no such payload is stored.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the payload cannot be read.
     pub fn kept(&self, digest: Digest) -> Result<Option<Vec<u8>>, EngineError> {
         Ok(self.store.payload(&digest.hex())?)
     }

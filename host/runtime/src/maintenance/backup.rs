@@ -91,8 +91,11 @@ impl From<LogError> for Copying {
     }
 }
 
-/// Copies the contents of `dir` to `target`. Private keys and secrets are copied only if `with_keys` is set. Fails when
-/// `target` exists or is inside state/, a key rotation is under way, or a file cannot be read or written.
+/// Copies the contents of `dir` to `target`. Private keys and secrets are copied only if `with_keys` is set.
+///
+/// # Errors
+///
+/// Fails when `target` exists or is inside state/, a key rotation is under way, or a file cannot be read or written.
 pub fn backup(
     dir: &Path,
     target: &Path,

@@ -84,8 +84,11 @@ pub enum CheckError {
     Origin(String, String),
 }
 
-/// Checks a directory in which no host runs, and holds the journal's lock meanwhile. Fails when the directory has no
-/// state or the state cannot be read.
+/// Checks a directory in which no host runs, and holds the journal's lock meanwhile.
+///
+/// # Errors
+///
+/// Fails when the directory has no state or the state cannot be read.
 pub fn check(dir: &Path) -> Result<Checked, CheckError> {
     let state = dir.join("state");
     // A directory without these folders was never served: `deed check` creates only the compile cache in `state/`.

@@ -53,8 +53,11 @@ pub enum PolicyTestError {
 }
 
 impl PolicyTest<'_> {
-    /// Decides as the host does before it runs an action, including the host's own refusals. Fails when the case is not
-    /// valid.
+    /// Decides as the host does before it runs an action, including the host's own refusals.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the case is not valid.
     pub fn decide(&self) -> Result<Decision, PolicyTestError> {
         self.check_roles()?;
         let story = self.story()?;

@@ -56,8 +56,11 @@ pub enum RestoreError {
 }
 
 impl Restore {
-    /// Plans a restore: reads the backup and the directory, and changes nothing. Fails when the backup is not valid or
-    /// a host runs in the directory.
+    /// Plans a restore: reads the backup and the directory, and changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the backup is not valid or a host runs in the directory.
     pub fn plan(backup: &Path, dir: &Path) -> Result<Self, RestoreError> {
         let named = |source| RestoreError::Manifest { path: backup.to_owned(), source };
         let manifest = Manifest::read(backup).map_err(named)?;
@@ -81,6 +84,9 @@ impl Restore {
     }
 
     /// Carries out the restore. If the process is interrupted, the directory has either the old state or the new one.
+    ///
+    /// # Errors
+    ///
     /// Fails when a file of the backup differs from the manifest or cannot be copied.
     pub fn carry_out(self) -> Result<Restored, RestoreError> {
         let state = self.dir.join("state");

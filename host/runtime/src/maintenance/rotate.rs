@@ -67,8 +67,11 @@ pub enum RotateError {
     Logs(#[from] std::io::Error),
 }
 
-/// Rotates the host's key for this purpose. The host must be stopped, because this function takes its locks. Fails when
-/// the host runs, or when a key, log or statement cannot be read or written.
+/// Rotates the host's key for this purpose. The host must be stopped, because this function takes its locks.
+///
+/// # Errors
+///
+/// Fails when the host runs, or when a key, log or statement cannot be read or written.
 pub fn rotate(config: &Config, clock: &Clock, purpose: Purpose) -> Result<Rotation, RotateError> {
     journal::version(&config.dir.join("state")).map_err(OpenError::from)?;
     files::make_state(&config.dir)?;

@@ -31,8 +31,11 @@ pub enum TrustFault {
     Key(String),
 }
 
-/// The keys that a third party needs to check all receipts of one tenant, including old ones. Fails when the log or the
-/// key history cannot be read.
+/// The keys that a third party needs to check all receipts of one tenant, including old ones.
+///
+/// # Errors
+///
+/// Fails when the log or the key history cannot be read.
 pub fn trust(config: &Config, keys: &Keys, tenant: &Tenant) -> Result<Trust, TrustFault> {
     // One key signs the logs of all tenants, but every log has its own name.
     let origin = format!("{}/{}", config.log_origin, tenant.name);

@@ -17,7 +17,11 @@ use serde_json::Value;
 
 use crate::config::{Config, Tenant};
 
-/// The activation that describes the present configuration of a tenant. Fails when a part of it has no canonical form.
+/// The activation that describes the present configuration of a tenant.
+///
+/// # Errors
+///
+/// Fails when a part of it has no canonical form.
 pub fn of(config: &Config, tenant: &Tenant, at_ms: i64) -> Result<Activation, EnvelopeError> {
     let granted = tenant.grants.values();
     let granted = granted.map(|one| Granted { contract: one.digest, adapter: one.adapter });
@@ -55,8 +59,11 @@ fn approvers(tenant: &Tenant) -> Result<BTreeSet<Approver>, EnvelopeError> {
     Ok(approvers)
 }
 
-/// Whether these people are exactly the approvers that the activation names by digest. Fails when a key cannot be
-/// parsed.
+/// Whether these people are exactly the approvers that the activation names by digest.
+///
+/// # Errors
+///
+/// Fails when a key cannot be parsed.
 pub fn names(activation: &Activation, people: &[Enrolled]) -> Result<bool, EnvelopeError> {
     let mut named = BTreeSet::new();
     for one in people {
@@ -68,6 +75,9 @@ pub fn names(activation: &Activation, people: &[Enrolled]) -> Result<bool, Envel
 }
 
 /// Signs the activation. The result includes the people's names, because the statement names people only by digest.
+///
+/// # Errors
+///
 /// Fails when the activation cannot be signed.
 pub fn sign(
     activation: &Activation,
@@ -77,7 +87,11 @@ pub fn sign(
     Ok(Kept { envelope: activation.statement()?.sign(key)?, people: people(tenant)? })
 }
 
-/// Lists every key of every person of a tenant, with the person's roles. Fails when a key cannot be encoded.
+/// Lists every key of every person of a tenant, with the person's roles.
+///
+/// # Errors
+///
+/// Fails when a key cannot be encoded.
 pub fn people(tenant: &Tenant) -> Result<Vec<Enrolled>, EnvelopeError> {
     let mut people = Vec::new();
     for (name, person) in &tenant.persons {

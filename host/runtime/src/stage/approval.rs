@@ -20,7 +20,11 @@ use deed_spec::json;
 
 use crate::config::{Person, Tenant};
 
-/// Creates the approval question from an observation and a decision. Fails when a part of it has no canonical form.
+/// Creates the approval question from an observation and a decision.
+///
+/// # Errors
+///
+/// Fails when a part of it has no canonical form.
 pub fn ask(
     contract: &Contract,
     pre: &Observation,
@@ -39,6 +43,9 @@ pub fn ask(
 
 /// The approval request, with all data that the approver's client shows and recomputes; `None` if no approval is
 /// requested. Only people who may answer now get the values of private parameters; other people get the commitments.
+///
+/// # Errors
+///
 /// Fails when a part of the request has no canonical form.
 pub fn request(
     tenant: &Tenant,
@@ -77,7 +84,11 @@ fn may_answer(tenant: &Tenant, person: &str, story: &Story, ask: &Ask) -> bool {
     person != story.bound.action.person && tenant.persons.get(person).is_some_and(able)
 }
 
-/// Checks a signed answer against the present approval request. Fails with the reason why the answer does not count.
+/// Checks a signed answer against the present approval request.
+///
+/// # Errors
+///
+/// Fails with the reason why the answer does not count.
 pub fn receive(
     tenant: &Tenant,
     story: &Story,
@@ -110,8 +121,11 @@ pub fn receive(
     })
 }
 
-/// Checks whether the recorded answers still count under the present configuration. Fails with the reason why an answer
-/// does not count.
+/// Checks whether the recorded answers still count under the present configuration.
+///
+/// # Errors
+///
+/// Fails with the reason why an answer does not count.
 pub fn still_counts(tenant: &Tenant, story: &Story) -> Result<(), AnswerError> {
     let ask = story.ask.as_ref().ok_or(AnswerError::NotAsked)?;
     for answer in &story.answers {

@@ -36,8 +36,11 @@ pub struct Fresh {
     pub bindings: Arc<BTreeMap<String, Binding>>,
 }
 
-/// Binds a proposal. `id`, `nonce` and salts come from the caller, so this function is deterministic. Fails when the
-/// contract is not granted or the proposal does not match the contract.
+/// Binds a proposal. `id`, `nonce` and salts come from the caller, so this function is deterministic.
+///
+/// # Errors
+///
+/// Fails when the contract is not granted or the proposal does not match the contract.
 pub fn bind(
     caller: Caller<'_>,
     proposal: Proposal,
@@ -78,7 +81,11 @@ pub fn bind(
     Ok(Fresh { bound, bindings: Arc::new(bindings) })
 }
 
-/// Parses a proposal. Fails when the bytes are not strict JSON or contain an unknown field.
+/// Parses a proposal.
+///
+/// # Errors
+///
+/// Fails when the bytes are not strict JSON or contain an unknown field.
 pub fn parse(bytes: &[u8]) -> Result<Proposal, BindFault> {
     Ok(json::from_value(json::parse_exact(bytes)?)?)
 }
@@ -103,7 +110,11 @@ pub fn bindings(
         .collect()
 }
 
-/// The digest of each upstream's binding, which an approval covers. Fails when a binding has no canonical form.
+/// The digest of each upstream's binding, which an approval covers.
+///
+/// # Errors
+///
+/// Fails when a binding has no canonical form.
 pub fn digests(
     bindings: &BTreeMap<String, Binding>,
 ) -> Result<BTreeMap<String, Digest>, NotCanonical> {

@@ -14,7 +14,11 @@ use ed25519_dalek::SigningKey;
 use serde::Serialize;
 
 /// Signs the receipt. `asked` is the policy question of the story's latest decision. The same story always gives the
-/// same bytes, because Ed25519 is deterministic. Fails when the story is incomplete or a part has no canonical form.
+/// same bytes, because Ed25519 is deterministic.
+///
+/// # Errors
+///
+/// Fails when the story is incomplete or a part has no canonical form.
 pub fn seal(
     story: &Story,
     judgement: &Judgement,
@@ -24,7 +28,11 @@ pub fn seal(
     sign(story, Kind::Receipt, &Receipt::of(story, judgement, asked)?, key)
 }
 
-/// Signs the decision that allows the next attempt of a cleared action. Fails for the same reasons as [`seal`].
+/// Signs the decision that allows the next attempt of a cleared action.
+///
+/// # Errors
+///
+/// Fails for the same reasons as [`seal`].
 pub fn decide(
     story: &Story,
     asked: &Question,
@@ -36,8 +44,11 @@ pub fn decide(
     sign(story, Kind::Decision, &clearance, key)
 }
 
-/// Signs how an open outcome was settled later. Fails when the outcome is not settled, or for the same reasons as
-/// [`seal`].
+/// Signs how an open outcome was settled later.
+///
+/// # Errors
+///
+/// Fails when the outcome is not settled, or for the same reasons as [`seal`].
 pub fn reconcile(story: &Story, key: &SigningKey) -> Result<Signed, SealError> {
     let settled = Reconciliation::of(story)?.ok_or(SealError::Unsettled)?;
     sign(story, Kind::Reconciliation, &settled, key)

@@ -45,8 +45,11 @@ fn receipts(story: &Story) -> Option<LastLook> {
     })
 }
 
-/// Checks a signed resolution against the outcome that is open now. Fails with the reason why the resolution does not
-/// count.
+/// Checks a signed resolution against the outcome that is open now.
+///
+/// # Errors
+///
+/// Fails with the reason why the resolution does not count.
 pub fn receive(
     tenant: &Tenant,
     story: &Story,

@@ -9,18 +9,27 @@ use super::write::write;
 
 /// Returns the RFC 8785 bytes of a value: keys sorted by UTF-16 code units, no white space, integers only.
 ///
+/// # Errors
+///
 /// Fails for floats and for integers beyond ±(2^53 − 1), because JSON readers do not agree on their values.
 pub fn canonical(value: &Value) -> Result<Vec<u8>, NotCanonical> {
     to_canonical(value)
 }
 
 /// Like [`canonical`], for any value that serialises to JSON.
+///
+/// # Errors
+///
+/// Fails when the value does not serialise to JSON or has no canonical form.
 pub fn to_canonical<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, NotCanonical> {
     write(value).map(|(bytes, _)| bytes)
 }
 
-/// Like [`to_canonical`], for a value that is signed inside another record and later parsed by [`super::parse`]. Fails
-/// if the value is nested too deeply for the parser.
+/// Like [`to_canonical`], for a value that is signed inside another record and later parsed by [`super::parse`].
+///
+/// # Errors
+///
+/// Fails if the value is nested too deeply for the parser.
 pub fn to_readable<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, NotCanonical> {
     let (bytes, levels) = write(value)?;
     if levels < MAX_DEPTH {

@@ -15,12 +15,20 @@ pub(super) const MAX_DEPTH: usize = 64;
 /// Reads exactly one JSON text (RFC 8259, UTF-8, no byte order mark).
 ///
 /// Integers within ±(2^53 − 1) become numbers; every other number becomes the string of its digits as written.
+///
+/// # Errors
+///
+/// Fails at the first place that is not strict JSON.
 pub fn parse(bytes: &[u8]) -> Result<Value, ParseError> {
     read(bytes, false)
 }
 
 /// Like [`parse`], for a caller's request: a number that is not a safe integer is an error. If it became a string, the
 /// host would accept a string where the sender, and any party in between, see a number.
+///
+/// # Errors
+///
+/// Fails at the first place that is not strict JSON, or at a number that is not a safe integer.
 pub fn parse_exact(bytes: &[u8]) -> Result<Value, ParseError> {
     read(bytes, true)
 }

@@ -10,6 +10,10 @@ use serde_path_to_error::Segment;
 use super::child;
 
 /// Deserialises a record from a JSON value.
+///
+/// # Errors
+///
+/// Fails at the first member that does not fit the type.
 pub fn from_value<T: DeserializeOwned>(value: Value) -> Result<T, ShapeError> {
     serde_path_to_error::deserialize(value).map_err(|error| {
         let around =

@@ -6,6 +6,8 @@ use super::{Hash, empty_root, node_hash, root};
 
 /// The audit path (RFC 6962 §2.1.1) of leaf `index` in the tree of the first `size` leaves.
 ///
+/// # Errors
+///
 /// Fails with [`OutOfRange`] when `index` is not below `size`, and with any error of `read`.
 pub fn proof<E: From<OutOfRange>>(
     index: u64,
@@ -33,8 +35,11 @@ pub fn proof<E: From<OutOfRange>>(
 
 /// The consistency path (RFC 6962 §2.1.2) from the tree of `old` leaves to the tree of `size` leaves.
 ///
-/// The path is empty when the sizes are equal. Fails with [`OutOfRange`] when `old` is 0 or above `size`, and with any
-/// error of `read`.
+/// The path is empty when the sizes are equal.
+///
+/// # Errors
+///
+/// Fails with [`OutOfRange`] when `old` is 0 or above `size`, and with any error of `read`.
 pub fn consistency_proof<E: From<OutOfRange>>(
     old: u64,
     size: u64,
@@ -63,12 +68,20 @@ pub fn consistency_proof<E: From<OutOfRange>>(
     Ok(path)
 }
 
-/// The root (RFC 6962 §2.1) of the tree of the first `size` leaves. Fails with any error of `read`.
+/// The root (RFC 6962 §2.1) of the tree of the first `size` leaves.
+///
+/// # Errors
+///
+/// Fails with any error of `read`.
 pub fn root_of<E>(size: u64, mut read: impl FnMut(u8, u64) -> Result<Hash, E>) -> Result<Hash, E> {
     if size == 0 { Ok(empty_root()) } else { range(0, size, &mut read) }
 }
 
-/// The audit path of leaf `index` in the tree over exactly these leaf hashes. Fails when there is no such leaf.
+/// The audit path of leaf `index` in the tree over exactly these leaf hashes.
+///
+/// # Errors
+///
+/// Fails when there is no such leaf.
 pub fn inclusion_proof(index: u64, leaves: &[Hash]) -> Result<Vec<Hash>, OutOfRange> {
     proof(index, leaves.len() as u64, |level, at| {
         let missing = OutOfRange { index: at, size: leaves.len() as u64 };

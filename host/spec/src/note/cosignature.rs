@@ -24,6 +24,10 @@ pub struct WitnessKey {
 }
 
 impl WitnessKey {
+    /// Joins a name with a key.
+    ///
+    /// # Errors
+    ///
     /// Fails for a name that a signed note cannot contain, and for a key of small order.
     pub fn new(name: &str, key: VerifyingKey) -> Result<Self, KeyError> {
         if !key::is_name(name) {
@@ -92,8 +96,11 @@ pub struct Cosignature<'a> {
 
 /// The first cosignature of this witness on a note; `None` if the witness did not cosign the note.
 ///
-/// Fails when the note is malformed or has an invalid signature line by this key, as C2SP signed-note requires. Neither
-/// the lines of other keys nor the log's own signature is checked.
+/// Neither the lines of other keys nor the log's own signature is checked.
+///
+/// # Errors
+///
+/// Fails when the note is malformed or has an invalid signature line by this key, as C2SP signed-note requires.
 pub fn cosignature<'a>(
     note: &'a str,
     key: &WitnessKey,
@@ -112,7 +119,11 @@ pub fn cosignature<'a>(
 }
 
 /// Returns the note with only the signatures under this name, for example the log's signature without those of
-/// witnesses. Fails when the note is malformed.
+/// witnesses.
+///
+/// # Errors
+///
+/// Fails when the note is malformed.
 pub fn only(note: &str, name: &str) -> Result<String, NoteError> {
     let (text, lines) = split(note)?;
     let kept = lines.split_inclusive('\n').filter(|line| {

@@ -19,6 +19,10 @@ pub struct LogKey {
 }
 
 impl LogKey {
+    /// Joins a name with a key.
+    ///
+    /// # Errors
+    ///
     /// Fails when the name is empty or contains white space, control characters or `+`.
     pub fn new(name: &str, signing: SigningKey) -> Result<Self, KeyError> {
         let verifier = VerifierKey::new(name, signing.verifying_key())?;
@@ -51,6 +55,10 @@ pub struct VerifierKey {
 }
 
 impl VerifierKey {
+    /// Joins a name with a key.
+    ///
+    /// # Errors
+    ///
     /// Fails for a name that a signed note cannot contain, and for a key of small order.
     pub fn new(name: &str, key: VerifyingKey) -> Result<Self, KeyError> {
         if !is_name(name) {

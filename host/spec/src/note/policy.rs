@@ -45,12 +45,19 @@ pub struct Witnessed {
 
 impl LogPolicy {
     /// Parses the text of a policy. The error names the first invalid line.
+    ///
+    /// # Errors
+    ///
+    /// Fails at the first line that is not valid.
     pub fn parse(text: &str) -> Result<Self, PolicyError> {
         parse::parse(text)
     }
 
-    /// The policy that accepts a checkpoint of these logs if at least `quorum` of these witnesses cosigned it. Fails
-    /// when the result is not a valid policy.
+    /// The policy that accepts a checkpoint of these logs if at least `quorum` of these witnesses cosigned it.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the result is not a valid policy.
     pub fn of(
         logs: &[VerifierKey],
         witnesses: &[(&str, &WitnessKey, &str)],
@@ -87,6 +94,8 @@ impl LogPolicy {
     }
 
     /// Finds out which witnesses cosigned this note. The log's own signature is not checked here.
+    ///
+    /// # Errors
     ///
     /// Fails when a witness of the policy has an invalid cosignature on the note.
     pub fn check(&self, note: &str) -> Result<Witnessed, NoteError> {

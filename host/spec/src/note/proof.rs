@@ -28,7 +28,11 @@ pub struct LogProof {
 }
 
 impl LogProof {
-    /// Parses the text of a proof. Fails for a text that `Display` would not write again with the same bytes.
+    /// Parses the text of a proof.
+    ///
+    /// # Errors
+    ///
+    /// Fails for a text that `Display` would not write again with the same bytes.
     pub fn parse(text: &str) -> Result<Self, ProofError> {
         let (head, checkpoint) = text.split_once("\n\n").ok_or(ProofError::Shape)?;
         let mut lines = head.split('\n').peekable();
@@ -47,6 +51,10 @@ impl LogProof {
     /// Checks that the log signed a tree that has the entry with this leaf hash at `index`, and fails otherwise.
     ///
     /// Returns the checkpoint that was signed.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the log did not sign such a tree.
     pub fn verify(&self, leaf: &Hash, key: &VerifierKey) -> Result<Checkpoint, ProofError> {
         let checkpoint = verify(&self.checkpoint, key)?;
         self.leads_to(leaf, &checkpoint)?;
@@ -54,7 +62,11 @@ impl LogProof {
     }
 
     /// Checks only the path, against a checkpoint that was already verified, because several proofs can share a
-    /// checkpoint. Fails when the path does not lead to the root in the checkpoint.
+    /// checkpoint.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the path does not lead to the root in the checkpoint.
     pub fn leads_to(&self, leaf: &Hash, checkpoint: &Checkpoint) -> Result<(), ProofError> {
         let Checkpoint { size, root, .. } = checkpoint;
         if verify_inclusion(self.index, *size, leaf, &self.hashes, root) {

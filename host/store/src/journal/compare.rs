@@ -16,8 +16,11 @@ use super::scan::Wrong;
 /// Maximum number of rows that are reported; the index of another journal would differ in every row.
 const TOLD_MAX: usize = 50;
 
-/// Returns the faults of the index, and a note if the next start will change it. Fails when the files cannot be read or
-/// copied.
+/// Returns the faults of the index, and a note if the next start will change it.
+///
+/// # Errors
+///
+/// Fails when the files cannot be read or copied.
 pub fn compare_index(state: &Path) -> Result<(Vec<Wrong>, Option<String>), OpenError> {
     let there = state.join("index");
     if !there.is_dir() {

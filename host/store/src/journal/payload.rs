@@ -72,7 +72,11 @@ impl Payloads {
     }
 }
 
-/// The paths of all stored payloads below the state directory, sorted. Fails when a directory cannot be read.
+/// The paths of all stored payloads below the state directory, sorted.
+///
+/// # Errors
+///
+/// Fails when a directory cannot be read.
 pub fn payload_files(state: &Path) -> Result<Vec<String>, OpenError> {
     let root = state.join("payloads");
     let at = |path: &Path| {
@@ -100,8 +104,11 @@ pub fn payload_files(state: &Path) -> Result<Vec<String>, OpenError> {
     Ok(files)
 }
 
-/// The names of all payloads whose content matches the name, and a fault for each other payload. Fails when a directory
-/// cannot be read.
+/// The names of all payloads whose content matches the name, and a fault for each other payload.
+///
+/// # Errors
+///
+/// Fails when a directory cannot be read.
 pub fn check_payloads(state: &Path) -> Result<(BTreeSet<String>, Vec<Wrong>), OpenError> {
     let (mut good, mut wrong) = (BTreeSet::new(), Vec::new());
     let files = payload_files(state)?;

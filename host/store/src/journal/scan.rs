@@ -56,7 +56,11 @@ pub struct Extent {
 }
 
 /// Locks this state directory against every host until the returned file is dropped; `None` if no host has ever used
-/// the directory. Fails when another process uses it, and when the lock cannot be opened.
+/// the directory.
+///
+/// # Errors
+///
+/// Fails when another process uses it, and when the lock cannot be opened.
 pub fn reserve(state: &Path) -> Result<Option<File>, OpenError> {
     let path = state.join("LOCK");
     let file = match File::open(&path) {
@@ -71,13 +75,21 @@ pub fn reserve(state: &Path) -> Result<Option<File>, OpenError> {
     }
 }
 
-/// The events of the record at a position. Fails when the record is damaged or cannot be read.
+/// The events of the record at a position.
+///
+/// # Errors
+///
+/// Fails when the record is damaged or cannot be read.
 pub fn read_at(state: &Path, place: Place) -> Result<Vec<Vec<u8>>, ReadError> {
     file::read(&state.join("segments"), place).map(|record| record.events)
 }
 
-/// The part of a journal before the first record for which `stop` returns true. Fails at a bad record that was durable,
-/// because damaged data must not be copied as if it were intact, and when a file cannot be read or synced.
+/// The part of a journal before the first record for which `stop` returns true.
+///
+/// # Errors
+///
+/// Fails at a bad record that was durable, because damaged data must not be copied as if it were intact, and when a
+/// file cannot be read or synced.
 pub fn extent(state: &Path, stop: &mut dyn FnMut(&Seen<'_>) -> bool) -> Result<Extent, OpenError> {
     let segments = state.join("segments");
     let mut cut = None;
@@ -121,8 +133,11 @@ fn seen(place: Place, record: &Record) -> Seen<'_> {
     Seen { place, action, version, summary: &envelope.summary, events: &record.events }
 }
 
-/// Reads every record, and continues after a bad one. Fails when the version is unknown, and when a file cannot be
-/// read.
+/// Reads every record, and continues after a bad one.
+///
+/// # Errors
+///
+/// Fails when the version is unknown, and when a file cannot be read.
 pub fn scan(state: &Path, each: &mut dyn FnMut(Seen<'_>)) -> Result<Scan, OpenError> {
     let segments = state.join("segments");
     let since_2 = version(state)? >= 2;

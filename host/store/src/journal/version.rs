@@ -27,8 +27,11 @@ pub enum VersionError {
     Io { path: PathBuf, source: io::Error },
 }
 
-/// The version of this state directory; 1 if it has no file `VERSION`. Fails when the version is newer than this
-/// program supports, and when the file is invalid or cannot be read.
+/// The version of this state directory; 1 if it has no file `VERSION`.
+///
+/// # Errors
+///
+/// Fails when the version is newer than this program supports, and when the file is invalid or cannot be read.
 pub fn version(state: &Path) -> Result<u32, VersionError> {
     let path = state.join(FILE);
     let text = match fs::read_to_string(&path) {

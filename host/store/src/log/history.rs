@@ -20,8 +20,11 @@ pub struct History {
     pub leaves: Vec<Leaf>,
 }
 
-/// Reads the log in `dir`; a log that was never opened has no history. Fails when a file cannot be read, or the log
-/// does not match its checkpoint or `HEAD`.
+/// Reads the log in `dir`; a log that was never opened has no history.
+///
+/// # Errors
+///
+/// Fails when a file cannot be read, or the log does not match its checkpoint or `HEAD`.
 pub fn history(dir: &Path, key: &VerifierKey, retired: &[Retired]) -> Result<History, LogError> {
     let store = Store::new(dir);
     // `HEAD` is read first, so that a log that grows meanwhile is never smaller than `HEAD` states.

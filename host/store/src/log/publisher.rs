@@ -89,8 +89,11 @@ impl Publisher {
     }
 
     /// Appends leaves to the log, and waits for the signed checkpoint and, for a limited time, for its witnesses.
-    /// Leaves that are already in the log keep their index. Fails when too many requests wait, the publisher has ended,
-    /// or the log fails.
+    /// Leaves that are already in the log keep their index.
+    ///
+    /// # Errors
+    ///
+    /// Fails when too many requests wait, the publisher has ended, or the log fails.
     pub async fn publish(&self, leaves: Vec<Leaf>) -> Result<PublishedLeaves, PublishError> {
         let (answer, published) = oneshot::channel();
         self.queue.try_send(Request { leaves, answer }).map_err(|e| match e {
@@ -117,8 +120,11 @@ impl Publisher {
         }
     }
 
-    /// The inclusion proof of a leaf in the tree of this size. Fails when `index` or `size` is out of range, or a tile
-    /// cannot be read.
+    /// The inclusion proof of a leaf in the tree of this size.
+    ///
+    /// # Errors
+    ///
+    /// Fails when `index` or `size` is out of range, or a tile cannot be read.
     pub fn prove(&self, index: u64, size: u64) -> Result<Vec<Hash>, LogError> {
         self.lock().prove(index, size)
     }

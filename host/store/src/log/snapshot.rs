@@ -47,8 +47,11 @@ pub struct Glance {
     checkpoint: Option<Vec<u8>>,
 }
 
-/// Takes a snapshot of a log; `None` if the log does not exist yet. Fails when the files still cannot be read or are
-/// inconsistent after repeated tries.
+/// Takes a snapshot of a log; `None` if the log does not exist yet.
+///
+/// # Errors
+///
+/// Fails when the files still cannot be read or are inconsistent after repeated tries.
 pub fn snapshot(
     dir: &Path,
     key: &VerifierKey,
@@ -64,7 +67,11 @@ pub fn snapshot(
     }
 }
 
-/// Reads the files that determine where a log ends, without any check. Fails when a file cannot be read.
+/// Reads the files that determine where a log ends, without any check.
+///
+/// # Errors
+///
+/// Fails when a file cannot be read.
 pub fn glance(dir: &Path) -> Result<Glance, LogError> {
     let store = Store::new(dir);
     // The files are read in this order, so that the cosigned checkpoint and `HEAD` are never ahead of the files that
@@ -92,8 +99,11 @@ impl Glance {
         settled.map(|text| size(&text)).chain(last).max().unwrap_or_default()
     }
 
-    /// Returns the snapshot that these files determine. Fails when the files are inconsistent, for example because a
-    /// host settled its log while they were read.
+    /// Returns the snapshot that these files determine.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the files are inconsistent, for example because a host settled its log while they were read.
     pub fn snapshot(
         &self,
         key: &VerifierKey,
@@ -140,14 +150,20 @@ impl Snapshot {
         self.tree.root
     }
 
-    /// Calls `each` with every entry and the tree that ends with it. Fails when a tile or the signed tree does not
-    /// match the entries.
+    /// Calls `each` with every entry and the tree that ends with it.
+    ///
+    /// # Errors
+    ///
+    /// Fails when a tile or the signed tree does not match the entries.
     pub fn walk(&self, each: &mut dyn FnMut(&[u8], &Frontier)) -> Result<(), LogError> {
         self.replay(each).map(|_| ())
     }
 
-    /// Calls `put` with every file of a settled log that ends with this snapshot. Fails when a file is missing or does
-    /// not match the entries, or `put` fails.
+    /// Calls `put` with every file of a settled log that ends with this snapshot.
+    ///
+    /// # Errors
+    ///
+    /// Fails when a file is missing or does not match the entries, or `put` fails.
     pub fn copy<E: From<LogError>>(
         &self,
         put: &mut dyn FnMut(&Resource) -> Result<(), E>,

@@ -12,6 +12,9 @@ pub struct FreeSpace {
 }
 
 /// Returns the free space of the file system that contains this folder, without the space reserved for the superuser.
+///
+/// # Errors
+///
 /// Fails when the file system cannot be queried.
 pub fn room(dir: &Path) -> io::Result<FreeSpace> {
     let found = rustix::fs::statvfs(dir)?;

@@ -19,10 +19,13 @@ use super::{FileError, Files};
 type Owner = (u32, u32);
 
 impl Files {
-    /// Writes a file that only its owner can read. The folder is created if it is missing. Fails when the folder or the
-    /// file is a link, or when a write fails.
+    /// Writes a file that only its owner can read. The folder is created if it is missing.
     ///
     /// Returns false if the folder or the file could not be given to the owner of `deed.toml`.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the folder or the file is a link, or when a write fails.
     pub fn keep(&self, folder: &str, name: &str, bytes: &[u8]) -> Result<bool, FileError> {
         let owner = self.dir.metadata("deed.toml").map_err(|e| FileError::of("deed.toml", e))?;
         let owner = (owner.uid(), owner.gid());

@@ -11,8 +11,11 @@ use std::path::Path;
 
 use super::{FileError, OTHERS, WORLD_WRITES, is_ours};
 
-/// Creates `state/` and `state/cache/` of a served directory, or checks the existing folders. Fails when a folder
-/// cannot be created, is a link or is accessible to other users.
+/// Creates `state/` and `state/cache/` of a served directory, or checks the existing folders.
+///
+/// # Errors
+///
+/// Fails when a folder cannot be created, is a link or is accessible to other users.
 pub fn make(root: &Path) -> Result<(), FileError> {
     for name in ["state", "state/cache"] {
         match DirBuilder::new().mode(0o700).create(root.join(name)) {

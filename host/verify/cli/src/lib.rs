@@ -10,7 +10,11 @@ use deed_verify::{Trust, TrustError};
 /// A bundle has at most 64 MiB. One more byte is read, so that a longer file is refused.
 const READ_MAX: u64 = (64 << 20) + 1;
 
-/// Reads at most 64 MiB and one byte of a file. Fails when the file cannot be read.
+/// Reads at most 64 MiB and one byte of a file.
+///
+/// # Errors
+///
+/// Fails when the file cannot be read.
 pub fn read(path: &Path) -> Result<Vec<u8>, ReadError> {
     let failed = |e| ReadError::File(path.to_owned(), e);
     let mut bytes = Vec::new();
@@ -18,8 +22,11 @@ pub fn read(path: &Path) -> Result<Vec<u8>, ReadError> {
     Ok(bytes)
 }
 
-/// Reads the public keys of a trust directory from those files of [`Trust::FILES`] that exist. Fails when the directory
-/// does not exist, or when a file cannot be read or parsed.
+/// Reads the public keys of a trust directory from those files of [`Trust::FILES`] that exist.
+///
+/// # Errors
+///
+/// Fails when the directory does not exist, or when a file cannot be read or parsed.
 pub fn trust(dir: &Path) -> Result<Trust, ReadError> {
     if !fs::metadata(dir).is_ok_and(|meta| meta.is_dir()) {
         return Err(ReadError::NoDirectory(dir.to_owned()));

@@ -55,8 +55,11 @@ pub enum ReplayError {
 }
 
 impl Case {
-    /// Opens a bundle without checking any signatures. Fails when it is damaged, has no evidence, or its parts do not
-    /// belong together.
+    /// Opens a bundle without checking any signatures.
+    ///
+    /// # Errors
+    ///
+    /// Fails when it is damaged, has no evidence, or its parts do not belong together.
     pub fn open(bytes: &[u8]) -> Result<Self, ReplayError> {
         let opened = open(bytes).map_err(ReplayError::Bundle)?;
         if opened.is_agents_copy() {
@@ -66,6 +69,10 @@ impl Case {
     }
 
     /// Checks that this digest is that of the adapter that ran, and fails otherwise.
+    ///
+    /// # Errors
+    ///
+    /// Fails when another adapter ran.
     pub fn check_adapter(&self, found: Digest) -> Result<(), ReplayError> {
         let named = self.action.adapter;
         if found == named { Ok(()) } else { Err(ReplayError::OtherAdapter { found, named }) }

@@ -19,7 +19,11 @@ const COMPILED_BYTES: usize = 1 << 20;
 pub struct Pattern(Arc<Regex>);
 
 impl Pattern {
-    /// Compiles `text`. Fails when it is not a valid expression or its compiled form is too large.
+    /// Compiles `text`.
+    ///
+    /// # Errors
+    ///
+    /// Fails when it is not a valid expression or its compiled form is too large.
     pub fn new(text: &str) -> Result<Self, regex::Error> {
         RegexBuilder::new(text)
             .size_limit(COMPILED_BYTES)

@@ -81,7 +81,11 @@ impl<'t> Source<'t> {
     }
 }
 
-/// The pieces of a text. Fails when a brace is neither part of a placeholder nor doubled.
+/// The pieces of a text.
+///
+/// # Errors
+///
+/// Fails when a brace is neither part of a placeholder nor doubled.
 pub fn pieces(text: &str, format: Format) -> Result<Vec<Piece<'_>>, RenderError> {
     if format == Format::One {
         return match super::placeholder(text) {

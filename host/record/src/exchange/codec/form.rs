@@ -6,8 +6,11 @@ use std::fmt::Write as _;
 
 use serde_json::{Map, Value};
 
-/// Converts scalars into strings, because a form-urlencoded body contains only strings. Fails for a value that is not a
-/// flat object.
+/// Converts scalars into strings, because a form-urlencoded body contains only strings.
+///
+/// # Errors
+///
+/// Fails for a value that is not a flat object.
 pub fn texts(body: Value) -> Result<Value, FormError> {
     let Value::Object(members) = body else { return Err(FormError::NotFlat) };
     let texts: Result<Map<String, Value>, FormError> =
@@ -24,7 +27,11 @@ fn text(value: Value) -> Result<String, FormError> {
     }
 }
 
-/// Encodes a flat object of strings, sorted by name so that an object has only one encoding. Fails for any other value.
+/// Encodes a flat object of strings, sorted by name so that an object has only one encoding.
+///
+/// # Errors
+///
+/// Fails for any other value.
 pub fn encode(body: &Value) -> Result<String, FormError> {
     let members = body.as_object().ok_or(FormError::NotFlat)?;
     let mut pairs: Vec<(&String, &Value)> = members.iter().collect();
@@ -42,7 +49,11 @@ pub fn encode(body: &Value) -> Result<String, FormError> {
     Ok(out)
 }
 
-/// Decodes a form-urlencoded body into a flat object. Fails when the body is malformed or repeats a name.
+/// Decodes a form-urlencoded body into a flat object.
+///
+/// # Errors
+///
+/// Fails when the body is malformed or repeats a name.
 pub fn decode(bytes: &[u8]) -> Result<Value, FormError> {
     let mut members = Map::new();
     if bytes.is_empty() {

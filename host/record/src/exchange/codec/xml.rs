@@ -18,10 +18,13 @@ use self::text::{is_char, is_space};
 /// within the 64 levels that JSON may have.
 const DEPTH_MAX: usize = 30;
 
-/// Decodes an XML document into a JSON object whose only member is the root element. Fails when the document is
-/// malformed or has a construct that is not supported.
+/// Decodes an XML document into a JSON object whose only member is the root element.
 ///
 /// `lists` contains `parent/child` pairs of names. The caller limits the size of the document.
+///
+/// # Errors
+///
+/// Fails when the document is malformed or has a construct that is not supported.
 pub fn decode(bytes: &[u8], lists: &[String]) -> Result<Value, XmlError> {
     let text = std::str::from_utf8(bytes).map_err(|_| XmlError::Utf8)?;
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);

@@ -24,6 +24,10 @@ pub struct Next {
 }
 
 impl Next {
+    /// Checks that no key is being rotated.
+    ///
+    /// # Errors
+    ///
     /// Fails while a rotation of any key is under way, because the host must sign nothing until the rotation is
     /// finished.
     pub fn must_be_none(dir: &Path) -> Result<(), KeyError> {
@@ -32,7 +36,11 @@ impl Next {
     }
 
     /// Returns the next key that an earlier run left, or creates a new key. The key is on disk when this function
-    /// returns. Fails when the other key is being rotated, or when a file cannot be read or written.
+    /// returns.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the other key is being rotated, or when a file cannot be read or written.
     pub fn make(dir: &Path, purpose: Purpose) -> Result<Self, KeyError> {
         let other = match purpose {
             Purpose::Receipt => Purpose::Log,
@@ -57,7 +65,11 @@ impl Next {
         self.key.verifying_key()
     }
 
-    /// Replaces the old key and stores the public half of the old key. Fails when a file cannot be written.
+    /// Replaces the old key and stores the public half of the old key.
+    ///
+    /// # Errors
+    ///
+    /// Fails when a file cannot be written.
     pub fn take_over(self, old: &VerifyingKey) -> Result<(), KeyError> {
         let keys = self.dir.join("keys");
         let form = |path: &Path| KeyError::Form(path.to_owned());
@@ -76,7 +88,11 @@ impl Next {
     }
 }
 
-/// Public keys that this host used for this purpose before, in no particular order. Fails when a key cannot be read.
+/// Public keys that this host used for this purpose before, in no particular order.
+///
+/// # Errors
+///
+/// Fails when a key cannot be read.
 pub fn retired(dir: &Path, purpose: Purpose) -> Result<Vec<VerifyingKey>, KeyError> {
     let files = Files::open(dir).map_err(KeyError::File)?;
     let names = files.names("keys/retired").map_err(KeyError::File)?;

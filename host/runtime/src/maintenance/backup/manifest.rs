@@ -78,7 +78,11 @@ impl Manifest {
         Self { format: FORMAT.to_owned(), made_ms, with_keys, journal, logs, files }
     }
 
-    /// Reads the manifest of a backup. Fails when the manifest cannot be read or has another format.
+    /// Reads the manifest of a backup.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the manifest cannot be read or has another format.
     pub fn read(backup: &Path) -> Result<Self, ManifestError> {
         /// The format is read first, so that an unknown format can be refused.
         #[derive(Deserialize)]
