@@ -269,13 +269,17 @@ impl Drive<'_> {
             );
             return Some(Judgement::plain(Outcome::Failed, reason));
         }
+        // A state that does not exist has no tag either: then the precondition is the better reason.
+        if let Some(judgement) = reconcile::unmet_before(&granted.contract, &self.work.story) {
+            return Some(judgement);
+        }
         if let Some(write) = self.work.story.untagged() {
             let (method, path) = (&write.method, &write.path);
             let reason =
                 format!("`{method} {path}` is guarded, but the observation has no entity tag");
             return Some(Judgement::plain(Outcome::Denied, reason));
         }
-        reconcile::unmet_before(&granted.contract, &self.work.story)
+        None
     }
 
     /// Judges an open action whose grant was removed. The outcome is indeterminate if a write may have been sent,
