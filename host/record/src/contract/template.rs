@@ -107,7 +107,7 @@ impl Rule {
     ///
     /// # Errors
     ///
-    /// Fails when a required value is absent or unusable.
+    /// Fails when a required parameter is absent, or a value does not fit its place.
     pub fn render(&self, origins: &Origins<'_>) -> Result<Rendered, RenderError> {
         let (method, target) = self.split()?;
         let (path, query) = target::split(target);
@@ -314,7 +314,7 @@ fn placed<'t>(pieces: &[text::Piece<'t>], text: &'t str, place: Place) -> Vec<Us
 ///
 /// # Errors
 ///
-/// Fails when a value is absent or unusable.
+/// Fails when a parameter is absent, or its value is empty, a dot segment, a list or an object.
 pub fn render_resource(template: &str, origins: &Origins<'_>) -> Result<String, RenderError> {
     let part = |part| target::fill_name(&name_pieces(part, origins.format())?, origins);
     let parts: Result<Vec<_>, _> = template.split('/').map(part).collect();

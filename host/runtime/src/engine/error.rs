@@ -80,7 +80,7 @@ pub enum EngineError {
     NotActivated(String),
     #[error(transparent)]
     Key(#[from] KeyError),
-    #[error("the journal does not accept the event: {0}")]
+    #[error("the journal does not accept the append: {0}")]
     Unfit(#[from] Unfit),
     #[error("the events in the journal are inconsistent: {0}")]
     Story(#[from] StoryError),
@@ -205,7 +205,7 @@ mod tests {
                 Fault::Host,
                 "the journal cannot be written: the journal is closed",
             ),
-            (none.into(), Fault::Host, "the journal does not accept the event: it has no events"),
+            (none.into(), Fault::Host, "the journal does not accept the append: it has no events"),
             (activation, Fault::Disk, "the activation sha256:e3b0c442"),
             (EngineError::Unknown, Fault::Caller, "there is no such action"),
         ] {

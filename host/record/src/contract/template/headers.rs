@@ -103,7 +103,8 @@ pub fn is_value(value: &str) -> bool {
     !value.is_empty() && value.len() <= VALUE && value.trim() == value && value.bytes().all(fits)
 }
 
-/// The headers by lower-case name, with every value in its place. Fails when a value is absent or unusable.
+/// The headers by lower-case name, with every value in its place. Fails when a parameter is absent, or a header would not
+/// be visible ASCII.
 pub(super) fn render(
     headers: &BTreeMap<String, String>,
     origins: &Origins<'_>,

@@ -95,7 +95,8 @@ fn check_characters(literal: &str, format: Format) -> bool {
     !literal.chars().any(|c| c.is_control() || matches!(c, ';' | '#'))
 }
 
-/// The path with every value in its place. Fails when a value is absent or unusable.
+/// The path with every value in its place. Fails when a parameter is absent, or its value is empty, a dot segment, a list
+/// or an object, or has control characters.
 pub(super) fn render_path(path: &str, origins: &Origins<'_>) -> Result<String, RenderError> {
     let format = origins.format();
     let mut out = String::new();
@@ -109,8 +110,8 @@ pub(super) fn render_path(path: &str, origins: &Origins<'_>) -> Result<String, R
     Ok(out)
 }
 
-/// The query with every value in its place; a pair whose optional parameter is absent is left out. `None` if nothing
-/// is left. Fails when a value is absent or unusable.
+/// The query with every value in its place, without the pairs whose optional parameter is absent. `None` if no pair is
+/// left. Fails when a required parameter is absent, and for the same values as [`render_path`].
 pub(super) fn render_query(
     query: &str,
     origins: &Origins<'_>,
@@ -134,8 +135,8 @@ pub(super) fn render_query(
     Ok((!rendered.is_empty()).then(|| rendered.join("&")))
 }
 
-/// A segment or query value with every value in its place, percent-encoded. Fails when a value is absent or unusable,
-/// and when the whole is a dot segment.
+/// A segment or query value with every value in its place, percent-encoded. Fails for the same values as
+/// [`render_path`], and when values and text make a dot segment together.
 fn fill(piece: &str, origins: &Origins<'_>) -> Result<String, RenderError> {
     let format = origins.format();
     let pieces = text::pieces(piece, format)?;
