@@ -101,7 +101,7 @@ fn question(opened: &Opened, receipt: &Receipt) -> Found {
     pass("entities.json and request.json are those that were signed")
 }
 
-/// Checks the evidence. A copy must have either all of it or none.
+/// Checks the evidence. A bundle must have either all of the evidence or, if it is an agent's copy, none of it.
 fn evidence(opened: &Opened, receipt: &Receipt, settled: Option<&Reconciliation>) -> Found {
     if opened.is_agents_copy() {
         let looks = [bundle::PRE, bundle::POST, bundle::LATER];

@@ -45,8 +45,8 @@ impl Observation {
         Value::Object(members)
     }
 
-    /// The start of the first request in Unix milliseconds, or the end of the observation if it made no request. A
-    /// response that was under way at a deadline is not evidence of the state after that deadline.
+    /// The start of the first request in Unix milliseconds, or the end of the observation if it made no request. The start
+    /// counts: if a request began while a write could still take effect, its response does not prove the later state.
     pub fn began_ms(&self) -> i64 {
         self.exchanges.iter().map(|e| e.started_ms).min().unwrap_or(self.at_ms)
     }

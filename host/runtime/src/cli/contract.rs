@@ -23,8 +23,8 @@ pub(super) enum ContractCommand {
 
 /// Show the exact requests of a contract for given parameters, and where each of their values comes from
 ///
-/// Reads the file only. Values that a host adds are not shown: credentials, headers of the upstream, entity tags and
-/// idempotency keys.
+/// Needs only the file, and contacts neither a host nor an upstream. Values that a host adds are not shown: credentials,
+/// headers of the upstream, entity tags and idempotency keys.
 #[derive(Debug, clap::Args)]
 pub(super) struct ExplainArgs {
     /// The contract

@@ -18,7 +18,7 @@ use crate::store::{
     Story,
 };
 
-/// A place for an in-memory store.
+/// The data of an in-memory store that remains when the store is closed or crashes.
 pub(super) struct Medium {
     kept: Arc<Mutex<Kept>>,
     flaw: Option<Flaw>,
