@@ -3,6 +3,8 @@
 
 mod absence;
 mod answers;
+mod decimals;
+mod lists;
 mod requests;
 mod upstream;
 

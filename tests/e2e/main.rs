@@ -19,6 +19,7 @@ mod failpoints;
 mod field;
 mod guard;
 mod kinto;
+mod members;
 mod mistakes;
 mod older;
 mod operator;

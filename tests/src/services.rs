@@ -28,6 +28,7 @@ const CALL_PATIENCE: Duration = Duration::from_secs(20);
 const START_ATTEMPTS: u32 = 3;
 
 const USER_SCHEMA: &str = "urn:ietf:params:scim:schemas:core:2.0:User";
+const GROUP_SCHEMA: &str = "urn:ietf:params:scim:schemas:core:2.0:Group";
 const PATCH_SCHEMA: &str = "urn:ietf:params:scim:api:messages:2.0:PatchOp";
 
 /// `scim2-server`: a SCIM 2.0 directory (RFC 7643, RFC 7644) in memory, with a token for reading and one for writing.
@@ -132,6 +133,28 @@ impl ScimServer {
             (200..=299, _) => Ok(()),
             (status, answer) => Err(format!("deleting `{id}` answered {status}: {answer}").into()),
         }
+    }
+
+    /// Creates a group with these members and returns its id.
+    pub fn create_group(&self, name: &str, members: &[&str]) -> Result<String> {
+        let members: Vec<Value> = members.iter().map(|id| json!({ "value": id })).collect();
+        let group = json!({ "schemas": [GROUP_SCHEMA], "displayName": name, "members": members });
+        let (status, created) = self.call("POST", "/Groups", Some(&group))?;
+        let id = created.get("id").and_then(Value::as_str).filter(|_| status == 201);
+        Ok(id.ok_or_else(|| format!("creating `{name}` answered {status}: {created}"))?.to_owned())
+    }
+
+    /// The ids of a group's members, sorted.
+    pub fn members(&self, group: &str) -> Result<Vec<String>> {
+        let (status, group) = self.call("GET", &format!("/Groups/{group}"), None)?;
+        if status != 200 {
+            return Err(format!("reading the group answered {status}: {group}").into());
+        }
+        let members = group.get("members").and_then(Value::as_array).into_iter().flatten();
+        let ids = members.filter_map(|one| one.get("value")?.as_str().map(str::to_owned));
+        let mut ids: Vec<String> = ids.collect();
+        ids.sort();
+        Ok(ids)
     }
 
     fn call(&self, method: &str, path: &str, body: Option<&Value>) -> Result<(u16, Value)> {

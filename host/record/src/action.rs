@@ -236,7 +236,8 @@ fn render_as(
     }
     expected(contract, proposal)?;
     let action = (contract.templates() == Format::Two).then_some(id);
-    let origins = Origins { params: &proposal.params, action };
+    let numbers = contract.numbers();
+    let origins = Origins { params: &proposal.params, action, numbers: &numbers };
     let observe: Result<Vec<_>, _> =
         contract.observe.http.iter().map(|r| r.render(&origins)).collect();
     let perform: Result<Vec<_>, _> =

@@ -31,6 +31,9 @@ pub struct Rendered {
     /// Any JSON; for a form, an object of texts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub body: Option<Value>,
+    /// JSON pointers to the decimals of the body that are sent as numbers (format 2).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub numbers: Vec<String>,
     /// The encoding of the body and of the response; JSON if absent.
     #[serde(default, skip_serializing_if = "Codec::is_plain")]
     pub codec: Codec,

@@ -35,7 +35,7 @@ pub(super) fn encode(
     credential: Option<&Credential>,
 ) -> Result<Request<Full<Bytes>>, EncodeError> {
     let body = match &request.body {
-        Some(value) => request.codec.encode(value).map_err(EncodeError::Body)?,
+        Some(value) => request.codec.encode(value, &request.numbers).map_err(EncodeError::Body)?,
         None => Vec::new(),
     };
     let method =

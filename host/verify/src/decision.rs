@@ -133,6 +133,10 @@ fn facts(
         let said = context(pointer).and_then(Value::as_str);
         said.filter(|said| denied && said.is_empty()).unwrap_or(word).to_owned()
     };
+    // Without the contract, the host could not convert decimals either.
+    let known = !class("/verb", head.verb.as_str()).is_empty();
+    let params = if known { contract.policy_params(&action.params) } else { action.params.clone() };
+    let pre = pre.map(|pre| if known { contract.policy_state(pre) } else { pre });
     Ok(Facts {
         agent: action.principal.clone(),
         person: action.person.clone(),
@@ -143,7 +147,7 @@ fn facts(
         mode: class("/mode", head.mode.as_str()),
         resource: action.resource.clone(),
         attributes: read::<BTreeMap<String, Value>>(asked.entities.pointer("/1/attrs"))?,
-        params: action.params.clone(),
+        params,
         environment: action.environment.clone(),
         on_behalf_of: action.on_behalf_of.clone(),
         sources: receipt.sources.iter().map(|source| source.uri.clone()).collect(),

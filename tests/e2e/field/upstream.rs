@@ -24,6 +24,8 @@ pub(super) struct Reply {
     pub(super) status: u16,
     pub(super) headers: Vec<(&'static str, String)>,
     pub(super) body: Option<Value>,
+    /// The body as text, which takes the place of `body`.
+    pub(super) raw: Option<String>,
 }
 
 /// The server, which runs until the process exits.
@@ -49,11 +51,16 @@ impl Request {
 
 impl Reply {
     pub(super) fn json(status: u16, body: Value) -> Self {
-        Self { status, headers: vec![], body: Some(body) }
+        Self { status, headers: vec![], body: Some(body), raw: None }
     }
 
     pub(super) fn empty(status: u16) -> Self {
-        Self { status, headers: vec![], body: None }
+        Self { status, headers: vec![], body: None, raw: None }
+    }
+
+    /// A JSON body that is sent as it is written.
+    pub(super) fn raw(status: u16, text: &str) -> Self {
+        Self { raw: Some(text.to_owned()), ..Self::json(status, Value::Null) }
     }
 }
 
@@ -114,6 +121,7 @@ fn read(stream: &TcpStream) -> Option<Request> {
 
 fn write(mut stream: TcpStream, reply: &Reply) {
     let body = reply.body.as_ref().map(ToString::to_string).unwrap_or_default();
+    let body = reply.raw.clone().unwrap_or(body);
     let mut lines = vec![format!("HTTP/1.1 {} X", reply.status), "connection: close".into()];
     if reply.body.is_some() {
         lines.push("content-type: application/json".into());

@@ -24,7 +24,8 @@ pub(crate) fn run(data: &[u8]) {
     let rule = Rule { upstream, request, body, codec, ..Rule::default() };
     for params in [json!({"p": value}), json!({"p": i64::from(u32::MAX)}), json!({"p": true})] {
         if rule.check(false, Format::One).is_ok()
-            && let Ok(rendered) = rule.render(&Origins { params: &params, action: None })
+            && let Ok(rendered) =
+                rule.render(&Origins { params: &params, action: None, numbers: &[] })
         {
             stays(&rule, &params, &rendered);
         }
@@ -88,7 +89,7 @@ fn pieces(template: &str, sent: &str, between: char, params: &Value) {
 
 fn body(rule: &Rule, params: &Value, rendered: &Rendered) {
     let Some(body) = &rendered.body else { return };
-    let Ok(bytes) = rendered.codec.encode(body) else {
+    let Ok(bytes) = rendered.codec.encode(body, &rendered.numbers) else {
         // Such parameters do not become an action, because the action would have no digest.
         assert!(strict::canonical(params).is_err(), "{params}");
         return;

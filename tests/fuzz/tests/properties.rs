@@ -102,7 +102,7 @@ proptest! {
 
 /// The values of a contract of format 1.
 fn origins(params: &Value) -> Origins<'_> {
-    Origins { params, action: None }
+    Origins { params, action: None, numbers: &[] }
 }
 
 fn unfit(value: &Value) -> bool {

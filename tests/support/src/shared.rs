@@ -127,16 +127,19 @@ pub fn report(world: &World, id: &str) -> deed_verify::Report {
 }
 
 /// The contracts of `contracts/scim/`, which have no adapter code.
-const SCIM_CONTRACTS: [(&str, &str); 3] = [
+const SCIM_CONTRACTS: [(&str, &str); 5] = [
+    ("add_group_member", include_str!("../../../contracts/scim/add_group_member.toml")),
     ("create_user", include_str!("../../../contracts/scim/create_user.toml")),
     ("delete_user", include_str!("../../../contracts/scim/delete_user.toml")),
     ("find_user", include_str!("../../../contracts/scim/find_user.toml")),
+    ("remove_group_member", include_str!("../../../contracts/scim/remove_group_member.toml")),
 ];
 
 const SCIM_POLICY: &str = r#"
 @id("helpdesk-users")
 permit (principal, action in [Deed::Action::"scim.create_user", Deed::Action::"scim.delete_user",
-    Deed::Action::"scim.find_user"], resource)
+    Deed::Action::"scim.find_user", Deed::Action::"scim.add_group_member",
+    Deed::Action::"scim.remove_group_member"], resource)
 when { principal.roles.contains("helpdesk") };
 
 @id("users-need-a-lead")

@@ -67,6 +67,7 @@ pub fn seal(
     id: &ActionId,
     mut salt: impl FnMut() -> Option<Salt>,
 ) -> Result<Sealed, BindError> {
+    contract.normal(&mut proposal);
     if let Some(at) = find(&proposal.params, "/params", &|text| text.starts_with(PREFIX)) {
         return Err(BindError::Word(at));
     }

@@ -3,8 +3,10 @@
 mod placeholders;
 mod states;
 
+use std::collections::BTreeMap;
+
 use super::fault::Fault;
-use super::{Contract, ambiguous, limits, private};
+use super::{Contract, ambiguous, limits, may_change, private};
 use crate::action::id;
 use crate::contract::schema::Schema;
 use crate::contract::template::Rule;
@@ -76,6 +78,12 @@ fn newer(contract: &Contract) -> Result<(), Fault> {
     if states.values().chain([&params]).any(Schema::has_nullable) {
         return Err(Fault::at("nullable", needs("nullable")));
     }
+    if states.values().chain([&params]).any(Schema::has_decimal) {
+        return Err(Fault::at("decimal", needs("decimal")));
+    }
+    if states.values().any(Schema::has_set) {
+        return Err(Fault::at("unordered", needs("unordered` or `key")));
+    }
     Ok(())
 }
 
@@ -87,6 +95,17 @@ fn schemas(contract: &Contract) -> Result<(), Fault> {
             "nullable",
             "`nullable` is for states; a parameter is left out instead of null",
         ));
+    }
+    let states = contract.state_schemas();
+    let inner = contract.params.properties.values().flat_map(Schema::inner);
+    if states.values().any(Schema::has_sent_as) || inner.into_iter().any(Schema::has_sent_as) {
+        let what =
+            "`as` is for a parameter itself; states and values inside of a parameter are text";
+        return Err(Fault::at("as", what));
+    }
+    if contract.params_schema().has_set() {
+        let what = "`unordered` and `key` are for states; a parameter is sent as it was proposed";
+        return Err(Fault::at("[params]", what));
     }
     for (name, shape) in contract.state.iter() {
         let table = format!("[state.{name}]");
@@ -200,26 +219,31 @@ pub(super) fn tests(contract: &Contract) -> Result<(), Fault> {
 fn pointers(contract: &Contract) -> Result<(), Fault> {
     let states = contract.state_schemas();
     let volatile = contract.volatile();
-    for pointer in contract.verify.may_change.iter().chain(&volatile) {
+    for pointer in &volatile {
         if !in_state(&states, pointer) {
             let short = pointer.splitn(3, '/').last().unwrap_or(pointer);
             let what = format!(
                 "`{pointer}` is outside the declared state; use a pointer to a property under [state]"
             );
-            return Err(Fault::at(if volatile.contains(pointer) { short } else { pointer }, what));
+            return Err(Fault::at(short, what));
         }
     }
-    Ok(())
+    may_change::check(contract)
 }
 
 /// Whether a JSON pointer (RFC 6901) points to a declared part of the state.
-pub fn in_state(states: &std::collections::BTreeMap<String, Schema>, pointer: &str) -> bool {
-    let mut tokens = pointer.split('/');
-    if tokens.next() != Some("") {
-        return false;
-    }
-    let Some(state) = tokens.next().and_then(|name| states.get(name)) else { return false };
+pub fn in_state(states: &BTreeMap<String, Schema>, pointer: &str) -> bool {
+    schema_at(states, pointer).is_some()
+}
+
+/// The schema of the part of the state that a JSON pointer points to.
+pub(super) fn schema_at<'s>(
+    states: &'s BTreeMap<String, Schema>,
+    pointer: &str,
+) -> Option<&'s Schema> {
+    let mut tokens = pointer.strip_prefix('/')?.split('/');
+    let state = tokens.next().and_then(|name| states.get(name))?;
     let path: Vec<String> = tokens.map(|t| t.replace("~1", "/").replace("~0", "~")).collect();
     let path: Vec<&str> = path.iter().map(String::as_str).collect();
-    path.is_empty() || state.at(&path).is_some()
+    state.at(&path).map(|(schema, _)| schema)
 }

@@ -4,6 +4,7 @@
 
 mod answer;
 mod check;
+mod decimals;
 mod structure;
 mod value;
 
@@ -48,7 +49,10 @@ pub struct Scope(Result<cel::Context<'static, 'static>, String>);
 impl Env<'_> {
     /// Converts the values to CEL. If a value cannot be converted, the evaluation of every expression fails.
     pub fn scope(&self) -> Scope {
-        let mut context = cel::Context::with_env(Arc::clone(&LIBRARY));
+        let mut context = match functions() {
+            Ok(context) => context,
+            Err(problem) => return Scope(Err(problem)),
+        };
         let post = self.post.map(|post| ("post", post));
         for (name, root) in [("params", self.params), ("pre", self.pre)].into_iter().chain(post) {
             match value::of(root) {
@@ -58,6 +62,13 @@ impl Env<'_> {
         }
         Scope(Ok(context))
     }
+}
+
+/// A context without variables. Fails when the library does not accept a function.
+fn functions() -> Result<cel::Context<'static, 'static>, String> {
+    let mut context = cel::Context::with_env(Arc::clone(&LIBRARY));
+    context.add_function("dec", decimals::dec).map_err(|error| error.to_string())?;
+    Ok(context)
 }
 
 impl fmt::Debug for Scope {
@@ -142,7 +153,7 @@ impl Expression {
 
     /// Evaluates an expression over `answer`. Fails as [`Expression::holds`] does.
     pub(crate) fn holds_of(&self, answer: &Value) -> Result<bool, String> {
-        let mut context = cel::Context::with_env(Arc::clone(&LIBRARY));
+        let mut context = functions()?;
         context.add_variable_from_value("answer", value::of(answer)?);
         self.holds(&Scope(Ok(context)))
     }

@@ -25,6 +25,7 @@ impl Alphabet {
         }
         match (schema.kind()?, &schema.pattern) {
             (Kind::Integer, _) => Self::default().with("-0123456789"),
+            (Kind::Decimal, _) => Self::default().with("-0123456789."),
             (Kind::Boolean, _) => Self::default().with("truefalse"),
             (Kind::String, Some(pattern)) => Self::of_pattern(pattern.as_str()),
             _ => None,

@@ -5,8 +5,10 @@
 //! except that objects are closed: an undeclared property is a violation.
 
 mod check;
+pub(crate) mod decimal;
 mod pattern;
 mod project;
+pub(crate) mod set;
 mod well_formed;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -76,6 +78,21 @@ pub struct Schema {
     /// Whether the value may be null, which is a value of its own and not an absent one (format 2).
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub nullable: bool,
+    /// How a decimal parameter is sent in a JSON body; as text if absent (format 2).
+    #[serde(
+        rename = "as",
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "present"
+    )]
+    pub sent_as: Option<SentAs>,
+    /// Whether the order of an array's elements has no meaning. The state keeps them sorted (format 2).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unordered: bool,
+    /// JSON pointer to the property of an array's elements that no two elements share, such as `/value`. The state keeps
+    /// the elements sorted by it (format 2).
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+    pub key: Option<String>,
 }
 
 impl Schema {
@@ -132,9 +149,51 @@ impl Schema {
 
     /// Whether this schema or one inside it is nullable.
     pub(crate) fn has_nullable(&self) -> bool {
-        self.nullable
-            || self.properties.values().any(Self::has_nullable)
-            || self.items.as_ref().is_some_and(|items| items.has_nullable())
+        self.any(&|schema| schema.nullable)
+    }
+
+    /// Whether this schema is, or contains, an array whose order has no meaning.
+    pub(crate) fn has_set(&self) -> bool {
+        self.any(&Self::is_set)
+    }
+
+    /// Whether this schema or one inside it is a decimal.
+    pub(crate) fn has_decimal(&self) -> bool {
+        self.any(&|schema| schema.kind() == Some(Kind::Decimal))
+    }
+
+    /// Whether this schema or one inside it says how a decimal is sent.
+    pub(crate) fn has_sent_as(&self) -> bool {
+        self.any(&|schema| schema.sent_as.is_some())
+    }
+
+    /// The schemas of members and elements.
+    pub(crate) fn inner(&self) -> impl Iterator<Item = &Self> {
+        self.properties.values().chain(self.items.as_deref())
+    }
+
+    /// Whether this is an array whose order has no meaning.
+    pub(crate) fn is_set(&self) -> bool {
+        self.unordered || self.key.is_some()
+    }
+
+    /// The property that tells the elements of an array apart.
+    pub(crate) fn key_name(&self) -> Option<String> {
+        let token = self.key.as_deref()?.strip_prefix('/')?;
+        Some(token.replace("~1", "/").replace("~0", "~"))
+    }
+
+    fn any(&self, is: &dyn Fn(&Self) -> bool) -> bool {
+        is(self) || self.inner().any(|inner| inner.any(is))
+    }
+
+    /// Whether [`Schema::project`] keeps a value at this JSON pointer.
+    pub(crate) fn keeps(&self, pointer: &str) -> bool {
+        let Some(rest) = pointer.strip_prefix('/') else { return true };
+        let (token, rest) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+        let name = token.replace("~1", "/").replace("~0", "~");
+        let inner = self.items.as_deref().or_else(|| self.properties.get(&name));
+        inner.is_some_and(|inner| inner.keeps(rest))
     }
 
     /// [`Schema::project`] with an object of these properties, which need not belong to a schema.
@@ -163,6 +222,15 @@ impl Schema {
     }
 }
 
+/// How a decimal parameter is sent in a JSON body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(inline))]
+#[serde(rename_all = "lowercase")]
+pub enum SentAs {
+    Number,
+    Text,
+}
+
 /// The JSON types that a contract can declare.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -173,6 +241,8 @@ pub enum Kind {
     String,
     Integer,
     Boolean,
+    /// An exact number with at most four fraction digits, kept as text (format 2).
+    Decimal,
 }
 
 impl Kind {
@@ -189,6 +259,7 @@ impl Kind {
             Self::String => "a string",
             Self::Integer => "an integer",
             Self::Boolean => "a boolean",
+            Self::Decimal => "a decimal with at most 4 fraction digits",
         }
     }
 }

@@ -118,12 +118,14 @@ impl Rule {
             out.push('?');
             out.push_str(&query);
         }
+        let body = self.filled(origins)?;
         Ok(Rendered {
             upstream: self.upstream.clone(),
             method: method.to_owned(),
             path: out,
             headers: headers::render(&self.headers, origins)?,
-            body: self.filled(origins)?,
+            body: body.value,
+            numbers: body.numbers,
             codec: self.codec.clone(),
             calls: self.calls.unwrap_or(1),
             writes: self.writes || !is_safe(method),
@@ -257,17 +259,19 @@ impl Rule {
     }
 
     /// The filled body. A form is reduced to the texts that are sent, so that these are shown and compared.
-    fn filled(&self, origins: &Origins<'_>) -> Result<Option<Value>, RenderError> {
-        let Some(template) = self.body_template()? else { return Ok(None) };
+    fn filled(&self, origins: &Origins<'_>) -> Result<body::Filled, RenderError> {
+        let Some(template) = self.body_template()? else { return Ok(body::Filled::default()) };
         let filled = body::fill(&template, origins)?;
         // A record cannot tell a null body from none.
-        if filled.as_ref().is_some_and(Value::is_null) {
+        if filled.value.as_ref().is_some_and(Value::is_null) {
             return Err(RenderError::NullBody);
         }
         match self.codec.request {
             Outgoing::Json => Ok(filled),
             Outgoing::Form => {
-                filled.map(|body| form::texts(body).map_err(|_| RenderError::NotFlat)).transpose()
+                let texts = |body| form::texts(body).map_err(|_| RenderError::NotFlat);
+                let value = filled.value.map(texts).transpose()?;
+                Ok(body::Filled { value, numbers: Vec::new() })
             }
         }
     }

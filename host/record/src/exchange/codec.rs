@@ -5,6 +5,7 @@
 //! value. Each value has exactly one encoding, and input that two readers may understand differently is refused.
 
 pub mod form;
+mod numbers;
 pub mod xml;
 
 use deed_spec::json;
@@ -92,14 +93,14 @@ impl Codec {
         }
     }
 
-    /// Encodes a rendered body.
+    /// Encodes a rendered body. In JSON, the texts at `numbers` are written as numbers.
     ///
     /// # Errors
     ///
     /// Fails when the encoding cannot represent the body.
-    pub fn encode(&self, body: &Value) -> Result<Vec<u8>, String> {
+    pub fn encode(&self, body: &Value, numbers: &[String]) -> Result<Vec<u8>, String> {
         match self.request {
-            Outgoing::Json => json::canonical(body).map_err(|error| error.to_string()),
+            Outgoing::Json => numbers::encode(body, numbers),
             Outgoing::Form => {
                 form::encode(body).map(String::into_bytes).map_err(|error| error.to_string())
             }

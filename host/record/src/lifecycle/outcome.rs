@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use crate::action::id::ActionId;
 use crate::contract::expression::{Env, Expression, Scope};
-use crate::contract::{Contract, Effect, StateShape};
+use crate::contract::{Contract, Effect, StateShape, may_change};
 use crate::exchange::Exchange;
 use crate::exchange::meaning::Meaning;
 use crate::lifecycle::observation::Observation;
@@ -120,7 +120,7 @@ pub fn judge_now(seen: &Seen<'_>) -> (Judgement, bool) {
     }
     let (pre, post) = (seen.pre.value(), seen.post.value());
     let checks = after(seen, &pre, &post);
-    let (changes, unexpected) = compare(seen.contract, &pre, &post);
+    let (changes, unexpected) = compare(seen.contract, seen.params, &pre, &post);
     let holds = checks.iter().all(|c| c.holds);
     let (outcome, reason) = if holds && unexpected.is_empty() {
         if let Some((outcome, reason)) = existence::foreign(seen, &writes) {
@@ -178,15 +178,20 @@ fn evaluate(expression: &Expression, scope: &Scope) -> Check {
 }
 
 /// Returns all changes of non-volatile values, and the subset of these changes that `may_change` does not allow.
-fn compare(contract: &Contract, pre: &Value, post: &Value) -> (Vec<Change>, Vec<Change>) {
+fn compare(
+    contract: &Contract,
+    params: &Value,
+    pre: &Value,
+    post: &Value,
+) -> (Vec<Change>, Vec<Change>) {
     let volatile = contract.volatile();
     let within = |change: &Change, places: &[String]| {
         places.iter().any(|place| covers(place, &change.pointer))
     };
-    let mut changes = json::diff(pre, post);
+    let mut changes = json::diff(&contract.comparable(pre), &contract.comparable(post));
     changes.retain(|change| !within(change, &volatile));
-    let allowed = &contract.verify.may_change;
-    let unexpected = changes.iter().filter(|c| !within(c, allowed)).cloned().collect();
+    let allowed = may_change::allowed(contract, params);
+    let unexpected = changes.iter().filter(|c| !within(c, &allowed)).cloned().collect();
     (changes, unexpected)
 }
 

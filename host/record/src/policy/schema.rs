@@ -111,6 +111,7 @@ fn kind(schema: &Schema, absence: Absence) -> String {
         Some(Kind::String) => "String".into(),
         Some(Kind::Integer) => "Long".into(),
         Some(Kind::Boolean) => "Bool".into(),
+        Some(Kind::Decimal) => "__cedar::decimal".into(),
         Some(Kind::Array) => {
             let items =
                 schema.items.as_ref().map_or_else(|| "String".into(), |items| kind(items, absence));

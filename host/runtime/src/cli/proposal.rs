@@ -122,7 +122,7 @@ pub(super) fn typed(
     schema: Option<&Schema>,
 ) -> Result<Value, Failure> {
     let kind = match schema.and_then(Schema::kind) {
-        Some(Kind::String) | None => return Ok(Value::from(text)),
+        Some(Kind::String | Kind::Decimal) | None => return Ok(Value::from(text)),
         Some(kind) => kind,
     };
     let value = json::parse(text.as_bytes()).ok().filter(|value| kind.is_of(value));
@@ -131,7 +131,7 @@ pub(super) fn typed(
             Kind::Boolean => "`true` or `false`",
             Kind::Array => "`[\"a\", \"b\"]`",
             Kind::Object => "`{\"name\": \"value\"}`",
-            Kind::Integer | Kind::String => "`7`",
+            Kind::Integer | Kind::String | Kind::Decimal => "`7`",
         };
         Failure::usage(format!(
             "invalid value `{}` for --param {}: `{}` declares {}; write it as JSON, such as {example}",

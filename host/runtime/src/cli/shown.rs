@@ -2,7 +2,7 @@
 //! agent wrote is marked as unchecked.
 
 use deed_record::action::private::Prepared;
-use deed_record::contract::Contract;
+use deed_record::contract::{Contract, may_change};
 use deed_record::exchange::{Guard, Rendered};
 use deed_record::statement::approval::{Answer, ApprovalRequest, Terms};
 use deed_record::timeline::utc;
@@ -135,6 +135,7 @@ fn writes(request: &ApprovalRequest, contract: &Contract) -> Result<String, Fail
             line(&mut text, format_args!("    as {}", write.codec.content_type()));
         }
         text += &write.body.as_ref().map(|body| pretty(body, "    ")).unwrap_or_default();
+        text += &numbers(write);
     }
     if contract.limits.attempts > 1 && !writes.is_empty() {
         let (attempts, effect) = (contract.limits.attempts, contract.action.effect.as_str());
@@ -144,13 +145,23 @@ fn writes(request: &ApprovalRequest, contract: &Contract) -> Result<String, Fail
     Ok(text)
 }
 
+/// The texts of a body that are sent as numbers.
+pub(super) fn numbers(request: &Rendered) -> String {
+    let mut text = String::new();
+    for pointer in &request.numbers {
+        line(&mut text, format_args!("    sent as a number: {}", safe(pointer)));
+    }
+    text
+}
+
 /// The values that the action may change, as the host last read them. They may have changed since.
 fn state(request: &ApprovalRequest, contract: &Contract, now_ms: i64) -> String {
     let looked =
         request.looked_ms.map_or_else(|| "an earlier time".to_owned(), |at_ms| when(at_ms, now_ms));
     let mut text = format!("\nmay change; the host read these values at {looked}\n");
-    for pointer in &contract.verify.may_change {
-        let now = match request.pre.pointer(pointer) {
+    let pre = contract.comparable(&request.pre);
+    for pointer in &may_change::allowed(contract, &request.action.params) {
+        let now = match pre.pointer(pointer) {
             // A whole state that is null does not exist; a null inside it is a value.
             Some(Value::Null) if is_state(pointer) => "does not exist".to_owned(),
             Some(value) => compact(value),

@@ -17,6 +17,7 @@ use super::run_slot::Taken;
 use super::write_ahead;
 use crate::config::Granted;
 use crate::stage::observe::{self, Looks};
+use crate::stage::policy;
 
 impl Drive<'_> {
     /// Observes the system of record once, in a new adapter instance with a read grant.
@@ -136,7 +137,8 @@ impl Drive<'_> {
 
     /// The policy set and the pre-state on which a permit must be based to be valid now.
     fn basis(&self) -> PermitBasis {
-        let pre = self.work.story.pre.as_ref().map(|pre| pre.value());
+        let story = &self.work.story;
+        let pre = story.pre.as_ref().map(|pre| policy::state(&self.tenant, story, pre.value()));
         PermitBasis { policy_set: self.tenant.policies.digest(), pre }
     }
 

@@ -53,7 +53,16 @@ fn asked(tenant: &Tenant, story: &Story, facts: &Facts) -> (Decision, Option<Per
     let granted = tenant.grants.get(&action.contract.name).filter(|_| !private.is_empty());
     // If the contract has changed since the proposal, the action ends before anything runs, so the result is not used.
     let live = granted.and_then(|granted| private.params(&granted.contract, &action.params).ok());
+    let live = live.zip(granted).map(|(live, granted)| granted.contract.policy_live(live));
     tenant.policies.permit(&action.id, story.next_attempt(), facts, live.as_ref())
+}
+
+/// A whole state as policy reads it.
+pub fn state(tenant: &Tenant, story: &Story, state: Value) -> Value {
+    match tenant.grants.get(&story.bound.action.contract.name) {
+        Some(granted) => granted.contract.policy_state(state),
+        None => state,
+    }
 }
 
 /// The reason why the host refuses the action regardless of policy, if there is one.
@@ -85,7 +94,10 @@ fn refusal(tenant: &Tenant, story: &Story) -> Option<String> {
 fn facts(tenant: &Tenant, story: &Story, now_ms: i64, pre: Option<Value>) -> Facts {
     let action = &story.bound.action;
     let agent = tenant.agents.get(&action.principal).filter(|a| a.person == action.person);
-    let head = tenant.grants.get(&action.contract.name).map(|granted| &granted.contract.action);
+    let contract = tenant.grants.get(&action.contract.name).map(|granted| &granted.contract);
+    let head = contract.map(|contract| &contract.action);
+    let params = contract.map(|contract| contract.policy_params(&action.params));
+    let pre = pre.map(|pre| state(tenant, story, pre));
     Facts {
         agent: action.principal.clone(),
         person: action.person.clone(),
@@ -96,7 +108,7 @@ fn facts(tenant: &Tenant, story: &Story, now_ms: i64, pre: Option<Value>) -> Fac
         mode: head.map_or_else(String::new, |h| h.mode.as_str().to_owned()),
         resource: action.resource.clone(),
         attributes: tenant.resources.get(&action.resource).cloned().unwrap_or_default(),
-        params: action.params.clone(),
+        params: params.unwrap_or_else(|| action.params.clone()),
         environment: action.environment.clone(),
         on_behalf_of: action.on_behalf_of.clone(),
         sources: story.bound.proposal.sources.iter().map(|s| s.uri.clone()).collect(),

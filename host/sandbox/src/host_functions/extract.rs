@@ -50,7 +50,7 @@ pub(super) fn extract(
         told: format!("{UNFIT}: {violation}"),
         why: Some(format!("{its} does not fit `[state.{name}]` of the contract: {violation}")),
     })?;
-    let hidden = |place: &&String| hides(place, pointer, &kept);
+    let hidden = |place: &&String| hides(place, pointer, shape);
     match entry.redacted.iter().find(hidden) {
         Some(place) => Err(Unread {
             told: format!("exchange {ordinal} held a secret at `{place}`, so it is not known"),

@@ -127,7 +127,7 @@ fn flat(contract: &Contract, one: &Use<'_>) -> Result<(), Fault> {
     let Source::Param { name, .. } = one.source else { return Ok(()) };
     let kind = contract.params.properties.get(name).and_then(Schema::kind);
     match kind {
-        Some(Kind::String | Kind::Integer | Kind::Boolean) => Ok(()),
+        Some(Kind::String | Kind::Integer | Kind::Boolean | Kind::Decimal) => Ok(()),
         _ => Err(Fault::at(
             one.text,
             format!("`{name}` is not a text, integer or boolean; a form can contain nothing else"),

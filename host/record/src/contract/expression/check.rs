@@ -68,7 +68,7 @@ fn walk(node: &IdedExpr, scope: &Scope<'_>) -> Result<(), ExpressionError> {
             let (found, required) = member(select, scope)?;
             present::refuse(&select.operand, &select.field, (found, required), scope)
         }
-        Expr::Ident(_) | Expr::Select(_) => place(node, scope).map(drop),
+        Expr::Ident(_) | Expr::Select(_) => plain(node, scope),
         Expr::Call(call) => walk_call(node, call, scope),
         Expr::Comprehension(comprehension) => walk_loop(comprehension, scope),
         Expr::List(list) => list.elements.iter().try_for_each(|item| walk(item, scope)),
@@ -78,7 +78,19 @@ fn walk(node: &IdedExpr, scope: &Scope<'_>) -> Result<(), ExpressionError> {
 
 fn walk_call(node: &IdedExpr, call: &CallExpr, scope: &Scope<'_>) -> Result<(), ExpressionError> {
     match (call.func_name.as_str(), call.args.as_slice()) {
-        (operators::INDEX, _) => place(node, scope).map(drop),
+        (operators::INDEX, _) => plain(node, scope),
+        ("dec", [text]) => match place(text, scope)? {
+            Some(_) => Ok(()),
+            None => walk(text, scope),
+        },
+        (operators::EQUALS | operators::NOT_EQUALS, [left, right])
+            if path::is_null(left) || path::is_null(right) =>
+        {
+            [left, right]
+                .into_iter()
+                .filter(|one| !path::is_null(one))
+                .try_for_each(|one| place(one, scope)?.map_or_else(|| walk(one, scope), |_| Ok(())))
+        }
         (operators::IN, [name, operand]) => {
             walk(name, scope)?;
             walk(operand, scope)?;
@@ -123,6 +135,20 @@ fn walk_loop(comprehension: &ComprehensionExpr, scope: &Scope<'_>) -> Result<(),
     walk(&comprehension.loop_cond, &inner)?;
     walk(&comprehension.loop_step, &inner)?;
     walk(&comprehension.result, &inner)
+}
+
+/// Checks a path that is used as a value. A decimal is a text, which compares by its characters.
+fn plain(node: &IdedExpr, scope: &Scope<'_>) -> Result<(), ExpressionError> {
+    match place(node, scope)? {
+        Some(Place::Value(schema)) if schema.kind() == Some(Kind::Decimal) => {
+            let path = shown(node);
+            Err(error(
+                format!("`{path}` is a decimal, kept as text"),
+                &format!("write `dec({path})`"),
+            ))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Checks every step of a path and returns what the path leads to; `None` if the expression is not a path.

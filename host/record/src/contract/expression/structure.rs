@@ -5,11 +5,11 @@
 use cel::IdedExpr;
 use cel::common::ast::{CallExpr, ComprehensionExpr, Expr, LiteralValue, operators};
 
-use super::{ExpressionError, error};
+use super::{ExpressionError, decimals, error};
 
 /// The allowed operators, and the allowed functions on strings, lists and integers. All other functions are unknown or
 /// have no use in a contract.
-const FUNCTIONS: [&str; 27] = [
+const FUNCTIONS: [&str; 28] = [
     operators::CONDITIONAL,
     operators::LOGICAL_AND,
     operators::LOGICAL_OR,
@@ -37,6 +37,7 @@ const FUNCTIONS: [&str; 27] = [
     "int",
     "string",
     "bool",
+    "dec",
 ];
 
 /// The maximum nesting of loops. The cost of two nested loops is the product of two list lengths; a third level could
@@ -44,7 +45,8 @@ const FUNCTIONS: [&str; 27] = [
 const MAX_LOOPS: usize = 2;
 
 pub(super) fn check(expression: &IdedExpr) -> Result<(), ExpressionError> {
-    walk(expression, 0)
+    walk(expression, 0)?;
+    decimals::check(expression)
 }
 
 fn walk(node: &IdedExpr, loops: usize) -> Result<(), ExpressionError> {
@@ -79,7 +81,7 @@ fn plain(literal: &LiteralValue) -> Result<(), ExpressionError> {
 
 fn known(call: &CallExpr, loops: usize) -> Result<(), ExpressionError> {
     if !FUNCTIONS.contains(&call.func_name.as_str()) {
-        let remedy = "use size, contains, startsWith, endsWith, matches, int, string, bool, has, all, exists, exists_one, map or filter";
+        let remedy = "use size, contains, startsWith, endsWith, matches, int, string, bool, dec, has, all, exists, exists_one, map or filter";
         return Err(error(format!("the function `{}` is not known", call.func_name), remedy));
     }
     call.target.iter().map(AsRef::as_ref).chain(&call.args).try_for_each(|part| walk(part, loops))

@@ -269,3 +269,52 @@ fn expressions_can_be_shared_between_threads() {
     fn shared<T: Send + Sync>(_: &T) {}
     shared(&Expression::parse("true").unwrap());
 }
+
+#[test]
+fn a_decimal_is_compared_by_its_value_and_only_with_another() {
+    let schema = |value: Value| serde_json::from_value::<Schema>(value).unwrap();
+    let charge = schema(json!({"required": ["amount"], "properties": {
+        "amount": {"type": "decimal"}, "fee": {"type": "decimal", "nullable": true},
+        "parts": {"type": "array", "items": {"type": "decimal"}},
+    }}));
+    let states = [("charge".to_owned(), charge)].into();
+    let params =
+        schema(json!({"required": ["limit"], "properties": {"limit": {"type": "decimal"}}}));
+    let check = |text: &str| {
+        let parsed = Expression::parse(text)?;
+        parsed.check(&params, &states, true)?;
+        Ok::<_, ExpressionError>(parsed)
+    };
+    let state = json!({"charge": {"amount": "10.5", "fee": null, "parts": ["9.5", "1"]}});
+    let params = json!({"limit": "9.75"});
+    for (text, holds) in [
+        ("dec(pre.charge.amount) > dec(params.limit)", true),
+        ("dec(pre.charge.amount) == dec(\"10.50\")", true),
+        ("dec(pre.charge.amount) - dec(params.limit) <= dec(\"0.75\")", true),
+        ("-dec(pre.charge.amount) < dec(\"-10.4999\")", true),
+        ("has(pre.charge.parts) && pre.charge.parts.exists(p, dec(p) == dec(\"1.0\"))", true),
+        ("has(pre.charge.parts) && pre.charge.parts.all(p, dec(p) > dec(\"1\"))", false),
+        ("!has(pre.charge.fee) || pre.charge.fee == null", true),
+        ("(dec(pre.charge.amount) > dec(\"1\") ? dec(\"2\") : dec(\"3\")) == dec(\"2\")", true),
+    ] {
+        let scope = Env { params: &params, pre: &state, post: Some(&state) }.scope();
+        assert_eq!(check(text).unwrap().holds(&scope), Ok(holds), "{text}");
+    }
+    for text in [
+        "pre.charge.amount > params.limit",
+        "pre.charge.amount == \"10.5\"",
+        "dec(pre.charge.amount) > 10",
+        "dec(pre.charge.amount) * 2 > dec(\"1\")",
+        "dec(pre.charge.amount) + 1 > dec(\"1\")",
+        "int(dec(pre.charge.amount)) > 1",
+        "[dec(pre.charge.amount)] == [dec(\"1\")]",
+        "dec(\"ten\") > dec(\"1\")",
+        "dec(\"1.00001\") > dec(\"1\")",
+        "dec(pre.charge.amount)",
+        "has(pre.charge.parts) && pre.charge.parts.exists(p, p == \"1\")",
+        "size(pre.charge.amount) > 1",
+        "(true ? dec(\"1\") : 1) == dec(\"1\")",
+    ] {
+        assert!(check(text).is_err(), "{text}");
+    }
+}

@@ -5,7 +5,7 @@
 use deed_spec::json::{MAX_INTEGER, child};
 use serde_json::{Map, Value};
 
-use super::{Kind, Schema};
+use super::{Kind, Schema, decimal};
 
 /// One violation of a schema.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -45,6 +45,7 @@ pub(super) fn own(schema: &Schema, value: &Value, at: &str, found: &mut Vec<Viol
     match (kind, value) {
         (Kind::String, Value::String(text)) => string(schema, text, at, found),
         (Kind::Integer, value) => integer(schema, value.as_i64().unwrap_or_default(), at, found),
+        (Kind::Decimal, Value::String(text)) => bounds(schema, text, at, found),
         (Kind::Array, Value::Array(items)) => {
             length(items.len(), (schema.min_items, schema.max_items), "items", at, found);
         }
@@ -59,6 +60,7 @@ pub(super) fn fits(kind: Kind, value: &Value) -> bool {
         | (Kind::Array, Value::Array(_))
         | (Kind::String, Value::String(_))
         | (Kind::Boolean, Value::Bool(_)) => true,
+        (Kind::Decimal, value) => decimal::is_canonical(value),
         (Kind::Integer, Value::Number(number)) => {
             number.as_i64().is_some_and(|found| found.unsigned_abs() <= MAX_INTEGER.unsigned_abs())
         }
@@ -110,6 +112,18 @@ fn integer(schema: &Schema, value: i64, at: &str, found: &mut Vec<Violation>) {
     }
     if let Some(maximum) = schema.maximum.filter(|maximum| value > *maximum) {
         add(found, at, format!("`{value}` is above {maximum}"));
+    }
+}
+
+/// The bounds of a decimal are whole numbers.
+fn bounds(schema: &Schema, text: &str, at: &str, found: &mut Vec<Violation>) {
+    let value = i128::from(decimal::parse(text).unwrap_or_default());
+    let scaled = |bound: &i64| i128::from(*bound) * i128::from(decimal::ONE);
+    if let Some(minimum) = schema.minimum.filter(|minimum| value < scaled(minimum)) {
+        add(found, at, format!("`{text}` is below {minimum}"));
+    }
+    if let Some(maximum) = schema.maximum.filter(|maximum| value > scaled(maximum)) {
+        add(found, at, format!("`{text}` is above {maximum}"));
     }
 }
 

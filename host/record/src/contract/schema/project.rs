@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use deed_spec::json::child;
 use serde_json::{Map, Value};
 
-use super::{Kind, Schema, Violation, check};
+use super::{Kind, Schema, Violation, check, decimal, set};
 
 pub(super) fn project(schema: &Schema, value: &Value) -> Result<Value, Violation> {
     keep(schema, value, "")
@@ -57,7 +57,15 @@ fn keep(schema: &Schema, value: &Value, at: &str) -> Result<Value, Violation> {
                 .iter()
                 .enumerate()
                 .map(|(index, item)| keep(inner, item, &child(at, &index.to_string())));
-            Value::Array(kept.collect::<Result<_, _>>()?)
+            let mut kept = kept.collect::<Result<Vec<_>, _>>()?;
+            if schema.is_set() {
+                set::sorted(schema, &mut kept, at)?;
+            }
+            Value::Array(kept)
+        }
+        (Value::String(_) | Value::Number(_), _) if schema.kind() == Some(Kind::Decimal) => {
+            // What is not a decimal stays as it is, and is reported below.
+            decimal::canonical(value).map_or_else(|| value.clone(), Value::String)
         }
         _ => value.clone(),
     };

@@ -34,12 +34,13 @@ fn walk(schema: &Schema, at: &str, depth: usize) -> Result<(), SchemaError> {
     let Some(kind) = schema.kind() else {
         return refuse(
             at,
-            "has no `type`; write one of object, array, string, integer, boolean".into(),
+            "has no `type`; write one of object, array, string, integer, boolean, decimal".into(),
         );
     };
     foreign_keyword(schema, kind, at)?;
     names(schema, at)?;
     bounds(schema, at)?;
+    key(schema, at)?;
     choices(schema, kind, at)?;
     for (name, inner) in &schema.properties {
         walk(inner, &child(&format!("{at}/properties"), name), depth + 1)?;
@@ -71,12 +72,15 @@ fn foreign_keyword(schema: &Schema, kind: Kind, at: &str) -> Result<(), SchemaEr
         ("items", Kind::Array, schema.items.is_some()),
         ("minItems", Kind::Array, schema.min_items.is_some()),
         ("maxItems", Kind::Array, schema.max_items.is_some()),
+        ("unordered", Kind::Array, schema.unordered),
+        ("key", Kind::Array, schema.key.is_some()),
         ("pattern", Kind::String, schema.pattern.is_some()),
         ("minLength", Kind::String, schema.min_length.is_some()),
         ("maxLength", Kind::String, schema.max_length.is_some()),
-        ("minimum", Kind::Integer, schema.minimum.is_some()),
-        ("maximum", Kind::Integer, schema.maximum.is_some()),
+        ("minimum", Kind::Integer, schema.minimum.is_some() && kind != Kind::Decimal),
+        ("maximum", Kind::Integer, schema.maximum.is_some() && kind != Kind::Decimal),
         ("private", Kind::String, schema.private),
+        ("as", Kind::Decimal, schema.sent_as.is_some()),
     ];
     match written.into_iter().find(|(_, owner, present)| *present && *owner != kind) {
         Some((keyword, owner, _)) => refuse(
@@ -89,6 +93,36 @@ fn foreign_keyword(schema: &Schema, kind: Kind, at: &str) -> Result<(), SchemaEr
         ),
         None => Ok(()),
     }
+}
+
+/// Checks that the key of an array is a plain property that every element has.
+fn key(schema: &Schema, at: &str) -> Result<(), SchemaError> {
+    let items = schema.items.as_deref();
+    if schema.unordered && items.and_then(Schema::kind) == Some(Kind::Array) {
+        return refuse(
+            &child(at, "unordered"),
+            "an element of an unordered array cannot be an array".into(),
+        );
+    }
+    let Some(pointer) = &schema.key else { return Ok(()) };
+    let at = child(at, "key");
+    if schema.unordered {
+        return refuse(&at, "an array with `key` is unordered; remove `unordered`".into());
+    }
+    let found = schema.key_name().and_then(|name| {
+        let (inner, required) = items?.at(&[&name])?;
+        let plain = matches!(inner.kind(), Some(Kind::String | Kind::Integer));
+        (required && plain && !inner.nullable).then_some(())
+    });
+    found.map_or_else(
+        || {
+            let reason = format!(
+                "`{pointer}` must point to a required string or integer of the elements, such as `/value`"
+            );
+            refuse(&at, reason)
+        },
+        Ok,
+    )
 }
 
 fn names(schema: &Schema, at: &str) -> Result<(), SchemaError> {
@@ -137,12 +171,21 @@ fn choices(schema: &Schema, kind: Kind, at: &str) -> Result<(), SchemaError> {
     if matches!(kind, Kind::Object | Kind::Array)
         && (schema.choices.is_some() || schema.constant.is_some())
     {
-        return refuse(at, "`enum` and `const` are for strings, integers and booleans".into());
+        return refuse(
+            at,
+            "`enum` and `const` are for strings, integers, booleans and decimals".into(),
+        );
     }
     if schema.choices.as_ref().is_some_and(Vec::is_empty) {
         return refuse(&child(at, "enum"), "is empty, so no value would conform".into());
     }
     match listed.into_iter().find(|value| !fits(kind, value)) {
+        Some(value) if kind == Kind::Decimal => {
+            let reason = format!(
+                "`{value}` in `enum` or `const` is not a decimal in its shortest form, such as `\"10.5\"` for 10.50"
+            );
+            refuse(at, reason)
+        }
         Some(value) => refuse(at, format!("`{value}` in `enum` or `const` is not {}", kind.name())),
         None => Ok(()),
     }

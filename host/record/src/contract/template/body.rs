@@ -1,6 +1,6 @@
 //! Body of a request: the checks of its template, and the rendering.
 
-use deed_spec::json;
+use deed_spec::json::{self, child};
 use serde_json::{Map, Value};
 
 use super::RenderError;
@@ -44,32 +44,66 @@ pub(super) fn texts<'t>(body: &'t Value, found: &mut Vec<&'t str>) {
     }
 }
 
-/// The filled body; a member or item whose parameter is absent is left out. Fails when text touches a value that is
-/// absent or not a text, number or boolean.
-pub(super) fn fill(body: &Value, origins: &Origins<'_>) -> Result<Option<Value>, RenderError> {
+/// A filled body.
+#[derive(Debug, Default)]
+pub(super) struct Filled {
+    /// `None` if nothing is left.
+    pub(super) value: Option<Value>,
+    /// JSON pointers to texts that are sent as numbers.
+    pub(super) numbers: Vec<String>,
+}
+
+/// Fills a body; a member or item whose parameter is absent is left out. Fails when text touches a value that is absent
+/// or not a text, number or boolean.
+pub(super) fn fill(body: &Value, origins: &Origins<'_>) -> Result<Filled, RenderError> {
+    let mut numbers = Vec::new();
+    let value = filled(body, origins, "", &mut numbers)?;
+    Ok(Filled { value, numbers })
+}
+
+fn filled(
+    body: &Value,
+    origins: &Origins<'_>,
+    at: &str,
+    numbers: &mut Vec<String>,
+) -> Result<Option<Value>, RenderError> {
     Ok(Some(match body {
-        Value::String(text) => return fill_text(text, origins),
+        Value::String(text) => return fill_text(text, origins, at, numbers),
         Value::Array(items) => {
-            let filled: Result<Vec<_>, _> = items.iter().map(|item| fill(item, origins)).collect();
-            Value::Array(filled?.into_iter().flatten().collect())
+            let mut kept = Vec::new();
+            for item in items {
+                // The place of an item counts those that are left.
+                let place = child(at, &kept.len().to_string());
+                kept.extend(filled(item, origins, &place, numbers)?);
+            }
+            Value::Array(kept)
         }
         Value::Object(members) => {
-            let mut filled = Map::new();
+            let mut kept = Map::new();
             for (key, member) in members {
-                if let Some(value) = fill(member, origins)? {
-                    filled.insert(key.clone(), value);
+                if let Some(value) = filled(member, origins, &child(at, key), numbers)? {
+                    kept.insert(key.clone(), value);
                 }
             }
-            Value::Object(filled)
+            Value::Object(kept)
         }
         other => other.clone(),
     }))
 }
 
-fn fill_text(text: &str, origins: &Origins<'_>) -> Result<Option<Value>, RenderError> {
+fn fill_text(
+    text: &str,
+    origins: &Origins<'_>,
+    at: &str,
+    numbers: &mut Vec<String>,
+) -> Result<Option<Value>, RenderError> {
     let pieces = text::pieces(text, origins.format())?;
     if let Some(source) = text::whole(&pieces) {
-        return Ok(origins.value(source).map(std::borrow::Cow::into_owned));
+        let value = origins.value(source).map(std::borrow::Cow::into_owned);
+        if value.is_some() && origins.is_number(source) {
+            numbers.push(at.to_owned());
+        }
+        return Ok(value);
     }
     let same = |text: &str| text.to_owned();
     text::render(&pieces, origins, same, same).map(|text| Some(Value::String(text)))

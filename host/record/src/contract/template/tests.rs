@@ -9,7 +9,7 @@ fn rule(request: &str, body: Option<Value>) -> Rule {
 
 /// Renders a rule of format 1.
 fn render(rule: &Rule, params: &Value) -> Result<Rendered, RenderError> {
-    rule.render(&Origins { params, action: None })
+    rule.render(&Origins { params, action: None, numbers: &[] })
 }
 
 #[test]

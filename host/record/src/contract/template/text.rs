@@ -16,6 +16,8 @@ pub struct Origins<'a> {
     pub params: &'a Value,
     /// The id of the action; `None` in format 1, where every placeholder is a parameter.
     pub action: Option<&'a ActionId>,
+    /// The parameters that are text and that a JSON body has as numbers.
+    pub numbers: &'a [&'a str],
 }
 
 /// What a placeholder stands for.
@@ -45,6 +47,11 @@ impl Origins<'_> {
     /// The format whose placeholders these values belong to.
     pub(crate) fn format(&self) -> Format {
         if self.action.is_some() { Format::Two } else { Format::One }
+    }
+
+    /// Whether a JSON body has the value of a placeholder as a number.
+    pub(super) fn is_number(&self, source: Source<'_>) -> bool {
+        matches!(source, Source::Param { name, .. } if self.numbers.contains(&name))
     }
 
     /// The value of a placeholder; `None` if its parameter is absent.

@@ -126,14 +126,14 @@ fn present(shape: &StateShape, answer: &Exchange) -> Result<Option<Value>, Strin
     let kept = shape
         .project(found)
         .map_err(|violation| format!("does not fit the contract: {violation}"))?;
-    match answer.redacted.iter().find(|place| hides(place, &pointer, &kept)) {
+    match answer.redacted.iter().find(|place| hides(place, &pointer, shape)) {
         Some(place) => Err(format!("held a secret at `{place}`, so the state is not known")),
         None => Ok(Some(kept)),
     }
 }
 
 /// Whether a redacted place contains the value at the pointer, or is in the part of it that is kept.
-pub fn hides(redacted: &str, pointer: &str, kept: &Value) -> bool {
+pub fn hides(redacted: &str, pointer: &str, shape: &StateShape) -> bool {
     let below = |inner: &str, outer: &str| {
         inner
             .strip_prefix(outer)
@@ -141,7 +141,7 @@ pub fn hides(redacted: &str, pointer: &str, kept: &Value) -> bool {
             .map(str::to_owned)
     };
     below(pointer, redacted).is_some()
-        || below(redacted, pointer).is_some_and(|rest| json::pointer(kept, &rest).is_some())
+        || below(redacted, pointer).is_some_and(|rest| shape.keeps(&rest))
 }
 
 fn the_answer(rule: &Rendered) -> String {

@@ -253,9 +253,20 @@ fn expression(value: &Value) -> Result<RestrictedExpression, String> {
             let items: Result<Vec<_>, String> = items.iter().map(expression).collect();
             Ok(RestrictedExpression::new_set(items?))
         }
+        Value::Object(map) if map.contains_key("__extn") => decimal(map),
         Value::Object(map) => {
             RestrictedExpression::new_record(values(map)?).map_err(|error| error.to_string())
         }
         Value::Null => Err("null is not a policy value".into()),
     }
+}
+
+/// A decimal as Cedar's JSON writes it. No property of a contract can have the name `__extn`.
+fn decimal(map: &Map<String, Value>) -> Result<RestrictedExpression, String> {
+    let inner = map.get("__extn").filter(|_| map.len() == 1).and_then(Value::as_object);
+    let inner = inner.filter(|inner| inner.len() == 2);
+    let is_decimal = |inner: &&Map<String, Value>| inner.get("fn") == Some(&json!("decimal"));
+    let arg = inner.filter(is_decimal).and_then(|inner| inner.get("arg")).and_then(Value::as_str);
+    arg.map(RestrictedExpression::new_decimal)
+        .ok_or_else(|| "the only extension value is a decimal".to_owned())
 }

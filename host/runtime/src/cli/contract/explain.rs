@@ -4,9 +4,9 @@ use std::process::ExitCode;
 
 use deed_record::action::id::ActionId;
 use deed_record::action::{Proposal, Rendering, render};
-use deed_record::contract::Contract;
 use deed_record::contract::template::text::Source;
 use deed_record::contract::template::{Place, Rule};
+use deed_record::contract::{Contract, may_change};
 use deed_record::exchange::Rendered;
 use deed_spec::text::safe;
 use serde::Serialize;
@@ -59,19 +59,19 @@ const EXAMPLE: [u8; 10] = [0; 10];
 
 pub(super) fn run(args: &ExplainArgs) -> Result<ExitCode, Failure> {
     let (_, contract) = read(&args.file)?;
-    let rendering = rendering(&contract, &args.param)?;
-    let report = report(&contract, rendering)?;
+    let (params, rendering) = rendering(&contract, &args.param)?;
+    let report = report(&contract, &params, rendering)?;
     args.format.print(&report, page)?;
     Ok(ExitCode::SUCCESS)
 }
 
-fn rendering(contract: &Contract, params: &[String]) -> Result<Rendering, Failure> {
+fn rendering(contract: &Contract, params: &[String]) -> Result<(Value, Rendering), Failure> {
     let (name, declared) = (&contract.action.name, &contract.params.properties);
     let value = |(key, text): (&String, &String)| {
         Ok((key.clone(), typed(name, key, text, declared.get(key))?))
     };
     let members: Result<Map<String, Value>, Failure> = pairs(params)?.iter().map(value).collect();
-    let proposal = Proposal {
+    let mut proposal = Proposal {
         contract: name.clone(),
         params: Value::Object(members?),
         intent: "explain".to_owned(),
@@ -81,7 +81,8 @@ fn rendering(contract: &Contract, params: &[String]) -> Result<Rendering, Failur
         environment: None,
         expect: [].into(),
     };
-    render(contract, &proposal, &ActionId::new(0, EXAMPLE)).map_err(|error| {
+    contract.normal(&mut proposal);
+    let rendered = render(contract, &proposal, &ActionId::new(0, EXAMPLE)).map_err(|error| {
         let missing =
             contract.params.required.iter().find(|one| proposal.params.get(one).is_none());
         let hint = missing.map(|one| format!("; add --param {one}=VALUE")).unwrap_or_default();
@@ -92,10 +93,11 @@ fn rendering(contract: &Contract, params: &[String]) -> Result<Rendering, Failur
             _ => String::new(),
         };
         Failure::Failed(format!("{error}{detail}{hint}"))
-    })
+    })?;
+    Ok((proposal.params, rendered))
 }
 
-fn report(contract: &Contract, rendering: Rendering) -> Result<Report, Failure> {
+fn report(contract: &Contract, params: &Value, rendering: Rendering) -> Result<Report, Failure> {
     let phase = |rules: &[Rule], rendered: Vec<Rendered>| -> Result<Vec<Request>, Failure> {
         rules
             .iter()
@@ -120,7 +122,7 @@ fn report(contract: &Contract, rendering: Rendering) -> Result<Report, Failure> 
         perform: phase(&contract.perform.http, rendering.perform)?,
         before: texts(&contract.verify.before),
         after: texts(&contract.verify.after),
-        may_change: contract.verify.may_change.clone(),
+        may_change: may_change::allowed(contract, params),
     })
 }
 
@@ -185,6 +187,7 @@ fn show(text: &mut String, one: &Request) {
         line(text, format_args!("    {}: {}", safe(name), safe(value)));
     }
     *text += &rendered.body.as_ref().map(|body| pretty(body, "    ")).unwrap_or_default();
+    *text += &shown::numbers(rendered);
     for (statuses, what) in [
         (&rendered.absent, "says that the state does not exist"),
         (&rendered.created, "proves that this write created the state"),

@@ -59,9 +59,12 @@ pub(super) fn facts(condition: &IdedExpr, truth: bool) -> BTreeSet<Path> {
 /// The step that marks a path as one whose value is not null; no property has such a name.
 pub(super) const NOT_NULL: &str = "\0not null";
 
+pub(super) fn is_null(node: &IdedExpr) -> bool {
+    matches!(node.expr, Expr::Literal(LiteralValue::Null))
+}
+
 /// A comparison with `null`, which proves that the other side is something else.
 fn not_null(left: &IdedExpr, right: &IdedExpr) -> BTreeSet<Path> {
-    let is_null = |node: &IdedExpr| matches!(node.expr, Expr::Literal(LiteralValue::Null));
     let other = match (is_null(left), is_null(right)) {
         (true, false) => right,
         (false, true) => left,

@@ -17,7 +17,7 @@ fn rule(request: &str) -> Rule {
 
 fn sent(rule: &Rule, params: &Value) -> Result<Rendered, RenderError> {
     rule.check(!matches!(rule.split()?.0, "POST" | "PUT" | "DELETE"), Format::Two)?;
-    rule.render(&Origins { params, action: Some(&id()) })
+    rule.render(&Origins { params, action: Some(&id()), numbers: &[] })
 }
 
 fn path(request: &str, params: &Value) -> String {

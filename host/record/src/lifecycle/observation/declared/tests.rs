@@ -53,7 +53,7 @@ fn contract() -> Contract {
 
 fn looks() -> Vec<Rendered> {
     let (params, id) = (json!({"name": "zoe"}), ActionId::new(1, [0; 10]));
-    let origins = Origins { params: &params, action: Some(&id) };
+    let origins = Origins { params: &params, action: Some(&id), numbers: &[] };
     contract().observe.http.iter().map(|rule| rule.render(&origins).unwrap()).collect()
 }
 
@@ -128,7 +128,7 @@ fn an_absence_is_confirmed_by_its_own_upstream() {
     );
     let contract = Contract::from_toml("c.toml", &text).unwrap();
     let (params, id) = (json!({"name": "zoe"}), ActionId::new(1, [0; 10]));
-    let origins = Origins { params: &params, action: Some(&id) };
+    let origins = Origins { params: &params, action: Some(&id), numbers: &[] };
     let looks: Vec<Rendered> =
         contract.observe.http.iter().map(|rule| rule.render(&origins).unwrap()).collect();
     let answer = |request: &Rendered| {

@@ -1,0 +1,121 @@
+//! Lists whose order means nothing, on an upstream that gives them in another order at each read.
+
+use deed_test_support::shared::{ended, look};
+use serde_json::{Value, json};
+
+use super::upstream::{Reply, Upstream};
+use super::{contract, served, tried};
+
+/// A contract that switches the thing on. Its list `groups` is declared with these keys.
+fn switch(groups: &str) -> String {
+    contract(
+        "update",
+        &format!(
+            r#"
+[state.thing]
+from = "GET /t/{{id}}"
+required = ["on"]
+properties.on = {{ type = "boolean" }}
+properties.groups = {{ {groups} }}
+[[observe.http]]
+upstream = "field"
+request  = "GET /t/{{id}}"
+[[perform.http]]
+upstream = "field"
+request  = "PUT /t/{{id}}/on"
+[verify]
+before     = ["!pre.thing.on"]
+after      = ["post.thing.on"]
+may_change = ["/thing/on"]
+"#
+        ),
+    )
+}
+
+const KEYED: &str = r#"type = "array", key = "/value", items = { required = ["value"], properties = { value = { type = "string" }, role = { type = "string" } } }"#;
+const UNORDERED: &str = r#"type = "array", unordered = true, items = { properties = { value = { type = "string" }, role = { type = "string" } } }"#;
+const ORDERED: &str = r#"type = "array", items = { properties = { value = { type = "string" } } }"#;
+
+/// Answers every read with the next of these lists, and the last one after a write.
+fn lists(before: Vec<Value>, after: Value) -> Upstream {
+    let (mut on, mut reads) = (false, 0);
+    Upstream::start(move |request| {
+        if request.method == "PUT" {
+            on = true;
+            return Reply::empty(204);
+        }
+        reads += 1;
+        let groups = if on { &after } else { &before[reads % before.len()] };
+        Reply::json(200, json!({"on": on, "groups": groups}))
+    })
+}
+
+fn ab() -> Value {
+    json!([{"value": "a"}, {"value": "b"}])
+}
+
+fn ba() -> Value {
+    json!([{"value": "b"}, {"value": "a"}])
+}
+
+#[test]
+fn another_order_at_each_read_changes_nothing() {
+    for groups in [KEYED, UNORDERED] {
+        let upstream = lists(vec![ab(), ba()], ba());
+        let world = served(&upstream, &switch(groups), "");
+        let view = tried(&world);
+        let receipt = ended(&world, &view, "verified", "nothing else changed");
+        assert_eq!(
+            receipt["changes"],
+            json!([{"pointer": "/thing/on", "old": false, "new": true}])
+        );
+        assert_eq!(look(&world, &view, "post")["state"]["thing"]["groups"], ab());
+    }
+    // Without the declaration, the order may have a meaning.
+    let upstream = lists(vec![ab()], ba());
+    let view = tried(&served(&upstream, &switch(ORDERED), ""));
+    assert_eq!(view["status"], "mismatch", "{view:#}");
+}
+
+#[test]
+fn an_element_that_comes_goes_or_changes_is_named() {
+    let cases = [
+        (KEYED, json!([{"value": "b"}]), "`/thing/groups/a/value`"),
+        (KEYED, json!([{"value": "b"}, {"value": "a", "role": "owner"}]), "`/thing/groups/a/role`"),
+        (KEYED, json!([{"value": "c"}, {"value": "b"}, {"value": "a"}]), "`/thing/groups/c/value`"),
+        (UNORDERED, json!([{"value": "b"}]), r#"`/thing/groups/{"value":"a"}/value`"#),
+        (
+            UNORDERED,
+            json!([{"value": "b"}, {"value": "a"}, {"value": "a"}]),
+            r#"`/thing/groups/{"value":"a"}`"#,
+        ),
+    ];
+    for (groups, after, place) in cases {
+        let upstream = lists(vec![ab()], after);
+        let world = served(&upstream, &switch(groups), "");
+        ended(
+            &world,
+            &tried(&world),
+            "mismatch",
+            &format!("{place} changed, which is not allowed"),
+        );
+    }
+}
+
+/// Two elements with one key, or an element without it: the state is not known, and nothing is sent.
+#[test]
+fn a_key_that_tells_nothing_apart_is_not_believed() {
+    for (list, why) in [
+        (
+            json!([{"value": "a"}, {"value": "a", "role": "owner"}]),
+            "at `/groups/1/value`: equals that of another element",
+        ),
+        (json!([{"value": "a"}, {"role": "owner"}]), "at `/groups/1/value`: is absent"),
+        (json!([{"value": null}]), "at `/groups/0/value`: is absent"),
+    ] {
+        let upstream = lists(vec![list], ab());
+        let world = served(&upstream, &switch(KEYED), "");
+        ended(&world, &tried(&world), "failed", why);
+        assert_eq!(upstream.writes().len(), 0);
+    }
+}
