@@ -5,6 +5,7 @@ mod absence;
 mod answers;
 mod decimals;
 mod lists;
+mod replace;
 mod requests;
 mod upstream;
 

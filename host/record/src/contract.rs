@@ -14,12 +14,12 @@ mod json_schema;
 mod limits;
 pub mod may_change;
 pub mod narrow;
+mod normal;
 mod private;
 pub mod schema;
 pub mod template;
 mod values;
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -32,10 +32,8 @@ pub use self::check::in_state as check_pointer;
 pub use self::duration::Duration;
 pub use self::fault::ContractError;
 pub use self::limits::{ATTEMPTS_MAX, Limits};
-use crate::action::Proposal;
-use crate::action::commitment::Live;
 use crate::contract::expression::Expression;
-use crate::contract::schema::{Schema, SentAs, Violation, decimal, set};
+use crate::contract::schema::{Schema, Violation};
 use crate::contract::template::Rule;
 use crate::contract::template::text::Format;
 
@@ -318,81 +316,6 @@ impl Contract {
             shape.volatile.iter().map(|p| format!("/{name}{p}")).collect::<Vec<_>>()
         };
         self.state.iter().flat_map(pointers).collect()
-    }
-
-    /// A whole state as it is compared with another one: the elements of unordered arrays have names.
-    pub fn comparable<'v>(&self, state: &'v Value) -> Cow<'v, Value> {
-        let Value::Object(states) = state else { return Cow::Borrowed(state) };
-        if !self.any_state(&Schema::has_set) {
-            return Cow::Borrowed(state);
-        }
-        let named = states.iter().map(|(name, state)| {
-            let shape = self.state.get(name);
-            (
-                name.clone(),
-                shape.map_or_else(|| state.clone(), |one| set::by_name(&one.schema(), state)),
-            )
-        });
-        Cow::Owned(Value::Object(named.collect()))
-    }
-
-    /// A proposal with every decimal of `params` and `expect` in its canonical form, and unordered lists sorted.
-    pub fn normal(&self, proposal: &mut Proposal) {
-        if self.has_decimal_params() {
-            proposal.params = decimal::normal(&self.params_schema(), &proposal.params);
-        }
-        if self.any_state(&|one| one.has_decimal() || one.has_set()) {
-            let states = self.state_schemas();
-            for (pointer, value) in &mut proposal.expect {
-                let schema = check::schema_at(&states, pointer);
-                // What does not fit stays, and will not be equal to the state.
-                if let Some(kept) = schema.and_then(|schema| schema.project(value).ok()) {
-                    *value = kept;
-                }
-            }
-        }
-    }
-
-    /// The parameters that a JSON body has as numbers, although they are kept as text.
-    pub(crate) fn numbers(&self) -> Vec<&str> {
-        let properties = self.params.properties.iter();
-        let sent = properties.filter(|(_, schema)| schema.sent_as == Some(SentAs::Number));
-        sent.map(|(name, _)| name.as_str()).collect()
-    }
-
-    /// Parameters as policy reads them.
-    pub fn policy_params(&self, params: &Value) -> Value {
-        if !self.has_decimal_params() {
-            return params.clone();
-        }
-        decimal::for_policy(&self.params_schema(), params)
-    }
-
-    /// [`Contract::policy_params`] of parameters with private values.
-    pub fn policy_live(&self, params: Live<Value>) -> Live<Value> {
-        if self.has_decimal_params() {
-            Live::new(self.policy_params(params.reveal()))
-        } else {
-            params
-        }
-    }
-
-    fn has_decimal_params(&self) -> bool {
-        self.params.properties.values().any(Schema::has_decimal)
-    }
-
-    /// Whether some value of a state is so.
-    fn any_state(&self, is: &dyn Fn(&Schema) -> bool) -> bool {
-        self.state.values().any(|shape| shape.properties.values().any(is))
-    }
-
-    /// A whole state as policy reads it.
-    pub fn policy_state(&self, state: Value) -> Value {
-        if !self.any_state(&Schema::has_decimal) {
-            return state;
-        }
-        let whole = Schema { properties: self.state_schemas(), ..Schema::default() };
-        decimal::for_policy(&whole, &state)
     }
 
     /// Whether the action is a read. A read is one observation, without `perform` and without a comparison of two

@@ -2,7 +2,9 @@
 
 pub mod claim;
 pub mod codec;
+mod late;
 pub mod meaning;
+
 use std::collections::BTreeMap;
 
 use deed_spec::digest::Digest;
@@ -10,6 +12,7 @@ use deed_spec::json;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+pub use self::late::NoValue;
 use crate::contract::expression::Expression;
 use crate::exchange::codec::Codec;
 use crate::exchange::meaning::Meaning;
@@ -34,6 +37,10 @@ pub struct Rendered {
     /// JSON pointers to the decimals of the body that are sent as numbers (format 2).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub numbers: Vec<String>,
+    /// Values of the state before the action, which are null in `body` until the host has read the state: JSON pointers
+    /// into the body, each with a JSON pointer into the state (format 2).
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub pre: BTreeMap<String, String>,
     /// The encoding of the body and of the response; JSON if absent.
     #[serde(default, skip_serializing_if = "Codec::is_plain")]
     pub codec: Codec,

@@ -3,9 +3,12 @@
 //! The lines are in the order of the journal's entries. No line contains a state value, and no line contains text from
 //! an adapter until the action has ended.
 
+use std::borrow::Cow;
+
 use deed_spec::digest::Digest;
 use deed_spec::json;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::exchange::claim::Claim;
 use crate::exchange::{Exchange, Fate, Rendered, beyond_grant};
@@ -23,7 +26,7 @@ pub fn tell(entries: &[Entry]) -> Vec<Line> {
         } else {
             "a later look settled it"
         },
-        perform: entries.iter().find_map(|entry| writes(&entry.event)).unwrap_or_default(),
+        perform: writes(entries),
     };
     let line = |entry: &Entry| Line {
         at_ms: entry.at_ms,
@@ -59,7 +62,7 @@ pub fn utc(at_ms: i64) -> String {
 struct Teller<'a> {
     ended: bool,
     settled_by: &'static str,
-    perform: &'a [Rendered],
+    perform: Cow<'a, [Rendered]>,
 }
 
 impl Teller<'_> {
@@ -193,8 +196,26 @@ fn landed(attempt: &Attempt) -> &'static str {
     }
 }
 
-fn writes(event: &Event) -> Option<&[Rendered]> {
-    if let Event::Proposed { bound, .. } = event { Some(&bound.perform) } else { None }
+/// The requests of `perform`, with the values of every state that was read, if they have such values.
+fn writes(entries: &[Entry]) -> Cow<'_, [Rendered]> {
+    let bound = entries.iter().find_map(|entry| match &entry.event {
+        Event::Proposed { bound, .. } => Some(bound),
+        _ => None,
+    });
+    let Some(bound) = bound else { return Cow::Borrowed(&[]) };
+    if bound.perform.iter().all(|rule| rule.pre.is_empty()) {
+        return Cow::Borrowed(&bound.perform);
+    }
+    let states = entries.iter().filter_map(|entry| match &entry.event {
+        Event::Observed { observation, .. } => Some(observation.value()),
+        _ => None,
+    });
+    let states: Vec<Value> = states.collect();
+    let filled = |state: &Value| {
+        let filled = bound.perform.iter().filter_map(|rule| rule.with_state(state).ok());
+        filled.collect::<Vec<_>>()
+    };
+    Cow::Owned(states.iter().flat_map(filled).collect())
 }
 
 fn proposed(event: &Event) -> String {

@@ -69,9 +69,29 @@ pub(super) fn requests(evidence: &Evidence, rendering: &Rendering) -> Result<(),
     let looked = looks.flat_map(|look| &look.exchanges).map(|one| (one, &rendering.observe));
     let sent = evidence.attempts.iter().flat_map(|attempt| &attempt.exchanges);
     let mut all = looked.chain(sent.map(|one| (one, &rendering.perform)));
-    match all.find(|(one, rules)| !rules.contains(&one.request)) {
+    match all.find(|(one, rules)| !rules.contains(&one.request.without_state())) {
         Some((one, _)) => Err(format!(
             "`{} {}` in the evidence is not a request of the contract",
+            one.request.method, one.request.path
+        )),
+        None => of_state(evidence),
+    }
+}
+
+/// Every value of the state that the last attempt sent is that of the state which was read before it. The state before
+/// an earlier attempt is not in the evidence if a guard stopped that attempt.
+fn of_state(evidence: &Evidence) -> Result<(), String> {
+    let (Some(pre), Some(last)) = (&evidence.pre, evidence.attempts.last()) else { return Ok(()) };
+    if pre.at_ms > last.started_ms {
+        return Ok(());
+    }
+    let state = pre.value();
+    let other = |one: &&Exchange| {
+        !one.request.pre.is_empty() && one.request.with_state(&state).as_ref() != Ok(&one.request)
+    };
+    match last.exchanges.iter().find(other) {
+        Some(one) => Err(format!(
+            "`{} {}` did not send the values of the state before the action",
             one.request.method, one.request.path
         )),
         None => Ok(()),

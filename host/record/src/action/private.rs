@@ -11,7 +11,7 @@ use crate::action::commitment::{Live, Opening, PREFIX, SEARCHED_MIN, Salt};
 use crate::action::id::ActionId;
 use crate::action::{self, BindError, Proposal, Rendering};
 use crate::contract::Contract;
-use crate::exchange::Rendered;
+use crate::exchange::{NoValue, Rendered};
 
 /// One request, both as it is sent and as records contain it. The two are equal if the action has no private
 /// parameters.
@@ -30,6 +30,22 @@ impl Prepared {
     /// The request as it is sent.
     pub fn live(&self) -> &Rendered {
         self.live.reveal()
+    }
+
+    /// These requests with the values of the state before the action.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the state has no such value.
+    pub fn with_state(all: Vec<Self>, state: &Value) -> Result<Vec<Self>, NoValue> {
+        let filled = |one: Self| {
+            if one.public.pre.is_empty() {
+                return Ok(one);
+            }
+            let live = Live::new(one.live.reveal().with_state(state)?);
+            Ok(Self { live, public: one.public.with_state(state)? })
+        };
+        all.into_iter().map(filled).collect()
     }
 
     fn pairs(live: Vec<Rendered>, public: &[Rendered]) -> Vec<Self> {
@@ -67,7 +83,8 @@ pub fn seal(
     id: &ActionId,
     mut salt: impl FnMut() -> Option<Salt>,
 ) -> Result<Sealed, BindError> {
-    contract.normal(&mut proposal);
+    contract.normal_params(&mut proposal.params);
+    contract.normal_expect(&mut proposal.expect);
     if let Some(at) = find(&proposal.params, "/params", &|text| text.starts_with(PREFIX)) {
         return Err(BindError::Word(at));
     }
@@ -236,6 +253,8 @@ pub struct OpenError(String);
 pub enum OpeningError {
     #[error(transparent)]
     Open(#[from] OpenError),
+    #[error(transparent)]
+    NoValue(#[from] NoValue),
     #[error(transparent)]
     Bind(#[from] BindError),
 }

@@ -126,6 +126,7 @@ impl Rule {
             headers: headers::render(&self.headers, origins)?,
             body: body.value,
             numbers: body.numbers,
+            pre: body.pre,
             codec: self.codec.clone(),
             calls: self.calls.unwrap_or(1),
             writes: self.writes || !is_safe(method),
@@ -263,7 +264,7 @@ impl Rule {
         let Some(template) = self.body_template()? else { return Ok(body::Filled::default()) };
         let filled = body::fill(&template, origins)?;
         // A record cannot tell a null body from none.
-        if filled.value.as_ref().is_some_and(Value::is_null) {
+        if filled.value.as_ref().is_some_and(Value::is_null) && filled.pre.is_empty() {
             return Err(RenderError::NullBody);
         }
         match self.codec.request {
@@ -271,7 +272,7 @@ impl Rule {
             Outgoing::Form => {
                 let texts = |body| form::texts(body).map_err(|_| RenderError::NotFlat);
                 let value = filled.value.map(texts).transpose()?;
-                Ok(body::Filled { value, numbers: Vec::new() })
+                Ok(body::Filled { value, ..body::Filled::default() })
             }
         }
     }

@@ -6,13 +6,15 @@ mod attempt;
 mod lost;
 mod open;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use deed_spec::digest::Digest;
+use serde_json::Value;
 
 use crate::action::{Binding, Bound};
-use crate::exchange::{Exchange, Guard, Rendered};
+use crate::exchange::{Exchange, Guard, NoValue, Rendered};
 use crate::lifecycle::event::{Answer, Attempt, Entry, Event, GrantRecord, Leaf, Phase};
 use crate::lifecycle::observation::Sight;
 use crate::lifecycle::outcome::Judgement;
@@ -325,6 +327,22 @@ impl Story {
     pub fn was_turned_away(&self) -> bool {
         let latest = self.attempts.last().map_or(&[][..], |attempt| &attempt.exchanges);
         latest.iter().any(Exchange::is_turned_away) && !self.may_have_changed_something()
+    }
+
+    /// The requests of the next attempt, or of the attempt that runs: those of the contract, with the values of the state
+    /// before the action. All attempts after which something may have changed rest on one such state.
+    ///
+    /// # Errors
+    ///
+    /// Fails when that state has no such value.
+    pub fn perform(&self) -> Result<Cow<'_, [Rendered]>, NoValue> {
+        let rules = &self.bound.perform;
+        if rules.iter().all(|rule| rule.pre.is_empty()) {
+            return Ok(Cow::Borrowed(rules));
+        }
+        let state = self.pre.as_ref().map_or(Value::Null, |pre| pre.value());
+        let filled: Result<Vec<_>, _> = rules.iter().map(|rule| rule.with_state(&state)).collect();
+        filled.map(Cow::Owned)
     }
 
     /// The first guarded write for which the host read no entity tag.

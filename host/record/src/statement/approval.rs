@@ -101,7 +101,8 @@ impl ApprovalRequest {
     ///
     /// Fails when the openings do not match or the proposal violates its contract.
     pub fn live_writes(&self, contract: &Contract) -> Result<Vec<Prepared>, OpeningError> {
-        Ok(self.private.requests(contract, &self.proposal, &self.action.id)?.perform)
+        let requests = self.private.requests(contract, &self.proposal, &self.action.id)?;
+        Ok(Prepared::with_state(requests.perform, &self.pre)?)
     }
 
     /// Recomputes every digest from the content of this request and returns the terms to sign.

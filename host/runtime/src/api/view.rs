@@ -158,9 +158,10 @@ pub fn view(story: &Story, entries: &[Entry], person: bool) -> Result<View, Engi
         intent: proposal.intent.clone(),
         reasoning: proposal.reasoning.clone(),
         sources: proposal.sources.clone(),
-        // Parameters and writes come from the proposal and the contract alone, so the agent may see them at any time.
+        // Parameters and the writes without values of the state come from the proposal and the contract alone, so the
+        // agent may see them at any time.
         params: action.params.clone(),
-        writes: writes(story),
+        writes: writes(story, person),
         obligations: obligations(story),
         held_by: None,
         escalated: story.escalated.clone().filter(|_| story.needs_resolution()),
@@ -190,8 +191,11 @@ fn obligations(story: &Story) -> Vec<String> {
     }
 }
 
-fn writes(story: &Story) -> Vec<Rendered> {
-    story.bound.perform.iter().filter(|request| request.writes).cloned().collect()
+/// The writes; for a person with the values of the state, if it was read.
+fn writes(story: &Story, person: bool) -> Vec<Rendered> {
+    let filled = story.perform().ok().filter(|_| person);
+    let perform = filled.as_deref().unwrap_or(&story.bound.perform);
+    perform.iter().filter(|request| request.writes).cloned().collect()
 }
 
 fn said(story: &Story, answer: &Arc<deed_record::lifecycle::event::Answer>, person: bool) -> Said {

@@ -157,7 +157,7 @@ fn wanted(view: &View) -> String {
             } else {
                 text += &whole;
             }
-            text += &shown::numbers(write);
+            text += &shown::notes(write);
         }
     }
     text

@@ -135,7 +135,7 @@ fn writes(request: &ApprovalRequest, contract: &Contract) -> Result<String, Fail
             line(&mut text, format_args!("    as {}", write.codec.content_type()));
         }
         text += &write.body.as_ref().map(|body| pretty(body, "    ")).unwrap_or_default();
-        text += &numbers(write);
+        text += &notes(write);
     }
     if contract.limits.attempts > 1 && !writes.is_empty() {
         let (attempts, effect) = (contract.limits.attempts, contract.action.effect.as_str());
@@ -145,9 +145,15 @@ fn writes(request: &ApprovalRequest, contract: &Contract) -> Result<String, Fail
     Ok(text)
 }
 
-/// The texts of a body that are sent as numbers.
-pub(super) fn numbers(request: &Rendered) -> String {
+/// Notes on a body: the texts that are sent as numbers, and the values that come from the state.
+pub(super) fn notes(request: &Rendered) -> String {
     let mut text = String::new();
+    for (place, source) in &request.pre {
+        line(
+            &mut text,
+            format_args!("    {}: the value of {} before the action", safe(place), safe(source)),
+        );
+    }
     for pointer in &request.numbers {
         line(&mut text, format_args!("    sent as a number: {}", safe(pointer)));
     }

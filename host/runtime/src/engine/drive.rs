@@ -273,6 +273,9 @@ impl Drive<'_> {
         if let Some(judgement) = reconcile::unmet_before(&granted.contract, &self.work.story) {
             return Some(judgement);
         }
+        if let Err(missing) = self.work.story.perform() {
+            return Some(Judgement::plain(Outcome::Denied, missing.to_string()));
+        }
         if let Some(write) = self.work.story.untagged() {
             let (method, path) = (&write.method, &write.path);
             let reason =

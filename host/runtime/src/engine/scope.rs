@@ -35,7 +35,8 @@ impl Drive<'_> {
         let story = &work.story;
         let mut known = recovery::known(&story.attempts);
         let mut once = Vec::new();
-        let writes = story.bound.perform.iter().filter(|request| request.writes);
+        let perform = story.perform().map_err(OpeningError::from)?;
+        let writes = perform.iter().filter(|request| request.writes);
         let calls = writes.flat_map(|request| (0..request.calls).map(move |_| request));
         for request in calls {
             let nth = once.iter().filter(|other: &&Once| other.request == *request).count();
@@ -67,6 +68,12 @@ impl Drive<'_> {
         } else {
             let requests = private.requests(&granted.contract, proposal, &action.id)?;
             if attempt == 0 { requests.observe } else { requests.perform }
+        };
+        let rendered = match self.work.story.pre.as_ref().filter(|_| attempt > 0) {
+            Some(pre) => {
+                Prepared::with_state(rendered, &pre.value()).map_err(OpeningError::from)?
+            }
+            None => rendered,
         };
         let params = private.params(&granted.contract, &action.params);
         let reachable =

@@ -4,6 +4,7 @@
 //! checks can only turn a decision into a denial.
 
 use deed_record::action::Bound;
+use deed_record::action::commitment::Live;
 use deed_record::lifecycle::story::Story;
 use deed_record::policy::{Decision, Facts, Permit, Verdict};
 use serde_json::Value;
@@ -53,7 +54,9 @@ fn asked(tenant: &Tenant, story: &Story, facts: &Facts) -> (Decision, Option<Per
     let granted = tenant.grants.get(&action.contract.name).filter(|_| !private.is_empty());
     // If the contract has changed since the proposal, the action ends before anything runs, so the result is not used.
     let live = granted.and_then(|granted| private.params(&granted.contract, &action.params).ok());
-    let live = live.zip(granted).map(|(live, granted)| granted.contract.policy_live(live));
+    let live = live
+        .zip(granted)
+        .map(|(live, granted)| Live::new(granted.contract.policy_params(live.reveal())));
     tenant.policies.permit(&action.id, story.next_attempt(), facts, live.as_ref())
 }
 

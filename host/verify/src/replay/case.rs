@@ -90,13 +90,27 @@ impl Case {
         let attempt = |attempt: &Attempt| Recorded {
             name: format!("attempt {}", attempt.n),
             attempt: attempt.n,
-            requests: self.rendering.perform.clone(),
+            requests: self.sent(attempt),
             at_ms: attempt.ended_ms,
             seen: Seen::from(attempt),
         };
         let pre = self.pre.iter().map(|seen| look("look before", seen));
         let post = self.post.iter().map(|seen| look("look after", seen));
         pre.chain(self.attempts.iter().map(attempt)).chain(post).collect()
+    }
+
+    /// The requests of an attempt, with the values of the state that it sent, or else of the state before it.
+    fn sent(&self, attempt: &Attempt) -> Vec<Rendered> {
+        let filled = |rule: &Rendered| {
+            if rule.pre.is_empty() {
+                return rule.clone();
+            }
+            let sent = attempt.exchanges.iter().map(|one| &one.request);
+            let sent = sent.filter(|request| request.without_state() == *rule).cloned().next();
+            let state = self.pre.as_ref().map(Observation::value).unwrap_or_default();
+            sent.or_else(|| rule.with_state(&state).ok()).unwrap_or_else(|| rule.clone())
+        };
+        self.rendering.perform.iter().map(filled).collect()
     }
 
     /// The report on all runs, made with the adapter of this digest.

@@ -48,6 +48,7 @@ fn alphabet(contract: &Contract, pieces: &[Piece<'_>]) -> Option<Alphabet> {
     let of = |source: &Source<'_>| match source {
         Source::Param { name, .. } => Alphabet::of(contract.params.properties.get(*name)?),
         Source::ActionId => Alphabet::of_text(id::CHARACTERS),
+        Source::Pre(_) => None,
     };
     pieces.iter().try_fold(Alphabet::default(), |all, piece| match piece {
         Piece::Literal(_) => Some(all),

@@ -15,6 +15,10 @@ pub(super) fn resource(contract: &Contract) -> Result<(), Fault> {
     for one in uses.map_err(|e| Fault::at(resource, e))? {
         is_bound(contract, &one, resource)?;
         is_narrow(contract, &one)?;
+        if let Source::Pre(_) = one.source {
+            let what = "`resource` cannot contain a value of the state: it is known before the state is read";
+            return Err(Fault::at(resource, what));
+        }
         if matches!(one.source, Source::Param { optional: true, .. }) {
             let what = format!(
                 "`{}` cannot be part of the resource; require the parameter",
@@ -38,6 +42,7 @@ pub(super) fn rule(contract: &Contract, rule: &Rule, observing: bool) -> Result<
         let inside = matches!(one.place, Place::Body | Place::Header);
         is_bound(contract, one, if inside { one.text } else { &rule.request })?;
         is_narrow(contract, one)?;
+        of_state(contract, one, rule, observing)?;
         optional(one, &uses, observing, &rule.request)?;
         if rule.codec.request == Outgoing::Form && one.place == Place::Body {
             flat(contract, one)?;
@@ -93,6 +98,43 @@ fn is_narrow(contract: &Contract, one: &Use<'_>) -> Result<(), Fault> {
         one.text
     );
     Err(Fault::at(one.text, what))
+}
+
+/// A value of the state before the action can be a whole value in the JSON body of a write. It is required, so that the
+/// request is complete, and not volatile, so that an approval is bound to it.
+fn of_state(contract: &Contract, one: &Use<'_>, rule: &Rule, observing: bool) -> Result<(), Fault> {
+    let Source::Pre(path) = one.source else { return Ok(()) };
+    let written = one.source.written();
+    let refuse = |why: &str| Err(Fault::at(one.text, format!("`{written}` {why}")));
+    let in_json = one.place == Place::Body && rule.codec.request == Outgoing::Json;
+    if observing || one.mixed || !in_json {
+        return refuse("can only be a whole value in the JSON body of a write");
+    }
+    let states = contract.state_schemas();
+    let mut steps = path.split('.');
+    let inner = steps.next().and_then(|name| states.get(name));
+    let steps: Vec<&str> = steps.collect();
+    let Some((schema, required)) = inner.and_then(|schema| schema.at(&steps)) else {
+        return refuse("is not a property of a declared state");
+    };
+    if !required || schema.nullable {
+        return refuse(
+            "can be absent or null; make every step of it `required`, and none `nullable`",
+        );
+    }
+    let pointer = format!("/{}", path.replace('.', "/"));
+    let overlaps = |volatile: &String| {
+        let below = |outer: &str, inner: &str| {
+            inner.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        below(volatile, &pointer) || below(&pointer, volatile)
+    };
+    if contract.volatile().iter().any(overlaps) {
+        return refuse(
+            "is `volatile`, so an approval would not be bound to the value that is sent",
+        );
+    }
+    Ok(())
 }
 
 /// An optional value may be left out of a body, or of the query of a look that has another filter.

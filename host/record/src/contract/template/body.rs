@@ -1,5 +1,7 @@
 //! Body of a request: the checks of its template, and the rendering.
 
+use std::collections::BTreeMap;
+
 use deed_spec::json::{self, child};
 use serde_json::{Map, Value};
 
@@ -51,60 +53,71 @@ pub(super) struct Filled {
     pub(super) value: Option<Value>,
     /// JSON pointers to texts that are sent as numbers.
     pub(super) numbers: Vec<String>,
+    /// Values of the state before the action: JSON pointers into the body, with those into the state.
+    pub(super) pre: BTreeMap<String, String>,
 }
 
-/// Fills a body; a member or item whose parameter is absent is left out. Fails when text touches a value that is absent
-/// or not a text, number or boolean.
+/// Fills a body; a member or item whose parameter is absent is left out. A value of the state is null until the state
+/// is known. Fails when text touches a value that is absent or not a text, number or boolean.
 pub(super) fn fill(body: &Value, origins: &Origins<'_>) -> Result<Filled, RenderError> {
-    let mut numbers = Vec::new();
-    let value = filled(body, origins, "", &mut numbers)?;
-    Ok(Filled { value, numbers })
+    let mut filled = Filled::default();
+    filled.value = filled.part(body, origins, "")?;
+    Ok(filled)
 }
 
-fn filled(
-    body: &Value,
-    origins: &Origins<'_>,
-    at: &str,
-    numbers: &mut Vec<String>,
-) -> Result<Option<Value>, RenderError> {
-    Ok(Some(match body {
-        Value::String(text) => return fill_text(text, origins, at, numbers),
-        Value::Array(items) => {
-            let mut kept = Vec::new();
-            for item in items {
-                // The place of an item counts those that are left.
-                let place = child(at, &kept.len().to_string());
-                kept.extend(filled(item, origins, &place, numbers)?);
-            }
-            Value::Array(kept)
-        }
-        Value::Object(members) => {
-            let mut kept = Map::new();
-            for (key, member) in members {
-                if let Some(value) = filled(member, origins, &child(at, key), numbers)? {
-                    kept.insert(key.clone(), value);
+impl Filled {
+    fn part(
+        &mut self,
+        body: &Value,
+        origins: &Origins<'_>,
+        at: &str,
+    ) -> Result<Option<Value>, RenderError> {
+        Ok(Some(match body {
+            Value::String(text) => return self.text(text, origins, at),
+            Value::Array(items) => {
+                let mut kept = Vec::new();
+                for item in items {
+                    // The place of an item counts those that are left.
+                    let place = child(at, &kept.len().to_string());
+                    kept.extend(self.part(item, origins, &place)?);
                 }
+                Value::Array(kept)
             }
-            Value::Object(kept)
-        }
-        other => other.clone(),
-    }))
-}
-
-fn fill_text(
-    text: &str,
-    origins: &Origins<'_>,
-    at: &str,
-    numbers: &mut Vec<String>,
-) -> Result<Option<Value>, RenderError> {
-    let pieces = text::pieces(text, origins.format())?;
-    if let Some(source) = text::whole(&pieces) {
-        let value = origins.value(source).map(std::borrow::Cow::into_owned);
-        if value.is_some() && origins.is_number(source) {
-            numbers.push(at.to_owned());
-        }
-        return Ok(value);
+            Value::Object(members) => {
+                let mut kept = Map::new();
+                for (key, member) in members {
+                    if let Some(value) = self.part(member, origins, &child(at, key))? {
+                        kept.insert(key.clone(), value);
+                    }
+                }
+                Value::Object(kept)
+            }
+            other => other.clone(),
+        }))
     }
-    let same = |text: &str| text.to_owned();
-    text::render(&pieces, origins, same, same).map(|text| Some(Value::String(text)))
+
+    fn text(
+        &mut self,
+        text: &str,
+        origins: &Origins<'_>,
+        at: &str,
+    ) -> Result<Option<Value>, RenderError> {
+        let pieces = text::pieces(text, origins.format())?;
+        match text::whole(&pieces) {
+            Some(Source::Pre(path)) => {
+                self.pre.insert(at.to_owned(), format!("/{}", path.replace('.', "/")));
+                return Ok(Some(Value::Null));
+            }
+            Some(source) => {
+                let value = origins.value(source).map(std::borrow::Cow::into_owned);
+                if value.is_some() && origins.is_number(source) {
+                    self.numbers.push(at.to_owned());
+                }
+                return Ok(value);
+            }
+            None => {}
+        }
+        let same = |text: &str| text.to_owned();
+        text::render(&pieces, origins, same, same).map(|text| Some(Value::String(text)))
+    }
 }

@@ -29,7 +29,7 @@ pub enum RenderError {
     )]
     Brace(String),
     #[error(
-        "`{0}` is not a placeholder; write `{{name}}` or `{{name?}}` for a parameter, or `{{action.id}}`"
+        "`{0}` is not a placeholder; write `{{name}}` or `{{name?}}` for a parameter, `{{action.id}}`, or `{{pre.STATE.MEMBER}}` for a value of the state before the action"
     )]
     Unknown(String),
     #[error(

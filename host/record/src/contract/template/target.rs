@@ -183,10 +183,7 @@ fn is_dots(text: &str) -> bool {
 }
 
 fn unfit(source: Source<'_>) -> RenderError {
-    RenderError::Unfit(match source {
-        Source::Param { name, .. } => name.to_owned(),
-        Source::ActionId => "action.id".to_owned(),
-    })
+    RenderError::Unfit(source.name())
 }
 
 /// RFC 3986 §2.3: unreserved characters stay, every other byte becomes `%XX` in upper case.

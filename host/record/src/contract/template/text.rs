@@ -27,6 +27,8 @@ pub enum Source<'t> {
     Param { name: &'t str, optional: bool },
     /// `{action.id}`.
     ActionId,
+    /// `{pre.STATE.MEMBER}`: a value of the state before the action, by the path below `pre`.
+    Pre(&'t str),
 }
 
 /// One part of a text.
@@ -59,17 +61,29 @@ impl Origins<'_> {
         match source {
             Source::Param { name, .. } => self.params.get(name).map(Cow::Borrowed),
             Source::ActionId => self.action.map(|id| Cow::Owned(Value::from(id.as_str()))),
+            // Known when the host has read the state; see `exchange::late`.
+            Source::Pre(_) => None,
         }
     }
 }
 
 impl<'t> Source<'t> {
+    /// The name of the value.
+    pub(super) fn name(self) -> String {
+        match self {
+            Self::Param { name, .. } => name.to_owned(),
+            Self::ActionId => "action.id".to_owned(),
+            Self::Pre(path) => format!("pre.{path}"),
+        }
+    }
+
     /// The placeholder as it is written.
     pub fn written(self) -> String {
         match self {
             Self::Param { name, optional: false } => format!("{{{name}}}"),
             Self::Param { name, optional: true } => format!("{{{name}?}}"),
             Self::ActionId => "{action.id}".to_owned(),
+            Self::Pre(path) => format!("{{pre.{path}}}"),
         }
     }
 
@@ -81,6 +95,11 @@ impl<'t> Source<'t> {
         }
         match name {
             "action.id" if !optional => Some(Self::ActionId),
+            name if name.starts_with("pre.") && !optional => {
+                let path = name.strip_prefix("pre.")?;
+                let is_path = path.contains('.') && !path.split('.').any(str::is_empty);
+                is_path.then_some(Self::Pre(path))
+            }
             // A dot leads into something other than the parameters.
             name if name.contains('.') => None,
             name => Some(Self::Param { name, optional }),
@@ -151,10 +170,7 @@ pub(super) fn render(
 
 /// The value of a placeholder as text. Fails when it is absent, or is not a text, number or boolean.
 pub(super) fn plain(source: Source<'_>, origins: &Origins<'_>) -> Result<String, RenderError> {
-    let name = || match source {
-        Source::Param { name, .. } => name.to_owned(),
-        Source::ActionId => "action.id".to_owned(),
-    };
+    let name = || source.name();
     let value = origins.value(source).ok_or_else(|| RenderError::Absent(name()))?;
     match value.as_ref() {
         Value::String(text) => Ok(text.clone()),

@@ -74,7 +74,8 @@ impl Story {
             writes: true,
             ..Rendered::default()
         };
-        self.bound.perform.iter().find(fits).cloned().unwrap_or_else(unknown)
+        let perform = self.perform().unwrap_or_default();
+        perform.iter().find(fits).cloned().unwrap_or_else(unknown)
     }
 }
 

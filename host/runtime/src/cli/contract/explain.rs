@@ -81,7 +81,7 @@ fn rendering(contract: &Contract, params: &[String]) -> Result<(Value, Rendering
         environment: None,
         expect: [].into(),
     };
-    contract.normal(&mut proposal);
+    contract.normal_params(&mut proposal.params);
     let rendered = render(contract, &proposal, &ActionId::new(0, EXAMPLE)).map_err(|error| {
         let missing =
             contract.params.required.iter().find(|one| proposal.params.get(one).is_none());
@@ -134,6 +134,7 @@ fn request(contract: &Contract, rule: &Rule, rendered: Rendered) -> Result<Reque
         stands_for: match one.source {
             Source::Param { .. } => "parameter",
             Source::ActionId => "id of the action, here an example",
+            Source::Pre(_) => "value of the state before the action, here null",
         },
         place: match one.place {
             Place::Path => "path",
@@ -187,7 +188,7 @@ fn show(text: &mut String, one: &Request) {
         line(text, format_args!("    {}: {}", safe(name), safe(value)));
     }
     *text += &rendered.body.as_ref().map(|body| pretty(body, "    ")).unwrap_or_default();
-    *text += &shown::numbers(rendered);
+    *text += &shown::notes(rendered);
     for (statuses, what) in [
         (&rendered.absent, "says that the state does not exist"),
         (&rendered.created, "proves that this write created the state"),

@@ -1,0 +1,80 @@
+//! The normal form of parameters and states, and the forms in which they are compared and in which policy reads them.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::schema::{Schema, SentAs, decimal, set};
+use super::{Contract, check};
+
+impl Contract {
+    /// Gives every decimal of the parameters its canonical form. A value that is not a decimal stays as it is.
+    pub fn normal_params(&self, params: &mut Value) {
+        if self.has_decimal_params() {
+            *params = decimal::normal(&self.params_schema(), params);
+        }
+    }
+
+    /// Gives every expected value the form that the state has. A value that does not fit the state stays as it is, and
+    /// will not be equal to it.
+    pub(crate) fn normal_expect(&self, expect: &mut BTreeMap<String, Value>) {
+        if !self.any_state(&|one| one.has_decimal() || one.has_set()) {
+            return;
+        }
+        let states = self.state_schemas();
+        for (pointer, value) in expect {
+            let schema = check::schema_at(&states, pointer);
+            if let Some(kept) = schema.and_then(|schema| schema.project(value).ok()) {
+                *value = kept;
+            }
+        }
+    }
+
+    /// A whole state as it is compared with another one: the elements of unordered arrays have names.
+    pub fn comparable<'v>(&self, state: &'v Value) -> Cow<'v, Value> {
+        let Value::Object(states) = state else { return Cow::Borrowed(state) };
+        if !self.any_state(&Schema::has_set) {
+            return Cow::Borrowed(state);
+        }
+        let named = states.iter().map(|(name, state)| {
+            let shape = self.state.get(name);
+            let named = shape.map(|one| set::by_name(&one.schema(), state));
+            (name.clone(), named.unwrap_or_else(|| state.clone()))
+        });
+        Cow::Owned(Value::Object(named.collect()))
+    }
+
+    /// The parameters that a JSON body has as numbers, although they are kept as text.
+    pub(crate) fn numbers(&self) -> Vec<&str> {
+        let properties = self.params.properties.iter();
+        let sent = properties.filter(|(_, schema)| schema.sent_as == Some(SentAs::Number));
+        sent.map(|(name, _)| name.as_str()).collect()
+    }
+
+    /// Parameters as policy reads them.
+    pub fn policy_params(&self, params: &Value) -> Value {
+        if !self.has_decimal_params() {
+            return params.clone();
+        }
+        decimal::for_policy(&self.params_schema(), params)
+    }
+
+    /// A whole state as policy reads it.
+    pub fn policy_state(&self, state: Value) -> Value {
+        if !self.any_state(&Schema::has_decimal) {
+            return state;
+        }
+        let whole = Schema { properties: self.state_schemas(), ..Schema::default() };
+        decimal::for_policy(&whole, &state)
+    }
+
+    fn has_decimal_params(&self) -> bool {
+        self.params.properties.values().any(Schema::has_decimal)
+    }
+
+    /// Whether some value of a state is so.
+    fn any_state(&self, is: &dyn Fn(&Schema) -> bool) -> bool {
+        self.state.values().any(|shape| shape.properties.values().any(is))
+    }
+}
