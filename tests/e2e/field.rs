@@ -4,6 +4,8 @@
 mod absence;
 mod answers;
 mod decimals;
+mod encodings;
+mod forms;
 mod lists;
 mod replace;
 mod requests;

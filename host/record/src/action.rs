@@ -17,6 +17,7 @@ use crate::contract::template::text::{Format, Origins};
 use crate::contract::template::{self, RenderError};
 use crate::contract::{Contract, check_pointer};
 use crate::exchange::Rendered;
+use crate::exchange::codec::kind::Accepted;
 use crate::memo::Memo;
 
 /// An action that an agent proposes.
@@ -127,6 +128,9 @@ pub struct Binding {
     /// Headers that the operator adds to every request, by lower-case name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub headers: BTreeMap<String, String>,
+    /// What the operator lets the host decode beside what every codec takes.
+    #[serde(default, skip_serializing_if = "Accepted::is_plain")]
+    pub accepted: Accepted,
     /// How the upstream distinguishes a repeated write from a new one, if it does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub idempotency: Option<Idempotency>,

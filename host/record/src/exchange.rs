@@ -97,7 +97,7 @@ pub enum Fate {
     NotSent,
     /// Bytes were sent and no complete response arrived, so the request may have taken effect.
     NoAnswer,
-    /// A complete response arrived.
+    /// A complete response arrived, or the head of one whose body does not count (`codec.response = "none"`).
     Answered {
         #[cfg_attr(feature = "schema", schemars(range(min = 100, max = 999)))]
         status: u16,

@@ -1,7 +1,8 @@
 //! Encoding of a rendered request into HTTP bytes, and decoding of a response body into a JSON value.
 //!
-//! The codec does not follow redirects or decompress bodies. It reports an unexpected content type or an undecodable
-//! body as a problem.
+//! The codec does not follow redirects. It reports an unexpected content type or an undecodable body as a problem.
+
+pub(super) mod gzip;
 
 use std::collections::BTreeMap;
 
@@ -10,12 +11,13 @@ use base64::engine::general_purpose::STANDARD;
 use deed_record::action::Slot;
 use deed_record::contract::template::headers::is_never;
 use deed_record::exchange::Rendered;
-use deed_record::exchange::codec::{Codec, DecodeError};
+use deed_record::exchange::codec::kind::{Accepted, is_kind};
+use deed_record::exchange::codec::{DecodeError, Received};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::{Bytes, Incoming};
 use hyper::header::{
-    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH,
-    CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue, USER_AGENT,
+    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HOST,
+    HeaderMap, HeaderName, HeaderValue, USER_AGENT,
 };
 use hyper::{Method, Request};
 use serde_json::Value;
@@ -118,6 +120,18 @@ pub(super) async fn collect(mut body: Incoming) -> Result<Vec<u8>, CollectError>
     Ok(bytes)
 }
 
+/// Reads and drops a body that no codec decodes, at most [`limits::RESPONSE`] bytes. The status is known already, so it
+/// does not matter how the body ends.
+pub(super) async fn drain(mut body: Incoming) {
+    let mut bytes = 0_usize;
+    while let Some(Ok(frame)) = body.frame().await {
+        bytes = bytes.saturating_add(frame.data_ref().map_or(0, Bytes::len));
+        if bytes > limits::RESPONSE {
+            return;
+        }
+    }
+}
+
 /// Why a body was not read to its end.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum CollectError {
@@ -127,34 +141,66 @@ pub(super) enum CollectError {
     Broken(#[from] hyper::Error),
 }
 
-/// Decodes a response body with the rule's codec, and returns `None` for an empty body. Fails when the codec does not
-/// accept the content type or the bytes.
+/// Why an answer is not usable.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Unusable {
+    pub(super) why: String,
+    /// Whether the text may quote the body.
+    pub(super) quotes: bool,
+}
+
+impl Unusable {
+    /// A text that quotes nothing but headers.
+    pub(super) fn by_head(why: impl Into<String>) -> Self {
+        Self { why: why.into(), quotes: false }
+    }
+}
+
+/// Decodes the exposed part of a response body with the rule's codec, and returns `None` for an empty body. Fails when
+/// the codec does not accept the content type or the bytes.
 pub(super) fn decode(
-    codec: &Codec,
+    rule: &Rendered,
+    accepted: &Accepted,
     headers: &HeaderMap,
     bytes: &[u8],
-) -> Result<Option<Value>, String> {
+) -> Result<Option<Value>, Unusable> {
     if bytes.is_empty() {
         return Ok(None);
     }
-    let encodings = headers.get_all(CONTENT_ENCODING).iter();
-    if encodings.into_iter().any(|value| !value.as_bytes().eq_ignore_ascii_case(b"identity")) {
-        return Err("the answer is compressed, though the request asked for `identity`".into());
-    }
     let mut types = headers.get_all(CONTENT_TYPE).iter();
-    let kind = match (types.next(), types.next()) {
-        (Some(kind), None) => kind.to_str().unwrap_or_default(),
-        _ => return Err("the answer has a body but not exactly one content type".into()),
+    let (Some(kind), None) = (types.next(), types.next()) else {
+        let why = "the answer has a body but not exactly one content type";
+        return Err(Unusable::by_head(why));
     };
-    codec.decode(kind, bytes).map(Some).map_err(|error| match error {
-        DecodeError::Body(_) if bytes.starts_with(BYTE_ORDER_MARK) => {
-            "the answer begins with a byte order mark (U+FEFF), which the host does not accept"
-                .into()
+    let kind = kind.to_str().unwrap_or_default();
+    let expose = rule.expose.as_deref();
+    let received = Received { kind, bytes, accepted: Some(accepted), expose };
+    rule.codec.decode(&received).map(Some).map_err(|error| unusable(&error, kind, bytes))
+}
+
+fn unusable(error: &DecodeError, kind: &str, bytes: &[u8]) -> Unusable {
+    let says = || format!("{error}: it says `{}`", super::redact::plain(kind, 80));
+    match error {
+        DecodeError::Body(_) if bytes.starts_with(BYTE_ORDER_MARK) => Unusable::by_head(
+            "the answer begins with a byte order mark (U+FEFF), which the host does not accept",
+        ),
+        DecodeError::Kind(_) => {
+            let essence = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+            let remedy = if is_kind(&essence) {
+                format!(
+                    "; if the upstream means it, add `{essence}` to `content_types` in its table in deed.toml"
+                )
+            } else {
+                String::new()
+            };
+            Unusable::by_head(format!("{}{remedy}", says()))
         }
-        DecodeError::Kind(_) => format!("{error}: it says `{}`", super::redact::plain(kind, 80)),
-        DecodeError::Deep => error.to_string(),
-        DecodeError::Body(why) => super::redact::plain(&why, limits::TEXT),
-    })
+        DecodeError::Charset => Unusable::by_head(says()),
+        DecodeError::Deep => Unusable::by_head(error.to_string()),
+        DecodeError::Body(why) => {
+            Unusable { why: super::redact::plain(why, limits::TEXT), quotes: true }
+        }
+    }
 }
 
 fn inject(headers: &mut HeaderMap, credential: &Credential) -> Result<(), EncodeError> {

@@ -1,9 +1,10 @@
 //! Sends a guest's requests to their upstreams. No other code opens a connection for a guest.
 //!
 //! The steps always run in this order: match → budget → resolve, check, pin → durable intent (writes only) → connect →
-//! inject → send the host's rendering → cap → decode → expose → redact → record → result in the journal (writes only) →
-//! answer. A write that an earlier attempt completed is answered from its record. The host sends the live rendering,
-//! which contains private values. The exchange log, the intent and all messages contain the public rendering instead.
+//! inject → send the host's rendering → cap → unpack → decode what is exposed → redact → record → result in the journal
+//! (writes only) → answer. A write that an earlier attempt completed is answered from its record. The host sends the
+//! live rendering, which contains private values. The exchange log, the intent and all messages contain the public
+//! rendering instead.
 
 pub(crate) mod allowlist;
 mod answer;
@@ -11,25 +12,28 @@ mod connect;
 
 use std::collections::BTreeMap;
 use std::error::Error as _;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use deed_record::action::private::Prepared;
+use deed_record::exchange::codec::Incoming;
 use deed_record::exchange::{Exchange, Failure, Fate, Guard, Rendered};
 use deed_spec::json;
 use deed_system::failpoint;
 use http_body_util::Full;
 use hyper::body::Bytes;
 use hyper::client::conn::http1;
-use hyper::header::{HeaderMap, HeaderName, HeaderValue, IF_MATCH, IF_NONE_MATCH};
+use hyper::header::{ACCEPT_ENCODING, HeaderMap, HeaderName, HeaderValue, IF_MATCH, IF_NONE_MATCH};
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use self::allowlist::Allowance;
+use self::answer::Arrived;
 use self::connect::{ConnectError, Stream};
 use super::bindings::deed::adapter::http::{Error, Request, Response};
+use super::codec::gzip::{self, GzipError};
 use super::codec::{self, CollectError, EncodeError};
 use super::exchange_log::{Answer, Entry, ExchangeLog, Known};
 use super::prior_writes::Writes;
@@ -110,6 +114,7 @@ impl Network {
             known,
             until_ms,
             declared: AtomicBool::new(false),
+            head: OnceLock::new(),
             upstream: Arc::clone(upstream),
             keep: self.keep.clone(),
             redactor: Arc::clone(&self.redactor),
@@ -159,6 +164,8 @@ struct Job {
     until_ms: Option<i64>,
     /// Whether the intent to send was passed to the journal and not refused.
     declared: AtomicBool,
+    /// Status and headers of an answer whose body does not count.
+    head: OnceLock<(u16, HeaderMap)>,
     upstream: Arc<Upstream>,
     keep: Option<Keep>,
     redactor: Arc<Redactor>,
@@ -176,11 +183,18 @@ impl Job {
     async fn run(self) -> Result<Response, Error> {
         let ended = match tokio::time::timeout(self.upstream.timeout, self.exchange()).await {
             Ok(ended) => ended,
-            Err(_) => Err(self.late()),
+            Err(_) => self.answered_by_head().ok_or_else(|| self.late()),
         };
         let told = ended.map_err(|halt| self.fail(halt));
         self.settle().await?;
         told
+    }
+
+    /// The answer without a body, if its body does not count and its head has arrived.
+    fn answered_by_head(&self) -> Option<Response> {
+        let (status, headers) = self.head.get()?;
+        let (status, bytes) = (*status, Vec::new());
+        Some(self.conclude(&Arrived { status, headers, bytes, packed: None }))
     }
 
     /// Writes the result of a declared write to the journal before the guest gets the result.
@@ -253,6 +267,11 @@ impl Job {
                 sender.send_request(request).await.map_err(|error| unanswered(&error))?;
             let (head, body) = response.into_parts();
             let status = head.status.as_u16();
+            if self.request.public.codec.response == Incoming::None {
+                self.head.get_or_init(|| (status, head.headers.clone()));
+                codec::drain(body).await;
+                return Ok((status, head.headers, Vec::new()));
+            }
             let bytes = codec::collect(body).await.map_err(|error| match error {
                 CollectError::TooLarge => Halt::TooLarge(status),
                 CollectError::Broken(error) => unanswered(&error),
@@ -263,13 +282,16 @@ impl Job {
             Ok((status, head.headers, bytes))
         };
         let (status, headers, bytes) = drive(connection, answer).await?;
-        Ok(self.conclude(status, &headers, &bytes))
+        Ok(self.conclude(&self.unpacked(status, &headers, bytes)?))
     }
 
     fn encode(&self) -> Result<hyper::Request<Full<Bytes>>, EncodeError> {
         let mut request =
             codec::encode(self.request.live(), &self.upstream.base, self.credential())?;
         codec::add(request.headers_mut(), &self.upstream.headers)?;
+        if self.upstream.accepted.gzip {
+            request.headers_mut().insert(ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
+        }
         let value = |text: &str| HeaderValue::from_str(text).map_err(|_unfit| EncodeError::Target);
         if let Some(tag) = &self.known.if_match {
             request.headers_mut().insert(IF_MATCH, value(tag)?);
@@ -289,10 +311,28 @@ impl Job {
         Ok(request)
     }
 
+    /// Unpacks an answer. Unpacked bytes count towards the answers of the run.
+    fn unpacked<'h>(
+        &self,
+        status: u16,
+        headers: &'h HeaderMap,
+        bytes: Vec<u8>,
+    ) -> Result<Arrived<'h>, Halt> {
+        let arrived = |bytes, packed| Arrived { status, headers, bytes, packed };
+        match gzip::content(self.upstream.accepted.gzip, headers, &bytes) {
+            Ok(None) => Ok(arrived(bytes, None)),
+            Ok(Some(content)) if self.entry.fits(content.len()) => Ok(arrived(content, None)),
+            Ok(Some(_)) | Err(GzipError::TooLarge) => Err(Halt::TooLarge(status)),
+            Err(why) => Ok(arrived(bytes, Some(why))),
+        }
+    }
+
     /// Decodes, redacts and records an answer, and returns the response for the guest.
-    fn conclude(&self, status: u16, headers: &HeaderMap, bytes: &[u8]) -> Response {
-        let answer = answer::read(&self.redactor, &self.request.public, status, headers, bytes);
-        let response = response(self.entry.ordinal, status, &answer.headers, answer.body.as_ref());
+    fn conclude(&self, arrived: &Arrived<'_>) -> Response {
+        let (rule, accepted) = (&self.request.public, &self.upstream.accepted);
+        let answer = answer::read(&self.redactor, rule, accepted, arrived);
+        let (ordinal, status) = (self.entry.ordinal, arrived.status);
+        let response = response(ordinal, status, &answer.headers, answer.body.as_ref());
         self.entry.answered(answer);
         response
     }

@@ -34,10 +34,11 @@ pub(super) fn of_look(
     let text = claimed(claim).unwrap_or_default();
     match misfits.values().next() {
         Some(misfit) if text.contains(&misfit.told) => Some(misfit.why.clone()),
-        Some(misfit) => Some(joined(&misfit.why, said)),
+        Some(misfit) => Some(joined(&misfit.why, not_at_fault(claim).or(said))),
         None if matches!(claim, Claim::Invalid(_) | Claim::Trapped(_)) => {
             let unusable = exchanges.iter().find_map(unusable);
-            unusable.map(|why| joined(&why, said.clone())).or(said)
+            let both = |why: String| joined(&why, not_at_fault(claim).or_else(|| said.clone()));
+            unusable.map(both).or(said)
         }
         None => said,
     }
@@ -57,6 +58,14 @@ pub(super) fn of_attempt(claim: &Claim, timeout: Duration) -> Option<String> {
         Claim::TimedOut => format!("the adapter did not end within {} ms", timeout.as_millis()),
         Claim::Lost => "the host stopped while the adapter ran".into(),
     })
+}
+
+/// The words of an adapter that gave up because of an answer. The answer is at fault, so they do not blame the adapter.
+fn not_at_fault(claim: &Claim) -> Option<String> {
+    match claim {
+        Claim::Invalid(text) => Some(format!("the adapter reports: {text}")),
+        _ => None,
+    }
 }
 
 /// Names the upstream if the host saw an exchange fail. Otherwise, the text only repeats the guest's claim.

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use deed_record::action::{Idempotency, Slot};
+use deed_record::exchange::codec::kind::Accepted;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName};
 use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore};
@@ -39,6 +40,8 @@ pub struct Upstream {
     pub idempotency: Option<Idempotency>,
     /// Headers of every request, by lower-case name.
     pub headers: BTreeMap<String, String>,
+    /// What the host decodes, beside what every codec takes.
+    pub accepted: Accepted,
     /// Injected while observing.
     pub read: Option<Credential>,
     /// Credential for the requests of attempts.

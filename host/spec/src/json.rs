@@ -14,6 +14,7 @@ use serde_json::Value;
 
 pub use canonical::{NotCanonical, canonical, to_canonical, to_readable};
 pub use diff::{Change, diff};
+pub use parse::part::parse_part;
 pub use parse::{ParseError, parse, parse_exact};
 pub use shape::{ShapeError, from_value};
 

@@ -68,14 +68,20 @@ pub(super) fn requests(evidence: &Evidence, rendering: &Rendering) -> Result<(),
     let looks = [&evidence.pre, &evidence.post, &evidence.later].into_iter().flatten();
     let looked = looks.flat_map(|look| &look.exchanges).map(|one| (one, &rendering.observe));
     let sent = evidence.attempts.iter().flat_map(|attempt| &attempt.exchanges);
-    let mut all = looked.chain(sent.map(|one| (one, &rendering.perform)));
-    match all.find(|(one, rules)| !rules.contains(&one.request.without_state())) {
-        Some((one, _)) => Err(format!(
-            "`{} {}` in the evidence is not a request of the contract",
-            one.request.method, one.request.path
-        )),
-        None => of_state(evidence),
+    for (one, rules) in looked.chain(sent.map(|one| (one, &rendering.perform))) {
+        let Rendered { method, path, codec, .. } = &one.request;
+        if !rules.contains(&one.request.without_state()) {
+            return Err(format!(
+                "`{method} {path}` in the evidence is not a request of the contract"
+            ));
+        }
+        if !codec.could_give(one.response.as_ref()) {
+            return Err(format!(
+                "the answer to `{method} {path}` in the evidence is not one that its codec gives"
+            ));
+        }
     }
+    of_state(evidence)
 }
 
 /// Every value of the state that the last attempt sent is that of the state which was read before it. The state before
@@ -315,8 +321,38 @@ fn compare(receipt: &Receipt, judged: &Judgement) -> Found {
 
 #[cfg(test)]
 mod tests {
+    use deed_record::exchange::codec::{Codec, Incoming};
+    use serde_json::{Value, json};
+
     use super::*;
     use crate::tests::parts::{exchange, request};
+
+    /// Checks the evidence of one write with this codec and this recorded response.
+    fn recorded(response: Incoming, body: Option<Value>) -> Result<(), String> {
+        let codec = Codec { response, ..Codec::default() };
+        let write = Rendered { codec, ..request("PATCH", "/Users/1") };
+        let (claim, exchanges) = (Claim::Done, vec![exchange(&write, 200, body)]);
+        let attempt =
+            Attempt { n: 1, claim, exchanges, refused: vec![], started_ms: 0, ended_ms: 0 };
+        let evidence = Evidence { pre: None, post: None, later: None, attempts: vec![attempt] };
+        let (observe, perform) = (vec![], vec![write]);
+        requests(&evidence, &Rendering { resource: String::new(), observe, perform })
+    }
+
+    #[test]
+    fn an_answer_that_its_codec_cannot_give_is_found() {
+        for (response, body, holds) in [
+            (Incoming::Text, Some(json!("OK")), true),
+            (Incoming::Text, None, true),
+            (Incoming::Text, Some(json!({"ok": true})), false),
+            (Incoming::None, None, true),
+            (Incoming::None, Some(json!("OK")), false),
+            (Incoming::Json, Some(json!({"ok": true})), true),
+        ] {
+            let found = recorded(response, body.clone());
+            assert_eq!(found.is_ok(), holds, "{response:?} {body:?}: {found:?}");
+        }
+    }
 
     #[test]
     fn what_is_carried_is_what_an_earlier_attempt_had() {

@@ -2,10 +2,14 @@
 //! deadline, and the host's memory stays within bounds.
 
 use std::fmt::Write as _;
+use std::io::Write as _;
 use std::time::{Duration, Instant};
 
 use deed_test_support::shared::ended;
-use deed_tests::hostile::{Script, Step, answer, does, says};
+use deed_tests::hostile::{Hostile, Script, Step, answer, does, says};
+use deed_tests::world::edit;
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use serde_json::Value;
 
 use super::stage::{READ, RESTORE, Stage, fates, fresh};
@@ -15,6 +19,7 @@ pub(super) fn cases() -> Vec<Case> {
     cases![
         "header-bombs" => heads,
         "body-bombs" => endless_bodies,
+        "gzip-bombs-and-garbage" => gzip,
         "depth-bombs-and-costly-shapes" => shapes,
         "floods-interim-answers" => interim,
         "drips" => drips,
@@ -31,9 +36,12 @@ const GROWTH: usize = 192 << 20;
 /// and the buffers of both sockets.
 const TAKEN: usize = 16 << 20;
 
-/// Runs all scripts at once. Each read soon ends as failed, and memory stays within bounds.
 fn each_fails(scripts: &[(&str, Script)]) -> Stage {
-    let stage = Stage::new();
+    each_fails_on(Stage::new(), scripts)
+}
+
+/// Runs all scripts at once. Each read soon ends as failed, and memory stays within bounds.
+fn each_fails_on(stage: Stage, scripts: &[(&str, Script)]) -> Stage {
     // The first run loads data that stays in memory, such as compiled code and the pool.
     stage.propose(READ, &fresh());
     stage.hostile.forget();
@@ -113,6 +121,49 @@ fn endless_bodies() {
         ("trailers", endless(&format!("{chunks}2\r\n{{}}\r\n0\r\n"), "a: b\r\n".repeat(1000))),
         ("a trailer", endless(&format!("{chunks}2\r\n{{}}\r\n0\r\na: "), "x".repeat(8192))),
     ]);
+    unharmed(&stage.world);
+}
+
+/// The upstream of this stage may compress its answers.
+fn gzip() {
+    let stage = Stage::with(Hostile::start().unwrap(), |dir| {
+        edit(
+            dir,
+            "deed.toml",
+            "addresses = [\"loopback\"]",
+            "addresses = [\"loopback\"]\ngzip = true",
+        )
+    });
+    let packed = |content: &[u8]| {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+        encoder.write_all(content).unwrap();
+        encoder.finish().unwrap()
+    };
+    let head = format!("200 OK\r\n{KIND}\r\ncontent-encoding: gzip");
+    let of = |bytes: Vec<u8>| says(answer(&head, bytes));
+    let user = packed(br#"{"id":"1","userName":"u"}"#);
+    let bomb = packed(&vec![b' '; 512 << 20]);
+    assert!(bomb.len() < 1 << 20, "it is small enough on the wire");
+    let mut header = vec![0x1f, 0x8b, 8, 8, 0, 0, 0, 0, 0, 255];
+    header.extend(vec![b'n'; 1 << 19]);
+    let start = format!("HTTP/1.1 {head}\r\n\r\n");
+    let stage = each_fails_on(
+        stage,
+        &[
+            ("a bomb", of(bomb.clone())),
+            ("a bomb in a bomb", of(packed(&bomb))),
+            ("a byte over 1 MiB", of(packed(&vec![b' '; (1 << 20) + 1]))),
+            ("a user and a bomb", of([user.clone(), bomb].concat())),
+            ("a user and a byte", of([user.clone(), vec![0]].concat())),
+            ("two users", of([user.clone(), user.clone()].concat())),
+            ("a cut stream", of(user[..user.len() - 9].to_vec())),
+            ("a cut checksum", of(user[..user.len() - 1].to_vec())),
+            ("no stream", of(br#"{"id":"1","userName":"u"}"#.to_vec())),
+            ("a name without end in the header of the stream", of(header)),
+            ("a stream without end", endless(&start, [31, 139, 8, 0, 0, 0, 0, 0, 0, 255])),
+            ("deep", of(packed("[".repeat(1 << 20).as_bytes()))),
+        ],
+    );
     unharmed(&stage.world);
 }
 

@@ -3,6 +3,7 @@
 
 mod encodings;
 
+use std::io::Write as _;
 use std::sync::Arc;
 
 use base64::Engine as _;
@@ -11,6 +12,8 @@ use deed_test_support::shared::{ended, look};
 use deed_tests::hostile::{Hostile, Script, Step, answer, json, says};
 use deed_tests::proxy::Recorded;
 use deed_tests::world::edit;
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use serde_json::{Value, json};
 
 use self::encodings::ENCODINGS;
@@ -207,6 +210,35 @@ fn compressed() {
     stage.tight(&views);
     let kind = format!("{kind}\r\ncontent-encoding: gzip");
     stage.read_fails(says(answer(&kind, [0x1f, 0x8b, 8, 0])), "compressed");
+    unharmed(&stage.world);
+    unpacked();
+}
+
+/// What the host unpacks, it searches as any other answer.
+fn unpacked() {
+    let stage = Stage::with(Hostile::start().unwrap(), |dir| {
+        edit(
+            dir,
+            "deed.toml",
+            "addresses = [\"loopback\"]",
+            "addresses = [\"loopback\"]\ngzip = true",
+        )
+    });
+    let zip = |text: String| {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+        encoder.write_all(text.as_bytes()).unwrap();
+        encoder.finish().unwrap()
+    };
+    let head = "200 OK\r\ncontent-type: application/json\r\ncontent-encoding: gzip";
+    let user = |t: &str| json!({"id": "1", "userName": t}).to_string();
+    let views = [
+        stage.read_fails(telling(move |t| answer(head, zip(user(t)))), "held a secret"),
+        stage.read_fails(
+            telling(move |t| answer(head, zip(format!("no JSON: {t}")))),
+            "held a secret",
+        ),
+    ];
+    stage.tight(&views);
     unharmed(&stage.world);
 }
 

@@ -4,6 +4,7 @@ use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -23,9 +24,11 @@ pub(super) struct Request {
 pub(super) struct Reply {
     pub(super) status: u16,
     pub(super) headers: Vec<(&'static str, String)>,
-    pub(super) body: Option<Value>,
-    /// The body as text, which takes the place of `body`.
-    pub(super) raw: Option<String>,
+    pub(super) body: Option<Vec<u8>>,
+    /// The content type; none is sent if it is empty.
+    pub(super) kind: &'static str,
+    /// Bytes of the body that are announced and never come, and how long the connection then stays open.
+    pub(super) missing: (usize, Duration),
 }
 
 /// The server, which runs until the process exits.
@@ -50,17 +53,32 @@ impl Request {
 }
 
 impl Reply {
+    #[expect(clippy::needless_pass_by_value, reason = "the tests pass literals")]
     pub(super) fn json(status: u16, body: Value) -> Self {
-        Self { status, headers: vec![], body: Some(body), raw: None }
+        Self::bytes("application/json", body.to_string()).with(status)
     }
 
     pub(super) fn empty(status: u16) -> Self {
-        Self { status, headers: vec![], body: None, raw: None }
+        Self { status, headers: vec![], body: None, kind: "", missing: (0, Duration::ZERO) }
+    }
+
+    /// A body as it is, with the status 200.
+    pub(super) fn bytes(kind: &'static str, body: impl Into<Vec<u8>>) -> Self {
+        Self { body: Some(body.into()), kind, ..Self::empty(200) }
+    }
+
+    pub(super) fn with(self, status: u16) -> Self {
+        Self { status, ..self }
+    }
+
+    pub(super) fn header(mut self, name: &'static str, value: &str) -> Self {
+        self.headers.push((name, value.to_owned()));
+        self
     }
 
     /// A JSON body that is sent as it is written.
     pub(super) fn raw(status: u16, text: &str) -> Self {
-        Self { raw: Some(text.to_owned()), ..Self::json(status, Value::Null) }
+        Self::bytes("application/json", text).with(status)
     }
 }
 
@@ -120,16 +138,16 @@ fn read(stream: &TcpStream) -> Option<Request> {
 }
 
 fn write(mut stream: TcpStream, reply: &Reply) {
-    let body = reply.body.as_ref().map(ToString::to_string).unwrap_or_default();
-    let body = reply.raw.clone().unwrap_or(body);
+    let body = reply.body.as_deref().unwrap_or_default();
     let mut lines = vec![format!("HTTP/1.1 {} X", reply.status), "connection: close".into()];
-    if reply.body.is_some() {
-        lines.push("content-type: application/json".into());
+    if !reply.kind.is_empty() {
+        lines.push(format!("content-type: {}", reply.kind));
     }
     lines.extend(reply.headers.iter().map(|(name, value)| format!("{name}: {value}")));
     if reply.status != 204 {
-        lines.push(format!("content-length: {}", body.len()));
+        lines.push(format!("content-length: {}", body.len() + reply.missing.0));
     }
     let head = lines.join("\r\n");
-    write!(stream, "{head}\r\n\r\n{body}").ok();
+    write!(stream, "{head}\r\n\r\n").and_then(|()| stream.write_all(body)).ok();
+    thread::sleep(reply.missing.1);
 }

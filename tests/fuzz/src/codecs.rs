@@ -6,7 +6,15 @@ use serde_json::Value;
 
 /// A second parser must read the same value, and the value must have exactly one canonical text.
 pub(crate) fn json(data: &[u8]) {
+    // What is left out has no value, but the text must be read to its end.
+    let nothing = json::parse_part(data, &[]);
     let Ok(value) = json::parse(data) else { return };
+    assert!(nothing.is_ok(), "a part of it cannot be read");
+    assert_eq!(json::parse_part(data, &[Vec::new()]).as_ref(), Ok(&value));
+    for (name, member) in value.as_object().into_iter().flatten() {
+        let part = json::parse_part(data, &[vec![name.clone()]]);
+        assert_eq!(part, Ok(Value::Object([(name.clone(), member.clone())].into_iter().collect())));
+    }
     let other: Value = match serde_json::from_slice(data) {
         Ok(other) => other,
         // If a number does not fit into a float, the second parser refuses it, but this parser keeps its digits.

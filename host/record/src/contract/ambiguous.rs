@@ -185,6 +185,9 @@ impl<'a> Pair<'a> {
     }
 
     fn values(&self, one: &Value, other: &Value) -> bool {
+        if self.format() == Format::Two && self.vanishes(one) && self.vanishes(other) {
+            return true;
+        }
         match (self.parameter(one), self.parameter(other)) {
             (Some(a), Some(b)) => a == b || self.overlap(a, b),
             (Some(name), None) => self.takes_value(name, other),
@@ -196,10 +199,9 @@ impl<'a> Pair<'a> {
                     let held =
                         |(key, value): (&String, &Value),
                          other: &serde_json::Map<String, Value>| {
-                            other.get(key).map_or_else(
-                                || self.may_be_absent(value),
-                                |its| self.values(value, its),
-                            )
+                            other
+                                .get(key)
+                                .map_or_else(|| self.vanishes(value), |its| self.values(value, its))
                         };
                     a.iter().all(|member| held(member, b)) && b.iter().all(|member| held(member, a))
                 }
@@ -211,7 +213,7 @@ impl<'a> Pair<'a> {
 
     /// Rendering omits an element whose parameter is absent, so templates of different lengths may render equal lists.
     fn lists(&self, one: &[Value], other: &[Value]) -> bool {
-        if one.iter().chain(other).any(|item| self.may_be_absent(item)) {
+        if one.iter().chain(other).any(|item| self.vanishes(item)) {
             return true;
         }
         one.len() == other.len() && one.iter().zip(other).all(|(a, b)| self.values(a, b))
@@ -228,6 +230,18 @@ impl<'a> Pair<'a> {
     fn may_be_absent(&self, value: &Value) -> bool {
         self.parameter(value)
             .is_some_and(|name| !self.contract.params.required.iter().any(|r| r == name))
+    }
+
+    /// Whether rendering may leave out a member or an item. A form has no bytes for a list or a table that is left empty.
+    fn vanishes(&self, value: &Value) -> bool {
+        let is_nested_form = self.form && self.format() == Format::Two;
+        match value {
+            Value::Array(items) if is_nested_form => items.iter().all(|item| self.vanishes(item)),
+            Value::Object(members) if is_nested_form => {
+                members.values().all(|item| self.vanishes(item))
+            }
+            _ => self.may_be_absent(value),
+        }
     }
 
     /// Two texts of a body.

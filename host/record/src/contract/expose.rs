@@ -2,6 +2,7 @@
 //!
 //! Exposed array items keep their index: an item that is not exposed becomes null if a later item is exposed.
 
+use deed_spec::json::{self, ParseError};
 use serde_json::{Map, Value};
 
 /// The maximum number of pointers in a rule, and the maximum bytes of a pointer.
@@ -37,6 +38,17 @@ pub(crate) fn check(pointers: &[String]) -> Result<(), ExposeError> {
         }
     }
     Ok(())
+}
+
+/// Reads the exposed part of a JSON text. What no pointer leads to has to be JSON, and may be anything else that a host
+/// refuses where it keeps it: too deep, or with a key twice.
+///
+/// # Errors
+///
+/// Fails at the first place that is not JSON, or not strict JSON where a pointer leads.
+pub fn read(bytes: &[u8], pointers: &[String]) -> Result<Value, ParseError> {
+    let paths: Vec<Vec<String>> = pointers.iter().map(|one| tokens(one)).collect();
+    Ok(only(json::parse_part(bytes, &paths)?, pointers))
 }
 
 /// The exposed part of a response; an empty value of the same kind if nothing is exposed.
@@ -102,6 +114,8 @@ fn below<'a>(paths: &[&'a [String]], token: &str) -> Vec<&'a [String]> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
     use serde_json::json;
 
     use super::*;
@@ -124,6 +138,32 @@ mod tests {
         assert_eq!(only(json!(["s"]), &list(&["/7"])), json!([]));
         assert_eq!(only(json!("s"), &list(&["/id"])), json!(null));
         assert_eq!(only(json!({"list": ["s"]}), &list(&["/list/00"])), json!({}));
+    }
+
+    /// A JSON text, and pointers of which some lead into it.
+    fn documents() -> impl Strategy<Value = (String, Vec<String>)> {
+        let leaf =
+            prop_oneof![Just("1".to_owned()), Just("\"x\"".to_owned()), Just("null".to_owned())];
+        let text = leaf.prop_recursive(4, 24, 4, |inner| {
+            let member =
+                ("[ab]", inner.clone()).prop_map(|(key, value)| format!("\"{key}\": {value}"));
+            prop_oneof![
+                vec(inner, 0..4).prop_map(|items| format!("[{}]", items.join(" , "))),
+                vec(member, 0..3).prop_map(|members| format!("{{{}}}", members.join(","))),
+            ]
+        });
+        (text, vec("(/[ab01]){1,3}", 0..4))
+    }
+
+    proptest! {
+        /// Where the whole answer can be read, reading a part of it is the same as dropping the rest.
+        #[test]
+        fn reading_a_part_is_reading_all_and_dropping_the_rest((text, pointers) in documents()) {
+            let part = read(text.as_bytes(), &pointers);
+            if let Ok(whole) = deed_spec::json::parse(text.as_bytes()) {
+                prop_assert_eq!(part, Ok(only(whole, &pointers)), "{}", text);
+            }
+        }
     }
 
     #[test]

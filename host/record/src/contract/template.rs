@@ -22,7 +22,8 @@ pub use self::target::percent_encode;
 use self::text::{Format, Origins, Source};
 use crate::contract::expose;
 use crate::contract::expression::Expression;
-use crate::exchange::codec::{Codec, Outgoing, form};
+use crate::exchange::codec::form::{self, Shape};
+use crate::exchange::codec::{Codec, Incoming, Outgoing};
 use crate::exchange::{Guard, Rendered};
 
 /// One `[[observe.http]]` or `[[perform.http]]` of a contract.
@@ -148,7 +149,7 @@ impl Rule {
     pub fn check(&self, observing: bool, format: Format) -> Result<(), RenderError> {
         let (method, target) = self.split()?;
         if format == Format::One && target.contains(' ') {
-            return Err(shape(&self.request));
+            return Err(malformed(&self.request));
         }
         let (path, query) = target::split(target);
         let has_body = self.body.is_some() || self.body_json.is_some();
@@ -163,6 +164,9 @@ impl Rule {
         }
         if let Some(pointers) = &self.expose {
             expose::check(pointers)?;
+            if !pointers.is_empty() && !self.codec.has_members() {
+                return Err(RenderError::ExposesNothing);
+            }
         }
         if self.calls.is_some_and(|n| n == 0 || n > CALLS_MAX) {
             return Err(RenderError::Calls);
@@ -171,7 +175,7 @@ impl Rule {
         target::check_query(query.unwrap_or_default(), format)?;
         headers::check(&self.headers)?;
         let body = self.body_template()?;
-        self.codec.check(body.as_deref())?;
+        self.codec.check(body.as_deref(), shape(format))?;
         self.content_type(has_body)?;
         body.map_or(Ok(()), |body| body::check(&body, format))
     }
@@ -180,6 +184,8 @@ impl Rule {
     pub(crate) fn newer(&self) -> Option<&'static str> {
         let keys = [
             ("headers", !self.headers.is_empty()),
+            ("codec.response = \"text\"", self.codec.response == Incoming::Text),
+            ("codec.response = \"none\"", self.codec.response == Incoming::None),
             ("body_json", self.body_json.is_some()),
             ("absent", !self.absent.is_empty()),
             ("control", self.control.is_some()),
@@ -270,7 +276,9 @@ impl Rule {
         match self.codec.request {
             Outgoing::Json => Ok(filled),
             Outgoing::Form => {
-                let texts = |body| form::texts(body).map_err(|_| RenderError::NotFlat);
+                let texts = |body| {
+                    form::texts(body, shape(origins.format())).map_err(|_| RenderError::NotFlat)
+                };
                 let value = filled.value.map(texts).transpose()?;
                 Ok(body::Filled { value, ..body::Filled::default() })
             }
@@ -293,11 +301,12 @@ impl Rule {
     }
 
     fn split(&self) -> Result<(&str, &str), RenderError> {
-        let (method, target) = self.request.split_once(' ').ok_or_else(|| shape(&self.request))?;
+        let (method, target) =
+            self.request.split_once(' ').ok_or_else(|| malformed(&self.request))?;
         if METHODS.contains(&method) && target.starts_with('/') && target.trim() == target {
             Ok((method, target))
         } else {
-            Err(shape(&self.request))
+            Err(malformed(&self.request))
         }
     }
 }
@@ -347,8 +356,16 @@ fn name_pieces(part: &str, format: Format) -> Result<Vec<text::Piece<'_>>, Rende
     }
 }
 
-fn shape(request: &str) -> RenderError {
+fn malformed(request: &str) -> RenderError {
     RenderError::Shape(request.to_owned())
+}
+
+/// In format 1 a form is flat.
+fn shape(format: Format) -> Shape {
+    match format {
+        Format::One => Shape::Flat,
+        Format::Two => Shape::Nested,
+    }
 }
 
 /// GET and HEAD: the methods that RFC 9110 §9.2.1 calls safe and that carry no body.

@@ -5,12 +5,17 @@
 //! value. Each value has exactly one encoding, and input that two readers may understand differently is refused.
 
 pub mod form;
+pub mod kind;
 mod numbers;
 pub mod xml;
 
 use deed_spec::json;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+
+use self::form::{FormError, Shape};
+use self::kind::{Accepted, Fit};
+use crate::contract::expose;
 
 /// The encoding of the body and of the response; JSON if absent.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,7 +38,7 @@ pub struct Codec {
 pub enum Outgoing {
     #[default]
     Json,
-    /// `application/x-www-form-urlencoded`, from a flat object.
+    /// `application/x-www-form-urlencoded`, with brackets for lists and tables.
     Form,
 }
 
@@ -46,6 +51,10 @@ pub enum Incoming {
     Json,
     Form,
     Xml,
+    /// Text in UTF-8, which becomes one JSON string (format 2).
+    Text,
+    /// Only the status counts; a body is not kept (format 2).
+    None,
 }
 
 const FORM: &str = "application/x-www-form-urlencoded";
@@ -57,11 +66,14 @@ impl Codec {
     }
 
     /// Checks the codec against the body template of its rule.
-    pub(crate) fn check(&self, body: Option<&Value>) -> Result<(), CodecError> {
+    pub(crate) fn check(&self, body: Option<&Value>, shape: Shape) -> Result<(), CodecError> {
         if self.request == Outgoing::Form {
-            let Some(Value::Object(members)) = body else { return Err(CodecError::NoForm) };
-            if let Some((name, _)) = members.iter().find(|(_, value)| !is_scalar(value)) {
-                return Err(CodecError::NotFlat(name.clone()));
+            let Some(body @ Value::Object(members)) = body else { return Err(CodecError::NoForm) };
+            let nested = members.iter().find(|(_, value)| !is_scalar(value));
+            match (shape, nested) {
+                (Shape::Nested, _) => form::check(body)?,
+                (Shape::Flat, Some((name, _))) => return Err(CodecError::NotFlat(name.clone())),
+                (Shape::Flat, None) => {}
             }
         }
         if self.response != Incoming::Xml && !self.lists.is_empty() {
@@ -90,6 +102,8 @@ impl Codec {
             Incoming::Json => "application/json",
             Incoming::Form => FORM,
             Incoming::Xml => "application/xml, text/xml",
+            Incoming::Text => "text/plain",
+            Incoming::None => "*/*",
         }
     }
 
@@ -107,45 +121,73 @@ impl Codec {
         }
     }
 
-    /// Decodes a response of this content type into one JSON value.
+    /// Whether a response has members, so that pointers can lead into it.
+    pub fn has_members(&self) -> bool {
+        !matches!(self.response, Incoming::Text | Incoming::None)
+    }
+
+    /// Whether a recorded response has the form that this codec gives it, where it gives it only one.
+    pub fn could_give(&self, response: Option<&Value>) -> bool {
+        match self.response {
+            Incoming::None => response.is_none(),
+            Incoming::Text => response.is_none_or(Value::is_string),
+            Incoming::Json | Incoming::Form | Incoming::Xml => true,
+        }
+    }
+
+    /// Decodes the exposed part of a response into one JSON value.
     ///
     /// # Errors
     ///
-    /// Fails when the content type differs, or the body is invalid or nested too deeply.
-    pub fn decode(&self, kind: &str, bytes: &[u8]) -> Result<Value, DecodeError> {
-        if !self.takes(kind) {
-            return Err(DecodeError::Kind(self.accept()));
+    /// Fails when the content type differs, or what is exposed is invalid or nested too deeply.
+    pub fn decode(&self, received: &Received<'_>) -> Result<Value, DecodeError> {
+        let Received { kind, bytes, .. } = *received;
+        let none = Accepted::default();
+        let more = &received.accepted.unwrap_or(&none).content_types;
+        match kind::fit(self.response, kind, more) {
+            Fit::OtherKind => return Err(DecodeError::Kind(self.accept())),
+            Fit::OtherCharset => return Err(DecodeError::Charset),
+            Fit::Ascii if !bytes.is_ascii() => return Err(DecodeError::Charset),
+            Fit::Ascii | Fit::Utf8 => {}
         }
-        let unfit = |error: &dyn std::fmt::Display| DecodeError::Body(error.to_string());
-        let value = match self.response {
-            Incoming::Json => json::parse(bytes).map_err(|error| {
-                DecodeError::Body(format!("the answer is not strict JSON: {error}"))
-            }),
-            Incoming::Form => form::decode(bytes).map_err(|error| unfit(&error)),
-            Incoming::Xml => xml::decode(bytes, &self.lists).map_err(|error| unfit(&error)),
-        }?;
+        let value = self.exposed(received)?;
         // A more deeply nested value could not be read again from the evidence in a bundle.
         if json::depth(&value) > json::NESTED_MAX { Err(DecodeError::Deep) } else { Ok(value) }
     }
 
-    /// Whether a content type belongs to this codec. If it names a charset, the charset must be UTF-8 (RFC 6839, RFC
-    /// 7303).
-    fn takes(&self, kind: &str) -> bool {
-        let mut parts = kind.split(';').map(|part| part.trim().to_ascii_lowercase());
-        let essence = parts.next().unwrap_or_default();
-        let suffixed = |suffix: &str| {
-            let stem = essence.strip_suffix(suffix).and_then(|stem| stem.split_once('/'));
-            stem.is_some_and(|(main, sub)| !main.is_empty() && !sub.is_empty())
-        };
-        let known = match self.response {
-            Incoming::Json => essence == "application/json" || suffixed("+json"),
-            Incoming::Form => essence == FORM,
-            Incoming::Xml => {
-                essence == "application/xml" || essence == "text/xml" || suffixed("+xml")
+    /// The exposed part of a body. In JSON, the host only looks for the end of what is not exposed.
+    fn exposed(&self, received: &Received<'_>) -> Result<Value, DecodeError> {
+        let Received { bytes, expose, .. } = *received;
+        let unfit = |error: &dyn std::fmt::Display| DecodeError::Body(error.to_string());
+        let value = match self.response {
+            Incoming::Json => {
+                let read = expose.map_or_else(|| json::parse(bytes), |at| expose::read(bytes, at));
+                return read.map_err(|error| {
+                    DecodeError::Body(format!("the answer is not strict JSON: {error}"))
+                });
             }
-        };
-        known && parts.all(|part| is_utf8(&part))
+            Incoming::Form => form::decode(bytes).map_err(|error| unfit(&error)),
+            Incoming::Xml => xml::decode(bytes, &self.lists).map_err(|error| unfit(&error)),
+            Incoming::Text => text(bytes),
+            Incoming::None => Ok(Value::Null),
+        }?;
+        Ok(match expose {
+            Some(pointers) => expose::only(value, pointers),
+            None => value,
+        })
     }
+}
+
+/// A response with a body, as it arrived, and what of it is kept.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Received<'a> {
+    /// The content type as the response has it.
+    pub kind: &'a str,
+    pub bytes: &'a [u8],
+    /// What the operator accepts from this upstream.
+    pub accepted: Option<&'a Accepted>,
+    /// The pointers of the rule; the whole body if there are none.
+    pub expose: Option<&'a [String]>,
 }
 
 /// Why a rule's codec cannot be used.
@@ -153,8 +195,12 @@ impl Codec {
 pub enum CodecError {
     #[error("`codec.request = \"form\"` requires a `body` that is a table of texts")]
     NoForm,
-    #[error("field `{0}` of a form is not a text, integer, boolean or placeholder; a form is flat")]
+    #[error(
+        "field `{0}` of a form is not a text, integer, boolean or placeholder; a form is flat, unless `format = 2`"
+    )]
     NotFlat(String),
+    #[error(transparent)]
+    Form(#[from] FormError),
     #[error("`codec.lists` is for `codec.response = \"xml\"` only")]
     NoLists,
     #[error("`{0}` in `codec.lists` is not a `parent/child` pair of element names")]
@@ -164,19 +210,24 @@ pub enum CodecError {
 /// Why a response cannot be decoded into a JSON value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DecodeError {
-    #[error("the answer is not {0} in UTF-8, as the codec of its rule requires")]
+    #[error("the answer is not {0}, as the codec of its rule requires")]
     Kind(&'static str),
+    #[error("the answer is not in UTF-8, as the codec of its rule requires")]
+    Charset,
     #[error("{0}")]
     Body(String),
     #[error("the answer is nested deeper than {max} levels", max = json::NESTED_MAX)]
     Deep,
 }
 
-fn is_utf8(parameter: &str) -> bool {
-    match parameter.split_once('=') {
-        Some(("charset", value)) => value.trim_matches('"') == "utf-8",
-        _ => true,
+/// A text is kept as it is. A mark at its start would be seen by some readers only.
+fn text(bytes: &[u8]) -> Result<Value, DecodeError> {
+    let text = std::str::from_utf8(bytes);
+    let text = text.map_err(|_| DecodeError::Body("the answer is not UTF-8".to_owned()))?;
+    if text.starts_with('\u{feff}') {
+        return Err(DecodeError::Body("the answer begins with U+FEFF".to_owned()));
     }
+    Ok(Value::String(text.to_owned()))
 }
 
 fn is_scalar(value: &Value) -> bool {

@@ -139,6 +139,12 @@ pub struct Upstream {
     /// Names of further headers that contracts may set.
     #[serde(default)]
     pub allow_headers: Vec<String>,
+    /// Further content types of its answers.
+    #[serde(default)]
+    pub content_types: Vec<String>,
+    /// Whether it may compress its answers.
+    #[serde(default)]
+    pub gzip: bool,
     pub read: Option<Credential>,
     pub write: Option<Credential>,
     pub idempotency: Option<Idempotency>,

@@ -133,6 +133,7 @@ fn binding(upstream: &Upstream, tls_roots: Option<Digest>, rules: Vec<Rendered>)
         read: upstream.read.as_ref().map(reference),
         write: upstream.write.as_ref().map(reference),
         headers: upstream.headers.clone(),
+        accepted: upstream.accepted.clone(),
         idempotency: upstream.idempotency.clone(),
         rules,
     }

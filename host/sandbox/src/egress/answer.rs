@@ -5,11 +5,13 @@
 
 use std::collections::BTreeMap;
 
-use deed_record::contract::expose;
 use deed_record::exchange::Rendered;
+use deed_record::exchange::codec::kind::Accepted;
 use hyper::header::{CONTENT_TYPE, DATE, ETAG, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 use serde_json::Value;
 
+use super::super::codec::Unusable;
+use super::super::codec::gzip::GzipError;
 use super::super::exchange_log::Answer;
 use super::super::redact::{REDACTED, Redactor};
 use super::super::{codec, limits};
@@ -17,25 +19,36 @@ use super::super::{codec, limits};
 /// The only text that is shown about an undecodable answer if its rule has `expose`.
 const NOT_UNDERSTOOD: &str = "the answer cannot be decoded, and `expose` hides its content";
 
-/// Decodes an answer, reduces it to its exposed fields and redacts it.
+/// A complete answer of an upstream.
+pub(super) struct Arrived<'a> {
+    pub(super) status: u16,
+    pub(super) headers: &'a HeaderMap,
+    /// The unpacked body; the body as it arrived if it cannot be unpacked.
+    pub(super) bytes: Vec<u8>,
+    /// Why it cannot be unpacked.
+    pub(super) packed: Option<GzipError>,
+}
+
+/// Decodes the exposed fields of an answer and redacts them.
 pub(super) fn read(
     redactor: &Redactor,
     rule: &Rendered,
-    status: u16,
-    headers: &HeaderMap,
-    bytes: &[u8],
+    accepted: &Accepted,
+    arrived: &Arrived<'_>,
 ) -> Answer {
-    let decoded = codec::decode(&rule.codec, headers, bytes).and_then(of_bounded_size);
-    let exposed = |value| match &rule.expose {
-        Some(pointers) => expose::only(value, pointers),
-        None => value,
+    let Arrived { status, headers, ref bytes, ref packed } = *arrived;
+    let decoded = match packed {
+        None => codec::decode(rule, accepted, headers, bytes).and_then(of_bounded_size),
+        Some(why) => Err(Unusable::by_head(why.to_string())),
     };
     let (mut body, problem) = match decoded {
         // A record does not distinguish `null` from an absent body, and no state can be read from either.
-        Ok(body) => (body.map(exposed).filter(|value| !value.is_null()), None),
+        Ok(body) => (body.filter(|value| !value.is_null()), None),
         // An excerpt would show fields that the rule does not expose.
-        Err(_) if rule.expose.is_some() => (None, Some(NOT_UNDERSTOOD.into())),
-        Err(problem) => (None, Some(told(redactor, &problem, headers, bytes))),
+        Err(Unusable { quotes: true, .. }) if rule.expose.is_some() => {
+            (None, Some(NOT_UNDERSTOOD.into()))
+        }
+        Err(Unusable { why, .. }) => (None, Some(told(redactor, &why, headers, bytes))),
     };
     let redacted = body.as_mut().map(|value| redactor.value(value)).unwrap_or_default();
     let retry_after_s = retry_after_s(headers);
@@ -98,9 +111,10 @@ fn shown(redactor: &Redactor, headers: &HeaderMap) -> BTreeMap<String, String> {
 }
 
 /// Refuses a body with more values than a record may contain.
-fn of_bounded_size(body: Option<Value>) -> Result<Option<Value>, String> {
+fn of_bounded_size(body: Option<Value>) -> Result<Option<Value>, Unusable> {
     if body.as_ref().is_some_and(|value| count(value) > limits::VALUES) {
-        return Err(format!("the answer has more than {} values", limits::VALUES));
+        let why = format!("the answer has more than {} values", limits::VALUES);
+        return Err(Unusable::by_head(why));
     }
     Ok(body)
 }

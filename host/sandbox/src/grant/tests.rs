@@ -1,3 +1,4 @@
+use deed_record::exchange::codec::kind::Accepted;
 use serde_json::json;
 
 use super::*;
@@ -32,6 +33,7 @@ fn scope(rendered: Vec<Rendered>, attempt: u32) -> Scope {
         concurrency: 32,
         lookups: crate::upstream::Lookups::default(),
         headers: BTreeMap::new(),
+        accepted: Accepted::default(),
         idempotency: None,
         read: None,
         write: None,

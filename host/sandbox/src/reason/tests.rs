@@ -47,7 +47,7 @@ fn an_answer_that_does_not_fit_is_the_upstreams() {
     let repeated = Claim::Invalid(format!("no user: {TOLD}"));
     assert_eq!(look(&repeated, true, &seen), "the answer has no `/x`");
     let own = Claim::Invalid("no user".into());
-    let both = "the answer has no `/x`; the adapter cannot serve this action: no user";
+    let both = "the answer has no `/x`; the adapter reports: no user";
     assert_eq!(look(&own, true, &seen), both);
     let trapped = Claim::Trapped("unreachable".into());
     assert!(look(&trapped, true, &seen).starts_with("the answer has no `/x`; the adapter was"));

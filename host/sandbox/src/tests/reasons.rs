@@ -86,7 +86,7 @@ async fn a_misfit_names_upstream_request_field_and_value() {
         let bench = Bench::new(&look, OK, vec![reply]).await;
         let problem = bench.observe().await.problem.unwrap();
         assert!(problem.starts_with(&format!("{its} {why}")), "{problem}");
-        assert!(problem.ends_with("; the adapter cannot serve this action: user"), "{problem}");
+        assert!(problem.ends_with("; the adapter reports: user"), "{problem}");
     }
 }
 

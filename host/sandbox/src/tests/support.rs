@@ -10,6 +10,7 @@ use std::time::Duration;
 use deed_record::action::Slot;
 use deed_record::action::private::Prepared;
 use deed_record::exchange::Rendered;
+use deed_record::exchange::codec::kind::Accepted;
 use deed_system::clock::Clock;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -129,6 +130,7 @@ pub(crate) fn upstream(port: u16) -> Upstream {
         concurrency: 32,
         lookups: crate::upstream::Lookups::default(),
         headers: BTreeMap::new(),
+        accepted: Accepted::default(),
         idempotency: None,
         read: Some(credential("idp-read", READ)),
         write: Some(credential("idp-write", WRITE)),

@@ -8,6 +8,8 @@ use serde_json::{Map, Number, Value};
 
 use super::MAX_INTEGER;
 
+pub(super) mod part;
+
 /// The deepest nesting that is accepted, which bounds the recursion of the parser. No record or upstream response needs
 /// more levels.
 pub(super) const MAX_DEPTH: usize = 64;
@@ -20,7 +22,7 @@ pub(super) const MAX_DEPTH: usize = 64;
 ///
 /// Fails at the first place that is not strict JSON.
 pub fn parse(bytes: &[u8]) -> Result<Value, ParseError> {
-    read(bytes, false)
+    read(bytes, false, Parser::value)
 }
 
 /// Like [`parse`], for a caller's request: a number that is not a safe integer is an error. If it became a string, the
@@ -30,17 +32,21 @@ pub fn parse(bytes: &[u8]) -> Result<Value, ParseError> {
 ///
 /// Fails at the first place that is not strict JSON, or at a number that is not a safe integer.
 pub fn parse_exact(bytes: &[u8]) -> Result<Value, ParseError> {
-    read(bytes, true)
+    read(bytes, true, Parser::value)
 }
 
-fn read(bytes: &[u8], exact: bool) -> Result<Value, ParseError> {
+fn read<'a>(
+    bytes: &'a [u8],
+    exact: bool,
+    value: impl FnOnce(&mut Parser<'a>) -> Parsed<Value>,
+) -> Result<Value, ParseError> {
     let text = std::str::from_utf8(bytes).map_err(|error| {
         let valid = bytes.get(..error.valid_up_to()).unwrap_or_default();
         let (line, column) = position(&String::from_utf8_lossy(valid));
         ParseError { line, column, reason: "bytes are not UTF-8; JSON text is UTF-8".into() }
     })?;
     let mut parser = Parser { text, at: 0, depth: 0, exact };
-    parser.document().map_err(|reason| {
+    parser.document(value).map_err(|reason| {
         let (line, column) = position(text.get(..parser.at).unwrap_or(text));
         ParseError { line, column, reason }
     })
@@ -67,9 +73,9 @@ struct Parser<'a> {
 }
 
 impl Parser<'_> {
-    fn document(&mut self) -> Parsed<Value> {
+    fn document(&mut self, value: impl FnOnce(&mut Self) -> Parsed<Value>) -> Parsed<Value> {
         self.space();
-        let value = self.value()?;
+        let value = value(self)?;
         self.space();
         match self.peek() {
             None => Ok(value),
@@ -90,7 +96,7 @@ impl Parser<'_> {
         }
     }
 
-    fn nested(&mut self, read: fn(&mut Self) -> Parsed<Value>) -> Parsed<Value> {
+    fn nested(&mut self, read: impl FnOnce(&mut Self) -> Parsed<Value>) -> Parsed<Value> {
         if self.depth == MAX_DEPTH {
             return Err(format!("nested deeper than {MAX_DEPTH} levels; send a flatter value"));
         }
@@ -109,20 +115,14 @@ impl Parser<'_> {
         }
         loop {
             let start = self.at;
-            if self.peek() != Some(b'"') {
-                return Err(self.unexpected("a key in double quotes"));
-            }
-            let free = match map.entry(self.string()?) {
+            let free = match map.entry(self.key()?) {
                 Entry::Vacant(free) => free,
                 Entry::Occupied(taken) => {
                     self.at = start;
-                    let key = shorten(taken.key());
-                    return Err(format!("key `{key}` occurs twice; write each key once"));
+                    return Err(twice(taken.key()));
                 }
             };
-            self.space();
-            self.require(b':', "`:` after the key")?;
-            self.space();
+            self.colon()?;
             free.insert(self.value()?);
             self.space();
             if self.take(b'}') {
@@ -131,6 +131,25 @@ impl Parser<'_> {
             self.require(b',', "`,` or `}`")?;
             self.space();
         }
+    }
+
+    fn key(&mut self) -> Parsed<String> {
+        self.quote()?;
+        self.string()
+    }
+
+    fn quote(&self) -> Parsed<()> {
+        if self.peek() == Some(b'"') {
+            return Ok(());
+        }
+        Err(self.unexpected("a key in double quotes"))
+    }
+
+    fn colon(&mut self) -> Parsed<()> {
+        self.space();
+        self.require(b':', "`:` after the key")?;
+        self.space();
+        Ok(())
     }
 
     fn array(&mut self) -> Parsed<Value> {
@@ -153,24 +172,35 @@ impl Parser<'_> {
         self.at += 1;
         let mut out = String::new();
         loop {
-            let run = self.at;
-            let rest = self.text.get(run..).unwrap_or_default();
-            let special = |byte: &u8| matches!(byte, b'"' | b'\\' | ..0x20);
-            self.at += rest.as_bytes().iter().position(special).unwrap_or(rest.len());
-            out.push_str(self.text.get(run..self.at).unwrap_or_default());
-            match self.peek() {
-                Some(b'"') => {
-                    self.at += 1;
-                    return Ok(out);
-                }
-                Some(b'\\') => out.push(self.escape()?),
-                Some(byte) => {
-                    return Err(format!(
-                        "control character {byte:#04x} in a string; write it as `\\u{byte:04x}`"
-                    ));
-                }
-                None => return Err("the text ends inside a string; close it with `\"`".into()),
+            out.push_str(self.run());
+            if self.is_closed()? {
+                return Ok(out);
             }
+            out.push(self.escape()?);
+        }
+    }
+
+    /// The characters of a string up to a quote, a backslash or a character that may not be there.
+    fn run(&mut self) -> &str {
+        let start = self.at;
+        let rest = self.text.get(start..).unwrap_or_default();
+        let special = |byte: &u8| matches!(byte, b'"' | b'\\' | ..0x20);
+        self.at += rest.as_bytes().iter().position(special).unwrap_or(rest.len());
+        self.text.get(start..self.at).unwrap_or_default()
+    }
+
+    /// Whether a string ends here, after [`Self::run`]. If not, an escape follows.
+    fn is_closed(&mut self) -> Parsed<bool> {
+        match self.peek() {
+            Some(b'"') => {
+                self.at += 1;
+                Ok(true)
+            }
+            Some(b'\\') => Ok(false),
+            Some(byte) => Err(format!(
+                "control character {byte:#04x} in a string; write it as `\\u{byte:04x}`"
+            )),
+            None => Err("the text ends inside a string; close it with `\"`".into()),
         }
     }
 
@@ -303,6 +333,10 @@ fn position(before: &str) -> (usize, usize) {
     let line = before.matches('\n').count() + 1;
     let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
     (line, column)
+}
+
+fn twice(key: &str) -> String {
+    format!("key `{}` occurs twice; write each key once", shorten(key))
 }
 
 fn shorten(text: &str) -> String {

@@ -8,6 +8,7 @@ use deed_record::action::private::Openings;
 use deed_record::action::{Action, Binding, Bound, ContractRef, Proposal, Source, render};
 use deed_record::contract::Contract;
 use deed_record::exchange::claim::Claim;
+use deed_record::exchange::codec::kind::Accepted;
 use deed_record::exchange::{Exchange, Fate, Rendered};
 use deed_record::lifecycle::event::{Event, Phase};
 use deed_record::lifecycle::observation::{Observation, Sight};
@@ -92,6 +93,7 @@ pub(super) fn bound(contract: &Contract) -> (Bound, Bindings) {
         rendering.observe.iter().chain(&rendering.perform).cloned().collect();
     let binding = Binding {
         headers: BTreeMap::new(),
+        accepted: Accepted::default(),
         idempotency: None,
         base_url: "https://idp.example/v2".into(),
         addresses: vec!["public".into()],

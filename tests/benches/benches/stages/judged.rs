@@ -3,6 +3,7 @@
 use std::hint::black_box;
 
 use deed_host::stage::{approval, policy, reconcile};
+use deed_record::exchange::codec::Received;
 use deed_record::lifecycle::event::Event;
 use deed_spec::dsse::Envelope;
 use deed_spec::json;
@@ -40,7 +41,8 @@ pub(crate) fn decode(material: &Material) -> Result<Once<'_>> {
     let bytes = json::canonical(exchange.response.as_ref().ok_or("the exchange has no answer")?)?;
     let codec = exchange.request.codec.clone();
     Ok(Box::new(move || {
-        black_box(codec.decode("application/scim+json", black_box(&bytes))?);
+        let (kind, bytes) = ("application/scim+json", black_box(bytes.as_slice()));
+        black_box(codec.decode(&Received { kind, bytes, ..Received::default() })?);
         Ok(())
     }))
 }

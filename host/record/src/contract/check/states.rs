@@ -87,6 +87,10 @@ fn look(contract: &Contract, rule: &Rule) -> Result<(), Fault> {
     }
     let reads = |shape: &StateShape| shape.from.as_ref() == Some(&rule.request);
     let from = contract.state.values().find(|shape| reads(shape));
+    if from.is_some() && !rule.codec.has_members() {
+        let what = "a state is read `from` this request, so its `codec.response` cannot be `text` or `none`";
+        return Err(Fault::at(&rule.request, what));
+    }
     if !rule.absent.is_empty() && from.is_none() {
         let what = format!(
             "`absent` is about a state that is read from this request; add `from = \"{}\"`",

@@ -71,6 +71,10 @@ pub enum RenderError {
     #[error(transparent)]
     Expose(#[from] ExposeError),
     #[error(
+        "`expose` points into an answer that is a text or is not read; remove it, or write `expose = []` to hide a text"
+    )]
+    ExposesNothing,
+    #[error(
         "a parameter of a form is a list or an object; a form can contain only texts, integers and booleans"
     )]
     NotFlat,

@@ -52,6 +52,82 @@ fn of(parts: &[&str]) -> String {
 }
 
 #[test]
+fn a_form_of_format_2_may_be_nested_and_a_form_of_format_1_may_not() {
+    let form = |body: &str| of(&[STATE, OBSERVE, PERFORM, body, "\ncodec.request = \"form\"\n"]);
+    let nested =
+        form("body = { metadata = { deed = \"{action.id}\" }, items = [\"{id}\", { a = 1 }] }");
+    assert!(Contract::from_toml("c.toml", &text(2, "idp/{id}", &nested)).is_ok());
+    for (body, why) in [
+        ("body = { \"a[b]\" = \"x\" }", "write a table or a list instead"),
+        ("body = { a = { \"0\" = \"x\" } }", "is empty, or a number inside a table"),
+        ("body = { a = [] }", "is an empty list or table"),
+    ] {
+        assert!(refused(&form(body)).contains(why), "{body}: {}", refused(&form(body)));
+    }
+    let one = of(&[OBSERVE, PERFORM, "body = { a = [\"x\"] }\ncodec.request = \"form\"\n"]);
+    let one = of(&["[state.thing]\nproperties.a = { type = \"integer\" }\n", &one]);
+    let one = text(1, "idp/{id}", &one).replace("declared", "scim");
+    let said = Contract::from_toml("c.toml", &one).unwrap_err().to_string();
+    assert!(said.contains("a form is flat, unless `format = 2`"), "{said}");
+    let flat = one.replace("a = [\"x\"]", "\"a[0]\" = \"x\"");
+    assert!(Contract::from_toml("c.toml", &flat).is_ok(), "format 1 keeps names with brackets");
+}
+
+/// What two nested forms could have in common: places that may be left out count as absent.
+#[test]
+fn nested_forms_that_could_be_the_same_request_are_refused() {
+    let post = |body: &str| {
+        format!(
+            "[[perform.http]]\nupstream = \"idp\"\nrequest = \"POST /t\"\nbody = {body}\ncodec.request = \"form\"\n"
+        )
+    };
+    let pair = |one: &str, other: &str| {
+        let tables = of(&[STATE, OBSERVE, &post(one), &post(other)]);
+        let text = text(2, "idp/{id}", &tables).replace("private = true", "minLength = 1");
+        Contract::from_toml("c.toml", &text).map_err(|fault| fault.to_string())
+    };
+    for (one, other) in [
+        ("{ v = 1, a = { b = \"{note?}\" } }", "{ v = 1 }"),
+        ("{ v = 1, a = [\"{note?}\"] }", "{ v = 1 }"),
+        ("{ v = 1, a = [\"{note?}\"] }", "{ v = 1, a = { b = \"{note?}\" } }"),
+        ("{ v = 1, a = [\"{note?}\", \"x\"] }", "{ v = 1, a = [\"x\"] }"),
+        ("{ v = 1, a = { b = [[\"{note?}\"]], c = \"x\" } }", "{ v = \"1\", a = { c = \"x\" } }"),
+        ("{ a = { b = \"{id}\" } }", "{ a = { b = \"x\" } }"),
+        ("{ a = [1] }", "{ a = [\"1\"] }"),
+    ] {
+        let said = pair(one, other).unwrap_err();
+        assert!(said.contains("could be the same request"), "{one} {other}: {said}");
+    }
+    for (one, other) in [
+        ("{ a = { b = \"x\" } }", "{ a = [\"x\"] }"),
+        ("{ a = { b = \"x\" } }", "{ a = \"x\" }"),
+        ("{ a = { b = \"x\" } }", "{ a = { c = \"x\" } }"),
+        ("{ a = [\"{id}\"] }", "{ a = [\"{id}\", \"x\"] }"),
+        ("{ a = [\"x\"] }", "{ b = [\"x\"] }"),
+    ] {
+        assert!(pair(one, other).is_ok(), "{one} {other}: {:?}", pair(one, other));
+    }
+}
+
+#[test]
+fn an_answer_without_members_is_neither_exposed_nor_a_state() {
+    for codec in ["text", "none"] {
+        let line = format!("codec.response = \"{codec}\"\n");
+        let write = of(&[STATE, OBSERVE, PERFORM, &line]);
+        assert!(Contract::from_toml("c.toml", &text(2, "idp/{id}", &write)).is_ok(), "{codec}");
+        let hidden = of(&[&write, "expose = []\n"]);
+        assert!(Contract::from_toml("c.toml", &text(2, "idp/{id}", &hidden)).is_ok(), "{codec}");
+        let exposed = of(&[&write, "expose = [\"/a\"]\n"]);
+        assert!(refused(&exposed).contains("is a text or is not read"), "{}", refused(&exposed));
+        let state = of(&[STATE, OBSERVE, &line, PERFORM]);
+        assert!(refused(&state).contains("cannot be `text` or `none`"), "{}", refused(&state));
+        let one = text(1, "idp/{id}", &write.replace("from = \"GET /t/{id}\"\n", ""));
+        let said = Contract::from_toml("c.toml", &one).unwrap_err().to_string();
+        assert!(said.contains("needs `format = 2`") && said.contains(codec), "{said}");
+    }
+}
+
+#[test]
 fn a_plain_contract_is_accepted() {
     let tables = of(&[STATE, OBSERVE, PERFORM]);
     assert!(Contract::from_toml("c.toml", &text(2, "idp/{id}", &tables)).is_ok());

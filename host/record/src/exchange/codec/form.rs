@@ -1,21 +1,62 @@
-//! Maps `application/x-www-form-urlencoded` (WHATWG URL Standard, section 5) to a flat object of strings.
+//! Maps `application/x-www-form-urlencoded` (WHATWG URL Standard, section 5) to an object of strings.
 //!
-//! A body with a duplicate name, or with a syntax other than exactly `name=value&…`, is refused.
+//! A request may nest lists and tables, which are sent with brackets: `a[b]=1&c[0]=2`. A response is flat; one with a
+//! duplicate name, or with a syntax other than exactly `name=value&…`, is refused.
+
+mod check;
 
 use std::fmt::Write as _;
 
 use serde_json::{Map, Value};
 
-/// Converts scalars into strings, because a form-urlencoded body contains only strings.
+pub(super) use self::check::check;
+
+/// Whether the body of a request may have lists and tables.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shape {
+    Flat,
+    Nested,
+}
+
+/// Converts scalars into strings, because a form-urlencoded body contains only strings. Lists and tables inside the body
+/// that are empty are left out, because a form has no bytes for them.
 ///
 /// # Errors
 ///
-/// Fails for a value that is not a flat object.
-pub fn texts(body: Value) -> Result<Value, FormError> {
+/// Fails for a value that is not an object of this shape.
+pub fn texts(body: Value, shape: Shape) -> Result<Value, FormError> {
     let Value::Object(members) = body else { return Err(FormError::NotFlat) };
-    let texts: Result<Map<String, Value>, FormError> =
-        members.into_iter().map(|(name, value)| Ok((name, Value::String(text(value)?)))).collect();
-    texts.map(Value::Object)
+    match shape {
+        Shape::Nested => object(members).map(Value::Object),
+        Shape::Flat => {
+            let flat = |(name, value)| Ok((name, Value::String(text(value)?)));
+            members.into_iter().map(flat).collect::<Result<_, _>>().map(Value::Object)
+        }
+    }
+}
+
+fn object(members: Map<String, Value>) -> Result<Map<String, Value>, FormError> {
+    let mut kept = Map::new();
+    for (name, value) in members {
+        if let Some(value) = nested(value)? {
+            kept.insert(name, value);
+        }
+    }
+    Ok(kept)
+}
+
+fn nested(value: Value) -> Result<Option<Value>, FormError> {
+    Ok(match value {
+        Value::Object(members) => {
+            Some(object(members)?).filter(|kept| !kept.is_empty()).map(Value::Object)
+        }
+        Value::Array(items) => {
+            let kept: Result<Vec<_>, _> = items.into_iter().map(nested).collect();
+            let kept: Vec<Value> = kept?.into_iter().flatten().collect();
+            (!kept.is_empty()).then_some(Value::Array(kept))
+        }
+        scalar => Some(Value::String(text(scalar)?)),
+    })
 }
 
 fn text(value: Value) -> Result<String, FormError> {
@@ -27,26 +68,56 @@ fn text(value: Value) -> Result<String, FormError> {
     }
 }
 
-/// Encodes a flat object of strings, sorted by name so that an object has only one encoding.
+/// Encodes an object of strings, and of lists and tables of them. Members are sorted by name and items by position, so
+/// an object has only one encoding, and no two objects have the same.
 ///
 /// # Errors
 ///
-/// Fails for any other value.
+/// Fails for any other value, and for a nested body with a name that could be read as another place in it.
 pub fn encode(body: &Value) -> Result<String, FormError> {
     let members = body.as_object().ok_or(FormError::NotFlat)?;
-    let mut pairs: Vec<(&String, &Value)> = members.iter().collect();
-    pairs.sort_by_key(|(name, _)| *name);
+    if members.values().any(|value| !value.is_string()) {
+        check(body)?;
+    }
     let mut out = String::new();
-    for (name, value) in pairs {
-        let value = value.as_str().ok_or(FormError::NotFlat)?;
-        if !out.is_empty() {
-            out.push('&');
-        }
-        escape(name, &mut out);
-        out.push('=');
-        escape(value, &mut out);
+    for (name, value) in sorted(members) {
+        let mut key = String::new();
+        escape(name, &mut key);
+        pairs(&key, value, &mut out)?;
     }
     Ok(out)
+}
+
+/// Writes every text of a value, under its encoded key.
+fn pairs(key: &str, value: &Value, out: &mut String) -> Result<(), FormError> {
+    match value {
+        Value::String(text) => {
+            if !out.is_empty() {
+                out.push('&');
+            }
+            out.push_str(key);
+            out.push('=');
+            escape(text, out);
+            Ok(())
+        }
+        Value::Array(items) => {
+            let mut places = items.iter().enumerate();
+            places.try_for_each(|(n, item)| pairs(&format!("{key}%5B{n}%5D"), item, out))
+        }
+        Value::Object(members) => sorted(members).into_iter().try_for_each(|(name, member)| {
+            let mut key = format!("{key}%5B");
+            escape(name, &mut key);
+            key.push_str("%5D");
+            pairs(&key, member, out)
+        }),
+        _ => Err(FormError::NotFlat),
+    }
+}
+
+fn sorted(members: &Map<String, Value>) -> Vec<(&String, &Value)> {
+    let mut members: Vec<(&String, &Value)> = members.iter().collect();
+    members.sort_by_key(|(name, _)| *name);
+    members
 }
 
 /// Decodes a form-urlencoded body into a flat object.
@@ -75,8 +146,22 @@ pub fn decode(bytes: &[u8]) -> Result<Value, FormError> {
 /// Why a value cannot be form-urlencoded, or a form-urlencoded body cannot be decoded.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum FormError {
-    #[error("the body is not a flat object of texts")]
+    #[error("the body is not an object of texts")]
     NotFlat,
+    #[error(
+        "name `{0}` of a form has a bracket; write a table or a list instead, and the host adds the brackets"
+    )]
+    Bracket(String),
+    #[error(
+        "name `{0}` in a form is empty, or a number inside a table; a list gives its items numbers as names"
+    )]
+    Name(String),
+    #[error("`{0}` is an empty list or table, and a form has no bytes for it; leave it out")]
+    Empty(String),
+    #[error(
+        "`{0}` is not a text, integer, boolean, list, table or placeholder; a form can contain nothing else"
+    )]
+    Leaf(String),
     #[error("the answer is not a form: a piece between `&` is not `name=value`")]
     Pair,
     #[error("the answer is not a form: `{0:#04x}` must be percent-encoded there")]

@@ -5,6 +5,7 @@ use serde_json::json;
 
 use super::*;
 use crate::action::Idempotency;
+use crate::exchange::codec::kind::Accepted;
 use crate::fixtures::{self, exchange};
 
 fn contract(effect: &str) -> Contract {
@@ -49,6 +50,7 @@ fn bindings(window_ms: Option<u64>) -> BTreeMap<String, Binding> {
         read: None,
         write: None,
         headers: BTreeMap::new(),
+        accepted: Accepted::default(),
         idempotency: window_ms.map(|window_ms| Idempotency { header, window_ms }),
         rules: vec![],
     };

@@ -8,6 +8,7 @@ use deed_record::contract::template::text::Source;
 use deed_record::contract::template::{Place, Rule};
 use deed_record::contract::{Contract, may_change};
 use deed_record::exchange::Rendered;
+use deed_record::exchange::codec::Outgoing;
 use deed_spec::text::safe;
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -43,6 +44,9 @@ struct State {
 #[derive(Debug, Serialize)]
 struct Request {
     rendered: Rendered,
+    /// The bytes of the body, unless it is sent as the JSON that it is shown as.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    encoded: Option<String>,
     values: Vec<Origin>,
 }
 
@@ -143,7 +147,19 @@ fn request(contract: &Contract, rule: &Rule, rendered: Rendered) -> Result<Reque
             Place::Body => "body",
         },
     };
-    Ok(Request { rendered, values: uses.iter().map(origin).collect() })
+    let values = uses.iter().map(origin).collect();
+    Ok(Request { encoded: encoded(&rendered)?, rendered, values })
+}
+
+/// The bytes of a form, which are ASCII.
+fn encoded(rendered: &Rendered) -> Result<Option<String>, Failure> {
+    match (&rendered.body, rendered.codec.request) {
+        (Some(body), Outgoing::Form) => {
+            let bytes = rendered.codec.encode(body, &rendered.numbers).map_err(Failure::failed)?;
+            Ok(Some(String::from_utf8_lossy(&bytes).into_owned()))
+        }
+        _ => Ok(None),
+    }
 }
 
 fn page(report: &Report) -> String {
@@ -179,7 +195,7 @@ fn page(report: &Report) -> String {
 }
 
 fn show(text: &mut String, one: &Request) {
-    let Request { rendered, values } = one;
+    let Request { rendered, encoded, values } = one;
     line(text, format_args!("  {}", shown::request(rendered)));
     if let Some(guard) = rendered.guard {
         line(text, format_args!("    {}", shown::guard(guard)));
@@ -189,6 +205,10 @@ fn show(text: &mut String, one: &Request) {
     }
     *text += &rendered.body.as_ref().map(|body| pretty(body, "    ")).unwrap_or_default();
     *text += &shown::notes(rendered);
+    if let Some(encoded) = encoded {
+        let kind = rendered.codec.content_type();
+        line(text, format_args!("    sent as {kind}: {}", safe(encoded)));
+    }
     for (statuses, what) in [
         (&rendered.absent, "says that the state does not exist"),
         (&rendered.created, "proves that this write created the state"),

@@ -12,6 +12,7 @@ use deed_spec::digest::Digest;
 use deed_system::files::PEM_MAX;
 use hyper::header::HeaderName;
 
+mod accepted;
 mod headers;
 
 pub(super) use self::headers::unallowed;
@@ -114,6 +115,7 @@ impl Builder<'_> {
             concurrency,
             lookups: Lookups::default(),
             headers: headers::own(raw)?,
+            accepted: accepted::accepted(raw)?,
             idempotency: raw.idempotency.as_ref().map(|one| idempotency(one, raw)).transpose()?,
             read: self.credential(raw.read.as_ref(), "read", secrets)?,
             write: self.credential(raw.write.as_ref(), "write", secrets)?,

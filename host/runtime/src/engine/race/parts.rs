@@ -8,6 +8,7 @@ use deed_record::action::id::ActionId;
 use deed_record::action::private::Openings;
 use deed_record::action::{self, Action, Binding, Bound, ContractRef, Idempotency, Proposal};
 use deed_record::contract::{Contract, Effect};
+use deed_record::exchange::codec::kind::Accepted;
 use deed_record::exchange::{Exchange, Fate};
 use deed_record::lifecycle::event::{Event, GrantRecord};
 use deed_record::lifecycle::observation::Observation;
@@ -110,6 +111,7 @@ pub(super) fn bound(contract: &Contract) -> (Bound, BTreeMap<String, Binding>) {
         read: None,
         write: None,
         headers: BTreeMap::new(),
+        accepted: Accepted::default(),
         idempotency: Some(Idempotency { header: "idempotency-key".into(), window_ms: 3_600_000 }),
         rules: vec![],
     };

@@ -1,0 +1,33 @@
+//! What the host decodes of an upstream's answers, beside what every codec takes.
+
+use deed_record::exchange::codec::kind::{Accepted, is_kind};
+
+use super::Wrong;
+use crate::config::raw;
+
+/// More entries would not be read by the person who reviews them.
+const KINDS_MAX: usize = 16;
+
+/// The operator's additions. Fails for an entry that is not a content type, and for one that is written twice.
+pub(super) fn accepted(raw: &raw::Upstream) -> Result<Accepted, Wrong> {
+    let mut accepted = Accepted { gzip: raw.gzip, ..Accepted::default() };
+    for kind in &raw.content_types {
+        if !is_kind(kind) {
+            let what = format!(
+                "{kind:?} in `content_types` is not a content type; write one without parameters, such as \
+                 `application/json+scim`"
+            );
+            return Err(("content_types", what));
+        }
+        if !accepted.content_types.insert(kind.to_ascii_lowercase()) {
+            let what = format!("`{kind}` is in `content_types` twice; keep one");
+            return Err(("content_types", what));
+        }
+    }
+    if accepted.content_types.len() > KINDS_MAX {
+        let what =
+            format!("`content_types` has more than {KINDS_MAX} entries; keep those that are sent");
+        return Err(("content_types", what));
+    }
+    Ok(accepted)
+}
