@@ -49,9 +49,9 @@ impl Stage {
         Self { world, upstream }
     }
 
-    /// Runs one read whose GET meets this script; returns its view.
+    /// Runs one read whose GET meets this script, however often it is repeated; returns its view.
     fn read(&self, script: Script) -> Value {
-        self.upstream.lie("GET", 0, 1, script);
+        self.upstream.lie("GET", 0, 4, script);
         let view = self.world.run(&World::proposal(READ, USER)).unwrap();
         self.upstream.be_honest();
         view

@@ -6,7 +6,9 @@ mod answers;
 mod decimals;
 mod encodings;
 mod forms;
+mod guards;
 mod lists;
+mod looks;
 mod replace;
 mod requests;
 mod upstream;
@@ -23,6 +25,13 @@ const POLICY: &str = r#"
 @id("field")
 permit (principal, action == Deed::Action::"field.try", resource)
 when { principal.roles.contains("helpdesk") };
+"#;
+
+/// What asks a support lead in addition.
+const ASKING: &str = r#"
+@id("field-lead")
+@obligation("approve:1:support-lead")
+forbid (principal, action == Deed::Action::"field.try", resource);
 "#;
 
 /// A contract of format 2 about one thing of the upstream `field`, with the parameter `id`, and these tables.
@@ -50,9 +59,18 @@ properties.note = {{ type = "string" }}
 
 /// A served directory with this contract, and the lines of `[tenant.acme.upstream.field]` beside its address.
 fn served(upstream: &Upstream, contract: &str, lines: &str) -> World {
+    served_under(POLICY, upstream, contract, lines)
+}
+
+/// The same, if a support lead must approve.
+fn served_asking(upstream: &Upstream, contract: &str) -> World {
+    served_under(&format!("{POLICY}{ASKING}"), upstream, contract, "")
+}
+
+fn served_under(policy: &str, upstream: &Upstream, contract: &str, lines: &str) -> World {
     World::with(scim(), "scim", |dir| {
         fs::write(dir.join("contracts/field.toml"), contract)?;
-        fs::write(dir.join("policies/field.cedar"), POLICY)?;
+        fs::write(dir.join("policies/field.cedar"), policy)?;
         let own = "[tenant.acme]\npolicies = [\"policies/starter.cedar\"";
         world::edit(dir, "deed.toml", own, &format!("{own}, \"policies/field.cedar\""))?;
         let text = fs::read_to_string(dir.join("deed.toml"))?;

@@ -95,7 +95,8 @@ impl Secure {
 
 /// If a handshake failed, its request was never sent.
 fn right(subject: Subject, site: Site) -> BTreeSet<End> {
-    if subject.attempts == 1 || site == Site::Read(0) {
+    // A failed observation is repeated, and only one handshake fails.
+    if subject.attempts == 1 && site != Site::Read(0) {
         return crate::rules::refused(subject, site);
     }
     let effects = if subject.writes == 2 { [1, 1] } else { [1, 0] };

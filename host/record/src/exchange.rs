@@ -271,6 +271,15 @@ impl Exchange {
         matches!(self.fate, Fate::Answered { status: 200..=299 })
     }
 
+    /// Whether it failed for a reason that may pass: no connection, no complete answer, or a status that the upstream
+    /// also gives to a valid request.
+    pub fn is_hindered(&self) -> bool {
+        match self.fate {
+            Fate::NotSent | Fate::NoAnswer => self.failure != Some(Failure::Denied),
+            Fate::Answered { status } => matches!(status, 408 | 425 | 429 | 500..=599),
+        }
+    }
+
     /// A write whose precondition did not hold.
     pub fn is_turned_away(&self) -> bool {
         self.request.writes && is_turned_away(self.request.guard, self.fate)

@@ -28,12 +28,13 @@ pub fn tell(entries: &[Entry]) -> Vec<Line> {
         },
         perform: writes(entries),
     };
-    let line = |entry: &Entry| Line {
+    let before = std::iter::once(None).chain(entries.iter().map(Some));
+    let line = |(entry, before): (&Entry, Option<&Entry>)| Line {
         at_ms: entry.at_ms,
         event: entry.event.name().to_owned(),
-        text: teller.sentence(&entry.event),
+        text: teller.sentence(&entry.event, before.map(|entry| &entry.event)),
     };
-    entries.iter().map(line).collect()
+    entries.iter().zip(before).map(line).collect()
 }
 
 /// One event as a sentence.
@@ -66,10 +67,15 @@ struct Teller<'a> {
 }
 
 impl Teller<'_> {
-    fn sentence(&self, event: &Event) -> String {
+    fn sentence(&self, event: &Event, before: Option<&Event>) -> String {
         match event {
             Event::Proposed { .. } => proposed(event),
             Event::Decided { gate, decision, .. } => decided(*gate, decision),
+            // An observation before a write is repeated after a failure that may pass, and after a restart.
+            Event::ObserveStarted { phase } if matches!(before, Some(Event::ObserveStarted { phase: last }) if last == phase) =>
+            {
+                format!("{}; the look before it gave no result", looking(*phase))
+            }
             Event::ObserveStarted { phase } => looking(*phase).to_owned(),
             Event::Observed { observation, .. } => self.observed(observation),
             Event::Asked { ask } => {

@@ -18,7 +18,9 @@ pub(crate) mod in_flight;
 mod intake;
 pub(crate) mod key_history;
 mod launch;
+mod looks;
 pub(crate) mod open_logs;
+mod pause;
 #[cfg(test)]
 mod race;
 mod readiness;

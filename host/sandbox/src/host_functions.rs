@@ -117,7 +117,8 @@ impl Guest {
         let told = plain(&unread.told, REFUSAL);
         if let Some(why) = unread.why {
             let why = self.redactor.text(&why, limits::TEXT);
-            self.misfits.insert(name, Misfit { told: told.clone(), why });
+            let of_content = unread.misfit;
+            self.misfits.insert(name, Misfit { told: told.clone(), why, of_content });
         }
         told
     }

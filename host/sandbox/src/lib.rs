@@ -231,6 +231,8 @@ pub struct Run {
     pub log: Vec<LogLine>,
     /// The first few requests that were refused because they are outside of the grant.
     pub refused: Vec<String>,
+    /// Whether the content of an answer of 2xx did not fit a state that the adapter read from it.
+    pub misfit: bool,
     /// Why the run did not do what was asked; `None` if it did.
     pub problem: Option<String>,
 }
@@ -264,6 +266,7 @@ impl Run {
             reads: BTreeMap::new(),
             log: Vec::new(),
             refused: Vec::new(),
+            misfit: false,
             problem,
         }
     }

@@ -18,6 +18,8 @@ pub(super) struct Misfit {
     pub(super) told: String,
     /// The text for the operator.
     pub(super) why: String,
+    /// Whether the content of an answer of 2xx is at fault.
+    pub(super) of_content: bool,
 }
 
 /// Why an observation did not do what was asked; `None` if it did.

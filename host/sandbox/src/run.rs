@@ -122,5 +122,6 @@ async fn finish(guest: Guest, claim: Claim, timeout: Duration) -> Run {
     } else {
         reason::of_attempt(&claim, timeout)
     };
-    Run { claim, exchanges, reads, log, refused, problem }
+    let misfit = misfits.values().any(|misfit| misfit.of_content);
+    Run { claim, exchanges, reads, log, refused, misfit, problem }
 }

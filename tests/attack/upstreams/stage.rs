@@ -118,6 +118,11 @@ pub(crate) fn lay_out(dir: &Path, base_url: &str) -> Result<()> {
     let old = toml.split("base_url = \"").nth(1).and_then(|rest| rest.split('"').next());
     edit(dir, "deed.toml", old.unwrap_or_default(), base_url)?;
     edit(dir, "deed.toml", "environment = \"production\"", "environment = \"staging\"")?;
+    // The pause before another look would end after `queue`, so each look meets its script once.
+    let once = "timeout = \"30s\"\nbackoff = \"10m\"\nqueue = \"4m\"";
+    for name in ["read_user", "restore_access", "suspend_user"] {
+        edit(dir, &format!("contracts/{name}.toml"), "timeout = \"30s\"", once)?;
+    }
     fs::write(dir.join("secrets/idp_read"), READ_SECRET)?;
     Ok(fs::write(dir.join("secrets/idp_write"), WRITE_SECRET)?)
 }

@@ -19,7 +19,7 @@ pub(super) struct Request {
     pub(super) body: String,
 }
 
-/// What the upstream answers.
+/// What the upstream answers; it closes the connection without an answer if the status is 0.
 #[derive(Debug, Clone)]
 pub(super) struct Reply {
     pub(super) status: u16,
@@ -138,6 +138,9 @@ fn read(stream: &TcpStream) -> Option<Request> {
 }
 
 fn write(mut stream: TcpStream, reply: &Reply) {
+    if reply.status == 0 {
+        return;
+    }
     let body = reply.body.as_deref().unwrap_or_default();
     let mut lines = vec![format!("HTTP/1.1 {} X", reply.status), "connection: close".into()];
     if !reply.kind.is_empty() {

@@ -1,6 +1,7 @@
 //! State that the host read from the exchanges of a read-only run.
 
 pub mod declared;
+mod hindrance;
 
 use std::collections::{BTreeMap, BTreeSet};
 

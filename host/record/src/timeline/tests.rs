@@ -155,3 +155,12 @@ fn times_are_utc() {
         assert_eq!(utc(at_ms), text);
     }
 }
+
+#[test]
+fn a_look_that_is_repeated_is_told() {
+    let started = |phase| entry(Event::ObserveStarted { phase });
+    let lines = tell(&[started(Phase::Pre), started(Phase::Pre), started(Phase::Gate)]);
+    let again: Vec<bool> =
+        lines.iter().map(|line| line.text.contains("the look before it gave no result")).collect();
+    assert_eq!(again, [false, true, false]);
+}

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use deed_record::lifecycle::event::{Attempt, Event, Phase};
-use deed_record::lifecycle::observation::{Observation, Sight};
+use deed_record::lifecycle::observation::Observation;
 use deed_record::lifecycle::outcome::{Judgement, Outcome};
 use deed_record::policy::PermitBasis;
 use deed_sandbox::grant::{self, Cleared, LiveGrant, Scope};
@@ -16,7 +16,7 @@ use super::error::EngineError;
 use super::run_slot::Taken;
 use super::write_ahead;
 use crate::config::Granted;
-use crate::stage::observe::{self, Looks};
+use crate::stage::observe::{self, Looked, Looks};
 use crate::stage::policy;
 
 impl Drive<'_> {
@@ -46,10 +46,9 @@ impl Drive<'_> {
         let (appended, seen) = tokio::join!(appended, self.look(&granted, adapter, &slot));
         appended?;
         self.work.flushed(self.engine);
-        let observation = seen?;
+        let looked = seen?;
         self.slot = Some(slot);
-        self.append(vec![Event::Observed { phase, observation: Sight::shared(observation) }], false)
-            .await
+        self.observed(&granted, phase, looked).await
     }
 
     pub(super) async fn look(
@@ -57,7 +56,7 @@ impl Drive<'_> {
         granted: &Granted,
         adapter: &Adapter,
         slot: &RunSlot,
-    ) -> Result<Observation, EngineError> {
+    ) -> Result<Looked, EngineError> {
         let scope = self.scope(granted, 0)?;
         let decision = self.work.story.decision.as_ref().map(|(d, _)| d);
         let clock = self.engine.clock.clone();
@@ -164,8 +163,8 @@ fn attempt_of(n: u32, run: Run, started_ms: i64, ended_ms: i64) -> Attempt {
     }
 }
 
-fn unseen(problem: String, at_ms: i64) -> Observation {
-    Observation {
+fn unseen(problem: String, at_ms: i64) -> Looked {
+    let observation = Observation {
         state: BTreeMap::new(),
         derived: [].into(),
         exchanges: vec![],
@@ -173,5 +172,6 @@ fn unseen(problem: String, at_ms: i64) -> Observation {
         refused: vec![],
         at_ms,
         problem: Some(problem),
-    }
+    };
+    Looked { observation, hindrance: None }
 }

@@ -13,8 +13,8 @@ use deed_sandbox::RunSlot;
 
 use super::Engine;
 use super::error::EngineError;
-use super::guard::TURNED_AWAY;
 use super::in_flight::Lease;
+use super::pause::Failed;
 use super::stored_action::StoredAction;
 use super::unit_of_work::UnitOfWork;
 use crate::config::{Granted, Tenant};
@@ -45,6 +45,8 @@ pub(super) struct Drive<'a> {
     pub(super) lease: Option<Lease>,
     /// The run slot in the sandbox, which is kept from one run to the next.
     pub(super) slot: Option<RunSlot>,
+    /// The observations before a write that failed and are repeated.
+    pub(super) failed: Failed,
     /// Whether to observe the state once more if the outcome is open. Only timers request this; callers cannot.
     pub(super) settling: bool,
 }
@@ -74,6 +76,7 @@ pub(super) async fn drive(
         permit: None,
         lease: None,
         slot: None,
+        failed: Failed::default(),
         settling,
     };
     loop {
@@ -216,7 +219,7 @@ impl Drive<'_> {
 
     async fn after_pre(&mut self) -> Result<Step, EngineError> {
         let Some(granted) = self.granted() else { return self.gone().await };
-        if let Some(judgement) = self.unfit(&granted) {
+        if let Some(judgement) = self.unfit(&granted).or_else(|| self.useless_guard()) {
             return self.judge(judgement).await;
         }
         if self.work.story.attempts.is_empty() && self.latest_verdict() == Some(Verdict::Allow) {
@@ -239,10 +242,7 @@ impl Drive<'_> {
             self.engine.clock.began_ms(),
         ) {
             Conclusion::Judged(judgement) if self.was_turned_away(&granted) => {
-                match self.useless_guard(&judgement) {
-                    Some(reason) => self.judge(Judgement { reason, ..judgement }).await,
-                    None => self.stale(TURNED_AWAY).await,
-                }
+                self.turned_away(&granted, judgement).await
             }
             Conclusion::Judged(judgement) => self.follow(&granted, judgement).await,
             Conclusion::NotYet(at_ms) => {

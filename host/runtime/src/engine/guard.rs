@@ -1,17 +1,20 @@
 //! Handles a write that its guard rejected: the upstream answered 412 (Precondition Failed) and did not carry out the
 //! write.
 //!
-//! Approvers are asked again, up to [`TURNS`] times, unless another approval cannot help because `If-Match` never
-//! matches a weak entity tag.
+//! Approvers are asked again, up to [`TURNS`] times, unless the state and the entity tag did not change. Then the guard
+//! cannot work with this upstream, and another approval cannot help.
 
+use deed_record::contract::Contract;
 use deed_record::exchange::Exchange;
 use deed_record::lifecycle::event::{Attempt, Phase};
+use deed_record::lifecycle::observation::Observation;
 use deed_record::lifecycle::outcome::{Judgement, Outcome};
 use deed_spec::json;
 
 use super::bounds::ATTEMPTS_BYTES;
 use super::drive::{Drive, Step};
 use super::error::EngineError;
+use super::pause;
 use crate::config::Granted;
 use crate::stage::reconcile;
 
@@ -19,8 +22,11 @@ use crate::stage::reconcile;
 const TURNS: usize = 3;
 
 /// Why approvals become stale when the guard of a write rejected the write.
-pub(super) const TURNED_AWAY: &str =
+const TURNED_AWAY: &str =
     "the upstream rejected the write (412): the state changed after the observation";
+
+/// The same, while the observation after the write still shows the old state and entity tag.
+const UNMOVED: &str = "the upstream rejected the write (412), and still shows the same entity tag";
 
 impl Drive<'_> {
     /// Whether the guard rejected the latest write, and no later observation indicates that the write took effect.
@@ -29,23 +35,66 @@ impl Drive<'_> {
             && !reconcile::may_have_landed(&granted.contract, &self.work.story)
     }
 
-    /// The reason why another approval would not help, if there is one: the upstream rejected the write, but still
-    /// shows the old state and the weak entity tag that the write carried. `If-Match` never matches a weak tag (RFC
-    /// 9110 section 13.1.1). An unchanged strong tag may be an older one that a replica still shows.
-    pub(super) fn useless_guard(&self, judgement: &Judgement) -> Option<String> {
-        let (pre, post) = (self.work.story.pre.as_ref()?, self.work.story.post.as_ref()?);
-        let write = turned_away(self.work.story.attempts.last()?)?;
-        let tag = write.if_match.as_deref().filter(|tag| tag.starts_with("W/"))?;
-        let same = post.tag(&write.request) == Some(tag) && pre.value() == post.value();
-        if !same || judgement.outcome != Outcome::Failed {
-            return None;
+    /// What follows a write that the guard rejected, after the observation that shows no effect of it.
+    pub(super) async fn turned_away(
+        &mut self,
+        granted: &Granted,
+        judgement: Judgement,
+    ) -> Result<Step, EngineError> {
+        let failed = judgement.outcome == Outcome::Failed;
+        match self.unmoved(&granted.contract)?.filter(|_| failed) {
+            // `If-Match` never matches a weak tag (RFC 9110 section 13.1.1).
+            Some(write) if write.if_match.as_deref().is_some_and(|tag| tag.starts_with("W/")) => {
+                let reason = useless(
+                    write,
+                    "neither the state nor the tag changed",
+                    "its own weak entity tag",
+                );
+                self.judge(Judgement { reason, ..judgement }).await
+            }
+            Some(_) => {
+                self.wait_for_replicas().await?;
+                self.stale(UNMOVED).await
+            }
+            None => self.stale(TURNED_AWAY).await,
         }
-        let upstream = &write.request.upstream;
-        Some(format!(
-            "the upstream rejected the write (412), and neither the state nor the entity tag `{tag}` changed: \
-             upstream `{upstream}` does not accept its own weak entity tag in `If-Match`, so `guard = \"etag\"` \
-             cannot work there; nothing was carried out"
-        ))
+    }
+
+    /// The rejected write, if the upstream still shows the state and the entity tag on which it was based.
+    fn unmoved(&self, contract: &Contract) -> Result<Option<&Exchange>, EngineError> {
+        let story = &self.work.story;
+        let write = story.attempts.last().and_then(rejected);
+        let (Some(pre), Some(post), Some(write)) = (&story.pre, &story.post, write) else {
+            return Ok(None);
+        };
+        let same = shows_its_tag(post, write) && pre.digest(contract)? == post.digest(contract)?;
+        Ok(Some(write).filter(|_| same))
+    }
+
+    /// An unchanged strong tag may be an older one that a replica still shows. So the next observation, after which
+    /// people would be asked again, begins only after a pause.
+    async fn wait_for_replicas(&mut self) -> Result<(), EngineError> {
+        let Some(granted) = self.granted() else { return Ok(()) };
+        let pause = pause::after(&granted.contract.limits, 1, &[])?;
+        let pause_ms = i64::try_from(pause.as_millis()).unwrap_or(i64::MAX);
+        let at_ms = self.engine.clock.now_ms().saturating_add(pause_ms);
+        self.slot = None;
+        self.flush(false).await?;
+        self.engine.until(at_ms).await?;
+        Ok(())
+    }
+
+    /// The judgement if another approval would not help after a rejected write: the observation that people would be
+    /// shown has the entity tag that the write carried, like the observation before it.
+    pub(super) fn useless_guard(&self) -> Option<Judgement> {
+        let story = &self.work.story;
+        let last = story.attempts.last().filter(|_| story.was_turned_away())?;
+        story.stale.last().filter(|reason| *reason == UNMOVED)?;
+        let write = rejected(last)
+            .filter(|write| story.pre.as_ref().is_some_and(|pre| shows_its_tag(pre, write)))?;
+        let reason =
+            useless(write, "two later looks show the same tag", "the entity tag that it shows");
+        Some(Judgement::plain(Outcome::Failed, reason))
     }
 
     /// The guard rejected the write, so the state observed before the attempt is out of date. The state is observed
@@ -56,30 +105,27 @@ impl Drive<'_> {
         if tried < TURNS && kept <= ATTEMPTS_BYTES {
             return self.observe(Phase::Pre).await;
         }
-        let reason = match unmoved(&self.work.story.attempts) {
-            Some(write) if tried >= TURNS => never_moved(write, tried),
-            _ => format!("{TURNED_AWAY}, {tried} times; nothing was carried out"),
-        };
+        let reason = format!("{TURNED_AWAY}, {tried} times; nothing was carried out");
         self.judge(Judgement::plain(Outcome::Failed, reason)).await
     }
 }
 
-fn turned_away(attempt: &Attempt) -> Option<&Exchange> {
+fn rejected(attempt: &Attempt) -> Option<&Exchange> {
     attempt.exchanges.iter().find(|exchange| exchange.is_turned_away())
 }
 
-/// The write that every attempt sent with the same entity tag and that the upstream rejected each time.
-fn unmoved(attempts: &[Attempt]) -> Option<&Exchange> {
-    let (last, before) = attempts.split_last()?;
-    let last = turned_away(last).filter(|write| write.if_match.is_some())?;
-    let is_same = |one: &Exchange| one.request == last.request && one.if_match == last.if_match;
-    before.iter().all(|attempt| turned_away(attempt).is_some_and(is_same)).then_some(last)
+/// Whether the observation has the entity tag that the write carried.
+fn shows_its_tag(seen: &Observation, write: &Exchange) -> bool {
+    write.if_match.is_some() && seen.tag(&write.request) == write.if_match.as_deref()
 }
 
-fn never_moved(write: &Exchange, times: usize) -> String {
-    let (upstream, tag) = (&write.request.upstream, write.if_match.as_deref().unwrap_or_default());
+/// Why the guard of this write cannot work, and what to write instead.
+fn useless(write: &Exchange, what: &str, its: &str) -> String {
+    let upstream = &write.request.upstream;
+    let tag = write.if_match.as_deref().unwrap_or_default();
     format!(
-        "the upstream rejected the write (412) {times} times, and the entity tag `{tag}` never changed: upstream \
-         `{upstream}` may not accept in `If-Match` the entity tag that it shows; nothing was carried out"
+        "the upstream rejected the write with the entity tag `{tag}` (412), but {what}: upstream `{upstream}` does \
+         not accept {its} in `If-Match`, so `guard = \"etag\"` cannot work there; leave `guard` out of this rule; \
+         nothing was carried out"
     )
 }

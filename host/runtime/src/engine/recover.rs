@@ -17,12 +17,10 @@ use deed_spec::json;
 use super::bounds::ATTEMPTS_BYTES;
 use super::drive::{Drive, Step};
 use super::error::EngineError;
-use crate::config::{Granted, keys};
+use super::pause;
+use crate::config::Granted;
 use crate::stage::reconcile::{self, Conclusion};
 use crate::stage::{approval, policy};
-
-/// The longest pause between two attempts, before jitter.
-const PAUSE_MAX: Duration = Duration::from_mins(1);
 
 impl Drive<'_> {
     /// Ends an attempt that was running when the host stopped. The driver then observes the state before it sends
@@ -161,28 +159,13 @@ impl Drive<'_> {
         self.work.story.pre_is_spent && self.work.story.post.is_some()
     }
 
-    /// The pause before the next attempt: the contract's backoff, doubled for each attempt after the first, at most a
-    /// minute. Jitter reduces the pause to between half and all of this value, so that actions that failed together do
-    /// not retry together.
+    /// The pause before the next attempt.
     fn pause(&self, granted: &Granted) -> Result<Duration, EngineError> {
-        let first = Duration::from_millis(granted.contract.limits.backoff.as_millis());
-        let doubled =
-            u32::try_from(self.work.story.attempts.len().saturating_sub(1)).unwrap_or(u32::MAX);
-        let factor = 2_u32.saturating_pow(doubled);
-        let full = first.saturating_mul(factor).min(PAUSE_MAX.max(first));
-        let [chance] = keys::random::<1>()?;
-        let jittered = full / 2 + (full / 2).saturating_mul(u32::from(chance)) / 255;
-        Ok(jittered.max(asked_for(self.work.story.attempts.last())))
+        let attempts = &self.work.story.attempts;
+        let failed = u32::try_from(attempts.len()).unwrap_or(u32::MAX);
+        let last = attempts.last().map_or(&[][..], |attempt| &attempt.exchanges);
+        pause::after(&granted.contract.limits, failed, last)
     }
-}
-
-/// The wait that the upstream requested with `Retry-After`, limited to an hour.
-fn asked_for(last: Option<&Attempt>) -> Duration {
-    let exchanges = last.iter().flat_map(|attempt| &attempt.exchanges);
-    // A write whose result was carried over was answered in an earlier attempt.
-    let exchanges = exchanges.filter(|one| one.carried_from.is_none());
-    let seconds = exchanges.filter_map(|one| one.retry_after_s).max().unwrap_or(0);
-    Duration::from_secs(u64::from(seconds)).min(Duration::from_hours(1))
 }
 
 /// Whether the part of a bundle that contains all attempts has room for another attempt, including the results of
@@ -200,36 +183,6 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-
-    #[test]
-    fn what_the_upstream_asks_for_is_kept_within_an_hour() {
-        let exchange = |seconds: Option<u32>| {
-            let request = json!({"upstream": "idp", "method": "PATCH", "path": "/", "calls": 1, "writes": true});
-            let mut value = json!({
-                "ordinal": 0, "request": request, "fate": {"answered": {"status": 503}},
-                "started_ms": 0, "ended_ms": 0, "deadline_ms": 0,
-            });
-            if let Some(seconds) = seconds {
-                value["retry_after_s"] = json!(seconds);
-            }
-            serde_json::from_value(value).unwrap()
-        };
-        let attempt = |all: &[Option<u32>]| Attempt {
-            n: 1,
-            claim: Claim::Done,
-            exchanges: all.iter().copied().map(exchange).collect(),
-            refused: vec![],
-            started_ms: 0,
-            ended_ms: 0,
-        };
-        assert_eq!(asked_for(None), Duration::ZERO);
-        assert_eq!(asked_for(Some(&attempt(&[None]))), Duration::ZERO);
-        assert_eq!(asked_for(Some(&attempt(&[Some(2), None, Some(7)]))), Duration::from_secs(7));
-        assert_eq!(asked_for(Some(&attempt(&[Some(u32::MAX)]))), Duration::from_hours(1));
-        let mut carried = attempt(&[Some(7)]);
-        carried.exchanges[0].carried_from = Some(1);
-        assert_eq!(asked_for(Some(&carried)), Duration::ZERO);
-    }
 
     #[test]
     fn what_is_carried_takes_its_room_again() {

@@ -92,7 +92,7 @@ impl Drive<'_> {
             Taken::RunSlot(slot) => slot,
             Taken::Ended(_) => return Ok(Later::NotNow("the sandbox was full")),
         };
-        let look = self.look(&granted, adapter, &slot).await?;
+        let look = self.look(&granted, adapter, &slot).await?.observation;
         drop(slot);
         Ok(match reconcile::settle(&granted.contract, &self.work.story, &look, began_ms) {
             Some(judgement) => Later::Seen(Sight::shared(look), Arc::new(judgement)),

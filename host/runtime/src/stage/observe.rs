@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use deed_record::contract::Contract;
-use deed_record::exchange::{Exchange, Rendered, beyond_grant};
+use deed_record::exchange::{Exchange, ExchangeSummary, Rendered, beyond_grant};
 use deed_record::lifecycle::observation::Observation;
 use deed_record::lifecycle::observation::declared::{Declared, declared};
 use deed_sandbox::grant::ReadGrant;
@@ -20,10 +20,20 @@ pub async fn look(
     turn: &RunSlot,
     rules: Looks<'_>,
     now_ms: impl Fn() -> i64,
-) -> Observation {
+) -> Looked {
     let run = sandbox.observe(adapter, grant, turn).await;
-    let at_ms = now_ms();
-    observation(run, at_ms, rules)
+    let (at_ms, misfit) = (now_ms(), run.misfit);
+    let observation = observation(run, at_ms, rules);
+    let hindrance = observation.hindrance(rules.contract, rules.requests).filter(|_| !misfit);
+    let hindrance = hindrance.map(Exchange::summary);
+    Looked { observation, hindrance }
+}
+
+/// An observation, and the request that failed if it failed only for reasons that may pass.
+#[derive(Debug, Clone)]
+pub struct Looked {
+    pub observation: Observation,
+    pub hindrance: Option<ExchangeSummary>,
 }
 
 /// The contract, and the requests that its `observe` rules render.

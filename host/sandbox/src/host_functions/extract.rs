@@ -20,12 +20,14 @@ pub(super) struct Unread {
     pub(super) told: String,
     /// The text for the operator when the upstream's answer is at fault.
     pub(super) why: Option<String>,
+    /// Whether the content of an answer of 2xx is at fault.
+    pub(super) misfit: bool,
 }
 
 /// A plain text describes a mistake of the guest, so it has no text for the operator.
 impl From<String> for Unread {
     fn from(told: String) -> Self {
-        Self { told, why: None }
+        Self { told, why: None, misfit: false }
     }
 }
 
@@ -45,16 +47,19 @@ pub(super) fn extract(
             "{its} has nothing at {}, where the adapter reads state `{name}`",
             quoted(pointer)
         )),
+        misfit: true,
     })?;
     let kept = shape.project(found).map_err(|violation| Unread {
         told: format!("{UNFIT}: {violation}"),
         why: Some(format!("{its} does not fit `[state.{name}]` of the contract: {violation}")),
+        misfit: true,
     })?;
     let hidden = |place: &&String| hides(place, pointer, shape);
     match entry.redacted.iter().find(hidden) {
         Some(place) => Err(Unread {
             told: format!("exchange {ordinal} held a secret at `{place}`, so it is not known"),
             why: Some(format!("{its} held a secret at `{place}`, so state `{name}` is not known")),
+            misfit: true,
         }),
         None => Ok(kept),
     }
@@ -81,6 +86,7 @@ pub(super) fn answer(entry: &Exchange) -> Result<&Value, Unread> {
             Unread {
                 told: format!("exchange {ordinal} has no usable body: {problem}"),
                 why: Some(format!("{its} cannot be used: {problem}")),
+                misfit: true,
             }
         }),
         Fate::Answered { status } => Err(Unread {
@@ -88,10 +94,12 @@ pub(super) fn answer(entry: &Exchange) -> Result<&Value, Unread> {
             why: Some(format!(
                 "{its} has the status {status}; state is read only from 2xx answers"
             )),
+            misfit: false,
         }),
         Fate::NotSent | Fate::NoAnswer => Err(Unread {
             told: format!("exchange {ordinal} has no answer"),
             why: Some(format!("there is no answer of {}: {}", asked(entry), problem.unwrap_or(""))),
+            misfit: false,
         }),
     }
 }

@@ -24,7 +24,7 @@ fn look(claim: &Claim, misfit: bool, exchanges: &[Exchange]) -> String {
 }
 
 fn of(told: &str, why: &str) -> Misfit {
-    Misfit { told: told.to_owned(), why: why.to_owned() }
+    Misfit { told: told.to_owned(), why: why.to_owned(), of_content: true }
 }
 
 #[test]

@@ -45,6 +45,22 @@ pub fn declared(contract: &Contract, looks: &[Rendered], exchanges: &[Exchange])
     found
 }
 
+/// Whether a state cannot be read from an answer of 2xx, so that the same answer would not help another time either.
+pub(super) fn misfits(contract: &Contract, looks: &[Rendered], exchanges: &[Exchange]) -> bool {
+    contract.state.values().any(|shape| {
+        let rule = contract.source_of(shape).and_then(|at| looks.get(at));
+        let answer = rule.and_then(|rule| usable(rule, exchanges)).filter(|one| one.is_success());
+        answer.is_some_and(|answer| present(shape, answer).is_err())
+    })
+}
+
+/// The first usable answer to the request. A repeated request had no usable answer before; the first usable one counts,
+/// as for entity tags.
+fn usable<'a>(rule: &Rendered, exchanges: &'a [Exchange]) -> Option<&'a Exchange> {
+    let of_rule = |one: &&Exchange| one.request == *rule;
+    exchanges.iter().filter(of_rule).find(|one| one.is_success() || one.says_absent())
+}
+
 fn state(
     contract: &Contract,
     shape: &StateShape,
@@ -55,8 +71,7 @@ fn state(
     let of_rule = || exchanges.iter().filter(|one| one.request == *rule);
     let its = the_answer(rule);
     let last = of_rule().next_back().ok_or_else(|| format!("{} was not sent", asked(rule)))?;
-    // A repeated request had no usable answer before; the first usable one counts, as for entity tags.
-    let answer = of_rule().find(|one| one.is_success() || one.says_absent()).unwrap_or(last);
+    let answer = usable(rule, exchanges).unwrap_or(last);
     match answer.fate {
         Fate::Answered { status } if answer.says_absent() => {
             confirmed(contract, shape, looks, exchanges, &format!("{its} has the status {status}"))
