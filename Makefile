@@ -7,7 +7,7 @@
 # make faults  let every external call fail in every way, alone and in pairs; a sample is part of make test
 # make soak    run thousands of actions under kills, stops, faults and clock jumps, MINUTES=10, from one SEED
 # make overload  four times the load that the host can carry, MINUTES=3; a sample is part of make test
-# make vectors write new test vectors for other implementations into tests/vectors/
+# make vectors write new test vectors of VERSION=2 for other implementations into tests/vectors/2/
 # make fuzz    fuzz every external input, guided by coverage, MINUTES=10 in total
 # make bench   measure actions against their lower bound, memory, a long history, instructions; into target/bench.json
 # make bench-evidence  measure the log and the verifier against their lower bound, into target/bench.json
@@ -83,7 +83,7 @@ overload: wasm-std venv binaries adapters
 # Makes valid and invalid bundles for other implementations, with new keys, ids and times in each run. Run this target
 # only after a change of the formats, and review the difference of index.json before you commit it.
 vectors: wasm-std venv binaries adapters
-	@VECTORS=1 SEED=1 cargo test --quiet --locked --workspace --test tamper
+	@VECTORS=$(or $(VERSION),2) SEED=1 cargo test --quiet --locked --workspace --test tamper
 
 # Instruments only our own crates, in the same target directory. New short inputs are added to the corpus.
 fuzz: tools
@@ -102,8 +102,9 @@ bench: wasm-std venv binaries adapters
 
 # The verifier is built for release, without the host. A release build of the log's bench would need a second build of
 # the WebAssembly engine, which the log does not call. So our own crates are optimised in the ordinary target directory,
-# and their dependencies stay at level 1, as for tests. The same holds for the lower bound.
-OPTIMISED := $(foreach crate,spec record verify system host benches,--config profile.dev.package.deed-$(crate).opt-level=3)
+# and their dependencies at level 1. The same holds for the lower bound.
+OPTIMISED := --config 'profile.dev.package."*".opt-level=1' \
+    $(foreach crate,spec record verify system store sandbox host benches,--config profile.dev.package.deed-$(crate).opt-level=3)
 bench-evidence: wasm-std venv binaries adapters
 	@cargo bench --quiet --locked --package deed-benches --no-default-features --bench verify
 	@cargo bench --quiet --locked --workspace --profile dev $(OPTIMISED) --bench log

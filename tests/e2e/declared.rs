@@ -98,3 +98,24 @@ fn a_user_of_another_name_is_not_deleted() {
     ended(&world, &view, "denied", "does not hold");
     assert!(scim().get_user(&id).is_ok());
 }
+
+/// A user is replaced as a whole, and keeps what the contract takes from the state.
+#[test]
+fn a_replaced_user_keeps_the_values_that_the_host_read() {
+    let world = served();
+    let name = fresh_name();
+    let id = scim().create_user(&name, Some(true)).unwrap();
+    let params = json!({"user_id": id, "display_name": "Zoe"});
+    let view = world.run(&declared("scim.replace_user", params.clone())).unwrap();
+    ended(&world, &view, "verified", "every expectation holds");
+    let now = scim().get_user(&id).unwrap();
+    let found = (&now["userName"], &now["active"], &now["displayName"]);
+    assert_eq!(found, (&json!(name), &json!(true), &json!("Zoe")));
+    let report = report(&world, view["id"].as_str().unwrap());
+    assert_eq!(report.verdict, deed_verify::Verdict::Verified, "{report:#?}");
+    // The directory reports success and changes nothing.
+    world.proxy.set("PUT", Fault::Lie2xx);
+    let params = json!({"user_id": id, "display_name": "Ann"});
+    let view = world.run(&declared("scim.replace_user", params)).unwrap();
+    ended(&world, &view, "mismatch", "nothing changed");
+}

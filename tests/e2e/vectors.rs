@@ -19,12 +19,18 @@ struct Vector {
     check: Option<String>,
 }
 
+/// The vectors of version 1.
 fn root() -> PathBuf {
     workspace().join("tests/vectors")
 }
 
-fn vectors() -> Vec<Vector> {
-    let text = fs::read_to_string(root().join("index.json")).unwrap();
+/// The vectors of every version.
+fn roots() -> [PathBuf; 2] {
+    [root(), root().join("2")]
+}
+
+fn vectors(root: &Path) -> Vec<Vector> {
+    let text = fs::read_to_string(root.join("index.json")).unwrap();
     let all: Vec<Value> = serde_json::from_str(&text).unwrap();
     let word = |one: &Value, name: &str| one[name].as_str().map(str::to_owned);
     let vector = |one: &Value| Vector {
@@ -36,8 +42,8 @@ fn vectors() -> Vec<Vector> {
     all.iter().map(vector).collect()
 }
 
-fn trust() -> Trust {
-    let entries = fs::read_dir(root().join("trust")).unwrap().map(Result::unwrap);
+fn trust(root: &Path) -> Trust {
+    let entries = fs::read_dir(root.join("trust")).unwrap().map(Result::unwrap);
     let file =
         |e: fs::DirEntry| (e.file_name().into_string().unwrap(), fs::read(e.path()).unwrap());
     let files: Files = entries.map(file).collect();
@@ -60,11 +66,13 @@ fn first(report: &Report) -> Option<&'static str> {
 
 #[test]
 fn every_vector_comes_to_its_verdict_at_its_check() {
-    let trust = trust();
-    for Vector { file, what, verdict, check } in vectors() {
-        let report = verify(&fs::read(root().join(&file)).unwrap(), Some(&trust));
-        let found = (report.verdict.as_str(), first(&report));
-        assert_eq!(found, (verdict.as_str(), check.as_deref()), "{file} ({what}): {report:#?}");
+    for root in roots() {
+        let trust = trust(&root);
+        for Vector { file, what, verdict, check } in vectors(&root) {
+            let report = verify(&fs::read(root.join(&file)).unwrap(), Some(&trust));
+            let found = (report.verdict.as_str(), first(&report));
+            assert_eq!(found, (verdict.as_str(), check.as_deref()), "{file} ({what}): {report:#?}");
+        }
     }
 }
 
@@ -74,11 +82,17 @@ const OURS: [&str; 6] = ["summary", "requests", "decision", "gate", "outcome", "
 
 #[test]
 fn a_verifier_of_other_peoples_parts_agrees() {
-    let all = vectors();
+    for root in roots() {
+        agrees(&root);
+    }
+}
+
+fn agrees(root: &Path) {
+    let all = vectors(root);
     let output = Command::new(venv().join("bin/python"))
         .arg(workspace().join("tests/oracle/verify.py"))
-        .args(all.iter().map(|vector| root().join(&vector.file)))
-        .arg(root().join("trust"))
+        .args(all.iter().map(|vector| root.join(&vector.file)))
+        .arg(root.join("trust"))
         .output()
         .unwrap();
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
@@ -112,9 +126,11 @@ fn npms_cedar_decides_the_same() {
         .unwrap();
         return;
     }
-    let all = vectors();
-    let good = all.iter().filter(|vector| vector.file.starts_with("good/"));
-    let good: Vec<PathBuf> = good.map(|vector| root().join(&vector.file)).collect();
+    let good = |root: PathBuf| {
+        let all = vectors(&root).into_iter().filter(|vector| vector.file.starts_with("good/"));
+        all.map(|vector| root.join(vector.file)).collect::<Vec<_>>()
+    };
+    let good: Vec<PathBuf> = roots().into_iter().flat_map(good).collect();
     let (same, said) = decides(&oracle, &good);
     assert!(same, "{said}");
     for verdict in ["same    allow", "same    ask", "same    deny"] {

@@ -56,7 +56,7 @@ pub(crate) struct Sample {
 /// Produces one kind of outcome; returns the action's id.
 type Maker = fn(&World) -> String;
 
-const MAKERS: [(&str, Maker); 14] = [
+const MAKERS: [(&str, Maker); 16] = [
     ("verified", verified),
     ("mismatch", mismatch),
     ("denied by policy", denied_by_policy),
@@ -71,6 +71,8 @@ const MAKERS: [(&str, Maker); 14] = [
     ("two answers", two_answers),
     ("created", declared::created),
     ("deleted", declared::deleted),
+    ("member added", declared::member_added),
+    ("replaced", declared::replaced),
 ];
 
 /// This action is proposed before all others, and has expired when its bundle is read.
@@ -85,7 +87,7 @@ const COPIES: [(&str, &str); 2] = [(BOB, "open"), (HELPDESK, "open-copy")];
 pub(crate) const COPY: &str = "an agent's copy";
 
 /// Every kind of bundle.
-pub(crate) const KINDS: [&str; 17] = [
+pub(crate) const KINDS: [&str; 19] = [
     "verified",
     "mismatch",
     "denied by policy",
@@ -101,6 +103,8 @@ pub(crate) const KINDS: [&str; 17] = [
     "two answers",
     "created",
     "deleted",
+    "member added",
+    "replaced",
     EXPIRED,
     COPY,
 ];

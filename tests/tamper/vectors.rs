@@ -1,5 +1,5 @@
-//! Test vectors for other implementations, made from the bundles of the same run. `VECTORS=1` writes them to
-//! `tests/vectors/`.
+//! Test vectors for other implementations, made from the bundles of the same run. `VECTORS=1` writes those of version 1
+//! to `tests/vectors/`, and `VECTORS=2` those of version 2 to `tests/vectors/2/`.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -10,7 +10,7 @@ use deed_tests::services::workspace;
 use deed_verify::{Verdict, verify};
 use serde_json::{Value, json};
 
-use crate::samples::Bench;
+use crate::samples::{Bench, Sample};
 
 /// For each class and check: the description of the change, the bundle, and the expected verdict.
 type Kept = BTreeMap<(&'static str, &'static str), (String, Vec<u8>, Verdict)>;
@@ -20,17 +20,26 @@ static KEPT: Mutex<Kept> = Mutex::new(Kept::new());
 /// The checks that read the contract, the policy and the evidence.
 const JUDGED: [&str; 6] = ["summary", "requests", "decision", "gate", "outcome", "settled"];
 
-fn is_asked() -> bool {
-    std::env::var_os("VECTORS").is_some()
+/// The version whose vectors are written.
+fn asked() -> Option<u32> {
+    std::env::var_os("VECTORS")?.to_str()?.parse().ok()
 }
 
-/// Keeps the first bundle of each class and check. The bundles come from two kinds, which together have every part.
+/// The kinds whose mutations are kept. The bundles of the kinds of a version together have every part.
+fn kinds(version: u32) -> &'static [&'static str] {
+    match version {
+        1 => &["settled later", "denied by a person"],
+        _ => &["created", "deleted", "member added", "replaced"],
+    }
+}
+
+/// Keeps the first bundle of each class and check.
 pub(crate) fn keep(
     class: &'static str,
     kind: &str,
     found: &BTreeMap<&'static str, (String, Vec<u8>, Verdict)>,
 ) {
-    if is_asked() && ["settled later", "denied by a person"].contains(&kind) {
+    if asked().is_some_and(|version| kinds(version).contains(&kind)) {
         let mut kept = KEPT.lock().unwrap_or_else(PoisonError::into_inner);
         // For mutations of single fields, keep only bundles that the policy or the outcome check catches, because the
         // others only test the structure of a document.
@@ -43,10 +52,9 @@ pub(crate) fn keep(
 
 /// `good/`, `bad/`, `trust/` and `index.json`.
 pub(crate) fn write(bench: &Bench) {
-    if !is_asked() {
-        return;
-    }
+    let Some(version) = asked() else { return };
     let root = workspace().join("tests/vectors");
+    let root = if version == 1 { root } else { root.join(version.to_string()) };
     for sub in ["good", "bad", "trust"] {
         fs::remove_dir_all(root.join(sub)).ok();
         fs::create_dir_all(root.join(sub)).unwrap();
@@ -55,7 +63,9 @@ pub(crate) fn write(bench: &Bench) {
         fs::write(root.join("trust").join(name), bytes).unwrap();
     }
     let mut index: Vec<Value> = Vec::new();
-    for sample in &bench.samples {
+    let action = |sample: &Sample| serde_json::from_slice::<Value>(&sample.files["action.json"]);
+    let of_version = |sample: &&Sample| action(sample).unwrap()["v"] == version;
+    for sample in bench.samples.iter().filter(of_version) {
         let file = put(&root, "good", &[sample.kind], &sample.bundle);
         let verdict = verify(&sample.bundle, Some(&bench.trust)).verdict.as_str();
         index.push(json!({"file": file, "what": sample.kind, "verdict": verdict}));

@@ -247,7 +247,7 @@ fn render_as(
     let perform: Result<Vec<_>, _> =
         contract.perform.http.iter().map(|r| r.render(&origins)).collect();
     let (observe, perform) = (observe?, perform?);
-    if perform.iter().map(weight).sum::<usize>() > REQUESTS_MAX {
+    if !fit_in_a_record(&perform) {
         return Err(BindError::Text("/params", "render requests of more than 4 MiB in total"));
     }
     Ok(Rendering {
@@ -264,6 +264,11 @@ fn expected(contract: &Contract, proposal: &Proposal) -> Result<(), BindError> {
     let states = contract.state_schemas();
     let outside = proposal.expect.keys().find(|pointer| !check_pointer(&states, pointer));
     outside.map_or(Ok(()), |pointer| Err(BindError::Expect(pointer.clone())))
+}
+
+/// Whether these writes are at most 4 MiB in total, so that the record of an attempt can hold them.
+pub fn fit_in_a_record(perform: &[Rendered]) -> bool {
+    perform.iter().map(weight).sum::<usize>() <= REQUESTS_MAX
 }
 
 /// An upper bound on the bytes of a rendered request, summed over all the times it may be sent.

@@ -31,7 +31,7 @@ pub struct Rendered {
     /// Headers of the contract, by lower-case name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub headers: BTreeMap<String, String>,
-    /// Any JSON; for a form, an object of texts.
+    /// Any JSON; for a form, an object of texts, and in format 2 also of lists and tables of texts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub body: Option<Value>,
     /// JSON pointers to the decimals of the body that are sent as numbers (format 2).
@@ -271,8 +271,8 @@ impl Exchange {
         matches!(self.fate, Fate::Answered { status: 200..=299 })
     }
 
-    /// Whether it failed for a reason that may pass: no connection, no complete answer, or a status that the upstream
-    /// also gives to a valid request.
+    /// Whether the exchange failed for a temporary reason: no connection, no complete answer, or the status 408, 425,
+    /// 429 or 5xx. A connection that the host itself denied does not count.
     pub fn is_hindered(&self) -> bool {
         match self.fate {
             Fate::NotSent | Fate::NoAnswer => self.failure != Some(Failure::Denied),

@@ -202,7 +202,7 @@ fn landed(attempt: &Attempt) -> &'static str {
     }
 }
 
-/// The requests of `perform`, with the values of every state that was read, if they have such values.
+/// The requests of `perform`. If they contain values of the state, each request occurs once for every observed state.
 fn writes(entries: &[Entry]) -> Cow<'_, [Rendered]> {
     let bound = entries.iter().find_map(|entry| match &entry.event {
         Event::Proposed { bound, .. } => Some(bound),

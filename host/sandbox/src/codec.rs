@@ -188,7 +188,7 @@ fn unusable(error: &DecodeError, kind: &str, bytes: &[u8]) -> Unusable {
             let essence = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
             let remedy = if is_kind(&essence) {
                 format!(
-                    "; if the upstream means it, add `{essence}` to `content_types` in its table in deed.toml"
+                    "; if the answer is in that encoding, add `{essence}` to `content_types` in its table in deed.toml"
                 )
             } else {
                 String::new()

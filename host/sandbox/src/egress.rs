@@ -190,7 +190,7 @@ impl Job {
         told
     }
 
-    /// The answer without a body, if its body does not count and its head has arrived.
+    /// The answer without its body, if the codec ignores the body and the head has arrived.
     fn answered_by_head(&self) -> Option<Response> {
         let (status, headers) = self.head.get()?;
         let (status, bytes) = (*status, Vec::new());

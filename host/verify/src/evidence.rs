@@ -77,25 +77,23 @@ pub(super) fn requests(evidence: &Evidence, rendering: &Rendering) -> Result<(),
         }
         if !codec.could_give(one.response.as_ref()) {
             return Err(format!(
-                "the answer to `{method} {path}` in the evidence is not one that its codec gives"
+                "the answer to `{method} {path}` in the evidence has a form that its codec does not produce"
             ));
         }
     }
     of_state(evidence)
 }
 
-/// Every value of the state that the last attempt sent is that of the state which was read before it. The state before
-/// an earlier attempt is not in the evidence if a guard stopped that attempt.
+/// Every value of the state that a write sent is that of the state before the action. The state before a write that its
+/// guard stopped may be an earlier one, which is not in the evidence.
 fn of_state(evidence: &Evidence) -> Result<(), String> {
-    let (Some(pre), Some(last)) = (&evidence.pre, evidence.attempts.last()) else { return Ok(()) };
-    if pre.at_ms > last.started_ms {
-        return Ok(());
-    }
-    let state = pre.value();
+    let state = evidence.pre.as_ref().map(Observation::value).unwrap_or_default();
+    let sent = evidence.attempts.iter().flat_map(|attempt| &attempt.exchanges);
+    let mut sent = sent.filter(|one| one.may_have_written() && !one.is_turned_away());
     let other = |one: &&Exchange| {
         !one.request.pre.is_empty() && one.request.with_state(&state).as_ref() != Ok(&one.request)
     };
-    match last.exchanges.iter().find(other) {
+    match sent.find(other) {
         Some(one) => Err(format!(
             "`{} {}` did not send the values of the state before the action",
             one.request.method, one.request.path

@@ -214,7 +214,7 @@ fn compressed() {
     unpacked();
 }
 
-/// What the host unpacks, it searches as any other answer.
+/// The host searches a decompressed answer for secrets, like any other answer.
 fn unpacked() {
     let stage = Stage::with(Hostile::start().unwrap(), |dir| {
         edit(

@@ -56,7 +56,7 @@ fn a_strong_tag_that_never_changes_is_given_up_at_once() {
         stage.upstream.lie("GET", 0, 99, tagged(tag));
         stage.upstream.lie("PATCH", 0, 99, says(answer("412 Precondition Failed", "")));
         let view = stage.world.run(&World::proposal(SUSPEND, USER)).unwrap();
-        let why = "two later looks show the same tag";
+        let why = "two later looks show the same state and tag";
         let receipt = ended(&stage.world, &view, "failed", why);
         assert_eq!(receipt["attempts"].as_array().unwrap().len(), 1, "{receipt:#}");
         assert_eq!(stage.upstream.count("PATCH"), 1);

@@ -1,4 +1,4 @@
-//! Deletes and creates: what does not exist, what only looks like it, and whose creation it was.
+//! Deletes and creates: when an absence is believed, and when a creation counts as that of the action.
 
 use deed_test_support::shared::{ended, look};
 use serde_json::{Value, json};

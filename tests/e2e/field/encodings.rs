@@ -91,7 +91,7 @@ fn an_odd_content_type_is_taken_where_the_operator_lists_it() {
         let world = served(&upstream, &set(""), "");
         ended(&world, &tried(&world), "verified", "every expectation holds");
     }
-    // The operator lists types. What the bytes mean stays the same.
+    // The list of content types does not change which charsets are accepted.
     for kind in ["application/json; charset=latin-1", "text/json; charset=utf-16"] {
         let upstream = typed(kind);
         let world = served(&upstream, &set(""), "content_types = [\"text/json\"]");

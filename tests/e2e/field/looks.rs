@@ -171,7 +171,7 @@ fn an_upstream_that_stays_down_ends_the_action_after_four_looks() {
     }
 }
 
-/// An upstream that answers this many looks, and none after them.
+/// An upstream that answers the first `good` looks, and fails each later one with `status`.
 fn failing_after(good: usize, status: u16) -> Upstream {
     failing(move |n| (n > good).then(|| Reply::json(status, json!({}))))
 }
@@ -183,7 +183,7 @@ fn the_pause_that_the_upstream_asks_for_is_kept() {
     let started = Instant::now();
     ended(&world, &tried(&world), "verified", "every expectation holds");
     assert!(started.elapsed() >= Duration::from_secs(2), "{:?}", started.elapsed());
-    // But not if it would be longer than an action may wait before it sends something.
+    // The host does not begin a pause that would end later than `limits.queue` allows.
     let upstream = failing(|_| Some(Reply::json(503, json!({})).header("retry-after", "1200")));
     let world = served(&upstream, &set(), "");
     ended(&world, &tried(&world), "failed", "looks may be repeated for 600000 ms (`limits.queue`)");

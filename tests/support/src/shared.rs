@@ -126,25 +126,28 @@ pub fn report(world: &World, id: &str) -> deed_verify::Report {
     deed_verify::verify(&world.bundle(id).unwrap(), Some(&world.trusted().unwrap()))
 }
 
-/// The contracts of `contracts/scim/`, which have no adapter code.
-const SCIM_CONTRACTS: [(&str, &str); 5] = [
+/// The contracts of `contracts/scim/` and one for tests. They have no adapter code.
+const SCIM_CONTRACTS: [(&str, &str); 6] = [
     ("add_group_member", include_str!("../../../contracts/scim/add_group_member.toml")),
     ("create_user", include_str!("../../../contracts/scim/create_user.toml")),
     ("delete_user", include_str!("../../../contracts/scim/delete_user.toml")),
     ("find_user", include_str!("../../../contracts/scim/find_user.toml")),
     ("remove_group_member", include_str!("../../../contracts/scim/remove_group_member.toml")),
+    ("replace_user", include_str!("replace_user.toml")),
 ];
 
 const SCIM_POLICY: &str = r#"
 @id("helpdesk-users")
 permit (principal, action in [Deed::Action::"scim.create_user", Deed::Action::"scim.delete_user",
     Deed::Action::"scim.find_user", Deed::Action::"scim.add_group_member",
-    Deed::Action::"scim.remove_group_member"], resource)
+    Deed::Action::"scim.remove_group_member", Deed::Action::"scim.replace_user"], resource)
 when { principal.roles.contains("helpdesk") };
 
 @id("users-need-a-lead")
 @obligation("approve:1:support-lead")
-forbid (principal, action in [Deed::Action::"scim.create_user", Deed::Action::"scim.delete_user"], resource);
+forbid (principal, action in [Deed::Action::"scim.create_user", Deed::Action::"scim.delete_user",
+    Deed::Action::"scim.add_group_member", Deed::Action::"scim.remove_group_member",
+    Deed::Action::"scim.replace_user"], resource);
 "#;
 
 /// Adds the contracts of `contracts/scim/` to a directory, with grants and a policy that lets the helpdesk use them.

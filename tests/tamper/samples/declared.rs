@@ -16,3 +16,17 @@ pub(super) fn deleted(world: &World) -> String {
     let params = json!({"user_id": id, "user_name": name});
     ends(world, &declared("scim.delete_user", params), "verified")
 }
+
+pub(super) fn member_added(world: &World) -> String {
+    let (user, name) = (scim().create_user(&fresh_name(), None).unwrap(), fresh_name());
+    let other = scim().create_user(&fresh_name(), None).unwrap();
+    let group = scim().create_group(&name, &[&other]).unwrap();
+    let params = json!({"group_id": group, "group_name": name, "user_id": user});
+    ends(world, &declared("scim.add_group_member", params), "verified")
+}
+
+pub(super) fn replaced(world: &World) -> String {
+    let id = scim().create_user(&fresh_name(), Some(true)).unwrap();
+    let params = json!({"user_id": id, "display_name": "Zoe"});
+    ends(world, &declared("scim.replace_user", params), "verified")
+}

@@ -205,6 +205,7 @@ impl<'a> Pair<'a> {
                         };
                     a.iter().all(|member| held(member, b)) && b.iter().all(|member| held(member, a))
                 }
+                _ if self.is_late(one) || self.is_late(other) => true,
                 _ if self.form && (self.is_mixed(one) || self.is_mixed(other)) => true,
                 _ => one == other || self.form && text(one) == text(other),
             },
@@ -251,6 +252,12 @@ impl<'a> Pair<'a> {
             (Ok(a), Ok(b)) => mixed::meet(self.contract, &a, &b),
             _ => true,
         }
+    }
+
+    /// Whether a value is one of the state, which is not known yet.
+    fn is_late(&self, value: &Value) -> bool {
+        let pieces = value.as_str().map(|text| text::pieces(text, self.format()));
+        matches!(pieces, Some(Ok(pieces)) if matches!(text::whole(&pieces), Some(Source::Pre(_))))
     }
 
     fn is_mixed(&self, value: &Value) -> bool {

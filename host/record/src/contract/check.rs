@@ -100,11 +100,11 @@ fn schemas(contract: &Contract) -> Result<(), Fault> {
     let inner = contract.params.properties.values().flat_map(Schema::inner);
     if states.values().any(Schema::has_sent_as) || inner.into_iter().any(Schema::has_sent_as) {
         let what =
-            "`as` is for a parameter itself; states and values inside of a parameter are text";
+            "`as` is only for a decimal directly below `params`; all other decimals are text";
         return Err(Fault::at("as", what));
     }
     if contract.params_schema().has_set() {
-        let what = "`unordered` and `key` are for states; a parameter is sent as it was proposed";
+        let what = "`unordered` and `key` are for states; a list in a parameter keeps its order";
         return Err(Fault::at("[params]", what));
     }
     for (name, shape) in contract.state.iter() {

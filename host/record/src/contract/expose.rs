@@ -40,12 +40,12 @@ pub(crate) fn check(pointers: &[String]) -> Result<(), ExposeError> {
     Ok(())
 }
 
-/// Reads the exposed part of a JSON text. What no pointer leads to has to be JSON, and may be anything else that a host
-/// refuses where it keeps it: too deep, or with a key twice.
+/// Reads the exposed part of a JSON text. A value that is not exposed must be well-formed JSON, but may be nested too
+/// deeply or have duplicate keys.
 ///
 /// # Errors
 ///
-/// Fails at the first place that is not JSON, or not strict JSON where a pointer leads.
+/// Fails at the first place that is not JSON, or that is exposed and not strict JSON.
 pub fn read(bytes: &[u8], pointers: &[String]) -> Result<Value, ParseError> {
     let paths: Vec<Vec<String>> = pointers.iter().map(|one| tokens(one)).collect();
     Ok(only(json::parse_part(bytes, &paths)?, pointers))

@@ -34,7 +34,8 @@ fn filled(pointer: &str, params: &Value) -> Option<String> {
 pub(super) fn check(contract: &Contract) -> Result<(), Fault> {
     let states = contract.state_schemas();
     for pointer in &contract.verify.may_change {
-        if check::in_state(&states, pointer) {
+        let named = contract.templates() == Format::Two && pointer.split('/').any(is_parameter);
+        if check::in_state(&states, pointer) && !named {
             continue;
         }
         let mut tokens = pointer.split('/').skip(1);
@@ -59,7 +60,7 @@ fn element<'p>(
         let key = schema.key_name().zip(schema.items.as_deref());
         let Some((key, items)) = key else {
             let name = token.replace("~1", "/").replace("~0", "~");
-            let inner = schema.properties.get(&name);
+            let inner = schema.properties.get(&name).filter(|_| !is_parameter(token));
             schema = inner.ok_or_else(|| Fault::at(pointer, outside(pointer)))?;
             continue;
         };
@@ -88,6 +89,10 @@ fn is_key(contract: &Contract, name: &str, kind: Option<Kind>, pointer: &str) ->
 
 fn parameter(token: &str) -> Option<&str> {
     token.strip_prefix('{')?.strip_suffix('}')
+}
+
+fn is_parameter(token: &str) -> bool {
+    parameter(token).is_some()
 }
 
 fn outside(pointer: &str) -> String {

@@ -1,7 +1,7 @@
 //! Which characters the values of a schema can contain, as far as the schema proves it.
 //!
-//! Text may touch a placeholder only if no value of it can change the meaning of that text: quotes, separators, spaces
-//! and everything outside ASCII are then ruled out.
+//! Text may stand next to a placeholder only if no value of the placeholder can change the meaning of the text. So the
+//! schema must rule out quotes, separators, spaces and characters outside ASCII.
 
 use regex_syntax::hir::{Class, Hir, HirKind, Look};
 use serde_json::Value;
@@ -16,8 +16,8 @@ pub struct Alphabet(u128);
 const NARROW: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-.@+";
 
 impl Alphabet {
-    /// The characters of every value of the schema, as it is rendered; `None` if they are unbounded, not proven or not
-    /// ASCII.
+    /// The characters that rendered values of the schema can contain; `None` if the schema does not limit them to a set
+    /// of ASCII characters.
     pub fn of(schema: &Schema) -> Option<Self> {
         let listed = schema.constant.iter().chain(schema.choices.iter().flatten());
         if schema.constant.is_some() || schema.choices.is_some() {

@@ -16,8 +16,8 @@ impl Contract {
         }
     }
 
-    /// Gives every expected value the form that the state has. A value that does not fit the state stays as it is, and
-    /// will not be equal to it.
+    /// Gives every expected value the normal form of the state. A value that does not fit the schema of the state stays
+    /// unchanged, so it differs from every observed value.
     pub(crate) fn normal_expect(&self, expect: &mut BTreeMap<String, Value>) {
         if !self.any_state(&|one| one.has_decimal() || one.has_set()) {
             return;
@@ -25,8 +25,12 @@ impl Contract {
         let states = self.state_schemas();
         for (pointer, value) in expect {
             let schema = check::schema_at(&states, pointer);
-            if let Some(kept) = schema.and_then(|schema| schema.project(value).ok()) {
-                *value = kept;
+            let Some(schema) = schema else { continue };
+            let normal = decimal::normal(schema, value);
+            // A value with members that the contract does not declare would lose them.
+            let fits = schema.violations(&normal).is_empty();
+            if let Some(sorted) = schema.project(&normal).ok().filter(|_| fits) {
+                *value = sorted;
             }
         }
     }
@@ -73,7 +77,7 @@ impl Contract {
         self.params.properties.values().any(Schema::has_decimal)
     }
 
-    /// Whether some value of a state is so.
+    /// Whether the predicate holds for a property of any state.
     fn any_state(&self, is: &dyn Fn(&Schema) -> bool) -> bool {
         self.state.values().any(|shape| shape.properties.values().any(is))
     }

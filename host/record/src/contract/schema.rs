@@ -167,6 +167,15 @@ impl Schema {
         self.any(&|schema| schema.sent_as.is_some())
     }
 
+    /// Whether a state has the values exactly as the upstream sent them: texts, integers, booleans and lists of these.
+    pub(crate) fn is_plain(&self) -> bool {
+        match self.kind() {
+            Some(Kind::String | Kind::Integer | Kind::Boolean) => true,
+            Some(Kind::Array) => self.inner().all(Self::is_plain),
+            Some(Kind::Object | Kind::Decimal) | None => false,
+        }
+    }
+
     /// The schemas of members and elements.
     pub(crate) fn inner(&self) -> impl Iterator<Item = &Self> {
         self.properties.values().chain(self.items.as_deref())

@@ -1,8 +1,8 @@
 //! Closed request templates: a rule and the values of its placeholders result in exactly one rendered request.
 //!
 //! An absent query or body stays absent. A value is encoded for its place: it cannot leave its segment, query value,
-//! header or body value. Where text touches a placeholder, `deed check` has proved from its schema that no value can
-//! change the meaning of the text.
+//! header or body value. If text stands next to a placeholder, `deed check` has proved from the parameter's schema that
+//! no value can change the meaning of the text.
 
 mod body;
 mod error;
@@ -175,6 +175,7 @@ impl Rule {
         target::check_query(query.unwrap_or_default(), format)?;
         headers::check(&self.headers)?;
         let body = self.body_template()?;
+        body.as_deref().map_or(Ok(()), |body| body::not_late(body, format))?;
         self.codec.check(body.as_deref(), shape(format))?;
         self.content_type(has_body)?;
         body.map_or(Ok(()), |body| body::check(&body, format))
@@ -265,12 +266,12 @@ impl Rule {
         Ok(found)
     }
 
-    /// The filled body. A form is reduced to the texts that are sent, so that these are shown and compared.
+    /// The rendered body. The values of a form become texts, so that what is shown and compared is what is sent.
     fn filled(&self, origins: &Origins<'_>) -> Result<body::Filled, RenderError> {
         let Some(template) = self.body_template()? else { return Ok(body::Filled::default()) };
         let filled = body::fill(&template, origins)?;
         // A record cannot tell a null body from none.
-        if filled.value.as_ref().is_some_and(Value::is_null) && filled.pre.is_empty() {
+        if filled.value.as_ref().is_some_and(Value::is_null) {
             return Err(RenderError::NullBody);
         }
         match self.codec.request {
@@ -285,7 +286,7 @@ impl Rule {
         }
     }
 
-    /// A content type must be one of the encoding that the codec writes.
+    /// Checks that the header `Content-Type` of the rule names the encoding in which the codec writes the body.
     fn content_type(&self, has_body: bool) -> Result<(), RenderError> {
         let written = |(name, _): &(&String, &String)| name.eq_ignore_ascii_case("content-type");
         let Some((_, kind)) = self.headers.iter().find(written) else { return Ok(()) };

@@ -126,7 +126,7 @@ impl Codec {
         !matches!(self.response, Incoming::Text | Incoming::None)
     }
 
-    /// Whether a recorded response has the form that this codec gives it, where it gives it only one.
+    /// Whether this codec can produce the recorded response: only a string for `text`, and no response for `none`.
     pub fn could_give(&self, response: Option<&Value>) -> bool {
         match self.response {
             Incoming::None => response.is_none(),
@@ -220,7 +220,7 @@ pub enum DecodeError {
     Deep,
 }
 
-/// A text is kept as it is. A mark at its start would be seen by some readers only.
+/// A text answer as a JSON string. A byte order mark is refused, because some readers would remove it.
 fn text(bytes: &[u8]) -> Result<Value, DecodeError> {
     let text = std::str::from_utf8(bytes);
     let text = text.map_err(|_| DecodeError::Body("the answer is not UTF-8".to_owned()))?;

@@ -1,5 +1,5 @@
-//! Values of the state before the action in the body of a write. They are known when the host has read the state, and
-//! everything else of the request is known before.
+//! Values of the state before the action, in the body of a write. Unlike the rest of the request, these values are
+//! known only after the host has read the state.
 
 use deed_spec::json;
 use serde_json::Value;
@@ -9,7 +9,7 @@ use super::Rendered;
 /// A value of the state that a write sends, and that the state does not have.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "`{method} {path}` sends `{value}` of the state before the action, which has no such value"
+    "`{method} {path}` sends `{value}`, but the state that was read before the action has no such value"
 )]
 pub struct NoValue {
     method: String,
@@ -26,14 +26,17 @@ impl Rendered {
     pub fn with_state(&self, state: &Value) -> Result<Self, NoValue> {
         let mut filled = self.clone();
         for (place, source) in &self.pre {
-            let value = json::pointer(state, source).ok_or_else(|| NoValue {
-                method: self.method.clone(),
-                path: self.path.clone(),
-                value: format!("pre{}", source.replace('/', ".")),
-            })?;
+            let value = json::pointer(state, source);
             let slot = filled.body.as_mut().and_then(|body| body.pointer_mut(place));
-            if let Some(slot) = slot {
-                *slot = value.clone();
+            match (slot, value) {
+                (Some(slot), Some(value)) => *slot = value.clone(),
+                _ => {
+                    return Err(NoValue {
+                        method: self.method.clone(),
+                        path: self.path.clone(),
+                        value: format!("pre{}", source.replace('/', ".")),
+                    });
+                }
             }
         }
         Ok(filled)

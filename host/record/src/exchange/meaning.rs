@@ -1,8 +1,9 @@
-//! What an upstream's answer to a write means: by its status, unless the contract says something else about it.
+//! What an upstream's answer to a write means. The status decides, unless the contract declares another meaning.
 
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Value, json};
 
+use super::codec::Incoming;
 use super::{Exchange, ExchangeSummary, Fate, is_definite_refusal};
 
 /// What is known of a write from its answer.
@@ -62,10 +63,17 @@ impl Exchange {
             .filter(|meaning| self.request.writes && *meaning != Meaning::of_status(status))
     }
 
-    /// An expression that cannot be evaluated does not turn a success into a refusal.
+    /// An answer that cannot be read as it was sent, or an expression that cannot be evaluated, does not turn a success
+    /// into a refusal.
     fn is_refused_by_body(&self, status: u16) -> bool {
         let Some(refused_when) = &self.request.refused_when else { return false };
-        let answer = json!({ "status": status, "body": self.response });
+        if self.problem.is_some() || self.failure.is_some() || !self.redacted.is_empty() {
+            return false;
+        }
+        let is_text = self.request.codec.response == Incoming::Text;
+        let empty = || if is_text { Value::from("") } else { Value::Null };
+        let body = self.response.clone().unwrap_or_else(empty);
+        let answer = json!({ "status": status, "body": body });
         refused_when.holds_of(&answer).unwrap_or(false)
     }
 }

@@ -329,8 +329,8 @@ impl Story {
         latest.iter().any(Exchange::is_turned_away) && !self.may_have_changed_something()
     }
 
-    /// The requests of the next attempt, or of the attempt that runs: those of the contract, with the values of the state
-    /// before the action. All attempts after which something may have changed rest on one such state.
+    /// The requests of the next attempt, or of the running one: those of the contract, with the values of the state
+    /// before the action. After an attempt that may have changed something, further attempts use the same state.
     ///
     /// # Errors
     ///

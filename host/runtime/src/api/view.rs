@@ -191,7 +191,7 @@ fn obligations(story: &Story) -> Vec<String> {
     }
 }
 
-/// The writes; for a person with the values of the state, if it was read.
+/// The writes. A person also sees the values of the state in them, once the host has read the state.
 fn writes(story: &Story, person: bool) -> Vec<Rendered> {
     let filled = story.perform().ok().filter(|_| person);
     let perform = filled.as_deref().unwrap_or(&story.bound.perform);

@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, OnceLock};
 
+use deed_record::action;
 use deed_record::action::id::ActionId;
 use deed_record::lifecycle::event::{Event, Phase};
 use deed_record::lifecycle::outcome::{self, Judgement, Outcome};
@@ -45,8 +46,10 @@ pub(super) struct Drive<'a> {
     pub(super) lease: Option<Lease>,
     /// The run slot in the sandbox, which is kept from one run to the next.
     pub(super) slot: Option<RunSlot>,
-    /// The observations before a write that failed and are repeated.
+    /// The failed observations before the first write.
     pub(super) failed: Failed,
+    /// Whether the state was observed a second time after the guard of a write rejected it.
+    pub(super) looked_again: bool,
     /// Whether to observe the state once more if the outcome is open. Only timers request this; callers cannot.
     pub(super) settling: bool,
 }
@@ -77,6 +80,7 @@ pub(super) async fn drive(
         lease: None,
         slot: None,
         failed: Failed::default(),
+        looked_again: false,
         settling,
     };
     loop {
@@ -219,7 +223,7 @@ impl Drive<'_> {
 
     async fn after_pre(&mut self) -> Result<Step, EngineError> {
         let Some(granted) = self.granted() else { return self.gone().await };
-        if let Some(judgement) = self.unfit(&granted).or_else(|| self.useless_guard()) {
+        if let Some(judgement) = self.unfit(&granted) {
             return self.judge(judgement).await;
         }
         if self.work.story.attempts.is_empty() && self.latest_verdict() == Some(Verdict::Allow) {
@@ -273,8 +277,13 @@ impl Drive<'_> {
         if let Some(judgement) = reconcile::unmet_before(&granted.contract, &self.work.story) {
             return Some(judgement);
         }
-        if let Err(missing) = self.work.story.perform() {
-            return Some(Judgement::plain(Outcome::Denied, missing.to_string()));
+        match self.work.story.perform() {
+            Err(missing) => return Some(Judgement::plain(Outcome::Denied, missing.to_string())),
+            Ok(writes) if !action::fit_in_a_record(&writes) => {
+                let reason = "with the values of the state, the writes have more than 4 MiB";
+                return Some(Judgement::plain(Outcome::Denied, reason));
+            }
+            Ok(_) => {}
         }
         if let Some(write) = self.work.story.untagged() {
             let (method, path) = (&write.method, &write.path);

@@ -1,8 +1,8 @@
 //! Handles a write that its guard rejected: the upstream answered 412 (Precondition Failed) and did not carry out the
 //! write.
 //!
-//! Approvers are asked again, up to [`TURNS`] times, unless the state and the entity tag did not change. Then the guard
-//! cannot work with this upstream, and another approval cannot help.
+//! Approvers are asked again until the guard has rejected the write [`TURNS`] times. If neither the state nor the
+//! entity tag changed, approvers are not asked again, because the guard cannot work with this upstream.
 
 use deed_record::contract::Contract;
 use deed_record::exchange::Exchange;
@@ -24,9 +24,6 @@ const TURNS: usize = 3;
 /// Why approvals become stale when the guard of a write rejected the write.
 const TURNED_AWAY: &str =
     "the upstream rejected the write (412): the state changed after the observation";
-
-/// The same, while the observation after the write still shows the old state and entity tag.
-const UNMOVED: &str = "the upstream rejected the write (412), and still shows the same entity tag";
 
 impl Drive<'_> {
     /// Whether the guard rejected the latest write, and no later observation indicates that the write took effect.
@@ -52,11 +49,20 @@ impl Drive<'_> {
                 );
                 self.judge(Judgement { reason, ..judgement }).await
             }
-            Some(_) => {
-                self.wait_for_replicas().await?;
-                self.stale(UNMOVED).await
+            Some(write) if self.looked_again => {
+                let what = "two later looks show the same state and tag";
+                let reason = useless(write, what, "the entity tag that it shows");
+                self.judge(Judgement { reason, ..judgement }).await
             }
-            None => self.stale(TURNED_AWAY).await,
+            Some(_) => {
+                self.looked_again = true;
+                self.wait_for_replicas().await?;
+                self.observe(Phase::Post).await
+            }
+            None => {
+                self.looked_again = false;
+                self.stale(TURNED_AWAY).await
+            }
         }
     }
 
@@ -71,8 +77,8 @@ impl Drive<'_> {
         Ok(Some(write).filter(|_| same))
     }
 
-    /// An unchanged strong tag may be an older one that a replica still shows. So the next observation, after which
-    /// people would be asked again, begins only after a pause.
+    /// An unchanged strong tag may be an older one that a replica still shows, and the write may have been delivered twice
+    /// and carried out once. So the state is observed again after a pause.
     async fn wait_for_replicas(&mut self) -> Result<(), EngineError> {
         let Some(granted) = self.granted() else { return Ok(()) };
         let pause = pause::after(&granted.contract.limits, 1, &[])?;
@@ -82,19 +88,6 @@ impl Drive<'_> {
         self.flush(false).await?;
         self.engine.until(at_ms).await?;
         Ok(())
-    }
-
-    /// The judgement if another approval would not help after a rejected write: the observation that people would be
-    /// shown has the entity tag that the write carried, like the observation before it.
-    pub(super) fn useless_guard(&self) -> Option<Judgement> {
-        let story = &self.work.story;
-        let last = story.attempts.last().filter(|_| story.was_turned_away())?;
-        story.stale.last().filter(|reason| *reason == UNMOVED)?;
-        let write = rejected(last)
-            .filter(|write| story.pre.as_ref().is_some_and(|pre| shows_its_tag(pre, write)))?;
-        let reason =
-            useless(write, "two later looks show the same tag", "the entity tag that it shows");
-        Some(Judgement::plain(Outcome::Failed, reason))
     }
 
     /// The guard rejected the write, so the state observed before the attempt is out of date. The state is observed
@@ -125,7 +118,7 @@ fn useless(write: &Exchange, what: &str, its: &str) -> String {
     let tag = write.if_match.as_deref().unwrap_or_default();
     format!(
         "the upstream rejected the write with the entity tag `{tag}` (412), but {what}: upstream `{upstream}` does \
-         not accept {its} in `If-Match`, so `guard = \"etag\"` cannot work there; leave `guard` out of this rule; \
-         nothing was carried out"
+         not accept {its} in `If-Match`, so `guard = \"etag\"` cannot work there; leave `guard` out of this rule, unless \
+         a replica of the upstream is out of date; nothing was carried out"
     )
 }

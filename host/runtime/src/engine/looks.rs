@@ -1,4 +1,4 @@
-//! Repeats an observation that failed before anything was sent, if the reason may pass. See
+//! Repeats an observation that failed before the first write, if the reason is temporary. See
 //! `docs/decisions/0045-looks-before-a-write-are-repeated.md`.
 //!
 //! The action keeps its status while it waits, so a restart during the wait observes again. Only the last observation
@@ -29,7 +29,11 @@ impl Drive<'_> {
         let Looked { mut observation, hindrance } = looked;
         if let Some(failed) = hindrance.filter(|_| self.is_before_a_write(phase)) {
             match self.again_at_ms(granted, &observation)? {
-                Ok(at_ms) => return self.wait_to_look(phase, &failed, at_ms).await,
+                Ok(at_ms) => {
+                    // Many actions may wait at once, and the answers of a failed look can be large.
+                    drop(observation);
+                    return self.wait_to_look(phase, &failed, at_ms).await;
+                }
                 Err(why) => add(granted, &mut observation, &why),
             }
         }

@@ -11,7 +11,7 @@ use crate::config::keys;
 /// The longest pause, before jitter, unless the contract or the upstream asks for a longer one.
 const PAUSE_MAX: Duration = Duration::from_mins(1);
 
-/// The observations that failed since the last one that was recorded.
+/// How many observations failed since the last recorded observation, and when the first of them ended.
 #[derive(Debug, Default, Clone, Copy)]
 pub(super) struct Failed {
     pub(super) times: u32,

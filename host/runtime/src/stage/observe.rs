@@ -29,7 +29,7 @@ pub async fn look(
     Looked { observation, hindrance }
 }
 
-/// An observation, and the request that failed if it failed only for reasons that may pass.
+/// An observation. If it failed only for temporary reasons, `hindrance` is the last request that failed.
 #[derive(Debug, Clone)]
 pub struct Looked {
     pub observation: Observation,

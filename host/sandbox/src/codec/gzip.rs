@@ -20,7 +20,7 @@ pub(crate) enum GzipError {
     )]
     NotAllowed,
     #[error(
-        "the answer has a content encoding other than `gzip`, which the host does not unpack; configure the upstream to \
+        "the answer has a content encoding other than `gzip`, which the host cannot decode; configure the upstream to \
          send gzip or no compression"
     )]
     Encoding,
@@ -30,8 +30,8 @@ pub(crate) enum GzipError {
     Trailing,
 }
 
-/// What is packed in an answer; `None` if it is not packed. Fails when the answer has an encoding that the operator does
-/// not allow, or is not exactly one gzip stream (RFC 1952) within the limit.
+/// The decompressed body of an answer; `None` if the body is not compressed. Fails when the answer has an encoding that
+/// the operator does not allow, or is not exactly one gzip stream (RFC 1952) within the limit.
 pub(crate) fn content(
     allowed: bool,
     headers: &HeaderMap,

@@ -105,8 +105,8 @@ impl Case {
             if rule.pre.is_empty() {
                 return rule.clone();
             }
-            let sent = attempt.exchanges.iter().map(|one| &one.request);
-            let sent = sent.filter(|request| request.without_state() == *rule).cloned().next();
+            let mut sent = attempt.exchanges.iter().map(|one| &one.request);
+            let sent = sent.find(|request| request.without_state() == *rule).cloned();
             let state = self.pre.as_ref().map(Observation::value).unwrap_or_default();
             sent.or_else(|| rule.with_state(&state).ok()).unwrap_or_else(|| rule.clone())
         };

@@ -1,6 +1,7 @@
 //! Whether two texts, of which at least one has text around a placeholder, may be equal.
 //!
-//! They may, unless their literal ends differ, or one has a character that the other cannot have.
+//! Two texts may be equal unless the literals at their starts or at their ends differ, or one text always contains a
+//! character that the other cannot contain.
 
 use crate::action::id;
 use crate::contract::Contract;

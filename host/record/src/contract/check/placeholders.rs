@@ -1,5 +1,5 @@
-//! Checks of the placeholders of rules and of the resource: each is bound, present where it is needed, and narrow where
-//! text touches it.
+//! Checks the placeholders of rules and of the resource: each stands for a declared parameter, has a value where one is
+//! required, and cannot change the meaning of the text around it.
 
 use super::super::Contract;
 use super::super::fault::Fault;
@@ -27,7 +27,8 @@ pub(super) fn resource(contract: &Contract) -> Result<(), Fault> {
             return Err(Fault::at(resource, what));
         }
         if one.source == Source::ActionId {
-            let what = "`resource` cannot contain `{action.id}`: two actions on one thing would not wait for each other";
+            let what = "`resource` cannot contain `{action.id}`: two actions on the same resource would not \
+                        wait for each other";
             return Err(Fault::at(resource, what));
         }
     }
@@ -81,7 +82,8 @@ fn is_bound(contract: &Contract, one: &Use<'_>, needle: &str) -> Result<(), Faul
     Err(Fault::at(needle, what))
 }
 
-/// Text next to a value has its meaning only if no value can contain a quote, a separator or anything else of the kind.
+/// Checks that no value next to text or in a header can change the meaning of the text, for example by a quote or a
+/// separator.
 fn is_narrow(contract: &Contract, one: &Use<'_>) -> Result<(), Fault> {
     let Source::Param { name, .. } = one.source else { return Ok(()) };
     if !one.mixed && one.place != Place::Header {
@@ -93,15 +95,16 @@ fn is_narrow(contract: &Contract, one: &Use<'_>) -> Result<(), Fault> {
     }
     let why = if one.mixed { "touches the text around it" } else { "is the value of a header" };
     let what = format!(
-        "`{{{name}}}` in `{}` {why}, so `{name}` must be an integer, a boolean, an `enum`, or a string with an anchored \
+        "`{{{name}}}` in `{}` {why}, so `{name}` must be an integer, a decimal, a boolean, an `enum`, or a string with \
+         an anchored \
          `pattern` of only `A-Z a-z 0-9 _ - . @ +`, such as `pattern = \"^[A-Za-z0-9._-]+$\"`",
         one.text
     );
     Err(Fault::at(one.text, what))
 }
 
-/// A value of the state before the action can be a whole value in the JSON body of a write. It is required, so that the
-/// request is complete, and not volatile, so that an approval is bound to it.
+/// Checks that a value of the state before the action is a whole value in the JSON body of a write. The value must be
+/// required, so that the request is complete, and not volatile, so that an approval is bound to the value.
 fn of_state(contract: &Contract, one: &Use<'_>, rule: &Rule, observing: bool) -> Result<(), Fault> {
     let Source::Pre(path) = one.source else { return Ok(()) };
     let written = one.source.written();
@@ -110,16 +113,29 @@ fn of_state(contract: &Contract, one: &Use<'_>, rule: &Rule, observing: bool) ->
     if observing || one.mixed || !in_json {
         return refuse("can only be a whole value in the JSON body of a write");
     }
-    let states = contract.state_schemas();
     let mut steps = path.split('.');
-    let inner = steps.next().and_then(|name| states.get(name));
+    let name = steps.next().unwrap_or_default();
     let steps: Vec<&str> = steps.collect();
-    let Some((schema, required)) = inner.and_then(|schema| schema.at(&steps)) else {
+    let states = contract.state_schemas();
+    let Some((schema, required)) = states.get(name).and_then(|state| state.at(&steps)) else {
         return refuse("is not a property of a declared state");
     };
-    if !required || schema.nullable {
+    // What the adapter reads or computes is not what the host read.
+    if contract.state.get(name).is_none_or(|shape| shape.from.is_none()) {
         return refuse(
-            "can be absent or null; make every step of it `required`, and none `nullable`",
+            "is of a state without `from`; the host sends only values that it read itself",
+        );
+    }
+    let inside = (1..=steps.len()).filter_map(|n| states.get(name)?.at(steps.get(..n)?));
+    if !required || inside.into_iter().any(|(schema, _)| schema.nullable) {
+        return refuse(
+            "can be absent or null; make every property on its path `required`, and none `nullable`",
+        );
+    }
+    if !schema.is_plain() {
+        return refuse(
+            "is an object or a decimal, which the host keeps in another form than the upstream sent; use its members, or \
+             a string for an amount",
         );
     }
     let pointer = format!("/{}", path.replace('.', "/"));
@@ -137,7 +153,8 @@ fn of_state(contract: &Contract, one: &Use<'_>, rule: &Rule, observing: bool) ->
     Ok(())
 }
 
-/// An optional value may be left out of a body, or of the query of a look that has another filter.
+/// Checks that an optional placeholder is in a body, or in the query of an `observe` rule that also has a required
+/// placeholder.
 fn optional(one: &Use<'_>, all: &[Use<'_>], observing: bool, request: &str) -> Result<(), Fault> {
     let Source::Param { name, optional: true } = one.source else { return Ok(()) };
     let is_filter = |other: &&Use<'_>| {
@@ -150,13 +167,14 @@ fn optional(one: &Use<'_>, all: &[Use<'_>], observing: bool, request: &str) -> R
                 return Ok(());
             }
             let what = format!(
-                "without `{name}` the look would not be filtered; add a required filter, or require `{name}`"
+                "without `{name}` the query would have no filter; add a required filter, or require `{name}`"
             );
             Err(Fault::at(request, what))
         }
         Place::Path | Place::Query | Place::Header => {
             let what = format!(
-                "`{{{name}?}}` can be a whole value of a body or of the query of a look; require `{name}` and write \
+                "`{{{name}?}}` can only be a whole value of a body, or of the query of an [[observe.http]]; \
+                 require `{name}` and write \
                  `{{{name}}}`"
             );
             Err(Fault::at(request, what))
@@ -164,7 +182,7 @@ fn optional(one: &Use<'_>, all: &[Use<'_>], observing: bool, request: &str) -> R
     }
 }
 
-/// A form holds texts; a list or object cannot be encoded in one.
+/// Checks that a placeholder in a form does not stand for a list or an object.
 fn flat(contract: &Contract, one: &Use<'_>) -> Result<(), Fault> {
     let Source::Param { name, .. } = one.source else { return Ok(()) };
     let kind = contract.params.properties.get(name).and_then(Schema::kind);
@@ -172,7 +190,9 @@ fn flat(contract: &Contract, one: &Use<'_>) -> Result<(), Fault> {
         Some(Kind::String | Kind::Integer | Kind::Boolean | Kind::Decimal) => Ok(()),
         _ => Err(Fault::at(
             one.text,
-            format!("`{name}` is not a text, integer or boolean; a form can contain nothing else"),
+            format!(
+                "`{name}` is not a text, integer, decimal or boolean; a form can contain nothing else"
+            ),
         )),
     }
 }

@@ -4,6 +4,7 @@ use super::super::Contract;
 use super::super::StateShape;
 use super::super::fault::Fault;
 use crate::contract::template::Rule;
+use crate::exchange::codec::Incoming;
 
 /// The adapter that ships with the host: it sends what the contract declares.
 pub(super) const DECLARED: &str = "declared";
@@ -121,7 +122,8 @@ fn look(contract: &Contract, rule: &Rule) -> Result<(), Fault> {
     Err(Fault::at(control, what))
 }
 
-/// A list that is read as the only match has to be complete: all of it is exposed, and no filter may be left out.
+/// Checks that the list that `only` names is complete: the rule exposes the whole list, and no filter of the rule is
+/// optional.
 fn only(rule: &Rule, list: &str) -> Result<(), Fault> {
     let covers = |pointer: &String| {
         list.strip_prefix(pointer.as_str())
@@ -143,11 +145,15 @@ fn only(rule: &Rule, list: &str) -> Result<(), Fault> {
 fn write(rule: &Rule) -> Result<(), Fault> {
     if !rule.absent.is_empty() || rule.control.is_some() {
         let what =
-            "`absent` and `control` are for [[observe.http]]: the host reads the state with looks";
+            "`absent` and `control` are for [[observe.http]]: an answer to a write gives no state";
         return Err(Fault::at(&rule.request, what));
     }
     if let Some(expression) = &rule.refused_when {
         expression.check_answer().map_err(|e| Fault::at(expression.source(), e))?;
+        if rule.codec.response == Incoming::None && expression.source().contains("answer.body") {
+            let what = "`codec.response = \"none\"` ignores the body, so `refused_when` can test only `answer.status`";
+            return Err(Fault::at(expression.source(), what));
+        }
     }
     statuses(rule, "throttled", &rule.throttled, 400..=499)?;
     statuses(rule, "accepted", &rule.accepted, 200..=299)?;

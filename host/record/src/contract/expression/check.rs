@@ -79,10 +79,8 @@ fn walk(node: &IdedExpr, scope: &Scope<'_>) -> Result<(), ExpressionError> {
 fn walk_call(node: &IdedExpr, call: &CallExpr, scope: &Scope<'_>) -> Result<(), ExpressionError> {
     match (call.func_name.as_str(), call.args.as_slice()) {
         (operators::INDEX, _) => plain(node, scope),
-        ("dec", [text]) => match place(text, scope)? {
-            Some(_) => Ok(()),
-            None => walk(text, scope),
-        },
+        ("dec" | "size", [value]) => path_or_value(value, scope),
+        ("size", []) => call.target.iter().try_for_each(|value| path_or_value(value, scope)),
         (operators::EQUALS | operators::NOT_EQUALS, [left, right])
             if path::is_null(left) || path::is_null(right) =>
         {
@@ -116,7 +114,7 @@ fn walk_call(node: &IdedExpr, call: &CallExpr, scope: &Scope<'_>) -> Result<(), 
 }
 
 fn walk_loop(comprehension: &ComprehensionExpr, scope: &Scope<'_>) -> Result<(), ExpressionError> {
-    walk(&comprehension.iter_range, scope)?;
+    path_or_value(&comprehension.iter_range, scope)?;
     walk(&comprehension.accu_init, scope)?;
     let name = &comprehension.iter_var;
     if ["params", "pre", "post"].contains(&name.as_str()) || scope.locals.contains_key(name) {
@@ -137,10 +135,23 @@ fn walk_loop(comprehension: &ComprehensionExpr, scope: &Scope<'_>) -> Result<(),
     walk(&comprehension.result, &inner)
 }
 
-/// Checks a path that is used as a value. A decimal is a text, which compares by its characters.
+/// Checks an operand that may be a decimal or a list of decimals.
+fn path_or_value(node: &IdedExpr, scope: &Scope<'_>) -> Result<(), ExpressionError> {
+    match place(node, scope)? {
+        Some(Place::Value(schema)) if is_decimal(schema) || is_decimals(schema) => Ok(()),
+        _ => walk(node, scope),
+    }
+}
+
+/// Checks a path that is used as a value. A decimal needs `dec()`, because it is kept as text, and texts are compared
+/// by character.
 fn plain(node: &IdedExpr, scope: &Scope<'_>) -> Result<(), ExpressionError> {
     match place(node, scope)? {
-        Some(Place::Value(schema)) if schema.kind() == Some(Kind::Decimal) => {
+        Some(Place::Value(schema)) if is_decimals(schema) => {
+            let what = format!("`{}` is a list of decimals, kept as texts", shown(node));
+            Err(error(what, "test its elements with `exists` or `all`, and `dec()`"))
+        }
+        Some(Place::Value(schema)) if is_decimal(schema) => {
             let path = shown(node);
             Err(error(
                 format!("`{path}` is a decimal, kept as text"),
@@ -149,6 +160,14 @@ fn plain(node: &IdedExpr, scope: &Scope<'_>) -> Result<(), ExpressionError> {
         }
         _ => Ok(()),
     }
+}
+
+fn is_decimals(schema: &Schema) -> bool {
+    schema.items.as_ref().is_some_and(|items| is_decimal(items))
+}
+
+fn is_decimal(schema: &Schema) -> bool {
+    schema.kind() == Some(Kind::Decimal)
 }
 
 /// Checks every step of a path and returns what the path leads to; `None` if the expression is not a path.

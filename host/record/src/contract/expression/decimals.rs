@@ -1,8 +1,6 @@
 //! `dec(text)`: a decimal as a count of ten-thousandths, which may be added, subtracted and compared.
 //!
-//! A count means nothing beside any other number, so it may stand only next to another count.
-
-use std::sync::Arc;
+//! The evaluator sees a count as an integer, so the check refuses operations on a count and any other number.
 
 use cel::common::ast::{Expr, LiteralValue, operators};
 use cel::{ExecutionError, IdedExpr};
@@ -10,11 +8,16 @@ use cel::{ExecutionError, IdedExpr};
 use super::{ExpressionError, error};
 use crate::contract::schema::decimal;
 
-/// The function as the evaluator calls it. Fails for a text that is not a decimal.
-#[expect(clippy::needless_pass_by_value, reason = "the library passes texts by value")]
-pub(super) fn dec(text: Arc<String>) -> Result<i64, ExecutionError> {
-    let reason = || format!("`{text}` is not a decimal with at most 4 fraction digits");
-    decimal::parse(&text).ok_or_else(|| ExecutionError::function_error("dec", reason()))
+/// The function as the evaluator calls it, for a text or a whole number. Fails for a value that is not a decimal.
+#[expect(clippy::needless_pass_by_value, reason = "the library passes values by value")]
+pub(super) fn dec(value: cel::Value) -> Result<i64, ExecutionError> {
+    let count = match &value {
+        cel::Value::String(text) => decimal::parse(text),
+        cel::Value::Int(whole) => whole.checked_mul(decimal::ONE),
+        _ => None,
+    };
+    let reason = "the value is not a decimal with at most 4 fraction digits";
+    count.ok_or_else(|| ExecutionError::function_error("dec", reason))
 }
 
 /// Checks that every count is only added to, subtracted from or compared with another one. Fails at the first that is

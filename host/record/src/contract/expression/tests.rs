@@ -294,6 +294,11 @@ fn a_decimal_is_compared_by_its_value_and_only_with_another() {
         ("-dec(pre.charge.amount) < dec(\"-10.4999\")", true),
         ("has(pre.charge.parts) && pre.charge.parts.exists(p, dec(p) == dec(\"1.0\"))", true),
         ("has(pre.charge.parts) && pre.charge.parts.all(p, dec(p) > dec(\"1\"))", false),
+        (
+            "has(pre.charge.parts) && size(pre.charge.parts) == 2 && pre.charge.parts.size() == 2",
+            true,
+        ),
+        ("dec(pre.charge.amount) > dec(10)", true),
         ("!has(pre.charge.fee) || pre.charge.fee == null", true),
         ("(dec(pre.charge.amount) > dec(\"1\") ? dec(\"2\") : dec(\"3\")) == dec(\"2\")", true),
     ] {
@@ -312,7 +317,9 @@ fn a_decimal_is_compared_by_its_value_and_only_with_another() {
         "dec(\"1.00001\") > dec(\"1\")",
         "dec(pre.charge.amount)",
         "has(pre.charge.parts) && pre.charge.parts.exists(p, p == \"1\")",
-        "size(pre.charge.amount) > 1",
+        "pre.charge.amount.startsWith(\"1\")",
+        "has(pre.charge.parts) && \"9.50\" in pre.charge.parts",
+        "has(pre.charge.parts) && pre.charge.parts == [\"9.50\"]",
         "(true ? dec(\"1\") : 1) == dec(\"1\")",
     ] {
         assert!(check(text).is_err(), "{text}");

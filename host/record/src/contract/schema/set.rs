@@ -1,12 +1,16 @@
 //! Arrays whose order has no meaning: sorted in the state, and compared element by element.
 
+use deed_spec::digest::Digest;
 use deed_spec::json::{self, child};
 use serde_json::{Map, Value};
 
 use super::{Schema, Violation};
 
-/// Sorts the elements of an array: by their key, or else by their canonical bytes. Fails when an element has no key, or
-/// the key of another one.
+/// Bytes of a key. Every change of an element repeats its name, and all changes have to fit into one record.
+const KEY_MAX: usize = 128;
+
+/// Sorts the elements of an array by their key, or by their canonical bytes if the array has no `key`. Fails when an
+/// element lacks the key, or two elements have the same key.
 pub(super) fn sorted(schema: &Schema, items: &mut [Value], at: &str) -> Result<(), Violation> {
     let Some(name) = schema.key_name() else {
         // A value without a canonical form breaks its schema, which is reported elsewhere.
@@ -20,6 +24,10 @@ pub(super) fn sorted(schema: &Schema, items: &mut [Value], at: &str) -> Result<(
             pointer: place(),
             reason: "is absent; it is the `key` that tells the elements apart".to_owned(),
         })?;
+        if key.len() > KEY_MAX {
+            let reason = format!("is a `key` of more than {KEY_MAX} bytes");
+            return Err(Violation { pointer: place(), reason });
+        }
         keys.push((key, place()));
     }
     keys.sort();
@@ -34,7 +42,7 @@ pub(super) fn sorted(schema: &Schema, items: &mut [Value], at: &str) -> Result<(
 }
 
 /// The value with its unordered arrays as objects, so that a comparison names the elements that differ. The name of an
-/// element is its key, or else its text; equal elements are one list.
+/// element is its key, or else its text, or the digest of a long text; equal elements are one list.
 pub(crate) fn by_name(schema: &Schema, value: &Value) -> Value {
     match (value, schema.items.as_deref()) {
         (Value::Array(items), Some(inner)) if schema.is_set() => {
@@ -58,6 +66,8 @@ fn named(schema: &Schema, inner: &Schema, items: &[Value]) -> Map<String, Value>
     for item in items {
         let key = key.as_ref().and_then(|name| item.get(name)).and_then(text);
         let name = key.or_else(|| text(item)).unwrap_or_else(|| item.to_string());
+        let name =
+            if name.len() > KEY_MAX { Digest::of(name.as_bytes()).to_string() } else { name };
         let more = by_name(inner, item);
         match all.get_mut(&name) {
             None => drop(all.insert(name, more)),
@@ -111,8 +121,8 @@ mod tests {
         assert_eq!(keyed().project(&one), Ok(other.clone()));
         assert_eq!(keyed().project(&other), Ok(other));
         assert_eq!(tags().project(&json!(["b", "a", "b"])), Ok(json!(["a", "b", "b"])));
-        let both = schema(json!({"type": "array", "unordered": true, "items": keyed()}));
-        let nested = json!([[{"value": "z"}, {"value": "b"}], [{"value": "a"}]]);
+        let both = schema(json!({"type": "array", "items": keyed()}));
+        let nested = json!([[{"value": "a"}], [{"value": "z"}, {"value": "b"}]]);
         let sorted = json!([[{"value": "a"}], [{"value": "b"}, {"value": "z"}]]);
         assert_eq!(both.project(&nested), Ok(sorted));
     }
@@ -129,6 +139,7 @@ mod tests {
             "at `/2/value`: equals that of another element; it is the `key` that tells the elements apart"
         );
         assert!(why(json!([{"value": null}])).contains("is absent"));
+        assert!(why(json!([{"value": "x".repeat(129)}])).contains("more than 128 bytes"));
     }
 
     #[test]
@@ -160,5 +171,7 @@ mod tests {
             ]
         );
         assert_eq!(differ(&tags(), json!(["1", "2"]), json!(["2", "1"])), []);
+        let found = differ(&tags(), json!([]), json!(["x".repeat(1_000_000)]));
+        assert!(found[0].0.starts_with("/sha256:") && found[0].0.len() < 128, "{}", found[0].0);
     }
 }

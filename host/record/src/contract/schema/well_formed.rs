@@ -104,6 +104,10 @@ fn key(schema: &Schema, at: &str) -> Result<(), SchemaError> {
             "an element of an unordered array cannot be an array".into(),
         );
     }
+    if schema.is_set() && items.is_some_and(Schema::has_set) {
+        let reason = "an unordered array cannot contain another one; declare one of them without `unordered` or `key`";
+        return refuse(at, reason.into());
+    }
     let Some(pointer) = &schema.key else { return Ok(()) };
     let at = child(at, "key");
     if schema.unordered {

@@ -36,6 +36,15 @@ pub(super) fn check(body: &Value, format: Format) -> Result<(), RenderError> {
     }
 }
 
+/// Refuses a body that is nothing but a value of the state: a record cannot tell a body that is not known yet from none.
+pub(super) fn not_late(body: &Value, format: Format) -> Result<(), RenderError> {
+    let Value::String(text) = body else { return Ok(()) };
+    match text::whole(&text::pieces(text, format)?) {
+        Some(Source::Pre(_)) => Err(RenderError::LateBody(text.clone())),
+        _ => Ok(()),
+    }
+}
+
 /// Every text of a body, in document order.
 pub(super) fn texts<'t>(body: &'t Value, found: &mut Vec<&'t str>) {
     match body {
@@ -61,8 +70,27 @@ pub(super) struct Filled {
 /// is known. Fails when text touches a value that is absent or not a text, number or boolean.
 pub(super) fn fill(body: &Value, origins: &Origins<'_>) -> Result<Filled, RenderError> {
     let mut filled = Filled::default();
-    filled.value = filled.part(body, origins, "")?;
+    filled.value = filled.part(body, origins, At::Top)?;
     Ok(filled)
+}
+
+/// The place of a value in a body: a linked list on the stack, because few places are written down.
+#[derive(Clone, Copy)]
+enum At<'a> {
+    Top,
+    Member(&'a At<'a>, &'a str),
+    Item(&'a At<'a>, usize),
+}
+
+impl At<'_> {
+    /// The JSON pointer (RFC 6901).
+    fn pointer(self) -> String {
+        match self {
+            Self::Top => String::new(),
+            Self::Member(outer, name) => child(&outer.pointer(), name),
+            Self::Item(outer, n) => child(&outer.pointer(), &n.to_string()),
+        }
+    }
 }
 
 impl Filled {
@@ -70,23 +98,23 @@ impl Filled {
         &mut self,
         body: &Value,
         origins: &Origins<'_>,
-        at: &str,
+        at: At<'_>,
     ) -> Result<Option<Value>, RenderError> {
         Ok(Some(match body {
+            Value::String(text) if !text.contains(['{', '}']) => body.clone(),
             Value::String(text) => return self.text(text, origins, at),
             Value::Array(items) => {
                 let mut kept = Vec::new();
                 for item in items {
-                    // The place of an item counts those that are left.
-                    let place = child(at, &kept.len().to_string());
-                    kept.extend(self.part(item, origins, &place)?);
+                    // An item that is left out does not count for the indices of later items.
+                    kept.extend(self.part(item, origins, At::Item(&at, kept.len()))?);
                 }
                 Value::Array(kept)
             }
             Value::Object(members) => {
                 let mut kept = Map::new();
                 for (key, member) in members {
-                    if let Some(value) = self.part(member, origins, &child(at, key))? {
+                    if let Some(value) = self.part(member, origins, At::Member(&at, key))? {
                         kept.insert(key.clone(), value);
                     }
                 }
@@ -100,18 +128,18 @@ impl Filled {
         &mut self,
         text: &str,
         origins: &Origins<'_>,
-        at: &str,
+        at: At<'_>,
     ) -> Result<Option<Value>, RenderError> {
         let pieces = text::pieces(text, origins.format())?;
         match text::whole(&pieces) {
             Some(Source::Pre(path)) => {
-                self.pre.insert(at.to_owned(), format!("/{}", path.replace('.', "/")));
+                self.pre.insert(at.pointer(), format!("/{}", path.replace('.', "/")));
                 return Ok(Some(Value::Null));
             }
             Some(source) => {
                 let value = origins.value(source).map(std::borrow::Cow::into_owned);
                 if value.is_some() && origins.is_number(source) {
-                    self.numbers.push(at.to_owned());
+                    self.numbers.push(at.pointer());
                 }
                 return Ok(value);
             }

@@ -58,12 +58,16 @@ pub enum RenderError {
     ManyHeaders,
     #[error("`Content-Type` is set, and the rule has no body; use `Accept` for the answer")]
     KindWithoutBody,
-    #[error("`Content-Type` is `{0}`, which is not an encoding that the codec of the rule writes")]
+    #[error(
+        "`Content-Type` is `{0}`, but the codec of the rule writes another encoding; change one of them"
+    )]
     KindOfBody(String),
     #[error("a rule has `body` or `body_json`, not both")]
     TwoBodies,
     #[error("`body_json` is not strict JSON: {0}")]
     BodyJson(String),
+    #[error("`{0}` cannot be the whole body; put it into a member")]
+    LateBody(String),
     #[error("`body_json` is `null`; leave it out to send no body")]
     NullBody,
     #[error(transparent)]
@@ -75,7 +79,7 @@ pub enum RenderError {
     )]
     ExposesNothing,
     #[error(
-        "a parameter of a form is a list or an object; a form can contain only texts, integers and booleans"
+        "a parameter of a form is a list or an object; a form can contain only texts, integers, decimals and booleans"
     )]
     NotFlat,
 }

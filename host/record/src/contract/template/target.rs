@@ -53,11 +53,11 @@ pub(super) fn check_query(query: &str, format: Format) -> Result<(), RenderError
     })
 }
 
-/// Literal text must have the form that is sent, or one that has only one such form.
+/// Checks the literal text of a segment or query value. Format 1 sends it as written, format 2 in its normal form.
 fn check_literals(pieces: &[Piece<'_>], whole: &str, format: Format) -> Result<(), RenderError> {
     pieces.iter().try_for_each(|piece| match piece {
         Piece::Literal(literal) if pieces.len() == 1 => check_literal(literal, format),
-        // Whether dots next to a value make a dot segment is known when the value is.
+        // Only rendering can tell whether the literal and the value together are a dot segment.
         Piece::Literal(literal) => check_characters(literal, format)
             .then_some(())
             .ok_or_else(|| RenderError::Literal(whole.to_owned())),
@@ -116,7 +116,7 @@ pub(super) fn render_query(
     query: &str,
     origins: &Origins<'_>,
 ) -> Result<Option<String>, RenderError> {
-    // An empty pair has never been sent by a contract of format 1.
+    // Format 1 refuses a query with an empty pair; format 2 leaves the pair out.
     if origins.format() == Format::One && query.split('&').any(str::is_empty) {
         return Err(RenderError::Pair(query.to_owned()));
     }
@@ -139,6 +139,9 @@ pub(super) fn render_query(
 /// [`render_path`], and when values and text make a dot segment together.
 fn fill(piece: &str, origins: &Origins<'_>) -> Result<String, RenderError> {
     let format = origins.format();
+    if !piece.contains(['{', '}']) {
+        return Ok(if format == Format::One { piece.to_owned() } else { normal(piece) });
+    }
     let pieces = text::pieces(piece, format)?;
     let literal = |text: &str| if format == Format::One { text.to_owned() } else { normal(text) };
     filled(&pieces, origins, literal)
@@ -157,11 +160,15 @@ fn filled(
     origins: &Origins<'_>,
     literal: impl FnMut(&str) -> String,
 ) -> Result<String, RenderError> {
+    let fits = |value: &str| !value.is_empty() && !value.chars().any(char::is_control);
+    if let [Piece::Value(source)] = pieces {
+        let value = text::plain(*source, origins)?;
+        let sent = fits(&value) && !matches!(value.as_str(), "." | "..");
+        return if sent { Ok(percent_encode(&value)) } else { Err(unfit(*source)) };
+    }
     for piece in pieces {
         let Piece::Value(source) = piece else { continue };
-        let value = text::plain(*source, origins)?;
-        let alone = pieces.len() == 1 && matches!(value.as_str(), "." | "..");
-        if value.is_empty() || alone || value.chars().any(char::is_control) {
+        if !fits(&text::plain(*source, origins)?) {
             return Err(unfit(*source));
         }
     }
@@ -213,9 +220,13 @@ pub(crate) fn normal(literal: &str) -> String {
 }
 
 fn encode(text: &str, kept: &[u8]) -> String {
+    let is_kept = |byte: u8| byte.is_ascii_alphanumeric() || kept.contains(&byte);
+    if text.bytes().all(is_kept) {
+        return text.to_owned();
+    }
     let mut out = String::with_capacity(text.len());
     for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || kept.contains(&byte) {
+        if is_kept(byte) {
             out.push(char::from(byte));
         } else {
             out.push('%');

@@ -1,4 +1,4 @@
-//! Text with placeholders: what stands where, and the text that results from given values.
+//! Text with placeholders: its division into literals and placeholders, and its rendering with given values.
 //!
 //! Format 1 has only texts that are one placeholder or none. Format 2 also has text around placeholders, `{x?}`,
 //! `{action.id}`, and `{{` and `}}` for literal braces.
@@ -100,7 +100,7 @@ impl<'t> Source<'t> {
                 let is_path = path.contains('.') && !path.split('.').any(str::is_empty);
                 is_path.then_some(Self::Pre(path))
             }
-            // A dot leads into something other than the parameters.
+            // In format 2, a name with a dot is not a parameter.
             name if name.contains('.') => None,
             name => Some(Self::Param { name, optional }),
         }

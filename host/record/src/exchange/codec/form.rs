@@ -153,7 +153,7 @@ pub enum FormError {
     )]
     Bracket(String),
     #[error(
-        "name `{0}` in a form is empty, or a number inside a table; a list gives its items numbers as names"
+        "name `{0}` in a form is empty, or a number inside a table; use another name, or a list for numbered items"
     )]
     Name(String),
     #[error("`{0}` is an empty list or table, and a form has no bytes for it; leave it out")]

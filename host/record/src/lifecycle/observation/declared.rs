@@ -1,5 +1,5 @@
-//! States that the contract reads `from` the answer of a look: taken from the exchanges alone, so that a verifier takes
-//! them again.
+//! Reads the states that have `from` from the exchanges of an observation. No other input is used, so a verifier can
+//! read them again.
 
 use std::collections::BTreeMap;
 
@@ -54,8 +54,8 @@ pub(super) fn misfits(contract: &Contract, looks: &[Rendered], exchanges: &[Exch
     })
 }
 
-/// The first usable answer to the request. A repeated request had no usable answer before; the first usable one counts,
-/// as for entity tags.
+/// The first usable answer to the request: 2xx, or a status in `absent`. If the adapter repeats the request after that,
+/// the later answers do not count, as for entity tags.
 fn usable<'a>(rule: &Rendered, exchanges: &'a [Exchange]) -> Option<&'a Exchange> {
     let of_rule = |one: &&Exchange| one.request == *rule;
     exchanges.iter().filter(of_rule).find(|one| one.is_success() || one.says_absent())
@@ -91,8 +91,8 @@ fn state(
     }
 }
 
-/// The absent state, if the rule's control request was answered with success: without the permission to read, or behind
-/// a wrong path, an upstream answers 404 as well.
+/// Null, if the rule has no `control` or its control request was answered with success. An upstream also answers 404 if
+/// the permission to read is missing or the path is wrong.
 fn confirmed(
     contract: &Contract,
     shape: &StateShape,

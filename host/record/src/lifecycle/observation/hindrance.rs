@@ -29,7 +29,7 @@ impl Observation {
         self.exchanges.iter().filter(same).any(|one| one.is_success() || one.says_absent())
     }
 
-    /// Whether the run ended as it may end after these failures.
+    /// Whether the adapter's claim can be explained by these failures.
     fn is_claim_about(&self, failed: &[&Exchange]) -> bool {
         match &self.claim {
             Some(Claim::Done | Claim::Unavailable(_) | Claim::Unknown(_)) => true,

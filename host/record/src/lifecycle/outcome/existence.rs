@@ -1,4 +1,4 @@
-//! What must be proved when a state came into being or ceased to exist, beyond the contract's expectations.
+//! What must be proved, in addition to the conditions of the contract, when a state appears or disappears.
 
 use serde_json::Value;
 
@@ -18,7 +18,7 @@ pub(super) fn is_gone(
     existed && to_its_upstream(seen, shape, writes).any(Exchange::is_done)
 }
 
-/// The outcome, and why, if a state exists now and nothing proves that this action created it; `None` if none does.
+/// The outcome and its reason if a state appeared and nothing proves that this action created it; `None` otherwise.
 pub(super) fn foreign(seen: &Seen<'_>, writes: &[&Exchange]) -> Option<(Outcome, String)> {
     let is_null = |value: Option<&Value>| value.is_some_and(Value::is_null);
     let appeared = seen.contract.state.iter().find(|(name, shape)| {

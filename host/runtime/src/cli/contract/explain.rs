@@ -44,7 +44,7 @@ struct State {
 #[derive(Debug, Serialize)]
 struct Request {
     rendered: Rendered,
-    /// The bytes of the body, unless it is sent as the JSON that it is shown as.
+    /// The encoded body, if its encoding is not JSON.
     #[serde(skip_serializing_if = "Option::is_none")]
     encoded: Option<String>,
     values: Vec<Origin>,

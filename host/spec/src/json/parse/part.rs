@@ -1,7 +1,8 @@
 //! Reading of a part of a JSON text: the values that paths lead to.
 //!
-//! What no path leads to is read by the grammar of RFC 8259 and left out. There, a key may occur twice, nesting has no
-//! limit, and an escape may be half of a surrogate pair: none of these changes where the value ends.
+//! A value that is on no path is only checked against the grammar of RFC 8259, and skipped. In it, a key may occur
+//! twice, nesting has no limit, and an escape may be half of a surrogate pair: none of these changes where the
+//! value ends.
 
 use std::collections::BTreeSet;
 
@@ -120,7 +121,7 @@ impl Parser<'_> {
         self.take(close)
     }
 
-    /// Moves to the next value of what is open; false if nothing is.
+    /// Moves past closing brackets to the next value. Returns false if no object or array is open.
     fn skip_closers(&mut self, open: &mut Vec<u8>) -> Parsed<bool> {
         while let Some(close) = open.last().copied() {
             self.space();

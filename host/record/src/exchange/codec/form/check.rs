@@ -1,4 +1,4 @@
-//! Names of a nested form: each must have one place only, whichever way a server reads brackets.
+//! Checks the names of a nested form: however a server interprets brackets, each name must denote exactly one position.
 
 use serde_json::{Map, Value};
 

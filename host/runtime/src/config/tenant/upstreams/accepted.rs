@@ -26,7 +26,7 @@ pub(super) fn accepted(raw: &raw::Upstream) -> Result<Accepted, Wrong> {
     }
     if accepted.content_types.len() > KINDS_MAX {
         let what =
-            format!("`content_types` has more than {KINDS_MAX} entries; keep those that are sent");
+            format!("`content_types` has more than {KINDS_MAX} entries; keep those that it sends");
         return Err(("content_types", what));
     }
     Ok(accepted)
