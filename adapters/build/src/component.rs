@@ -49,7 +49,8 @@ fn version_of(source: &str) -> &'static str {
     if source.contains("@0.2.0\"") { "0.2" } else { "0.1" }
 }
 
-/// A module that was assembled from text does not name its interface, so the world `adapter` of `wit` is added to it.
+/// Embeds the WIT world `adapter`, read from the directory `wit`, into a module. A module that was assembled from
+/// WebAssembly text has no description of its interface.
 fn with_world(mut module: Vec<u8>, wit: &Path) -> Result<Vec<u8>, Box<dyn std::error::Error>> {
     let mut resolve = Resolve::default();
     let (package, _) = resolve.push_dir(wit)?;

@@ -1,5 +1,5 @@
-//! Cedar policies. This module decides about the facts of one action and names the policies that determined the
-//! decision.
+//! Cedar policies. This module evaluates the policies for the facts of one action, and returns the decision with the
+//! policies that determined it.
 //!
 //! An action is never permitted by omission. It is denied if there are no policies, if no policy permits it, on an
 //! evaluation error and on a fact of the wrong type.

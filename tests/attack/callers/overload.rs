@@ -184,7 +184,10 @@ fn every_turn() {
     let world = World::with(scim(), "scim", |dir| {
         prepare(dir, "")?;
         elsewhere(dir, &quick)?;
-        edit(dir, "deed.toml", "timeout = \"2s\"", "timeout = \"8s\"\nconcurrency = 64")
+        edit(dir, "deed.toml", "timeout = \"2s\"", "timeout = \"8s\"\nconcurrency = 64")?;
+        // The first pause would be longer than `queue`, so a failed look is not repeated.
+        let limits = "timeout = \"30s\"\nbackoff = \"10m\"\nqueue = \"4m\"";
+        edit(dir, "contracts/read_user.toml", "timeout = \"30s\"", limits)
     })
     .unwrap();
     let slow = user("slow", Some(true));

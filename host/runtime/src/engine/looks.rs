@@ -54,7 +54,7 @@ impl Drive<'_> {
     ) -> Result<Result<i64, String>, EngineError> {
         let now_ms = self.engine.clock.now_ms();
         let times = self.failed.times.saturating_add(1);
-        let first_ms = if times == 1 { now_ms } else { self.failed.first_ms };
+        let first_ms = if times == 1 { observation.began_ms() } else { self.failed.first_ms };
         self.failed = Failed { times, first_ms };
         if times > REPETITIONS {
             return Ok(Err(format!("the host looked {times} times")));

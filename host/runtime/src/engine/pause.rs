@@ -15,7 +15,7 @@ const PAUSE_MAX: Duration = Duration::from_mins(1);
 #[derive(Debug, Default, Clone, Copy)]
 pub(super) struct Failed {
     pub(super) times: u32,
-    /// Unix milliseconds at the end of the first one.
+    /// Unix milliseconds at the start of the first one.
     pub(super) first_ms: i64,
 }
 

@@ -66,7 +66,7 @@ pub enum RenderError {
     TwoBodies,
     #[error("`body_json` is not strict JSON: {0}")]
     BodyJson(String),
-    #[error("`{0}` cannot be the whole body; put it into a member")]
+    #[error("`{0}` cannot be the whole body; make it the value of a member of an object")]
     LateBody(String),
     #[error("`body_json` is `null`; leave it out to send no body")]
     NullBody,
