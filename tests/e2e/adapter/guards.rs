@@ -48,7 +48,7 @@ fn a_weak_tag_that_the_upstream_does_not_accept_is_told() {
     }
 }
 
-/// Nobody approves twice: the second observation after the rejection still shows the tag.
+/// No second approval is requested, because the second observation after the rejection still shows the tag.
 #[test]
 fn a_strong_tag_that_never_changes_is_given_up_at_once() {
     for tag in ["\"1-gzip\"", "\"W/1\""] {

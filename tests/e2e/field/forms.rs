@@ -1,4 +1,4 @@
-//! Nested forms, and answers to writes that are a text or that nobody reads.
+//! Nested forms, and answers to writes that are plain text or whose body is ignored.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Upstreams whose entity tags do not work as guards: nobody is asked again, and the reason says what to do.
+//! Upstreams whose entity tags do not work as guards: no further approval is requested, and the reason says what to do.
 
 use deed_test_support::shared::ended;
 use serde_json::{Value, json};

@@ -130,7 +130,7 @@ fn an_odd_content_type_is_a_problem_that_names_its_remedy() {
     assert!(
         odd.ends_with("add `application/json+scim` to `content_types` in its table in deed.toml")
     );
-    // A list does not help against a charset, or where there is no type.
+    // `content_types` allows neither another charset nor an answer without a content type.
     for kind in ["application/json; charset=latin-1", "json", ""] {
         assert!(!decoded(kind, b"{}").unwrap_err().contains("content_types"), "{kind}");
     }
