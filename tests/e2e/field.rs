@@ -3,6 +3,7 @@
 
 mod absence;
 mod answers;
+mod created;
 mod decimals;
 mod encodings;
 mod forms;

@@ -196,6 +196,10 @@ pub struct Verify {
     /// JSON pointers to the parts of the state that may change. A change anywhere else is a mismatch.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub may_change: Vec<String>,
+    /// CEL over `params`, `pre` and `post`. While it holds, the upstream is still carrying out the action, so the outcome
+    /// stays open (format 2).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pending: Option<Expression>,
     /// How long the `after` expressions may take to become true.
     #[serde(default)]
     pub settle: Duration,
@@ -298,16 +302,30 @@ impl Contract {
         self.observe.http.iter().position(|rule| rule.request == *from)
     }
 
+    /// The write that `NAME.MEMBER` names, and the schema of the member of its answer.
+    pub(crate) fn answer_at(&self, path: &str) -> Option<(&Rule, &Schema)> {
+        let mut steps = path.split('.');
+        let name = steps.next()?;
+        let rule = self.perform.http.iter().find(|rule| rule.name.as_deref() == Some(name))?;
+        let schema = rule.answer.get(steps.next()?)?;
+        let steps: Vec<&str> = steps.collect();
+        let (schema, required) = schema.at(&steps)?;
+        required.then_some((rule, schema))
+    }
+
     /// Whether a look may find that a state does not exist; the state is then null.
     pub fn may_be_absent(&self, shape: &StateShape) -> bool {
         let rule = self.source_of(shape).and_then(|at| self.observe.http.get(at));
-        rule.is_some_and(|rule| shape.only.is_some() || !rule.absent.is_empty())
+        rule.is_some_and(|rule| {
+            shape.only.is_some() || !rule.absent.is_empty() || rule.awaits_answer()
+        })
     }
 
-    /// Whether the absence of a state is confirmed by another request of the same look.
-    pub fn has_control(&self, shape: &StateShape) -> bool {
+    /// Whether the absence of a state is confirmed: by another request of the same look, or because the write whose
+    /// answer leads to the state was not carried out.
+    pub fn confirms_absence(&self, shape: &StateShape) -> bool {
         let rule = self.source_of(shape).and_then(|at| self.observe.http.get(at));
-        rule.is_some_and(|rule| rule.control.is_some())
+        rule.is_some_and(|rule| rule.control.is_some() || rule.awaits_answer())
     }
 
     /// The pointers of all volatile values, relative to the whole state, such as `/user/meta`.

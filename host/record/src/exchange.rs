@@ -12,7 +12,7 @@ use deed_spec::json;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-pub use self::late::NoValue;
+pub use self::late::{NoAnswer, NoValue};
 use crate::contract::expression::Expression;
 use crate::exchange::codec::Codec;
 use crate::exchange::meaning::Meaning;
@@ -26,7 +26,8 @@ pub struct Rendered {
     pub upstream: String,
     /// The HTTP method in upper case.
     pub method: String,
-    /// The percent-encoded path with the query. It is joined to the upstream's base URL.
+    /// The percent-encoded path with the query. It is joined to the upstream's base URL. A request that is sent after a
+    /// write has `{answer.NAME.MEMBER}` here until the write was answered (format 2).
     pub path: String,
     /// Headers of the contract, by lower-case name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -72,6 +73,9 @@ pub struct Rendered {
     /// CEL over `answer`: when an answer of 2xx is a refusal.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refused_when: Option<Expression>,
+    /// The form of the path in the header `Location` of the answer, whose parts later requests contain.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub location: Option<String>,
 }
 
 /// A precondition that protects a write against a change of the state since the host read it.

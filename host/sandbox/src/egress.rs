@@ -329,8 +329,7 @@ impl Job {
 
     /// Decodes, redacts and records an answer, and returns the response for the guest.
     fn conclude(&self, arrived: &Arrived<'_>) -> Response {
-        let (rule, accepted) = (&self.request.public, &self.upstream.accepted);
-        let answer = answer::read(&self.redactor, rule, accepted, arrived);
+        let answer = answer::read(&self.redactor, &self.request.public, &self.upstream, arrived);
         let (ordinal, status) = (self.entry.ordinal, arrived.status);
         let response = response(ordinal, status, &answer.headers, answer.body.as_ref());
         self.entry.answered(answer);

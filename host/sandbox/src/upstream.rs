@@ -135,6 +135,24 @@ impl Base {
         self.host.parse().ok().or(local)
     }
 
+    /// The path below this base URL of an absolute URL or an absolute path; `None` for other places, and for places with
+    /// a query or fragment.
+    pub fn path_below(&self, place: &str) -> Option<String> {
+        if place.contains(['?', '#', '\\']) {
+            return None;
+        }
+        let path = if place.starts_with('/') && !place.starts_with("//") {
+            place.to_owned()
+        } else {
+            let uri: hyper::Uri = place.parse().ok()?;
+            let root =
+                Self::parse(&format!("{}://{}", uri.scheme_str()?, uri.authority()?)).ok()?;
+            let same = (root.tls, &root.host, root.port) == (self.tls, &self.host, self.port);
+            same.then(|| uri.path().to_owned())?
+        };
+        path.strip_prefix(&self.path).filter(|rest| rest.starts_with('/')).map(str::to_owned)
+    }
+
     /// The value of the `Host` header (RFC 9110 section 7.2).
     pub fn authority(&self) -> String {
         let host =

@@ -76,8 +76,8 @@ fn requests(proven: &Proven, contract: &Contract, seen: Option<&Evidence>) -> Fo
     let (looked, sent) = (looked?, sent?);
     bound(receipt, &rendering)?;
     if let Some(seen) = seen {
-        evidence::requests(seen, &rendering)?;
-        evidence::states(seen, contract, &rendering.observe)?;
+        evidence::requests(seen, contract, &rendering)?;
+        evidence::states(seen, contract, &rendering)?;
     }
     pass(format!("all requests are in the contract: {looked} of observations, {sent} of attempts"))
 }
@@ -159,7 +159,8 @@ fn is_of(sent: &ExchangeSummary, rule: &Rendered) -> bool {
     let body = rule.body.as_ref().and_then(|body| json::canonical(body).ok());
     sent.upstream == rule.upstream
         && sent.method == rule.method
-        && sent.path == rule.path
+        // The values of an answer can be compared only with the evidence, which contains the answer.
+        && (sent.path == rule.path || rule.awaits_answer() && rule.is_filled_as(&sent.path))
         && sent.writes == rule.writes
         && sent.guard == rule.guard
         // A body with values of the state can be compared only with the evidence, which contains the state.

@@ -8,6 +8,7 @@ use deed_record::contract::Contract;
 use deed_record::exchange::claim::Claim;
 use deed_record::exchange::{Exchange, ExchangeSummary, Fate, Guard, Rendered};
 use deed_record::lifecycle::event::Attempt;
+use deed_record::lifecycle::observation::answers::{Answers, Asked};
 use deed_record::lifecycle::observation::declared::{Declared, declared};
 use deed_record::lifecycle::observation::{Look, Observation};
 use deed_record::lifecycle::outcome::{self, Check, Judgement, Outcome, Seen};
@@ -55,6 +56,24 @@ pub(super) fn read(opened: &Opened, proven: &Proven) -> Result<Option<Evidence>,
     }))
 }
 
+impl Evidence {
+    /// The observations, each with what the rules of `observe` asked in it: before the attempts nothing that depends on
+    /// their answers, and afterwards also that.
+    fn looks<'a>(
+        &'a self,
+        contract: &Contract,
+        rendering: &'a Rendering,
+    ) -> Vec<(&'a Observation, Vec<Asked<'a>>)> {
+        let sent: Vec<&Exchange> =
+            self.attempts.iter().flat_map(|attempt| &attempt.exchanges).collect();
+        let answers = Answers::of(contract, &rendering.perform, &sent);
+        let before = self.pre.iter().map(|seen| (seen, Answers::default()));
+        let after = self.post.iter().chain(&self.later).map(|seen| (seen, answers.clone()));
+        let all = before.chain(after);
+        all.map(|(seen, answers)| (seen, answers.asked(&rendering.observe))).collect()
+    }
+}
+
 pub(super) fn found(evidence: Option<&Evidence>) -> Found {
     match evidence {
         Some(_) => pass("the receipt summarizes these observations and exchanges"),
@@ -64,13 +83,27 @@ pub(super) fn found(evidence: Option<&Evidence>) -> Found {
 
 /// Every request of the evidence is one that the contract renders, with every member of it: a summary leaves most of
 /// them out.
-pub(super) fn requests(evidence: &Evidence, rendering: &Rendering) -> Result<(), String> {
-    let looks = [&evidence.pre, &evidence.post, &evidence.later].into_iter().flatten();
-    let looked = looks.flat_map(|look| &look.exchanges).map(|one| (one, &rendering.observe));
-    let sent = evidence.attempts.iter().flat_map(|attempt| &attempt.exchanges);
-    for (one, rules) in looked.chain(sent.map(|one| (one, &rendering.perform))) {
+pub(super) fn requests(
+    evidence: &Evidence,
+    contract: &Contract,
+    rendering: &Rendering,
+) -> Result<(), String> {
+    for (look, asked) in evidence.looks(contract, rendering) {
+        let rules: Vec<&Rendered> = asked.iter().filter_map(Asked::request).collect();
+        of_contract(&look.exchanges, |request| rules.contains(&request))?;
+    }
+    for attempt in &evidence.attempts {
+        of_contract(&attempt.exchanges, |request| {
+            rendering.perform.contains(&request.without_state())
+        })?;
+    }
+    of_state(evidence)
+}
+
+fn of_contract(exchanges: &[Exchange], is_rule: impl Fn(&Rendered) -> bool) -> Result<(), String> {
+    for one in exchanges {
         let Rendered { method, path, codec, .. } = &one.request;
-        if !rules.contains(&one.request.without_state()) {
+        if !is_rule(&one.request) {
             return Err(format!(
                 "`{method} {path}` in the evidence is not a request of the contract"
             ));
@@ -81,7 +114,7 @@ pub(super) fn requests(evidence: &Evidence, rendering: &Rendering) -> Result<(),
             ));
         }
     }
-    of_state(evidence)
+    Ok(())
 }
 
 /// Every value of the state that a write sent is that of the state before the action. The state before a write that its
@@ -106,10 +139,10 @@ fn of_state(evidence: &Evidence) -> Result<(), String> {
 pub(super) fn states(
     evidence: &Evidence,
     contract: &Contract,
-    looks: &[Rendered],
+    rendering: &Rendering,
 ) -> Result<(), String> {
-    for seen in [&evidence.pre, &evidence.post, &evidence.later].into_iter().flatten() {
-        let Declared { states, problem } = declared(contract, looks, &seen.exchanges);
+    for (seen, asked) in evidence.looks(contract, rendering) {
+        let Declared { states, problem } = declared(contract, &asked, &seen.exchanges);
         let from = contract.state.iter().filter(|(_, shape)| shape.from.is_some());
         for (name, _) in from {
             if seen.state.get(name) != states.get(name) {
@@ -323,7 +356,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::tests::parts::{exchange, request};
+    use crate::tests::parts::{contract, exchange, request};
 
     /// Checks the evidence of one write with this codec and this recorded response.
     fn recorded(response: Incoming, body: Option<Value>) -> Result<(), String> {
@@ -334,7 +367,8 @@ mod tests {
             Attempt { n: 1, claim, exchanges, refused: vec![], started_ms: 0, ended_ms: 0 };
         let evidence = Evidence { pre: None, post: None, later: None, attempts: vec![attempt] };
         let (observe, perform) = (vec![], vec![write]);
-        requests(&evidence, &Rendering { resource: String::new(), observe, perform })
+        let rendering = Rendering { resource: String::new(), observe, perform };
+        requests(&evidence, &contract(), &rendering)
     }
 
     #[test]

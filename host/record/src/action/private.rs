@@ -11,7 +11,7 @@ use crate::action::commitment::{Live, Opening, PREFIX, SEARCHED_MIN, Salt};
 use crate::action::id::ActionId;
 use crate::action::{self, BindError, Proposal, Rendering};
 use crate::contract::Contract;
-use crate::exchange::{NoValue, Rendered};
+use crate::exchange::{NoAnswer, NoValue, Rendered};
 
 /// One request, both as it is sent and as records contain it. The two are equal if the action has no private
 /// parameters.
@@ -46,6 +46,19 @@ impl Prepared {
             Ok(Self { live, public: one.public.with_state(state)? })
         };
         all.into_iter().map(filled).collect()
+    }
+
+    /// The request with these percent-encoded values of answers in its path.
+    ///
+    /// # Errors
+    ///
+    /// Fails when a value is empty or makes a dot segment.
+    pub fn with_answers(self, value: impl Fn(&str) -> Option<String>) -> Result<Self, NoAnswer> {
+        if !self.public.awaits_answer() {
+            return Ok(self);
+        }
+        let live = Live::new(self.live.reveal().with_answers(&value)?);
+        Ok(Self { live, public: self.public.with_answers(value)? })
     }
 
     fn pairs(live: Vec<Rendered>, public: &[Rendered]) -> Vec<Self> {
@@ -255,6 +268,8 @@ pub enum OpeningError {
     Open(#[from] OpenError),
     #[error(transparent)]
     NoValue(#[from] NoValue),
+    #[error(transparent)]
+    NoAnswer(#[from] NoAnswer),
     #[error(transparent)]
     Bind(#[from] BindError),
 }

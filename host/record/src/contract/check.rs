@@ -1,5 +1,6 @@
 //! The checks that a parsed contract must pass before use. They run in a single pass, and the first fault is reported.
 
+mod answers;
 mod placeholders;
 mod states;
 
@@ -18,6 +19,7 @@ pub(super) fn check(contract: &Contract) -> Result<(), Fault> {
     schemas(contract)?;
     private::check(contract)?;
     newer(contract)?;
+    answers::check(contract)?;
     rules(contract)?;
     states::check(contract)?;
     ambiguous::check(contract)?;
@@ -72,6 +74,9 @@ fn newer(contract: &Contract) -> Result<(), Fault> {
         if shape.from.is_some() || shape.at.is_some() || shape.only.is_some() {
             return Err(Fault::at(&format!("[state.{name}]"), needs("from")));
         }
+    }
+    if contract.verify.pending.is_some() {
+        return Err(Fault::at("pending", needs("pending")));
     }
     let states = contract.state_schemas();
     let params = contract.params_schema();
@@ -200,7 +205,8 @@ fn expressions(contract: &Contract) -> Result<(), Fault> {
     let (params, states) = (contract.params_schema(), contract.state_schemas());
     let before = contract.verify.before.iter().map(|expression| (expression, false));
     let after = contract.verify.after.iter().map(|expression| (expression, true));
-    for (expression, post) in before.chain(after) {
+    let pending = contract.verify.pending.iter().map(|expression| (expression, true));
+    for (expression, post) in before.chain(after).chain(pending) {
         expression.check(&params, &states, post).map_err(|e| Fault::at(expression.source(), e))?;
     }
     Ok(())
@@ -210,7 +216,9 @@ fn expressions(contract: &Contract) -> Result<(), Fault> {
 /// exempt.
 pub(super) fn tests(contract: &Contract) -> Result<(), Fault> {
     let (params, states) = (contract.params_schema(), contract.state_schemas());
-    contract.verify.before.iter().chain(&contract.verify.after).try_for_each(|expression| {
+    let verify = &contract.verify;
+    let all = verify.before.iter().chain(&verify.after).chain(&verify.pending);
+    all.into_iter().try_for_each(|expression| {
         let checked = expression.check_tests(&params, &states);
         checked.map_err(|e| Fault::at(expression.source(), e))
     })

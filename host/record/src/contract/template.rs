@@ -22,12 +22,13 @@ pub use self::target::percent_encode;
 use self::text::{Format, Origins, Source};
 use crate::contract::expose;
 use crate::contract::expression::Expression;
+use crate::contract::schema::Schema;
 use crate::exchange::codec::form::{self, Shape};
 use crate::exchange::codec::{Codec, Incoming, Outgoing};
 use crate::exchange::{Guard, Rendered};
 
 /// One `[[observe.http]]` or `[[perform.http]]` of a contract.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Rule {
@@ -78,6 +79,17 @@ pub struct Rule {
     /// CEL over `answer.status` and `answer.body`: when an answer of 2xx to a write is a refusal (format 2).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refused_when: Option<Expression>,
+    /// The name of a write, by which `{answer.NAME.MEMBER}` refers to its answer (format 2).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// The members of the answer to a write that requests of `observe` contain. An answer without one of them cannot be
+    /// used (format 2).
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub answer: BTreeMap<String, Schema>,
+    /// The form of the path in the header `Location` of the answer to a write, such as `/jobs/{job}`. Its placeholders
+    /// are members of `answer` (format 2).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub location: Option<String>,
 }
 
 const METHODS: [&str; 6] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"];
@@ -138,6 +150,7 @@ impl Rule {
             throttled: self.throttled.clone(),
             accepted: self.accepted.clone(),
             refused_when: self.refused_when.clone(),
+            location: self.location.clone(),
         })
     }
 
@@ -195,6 +208,9 @@ impl Rule {
             ("accepted", !self.accepted.is_empty()),
             ("refused_when", self.refused_when.is_some()),
             ("guard = \"absent\"", self.guard == Some(Guard::Absent)),
+            ("name", self.name.is_some()),
+            ("answer", !self.answer.is_empty()),
+            ("location", self.location.is_some()),
         ];
         keys.into_iter().find_map(|(key, used)| used.then_some(key))
     }
@@ -206,6 +222,11 @@ impl Rule {
     /// Fails when the request is malformed.
     pub fn may_write(&self) -> Result<bool, RenderError> {
         Ok(self.writes || !is_safe(self.split()?.0))
+    }
+
+    /// Whether the request has a value of the answer to a write, so that it can be sent only after the write.
+    pub fn awaits_answer(&self) -> bool {
+        self.request.contains("{answer.")
     }
 
     /// Whether this `observe` rule reads the entity tag of the resource that the other rule writes.

@@ -1,10 +1,13 @@
-//! Values of the state before the action, in the body of a write. Unlike the rest of the request, these values are
-//! known only after the host has read the state.
+//! Values that are not known when the action is proposed: values of the state before the action, in the body of a
+//! write, and values of the answer to a write, in the path of a later look.
 
 use deed_spec::json;
 use serde_json::Value;
 
 use super::Rendered;
+
+/// The start of a value of an answer in a rendered path. All other braces of a path are percent-encoded.
+const ANSWER: &str = "{answer.";
 
 /// A value of the state that a write sends, and that the state does not have.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -17,7 +20,60 @@ pub struct NoValue {
     value: String,
 }
 
+/// A value of an answer that cannot be part of a path.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "the answer to a write gives `{value}` for `{{answer.{name}}}`, which is empty or a dot segment"
+)]
+pub struct NoAnswer {
+    name: String,
+    value: String,
+}
+
 impl Rendered {
+    /// Whether the path has a value of an answer that is not known yet.
+    pub fn awaits_answer(&self) -> bool {
+        self.path.contains(ANSWER)
+    }
+
+    /// The values of answers in the path, as `NAME.MEMBER`.
+    pub fn answers(&self) -> impl Iterator<Item = &str> {
+        let behind = self.path.split(ANSWER).skip(1);
+        behind.filter_map(|rest| rest.split_once('}').map(|(name, _)| name))
+    }
+
+    /// The request with these percent-encoded values of answers in its path. Values that are missing stay as they are.
+    ///
+    /// # Errors
+    ///
+    /// Fails when a value is empty or makes a dot segment.
+    pub fn with_answers(&self, value: impl Fn(&str) -> Option<String>) -> Result<Self, NoAnswer> {
+        let mut filled = self.clone();
+        for name in self.answers() {
+            let Some(value) = value(name) else { continue };
+            let written = format!("{ANSWER}{name}}}");
+            filled.path = filled.path.replace(&written, &value);
+            let target = filled.path.split('?').next().unwrap_or_default();
+            if value.is_empty() || target.split('/').any(|one| matches!(one, "." | "..")) {
+                return Err(NoAnswer { name: name.to_owned(), value });
+            }
+        }
+        Ok(filled)
+    }
+
+    /// Whether a path that was sent is this one with some values of answers.
+    pub fn is_filled_as(&self, sent: &str) -> bool {
+        let mut parts = self.path.split(ANSWER);
+        let mut pattern = format!("^{}", regex::escape(parts.next().unwrap_or_default()));
+        for part in parts {
+            let literal = part.split_once('}').map_or("", |(_, literal)| literal);
+            pattern.push_str("[A-Za-z0-9._~%-]+");
+            pattern.push_str(&regex::escape(literal));
+        }
+        pattern.push('$');
+        regex::Regex::new(&pattern).is_ok_and(|pattern| pattern.is_match(sent))
+    }
+
     /// The request with the values of this whole state in its body.
     ///
     /// # Errors

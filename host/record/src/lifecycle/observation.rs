@@ -1,5 +1,6 @@
 //! State that the host read from the exchanges of a read-only run.
 
+pub mod answers;
 pub mod declared;
 mod hindrance;
 
@@ -96,7 +97,7 @@ impl Observation {
             };
             if value.is_null() && contract.may_be_absent(shape) {
                 // A 404 may also mean that the credential lost its permission.
-                if contract.has_control(shape) || is_gone(name, shape) {
+                if contract.confirms_absence(shape) || is_gone(name, shape) {
                     continue;
                 }
                 return Some(format!(

@@ -122,7 +122,10 @@ pub fn judge_now(seen: &Seen<'_>) -> (Judgement, bool) {
     let checks = after(seen, &pre, &post);
     let (changes, unexpected) = compare(seen.contract, seen.params, &pre, &post);
     let holds = checks.iter().all(|c| c.holds);
-    let (outcome, reason) = if holds && unexpected.is_empty() {
+    let (outcome, reason) = if !holds && is_pending(seen, &pre, &post) {
+        let why = "the upstream is still carrying out the action: `pending` of the contract holds";
+        (Outcome::Indeterminate, why.to_owned())
+    } else if holds && unexpected.is_empty() {
         if let Some((outcome, reason)) = existence::foreign(seen, &writes) {
             return (Judgement { outcome, reason, checks, changes, unexpected }, holds);
         }
@@ -167,6 +170,14 @@ fn after(seen: &Seen<'_>, pre: &Value, post: &Value) -> Vec<Check> {
         problem: None,
     });
     rules.chain(expected).collect()
+}
+
+/// Whether the contract says that the upstream is still carrying out the action. An expression that cannot be evaluated
+/// does not hold.
+pub fn is_pending(seen: &Seen<'_>, pre: &Value, post: &Value) -> bool {
+    let Some(pending) = &seen.contract.verify.pending else { return false };
+    let scope = Env { params: seen.params, pre, post: Some(post) }.scope();
+    pending.holds(&scope).unwrap_or(false)
 }
 
 fn evaluate(expression: &Expression, scope: &Scope) -> Check {

@@ -14,9 +14,11 @@ use deed_spec::digest::Digest;
 use serde_json::Value;
 
 use crate::action::{Binding, Bound};
+use crate::contract::Contract;
 use crate::exchange::{Exchange, Guard, NoValue, Rendered};
 use crate::lifecycle::event::{Answer, Attempt, Entry, Event, GrantRecord, Leaf, Phase};
 use crate::lifecycle::observation::Sight;
+use crate::lifecycle::observation::answers::Answers;
 use crate::lifecycle::outcome::Judgement;
 use crate::lifecycle::status::{Illegal, Status};
 use crate::policy::{Decision, Facts};
@@ -343,6 +345,11 @@ impl Story {
         let state = self.pre.as_ref().map_or(Value::Null, |pre| pre.value());
         let filled: Result<Vec<_>, _> = rules.iter().map(|rule| rule.with_state(&state)).collect();
         filled.map(Cow::Owned)
+    }
+
+    /// The answers to the named writes of the attempts so far, for an observation after them.
+    pub fn answers(&self, contract: &Contract) -> Answers {
+        Answers::of(contract, &self.bound.perform, &self.exchanges())
     }
 
     /// The first guarded write for which the host read no entity tag.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use deed_record::lifecycle::event::{Attempt, Event, Phase};
 use deed_record::lifecycle::observation::Observation;
+use deed_record::lifecycle::observation::answers::Answers;
 use deed_record::lifecycle::outcome::{Judgement, Outcome};
 use deed_record::policy::PermitBasis;
 use deed_sandbox::grant::{self, Cleared, LiveGrant, Scope};
@@ -43,7 +44,7 @@ impl Drive<'_> {
                 None => Ok(()),
             }
         };
-        let (appended, seen) = tokio::join!(appended, self.look(&granted, adapter, &slot));
+        let (appended, seen) = tokio::join!(appended, self.look(&granted, adapter, &slot, phase));
         appended?;
         self.work.flushed(self.engine);
         let looked = seen?;
@@ -56,14 +57,19 @@ impl Drive<'_> {
         granted: &Granted,
         adapter: &Adapter,
         slot: &RunSlot,
+        phase: Phase,
     ) -> Result<Looked, EngineError> {
-        let scope = self.scope(granted, 0)?;
+        let answers = match phase {
+            Phase::Post => self.work.story.answers(&granted.contract),
+            _ => Answers::default(),
+        };
+        let scope = self.look_scope(granted, &answers)?;
         let decision = self.work.story.decision.as_ref().map(|(d, _)| d);
         let clock = self.engine.clock.clone();
         Ok(match decision.map(|d| grant::read(d, scope)) {
             Some(Ok(grant)) => {
-                let requests = self.work.story.bound.observe.as_slice();
-                let rules = Looks { contract: &granted.contract, requests };
+                let asked = answers.asked(&self.work.story.bound.observe);
+                let rules = Looks { contract: &granted.contract, asked: &asked };
                 let now_ms = || clock.now_ms();
                 observe::look(&self.engine.sandbox, adapter, grant, slot, rules, now_ms).await
             }

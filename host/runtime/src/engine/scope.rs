@@ -10,6 +10,7 @@ use deed_record::action::Bound;
 use deed_record::action::private::{OpeningError, Prepared};
 use deed_record::contract::Effect;
 use deed_record::exchange::Rendered;
+use deed_record::lifecycle::observation::answers::Answers;
 use deed_record::lifecycle::recovery;
 use deed_sandbox::grant::{Once, Scope};
 
@@ -57,6 +58,25 @@ impl Drive<'_> {
             once.push(Once { request: request.clone(), key, until_ms, done });
         }
         Ok(once)
+    }
+
+    /// The scope of an observation. A request that needs an answer which is not known is left out.
+    pub(super) fn look_scope(
+        &self,
+        granted: &Granted,
+        answers: &Answers,
+    ) -> Result<Scope, EngineError> {
+        let mut scope = self.scope(granted, 0)?;
+        let asked = answers.asked(&self.work.story.bound.observe);
+        let mut rendered = Vec::with_capacity(asked.len());
+        for (request, asked) in scope.rendered.into_iter().zip(asked) {
+            if asked.request().is_some() {
+                let filled = request.with_answers(|path| answers.text(path));
+                rendered.push(filled.map_err(OpeningError::from)?);
+            }
+        }
+        scope.rendered = rendered;
+        Ok(scope)
     }
 
     /// The scope of an attempt, or of an observation if `attempt` is 0. Private values are added here.

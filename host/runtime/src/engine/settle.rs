@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use deed_record::action::id::ActionId;
-use deed_record::lifecycle::event::Event;
+use deed_record::lifecycle::event::{Event, Phase};
 use deed_record::lifecycle::observation::{Observation, Sight};
 use deed_record::lifecycle::outcome::{Judgement, Outcome};
 use deed_record::lifecycle::status::Status;
@@ -92,7 +92,7 @@ impl Drive<'_> {
             Taken::RunSlot(slot) => slot,
             Taken::Ended(_) => return Ok(Later::NotNow("the sandbox was full")),
         };
-        let look = self.look(&granted, adapter, &slot).await?.observation;
+        let look = self.look(&granted, adapter, &slot, Phase::Post).await?.observation;
         drop(slot);
         Ok(match reconcile::settle(&granted.contract, &self.work.story, &look, began_ms) {
             Some(judgement) => Later::Seen(Sight::shared(look), Arc::new(judgement)),
@@ -117,6 +117,10 @@ impl Drive<'_> {
         };
         self.engine.last_seen.remember(&action.id, last);
         let usable = |granted: &crate::config::Granted| look.unusable(&granted.contract).is_none();
+        // The upstream has taken the write on, so a later observation may still show its effect.
+        if self.work.story.exchanges().iter().any(|one| one.is_accepted()) {
+            return self.escalate_if_long(reason).await;
+        }
         if self.granted().as_ref().is_some_and(usable) {
             let why = "an observation shows no effect, but with this contract that does not prove that there was none";
             return self.escalate(why).await;

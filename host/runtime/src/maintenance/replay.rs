@@ -60,7 +60,7 @@ fn scope(adapter: &Adapter, case: &Case, recorded: &Recorded) -> Scope {
 /// it; that of an attempt is unchanged.
 fn seen(run: Run, recorded: &Recorded, contract: &Contract) -> Seen {
     if recorded.attempt == 0 {
-        let rules = Looks { contract, requests: &recorded.requests };
+        let rules = Looks { contract, asked: &recorded.asked };
         return Seen::of_look(&observe::observation(run, recorded.at_ms, rules), contract);
     }
     Seen {

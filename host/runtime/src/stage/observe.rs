@@ -5,8 +5,9 @@
 use std::collections::BTreeMap;
 
 use deed_record::contract::Contract;
-use deed_record::exchange::{Exchange, ExchangeSummary, Rendered, beyond_grant};
+use deed_record::exchange::{Exchange, ExchangeSummary, beyond_grant};
 use deed_record::lifecycle::observation::Observation;
+use deed_record::lifecycle::observation::answers::Asked;
 use deed_record::lifecycle::observation::declared::{Declared, declared};
 use deed_sandbox::grant::ReadGrant;
 use deed_sandbox::{Adapter, Run, RunSlot, Sandbox};
@@ -24,7 +25,7 @@ pub async fn look(
     let run = sandbox.observe(adapter, grant, turn).await;
     let (at_ms, misfit) = (now_ms(), run.misfit);
     let observation = observation(run, at_ms, rules);
-    let hindrance = observation.hindrance(rules.contract, rules.requests).filter(|_| !misfit);
+    let hindrance = observation.hindrance(rules.contract, rules.asked).filter(|_| !misfit);
     let hindrance = hindrance.map(Exchange::summary);
     Looked { observation, hindrance }
 }
@@ -36,11 +37,11 @@ pub struct Looked {
     pub hindrance: Option<ExchangeSummary>,
 }
 
-/// The contract, and the requests that its `observe` rules render.
+/// The contract, and what its `observe` rules ask.
 #[derive(Debug, Clone, Copy)]
 pub struct Looks<'a> {
     pub contract: &'a Contract,
-    pub requests: &'a [Rendered],
+    pub asked: &'a [Asked<'a>],
 }
 
 /// The observation that results from a look.
@@ -56,7 +57,7 @@ pub(crate) fn observation(run: Run, at_ms: i64, rules: Looks<'_>) -> Observation
     let mut state: BTreeMap<_, _> =
         run.reads.into_iter().map(|(name, read)| (name, read.value)).collect();
     // What the contract reads itself needs nothing from the adapter but that the requests were sent.
-    let Declared { states, problem } = declared(rules.contract, rules.requests, &run.exchanges);
+    let Declared { states, problem } = declared(rules.contract, rules.asked, &run.exchanges);
     state.extend(states);
     Observation {
         state,

@@ -6,8 +6,9 @@
 use std::collections::BTreeMap;
 
 use deed_record::exchange::Rendered;
-use deed_record::exchange::codec::kind::Accepted;
-use hyper::header::{CONTENT_TYPE, DATE, ETAG, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
+use hyper::header::{
+    CONTENT_TYPE, DATE, ETAG, HeaderMap, HeaderName, HeaderValue, LOCATION, RETRY_AFTER,
+};
 use serde_json::Value;
 
 use super::super::codec::Unusable;
@@ -15,6 +16,7 @@ use super::super::codec::gzip::GzipError;
 use super::super::exchange_log::Answer;
 use super::super::redact::{REDACTED, Redactor};
 use super::super::{codec, limits};
+use crate::upstream::{Base, Upstream};
 
 /// The only text that is shown about an undecodable answer if its rule has `expose`.
 const NOT_UNDERSTOOD: &str = "the answer cannot be decoded, and `expose` hides its content";
@@ -33,12 +35,12 @@ pub(super) struct Arrived<'a> {
 pub(super) fn read(
     redactor: &Redactor,
     rule: &Rendered,
-    accepted: &Accepted,
+    upstream: &Upstream,
     arrived: &Arrived<'_>,
 ) -> Answer {
     let Arrived { status, headers, ref bytes, ref packed } = *arrived;
     let decoded = match packed {
-        None => codec::decode(rule, accepted, headers, bytes).and_then(of_bounded_size),
+        None => codec::decode(rule, &upstream.accepted, headers, bytes).and_then(of_bounded_size),
         Some(why) => Err(Unusable::by_head(why.to_string())),
     };
     let (mut body, problem) = match decoded {
@@ -52,7 +54,11 @@ pub(super) fn read(
     };
     let redacted = body.as_mut().map(|value| redactor.value(value)).unwrap_or_default();
     let retry_after_s = retry_after_s(headers);
-    let (etag, headers) = (etag(redactor, headers), shown(redactor, headers));
+    let place =
+        rule.location.is_some().then(|| location(redactor, &upstream.base, headers)).flatten();
+    let etag = etag(redactor, headers);
+    let mut headers = shown(redactor, headers);
+    headers.extend(place.map(|place| (LOCATION.as_str().to_owned(), place)));
     Answer { status, body, etag, redacted, problem, headers, failure: None, retry_after_s }
 }
 
@@ -108,6 +114,16 @@ fn shown(redactor: &Redactor, headers: &HeaderMap) -> BTreeMap<String, String> {
         Some((name.as_str().to_owned(), value.to_owned()))
     };
     [CONTENT_TYPE, ETAG].into_iter().filter_map(one).collect()
+}
+
+/// The path of `Location` below the base URL of the upstream, if there is exactly one such header. A location elsewhere,
+/// or one with a secret, is not recorded.
+fn location(redactor: &Redactor, base: &Base, headers: &HeaderMap) -> Option<String> {
+    let mut places = headers.get_all(LOCATION).iter();
+    let (Some(place), None) = (places.next(), places.next()) else { return None };
+    let place = place.to_str().ok().filter(|place| place.len() <= limits::HEADER)?;
+    let path = base.path_below(place)?;
+    (!redactor.finds(place)).then_some(path)
 }
 
 /// Refuses a body with more values than a record may contain.

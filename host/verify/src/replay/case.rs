@@ -6,9 +6,10 @@
 use deed_record::action::{Action, Rendering};
 use deed_record::bundle;
 use deed_record::contract::Contract;
-use deed_record::exchange::Rendered;
+use deed_record::exchange::{Exchange, Rendered};
 use deed_record::lifecycle::event::Attempt;
 use deed_record::lifecycle::observation::Observation;
+use deed_record::lifecycle::observation::answers::{Answers, Asked};
 use deed_record::statement::envelope::{Kind, Statement};
 use deed_record::statement::receipt::Receipt;
 use deed_spec::digest::Digest;
@@ -38,6 +39,8 @@ pub struct Recorded {
     pub attempt: u32,
     /// The requests that the run was allowed to send.
     pub requests: Vec<Rendered>,
+    /// What the rules of `observe` asked, if the run was an observation.
+    pub asked: Vec<Asked<'static>>,
     /// The end of the run in Unix milliseconds.
     pub at_ms: i64,
     pub seen: Seen,
@@ -80,22 +83,31 @@ impl Case {
 
     /// Every run in the evidence, in the original order.
     pub fn runs(&self) -> Vec<Recorded> {
-        let look = |name: &str, look: &Observation| Recorded {
-            name: name.to_owned(),
-            attempt: 0,
-            requests: self.rendering.observe.clone(),
-            at_ms: look.at_ms,
-            seen: Seen::of_look(look, &self.contract),
+        let sent: Vec<&Exchange> =
+            self.attempts.iter().flat_map(|attempt| &attempt.exchanges).collect();
+        let after = Answers::of(&self.contract, &self.rendering.perform, &sent);
+        let look = |name: &str, look: &Observation, answers: &Answers| {
+            let asked = answers.asked(&self.rendering.observe);
+            Recorded {
+                name: name.to_owned(),
+                attempt: 0,
+                requests: asked.iter().filter_map(Asked::request).cloned().collect(),
+                asked: asked.into_iter().map(Asked::into_owned).collect(),
+                at_ms: look.at_ms,
+                seen: Seen::of_look(look, &self.contract),
+            }
         };
         let attempt = |attempt: &Attempt| Recorded {
             name: format!("attempt {}", attempt.n),
             attempt: attempt.n,
             requests: self.sent(attempt),
+            asked: vec![],
             at_ms: attempt.ended_ms,
             seen: Seen::from(attempt),
         };
-        let pre = self.pre.iter().map(|seen| look("look before", seen));
-        let post = self.post.iter().map(|seen| look("look after", seen));
+        let none = Answers::default();
+        let pre = self.pre.iter().map(|seen| look("look before", seen, &none));
+        let post = self.post.iter().map(|seen| look("look after", seen, &after));
         pre.chain(self.attempts.iter().map(attempt)).chain(post).collect()
     }
 

@@ -19,7 +19,14 @@ fn run(claim: Claim) -> Recorded {
         claim: Some(claim),
         is_usable: true,
     };
-    Recorded { name: "attempt 1".into(), attempt: 1, requests: vec![], at_ms: 0, seen }
+    Recorded {
+        name: "attempt 1".into(),
+        attempt: 1,
+        requests: vec![],
+        asked: vec![],
+        at_ms: 0,
+        seen,
+    }
 }
 
 /// The place of the difference if the run is repeated with this change; `None` if there is no difference.

@@ -57,7 +57,7 @@ permit (principal, action == Deed::Action::"idp.restore_access", resource);
 forbid (principal, action == Deed::Action::"idp.restore_access", resource) when { context.environment == "production" };
 "#;
 
-pub(super) fn contract() -> Contract {
+pub(crate) fn contract() -> Contract {
     Contract::from_toml("c.toml", CONTRACT).unwrap()
 }
 

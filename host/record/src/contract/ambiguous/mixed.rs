@@ -50,6 +50,7 @@ fn alphabet(contract: &Contract, pieces: &[Piece<'_>]) -> Option<Alphabet> {
         Source::Param { name, .. } => Alphabet::of(contract.params.properties.get(*name)?),
         Source::ActionId => Alphabet::of_text(id::CHARACTERS),
         Source::Pre(_) => None,
+        Source::Answer(path) => Alphabet::of(contract.answer_at(path)?.1),
     };
     pieces.iter().try_fold(Alphabet::default(), |all, piece| match piece {
         Piece::Literal(_) => Some(all),

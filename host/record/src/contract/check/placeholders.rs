@@ -15,8 +15,8 @@ pub(super) fn resource(contract: &Contract) -> Result<(), Fault> {
     for one in uses.map_err(|e| Fault::at(resource, e))? {
         is_bound(contract, &one, resource)?;
         is_narrow(contract, &one)?;
-        if let Source::Pre(_) = one.source {
-            let what = "`resource` cannot contain a value of the state: it is known before the state is read";
+        if let Source::Pre(_) | Source::Answer(_) = one.source {
+            let what = "`resource` cannot contain a value of the state or of an answer: it is known before both";
             return Err(Fault::at(resource, what));
         }
         if matches!(one.source, Source::Param { optional: true, .. }) {
@@ -44,6 +44,7 @@ pub(super) fn rule(contract: &Contract, rule: &Rule, observing: bool) -> Result<
         is_bound(contract, one, if inside { one.text } else { &rule.request })?;
         is_narrow(contract, one)?;
         of_state(contract, one, rule, observing)?;
+        super::answers::placeholder(contract, one, rule, observing)?;
         optional(one, &uses, observing, &rule.request)?;
         if rule.codec.request == Outgoing::Form && one.place == Place::Body {
             flat(contract, one)?;

@@ -162,13 +162,16 @@ fn filled(
 ) -> Result<String, RenderError> {
     let fits = |value: &str| !value.is_empty() && !value.chars().any(char::is_control);
     if let [Piece::Value(source)] = pieces {
+        if let Source::Answer(_) = source {
+            return Ok(source.written());
+        }
         let value = text::plain(*source, origins)?;
         let sent = fits(&value) && !matches!(value.as_str(), "." | "..");
         return if sent { Ok(percent_encode(&value)) } else { Err(unfit(*source)) };
     }
     for piece in pieces {
         let Piece::Value(source) = piece else { continue };
-        if !fits(&text::plain(*source, origins)?) {
+        if !matches!(source, Source::Answer(_)) && !fits(&text::plain(*source, origins)?) {
             return Err(unfit(*source));
         }
     }

@@ -29,6 +29,8 @@ pub enum Source<'t> {
     ActionId,
     /// `{pre.STATE.MEMBER}`: a value of the state before the action, by the path below `pre`.
     Pre(&'t str),
+    /// `{answer.NAME.MEMBER}`: a value of the answer to the write with this name, by the path below `answer`.
+    Answer(&'t str),
 }
 
 /// One part of a text.
@@ -61,8 +63,8 @@ impl Origins<'_> {
         match source {
             Source::Param { name, .. } => self.params.get(name).map(Cow::Borrowed),
             Source::ActionId => self.action.map(|id| Cow::Owned(Value::from(id.as_str()))),
-            // Known when the host has read the state; see `exchange::late`.
-            Source::Pre(_) => None,
+            // Known when the host has read the state or sent the write; see `exchange::late`.
+            Source::Pre(_) | Source::Answer(_) => None,
         }
     }
 }
@@ -74,6 +76,7 @@ impl<'t> Source<'t> {
             Self::Param { name, .. } => name.to_owned(),
             Self::ActionId => "action.id".to_owned(),
             Self::Pre(path) => format!("pre.{path}"),
+            Self::Answer(path) => format!("answer.{path}"),
         }
     }
 
@@ -84,6 +87,7 @@ impl<'t> Source<'t> {
             Self::Param { name, optional: true } => format!("{{{name}?}}"),
             Self::ActionId => "{action.id}".to_owned(),
             Self::Pre(path) => format!("{{pre.{path}}}"),
+            Self::Answer(path) => format!("{{answer.{path}}}"),
         }
     }
 
@@ -96,15 +100,21 @@ impl<'t> Source<'t> {
         match name {
             "action.id" if !optional => Some(Self::ActionId),
             name if name.starts_with("pre.") && !optional => {
-                let path = name.strip_prefix("pre.")?;
-                let is_path = path.contains('.') && !path.split('.').any(str::is_empty);
-                is_path.then_some(Self::Pre(path))
+                Some(Self::Pre(name.strip_prefix("pre.").filter(is_path)?))
+            }
+            name if name.starts_with("answer.") && !optional => {
+                Some(Self::Answer(name.strip_prefix("answer.").filter(is_path)?))
             }
             // In format 2, a name with a dot is not a parameter.
             name if name.contains('.') => None,
             name => Some(Self::Param { name, optional }),
         }
     }
+}
+
+/// Whether this is a name and at least one member, joined by dots.
+fn is_path(path: &&str) -> bool {
+    path.contains('.') && !path.split('.').any(str::is_empty)
 }
 
 /// The pieces of a text.
@@ -162,6 +172,8 @@ pub(super) fn render(
     for piece in pieces {
         match piece {
             Piece::Literal(text) => out.push_str(&literal(text)),
+            // A rendered value has no braces, so this placeholder is found again when the answer is known.
+            Piece::Value(source @ Source::Answer(_)) => out.push_str(&source.written()),
             Piece::Value(source) => out.push_str(&escaped(&plain(*source, origins)?)),
         }
     }

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use deed_spec::json;
 use serde_json::Value;
 
+use super::answers::Asked;
 use crate::contract::template::Rule;
 use crate::contract::{Contract, StateShape};
 use crate::exchange::{Exchange, Fate, Rendered};
@@ -21,12 +22,18 @@ pub struct Declared {
     pub problem: Option<String>,
 }
 
-/// Takes every state that has `from`. `looks` are the rendered rules of `observe`, in the contract's order.
-pub fn declared(contract: &Contract, looks: &[Rendered], exchanges: &[Exchange]) -> Declared {
+/// Takes every state that has `from`. `looks` are what the rules of `observe` ask, in the contract's order.
+pub fn declared(contract: &Contract, looks: &[Asked<'_>], exchanges: &[Exchange]) -> Declared {
     let (mut found, mut bytes) = (Declared::default(), 0_usize);
     for (name, shape) in contract.state.iter() {
         let Some(rule) = contract.source_of(shape).and_then(|at| looks.get(at)) else { continue };
-        match state(contract, shape, rule, looks, exchanges) {
+        let value = match rule {
+            Asked::Nothing => Ok(Value::Null),
+            Asked::Unknown(why) => Err(why.clone()),
+            Asked::Request(rule) => state(contract, shape, rule, looks, exchanges),
+            Asked::Filled(rule) => state(contract, shape, rule, looks, exchanges),
+        };
+        match value {
             Ok(value) => {
                 bytes = bytes.saturating_add(value.to_string().len());
                 if bytes > STATES_MAX {
@@ -46,9 +53,9 @@ pub fn declared(contract: &Contract, looks: &[Rendered], exchanges: &[Exchange])
 }
 
 /// Whether a state cannot be read from an answer of 2xx, so that the same answer would not help another time either.
-pub(super) fn misfits(contract: &Contract, looks: &[Rendered], exchanges: &[Exchange]) -> bool {
+pub(super) fn misfits(contract: &Contract, looks: &[Asked<'_>], exchanges: &[Exchange]) -> bool {
     contract.state.values().any(|shape| {
-        let rule = contract.source_of(shape).and_then(|at| looks.get(at));
+        let rule = contract.source_of(shape).and_then(|at| looks.get(at)?.request());
         let answer = rule.and_then(|rule| usable(rule, exchanges)).filter(|one| one.is_success());
         answer.is_some_and(|answer| present(shape, answer).is_err())
     })
@@ -65,7 +72,7 @@ fn state(
     contract: &Contract,
     shape: &StateShape,
     rule: &Rendered,
-    looks: &[Rendered],
+    looks: &[Asked<'_>],
     exchanges: &[Exchange],
 ) -> Result<Value, String> {
     let of_rule = || exchanges.iter().filter(|one| one.request == *rule);
@@ -96,7 +103,7 @@ fn state(
 fn confirmed(
     contract: &Contract,
     shape: &StateShape,
-    looks: &[Rendered],
+    looks: &[Asked<'_>],
     exchanges: &[Exchange],
     seen: &str,
 ) -> Result<Value, String> {
@@ -107,7 +114,7 @@ fn confirmed(
         return Ok(Value::Null);
     };
     let is_control = |rule: &Rule| rule.request == *control && rule.upstream == source.upstream;
-    let rule = rules.iter().position(is_control).and_then(|at| looks.get(at));
+    let rule = rules.iter().position(is_control).and_then(|at| looks.get(at)?.request());
     let answered =
         |rule: &&Rendered| exchanges.iter().any(|one| one.request == **rule && one.is_success());
     match rule {

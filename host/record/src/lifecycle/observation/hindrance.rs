@@ -1,17 +1,18 @@
 //! Whether an observation failed only for reasons that may pass, so that another observation may succeed.
 
 use super::Observation;
+use super::answers::Asked;
 use super::declared::misfits;
 use crate::contract::Contract;
 use crate::exchange::claim::Claim;
-use crate::exchange::{Exchange, Rendered, beyond_grant};
+use crate::exchange::{Exchange, beyond_grant};
 
 impl Observation {
     /// The last request that failed for a reason that may pass: no connection, no complete answer, or the status 408,
     /// 425, 429 or 5xx. `None` if the observation is usable, or if anything else is wrong with it: another status, an
-    /// answer that does not fit the contract, or a failure of the adapter itself. `looks` are the rendered rules of
-    /// `observe`, in the contract's order.
-    pub fn hindrance(&self, contract: &Contract, looks: &[Rendered]) -> Option<&Exchange> {
+    /// answer that does not fit the contract, or a failure of the adapter itself. `looks` are what the rules of
+    /// `observe` ask, in the contract's order.
+    pub fn hindrance(&self, contract: &Contract, looks: &[Asked<'_>]) -> Option<&Exchange> {
         self.unusable(contract)?;
         let failed: Vec<&Exchange> =
             self.exchanges.iter().filter(|one| !self.is_answered(one)).collect();

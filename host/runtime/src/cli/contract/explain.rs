@@ -29,6 +29,8 @@ struct Report {
     perform: Vec<Request>,
     before: Vec<String>,
     after: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pending: Vec<String>,
     may_change: Vec<String>,
 }
 
@@ -126,6 +128,7 @@ fn report(contract: &Contract, params: &Value, rendering: Rendering) -> Result<R
         perform: phase(&contract.perform.http, rendering.perform)?,
         before: texts(&contract.verify.before),
         after: texts(&contract.verify.after),
+        pending: contract.verify.pending.iter().map(ToString::to_string).collect(),
         may_change: may_change::allowed(contract, params),
     })
 }
@@ -139,6 +142,7 @@ fn request(contract: &Contract, rule: &Rule, rendered: Rendered) -> Result<Reque
             Source::Param { .. } => "parameter",
             Source::ActionId => "id of the action, here an example",
             Source::Pre(_) => "value of the state before the action, here null",
+            Source::Answer(_) => "value of the answer to a write, known afterwards",
         },
         place: match one.place {
             Place::Path => "path",
@@ -181,9 +185,12 @@ fn page(report: &Report) -> String {
             show(&mut text, one);
         }
     }
-    for (title, list) in
-        [("before", &report.before), ("after", &report.after), ("may change", &report.may_change)]
-    {
+    for (title, list) in [
+        ("before", &report.before),
+        ("after", &report.after),
+        ("open while", &report.pending),
+        ("may change", &report.may_change),
+    ] {
         if !list.is_empty() {
             line(&mut text, format_args!("\n{title}"));
         }

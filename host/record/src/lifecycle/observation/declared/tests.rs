@@ -3,6 +3,7 @@ use serde_json::json;
 use super::*;
 use crate::action::id::ActionId;
 use crate::contract::template::text::Origins;
+use crate::lifecycle::observation::answers::Answers;
 
 const CONTRACT: &str = r#"
 format = 2
@@ -69,7 +70,7 @@ fn seen(answers: [(u16, Value); 3]) -> Declared {
             one
         })
         .collect();
-    declared(&contract(), &looks(), &exchanges)
+    declared(&contract(), &Answers::default().asked(&looks()), &exchanges)
 }
 
 fn found() -> Value {
@@ -138,6 +139,6 @@ fn an_absence_is_confirmed_by_its_own_upstream() {
         one
     };
     let exchanges: Vec<Exchange> = looks.iter().map(answer).collect();
-    let seen = declared(&contract, &looks, &exchanges);
+    let seen = declared(&contract, &Answers::default().asked(&looks), &exchanges);
     assert!(seen.states.is_empty() && seen.problem.is_some(), "{seen:?}");
 }

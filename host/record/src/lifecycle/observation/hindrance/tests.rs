@@ -3,7 +3,8 @@ use serde_json::{Value, json};
 use super::*;
 use crate::action::id::ActionId;
 use crate::contract::template::text::Origins;
-use crate::exchange::{Failure, Fate};
+use crate::exchange::{Failure, Fate, Rendered};
+use crate::lifecycle::observation::answers::Answers;
 use crate::lifecycle::observation::declared::{Declared, declared};
 
 const CONTRACT: &str = r#"
@@ -66,7 +67,8 @@ fn seen(fates: [Fate; 2], user: &Value) -> Observation {
         ..crate::fixtures::exchange("GET", "/", fate)
     };
     let exchanges: Vec<Exchange> = looks().into_iter().zip(fates).map(exchange).collect();
-    let Declared { states, problem } = declared(&contract(), &looks(), &exchanges);
+    let Declared { states, problem } =
+        declared(&contract(), &Answers::default().asked(&looks()), &exchanges);
     let claim = Some(Claim::Done);
     let (derived, refused) = ([].into(), vec![]);
     Observation { state: states, derived, exchanges, claim, refused, at_ms: 0, problem }
@@ -77,7 +79,7 @@ fn status(status: u16) -> Fate {
 }
 
 fn is_hindered(seen: &Observation) -> bool {
-    seen.hindrance(&contract(), &looks()).is_some()
+    seen.hindrance(&contract(), &Answers::default().asked(&looks())).is_some()
 }
 
 fn user() -> Value {

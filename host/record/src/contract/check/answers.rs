@@ -1,0 +1,165 @@
+//! Checks the names and answers of writes, and the requests of `observe` that contain values of answers.
+
+use super::super::Contract;
+use super::super::fault::Fault;
+use crate::action::id;
+use crate::contract::narrow::Alphabet;
+use crate::contract::schema::{Kind, Schema};
+use crate::contract::template::text::Source;
+use crate::contract::template::{self, Place, Rule, Use};
+use crate::exchange::codec::Incoming;
+
+pub(super) fn check(contract: &Contract) -> Result<(), Fault> {
+    for rule in &contract.observe.http {
+        if rule.name.is_some() || !rule.answer.is_empty() || rule.location.is_some() {
+            let what = "`name`, `answer` and `location` are for [[perform.http]]: they are about the answer to a write";
+            return Err(Fault::at(&rule.request, what));
+        }
+        look(rule)?;
+    }
+    for (n, rule) in contract.perform.http.iter().enumerate() {
+        let earlier = contract.perform.http.iter().take(n);
+        if rule.name.is_some() && earlier.into_iter().any(|other| other.name == rule.name) {
+            let name = rule.name.as_deref().unwrap_or_default();
+            return Err(Fault::at(&rule.request, format!("`{name}` names two writes")));
+        }
+        write(rule)?;
+    }
+    Ok(())
+}
+
+/// Whether the state is absent is known without the answer, or confirmed as for other states.
+fn look(rule: &Rule) -> Result<(), Fault> {
+    if !rule.awaits_answer() {
+        return Ok(());
+    }
+    if !rule.absent.is_empty() && rule.control.is_none() {
+        let what = "the request has a value of an answer, so `absent` needs `control`: without it, an upstream that \
+                    does not show what it created yet looks like one that created nothing";
+        return Err(Fault::at(&rule.request, what));
+    }
+    Ok(())
+}
+
+fn write(rule: &Rule) -> Result<(), Fault> {
+    let refuse = |what: String| Err(Fault::at(&rule.request, what));
+    if let Some(name) = rule.name.as_ref().filter(|name| !id::is_name(name)) {
+        return refuse(format!("`{name}` is not a name; use lower-case letters and digits"));
+    }
+    if rule.answer.is_empty() && rule.location.is_none() {
+        return Ok(());
+    }
+    if rule.name.is_none() {
+        return refuse("`answer` needs a `name`, by which other requests refer to it".to_owned());
+    }
+    if rule.calls.is_some_and(|calls| calls != 1) || !rule.may_write().unwrap_or(true) {
+        return refuse("`answer` is for a write that is sent once".to_owned());
+    }
+    let parts = rule.location.as_deref().map(|form| location(form, rule)).transpose()?;
+    let parts = parts.unwrap_or_default();
+    for (name, schema) in &rule.answer {
+        schema.well_formed().map_err(|e| Fault::at(&rule.request, e))?;
+        if !is_narrow(schema) {
+            return refuse(format!(
+                "`answer.{name}` must be an integer, a boolean, an `enum`, a string with an anchored `pattern` of only \
+                 `A-Z a-z 0-9 _ - . @ +`, or an object of these; other values could change the request that contains \
+                 them"
+            ));
+        }
+        let from_body = !parts.contains(&name.as_str());
+        if from_body && !rule.codec.has_members() {
+            return refuse(format!(
+                "`answer.{name}` is a member of the body, so `codec.response` cannot be `text` or `none`"
+            ));
+        }
+        if from_body && !is_exposed(rule, name) {
+            return refuse(format!("`expose` hides `answer.{name}`; expose `/{name}`"));
+        }
+    }
+    Ok(())
+}
+
+/// The members that the parts of a `location` are.
+fn location<'r>(form: &'r str, rule: &'r Rule) -> Result<Vec<&'r str>, Fault> {
+    let refuse = |what: String| Err(Fault::at(form, what));
+    if rule.codec.response == Incoming::None {
+        let what = "`codec.response = \"none\"` ignores the answer, so `location` has no effect";
+        return refuse(what.to_owned());
+    }
+    let Some(rest) = form.strip_prefix('/') else {
+        return refuse(format!("`location` is a path such as `/jobs/{{job}}`, not `{form}`"));
+    };
+    let mut parts = Vec::new();
+    for segment in rest.split('/') {
+        match template::placeholder(segment) {
+            Some(name) if !rule.answer.contains_key(name) => {
+                return refuse(format!("`{{{name}}}` is not declared; add `answer.{name}`"));
+            }
+            Some(name) if parts.contains(&name) => {
+                return refuse(format!("`{{{name}}}` occurs twice in `location`"));
+            }
+            Some(name) => parts.push(name),
+            None if matches!(segment, "" | "." | "..")
+                || segment.contains(['{', '}', '?', '#', '%']) =>
+            {
+                return refuse(format!(
+                    "`{segment}` in `location` is neither literal text nor a whole `{{member}}`"
+                ));
+            }
+            None => {}
+        }
+    }
+    if parts.is_empty() {
+        return refuse("`location` names no member; write `/jobs/{job}`".to_owned());
+    }
+    Ok(parts)
+}
+
+fn is_narrow(schema: &Schema) -> bool {
+    if schema.nullable {
+        return false;
+    }
+    match schema.kind() {
+        Some(Kind::Object) => !schema.properties.is_empty() && schema.inner().all(is_narrow),
+        Some(Kind::Array | Kind::Decimal) | None => false,
+        Some(_) => Alphabet::of(schema).is_some_and(Alphabet::is_narrow),
+    }
+}
+
+fn is_exposed(rule: &Rule, name: &str) -> bool {
+    let pointer = format!("/{}", name.replace('~', "~0").replace('/', "~1"));
+    rule.expose.as_ref().is_none_or(|exposed| exposed.contains(&pointer))
+}
+
+/// Checks that a value of an answer is in the path or query of an `observe` rule to the upstream that gave the answer.
+pub(super) fn placeholder(
+    contract: &Contract,
+    one: &Use<'_>,
+    rule: &Rule,
+    observing: bool,
+) -> Result<(), Fault> {
+    let Source::Answer(path) = one.source else { return Ok(()) };
+    let written = one.source.written();
+    let refuse = |why: String| Err(Fault::at(one.text, format!("`{written}` {why}")));
+    if !observing || !matches!(one.place, Place::Path | Place::Query) {
+        return refuse("can only be in the path or query of an [[observe.http]]".to_owned());
+    }
+    let name = path.split('.').next().unwrap_or_default();
+    let Some((write, schema)) = contract.answer_at(path) else {
+        return refuse(format!(
+            "is not a required member of the `answer` of an [[perform.http]] with `name = \"{name}\"`"
+        ));
+    };
+    if write.upstream != rule.upstream {
+        let (from, to) = (&write.upstream, &rule.upstream);
+        return refuse(format!("is of upstream `{from}`, and cannot be sent to `{to}`"));
+    }
+    if schema.kind() == Some(Kind::Object) {
+        return refuse("is an object; name one of its members".to_owned());
+    }
+    let controls = |other: &Rule| other.control.as_ref() == Some(&rule.request);
+    if contract.observe.http.iter().any(controls) {
+        return refuse("cannot be in a `control` request".to_owned());
+    }
+    Ok(())
+}

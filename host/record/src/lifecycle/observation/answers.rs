@@ -1,0 +1,211 @@
+//! What the answers to named writes say, and the requests of an observation that contain their values.
+//!
+//! Only answers of writes that were carried out count, and only the recorded copy of an answer is read, so a verifier
+//! finds the same values.
+
+use std::collections::BTreeMap;
+
+use deed_spec::json;
+use serde_json::{Map, Value};
+
+use crate::contract::Contract;
+use crate::contract::schema::Schema;
+use crate::contract::template::{self, Rule};
+use crate::exchange::meaning::Meaning;
+use crate::exchange::{Exchange, Rendered};
+
+/// What one `observe` rule asks in an observation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Asked<'a> {
+    Request(&'a Rendered),
+    /// A request with values of answers.
+    Filled(Box<Rendered>),
+    /// Nothing: the write whose answer the request contains was not carried out.
+    Nothing,
+    /// The request is not known, for this reason.
+    Unknown(String),
+}
+
+/// The answers to the named writes of a contract.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Answers(BTreeMap<String, Answer>);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Answer {
+    /// The write was not sent, or was refused.
+    None,
+    Known(Value),
+    Unknown(String),
+}
+
+impl Answers {
+    /// Reads the answers. `perform` is the rendered rules of `perform`, and `sent` the exchanges of all attempts before
+    /// the observation; both are empty before the first write.
+    pub fn of(contract: &Contract, perform: &[Rendered], sent: &[&Exchange]) -> Self {
+        let rules = contract.perform.http.iter().zip(perform);
+        let named = rules
+            .filter_map(|(rule, request)| Some((rule.name.clone()?, answer(rule, request, sent))));
+        Self(named.collect())
+    }
+
+    /// What the rendered rules of `observe` ask, in their order.
+    pub fn asked<'a>(&self, looks: &'a [Rendered]) -> Vec<Asked<'a>> {
+        looks.iter().map(|look| self.of_look(look)).collect()
+    }
+
+    /// The percent-encoded value of a member of an answer, by `NAME.MEMBER`; `None` if it is not known.
+    pub fn text(&self, path: &str) -> Option<String> {
+        let (name, path) = path.split_once('.')?;
+        let Some(Answer::Known(value)) = self.0.get(name) else { return None };
+        let value = path.split('.').try_fold(value, |value, step| value.get(step))?;
+        let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        Some(template::percent_encode(&text))
+    }
+
+    fn of_look<'a>(&self, look: &'a Rendered) -> Asked<'a> {
+        let names = look.answers().filter_map(|path| path.split_once('.').map(|(name, _)| name));
+        for name in names {
+            match self.0.get(name) {
+                None | Some(Answer::None) => return Asked::Nothing,
+                Some(Answer::Unknown(why)) => return Asked::Unknown(why.clone()),
+                Some(Answer::Known(_)) => {}
+            }
+        }
+        if !look.awaits_answer() {
+            return Asked::Request(look);
+        }
+        match look.with_answers(|path| self.text(path)) {
+            Ok(filled) => Asked::Filled(Box::new(filled)),
+            Err(error) => Asked::Unknown(error.to_string()),
+        }
+    }
+}
+
+impl Asked<'_> {
+    pub fn into_owned(self) -> Asked<'static> {
+        match self {
+            Self::Request(request) => Asked::Filled(Box::new(request.clone())),
+            Self::Filled(request) => Asked::Filled(request),
+            Self::Nothing => Asked::Nothing,
+            Self::Unknown(why) => Asked::Unknown(why),
+        }
+    }
+
+    /// The request, if there is one.
+    pub fn request(&self) -> Option<&Rendered> {
+        match self {
+            Self::Request(request) => Some(request),
+            Self::Filled(request) => Some(request),
+            Self::Nothing | Self::Unknown(_) => None,
+        }
+    }
+}
+
+/// The answer to one named write in all attempts. Repeated writes must have got the same answer.
+fn answer(rule: &Rule, request: &Rendered, sent: &[&Exchange]) -> Answer {
+    let of_rule = |one: &&&Exchange| {
+        one.request.path == request.path && one.request.without_state() == *request
+    };
+    let sent: Vec<&Exchange> = sent.iter().filter(of_rule).copied().collect();
+    let mut found = None;
+    for done in sent.iter().filter(|one| one.is_done()) {
+        match members(rule, done) {
+            Err(why) => return Answer::Unknown(format!("the answer to the write of {why}")),
+            Ok(value) if found.as_ref().is_some_and(|first| *first != value) => {
+                let why = "was answered twice, with different values";
+                return Answer::Unknown(format!("the write of {} {why}", described(rule)));
+            }
+            Ok(value) => found = Some(value),
+        }
+    }
+    let is_open = |one: &&Exchange| {
+        one.may_have_written() && !one.is_turned_away() && one.meaning() != Some(Meaning::Refused)
+    };
+    match found {
+        Some(value) => Answer::Known(value),
+        None if sent.iter().any(is_open) => {
+            Answer::Unknown(format!("the write of {} has no definite answer", described(rule)))
+        }
+        None => Answer::None,
+    }
+}
+
+fn described(rule: &Rule) -> String {
+    format!("`{}`", rule.request)
+}
+
+/// The declared members of an answer.
+fn members(rule: &Rule, exchange: &Exchange) -> Result<Value, String> {
+    let of = described(rule);
+    if let Some(problem) = &exchange.problem {
+        return Err(format!("{of} cannot be used: {problem}"));
+    }
+    let place = exchange.headers.get("location").map(String::as_str);
+    let parts = match (&rule.location, place) {
+        (None, _) => BTreeMap::new(),
+        (Some(form), None) => {
+            return Err(format!("{of} has no `Location` below the base URL, as in `{form}`"));
+        }
+        (Some(form), Some(place)) => parts(form, place)
+            .ok_or_else(|| format!("{of} has a `Location` that is not of the form `{form}`"))?,
+    };
+    let mut found = Map::new();
+    for (name, schema) in &rule.answer {
+        let value = match parts.get(name) {
+            Some(part) => typed(schema, part),
+            None => member(exchange, name).map_err(|why| format!("{of} {why}"))?,
+        };
+        let kept = schema.project(&value).map_err(|violation| {
+            format!("{of} does not fit `answer.{name}` of the contract: {violation}")
+        })?;
+        if let Some(missing) = schema.missing(&kept).first() {
+            return Err(format!("{of} has no `{name}{}`", missing.replace('/', ".")));
+        }
+        found.insert(name.clone(), kept);
+    }
+    Ok(Value::Object(found))
+}
+
+fn member(exchange: &Exchange, name: &str) -> Result<Value, String> {
+    let pointer = format!("/{}", name.replace('~', "~0").replace('/', "~1"));
+    let inside = |place: &String| place.is_empty() || place.starts_with(&pointer);
+    if exchange.redacted.iter().any(inside) {
+        return Err(format!("held a secret in `{name}`"));
+    }
+    let value = exchange.response.as_ref().and_then(|body| json::pointer(body, &pointer));
+    value.cloned().ok_or_else(|| format!("has no `{name}`"))
+}
+
+/// The parts of a path that a form such as `/jobs/{job}` names, decoded.
+fn parts(form: &str, path: &str) -> Option<BTreeMap<String, String>> {
+    let (form, path) = (form.split('/'), path.split('/').collect::<Vec<_>>());
+    let form: Vec<&str> = form.collect();
+    if form.len() != path.len() {
+        return None;
+    }
+    let mut found = BTreeMap::new();
+    for (wanted, segment) in form.into_iter().zip(path) {
+        let decoded = percent_encoding::percent_decode_str(segment).decode_utf8().ok()?;
+        match template::placeholder(wanted) {
+            Some(name) => {
+                found.insert(name.to_owned(), decoded.into_owned());
+            }
+            None if decoded == wanted => {}
+            None => return None,
+        }
+    }
+    Some(found)
+}
+
+/// A part of a path as its schema declares it.
+fn typed(schema: &Schema, part: &str) -> Value {
+    let text = || Value::from(part);
+    match part.parse::<i64>() {
+        Ok(number) if !schema.violations(&Value::from(number)).is_empty() => text(),
+        Ok(number) => Value::from(number),
+        Err(_) => text(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

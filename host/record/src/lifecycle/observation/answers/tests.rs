@@ -1,0 +1,140 @@
+use serde_json::json;
+
+use super::*;
+use crate::action::id::ActionId;
+use crate::contract::template::text::Origins;
+use crate::exchange::Fate;
+
+const CONTRACT: &str = r#"
+format = 2
+[action]
+name = "shop.order"
+version = "1.0.0"
+title = "Order"
+verb = "create"
+mode = "write"
+effect = "observable"
+resource = "shop/orders"
+adapter = "declared"
+[params]
+[state.order]
+from = "GET /orders/{answer.create.data.id}?as=o-{answer.create.data.id}"
+properties.id = { type = "string" }
+[[observe.http]]
+upstream = "shop"
+request = "GET /orders/{answer.create.data.id}?as=o-{answer.create.data.id}"
+[[perform.http]]
+upstream = "shop"
+name = "create"
+request = "POST /orders"
+created = [201]
+answer.data = { type = "object", required = ["id"], properties = { id = { type = "string", pattern = "^[a-z@.]*$" } } }
+[verify]
+after = ["post.order != null"]
+may_change = ["/order"]
+"#;
+
+struct Bench {
+    contract: Contract,
+    looks: Vec<Rendered>,
+    perform: Vec<Rendered>,
+}
+
+fn bench() -> Bench {
+    let contract = Contract::from_toml("c.toml", CONTRACT).unwrap();
+    let (params, id) = (json!({}), ActionId::new(1, [0; 10]));
+    let origins = Origins { params: &params, action: Some(&id), numbers: &[] };
+    let rendered =
+        |rules: &[Rule]| rules.iter().map(|rule| rule.render(&origins).unwrap()).collect();
+    let (looks, perform) = (rendered(&contract.observe.http), rendered(&contract.perform.http));
+    Bench { contract, looks, perform }
+}
+
+impl Bench {
+    fn write(&self, status: u16, body: Value) -> Exchange {
+        let mut one = crate::fixtures::exchange("POST", "/orders", Fate::Answered { status });
+        (one.request, one.response) = (self.perform[0].clone(), Some(body));
+        one
+    }
+
+    /// What the look asks after these exchanges: its path, nothing, or why it is not known.
+    fn asked(&self, sent: &[Exchange]) -> String {
+        let sent: Vec<&Exchange> = sent.iter().collect();
+        let answers = Answers::of(&self.contract, &self.perform, &sent);
+        match answers.asked(&self.looks).remove(0) {
+            Asked::Request(request) => request.path.clone(),
+            Asked::Filled(request) => request.path,
+            Asked::Nothing => "nothing".to_owned(),
+            Asked::Unknown(why) => why,
+        }
+    }
+}
+
+fn order(id: &str) -> Value {
+    json!({"data": {"id": id, "more": 1}, "secret": "x"})
+}
+
+#[test]
+fn a_look_has_the_value_of_the_answer_in_every_place() {
+    let bench = bench();
+    let path = "/orders/{answer.create.data.id}?as=o-{answer.create.data.id}";
+    assert_eq!(bench.looks[0].path, path);
+    assert_eq!(bench.asked(&[bench.write(201, order("a@b"))]), "/orders/a%40b?as=o-a%40b");
+    let filled = &bench.looks[0];
+    for (sent, is) in [
+        ("/orders/a%40b?as=o-a%40b", true),
+        ("/orders/a?as=o-b", true),
+        ("/orders/?as=o-", false),
+        ("/orders/a/b?as=o-a", false),
+        ("/orders/a?as=o-a&x=y", false),
+        ("/x/orders/a?as=o-a", false),
+    ] {
+        assert_eq!(filled.is_filled_as(sent), is, "{sent}");
+    }
+}
+
+#[test]
+fn without_a_usable_answer_nothing_is_asked() {
+    let bench = bench();
+    let lost = Exchange { fate: Fate::NoAnswer, ..bench.write(201, order("a")) };
+    let unsent = Exchange { fate: Fate::NotSent, ..lost.clone() };
+    let redacted =
+        |place: &str| Exchange { redacted: vec![place.to_owned()], ..bench.write(201, order("a")) };
+    let carried = Exchange { carried_from: Some(1), ..bench.write(201, order("a")) };
+    for (sent, wanted) in [
+        (vec![], "nothing"),
+        (vec![unsent.clone()], "nothing"),
+        (vec![bench.write(422, order("a"))], "nothing"),
+        (vec![lost.clone()], "has no definite answer"),
+        (vec![bench.write(500, order("a"))], "has no definite answer"),
+        (vec![bench.write(409, order("a"))], "has no definite answer"),
+        (vec![unsent, lost.clone(), bench.write(201, order("a"))], "/orders/a?as=o-a"),
+        (vec![bench.write(201, order("a")), carried], "/orders/a?as=o-a"),
+        (vec![bench.write(201, order("a")), bench.write(201, order("b"))], "with different values"),
+        (vec![bench.write(201, order("."))], "is empty or a dot segment"),
+        (vec![bench.write(201, order(""))], "is empty or a dot segment"),
+        (vec![bench.write(201, order("../b"))], "does not fit `answer.data`"),
+        (vec![bench.write(201, json!({"data": {}}))], "has no `data.id`"),
+        (vec![bench.write(201, json!({"data": null}))], "does not fit `answer.data`"),
+        (vec![redacted("/data/id")], "held a secret in `data`"),
+        (vec![redacted("")], "held a secret in `data`"),
+        (vec![redacted("/secret")], "/orders/a?as=o-a"),
+    ] {
+        let found = bench.asked(&sent);
+        assert!(found.contains(wanted), "{found}: {wanted}");
+    }
+}
+
+#[test]
+fn a_location_gives_only_the_parts_that_its_form_names() {
+    let found = |form: &str, path: &str| {
+        parts(form, path).map(|parts| parts.into_iter().collect::<Vec<_>>())
+    };
+    let one = |name: &str, value: &str| Some(vec![(name.to_owned(), value.to_owned())]);
+    assert_eq!(found("/jobs/{job}", "/jobs/7"), one("job", "7"));
+    assert_eq!(found("/jobs/{job}", "/jobs/a%2Fb"), one("job", "a/b"));
+    assert_eq!(found("/a/{x}/b", "/%61/1/b"), one("x", "1"));
+    for path in ["/jobs", "/jobs/7/", "/jobs/7/8", "/job/7", "jobs/7", "//jobs/7", "/jobs/%ff"] {
+        assert_eq!(found("/jobs/{job}", path), None, "{path}");
+    }
+}

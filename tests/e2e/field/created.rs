@@ -1,0 +1,368 @@
+//! Values that only the answer to a write gives: the id of what was created, and the path of a job.
+
+use deed_record::contract::Contract;
+use deed_test_support::shared::{ended, look};
+use deed_tests::world::World;
+use serde_json::{Value, json};
+
+use super::upstream::{Reply, Upstream};
+use super::{contract, served, tried};
+
+const CREATE: &str = r#"
+[state.thing]
+from = "GET /things/{answer.create.id}"
+required = ["a", "by"]
+properties.a = { type = "integer" }
+properties.by = { type = "string" }
+[[observe.http]]
+upstream = "field"
+request  = "GET /things/{answer.create.id}"
+absent   = [404]
+control  = "GET /things"
+[[observe.http]]
+upstream = "field"
+request  = "GET /things"
+[[perform.http]]
+upstream = "field"
+name     = "create"
+request  = "POST /things"
+body     = { a = 2, by = "{action.id}" }
+created  = [201]
+answer   = { id = { type = "string", pattern = "^[a-z0-9.-]{1,20}$" } }
+[verify]
+before     = ["pre.thing == null"]
+after      = ["post.thing != null && post.thing.a == 2"]
+may_change = ["/thing"]
+settle     = "2s"
+[limits]
+attempts = 3
+backoff  = "50ms"
+observe  = "3s"
+"#;
+
+/// Things by id. `answer` is the answer to the write with this number, from 1, after which the thing exists under `t-1`;
+/// a second thing is called `t-2`.
+fn things(mut answer: impl FnMut(usize) -> Reply + Send + 'static) -> Upstream {
+    let (mut made, mut writes): (Vec<Value>, usize) = (vec![], 0);
+    Upstream::start(move |request| {
+        if request.method == "POST" {
+            writes += 1;
+            let reply = answer(writes);
+            let key = request.header("idempotency-key").map(str::to_owned);
+            let known = key.is_some() && made.iter().any(|one| one["key"] == json!(key));
+            if !known && matches!(reply.status, 0 | 200..=202) {
+                let mut thing = request.json();
+                thing["key"] = json!(key);
+                made.push(thing);
+            }
+            return reply;
+        }
+        if request.target == "/things" {
+            return Reply::json(200, json!([]));
+        }
+        let number =
+            request.target.strip_prefix("/things/t-").and_then(|n| n.parse::<usize>().ok());
+        match number.and_then(|n| made.get(n - 1)) {
+            Some(thing) => Reply::json(200, thing.clone()),
+            None => Reply::json(404, json!({})),
+        }
+    })
+}
+
+fn paths(upstream: &Upstream) -> Vec<String> {
+    upstream.seen().into_iter().map(|one| format!("{} {}", one.method, one.target)).collect()
+}
+
+#[test]
+fn what_was_created_is_read_under_the_id_of_the_answer() {
+    let upstream = things(|_| Reply::json(201, json!({"id": "t-1", "more": ["x"]})));
+    let world = served(&upstream, &contract("create", CREATE), "");
+    let view = tried(&world);
+    ended(&world, &view, "verified", "every expectation holds");
+    assert_eq!(look(&world, &view, "pre")["state"]["thing"], Value::Null);
+    assert_eq!(look(&world, &view, "post")["state"]["thing"]["by"], view["id"]);
+    assert_eq!(paths(&upstream).iter().filter(|one| *one == "GET /things/t-1").count(), 1);
+}
+
+/// The upstream does not show the thing at once.
+#[test]
+fn a_read_after_a_create_may_be_early() {
+    let (mut made, mut reads) = (Value::Null, 0);
+    let upstream = Upstream::start(move |request| {
+        if request.method == "POST" {
+            made = request.json();
+            return Reply::json(201, json!({"id": "t-1"}));
+        }
+        if request.target == "/things" {
+            return Reply::json(200, json!([]));
+        }
+        reads += 1;
+        if reads < 3 { Reply::json(404, json!({})) } else { Reply::json(200, made.clone()) }
+    });
+    let world = served(&upstream, &contract("create", CREATE), "");
+    ended(&world, &tried(&world), "verified", "every expectation holds");
+}
+
+/// No value of an answer reaches another path, and nothing more is sent after a misfit.
+#[test]
+fn an_answer_cannot_name_another_path() {
+    let nothing = |id: Value| json!({ "id": id });
+    for (answer, why) in [
+        (nothing(json!("../admin")), "does not fit `answer.id`"),
+        (nothing(json!("t-1/../../admin")), "does not fit `answer.id`"),
+        (nothing(json!("t-1?x=y")), "does not fit `answer.id`"),
+        (nothing(json!("%2e%2e")), "does not fit `answer.id`"),
+        (nothing(json!("T-1\r\nx: y")), "does not fit `answer.id`"),
+        (nothing(json!("..")), "is empty or a dot segment"),
+        (nothing(json!(1)), "does not fit `answer.id`"),
+        (nothing(json!(["t-1"])), "does not fit `answer.id`"),
+        (nothing(Value::Null), "does not fit `answer.id`"),
+        (json!({}), "has no `id`"),
+        (json!(["t-1"]), "has no `id`"),
+    ] {
+        let shown = answer.to_string();
+        let upstream = things(move |_| Reply::json(201, answer.clone()));
+        let world = served(&upstream, &contract("create", CREATE).replace("2s", "0s"), "");
+        let view = tried(&world);
+        ended(&world, &view, "indeterminate", why);
+        let seen = paths(&upstream);
+        assert!(
+            seen.iter().all(|one| matches!(one.as_str(), "GET /things" | "POST /things")),
+            "{shown}: {seen:?}"
+        );
+        assert_eq!(upstream.writes().len(), 1, "{shown}");
+    }
+}
+
+#[test]
+fn a_refused_create_leaves_nothing_to_read() {
+    for status in [400, 403, 422] {
+        let upstream = things(move |_| Reply::json(status, json!({"id": "t-1"})));
+        let world = served(&upstream, &contract("create", CREATE), "");
+        ended(&world, &tried(&world), "failed", "the upstream refused and nothing changed");
+        assert!(!paths(&upstream).contains(&"GET /things/t-1".to_owned()));
+    }
+}
+
+/// The id is that of something that existed before.
+#[test]
+fn an_id_of_something_else_is_not_what_this_action_created() {
+    let upstream = Upstream::start(|request| match request.method.as_str() {
+        "POST" => Reply::json(200, json!({"id": "t-9"})),
+        _ if request.target == "/things" => Reply::json(200, json!([])),
+        _ => Reply::json(200, json!({"a": 2, "by": "another"})),
+    });
+    let world = served(&upstream, &contract("create", CREATE).replace("2s", "0s"), "");
+    ended(&world, &tried(&world), "mismatch", "nothing proves that this action created it");
+}
+
+/// The first answer is lost. Under the same key, the upstream gives it again.
+#[test]
+fn a_lost_answer_is_got_again_under_the_same_key() {
+    let lines = "idempotency = { header = \"Idempotency-Key\", window = \"24h\" }";
+    let upstream = things(|n| match n {
+        1 => Reply::empty(0),
+        _ => Reply::json(201, json!({"id": "t-1"})),
+    });
+    let keyed = contract("create", CREATE).replace("\"observable\"", "\"keyed\"");
+    let world = served(&upstream, &keyed, lines);
+    ended(&world, &tried(&world), "verified", "every expectation holds");
+    let keys: Vec<_> = upstream
+        .writes()
+        .iter()
+        .map(|one| one.header("idempotency-key").map(str::to_owned))
+        .collect();
+    assert_eq!(keys.len(), 2);
+    assert_eq!(keys[0], keys[1]);
+    // Without a key, what was created cannot be found again, and it is not created a second time.
+    let upstream = things(|_| Reply::empty(0));
+    let world = served(&upstream, &contract("create", CREATE).replace("2s", "0s"), "");
+    ended(&world, &tried(&world), "indeterminate", "has no definite answer");
+    assert_eq!(upstream.writes().len(), 1);
+}
+
+const JOB: &str = r#"
+[state.job]
+from = "GET /jobs/{answer.suspend.job}"
+required = ["status"]
+properties.status = { type = "string", enum = ["queued", "running", "done", "failed"] }
+[state.user]
+from = "GET /users/{id}"
+required = ["active"]
+properties.active = { type = "boolean" }
+[[observe.http]]
+upstream = "field"
+request  = "GET /jobs/{answer.suspend.job}"
+[[observe.http]]
+upstream = "field"
+request  = "GET /users/{id}"
+[[perform.http]]
+upstream = "field"
+name     = "suspend"
+request  = "POST /users/{id}/suspend"
+accepted = [202]
+created  = [202]
+location = "/jobs/{job}"
+answer   = { job = { type = "integer", minimum = 1 } }
+[verify]
+before     = ["pre.user.active"]
+after      = ["!post.user.active", "post.job != null && post.job.status == 'done'"]
+pending    = "post.job != null && post.job.status in ['queued', 'running']"
+may_change = ["/job", "/user/active"]
+settle     = "1s"
+[limits]
+observe  = "20s"
+"#;
+
+/// A user who is suspended by the job 7, which reads as these statuses, one after the other; the last one stays.
+fn job(location: &'static str, statuses: &'static [&'static str]) -> Upstream {
+    let mut reads = 0;
+    let mut active = true;
+    Upstream::start(move |request| match request.target.as_str() {
+        "/users/a1/suspend" => Reply::json(202, json!({})).header("location", location),
+        "/jobs/7" => {
+            let status = statuses.get(reads).or(statuses.last()).unwrap();
+            reads += 1;
+            active = *status != "done";
+            Reply::json(200, json!({"status": status}))
+        }
+        "/users/a1" => Reply::json(200, json!({"active": active})),
+        _ => Reply::json(404, json!({})),
+    })
+}
+
+#[test]
+fn a_job_is_followed_to_its_end() {
+    let text = contract("update", JOB);
+    for (statuses, outcome, why) in [
+        (&["done"][..], "verified", "every expectation holds"),
+        (&["queued", "running", "done"], "verified", "every expectation holds"),
+        (
+            &["queued", "failed"],
+            "mismatch",
+            "`post.job != null && post.job.status == 'done'` does not hold",
+        ),
+    ] {
+        let upstream = job("/jobs/7", statuses);
+        let world = served(&upstream, &text, "");
+        ended(&world, &tried(&world), outcome, why);
+        assert_eq!(upstream.writes().len(), 1);
+    }
+}
+
+/// A job that runs longer than the contract waits leaves the outcome open, and a later look closes it.
+#[test]
+fn a_slow_job_is_settled_later() {
+    let text = contract("update", JOB).replace("settle     = \"1s\"", "settle     = \"0s\"");
+    for (last, outcome) in [("done", "verified"), ("failed", "mismatch")] {
+        let statuses: &'static [&'static str] = match last {
+            "done" => &["queued", "running", "running", "done"],
+            _ => &["queued", "running", "failed"],
+        };
+        let upstream = job("/jobs/7", statuses);
+        let world = served(&upstream, &text, "");
+        let view = tried(&world);
+        ended(&world, &view, "indeterminate", "the upstream is still carrying out the action");
+        assert_eq!(settled(&world, &view), outcome);
+        assert_eq!(upstream.writes().len(), 1);
+    }
+}
+
+/// The outcome after the later look, with the bundle that a verifier accepts.
+fn settled(world: &World, view: &Value) -> String {
+    let id = view["id"].as_str().unwrap();
+    let view = world.until(id, |view| view["status"] != "indeterminate").unwrap();
+    let report = deed_test_support::shared::report(world, id);
+    assert_eq!(report.verdict, deed_verify::Verdict::Verified, "{report:#?}");
+    view["status"].as_str().unwrap().to_owned()
+}
+
+/// Only a location below the base URL of the upstream counts, and only its declared part is used.
+#[test]
+fn a_location_elsewhere_is_not_followed() {
+    for place in [
+        "http://127.0.0.1:1/jobs/7",
+        "//127.0.0.1:1/jobs/7",
+        "/jobs/7/../8",
+        "/jobs/..",
+        "/jobs/7?admin=1",
+        "/jobs/-7",
+        "/users/7",
+        "jobs/7",
+        "",
+    ] {
+        let upstream = job(place, &["done"]);
+        let world = served(&upstream, &contract("update", JOB).replace("\"1s\"", "\"0s\""), "");
+        ended(&world, &tried(&world), "indeterminate", "the answer to the write of");
+        assert!(!paths(&upstream).iter().any(|one| one.starts_with("GET /jobs")), "{place}");
+    }
+}
+
+#[test]
+fn an_absolute_location_of_the_same_upstream_is_followed() {
+    let upstream = Upstream::start(|request| match request.target.as_str() {
+        "/users/a1/suspend" => {
+            let host = request.header("host").unwrap();
+            Reply::json(202, json!({})).header("location", &format!("HTTP://{host}/jobs/7"))
+        }
+        "/jobs/7" => Reply::json(200, json!({"status": "failed"})),
+        _ => Reply::json(200, json!({"active": true})),
+    });
+    let world = served(&upstream, &contract("update", JOB), "");
+    ended(&world, &tried(&world), "mismatch", "does not hold");
+}
+
+#[test]
+fn a_contract_says_where_a_value_of_an_answer_may_be() {
+    let create = contract("create", CREATE);
+    let schema = "{ type = \"string\", pattern = \"^[a-z0-9.-]{1,20}$\" }";
+    for (text, why) in [
+        (create.replace(schema, "{ type = \"string\" }"), "must be an integer"),
+        (
+            create.replace(schema, "{ type = \"string\", pattern = \"^[^?]+$\" }"),
+            "must be an integer",
+        ),
+        (
+            create.replace(schema, "{ type = \"array\", items = { type = \"integer\" } }"),
+            "must be an integer",
+        ),
+        (create.replace("name     = \"create\"\n", ""), "needs a `name`"),
+        (create.replace("name     = \"create\"", "name = \"Create it\""), "is not a name"),
+        (create.replace("answer.create.id}", "answer.create.key}"), "is not a required member"),
+        (create.replace("answer.create.id}", "answer.other.id}"), "is not a required member"),
+        (create.replace("{answer.create.id}", "{answer.create}"), "is not a placeholder"),
+        (
+            create.replace("by = \"{action.id}\"", "by = \"{answer.create.id}\""),
+            "can only be in the path or query",
+        ),
+        (create.replace("field/{id}", "field/{answer.create.id}"), "`resource` cannot contain"),
+        (create.replace("control  = \"GET /things\"\n", ""), "needs `control`"),
+        (
+            create.replace("created  = [201]", "created = [201]\ncalls = 2"),
+            "is for a write that is sent once",
+        ),
+        (create.replace("created  = [201]", "expose = [\"/key\"]"), "`expose` hides `answer.id`"),
+        (
+            create.replace("created  = [201]", "codec.response = \"none\""),
+            "is a member of the body",
+        ),
+        (create.replace("created  = [201]", "location = \"/things\""), "names no member"),
+        (create.replace("created  = [201]", "location = \"/things/{key}\""), "is not declared"),
+        (
+            create.replace("created  = [201]", "location = \"/things/x-{id}\""),
+            "is neither literal text",
+        ),
+        (create.replace("created  = [201]", "location = \"things/{id}\""), "is a path such as"),
+        (
+            create.replace(
+                "control  = \"GET /things\"",
+                "control  = \"GET /things\"\nname = \"look\"",
+            ),
+            "are for [[perform.http]]",
+        ),
+    ] {
+        let refused = Contract::from_toml("c.toml", &text).unwrap_err().to_string();
+        assert!(refused.contains(why), "{why}: {refused}");
+    }
+    Contract::from_toml("c.toml", &create).unwrap();
+}
