@@ -20,7 +20,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     names.sort();
     let out = env::var_os("OUT_DIR").ok_or("cargo sets OUT_DIR")?;
     fs::write(Path::new(&out).join("guests.rs"), generated(&names)?)?;
-    // This directive on stdout makes cargo watch the directory, so that a new file triggers a rebuild.
+    // This directive on stdout makes cargo watch `tests/guests/`, so that a new file triggers a rebuild.
     std::io::Write::write_all(
         &mut std::io::stdout(),
         format!("cargo::rerun-if-changed={GUESTS}\n").as_bytes(),

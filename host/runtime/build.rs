@@ -1,12 +1,13 @@
-//! Sets the build information of `deed --version`: the commit in a release build, and nothing from git in any other.
+//! Sets the build information of `deed --version`: the commit in a release build, and nothing from git in any other
+//! build.
 //!
-//! A debug build does not read the commit, so that a new commit does not rebuild it. Without git, or outside of a
+//! A debug build does not read the commit, so that a new commit does not cause a rebuild. Without git, or outside of a
 //! checkout, the commit is unknown and the build continues.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// What the program is made of, seen from the root of the checkout.
+/// The sources of the program, relative to the root of the checkout.
 const SOURCES: [&str; 5] = ["host", "wit", "contracts", "Cargo.toml", "Cargo.lock"];
 
 #[expect(clippy::disallowed_methods, reason = "Cargo tells a build script the profile so")]
@@ -17,9 +18,9 @@ fn main() {
     println!("cargo:rustc-env=DEED_BUILD={build}");
 }
 
-/// The commit, with a mark when the sources differ from it.
+/// The commit, with a mark if the sources differ from the commit.
 fn commit() -> String {
-    // A copy of the sources inside of another repository is not of that one's commit.
+    // If the sources were copied into another repository, the commit of that repository does not describe them.
     let is_ours = git(&["ls-files", "--error-unmatch", "build.rs"]).is_some();
     let root = git(&["rev-parse", "--show-toplevel"]).filter(|_| is_ours);
     let commit = git(&["rev-parse", "--short=12", "HEAD"]);
@@ -34,7 +35,7 @@ fn commit() -> String {
     }
 }
 
-/// Runs again when the sources change, or what HEAD is.
+/// Makes cargo run this script again when the sources change or HEAD refers to another commit.
 fn watch(root: &Path) {
     for path in SOURCES.map(|source| root.join(source)).iter().chain(&git_path("HEAD")) {
         changed(path);
@@ -44,8 +45,8 @@ fn watch(root: &Path) {
     if branch.exists() {
         return changed(&branch);
     }
-    // The branch is among the packed refs until its next commit, which makes its file. What is not there
-    // would count as changed each time, so the folder stands for it.
+    // The branch is among the packed refs until its next commit, which creates the branch's file. A missing file would
+    // count as changed in every build, so the folder is watched instead.
     let folder = branch.ancestors().find(|path| path.exists()).map(Path::to_owned);
     let packed = git_path("packed-refs").filter(|packed| packed.exists());
     for path in folder.iter().chain(&packed) {
@@ -61,7 +62,7 @@ fn git_path(name: &str) -> Option<PathBuf> {
     git(&["rev-parse", "--git-path", name]).map(PathBuf::from)
 }
 
-/// What git prints, in the directory of this script.
+/// Returns what a git command prints when it runs in the directory of this script.
 fn git(args: &[&str]) -> Option<String> {
     let output = Command::new("git").args(args).env("GIT_OPTIONAL_LOCKS", "0").output().ok()?;
     let text = String::from_utf8(output.stdout).ok()?;

@@ -58,7 +58,7 @@ fn silent(text: &str) {
     }
 }
 
-/// Returns a counter or gauge of the host.
+/// Returns the value of a counter or gauge of the host.
 fn counted(world: &World, name: &str) -> u64 {
     metric(world, name).unwrap()
 }

@@ -1,5 +1,5 @@
-//! An attack case, and the checks after every attack: the CPU is idle, the host is healthy, and the next action
-//! succeeds.
+//! An attack case, and the checks after every attack: the host is healthy, carries out the next action, and is idle
+//! afterwards.
 
 use deed_test_support::cpu::quiet;
 use deed_test_support::shared::user;
@@ -12,7 +12,7 @@ pub(crate) struct Case {
     pub(crate) attack: fn(),
 }
 
-/// A list of cases, each with a name and an attack. The threat model lists the names.
+/// A list of cases, each with a name, which the threat model lists, and an attack.
 macro_rules! cases {
     ($($name:literal => $attack:expr),* $(,)?) => {
         vec![$($crate::case::Case { name: $name, attack: $attack }),*]

@@ -1,5 +1,5 @@
-//! Components built to stall or exhaust the compiler. The compiler runs in a child process with its own
-//! limits; the host receives machine code for the pinned bytes, or a refusal.
+//! Attacks with components that are built to stall or exhaust the compiler. The compiler runs in a child process with
+//! its own limits; the host receives machine code for the pinned bytes, or a refusal.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -25,7 +25,8 @@ pub(crate) fn cases() -> Vec<Case> {
     ]
 }
 
-/// The upper bound for the time of a refusal on a busy machine. The compiling child may use 20 s of CPU time.
+/// The upper bound for the time of a refusal on a busy machine, where the child process that compiles may use 20 s of
+/// CPU time.
 const PATIENCE: Duration = Duration::from_secs(200);
 
 fn stalls() {
@@ -40,7 +41,7 @@ fn bloats() {
     assert!(started.elapsed() < PATIENCE);
 }
 
-/// The operator pins the same bytes. The host names the file in its error and does not start.
+/// Even if an operator pins such a component, the host does not start, and names the file in its error.
 fn is_granted_and_served() {
     let mut world = World::lay_out(scim(), "scim").unwrap();
     let honest = fs::read(world.dir.join("adapters/scim.wasm")).unwrap();

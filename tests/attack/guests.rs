@@ -1,4 +1,5 @@
-//! Attacks from inside the sandbox: every guest in `tests/guests/`, and files that are not adapters.
+//! Attacks from inside the sandbox, by every guest (hostile adapter) in `tests/guests/` and by files that are not
+//! adapters.
 //!
 //! The `match` covers all files of `tests/guests/`, so the tests do not compile if a guest has no case.
 

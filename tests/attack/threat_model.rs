@@ -13,7 +13,7 @@ pub(crate) fn differences(cases: &BTreeSet<String>) -> Vec<String> {
         word.split_once('/')
             .is_some_and(|(side, name)| sides.contains(side) && name.chars().all(plain))
     };
-    // Splitting at backticks makes every second part code.
+    // If the text is split at backticks, every second part is code.
     let named: BTreeSet<String> =
         text.split('`').skip(1).step_by(2).filter(is_case).map(str::to_owned).collect();
     let missing =

@@ -1,5 +1,6 @@
-//! The fixture of a worker: a system of record that counts, and a served directory that is used as a template. Every
-//! cell gets a copy of the directory, so that no cell has to make keys or compile adapters.
+//! The fixture of a worker: a system of record that counts the writes it applied, and a served directory that is used
+//! as a template. Every cell of the crash matrix gets a copy of the directory, so that no cell has to make keys or
+//! compile adapters.
 
 use std::fs;
 use std::os::unix::fs::DirBuilderExt as _;
@@ -9,7 +10,7 @@ use deed_tests::home::Home;
 use deed_tests::record::{Record, desk};
 use deed_tests::services::Result;
 
-/// Each worker has its own fixture.
+/// The fixture of one worker; each worker has its own.
 pub(crate) struct Bench {
     pub(crate) record: Record,
     template: Home,
@@ -28,7 +29,8 @@ impl Bench {
         Ok(Self { record, template })
     }
 
-    /// Makes a new directory for a cell: either one that was served before, or one with only the compiled adapters.
+    /// Makes a new directory for a cell of the matrix: either a directory that was served before, or a directory whose
+    /// `state/` has only the compiled adapters.
     pub(crate) fn fresh(&self, served: bool) -> Result<Home> {
         let home = Home::new("crash");
         copy(&self.template.dir, &home.dir)?;

@@ -1,5 +1,5 @@
-//! The definition of a cell: an action, the point of the action at which the host is killed, and the point of recovery
-//! at which it is killed again.
+//! The definition of a cell of the crash matrix: an action, the point of the action at which the host is killed, and
+//! the point of recovery at which it is killed again.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -81,7 +81,8 @@ impl Place {
     }
 }
 
-/// Well before the deadline of the exchange, and long after the host has started again.
+/// The delay of a request that takes effect late: well before the deadline of its exchange, but long after the host has
+/// started again.
 const LATE: Duration = Duration::from_millis(600);
 
 impl fmt::Display for Death {
@@ -109,7 +110,8 @@ impl fmt::Display for Cell {
     }
 }
 
-/// Every cell with one kill for this action, derived from the trace of a run without a kill.
+/// Every cell in which the host is killed once during this action. The points of the kills come from the trace of a run
+/// without a kill.
 pub(crate) fn cells(deed: Deed, trace: &[String]) -> Vec<Cell> {
     let cell = |death| Cell { deed, served: true, death, again: None };
     let exchange = |write| Place::ALL.map(|place| Death::Exchange { write, place });
@@ -117,16 +119,16 @@ pub(crate) fn cells(deed: Deed, trace: &[String]) -> Vec<Cell> {
     hits.chain((0..deed.writes).flat_map(exchange)).map(cell).collect()
 }
 
-/// Every cell with a kill during the very first start, derived from the trace of a host that starts before any action
-/// exists.
+/// Every cell in which the host is killed during its very first start. The points of the kills come from the trace of a
+/// host that starts before any action exists.
 pub(crate) fn first_starts(deed: Deed, trace: &[String]) -> Vec<Cell> {
     let before = hits(trace).into_iter().take_while(|hit| !hit.name.starts_with("journal.write"));
     before.map(|hit| Cell { deed, served: false, death: Death::Hit(hit), again: None }).collect()
 }
 
-/// The events that are out of order in a run without a kill. An intent must be on disk before its write is sent, and
-/// the end of an exchange must be written before the adapter continues (it is synced before the next intent or the
-/// receipt).
+/// Returns the events that are out of order in the trace of a run without a kill. An intent must be on disk before its
+/// write is sent, and the end of an exchange must be written before the adapter continues (it is synced before the next
+/// intent or the receipt).
 pub(crate) fn disorder(trace: &[String], writes: usize) -> Vec<String> {
     let step = [
         "journal.sync.after/write_intended",

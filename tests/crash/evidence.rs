@@ -7,8 +7,8 @@ use deed_tests::home::Home;
 use deed_tests::host;
 use deed_tests::services::Result;
 
-/// Returns what is wrong. The bundle must be verified, the log must be consistent with every checkpoint that was public
-/// at a kill, and all files of the host must agree.
+/// Returns everything that is wrong, one text for each fault. The bundle must be verified, the log must be consistent
+/// with every checkpoint that was public at a kill, and all files of the host must agree.
 pub(crate) fn complaints(home: &Home, bundle: &[u8], since: &[PathBuf]) -> Result<Vec<String>> {
     let (file, trust) = (home.dir.join("action.deed"), home.dir.join("trust"));
     fs::write(&file, bundle)?;

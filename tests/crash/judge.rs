@@ -17,12 +17,13 @@ pub(crate) struct Seen {
     pub(crate) deaths: Vec<Stood>,
     /// The id that the host acknowledged before the first kill.
     pub(crate) acknowledged: Option<String>,
-    /// The request took effect so late that its host may have treated it as lost, so the cell proves nothing.
+    /// The delayed request took effect after its deadline. The host may have treated the request as lost, so the result
+    /// of this cell proves nothing.
     pub(crate) overdue: bool,
-    /// The failpoints that the second host passed.
+    /// The failpoints that the host passed after its first restart.
     pub(crate) second: Vec<String>,
     pub(crate) view: Value,
-    /// The actions that the host lists. There must be exactly one, however often it was proposed.
+    /// The actions that the host lists. The list must contain exactly one action, however often the agent proposed it.
     pub(crate) actions: Vec<Value>,
     pub(crate) applied: Vec<Applied>,
     pub(crate) bundle: Vec<u8>,
@@ -84,7 +85,7 @@ pub(crate) fn judge(cell: &Cell, seen: &Seen) -> Found {
 }
 
 impl Found {
-    /// Adds falsifications of this cell that the oracle did not detect as faults.
+    /// Adds a fault for each falsified result of this cell that the oracle did not detect.
     pub(crate) fn overlooked(&mut self, what: Vec<&'static str>) {
         for what in what {
             self.wrong = true;
@@ -93,8 +94,8 @@ impl Found {
     }
 }
 
-/// A check of the oracle itself: the same cell with one thing falsified must fail. Returns the falsifications that
-/// pass.
+/// A check of the oracle itself: if one part of a cell's observed results is falsified, the oracle must report a fault.
+/// Returns the falsifications that the oracle did not detect.
 pub(crate) fn overlooks(cell: &Cell, seen: &Seen) -> Vec<&'static str> {
     let falsified = |change: &dyn Fn(&mut Seen)| {
         let mut seen = seen.clone();
@@ -129,7 +130,7 @@ fn is_there(seen: &Seen) -> bool {
         && seen.acknowledged.as_ref().is_none_or(|id| seen.view["id"] == *id)
 }
 
-/// How often each write took effect. Setting the same value again does not count.
+/// How often each write took effect. A write that sets the same value again does not count.
 fn applied(deed: Deed, seen: &Seen) -> Vec<usize> {
     let effects =
         |slot: &&str| seen.applied.iter().filter(|one| one.slot == **slot && one.changed).count();

@@ -10,10 +10,10 @@ use deed_tests::record::Stop;
 
 use crate::cell::Place;
 
-/// The timeout for an exchange.
+/// How long to wait until the exchange of the write reaches the chosen point.
 const PATIENCE: Duration = Duration::from_secs(90);
-/// A request that takes effect later than this after its arrival may do so after the deadline of its exchange
-/// (`desk::TIMEOUT`).
+/// If more time than this passes between the arrival of a request and its effect, the effect may come after the
+/// deadline of the exchange (`desk::TIMEOUT`).
 const LANDED: Duration = Duration::from_secs(1);
 
 /// Kills the host while the exchange of a write is held at this point, then lets the system of record continue.
@@ -23,7 +23,7 @@ pub(crate) fn kill_at(stop: Stop, place: Place, pid: u32, late: Late) {
             return;
         }
         let reached = Instant::now();
-        // A failed kill needs no report, because the host stays alive and the cell shows that.
+        // An error of the kill is ignored: if the kill fails, the results show that the host stayed alive.
         drop(host::kill(pid));
         thread::sleep(place.late().unwrap_or_default());
         if place == Place::ReceivedAndLost {

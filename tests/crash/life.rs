@@ -1,5 +1,5 @@
-//! Runs a cell: starts and kills hosts during one action and collects the results once the action comes to rest. It
-//! does not judge the results.
+//! Runs a cell: starts and kills hosts during one action and collects the results once the action comes to rest. This
+//! module does not judge the results.
 
 use std::fs;
 use std::io::Write as _;
@@ -27,8 +27,8 @@ use crate::killer::{Late, kill_at};
 
 /// An action comes to rest long before this limit, even if many hosts start at once.
 const PATIENCE: Duration = Duration::from_secs(90);
-/// After an action comes to rest, the host finishes the work on its log. A host with a failpoint in that work is killed
-/// within this time.
+/// After an action comes to rest, the host finishes the work on its log. If a failpoint in the log work is to kill the
+/// host, the host is killed within this time.
 const LINGER: Duration = Duration::from_secs(3);
 /// A request that was sent just before a kill arrives within this time or never.
 const IN_FLIGHT: Duration = Duration::from_millis(50);
@@ -115,7 +115,7 @@ impl<'a> Subject<'a> {
         })
     }
 
-    /// Adds everything that can be read once the action rests; then the host is killed.
+    /// Adds everything that can be read once the action rests, and kills the host.
     fn seen(&mut self, seen: Seen) -> Result<Seen> {
         let list = self.home.client(HELPDESK).get("/v1/actions")?.json();
         let actions = list["actions"].as_array().cloned().unwrap_or_default();
@@ -127,7 +127,7 @@ impl<'a> Subject<'a> {
     }
 
     /// What the journal states about the writes, and which writes have taken effect or will take effect although the
-    /// host is dead. Records a complaint if a host continued as if it had written an event that is missing.
+    /// host is dead. Adds a fault if a trace reports an event as written but the journal does not have this event.
     fn stood(&mut self, traces: &[PathBuf], place: Option<(usize, Place)>) -> Result<Stood> {
         thread::sleep(IN_FLIGHT);
         // Everything that is public by now must stay in the log.
@@ -187,7 +187,7 @@ impl<'a> Subject<'a> {
             let view = answer.json();
             self.id = view["id"].as_str().map(str::to_owned);
             match view["status"].as_str() {
-                // If the host is killed meanwhile, the next poll notices it.
+                // If the host is killed during the approval, the next poll notices that the host is dead.
                 Some("waiting") => drop(self.home.approve(&answer.text("/id"), "bob", BOB)?),
                 _ if answer.status == 200 => return Ok(Some(view)),
                 _ => {}
@@ -207,8 +207,8 @@ impl<'a> Subject<'a> {
         client.rests(id, 5)
     }
 
-    /// Adds another person to the configuration. The next host logs this change before anything else, and everything
-    /// that was already public must stay in the log.
+    /// Adds another person to the configuration. The next host logs the changed configuration before any other entry,
+    /// and every entry that was already public must stay in the log.
     fn enrol(&self) -> Result<()> {
         let mut file = fs::File::options().append(true).open(self.home.dir.join("deed.toml"))?;
         Ok(file.write_all(b"\n[tenant.acme.person.dora]\nroles = [\"helpdesk\"]\n")?)

@@ -79,7 +79,7 @@ fn matrix(arguments: &Arguments) -> Result<bool> {
     Ok(!results.is_empty() && results.iter().all(|(_, found)| found.faults.is_empty()))
 }
 
-/// Either all cells with one kill, or a sample that is spread over the actions.
+/// The cells with one kill: all cells, or a sample that has cells of every kind of action.
 fn single(pool: &Pool, full: bool, dice: &mut Dice, filter: Option<&str>) -> Result<Vec<Cell>> {
     let runs = Deed::all().into_iter().map(|deed| (deed, true)).chain([(FIRST, false)]);
     let traces = pool.each(runs.collect(), |bench, (deed, served)| {
@@ -106,7 +106,7 @@ fn single(pool: &Pool, full: bool, dice: &mut Dice, filter: Option<&str>) -> Res
     Ok(cells)
 }
 
-/// Cells with a second kill, each at a failpoint that the second host of some cell passed.
+/// The cells with two kills. The second kill is at a failpoint that the restarted host passed in a cell with one kill.
 fn double(results: &[(Cell, Found, Vec<String>)], full: bool, dice: &mut Dice) -> Vec<Cell> {
     let mut cells = Vec::new();
     for deed in Deed::all() {
@@ -136,7 +136,7 @@ fn carry_out(bench: &Bench, cell: Cell) -> (Cell, Found, Vec<String>) {
     (cell, judge::nothing("it was never tried"), vec![])
 }
 
-/// This many items, one from each section of the list.
+/// Divides the list into as many sections as items are wanted, and picks one random item from each section.
 fn spread<T>(dice: &mut Dice, all: Vec<T>, wanted: usize) -> Vec<T> {
     let (length, wanted) = (all.len(), wanted.min(all.len()));
     let places: Vec<usize> = (0..wanted)

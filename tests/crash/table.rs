@@ -1,5 +1,5 @@
-//! The result table. It has a row for each point of a kill and a column for each kind of action. Each cell shows the
-//! outcome and how often each write took effect.
+//! The result table. The table has a row for each point of a kill and a column for each kind of action. Each cell shows
+//! the outcome and how often each write took effect.
 
 use std::collections::BTreeMap;
 

@@ -1,5 +1,5 @@
-//! An activation statement is in the log before any action runs under it. The host logs one such statement for each
-//! change of the configuration in force.
+//! A signed statement of the configuration (an activation statement) is in the log before any action runs under this
+//! configuration. The host logs one activation statement for each change of the configuration in force.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -122,7 +122,7 @@ fn a_statement_that_was_changed_where_it_is_kept_is_found_out() {
     fs::write(&file, forged.to_string()).unwrap();
     let refused = world.serve().unwrap_err().to_string();
     assert!(refused.contains("does not match its name"), "{refused}");
-    // The host signs a lost statement again.
+    // If a stored activation statement is lost, the host signs it again.
     fs::remove_file(&file).unwrap();
     world.serve().unwrap();
     act(&world);

@@ -49,7 +49,8 @@ impl Stage {
         Self { world, upstream }
     }
 
-    /// Runs one read whose GET meets this script, however often it is repeated; returns its view.
+    /// Runs one read action, in which the upstream answers the GET and its repetitions as scripted; returns the view of
+    /// the action.
     fn read(&self, script: Script) -> Value {
         self.upstream.lie("GET", 0, 4, script);
         let view = self.world.run(&World::proposal(READ, USER)).unwrap();

@@ -1,9 +1,8 @@
 //! The disk fails once under the journal or the log: an fsync fails, a write fails, or the space ends in the middle of
-//! a record. From then on the host accepts no new work. Everything that it acknowledged survives an additional power
-//! cut.
+//! a record. After the fault, the host accepts no new work. Everything that the host acknowledged survives an
+//! additional power cut.
 //!
-//! `state/` is on a simulated disk of the test crate. If that disk cannot be mounted, the test reports that it was
-//! skipped.
+//! `state/` is on a simulated disk (FUSE). If this disk cannot be mounted, the test reports that it was skipped.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -18,7 +17,7 @@ use serde_json::Value;
 use crate::ready::refused;
 use crate::scene::{RESTORE, SUSPEND, Scene};
 
-/// The number of users in one run. Only one action changes each user.
+/// The number of users in one run. Each user is changed by only one action.
 const MANY: u32 = 400;
 
 /// A fixture whose `state/` is on a disk that can fail. The disk is dropped after the host and before the directory.
@@ -40,7 +39,7 @@ impl Stage {
         let state = scene.home.dir.join("state");
         fs::create_dir_all(&state).unwrap();
         let mounted = Disk::mount(&state).inspect_err(|why| {
-            // Not captured, so that the output of the test run shows it.
+            // The test runner does not capture direct writes to stderr, so this message is always visible.
             let line = format!("{name}: SKIPPED: no file system can be mounted here: {why}");
             writeln!(std::io::stderr(), "{line}").unwrap_or_default();
         });

@@ -15,7 +15,7 @@ use serde_json::Value;
 
 const RESTORE: &str = "idp.restore_access";
 
-/// The result of a command.
+/// The exit code and the output of a command.
 #[derive(Debug)]
 struct Said {
     code: i32,

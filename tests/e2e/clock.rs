@@ -111,7 +111,7 @@ fn a_clock_that_jumped_ahead_is_taken_over_and_expires_what_is_over() {
 
 #[test]
 fn a_jump_ahead_under_an_open_write_shortens_no_wait() {
-    // The write never arrives, but the host must assume until this timeout that the write may still arrive.
+    // The write never arrives, but until the upstream's timeout the host must assume that the write may still arrive.
     let it = Skewed::start(&[("timeout = \"2s\"", "timeout = \"6s\"")]);
     let (user, other) = (locked_out(), locked_out());
     let (open, waiting) = (it.waiting(&user), it.waiting(&other));

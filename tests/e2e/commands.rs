@@ -1,5 +1,5 @@
-//! Commands that need no host: `deed policy test` and `deed adapter check`. Also the description of the HTTP surface,
-//! checked against real answers.
+//! Tests of commands that need no host: `deed policy test` and `deed adapter check`. The module also checks that real
+//! answers match the OpenAPI document.
 
 mod answers;
 mod document;
@@ -85,7 +85,7 @@ fn a_case_that_could_not_be_is_a_mistake_and_no_answer() {
     let cases = [
         (with("want", "colour = \"red\"\nwant"), 8, "unknown field `colour`"),
         (with("\"allow\"", "\"maybe\""), 8, "unknown variant `maybe`"),
-        (with("\"helpdesk\"", "\"nobody\""), 3, "has no agent `nobody`; it has `helpdesk`"),
+        (with("\"helpdesk\"", "\"nobody\""), 3, "has no agent `nobody`; its agents are `helpdesk`"),
         (with("idp.read_user", "idp.no_such"), 3, "`idp.no_such` is not granted"),
         (with("\"000", "\"x"), 3, "`params/user_id`"),
         (with("want", "tenant = \"nowhere\"\nwant"), 3, "there is no tenant `nowhere`"),

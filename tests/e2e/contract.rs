@@ -1,4 +1,5 @@
-//! `deed contract`: what a file sends, a contract of format 1 in format 2, and the schema for editors.
+//! Tests of `deed contract`: it explains the requests of a contract, rewrites a contract of format 1 in format 2, and
+//! prints the schema for editors.
 
 use std::fs;
 

@@ -1,5 +1,5 @@
-//! Contracts without adapter code, on a real SCIM server: what came into being, what ceased to exist, and what only
-//! looks like it.
+//! Tests of contracts without adapter code on a real SCIM server: users are created, deleted and replaced, or the
+//! server only appears to do so.
 
 use deed_test_support::shared::{declare, declared, ended, fresh_name, look, report, scim};
 use deed_tests::proxy::Fault;
@@ -44,7 +44,8 @@ fn a_user_is_created_found_and_deleted() {
     assert_eq!(look(&world, &gone, "pre")["state"]["user"], Value::Null);
 }
 
-/// A create whose answer is lost is found again by its mark, and never made twice.
+/// If the answer to a create is lost, the host recognizes the new user by the action's id in `externalId` and does not
+/// send the create again.
 #[test]
 fn a_create_without_an_answer_is_found_again() {
     let world = served();
@@ -59,8 +60,8 @@ fn a_create_without_an_answer_is_found_again() {
     ended(&world, &lost, "failed", "nothing changed");
 }
 
-/// Between the observation and the write another client creates the user. The directory refuses the second one, and
-/// the user that exists is not taken for ours.
+/// Between the observation and the write, another client creates a user with the same name. The directory refuses the
+/// host's create, and the host does not take the other client's user for its own.
 #[test]
 fn a_user_of_another_client_is_not_taken_for_ours() {
     let world = served();
@@ -72,7 +73,7 @@ fn a_user_of_another_client_is_not_taken_for_ours() {
     assert!(view["reason"].as_str().unwrap().contains("nothing proves"), "{view:#}");
 }
 
-/// The delete took effect, and its answer was lost.
+/// The delete takes effect, but its answer is lost.
 #[test]
 fn a_delete_without_an_answer_is_verified_by_the_absence() {
     let world = served();
@@ -88,7 +89,7 @@ fn a_delete_without_an_answer_is_verified_by_the_absence() {
     assert_eq!(world.proxy.count("DELETE"), 1, "the second delete is never sent");
 }
 
-/// The name that people approve is that of the user, whatever the id says.
+/// A user is deleted only if its name is the name that people approved, even if the id is correct.
 #[test]
 fn a_user_of_another_name_is_not_deleted() {
     let world = served();
@@ -99,7 +100,7 @@ fn a_user_of_another_name_is_not_deleted() {
     assert!(scim().get_user(&id).is_ok());
 }
 
-/// A user is replaced as a whole, and keeps what the contract takes from the state.
+/// A PUT replaces the whole user, and the user keeps the values that the contract takes from the observed state.
 #[test]
 fn a_replaced_user_keeps_the_values_that_the_host_read() {
     let world = served();
@@ -113,7 +114,7 @@ fn a_replaced_user_keeps_the_values_that_the_host_read() {
     assert_eq!(found, (&json!(name), &json!(true), &json!("Zoe")));
     let report = report(&world, view["id"].as_str().unwrap());
     assert_eq!(report.verdict, deed_verify::Verdict::Verified, "{report:#?}");
-    // The directory reports success and changes nothing.
+    // The server reports success for the PUT but changes nothing.
     world.proxy.set("PUT", Fault::Lie2xx);
     let params = json!({"user_id": id, "display_name": "Ann"});
     let view = world.run(&declared("scim.replace_user", params)).unwrap();

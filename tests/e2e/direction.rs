@@ -1,5 +1,6 @@
-//! Imports have one direction. Cargo enforces it between crates; these tests enforce it inside `host/runtime`, and keep
-//! the pure crates pure. They parse the sources, so that every way of writing a path is noticed.
+//! Tests that imports between modules and crates go in one direction only. Cargo forbids import cycles between crates.
+//! These tests enforce the order of the modules in `host/runtime`, and check that the pure crates use no files, clocks,
+//! sockets or threads. The tests parse the sources, so that they find a path in whatever way it is written.
 
 mod circles;
 mod crates;
@@ -16,11 +17,11 @@ use deed_tests::services::workspace;
 
 use self::paths::{Module, imports};
 
-/// The modules of the host; each may import only those before it.
+/// The modules of the host, in order; each module may import only the modules before it.
 const ORDER: [&str; 9] =
     ["config", "stage", "capacity", "engine", "maintenance", "process", "api", "http", "cli"];
 
-/// The faults of the imports of one file.
+/// Returns the imports of one file that the rules forbid.
 fn faults(module: &Module, source: &str) -> Vec<String> {
     let found = match imports(module, source) {
         Ok(found) => found,

@@ -116,8 +116,8 @@ fn before_the_disk_is_full_nothing_new_is_taken() {
     assert_eq!(it.propose("idp.read_user", &second).text("/status"), "verified");
 }
 
-/// The host accepts a resolution on a full disk. It proposes the requested retry once there is room, even if the
-/// process that accepted the resolution was replaced meanwhile.
+/// The host accepts a resolution on a full disk. Once there is room, the host proposes the retry that the resolution
+/// requested, even if the host was restarted after it accepted the resolution.
 #[test]
 fn a_word_that_waits_for_room_is_concluded_when_there_is_some() {
     let Some(mut it) = Small::start("96m", "48MiB") else { return };
@@ -140,8 +140,8 @@ fn a_word_that_waits_for_room_is_concluded_when_there_is_some() {
     assert!(it.world.host.take().unwrap().stop().unwrap());
     let looks = it.world.proxy.count("GET");
     it.world.serve().unwrap();
-    // The new process observes the state a second time only after the attempt that followed its first observation has
-    // failed.
+    // The restarted host observes the state a second time only after it has failed to conclude the action with the
+    // first observation.
     until("it does not look again", || it.world.proxy.count("GET") > looks + 1);
     assert_eq!(it.world.show(&id).unwrap()["status"], "indeterminate");
     fs::remove_file(it.ballast()).unwrap();

@@ -1,5 +1,5 @@
-//! The failpoints, at which tests kill the host, exist in no other build: they are off by default, only the tests' own
-//! crate turns them on, and without debug assertions they are absent even there.
+//! Tests that failpoints, at which tests kill the host, exist only in test builds: they are off by default, only the
+//! crate of the tests turns them on, and a build without debug assertions has none.
 
 use std::fs;
 use std::path::Path;
@@ -11,7 +11,8 @@ use serde_json::Value;
 /// The exit code of the fake system call, which replaces the kill of the host.
 const KILLED: i32 = 97;
 
-/// A program with only the failpoint module, whose fake kill exits with a code that no other ending uses.
+/// A program that contains only the failpoint module. Instead of killing the process, a failpoint makes the program
+/// exit with a code that nothing else uses.
 const PROGRAM: &str = r#"
 extern crate self as rustix;
 pub mod process {
@@ -79,7 +80,7 @@ fn only_the_tests_turn_them_on() {
                 .unwrap()
                 .iter()
                 .any(|one| one.to_string().contains("failpoints"));
-            // The host's own feature passes the feature on to the crate that implements it.
+            // The feature `failpoints` of `deed-host` turns on the feature of the crate that implements the failpoints.
             let passes_on = name == "deed-host" && feature == "failpoints";
             assert!(!implies || passes_on, "`{feature}` of `{name}` turns them on");
         }

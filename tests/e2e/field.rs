@@ -1,4 +1,4 @@
-//! Situations that integrations meet in the field, each with the outcome that its users need. The contracts have no
+//! Tests of situations that integrations meet in practice, each with the outcome that users need. The contracts have no
 //! adapter code.
 
 mod absence;
@@ -28,14 +28,15 @@ permit (principal, action == Deed::Action::"field.try", resource)
 when { principal.roles.contains("helpdesk") };
 "#;
 
-/// What asks a support lead in addition.
+/// A policy that also requires the approval of a support lead.
 const ASKING: &str = r#"
 @id("field-lead")
 @obligation("approve:1:support-lead")
 forbid (principal, action == Deed::Action::"field.try", resource);
 "#;
 
-/// A contract of format 2 about one thing of the upstream `field`, with the parameter `id`, and these tables.
+/// A contract of format 2 for one object of the upstream `field`, with the parameter `id` and with these TOML tables in
+/// addition.
 fn contract(verb: &str, tables: &str) -> String {
     format!(
         r#"
@@ -58,12 +59,12 @@ properties.note = {{ type = "string" }}
     )
 }
 
-/// A served directory with this contract, and the lines of `[tenant.acme.upstream.field]` beside its address.
+/// A served directory with this contract, and with these additional lines in `[tenant.acme.upstream.field]`.
 fn served(upstream: &Upstream, contract: &str, lines: &str) -> World {
     served_under(POLICY, upstream, contract, lines)
 }
 
-/// The same, if a support lead must approve.
+/// A served directory with this contract, whose policy requires the approval of a support lead.
 fn served_asking(upstream: &Upstream, contract: &str) -> World {
     served_under(&format!("{POLICY}{ASKING}"), upstream, contract, "")
 }
@@ -101,7 +102,7 @@ fn proposal(params: Value) -> Value {
     proposal
 }
 
-/// Runs the contract on the thing `a1`.
+/// Runs the contract with `a1` as the parameter `id`.
 fn tried(world: &World) -> Value {
     world.run(&proposal(json!({"id": "a1"}))).unwrap()
 }

@@ -149,5 +149,5 @@ fn a_guard_that_could_not_work_is_refused() {
     edit(&world.dir, CONTRACT, "GET /Users/{user_id}", "GET /People/{user_id}").unwrap();
     assert!(check().contains("add [[observe.http]] with `GET /Users/{user_id}`"), "{}", check());
     edit(&world.dir, CONTRACT, "\"PATCH /Users/{user_id}\"", "\"GET /Users/{user_id}\"").unwrap();
-    assert!(check().contains("there is nothing to guard"), "{}", check());
+    assert!(check().contains("it cannot have a `guard`"), "{}", check());
 }

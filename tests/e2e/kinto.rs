@@ -1,4 +1,5 @@
-//! Contracts without adapter code on a real Kinto server. The tests read the server by their own connection.
+//! Tests of contracts without adapter code on a real Kinto server. The tests read the server directly and not through
+//! the host.
 
 use std::fs;
 
@@ -68,7 +69,7 @@ impl Store {
         Self { world, kinto, proxy }
     }
 
-    /// Runs a contract on one record, with these parameters beside its place.
+    /// Runs a contract on one record, with the parameters that identify the record and the parameters `more`.
     fn run(&self, contract: &str, id: &str, more: &Value) -> Value {
         let mut params = json!({"bucket": "deed", "collection": "notes", "id": id});
         params.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
@@ -106,7 +107,7 @@ fn a_record_is_created_replaced_and_deleted() {
     ended(&store.world, &again, "denied", "does not hold");
 }
 
-/// The server answers as if it had carried the write out, and it has not: each contract notices.
+/// The server reports success but does not carry out the write; the host detects this with each contract.
 #[test]
 fn a_server_that_lies_is_found_out() {
     let store = Store::start();
@@ -125,7 +126,8 @@ fn a_server_that_lies_is_found_out() {
     assert_eq!(store.title("new"), None);
 }
 
-/// Between the observation and the write, another client changes the record: the server's own guard refuses the write.
+/// Another client changes or creates the record between the observation and the write, so the server's own precondition
+/// check rejects the write.
 #[test]
 fn a_write_is_turned_away_if_the_record_has_changed() {
     let store = Store::start();

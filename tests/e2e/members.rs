@@ -1,4 +1,5 @@
-//! Members of groups on a real SCIM server: lists without an order, changed one element at a time, without adapter code.
+//! Tests of contracts without adapter code that add or remove one member of a group on a real SCIM server. The list of
+//! members has no order.
 
 use deed_test_support::shared::{declare, declared, ended, fresh_name, look, report, scim};
 use deed_tests::proxy::Fault;
@@ -74,7 +75,8 @@ fn a_member_is_added_and_removed_and_no_other_is_touched() {
     );
 }
 
-/// Another client removes a member at the same time: the host reports it, although the added member is there.
+/// Another client removes a member while the host adds one. The host reports the removal as a mismatch, although the
+/// added member is in the group.
 #[test]
 fn a_member_that_was_removed_by_others_is_a_mismatch() {
     let (world, group) = (served(), Group::new());
@@ -87,7 +89,7 @@ fn a_member_that_was_removed_by_others_is_a_mismatch() {
     ended(&world, &view, "mismatch", &why);
 }
 
-/// The server reports success and does nothing.
+/// The server reports success for the write but does not remove the member.
 #[test]
 fn a_member_that_was_not_removed_is_a_mismatch() {
     let (world, group) = (served(), Group::new());

@@ -4,8 +4,8 @@
 //! `older/state-1.tar.gz` is the served directory of the last version without `state/VERSION`, after a stop at `MADE`:
 //! its host ran one action to each outcome in `ENDED` and left one more action waiting. Caches, the lock and the log of
 //! the process were removed. The approval request expires after thirty days, the maximum that a configuration allows.
-//! Therefore the host that opens the directory in this test runs with a clock that shows the day of the recording
-//! (`older/clock.c`).
+//! So that the request is still valid, the host that opens the directory in this test runs with a clock that shows the
+//! day of the recording (`older/clock.c`).
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -30,7 +30,7 @@ const UPSTREAM: &str = "127.0.71.17:7117";
 /// The time of the recording in Unix seconds.
 const MADE: u64 = 1_795_262_418;
 const DIRECTORY: &str = "tests/e2e/older/state-1.tar.gz";
-/// A test run of another checkout may hold the address for a while.
+/// How long to wait for the fixed address, which a concurrent test run of another checkout may use.
 const PATIENCE: Duration = Duration::from_mins(5);
 
 /// The outcomes of the actions in the older directory. An action's index in this list is the id of its user.
@@ -53,7 +53,7 @@ fn upstream() -> Hostile {
     }
 }
 
-/// A test environment whose served directory is `dir`. The environment's proxy is not used.
+/// A test environment whose served directory is `dir`. The test environment includes a proxy, which is not used.
 fn world(dir: &Path) -> World {
     let proxy = Proxy::start(&scim().base_url()).unwrap();
     World::of(Home::at(dir.to_owned()), proxy)
@@ -118,7 +118,7 @@ fn an_older_directory_is_opened_told_and_carried_on() {
     let found = host::expect(&["journal", "check", world.path()]).unwrap();
     assert!(found.contains("CLEAN"), "{found}");
     assert!(!world.dir.join("state/VERSION").exists(), "who looks changes nothing");
-    // For now, every observation fails, so no observation settles an action.
+    // At first, every observation fails, so that no open action is settled by an observation.
     hostile.lie("GET", 0, 1000, says(*b"HTTP/1.1 500 Oops\r\ncontent-length: 0\r\n\r\n"));
     serve(&mut world);
     let marked = fs::read_to_string(world.dir.join("state/VERSION")).unwrap();

@@ -158,7 +158,7 @@ fn a_hangup_is_ignored_and_told() {
         until("it says so", || told(&host) == round);
     }
     assert!(host.log().contains("the configuration is read on startup; restart the host"));
-    // The signal has no later effect either: the host carries out the proposals that follow.
+    // The signal has no later effect: the host still carries out proposals.
     let proposal = World::proposal("idp.read_user", &locked_out());
     let done = Client::new(&host.url, HELPDESK).post("/v1/actions", &proposal).unwrap();
     assert_eq!(done.text("/status"), "verified", "{}", done.json());

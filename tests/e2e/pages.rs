@@ -7,7 +7,7 @@ use deed_test_support::shared::{locked_out, scim};
 use deed_tests::services::workspace;
 use deed_tests::world::{HELPDESK, World};
 
-/// The shell blocks of a page, concatenated.
+/// Returns all shell code blocks of a page as one script.
 fn script(page: &str) -> String {
     let page = fs::read_to_string(workspace().join(page)).unwrap();
     let blocks = page.split("```sh\n").skip(1).map(|rest| rest.split("```").next().unwrap());

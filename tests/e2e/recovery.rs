@@ -16,8 +16,8 @@ use serde_json::{Value, json};
 const RESTORE: &str = "idp.restore_access";
 const CONTRACT: &str = "contracts/restore_access.toml";
 
-/// A test environment without approvals. The host attempts writes of this effect up to three times and waits only
-/// briefly for answers.
+/// A test environment without approvals. The contract has this effect and allows three attempts, and the host waits
+/// only briefly for answers.
 fn world(effect: &str, backoff: &str) -> World {
     let limits = format!("backoff = \"{backoff}\"");
     World::with(scim(), "scim", |dir| change(dir, effect, "10m", &limits)).unwrap()

@@ -116,8 +116,8 @@ fn a_read_and_a_look_that_failed_replay() {
     }
 }
 
-/// A host name that resolvers treat as an address. `deed check` does not recognize it as an address and leaves it to
-/// the resolver.
+/// A host name that resolvers treat as an address. `deed check` does not recognize this name as an address and leaves
+/// it to the resolver.
 const LOOPBACK: &str = "0x7f000001";
 
 #[test]

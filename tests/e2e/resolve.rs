@@ -1,5 +1,5 @@
 //! Tests of outcomes that no observation can settle: the host notifies an operator, the operator states what happened,
-//! and the host concludes the action. Until then, no other action writes to the resource.
+//! and the host concludes the action. Until an open action is concluded, no other action writes to its resource.
 
 mod held;
 mod told;

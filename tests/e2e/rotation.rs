@@ -115,7 +115,8 @@ fn a_log_key_is_rotated_and_the_log_only_grew() {
     copy(&world, "state/log/acme/checkpoint", "kept");
     stop(&mut world);
     rotate(&world, "log");
-    // The log key is rotated twice without an entry in between, so the log ends with the second retirement.
+    // The log key is rotated twice without any other entry in between, so the last entry of the log records the
+    // retirement of the second key.
     rotate(&world, "log");
     world.serve().unwrap();
     let after = act(&world);
@@ -159,8 +160,8 @@ fn a_rotation_that_was_killed_is_finished_by_the_next_one() {
     let mut world = World::start(scim()).unwrap();
     let before = act(&world);
     stop(&mut world);
-    // The rotation is killed before any log records it, after only one of two logs records it, or before the new key
-    // replaces the old one.
+    // The rotation is killed before any log records it, when only one of two logs records it, or when both logs record
+    // it but the new key has not replaced the old one.
     let cuts: [&[&str]; 3] = [&["acme", "globex"], &["globex"], &[]];
     for (n, (key, other)) in [("receipt", "log"), ("log", "receipt")].into_iter().enumerate() {
         for (m, logs) in cuts.into_iter().enumerate() {
@@ -263,7 +264,7 @@ fn an_approver_who_leaves_counts_for_what_was_approved_before() {
         one.until_index = Some(0);
     }
     failed(&before, &earlier, "approvals", "was not enrolled");
-    // Bob is enrolled again: he has two windows with a gap between them.
+    // Bob is enrolled again, so his key has two periods of validity with a gap between them.
     stop(&mut world);
     edit(&world.dir, "deed.toml", "keys = []", "keys = [\"approvers/bob.pub\"]").unwrap();
     world.serve().unwrap();
@@ -292,7 +293,7 @@ fn an_approval_is_in_the_log_before_its_action_ends() {
     stop(&mut world);
     dismiss(&world.dir, "bob");
     world.serve().unwrap();
-    // His approval no longer counts, but it was signed with a key that was enrolled at that time.
+    // Bob's approval no longer counts, although his key was enrolled when he signed it.
     world.approve(&id, "carol", CAROL).unwrap();
     let stale = world.settled(&id).unwrap();
     assert_eq!(stale["status"], "waiting", "{stale:#}");

@@ -1,5 +1,5 @@
-//! A fixture for tests with many actions, or with a `state/` on a disk of the test crate. It has a separate served
-//! directory and a fast upstream in this process. Suspending a user needs no approval; restoring a user needs the
+//! A fixture for tests with many actions, or with a `state/` on a simulated disk. The fixture has a served directory of
+//! its own and a fast upstream in this process. Suspending a user needs no approval; restoring a user needs the
 //! approval of a support lead.
 
 use std::fs;

@@ -9,10 +9,11 @@ use std::process::Command;
 
 use serde_json::Value;
 
-/// The name of a crate, and its library.
+/// The name of a crate, and the path of its compiled library.
 type Extern = (&'static str, PathBuf);
 
-/// Sources that compile only if a library is exactly the build that the libraries before it were compiled against.
+/// A source for each crate that compiles only with the right build of the crate: the build against which the libraries
+/// found so far were compiled.
 const PROBES: [(&str, &str); 3] = [
     (
         "deed_record",

@@ -85,7 +85,8 @@ fn an_open_outcome_is_looked_at_again_after_a_restart() {
     let view = settled(&world, &id);
     assert_eq!(view["status"], "verified", "{view:#}");
     assert_eq!(report(&world, &id).settled, Some(Outcome::Verified));
-    // The settlement is final: after a later start, the host observes open actions repeatedly but never this one.
+    // The settlement is final: after a later start, the host observes open actions repeatedly but never the settled
+    // one.
     let other = locked_out();
     open(&world, &other);
     assert!(world.stop().unwrap());
@@ -111,7 +112,8 @@ fn looks_at_what_is_open_do_not_pile_up() {
     let id = view["id"].as_str().unwrap();
     let under_way = || world.metric("deed_actions_under_way").unwrap().unwrap();
     world.proxy.set("GET", Fault::Delay { ms: 10_000 });
-    // At first, the pauses between observations are shorter than this delay. The first answer settles the action.
+    // At first, the pauses between observations are shorter than this delay. The first observation that is answered
+    // settles the action.
     until("a look is answered", || {
         assert!(under_way() <= 1, "{} looks are under way", under_way());
         world.show(id).unwrap()["status"] != "indeterminate"
@@ -119,7 +121,8 @@ fn looks_at_what_is_open_do_not_pile_up() {
     assert_eq!(settled(&world, id)["status"], "verified");
 }
 
-/// An observation after another action has written would see the effect of that other action, or of both actions.
+/// If another action wrote before the open action is settled, an observation would see the effect of the other action,
+/// or of both actions.
 #[test]
 fn another_action_on_the_same_resource_waits_until_a_look_has_settled_it() {
     let (world, user) = (World::start(scim()).unwrap(), locked_out());

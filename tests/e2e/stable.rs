@@ -1,5 +1,5 @@
-//! Tests that the bundle of an ended action never changes, whatever happens later. Persons always get the same bytes,
-//! and so does the agent.
+//! Tests that the bundle of an ended action never changes, whatever happens later. Persons always get the same bytes.
+//! The agent gets its own copy, whose bytes never change either.
 
 use deed_test_support::shared::{ended, locked_out, report, scim, user};
 use deed_tests::proxy::Fault;

@@ -74,7 +74,7 @@ fn a_stop_refuses_what_is_new_and_lets_what_runs_end() {
         refused(&world.propose(&World::proposal("idp.read_user", &user)).unwrap(), "stopping");
         let (taken, said) = world.approve(&waiting, "bob", BOB).unwrap();
         assert!(!taken && said.contains("stopping"), "{said}");
-        // The host answers reads until it stops.
+        // While the host stops, it still answers requests that only read.
         assert_eq!(world.show(&waiting).unwrap()["status"], "waiting");
         assert_eq!(world.proxy.count("PATCH"), 1, "all this while the write was under way");
     });
@@ -106,7 +106,7 @@ fn what_only_waits_rests_at_a_stop_and_goes_on_with_the_next_start() {
     host.signal("TERM").unwrap();
     assert_eq!(host.end(PATIENCE).unwrap(), Some(0), "it waited with them");
     let (open, queued) = (open.join().unwrap(), queued.join().unwrap());
-    // Both callers had asked the host to wait for longer.
+    // Both callers get 202 when the host stops, although they had asked it to wait for longer.
     assert_eq!((open.status, queued.status), (202, 202), "{open:?} {queued:?}");
     world.proxy.set("PATCH", Fault::None);
     world.serve().unwrap();

@@ -67,7 +67,8 @@ fn racing_approvals_make_one_run() {
 
 #[test]
 fn two_actions_on_one_resource_run_in_order() {
-    // This test needs no approvals, and no precondition that could end the second action before it queues.
+    // Changes the directory so that no approval is needed, and so that suspending has no precondition that could end
+    // the second action before it queues.
     let free = |dir: &std::path::Path| {
         let permit = "@id(\"all\")\npermit (principal, action, resource);\n";
         fs::write(dir.join("policies/starter.cedar"), permit)?;

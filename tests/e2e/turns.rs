@@ -95,8 +95,8 @@ fn what_waits_for_a_turn_is_cancelled_without_one() {
     }
 }
 
-/// A waiting driver reads the journal only once a second. In this test, it gets the run slot right after the
-/// cancellation, before it reads the journal.
+/// While an action waits for a run slot, its driver (the task that runs it) reads the journal only once a second. In
+/// this test, the driver gets the run slot right after the cancellation, before it reads the journal.
 #[test]
 fn a_turn_that_comes_after_a_cancellation_carries_nothing_out() {
     let bench = Bench::serve("");

@@ -149,7 +149,8 @@ fn npms_cedar_decides_the_same() {
     assert!(!same, "{said}");
 }
 
-/// Runs npm's Cedar on these bundles. Returns whether it reaches the same decisions as their receipts, and its output.
+/// Runs npm's Cedar on these bundles. Returns whether npm's Cedar reaches the same decisions as the bundles' receipts,
+/// and its output.
 fn decides(oracle: &Path, bundles: &[PathBuf]) -> (bool, String) {
     let output = Command::new("node")
         .current_dir(oracle)

@@ -1,5 +1,6 @@
-//! More actions wait for approval than there are concurrent drivers. After a restart, the host resumes all of them, and
-//! each action without an answer expires by itself, regardless of who proposed it and when.
+//! Tests a host in which more actions wait for approval than the host can drive concurrently. After a restart, the host
+//! resumes all waiting actions, and each action that no approver answers expires by itself, regardless of who proposed
+//! it and when.
 
 use std::fs;
 use std::path::PathBuf;

@@ -88,8 +88,8 @@ fn an_action_is_cosigned_and_verifies_under_the_policy() {
     let shown = served(&world);
     world.restart().unwrap();
     assert_eq!(served(&world), shown, "what they said is on disk");
-    // The host does not store the witnesses' tree sizes: each witness reports its size, and the host continues from
-    // there.
+    // The host does not store the tree sizes that the witnesses have cosigned: each witness reports its size, and the
+    // host continues from that size.
     let later = act(&world);
     assert_eq!(verify(&world, &later).0, 0);
     let ours = concat!("deed/", env!("CARGO_PKG_VERSION"));
@@ -122,7 +122,8 @@ fn a_dead_witness_stops_no_action_and_vouches_when_it_is_back() {
     for _ in 0..3 {
         act(&world);
     }
-    // The host does not wait after a refused connection; four waits of 30 s would be noticed here.
+    // The host does not wait after a witness refused the connection: four waits of 30 s would exceed the time limit of
+    // this test.
     assert!(started.elapsed() < Duration::from_secs(100), "{:?}", started.elapsed());
     let (code, told) = verify(&world, &view);
     assert_eq!(code, 2, "{told}");

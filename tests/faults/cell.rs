@@ -12,7 +12,8 @@ use serde_json::Value;
 
 use crate::rules::{End, Meets, Site};
 
-/// Far longer than any action takes; an action that has not ended by then is lost.
+/// How long to wait for the end of an action, which is far longer than any action takes. An action that has not ended
+/// by then counts as lost.
 const PATIENCE: Duration = Duration::from_secs(150);
 /// How long to wait for an open outcome that a later observation must settle.
 const SETTLES: Duration = Duration::from_mins(1);
@@ -139,7 +140,7 @@ pub(crate) fn word(how: How) -> String {
     }
 }
 
-/// The place of the fault, and whether the call takes effect in spite of the fault.
+/// Describes the call that fails, and whether the call takes effect in spite of the fault.
 pub(crate) fn place((site, fault): &Meets) -> String {
     match site {
         Site::Read(0) => "look before".to_owned(),

@@ -1,5 +1,5 @@
-//! The fault matrix. Every external call of an action fails in every way, before and after it takes effect, alone and
-//! in pairs. The system of record itself reports which writes it applied.
+//! The fault matrix. The test lets every external call of an action fail in every way, before and after the call takes
+//! effect, alone and in pairs. The system of record itself reports which writes it applied.
 //!
 //! `SEED=N` repeats a sample; `FULL=1` runs every cell (`make faults`).
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a check fails by panicking")]
@@ -90,7 +90,8 @@ fn lie() -> Result<()> {
     }
 }
 
-/// Connections are refused at a call and after it. These actions run one at a time, with their own proxy.
+/// Runs actions in which connections are refused from one call on, for some time. The actions run one at a time, with a
+/// proxy that no other test uses.
 fn refused(dice: &mut Dice, full: bool) -> Vec<Found> {
     let bench = Bench::make().unwrap();
     let mut cells = places();
@@ -99,7 +100,7 @@ fn refused(dice: &mut Dice, full: bool) -> Vec<Found> {
     cells.into_iter().map(|(deed, site)| bench.refuse(deed, site).unwrap()).collect()
 }
 
-/// One TLS handshake fails. These actions also run one at a time.
+/// Runs actions in which one TLS handshake fails. The actions run one at a time.
 fn handshakes(dice: &mut Dice, full: bool) -> Vec<Found> {
     let secure = tls::Secure::make().unwrap();
     let every = |(deed, site)| Bad::ALL.map(|bad| (deed, site, bad));

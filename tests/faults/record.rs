@@ -1,5 +1,6 @@
-//! Faults of the system of record that counts: every effect, one write and two writes, every call, every way to fail,
-//! and pairs of faults in one action, chosen by seed. One host serves all actions, each on its own item.
+//! Faults of the system of record that counts writes. The cases combine every effect, one or two writes, every call and
+//! every way to fail; pairs of faults in one action are chosen by seed. One host serves all actions, each on its own
+//! item.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -98,7 +99,8 @@ impl Bench {
         Ok((Found { row, column, ..found }, item))
     }
 
-    /// Runs one action while connections are refused for some time from this call on. Must not run concurrently.
+    /// Runs one action while connections are refused for some time from this call on. This function must not run
+    /// concurrently, because the proxy refuses the connections of every action.
     pub(crate) fn refuse(&self, deed: Deed, site: Site) -> Result<Found> {
         let subject = self.subject(deed)?;
         let item = fresh();
@@ -115,7 +117,8 @@ impl Bench {
         Ok(Found { column: "refused".to_owned(), ..found })
     }
 
-    /// Runs one action on its own item. Adds no fault, because the caller has already arranged the fault of this call.
+    /// Runs one action on its own item. This function adds no fault, because its caller has already arranged the fault
+    /// at this site.
     pub(crate) fn alone(&self, deed: Deed, site: Site, right: &BTreeSet<End>) -> Result<Found> {
         self.by_name(deed, site, &fresh(), right)
     }

@@ -1,6 +1,6 @@
 //! The rules of the fault matrix: they derive every correct end of an action from its effect and the calls that fail.
-//! The rules are written from the design and not from the host's code. They model attempts, observations and effects,
-//! but not the journal.
+//! The rules are derived from the design and not from the host's code. The rules model attempts, observations and
+//! effects, but not the journal.
 
 use std::collections::BTreeSet;
 
@@ -20,7 +20,8 @@ pub(crate) struct Subject {
 /// One call of an action. Reads and writes are numbered separately, from 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Site {
-    /// Read 0 is the observation before the writes. If it does not fail, read 1 is the first observation after them.
+    /// Read 0 is the observation before the writes. If read 0 does not fail, read 1 is the first observation after the
+    /// writes.
     Read(usize),
     Write(usize),
 }
@@ -68,7 +69,8 @@ pub(crate) fn refused(subject: Subject, site: Site) -> BTreeSet<End> {
     let seen = if subject.kind == Kind::Opaque { "mismatch" } else { "verified" };
     let whole = End { outcome: seen, effects: all };
     let never = match site {
-        // The observation is repeated for a while.
+        // The host repeats the first observation a few times, so the observation may succeed in the end or fail for
+        // good.
         Site::Read(0) => return [whole, End { outcome: "failed", effects: [0; 2] }].into(),
         Site::Read(_) => return [whole].into(),
         Site::Write(0) => End { outcome: "failed", effects: [0; 2] },
@@ -82,7 +84,7 @@ fn fault(faults: &[Meets], site: Site) -> Option<Fault> {
     faults.iter().find(|(at, _)| *at == site).map(|(_, fault)| *fault)
 }
 
-/// One path through the attempts.
+/// One possible course of the attempts, followed to its end.
 #[derive(Clone, Copy)]
 struct Way<'a> {
     subject: Subject,
@@ -175,7 +177,7 @@ impl Way<'_> {
         }
     }
 
-    /// The outcome table of the design.
+    /// The outcome table, written from the design.
     fn outcome(self, look: Look) -> &'static str {
         match look {
             Look::Nothing => "indeterminate",

@@ -1,5 +1,5 @@
-//! Faults between the host and a real third-party SCIM server: the example contracts, one of them with a guarded
-//! write. Writes are counted in the proxy that forwards them, and the server itself is read.
+//! Faults between the host and a real third-party SCIM server: the example contracts, one of them with a guarded write.
+//! The proxy counts the writes that it forwards, and the test reads the resulting state from the server itself.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -21,7 +21,7 @@ use crate::rules::{End, Meets, Subject, ends};
 
 /// The SCIM server handles one request at a time and queues five; further connections wait for seconds.
 const AT_ONCE: usize = 2;
-/// The maximum number of actions that are tried for one cell.
+/// The maximum number of actions that are run for one cell of the fault matrix, until the fault occurs.
 const TRIES: usize = 3;
 
 pub(crate) struct Bench {
@@ -68,8 +68,8 @@ impl Bench {
     }
 
     /// Runs one cell. If the call of the fault never happened, the action proves nothing: on a busy machine, the Python
-    /// server may leave another observation unanswered, which ends the action early. In that case, the cell is tried
-    /// again with another user.
+    /// server may leave another observation unanswered, which ends the action early. If the fault did not occur, the
+    /// cell is tried again with another user.
     fn meet(&self, contract: &str, sets: bool, cell: &Meets) -> Result<Found> {
         for _ in 0..TRIES {
             let (found, met) = self.try_once(contract, sets, cell)?;

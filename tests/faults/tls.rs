@@ -1,5 +1,5 @@
-//! Handshakes that fail at one call of an action: a wrong certificate, no TLS, a connection that ends in the middle. No
-//! part of the request has been sent at that point, so the next attempt sends the request.
+//! Handshakes that fail at one call of an action: a wrong certificate, no TLS, a connection that ends in the middle.
+//! When a handshake fails, no part of the request has been sent, so the next attempt sends the request.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::fs;
@@ -49,7 +49,8 @@ struct Front {
 
 struct Shared {
     upstream: String,
-    /// What happens on the next connections. Later connections are served correctly.
+    /// The fault of each of the next connections, or `None` for a connection that is served correctly. Later
+    /// connections are served correctly.
     next: Mutex<VecDeque<Option<Bad>>>,
     good: Arc<ServerConfig>,
     bad: Arc<ServerConfig>,
@@ -78,7 +79,8 @@ impl Secure {
         Ok(Self { bench, front: front.ok_or("the front was not made")? })
     }
 
-    /// Runs one action whose connection at this call is bad. Must not run concurrently.
+    /// Runs one action whose connection at this call is bad. This function must not run concurrently, because it plans
+    /// the fault of each connection by order of arrival.
     pub(crate) fn meet(&self, deed: Deed, site: Site, bad: Bad) -> Result<Found> {
         let subject = self.bench.subject(deed)?;
         let skip = match site {
@@ -95,7 +97,7 @@ impl Secure {
 
 /// If a handshake failed, its request was never sent.
 fn right(subject: Subject, site: Site) -> BTreeSet<End> {
-    // A failed observation is repeated, and only one handshake fails.
+    // The host repeats an observation that failed before any write, and only one handshake fails.
     if subject.attempts == 1 && site != Site::Read(0) {
         return crate::rules::refused(subject, site);
     }

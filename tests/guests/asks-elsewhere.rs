@@ -1,5 +1,5 @@
-//! Attack: requests other upstreams, other users, other methods and a query. Then the guest performs its action, so
-//! that only refusals by the host stop the other requests.
+//! Attack: requests other upstreams, other users, other methods and a query. After these requests, the guest performs
+//! its action as usual, so that only the host's refusals stop the attack.
 
 use deed_adapter_sdk::{Action, Adapter, Failure, export_adapter, log};
 use deed_guests::{denied, look, request, restore, restored, user};

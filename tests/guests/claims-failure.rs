@@ -1,5 +1,5 @@
 //! Attack: makes the change, then claims that it was refused. The host must judge by what it observes and not by the
-//! claim. Otherwise the agent would be told to try again.
+//! claim. If the host believed the claim, it would tell the agent to try again.
 
 use deed_adapter_sdk::{Action, Adapter, Failure, export_adapter, http, path, state};
 use serde_json::json;

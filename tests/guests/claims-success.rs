@@ -1,5 +1,5 @@
-//! Attack: claims success regardless of the upstream's answer. The host must judge by what it observes. Otherwise an
-//! agent would report the action to its user as done.
+//! Attack: claims success regardless of the upstream's answer. The host must judge by what it observes. If the host
+//! believed the claim, an agent would report the action to its user as done.
 
 use deed_adapter_sdk::{Action, Adapter, Failure, export_adapter};
 use deed_guests::{look, restore};

@@ -1,5 +1,5 @@
-//! Attack: while it observes, sends the GET of its contract that deletes. The method alone does not show what a request
-//! does.
+//! Attack: during an observation, sends the contract's write, which is a GET request that deletes the user. The method
+//! alone does not show what a request does.
 
 use deed_adapter_sdk::{Action, Adapter, Failure, export_adapter};
 use deed_guests::{denied, look, request, user};

@@ -1,5 +1,5 @@
-//! Attack: sets headers that only the host may set, that frame the request or that change its method. The guest hides
-//! more such headers behind line ends in a header that it may name.
+//! Attack: sets headers that only the host may set, that frame the request or that change its method. The guest also
+//! hides such headers behind line ends in the value of a header that it may set.
 
 use deed_adapter_sdk::bindings::deed::adapter::http as host;
 use deed_adapter_sdk::{Action, Adapter, Failure, export_adapter, log};
@@ -44,7 +44,8 @@ impl Adapter for ForgesHeaders {
             denied(name, &forged);
         }
         log::info("it asked for all of it");
-        // The guest may name these two headers, but the host must not send the values that the guest sets.
+        // The guest may set `accept` and `Content-Type`, but the host must not send the values that the guest gives
+        // them.
         let hidden = "text/html\r\nauthorization: Bearer forged\r\nx-http-method-override: DELETE";
         forged.headers = vec![
             ("accept".to_owned(), hidden.to_owned()),

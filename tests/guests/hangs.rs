@@ -1,5 +1,5 @@
-//! Attack: calls an upstream that does not answer, and never ends afterwards. During the call, the host cannot stop the
-//! guest at a branch or at its end.
+//! Attack: calls an upstream that does not answer, and never ends afterwards. While the guest waits for the call, it
+//! reaches neither a branch nor its end, where the host could stop it.
 
 use std::hint::black_box;
 

@@ -1,6 +1,6 @@
 //! Attack: orders its requests at random, so that no two runs are alike and no replay matches. The guest searches for
-//! randomness in every place available to it: random keys, addresses of stack and heap. Then the guest reports what it
-//! found, and a digest of everything that it received.
+//! randomness in every place available to it: random keys, addresses of stack and heap. The guest's claim contains a
+//! digest of the randomness that it found and a digest of everything that it received.
 
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher as _;
@@ -13,7 +13,7 @@ struct Races;
 
 impl Adapter for Races {
     fn observe(action: &Action) -> Result<(), Failure> {
-        // This value is taken first, because the end of the heap later depends on what the run received.
+        // The randomness is collected first, because the end of the heap later depends on what the run received.
         let (chance, mut told) = (chance(action), Digest::default());
         let user = user(action)?;
         let mut paths = vec![user.as_str()];
@@ -66,7 +66,7 @@ fn report(chance: u64, told: &Digest, body: &Value) -> String {
     format!("chance {chance:016x}, told {:016x}, redacted {redacted:?}", told.0)
 }
 
-/// Everything that might differ between two runs of the same action.
+/// A digest of everything that might be random: memory addresses and hash keys.
 fn chance(action: &Action) -> u64 {
     let (local, heap, large) = (0_u8, Box::new(0_u8), Vec::<u8>::with_capacity(1 << 20));
     let mut found = Digest::default();

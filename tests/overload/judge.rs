@@ -1,4 +1,4 @@
-//! Compares the host's answers to all offers with the ends of its actions and with the requests that arrived at the
+//! Compares the host's answers to all proposals with the ends of its actions and with the requests that arrived at the
 //! upstream.
 
 use std::collections::{BTreeMap, HashMap};
@@ -20,18 +20,18 @@ const SHOWN: usize = 10;
 pub(crate) struct Judged {
     pub(crate) accepted: Vec<Told>,
     pub(crate) refused: usize,
-    /// Offers with an answer that is not permitted.
+    /// The number of proposals with an answer that is not permitted.
     other: usize,
     lost: usize,
     passed: usize,
-    /// How often each limit refused an offer.
+    /// How often each limit caused the refusal of a proposal.
     limits: BTreeMap<String, usize>,
-    /// The writes that the refused offers would have sent.
+    /// The writes that the refused proposals would have sent.
     unsent: Vec<String>,
     pub(crate) findings: Vec<String>,
 }
 
-/// Sorts the offers into accepted offers, permitted refusals and all others.
+/// Sorts the proposals by their answers: accepted, refused with a permitted answer, and all others.
 pub(crate) fn judge(told: Vec<Told>) -> Judged {
     let mut judged = Judged::default();
     for one in told {
@@ -153,7 +153,7 @@ impl Judged {
     }
 }
 
-/// A check of the judge itself: it must detect each of these faults.
+/// A check of the function `judge` itself, which must detect each fault in a falsified set of answers.
 pub(crate) fn sees() -> Result<()> {
     let told = |tenant, status, retry_after, n: usize| Told {
         tenant,

@@ -1,5 +1,5 @@
-//! Open-loop load: each proposal ("offer") is sent at its due time, whether or not the earlier offers were answered.
-//! Every offer is recorded with the host's answer.
+//! Open-loop load: each proposal (an "offer") is sent at its due time, whether or not the earlier proposals were
+//! answered. Every proposal is recorded with the host's answer.
 
 use std::fs;
 use std::sync::{Mutex, PoisonError};
@@ -15,26 +15,27 @@ use crate::site::{AGENTS, CAPACITY, Site, TENANTS};
 /// The greedy tenant, and the polite tenant whose wait is compared.
 pub(crate) const GREEDY: usize = 0;
 pub(crate) const MEASURED: usize = 1;
-/// Offered load divided by capacity.
+/// The load of all proposals divided by the capacity of the host.
 const OVERLOAD: u64 = 4;
-/// Offers per second of the polite tenants, which together use less than half of the capacity.
+/// Proposals per second of the measured polite tenant, and of each other polite tenant. The polite tenants together use
+/// less than half of the capacity.
 const MEASURED_RATE: u64 = 4;
 const POLITE_RATE: u64 = 1;
-/// The number of connections of the greedy tenant. Each connection is idle again long before its next offer is due.
+/// The number of connections of the greedy tenant. Each connection is idle again long before its next proposal is due.
 const GREEDY_THREADS: u64 = 64;
-/// One of this many offers of the greedy tenant is a write, which takes two observations and a request.
+/// One of this many proposals of the greedy tenant is a write, which takes two observations and one write request.
 const WRITES: u64 = 8;
 
-/// The tenants' offer rates, and the duration of the load.
+/// The rate at which each tenant proposes actions, and the duration of the load.
 pub(crate) struct Offers {
-    /// Tenants with their offers per second.
+    /// Tenants with the number of their proposals per second.
     rates: Vec<(usize, u64)>,
     time: Duration,
     /// A name that distinguishes the items of this phase from the items of other phases.
     phase: String,
 }
 
-/// One offer and its answer.
+/// One proposal and its answer.
 #[derive(Debug, Clone)]
 pub(crate) struct Told {
     pub(crate) tenant: usize,
@@ -43,13 +44,14 @@ pub(crate) struct Told {
     pub(crate) writes: bool,
     pub(crate) status: u16,
     pub(crate) retry_after: Option<u64>,
-    /// The action's id, or empty.
+    /// The action's id, or an empty string if the proposal was not accepted.
     pub(crate) id: String,
-    /// The action's status, the limit that refused it, or why there was no answer.
+    /// The action's status, the limit because of which the proposal was refused, or the reason why there was no answer.
     pub(crate) word: String,
-    /// The time from the due time to the answer.
+    /// The time from the due time of the proposal to its answer.
     pub(crate) ms: f64,
-    /// The number of observations, of all actions, that the upstream began to answer meanwhile.
+    /// The number of observations, of all actions, that the upstream began to answer between the due time of the
+    /// proposal and its answer.
     pub(crate) passed: usize,
 }
 
@@ -67,7 +69,7 @@ impl Offers {
     }
 }
 
-/// Sends every offer at its due time. Returns all answers once the last one has arrived.
+/// Sends every proposal at its due time. Returns all answers once the last one has arrived.
 pub(crate) fn offer(site: &Site, offers: &Offers) -> Vec<Told> {
     let told = Mutex::new(Vec::new());
     // The start is slightly in the future, so that all threads have started by then.
@@ -88,7 +90,8 @@ pub(crate) fn offer(site: &Site, offers: &Offers) -> Vec<Told> {
     told.into_inner().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Sends the offers of one connection, which are every n-th offer, where n is the number of connections.
+/// Sends the proposals of one connection, which are every n-th proposal of the tenant, where n is the number of its
+/// connections.
 fn carry(
     (tenant, rate): (usize, u64),
     (lane, lanes): (u64, u64),
@@ -111,9 +114,9 @@ fn carry(
     numbers.map(one).collect()
 }
 
-/// The due time of an offer. Each period has one offer at a random offset, which is the same in each run. The offsets
-/// of the tenants are independent: if all offers were due at the full second, the polite tenants would wait for one
-/// another and not for the greedy tenant.
+/// The due time of a proposal. Each period has one proposal at a random offset, which is the same in each run. The
+/// offsets of the tenants are independent: if all proposals were due at the full second, the polite tenants would wait
+/// for one another and not for the greedy tenant.
 fn due(tenant: usize, n: u64, rate: u64) -> Duration {
     let period = Duration::from_secs(1) / u32::try_from(rate).unwrap_or(1);
     let seed = (tenant as u64) << 32 | n;
@@ -128,7 +131,7 @@ fn at(n: u64) -> usize {
     usize::try_from(n).unwrap_or(usize::MAX)
 }
 
-/// Sends one offer. The greedy tenant does not wait for the action to end, but a polite tenant does.
+/// Sends one proposal. The greedy tenant does not wait for the action to end, but a polite tenant does.
 fn make(
     client: &Client,
     (tenant, agent): (usize, usize),

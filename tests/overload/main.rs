@@ -1,10 +1,10 @@
 //! Tests the host under four times its capacity, with ten tenants, one of them greedy. The upstream is slow, so that
 //! the capacity is known: the number of run slots times the answers per second in each slot.
 //!
-//! The host must answer only 200, 202, 429, or 503 with a retry time. It must run each accepted action exactly once,
-//! its memory must stay within a bound, and the polite tenants must not be delayed. `MINUTES=3` (`make overload`) also
-//! compares how long a polite tenant waits when it is alone and when the greedy tenant is active; a sample takes half a
-//! minute.
+//! The host must answer only 200, 202, 429, or 503 with a retry time. The host must run each accepted action exactly
+//! once, its memory must stay within a bound, and the polite tenants must not be delayed. `MINUTES=3` (`make overload`)
+//! also compares how long a polite tenant waits when it is alone and when the greedy tenant is active; a sample takes
+//! half a minute.
 #![expect(clippy::indexing_slicing, reason = "JSON is indexed, and a check fails by panicking")]
 
 mod judge;
@@ -55,8 +55,8 @@ fn sample() -> Result<()> {
     finish(site, &watch, judge::judge(told))
 }
 
-/// Runs the polite tenant alternately alone and together with all others, so that other load on the machine affects
-/// both measurements.
+/// Alternates rounds in which the measured tenant is alone with rounds in which all tenants are active, so that other
+/// load on the machine affects both measurements.
 fn compare(time: Duration) -> Result<()> {
     let site = Site::serve()?;
     let watch = Watch::start(&site)?;

@@ -40,7 +40,7 @@ pub(crate) struct Known {
     pub(crate) waits: bool,
     pub(crate) approved: bool,
     pub(crate) cancelled: bool,
-    /// The bundle that people may read. It is set once nothing more can be added to the bundle.
+    /// The bundle that people may read. The bundle is set once nothing more can be added to it.
     pub(crate) bundle: Option<Vec<u8>>,
     /// How often this action was checked in full and found correct.
     pub(crate) checked: u32,
@@ -51,8 +51,8 @@ impl Book {
         self.pages.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Records a proposal. It must be called before the request is sent, because the request may arrive without an
-    /// answer.
+    /// Records a proposal. A caller must call this function before it sends the request, because the host may receive
+    /// the request without answering.
     pub(crate) fn posted(&self, key: &str, contract: &'static str, user: &str) {
         let post = Post { contract, user: user.to_owned(), id: None };
         self.pages().posts.insert(key.to_owned(), post);

@@ -1,5 +1,5 @@
-//! Agents, approvers and readers that run concurrently. They record the host's answers in the book until the host no
-//! longer answers.
+//! Agents, approvers and readers that run concurrently. The callers record everything that the host acknowledges (in
+//! the "book") until the host no longer answers.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -151,7 +151,7 @@ impl<'a> Caller<'a> {
     }
 }
 
-/// The number of the next new user.
+/// The number of the next new user, shared by all callers.
 static NEXT: AtomicU64 = AtomicU64::new(0);
 
 /// Users from this number on have not been changed yet.
@@ -176,7 +176,8 @@ pub(crate) fn post(
 fn taken(answer: &Answer) -> Result<Option<Value>, String> {
     match answer.status {
         200 | 202 => Ok(Some(answer.json())),
-        // The action ended or its approval became stale meanwhile, the host is too busy, or the disk fails.
+        // The host refused the request: the action had ended, its approval was stale, the host was too busy, or the
+        // disk failed.
         409 | 422 | 429 | 500 | 503 => Ok(None),
         _ => Err(format!("an unexpected answer: {}", said(answer))),
     }

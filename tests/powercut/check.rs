@@ -1,5 +1,6 @@
-//! The check after a power cut. It compares the book with a host that serves again and finds acknowledged data that is
-//! missing or different. It also reads from the system of record whether a write was applied twice.
+//! The check after a power cut. The check compares everything that the host acknowledged (the "book") with the data of
+//! the restarted host, and finds data that is missing or different. The check also asks the system of record whether a
+//! write was applied twice.
 
 use std::fs;
 
@@ -16,10 +17,11 @@ use crate::site::{RESTORE, Site};
 
 /// The number of older checkpoints that one audit compares with the log.
 const CHECKPOINTS: usize = 12;
-/// The number of times that an ended action is checked in full before further checks become random.
+/// The number of full checks of an ended action; after them, the action is checked only at random.
 const TIMES: u32 = 1;
 
-/// Checks everything if `full` is true. Otherwise checks everything new and a random part of the older actions.
+/// If `full` is true, all actions are checked. Otherwise all new actions and a random part of the older actions are
+/// checked.
 pub(crate) struct Check<'a> {
     pub(crate) site: &'a Site,
     pub(crate) book: &'a Book,
@@ -44,8 +46,7 @@ impl Check<'_> {
         self.untold()
     }
 
-    /// A caller without an answer repeats its proposal with the same idempotency key, and one key must result in only
-    /// one action.
+    /// Repeats proposals that got no answer, with the same idempotency keys. One key must result in only one action.
     fn repeat_posts(&mut self) -> Worked {
         let posts: Vec<_> = self.book.pages().posts.clone().into_iter().collect();
         let agent = Client::new(self.url, HELPDESK);
@@ -68,7 +69,7 @@ impl Check<'_> {
         Ok(())
     }
 
-    /// Every acknowledged action must be listed, and every action that is listed now must stay listed.
+    /// Checks that the host lists every acknowledged action, and records all listed actions, which must stay listed.
     fn listing(&self) -> Worked {
         let listed = self.get("/v1/actions?limit=500")?;
         let listed = listed["actions"].as_array().cloned().unwrap_or_default();
@@ -161,7 +162,8 @@ impl Check<'_> {
         let (restores, suspends) = self.site.effects;
         let effect = if known.contract == RESTORE { restores } else { suspends };
         let once = match effect {
-            // Repeating the write has no further effect, and the same idempotency key is applied only once.
+            // An idempotent write may arrive several times because a repetition has no further effect; a keyed write
+            // may arrive several times but must be applied once.
             "idempotent" => true,
             "keyed" => user.applied <= 1,
             _ => user.came <= 1,

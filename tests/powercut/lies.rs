@@ -9,7 +9,7 @@ use crate::site::Site;
 /// The number of chains of cuts that are tried before a lie counts as undetected.
 const LIVES: u64 = 25;
 
-/// Every fsync of the host, by its purpose. Samples use the first ones.
+/// Every fsync of the host, by its purpose. A sample ignores only the first fsyncs of this list.
 const LIES: [(&str, Lie); 16] = [
     ("the journal's records", Lie::File("segments/")),
     ("the log's TAIL", Lie::File("/TAIL")),
@@ -29,7 +29,7 @@ const LIES: [(&str, Lie); 16] = [
     ("the version of the state", Lie::File("VERSION")),
 ];
 
-/// Returns a line for each lie, and the number of lies that were not detected.
+/// Prints a line for each ignored fsync (a "lie"). Returns the number of lies that the check did not detect.
 pub(crate) fn run(
     site: &Site,
     seed: u64,

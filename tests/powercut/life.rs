@@ -27,13 +27,13 @@ const UNDER_WORK: u64 = 400;
 /// After this time the power is cut in any case.
 const PATIENCE: Duration = Duration::from_secs(3);
 
-/// A chain of cuts.
+/// A chain of power cuts on one disk.
 pub(crate) struct Life<'a> {
     site: &'a Site,
     seed: u64,
     dice: Dice,
     book: Book,
-    /// The first user that this chain changes.
+    /// The number of the first user that this chain of cuts changes.
     first: u64,
     /// The contents of the disk before and after the last cut.
     before: Image,
@@ -42,7 +42,7 @@ pub(crate) struct Life<'a> {
     lie: Option<Lie>,
 }
 
-/// The result of a chain.
+/// The result of a chain of power cuts.
 #[derive(Debug, Default, Clone, Copy)]
 pub(crate) struct Shown {
     pub(crate) cuts: u64,
@@ -72,7 +72,7 @@ impl<'a> Life<'a> {
         }
     }
 
-    /// Runs this many cuts. Fails with a text that describes the loss.
+    /// Runs the host and cuts its power this many times. Fails with a text that describes the loss.
     pub(crate) fn run(mut self, cuts: u64) -> std::result::Result<Shown, String> {
         let mut shown = Shown::default();
         for _ in 0..cuts {
@@ -115,7 +115,7 @@ impl<'a> Life<'a> {
             return Ok(false);
         }
         let served = self.start()?;
-        // Some cuts happen while a host is still recovering.
+        // Sometimes the check is left out, so that the next cut happens while the host is still recovering.
         if !self.dice.percent(35) {
             self.check(&served, false)?;
         }

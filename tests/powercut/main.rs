@@ -1,5 +1,6 @@
-//! The power-cut test repeatedly cuts the power of the real host while callers are active. Afterwards, everything that
-//! the host acknowledged must still exist, no write may have been applied twice, and the host must start without help.
+//! The power-cut test repeatedly cuts the power of the real host while callers are active. After each cut, everything
+//! that the host acknowledged must still exist, no write may have been applied twice, and the host must start without
+//! help.
 //!
 //! `make powercut CUTS=… SEED=…`; a sample is part of `make test`. The seed determines the requests, the times of the
 //! cuts and what the disk keeps; the scheduling of threads depends on the machine. If no file system can be mounted,
@@ -34,7 +35,7 @@ use self::site::{NoSite, Site};
 const SAMPLE: u64 = 15;
 /// The number of ignored fsyncs that a sample tests.
 const SAMPLE_LIES: usize = 2;
-/// The number of concurrently served directories. Each one has contracts with different effects.
+/// The number of concurrently served directories. The directories differ in the effects of their contracts.
 const WORKERS: usize = 2;
 
 /// The state that the workers share.
@@ -74,7 +75,7 @@ fn main() -> ExitCode {
             scope.spawn(move || run.work(worker, site, seed, cuts));
         }
     });
-    // This part shows that the check detects losses.
+    // Runs with a disk that ignores one fsync show that the check detects losses.
     let sample = (cuts <= SAMPLE).then_some(SAMPLE_LIES);
     let unnoticed = match sites.first() {
         Some(site) if !run.failed.load(Ordering::Relaxed) => lies::run(site, seed, sample, say),
@@ -90,8 +91,8 @@ fn main() -> ExitCode {
 }
 
 impl Run {
-    /// Runs one chain after the other until there were enough cuts. The seed of a chain depends only on its number and
-    /// its worker, so that a repeated seed begins with the same chain.
+    /// Runs one chain of power cuts after the other until the wanted number of cuts is reached. The seed of a chain
+    /// depends only on its number and its worker, so that a repeated seed begins with the same chain.
     fn work(&self, worker: usize, site: &Site, seed: u64, cuts: u64) {
         for number in 0.. {
             let begun = self.next.fetch_add(CUTS, Ordering::Relaxed);

@@ -1,5 +1,5 @@
-//! Fixture of a worker: a served directory whose `state/` is on a disk whose power can be cut. It has two contracts
-//! with different effects; one contract needs approval and the other does not.
+//! Fixture of a worker: a served directory whose `state/` is on a disk whose power can be cut. The directory has two
+//! contracts with different effects; one contract needs approval and the other does not.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -15,18 +15,18 @@ use ed25519_dalek::pkcs8::DecodePrivateKey as _;
 use crate::served::{self, Start};
 use crate::upstream::Upstream;
 
-/// This contract needs the approval of a support lead.
+/// The contract that needs the approval of a support lead.
 pub(crate) const RESTORE: &str = "idp.restore_access";
-/// This contract needs no approval.
+/// The contract that needs no approval.
 pub(crate) const SUSPEND: &str = "idp.suspend_user";
 
 const POLICIES: &str = "policies/starter.cedar";
-/// The effects of the two contracts above, in that order, with one pair for each worker.
+/// The effects of the contracts for restoring and for suspending a user, with one pair for each worker.
 const EFFECTS: [(&str, &str); 2] = [("observable", "idempotent"), ("opaque", "keyed")];
 /// The limits of both contracts, which determine what the host does about a write whose result it does not know.
 const LIMITS: &str = "timeout = \"30s\"\nattempts = 3\nbackoff = \"10ms\"";
 
-/// Everything that outlives a cut.
+/// The fixture: everything that outlives a power cut.
 pub(crate) struct Site {
     pub(crate) disk: Disk,
     pub(crate) upstream: Upstream,
@@ -37,7 +37,7 @@ pub(crate) struct Site {
     pub(crate) trust: Trust,
     /// An image of a disk on which a host has only compiled its adapters.
     pub(crate) fresh: Image,
-    /// The policies that all variants begin with.
+    /// The text that the policies begin with in every variant.
     policies: String,
     /// This must be the last field, so that the directory is removed after the disk is unmounted.
     pub(crate) home: Home,
@@ -83,7 +83,8 @@ impl Site {
         Ok(Self { disk, upstream, effects, bob, trust, fresh, policies, home })
     }
 
-    /// Replaces the policies from the next start on. The earlier policies then exist only in the host's payloads.
+    /// Replaces the policies from the next start on. After that start, the earlier policies exist only in the host's
+    /// `state/payloads`.
     pub(crate) fn vary(&self, number: u64) -> Result<()> {
         let more = format!(
             "\n@id(\"reads-{number}\")\npermit (principal, action == Deed::Action::\"idp.read_user\", \

@@ -1,7 +1,7 @@
-//! The system of record: a small SCIM directory over real sockets in which every id is a user. It counts what it
-//! applied for each user, and pauses briefly before and after a write.
+//! The system of record: a small SCIM directory over real sockets in which every id is a user. The directory counts the
+//! writes that it applied for each user, and pauses briefly before and after a write.
 //!
-//! Power cuts do not affect it: what it applied stays applied.
+//! Power cuts do not affect the system of record: every applied write stays applied.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
@@ -156,8 +156,8 @@ impl User {
     }
 }
 
-/// Whether the user is active at first and can therefore be suspended. Otherwise the user can be restored. Half of all
-/// ids belong to each group.
+/// Whether the user is active at first and can therefore be suspended. A user who is not active at first can be
+/// restored. Half of all ids belong to each group.
 pub(crate) fn active_at_first(id: &str) -> bool {
     id.starts_with(|digit: char| digit >= '8')
 }

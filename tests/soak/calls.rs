@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use crate::site::{Site, token};
 use crate::walk::{Plan, Then, value};
 
-/// The pause between two tries of a caller.
+/// The pause of a caller before it repeats a request.
 const AGAIN: Duration = Duration::from_millis(60);
 /// How long a caller waits for a host to serve again.
 const PATIENCE: Duration = Duration::from_mins(2);
@@ -40,7 +40,7 @@ impl Where for std::sync::RwLock<Site> {
     }
 }
 
-/// Runs one planned action.
+/// Makes all requests about one planned action.
 pub(crate) fn carry(site: &impl Where, dir: &Path, plan: Plan, over: &AtomicBool) -> Known {
     let id = match propose(site, &plan) {
         Ok(id) => id,
@@ -111,8 +111,8 @@ fn people(site: &impl Where, dir: &Path, plan: &Plan, id: &str, over: &AtomicBoo
         match answer.text("/status").as_str() {
             "pending" | "running" => thread::sleep(AGAIN),
             "waiting" => {
-                // The action's status shows whether the answer was accepted. If the host dies meanwhile, the person
-                // answers again.
+                // The action's status shows whether the answer was accepted. If the host dies before it accepts the
+                // answer, the person answers again.
                 people::answer(&site.url(), dir, [verb, id, "bob", BOB])?;
                 thread::sleep(AGAIN);
             }

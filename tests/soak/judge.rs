@@ -18,7 +18,8 @@ use crate::site::Site;
 use crate::walk::{Plan, Then, value};
 use crate::{read, write};
 
-/// How long the last actions may take to end. The intervals between observations grow, so this can be long.
+/// How long the last actions may take to end. The last actions may need much time because the intervals between
+/// observations grow.
 const PATIENCE: Duration = Duration::from_mins(3);
 /// The number of bundles that are checked with the offline verifier.
 const BUNDLES: usize = 150;

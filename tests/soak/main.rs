@@ -1,7 +1,7 @@
 //! The random walk: several agents run thousands of actions, many of them concurrently, while the host is killed and
 //! stopped, the system of record fails and the clock jumps. The system of record counts the writes that it applied.
 //!
-//! Every decision follows from `SEED`. `MINUTES=10` sets the duration (`make soak`); a sample takes 20 s.
+//! `SEED` determines every decision of the walk. `MINUTES=10` sets the duration (`make soak`); a sample takes 20 s.
 #![expect(clippy::indexing_slicing, reason = "a check fails by panicking")]
 
 mod calls;
@@ -28,7 +28,7 @@ use self::walk::{Plan, Step, Walk};
 const SAMPLE: Duration = Duration::from_secs(20);
 /// The number of actions whose callers are active at the same time.
 const AT_ONCE: usize = 24;
-/// The time without any progress after which a person checks the clock.
+/// If the walk waits this long for a caller to finish, the test corrects the system clock, as a person would do.
 const SET_RIGHT: Duration = Duration::from_secs(2);
 /// The maximum number of actions in a walk: enough for any duration, and few enough to read all their bundles.
 const ACTIONS_MAX: usize = 200_000;
@@ -101,8 +101,8 @@ fn walk(site: &RwLock<Site>, seed: u64, time: Duration) -> Result<Vec<Known>> {
     Ok(known.into_inner().unwrap_or_else(PoisonError::into_inner))
 }
 
-/// Waits until fewer callers are active. A host whose clock was set back accepts nothing new until a person corrects
-/// the clock.
+/// Waits until the number of active callers is below its limit. A host whose clock was set back accepts nothing new
+/// until a person corrects the clock.
 fn wait_for_room(site: &RwLock<Site>, busy: &AtomicUsize) -> Result<()> {
     let mut since = Instant::now();
     while busy.load(Ordering::SeqCst) >= AT_ONCE {
@@ -123,7 +123,8 @@ fn order(site: &Site, plan: &Plan) {
     }
 }
 
-/// Ends the host, checks everything that the host left, and starts it again. Meanwhile, the callers cannot connect.
+/// Ends the host, checks everything that the host left, and starts it again. While the host is down, the callers cannot
+/// connect.
 fn again(site: &RwLock<Site>, end: fn(&mut Site) -> Result<()>) -> Result<()> {
     let mut site = write(site);
     end(&mut site)?;

@@ -18,10 +18,10 @@ pub(crate) struct Site {
     /// The base URL of the host; empty while no host runs.
     url: RwLock<String>,
     clock: PathBuf,
-    /// How far the system clock is ahead, now and at most so far.
+    /// How many milliseconds the system clock is ahead of the true time: now, and at most since the start of the walk.
     offset_ms: i64,
     furthest_ms: i64,
-    /// Files with checkpoints that were public.
+    /// Files with all checkpoints of the log that were public at some time.
     seen: Vec<PathBuf>,
     pub(crate) kills: usize,
     pub(crate) stops: usize,
@@ -102,7 +102,7 @@ impl Site {
         self.set_clock(base + by_ms)
     }
 
-    /// Corrects the system clock.
+    /// Corrects a clock that was set back: sets it to the furthest time so far.
     pub(crate) fn right(&mut self) -> Result<()> {
         self.set_clock(self.furthest_ms)
     }

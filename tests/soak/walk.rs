@@ -1,4 +1,4 @@
-//! The plan of the walk. Every step follows only from random numbers that the seed determines.
+//! The plan of the random walk of `make soak`. Every step is chosen by random numbers that depend only on the seed.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use deed_tests::dice::Dice;
 use deed_tests::record::desk::{Deed, Kind};
 use deed_tests::record::{Fault, How, Lands};
 
-/// One step of the walk.
+/// One step of the random walk.
 #[derive(Debug)]
 pub(crate) enum Step {
     Propose(Box<Plan>),
@@ -32,7 +32,7 @@ pub(crate) struct Plan {
     pub(crate) then: Then,
 }
 
-/// The failing call: the first call after `skip` reads or writes of the item.
+/// Determines which call of an action fails: the first call after `skip` reads or writes of the item.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Trouble {
     pub(crate) reading: bool,
@@ -52,8 +52,8 @@ pub(crate) enum Then {
 /// The agents that propose actions.
 pub(crate) const AGENTS: usize = 4;
 
-/// The number of items that several actions share. Only kinds of actions whose outcome an observation can determine use
-/// shared items.
+/// The number of items that may be used by several actions. Only kinds of actions whose outcome an observation can
+/// determine use shared items.
 const SHARED: usize = 24;
 
 pub(crate) struct Walk {
@@ -117,7 +117,8 @@ fn trouble(dice: &mut Dice) -> Trouble {
     Trouble { reading: dice.one_in(3), skip: dice.index(2), fault: Fault { lands, how } }
 }
 
-/// The value that an action writes. It is unique, so that the system of record can attribute the effect to the action.
+/// The value that an action writes. The value is unique, so that the system of record can attribute the effect to the
+/// action.
 pub(crate) fn value(number: usize) -> String {
     let digits = number.to_string();
     let letters = digits.bytes().map(|digit| char::from(b'a' + (digit - b'0')));

@@ -1,6 +1,6 @@
 //! Search for canaries: values that must not occur in any output, in any encoding.
 //!
-//! A hit names the file, the offset, the canary and the encoding. A hit never contains the value itself.
+//! A hit names the file, the offset, the canary and the encoding, but never contains the value itself.
 #![expect(clippy::indexing_slicing, reason = "bounds are those of the lines above; tests only")]
 
 use std::fs;
@@ -104,7 +104,8 @@ pub fn forms(value: &[u8]) -> Vec<(String, Vec<u8>)> {
         ("utf16le".to_owned(), value.iter().flat_map(|b| [*b, 0]).collect()),
         ("utf16be".to_owned(), value.iter().flat_map(|b| [0, *b]).collect()),
     ];
-    // This form escapes only the characters that require it. For most values this form equals the raw form.
+    // This form percent-encodes only the characters that require it. For most values, the percent-encoded form equals
+    // the value itself.
     let some = each(value, |b| match b {
         b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' | b'-' | b'.' | b'_' | b'~' => char::from(b).into(),
         _ => format!("%{b:02X}"),
@@ -127,7 +128,7 @@ pub fn forms(value: &[u8]) -> Vec<(String, Vec<u8>)> {
 fn base64_inside(value: &[u8], alphabet: &Alphabet, at: usize) -> Vec<u8> {
     let padded = [&[0; 3][..at], value].concat();
     let text = GeneralPurpose::new(alphabet, NO_PAD).encode(&padded);
-    // The first and last digits share bits with the neighbouring bytes.
+    // Base64 digits at both ends that also encode bits of neighbouring bytes are left out.
     let (first, end) = ((at * 8).div_ceil(6), padded.len() * 8 / 6);
     text.as_bytes()[first..end].to_vec()
 }
@@ -178,7 +179,7 @@ impl Search {
             match fs::read(&path) {
                 _ if is_home(relative) => {}
                 Ok(bytes) => hits.extend(self.bytes(relative, &bytes)),
-                // A running host has replaced the file.
+                // A running host has replaced or removed the file since it was listed.
                 Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
                 Err(e) => hits.push(unsearched(relative, &e.to_string())),
             }

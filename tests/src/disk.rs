@@ -1,8 +1,8 @@
 //! A FUSE disk for the files of a host. A test can cut the power of this disk.
 //!
-//! After a power cut, the module provides an image that a real disk could have: everything that fsync covered, and any
-//! part of the other data. The module uses no real disk, and unmounts the FUSE disk on drop. The next mount removes
-//! mounts that an earlier run left.
+//! After a power cut, the module provides an image that a real disk could have: all data that an fsync covered, and any
+//! part of the data that no fsync covered. The module uses no real disk, and unmounts the FUSE disk on drop. The next
+//! mount removes mounts that an earlier run left.
 
 use std::fs;
 use std::io;
@@ -62,7 +62,8 @@ impl Disk {
         Ok(Self { at: at.to_owned(), power, session: Some(session) })
     }
 
-    /// Replaces the content with this image, switches the power on and clears all faults. No file may be open.
+    /// Replaces the content with this image, switches the power on and clears all faults. No file of the disk may be
+    /// open during the replacement.
     pub fn load(&self, image: Image) {
         self.power.load(image);
     }
@@ -110,7 +111,7 @@ impl Disk {
         state.faults.room = bytes.map(|bytes| state.image.used().saturating_add(bytes));
     }
 
-    /// Makes the next fsync of a file fail if its path contains `part`. The data that the fsync had to write are lost.
+    /// Makes the next fsync of a file fail if its path contains `part`. The data that the fsync had to write is lost.
     pub fn fail_sync(&self, part: &str) {
         self.power.lock().faults.sync = Some(part.to_owned());
     }

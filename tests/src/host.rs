@@ -31,7 +31,7 @@ pub fn binary() -> Result<PathBuf> {
     Ok(found.ok_or("the `deed` binary is not built; run `cargo build -p deed-host`")?)
 }
 
-/// Runs a command of the binary to its end. `input` goes to its stdin.
+/// Runs a command of the binary to its end. `input` is written to the stdin of the command.
 pub fn run(args: &[&str], input: &str) -> Result<Output> {
     use std::io::Write;
     let mut child = Command::new(binary()?)
@@ -60,7 +60,7 @@ pub fn run_within(args: &[&str], patience: Duration) -> Result<Option<Output>> {
         .spawn()?;
     let pid = child.id();
     let (send, receive) = mpsc::channel();
-    // The thread reads while it waits, because a child that fills its pipe would block.
+    // This thread reads the output while it waits for the child, because a child that fills its pipe would block.
     let waiting = thread::spawn(move || send.send(child.wait_with_output()).is_ok());
     let Ok(output) = receive.recv_timeout(patience) else {
         kill(pid)?;
@@ -100,7 +100,7 @@ pub fn expect(args: &[&str]) -> Result<String> {
 /// A running `deed serve`. Dropping the value ends the process.
 #[derive(Debug)]
 pub struct Host {
-    /// The child guard, which is dropped before the child is ended.
+    /// Ends the child if the test process dies. This guard is dropped before the child is ended in the ordinary way.
     tether: Option<Tether>,
     child: Child,
     pub url: String,

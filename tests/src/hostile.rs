@@ -42,7 +42,7 @@ struct Lie {
 #[derive(Default)]
 struct Shared {
     lies: Mutex<Vec<Lie>>,
-    /// Bytes that a new connection receives before it has sent a request. Each entry is sent once.
+    /// Bytes that a new connection receives before it has sent a request. Each entry is sent to one connection.
     greetings: Mutex<VecDeque<Vec<u8>>>,
     directory: Mutex<Directory>,
     requests: Mutex<Vec<Recorded>>,

@@ -18,7 +18,8 @@ pub const CONTRACT: &str = include_str!("private/note.toml");
 pub const OTHER: &str = "deed_token-of-another-agent-of-acme";
 pub const ERIN: &str = "deed_token-of-erin-who-only-reads";
 
-/// A note that begins with none of these words requires an approval.
+/// Policies that decide by the first word of the note: `allowed` needs no approval, `never` and `breaks` cause a
+/// denial, and any other word requires an approval.
 const POLICY: &str = r#"
 @id("note-by-helpdesk")
 permit (principal, action == Deed::Action::"idp.note", resource)

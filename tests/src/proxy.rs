@@ -42,8 +42,9 @@ pub enum Fault {
     Delay { ms: u64 },
     /// The request is forwarded, then sent again with this body, so that an additional change occurs.
     AlsoPatch { body: Value },
-    /// The request is sent with this body and without its precondition, then forwarded. In the body, `{n}` is replaced
-    /// by the number of requests so far. This fault simulates another client that changes the resource first.
+    /// A copy of the request with this body and without its precondition is sent first, then the request is forwarded.
+    /// In the body, `{n}` is replaced by the number of requests so far. This fault simulates another client that
+    /// changes the resource first.
     PatchBefore { body: Value },
     /// The request is forwarded and answered without an entity tag.
     WithoutTag,
@@ -224,7 +225,8 @@ fn closes(request: &Recorded, shared: &Shared) -> Option<Duration> {
     Some(pause)
 }
 
-/// Returns the answer that the fault will damage. A read has no effect and is always forwarded.
+/// Returns a well-formed answer, which the fault then damages. A read is always forwarded because it has no effect; a
+/// write is forwarded only if the fault lets it take effect.
 fn spoiled(request: &Recorded, lands: Lands, shared: &Arc<Shared>) -> Result<Vec<u8>> {
     let reads = request.method == "GET";
     let mut body = r#"{"number":1}"#.to_owned();

@@ -68,7 +68,7 @@ impl Record {
         self.applied(item).iter().filter(|one| one.slot == slot).count()
     }
 
-    /// What a GET of the item shows.
+    /// The state of the item that a GET of the item shows.
     pub fn shown(&self, kind: &str, item: &str) -> Value {
         lock(&self.shared.store).shown(kind, item)
     }

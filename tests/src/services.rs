@@ -1,5 +1,5 @@
-//! Real third-party servers, each on a free loopback port. Dropping a server ends it. The harness does not alter its
-//! answers.
+//! Real third-party servers, each on a free loopback port. Dropping a server ends it. The harness does not alter the
+//! answers of the servers.
 
 pub mod kinto;
 
@@ -32,10 +32,10 @@ const GROUP_SCHEMA: &str = "urn:ietf:params:scim:schemas:core:2.0:Group";
 const PATCH_SCHEMA: &str = "urn:ietf:params:scim:api:messages:2.0:PatchOp";
 
 /// `scim2-server`: a SCIM 2.0 directory (RFC 7643, RFC 7644) in memory, with a token for reading and one for writing.
-/// The server accepts both tokens for every request. Only the host distinguishes them.
+/// The server accepts both tokens for every request; only the host uses each token for its purpose.
 #[derive(Debug)]
 pub struct ScimServer {
-    /// The child guard, which is dropped before the process is ended.
+    /// Ends the server if the test process dies. This guard is dropped before the server is ended in the ordinary way.
     tether: Option<Tether>,
     process: Child,
     address: SocketAddr,
@@ -196,8 +196,8 @@ pub fn free_address() -> io::Result<SocketAddr> {
     TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()
 }
 
-/// The server stays in the caller's process group, so that Ctrl-C ends it too. Its log goes to a file, because a pipe
-/// without a reader would block the server.
+/// The server stays in the caller's process group, so that Ctrl-C ends it too. The server's log goes to a file, because
+/// a pipe without a reader would block the server.
 fn spawn(program: &Path, port: u16, log: &Path) -> Result<Child> {
     let child = Command::new(program)
         .args(["--port", &port.to_string()])

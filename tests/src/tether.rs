@@ -1,11 +1,11 @@
-//! The child guard: ends a server when the process that started the server has ended in any way. A watcher process
-//! reads a pipe that only its parent holds open.
+//! The child guard (`Tether`) ends a server process when the process that started it has ended in any way. A watcher
+//! process reads a pipe that only its parent holds open.
 
 use std::io;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 
-/// A child guard. The owner drops it before ending the server in the ordinary way.
+/// A child guard. The owner drops the child guard before it ends the server in the ordinary way.
 #[derive(Debug)]
 pub struct Tether(Child);
 

@@ -121,7 +121,8 @@ impl World {
         people::resolve(self.url(), &self.dir, [id, verdict, person, token], reason)
     }
 
-    /// Proposes, and approves as bob if the action waits. Returns the settled view.
+    /// Proposes, and approves as bob if the action waits. Returns the view of the action once it has ended or waits for
+    /// people again.
     pub fn run(&self, proposal: &Value) -> Result<Value> {
         let proposed = self.propose(proposal)?;
         let id = proposed.text("/id");

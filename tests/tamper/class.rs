@@ -1,4 +1,5 @@
-//! A class of mutations and its results, which state for each mutation which check caught it, if any.
+//! A class of mutations of bundles, and the results of each class: how many mutations each check caught, and which
+//! mutations no check caught.
 
 use std::collections::BTreeMap;
 
@@ -20,14 +21,14 @@ pub(crate) struct Class {
 /// The expected result of every mutation of a class.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum End {
-    /// No mutation is verified.
+    /// The verifier must not verify any mutation of the class.
     Caught,
-    /// Some mutated fields are the host's statements about itself, which nothing in a bundle contradicts; `word.txt`
-    /// lists these fields.
+    /// Mutations of certain fields may be verified: the fields are the host's statements about itself, which nothing in
+    /// a bundle contradicts. `word.txt` lists them.
     Word,
-    /// A single bundle cannot show the mutation.
+    /// The mutation cannot be detected from a single bundle, so another party must detect it, such as a witness.
     Witness,
-    /// No reader relies on the mutated part, and the format tells readers to ignore it.
+    /// The mutations are harmless: no reader relies on the mutated part, and the format tells readers to ignore it.
     Idle,
 }
 
@@ -72,7 +73,7 @@ impl Found {
 }
 
 impl Sink<'_> {
-    /// Adds a mutated file. A file that the host itself would produce does not count.
+    /// Verifies and counts a mutated file. A file that the host itself produces does not count as a mutation.
     pub(crate) fn bytes(&mut self, what: &str, bytes: &[u8]) {
         if !self.bench.honest.contains(bytes) {
             let report = verify(bytes, Some(&self.bench.trust));
@@ -84,7 +85,7 @@ impl Sink<'_> {
         }
     }
 
-    /// Adds mutated parts in a valid container.
+    /// Verifies and counts a bundle with mutated parts in a valid container.
     pub(crate) fn files(&mut self, what: &str, files: &Files) {
         match bundle::write(files) {
             Ok(bytes) => self.bytes(what, &bytes),
@@ -93,7 +94,7 @@ impl Sink<'_> {
         }
     }
 
-    /// Adds the unchanged bundle with different trust.
+    /// Verifies an unchanged bundle with different trusted keys, and counts the result as that of a mutation.
     pub(crate) fn trust(&mut self, what: &str, bytes: &[u8], trust: &Trust) {
         self.judge(what, &verify(bytes, Some(trust)));
     }
@@ -105,7 +106,7 @@ impl Sink<'_> {
         }
     }
 
-    /// Whether to try the current one of `of` mutations.
+    /// Decides at random whether to try a mutation, so that a sample tries about `many` of `of` mutations.
     pub(crate) fn picks(&mut self, many: usize, of: usize) -> bool {
         self.full || of <= many || self.dice.index(of) < many
     }
@@ -113,7 +114,7 @@ impl Sink<'_> {
 
 /// The first check that fails, or else the first skipped check on which the verdict depends.
 pub(crate) fn first_failing(report: &Report) -> Option<&'static str> {
-    // Without a witness policy, no witnesses are required, so that check is always skipped.
+    // Without a witness policy, no witnesses are required, so the check `witnesses` is always skipped.
     let asked = |name: &str| name != "witnesses";
     let is = |line: &&Line, status| line.status == status && asked(line.name);
     let with = |status: Status| report.checks.iter().find(|line| is(line, status));

@@ -1,4 +1,5 @@
-//! Lists every class of mutation. A new part of a bundle must be covered by a row here or in one of these modules.
+//! Lists every class of mutation. If the format gets a new part of a bundle, a class in this list must mutate this
+//! part.
 
 mod bytes;
 mod chain;

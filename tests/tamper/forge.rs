@@ -43,7 +43,7 @@ pub(crate) fn receipt_line(lines: &[Envelope]) -> usize {
     lines.iter().position(|line| kind(line) == "receipt").unwrap()
 }
 
-/// A DSSE envelope over these bytes, valid or not.
+/// Signs these bytes as the payload of a DSSE envelope. The bytes need not be a valid statement.
 pub(crate) fn sign(payload: &[u8], key: &SigningKey) -> Envelope {
     let mut signed =
         format!("DSSEv1 {} {PAYLOAD_TYPE} {} ", PAYLOAD_TYPE.len(), payload.len()).into_bytes();
@@ -62,7 +62,8 @@ pub(crate) fn sign_value(statement: &Value, key: &SigningKey) -> Envelope {
     sign(&canonical(statement).unwrap(), key)
 }
 
-/// The subject of an activation statement is its own predicate, so the subject must change with the predicate.
+/// An activation statement (the signed configuration) names the digest of its own predicate as its subject, so the
+/// subject must change with the predicate.
 pub(crate) fn about_itself(statement: &mut Value) {
     if statement["subject"][0]["name"] == "activation.json" {
         let digest = Digest::of(&canonical(&statement["predicate"]).unwrap());
@@ -70,13 +71,13 @@ pub(crate) fn about_itself(statement: &mut Value) {
     }
 }
 
-/// Writes the chain and the second copy of the receipt.
+/// Writes the chain and the second copy of the receipt (`receipt.sigstore.json`) into the files of a bundle.
 pub(crate) fn put_chain(files: &mut Files, lines: &[Envelope], receipt: usize) {
     let values: Vec<Value> = lines.iter().map(|line| serde_json::to_value(line).unwrap()).collect();
     put_lines(files, &values, receipt);
 }
 
-/// Like `put_chain`, for lines that need not be envelopes.
+/// Like `put_chain`, but the lines of the chain may be any JSON values.
 pub(crate) fn put_lines(files: &mut Files, lines: &[Value], receipt: usize) {
     let mut text = Vec::new();
     for line in lines {
@@ -89,7 +90,7 @@ pub(crate) fn put_lines(files: &mut Files, lines: &[Value], receipt: usize) {
     }
 }
 
-/// `receipt.sigstore.json` around this envelope.
+/// Returns a `receipt.sigstore.json` that contains this envelope.
 pub(crate) fn wrapped(receipt: &Value) -> Vec<u8> {
     let hint = receipt["signatures"][0]["keyid"].as_str().unwrap_or_default();
     canonical(&json!({
@@ -100,7 +101,8 @@ pub(crate) fn wrapped(receipt: &Value) -> Vec<u8> {
     .unwrap()
 }
 
-/// Puts all envelopes into a log that has no other entries, signed with this key.
+/// Makes a new log with all envelopes and a checkpoint that is signed with this key, and replaces the bundle's log
+/// proofs.
 pub(crate) fn relog(files: &mut Files, key: &LogKey) {
     let digest = |line: &Envelope| Digest::of(&STANDARD.decode(&line.payload).unwrap_or_default());
     let lines: Vec<(String, Digest)> =
@@ -109,7 +111,8 @@ pub(crate) fn relog(files: &mut Files, key: &LogKey) {
 }
 
 pub(crate) fn relog_as(files: &mut Files, lines: &[(String, Digest)], key: &LogKey) {
-    // Earlier entries are added, so that indices are not near zero and key windows can end before the first envelope.
+    // The forged log begins with other entries, so that the envelopes' indices are not near zero and a key's validity
+    // can end before the first envelope.
     let before: u64 = first_index(files).unwrap_or_default();
     let mut hashes: Vec<_> = (0..before).map(|n| leaf_hash(&n.to_le_bytes())).collect();
     hashes.extend(lines.iter().map(|(kind, digest)| leaf_hash(&entry(kind, digest))));

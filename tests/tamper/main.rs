@@ -83,7 +83,7 @@ fn bench() -> &'static Bench {
 fn run(class: Class, kind: &str, seed: u64, full: bool, book: &Book) -> Result<(), Failed> {
     let bench = bench();
     let sample = bench.sample(kind);
-    // Each class and bundle has its own random numbers, so that a filter does not change them.
+    // Each class and bundle has its own random numbers, so that they do not change if only some classes are run.
     let name = format!("{}{kind}", class.name);
     let own = name.bytes().fold(seed, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into()));
     let mut sink =

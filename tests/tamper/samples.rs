@@ -38,14 +38,14 @@ pub(crate) struct Bench {
 pub(crate) struct Keys {
     pub(crate) receipt: SigningKey,
     pub(crate) log: LogKey,
-    /// The same key without its name.
+    /// The host's log key without its name.
     pub(crate) log_signing: SigningKey,
     pub(crate) bob: SigningKey,
     /// A key that no one trusts.
     pub(crate) stranger: SigningKey,
 }
 
-/// Two bundles of one kind of outcome.
+/// Two bundles with the same kind of outcome.
 pub(crate) struct Sample {
     pub(crate) kind: &'static str,
     pub(crate) bundle: Vec<u8>,
@@ -75,7 +75,8 @@ const MAKERS: [(&str, Maker); 16] = [
     ("replaced", declared::replaced),
 ];
 
-/// This action is proposed before all others, and has expired when its bundle is read.
+/// The kind of bundle of an expired action, which is proposed before all others and has expired when its bundle is
+/// read.
 const EXPIRED: &str = "expired";
 /// Bundles of an indeterminate action: while it was open, and after a later observation had settled it.
 const OPEN: &str = "indeterminate";
@@ -173,7 +174,8 @@ impl Bench {
 
 const ACME: &str = "state/log/acme";
 
-/// Approval requests expire while the other bundles are made, and one policy forbids an action.
+/// Changes the directory so that approval requests expire after 25 s, while the other bundles are made, and so that one
+/// policy forbids an action.
 fn configure(dir: &Path) -> Result<()> {
     shared::declare(dir)?;
     edit(dir, "deed.toml", "expires = \"1h\"", "expires = \"25s\"")?;
@@ -203,7 +205,7 @@ impl Keys {
     }
 }
 
-/// Reads both bundles of a kind. The verifier must accept each bundle.
+/// Reads the two bundles of one kind of outcome. The verifier must accept each bundle.
 fn sample(world: &World, kind: &'static str, ids: &[String]) -> Sample {
     let bundles = ids.iter().map(|id| {
         over(world, id, kind == SETTLED);
@@ -336,7 +338,7 @@ fn read(world: &World) -> String {
     ends(world, &World::proposal("idp.read_user", &user("seen", Some(true))), "verified")
 }
 
-/// The write takes effect, and for a while no observation is possible. The bundles of that time are kept.
+/// The write takes effect, and for a while no observation is possible. Copies of the bundle from that time are kept.
 fn indeterminate(world: &World) -> String {
     let id = lost(world);
     for method in ["GET", "PATCH"] {
@@ -357,7 +359,7 @@ fn resolved(world: &World) -> String {
     id
 }
 
-/// Runs an action whose write takes effect but is not observed. The bundles of the open action are kept.
+/// Runs an action whose write takes effect but is not observed. Copies of the bundle of the open action are kept.
 fn lost(world: &World) -> String {
     let id = asked(world, RESTORE, &locked_out());
     world.proxy.set("PATCH", Fault::Delay { ms: 800 });
@@ -382,7 +384,7 @@ fn turned_away_once(world: &World) -> String {
     approved(world, &id)
 }
 
-/// The first approval became stale because the state changed; the second one counts.
+/// Runs an action whose first approval became stale because the state changed, and whose second approval counts.
 fn two_answers(world: &World) -> String {
     let user = locked_out();
     let id = asked(world, RESTORE, &user);

@@ -53,8 +53,8 @@ pub(crate) fn end(book: &Counts) -> String {
         mutations += found.mutations;
         match class.end {
             End::Caught => verified += found.verified.len(),
-            // These mutations are counted above and reported in their own lines, because they are not expected to be
-            // caught.
+            // Verified mutations of fields that only the host states are subtracted here, because they are not expected
+            // to be caught and have lines of their own.
             End::Word => {
                 mutations -= found.verified.len();
                 let through = found.verified.iter().filter(|what| !word::is_listed(what)).count();

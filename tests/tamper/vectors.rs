@@ -20,12 +20,13 @@ static KEPT: Mutex<Kept> = Mutex::new(Kept::new());
 /// The checks that read the contract, the policy and the evidence.
 const JUDGED: [&str; 6] = ["summary", "requests", "decision", "gate", "outcome", "settled"];
 
-/// The version whose vectors are written.
+/// The format version whose vectors are written, from the variable `VECTORS`.
 fn asked() -> Option<u32> {
     std::env::var_os("VECTORS")?.to_str()?.parse().ok()
 }
 
-/// The kinds whose mutations are kept. The bundles of the kinds of a version together have every part.
+/// The kinds of bundles whose mutations are kept. Together, the bundles of one version have every part that this
+/// version defines.
 fn kinds(version: u32) -> &'static [&'static str] {
     match version {
         1 => &["settled later", "denied by a person"],

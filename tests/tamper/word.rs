@@ -10,7 +10,7 @@ use deed_tests::services::workspace;
 
 const LIST: &str = include_str!("word.txt");
 
-/// Describes the change: the kind of bundle, the part, and a pointer without its indices.
+/// Describes a mutation by the kind of bundle, the part, and the pointer to the changed field without indices.
 pub(crate) fn pattern(kind: &str, what: &str) -> String {
     let words = what.split('/').map(|step| {
         let digits = step.split(' ').next().unwrap_or_default();
@@ -23,7 +23,7 @@ pub(crate) fn pattern(kind: &str, what: &str) -> String {
     format!("{}: {}", group(kind), words.collect::<Vec<_>>().join("/"))
 }
 
-/// The group of a kind of bundle, by the amount of evidence with which a claim can be compared.
+/// Kinds of bundles are grouped by the amount of evidence with which a claim can be compared.
 fn group(kind: &str) -> &'static str {
     match kind {
         "read" => "read",

@@ -44,7 +44,8 @@ fn assembled(source: &str, wit: &Path) -> Result<Vec<u8>, String> {
     )
 }
 
-/// The interface of a text: the version that its imports name, else the first version.
+/// Returns the version of `deed:adapter` that a WebAssembly text imports: 0.2, or 0.1 if the text does not import
+/// 0.2.0.
 fn version_of(source: &str) -> &'static str {
     if source.contains("@0.2.0\"") { "0.2" } else { "0.1" }
 }

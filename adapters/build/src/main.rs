@@ -2,10 +2,10 @@
 //! write a component that imports anything but `deed:adapter`.
 //!
 //! ```text
-//! deed-adapter-build OUT_DIR PACKAGE...          components into OUT_DIR, with those of `.wat` files
-//! deed-adapter-build --assemble FILE.wat OUT.wasm   one component from WebAssembly text
-//! deed-adapter-build --check-wasm PACKAGE...     `cargo check` for wasm32-unknown-unknown
-//! deed-adapter-build --std-from-source ...       either, without looking for a ready target
+//! deed-adapter-build OUT_DIR PACKAGE...             build components, also from `.wat` files, into OUT_DIR
+//! deed-adapter-build --assemble FILE.wat OUT.wasm   build one component from WebAssembly text
+//! deed-adapter-build --check-wasm PACKAGE...        run `cargo check` for wasm32-unknown-unknown
+//! deed-adapter-build --std-from-source ...          build or check with a standard library compiled from source
 //! ```
 
 use std::io::Write as _;

@@ -18,13 +18,13 @@ const TARGET: &str = "wasm32-unknown-unknown";
 pub(crate) enum Toolchain {
     /// The active toolchain has the target's standard library.
     Ready,
-    /// Debian's `rustc-web` also compiles the standard library, and rustup's `rust-lld` links.
+    /// Debian's `rustc-web` compiles the packages and the standard library, and rustup's `rust-lld` links them.
     FromSource { linker: PathBuf },
 }
 
 impl Toolchain {
-    /// Returns the first way to compile that works on this machine; installs what is missing if that is allowed. Fails
-    /// when neither way works.
+    /// Returns the first way to compile that works on this machine; installs missing packages if installing is allowed.
+    /// Fails when neither way works.
     pub(crate) fn find(from_source: bool) -> Result<Self, ToolchainError> {
         find::find(from_source)
     }
@@ -72,7 +72,7 @@ impl Toolchain {
     }
 }
 
-/// Settings for small, reproducible components. A panic traps, and the host sees the trap.
+/// Settings for small, reproducible components. A panic ends in a WebAssembly trap, which the host sees.
 const PROFILE: [(&str, &str); 6] = [
     ("CARGO_PROFILE_RELEASE_OPT_LEVEL", "s"),
     ("CARGO_PROFILE_RELEASE_LTO", "true"),

@@ -9,7 +9,7 @@ use std::{
 
 use serde::Deserialize;
 
-/// The path of the workspace, and the directory for the modules of its adapters.
+/// A cargo workspace: its root, its target directory and its packages.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Workspace {
     #[serde(rename = "workspace_root")]

@@ -1,5 +1,5 @@
-//! Adapter of the `idp` contracts for a SCIM 2.0 user directory (RFC 7644). The adapter makes no decisions: `map`
-//! defines what to send, and the host reads the result itself.
+//! Adapter of the `idp` contracts for a SCIM 2.0 user directory (RFC 7644). The adapter makes no decisions: the module
+//! `map` defines the requests, and the host itself reads the result from the answers.
 
 use deed_adapter_sdk::{Action, Adapter, Failure, export_adapter, http, state};
 

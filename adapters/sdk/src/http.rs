@@ -1,5 +1,6 @@
-//! Sends the requests of this run's contract. The adapter opens no connection. The host sends its own rendering of the
-//! request, with a credential that the adapter does not see, and returns the exchange as the host recorded it.
+//! Sends the requests that the contract allows in this run. The adapter opens no connection. The host sends its own
+//! rendering of the request, with a credential that the adapter does not see, and returns the exchange as the host
+//! recorded it.
 
 use serde_json::Value;
 
@@ -7,16 +8,16 @@ mod detail;
 
 use crate::{Failure, Request, bindings::deed::adapter::http as host};
 
-/// `GET path` at `upstream`. A transport error becomes the [`Failure`] that describes it.
+/// Sends `GET path` to `upstream`. A transport error becomes the [`Failure`] that describes it.
 ///
 /// # Errors
 ///
-/// Fails when the host denies the request, it is not sent, or no complete answer arrives.
+/// Fails when the host denies the request, when the request is not sent, or when no complete answer arrives.
 pub fn get(upstream: &str, path: &str) -> Result<Response, Failure> {
     send(upstream, "GET", path, None)
 }
 
-/// `method path` at `upstream`, with an optional JSON body.
+/// Sends `method path` to `upstream`, with an optional JSON body.
 ///
 /// # Errors
 ///
@@ -36,7 +37,7 @@ pub fn send(
     })
 }
 
-/// One of the action's `requests`, as the host rendered it.
+/// Sends one of the action's `requests`, as the host rendered it.
 ///
 /// # Errors
 ///
@@ -59,12 +60,13 @@ pub struct Response {
 }
 
 impl Response {
-    /// The response itself when its status is 2xx. A definite refusal results in [`Failure::Refused`]. After 408, 409,
-    /// 425, 429, 5xx or any other status, a write may or may not have changed something, which results in
-    /// [`Failure::Unknown`]. A GET or HEAD with such a status results in [`Failure::Unavailable`].
+    /// Returns the response if its status is 2xx. A 4xx status other than 408, 409, 425 and 429 is a definite refusal,
+    /// which results in [`Failure::Refused`]. Any other status, such as 429 or 503, results in [`Failure::Unavailable`]
+    /// for GET and HEAD, and in [`Failure::Unknown`] for a write, which may have changed something.
     ///
-    /// The text of the failure contains the reason from the body if a usual member holds one, else only the names of
-    /// the body's members. The text becomes part of the claim, so it contains nothing else from the body.
+    /// The text of the failure contains the reason that the body states in a member such as `detail` or `message`, or
+    /// else only the names of the body's members. No other part of the body is used, because the text becomes part of
+    /// the adapter's claim.
     ///
     /// # Errors
     ///
@@ -95,7 +97,8 @@ impl Response {
     }
 }
 
-/// The failure of a request without a definite answer. A read changed nothing, but a write may have changed something.
+/// Returns the failure for a request without a definite answer: a read changed nothing, but a write may have changed
+/// something.
 fn unclear(method: &str, why: String) -> Failure {
     if matches!(method, "GET" | "HEAD") { Failure::Unavailable(why) } else { Failure::Unknown(why) }
 }

@@ -40,7 +40,7 @@ pub use bindings::deed::adapter::types::{Failure, Request};
 /// The trait that an integration author implements for one type. The type serves one or more contracts.
 pub trait Adapter {
     /// Reads the declared state. The host calls this function before and after `perform`, each time in a new instance
-    /// that cannot tell which of the two calls it is. The host refuses writes.
+    /// that cannot tell which of the two calls it is. The host refuses writes during this call.
     ///
     /// # Errors
     ///
@@ -48,11 +48,11 @@ pub trait Adapter {
     fn observe(action: &Action) -> Result<(), Failure>;
 
     /// Carries out the action, once per attempt. The result is a claim that the host records. The host judges the
-    /// action by what it observes.
+    /// action by the state that it reads, not by this result.
     ///
     /// # Errors
     ///
-    /// Fails when the action is not carried out, or it is not known whether it was.
+    /// Fails when the action was not carried out, or when it is not known whether the action was carried out.
     fn perform(action: &Action) -> Result<(), Failure>;
 }
 
@@ -64,7 +64,7 @@ pub struct Action {
     pub params: Value,
     pub attempt: u32,
     /// The requests that the host rendered for this run, in the order of the contract's rules; [`http::send_request`]
-    /// takes each as it is.
+    /// sends one of them unchanged.
     pub requests: Vec<Request>,
 }
 

@@ -1,13 +1,13 @@
-//! Logs why a panic stopped the adapter. The trap that follows reports only that the adapter stopped.
+//! Logs why a panic stopped the adapter. The trap after a panic reports only that the adapter stopped.
 
 use std::panic::PanicHookInfo;
 
 use crate::log::{self, Level};
 
-/// Logs the message and the place of every panic of this instance as a line of level `error`. The host adds such a line
-/// to the claim; see `wit/log.wit`.
+/// Logs the message and the place of every panic of this instance as a line of level `error`. The host adds a panic's
+/// log line to the claim; see `wit/log.wit`.
 pub(crate) fn told() {
-    // Outside WebAssembly no host can be called; the default hook prints the same text.
+    // Outside WebAssembly there is no host to call, and the default panic hook prints the same text.
     if cfg!(target_arch = "wasm32") {
         std::panic::set_hook(Box::new(|panic| log::write(Level::Error, &line(panic))));
     }

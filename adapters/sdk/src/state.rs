@@ -1,5 +1,6 @@
-//! State, given by its place in an exchange. The host reads the value from its own copy of the answer, so an adapter
-//! can point to state but cannot invent it. These functions are allowed in `observe` only.
+//! Functions with which an adapter reports a state: by its place in an exchange, or as a computed value. The host reads
+//! the value from its own copy of the answer, so an adapter can point to state but cannot invent it. An adapter may
+//! call these functions only in `observe`.
 
 use serde_json::Value;
 

@@ -30,7 +30,7 @@ pub struct Proposal {
     /// The parameters, which must conform to the contract's parameter schema.
     #[cfg_attr(feature = "schema", schemars(with = "serde_json::Map<String, Value>"))]
     pub params: Value,
-    /// What the agent wants to achieve. This text is for people only; policies cannot read it.
+    /// What the agent wants to achieve. The intent is for people only; policies cannot read it.
     #[cfg_attr(feature = "schema", schemars(length(min = 1, max = TEXT_MAX)))]
     pub intent: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -64,8 +64,8 @@ pub struct Source {
     pub sha256: Option<String>,
 }
 
-/// The versions of the formats in a bundle: that of the contract. They are frozen; `tests/vectors` holds the reference
-/// files.
+/// The versions of the formats in a bundle; an action has the version of its contract. Both versions are frozen;
+/// `tests/vectors` holds the reference files.
 pub const VERSIONS: [u32; 2] = [1, 2];
 
 /// `action.json`: the subject of every statement about this action.
@@ -73,7 +73,7 @@ pub const VERSIONS: [u32; 2] = [1, 2];
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Action {
-    /// The format version: that of the contract.
+    /// The format version, which is the `format` of the contract.
     #[cfg_attr(feature = "schema", schemars(extend("enum" = VERSIONS)))]
     pub v: u32,
     pub id: ActionId,
@@ -128,13 +128,14 @@ pub struct Binding {
     /// Headers that the operator adds to every request, by lower-case name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub headers: BTreeMap<String, String>,
-    /// What the operator lets the host decode beside what every codec takes.
+    /// The content types and the compression that the operator accepts from this upstream, in addition to what each
+    /// codec accepts.
     #[serde(default, skip_serializing_if = "Accepted::is_plain")]
     pub accepted: Accepted,
-    /// How the upstream distinguishes a repeated write from a new one, if it does.
+    /// How the upstream distinguishes a repeated write from a new write; absent if it does not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub idempotency: Option<Idempotency>,
-    /// The rendered requests of both phases that go to this upstream.
+    /// The rendered requests of `observe` and `perform` that go to this upstream.
     pub rules: Vec<Rendered>,
 }
 
@@ -158,7 +159,7 @@ pub struct CredentialRef {
     pub slot: Slot,
 }
 
-/// The place in a request where the host puts a credential. The operator configures this place.
+/// The place in a request where the host puts a credential, as configured by the operator.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(inline))]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
@@ -179,7 +180,7 @@ pub struct Bound {
     pub proposal: Proposal,
     pub observe: Vec<Rendered>,
     pub perform: Vec<Rendered>,
-    /// The values and salts of the commitments in `params`. Only the journal stores these values.
+    /// The values and salts of the commitments in `params`. Only the journal stores the private values.
     #[serde(default, skip_serializing_if = "Openings::is_empty")]
     pub private: Openings,
 }
@@ -193,7 +194,7 @@ pub struct Rendering {
     pub perform: Vec<Rendered>,
 }
 
-/// The maximum size of an intent, a reasoning or a source URI in bytes. The limit keeps these texts readable for
+/// The maximum size of an intent, a reasoning or a source URI in bytes. The limit keeps the agent's texts readable for
 /// people.
 const TEXT_MAX: usize = 4096;
 const SOURCES_MAX: usize = 32;
@@ -202,8 +203,8 @@ const NAME_MAX: usize = 256;
 /// of an attempt, including the responses.
 const REQUESTS_MAX: usize = 4 << 20;
 
-/// Checks a proposal against its contract and renders every request in the recorded form: private parameters hold
-/// commitments and nothing else.
+/// Checks a proposal against its contract and renders every request in the recorded form: private parameters are
+/// replaced by commitments.
 ///
 /// # Errors
 ///
@@ -266,7 +267,7 @@ fn expected(contract: &Contract, proposal: &Proposal) -> Result<(), BindError> {
     outside.map_or(Ok(()), |pointer| Err(BindError::Expect(pointer.clone())))
 }
 
-/// Whether these writes are at most 4 MiB in total, so that the record of an attempt can hold them.
+/// Whether the rendered writes are at most 4 MiB in total, so that the record of an attempt can hold them.
 pub fn fit_in_a_record(perform: &[Rendered]) -> bool {
     perform.iter().map(weight).sum::<usize>() <= REQUESTS_MAX
 }
@@ -278,7 +279,7 @@ fn weight(request: &Rendered) -> usize {
     body.saturating_add(request.path.len()).saturating_mul(calls)
 }
 
-/// Checks the nesting depth. Records that contain a deeper value could not be parsed again.
+/// Checks the nesting depth, because a record that contains a more deeply nested value could not be parsed again.
 fn nesting(proposal: &Proposal) -> Result<(), BindError> {
     if json::depth(&proposal.params) > json::NESTED_MAX {
         return Err(BindError::Text("/params", "is nested deeper than 48 levels"));
@@ -329,17 +330,17 @@ fn texts(proposal: &Proposal) -> Result<(), BindError> {
 pub enum BindError {
     #[error("the parameters do not match the contract")]
     Params(Vec<Violation>),
-    #[error("`{0}` in `expect` is outside the contract's state")]
+    #[error("`{0}` in `expect` is not part of the state that the contract declares")]
     Expect(String),
     #[error("`{0}` {1}")]
     Text(&'static str, &'static str),
-    #[error("`{0}` looks like the commitment of a private value; send the value itself")]
+    #[error("`{0}` looks like a commitment to a private value; send the value itself")]
     Word(String),
     #[error(
-        "`{0}` contains the value of a private parameter, and `{0}` is shown and signed; remove the value from it"
+        "`{0}` is shown and signed, so it must not contain the value of a private parameter; remove the value"
     )]
     Repeated(String),
-    #[error("a private parameter has no salt")]
+    #[error("the salt for a private parameter is missing or not valid")]
     Salt,
     #[error(transparent)]
     Render(#[from] RenderError),

@@ -18,7 +18,7 @@ pub type Files = BTreeMap<String, Vec<u8>>;
 ///
 /// # Errors
 ///
-/// Fails for an unknown name and above the size limits.
+/// Fails for an unknown part name, and if a size limit is exceeded.
 pub fn write(files: &Files) -> Result<Vec<u8>, BundleError> {
     if files.len() > ENTRIES_MAX {
         return Err(BundleError::TooMany);
@@ -39,7 +39,7 @@ pub fn write(files: &Files) -> Result<Vec<u8>, BundleError> {
 ///
 /// # Errors
 ///
-/// Fails unless writing them again results in the same bytes.
+/// Fails unless writing the parts again results in the same bytes.
 pub fn read(bytes: &[u8]) -> Result<Files, BundleError> {
     if bytes.len() > FILE_MAX {
         return Err(BundleError::TooLarge);
@@ -61,7 +61,7 @@ pub const CHAIN: &str = "chain.intoto.jsonl";
 pub const POLICIES: &str = "policy/policies.cedar";
 pub const SCHEMA: &str = "policy/schema.cedarschema";
 pub const ENTITIES: &str = "policy/entities.json";
-/// Absent from an agent's copy if the policy request contained the state before the action.
+/// The policy request; an agent's copy omits this file if the request contained the state before the action.
 pub const REQUEST: &str = "policy/request.json";
 /// The state that the host read before the action, as an [`crate::lifecycle::observation::Observation`].
 pub const PRE: &str = "evidence/pre.json";
@@ -78,13 +78,14 @@ pub const NAMES: [&str; 13] = [
     EXCHANGES,
 ];
 
-/// The maximum size of a bundle, the maximum size of a part and the maximum number of parts. These limits bound the
-/// cost of reading a hostile file.
+/// The maximum size of a bundle, the maximum size of a part and the maximum number of parts. The limits bound the cost
+/// of reading a hostile file.
 const FILE_MAX: usize = 64 << 20;
 const ENTRY_MAX: usize = 16 << 20;
 const ENTRIES_MAX: usize = 64;
 
-/// The maximum number of envelopes in one bundle. Each envelope has a log proof, which is a part of its own.
+/// The maximum number of envelopes in one bundle. Each envelope has a log proof, which is a separate part of the
+/// bundle.
 pub const CHAIN_MAX: usize = ENTRIES_MAX - NAMES.len();
 
 /// The name of the log proof of the `n`th envelope of the chain, from 0.

@@ -37,7 +37,7 @@ use crate::contract::schema::{Schema, Violation};
 use crate::contract::template::Rule;
 use crate::contract::template::text::Format;
 
-/// A checked contract. Only [`Contract::from_toml`] and [`Contract::from_json`] create it.
+/// A checked contract, which only [`Contract::from_toml`] and [`Contract::from_json`] create.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
@@ -88,7 +88,7 @@ pub enum Verb {
     Call,
 }
 
-/// How far-reaching the effects of an action of this kind may be. Policies can read this value.
+/// How far-reaching the effects of an action of this kind may be. Policies can read this mode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(inline))]
 #[serde(rename_all = "snake_case")]
@@ -114,7 +114,7 @@ pub enum Effect {
 macro_rules! snake_case_text {
     ($($kind:ident { $($case:ident => $text:literal),+ })+) => {$(
         impl $kind {
-            /// The name that contracts and policies use.
+            /// The name of this value in contracts and policies.
             pub fn as_str(self) -> &'static str {
                 match self { $(Self::$case => $text),+ }
             }
@@ -139,35 +139,35 @@ pub struct Params {
     pub properties: BTreeMap<String, Schema>,
 }
 
-/// `[state.NAME]`: the properties of the observed state that are kept. All other properties are dropped before the
-/// state is stored.
+/// `[state.NAME]`: the properties of the observed state that are kept. All properties that the contract does not
+/// declare are dropped before the state is stored.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct StateShape {
     #[serde(default)]
     pub required: Vec<String>,
-    /// JSON pointers to values in the state that may change at any time. The pre-state digest does not cover these
-    /// values.
+    /// JSON pointers to values in the state that may change at any time. The digest of the state before the action does
+    /// not cover these values.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub volatile: Vec<String>,
-    /// Whether the adapter may compute this state itself. If so, the receipt says that the state was computed.
+    /// Whether the adapter may compute this state itself; the receipt then says that the state was computed.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub derived: bool,
-    /// The request of an `observe` rule. The host reads the state from its answer, without the adapter (format 2).
+    /// The request of the `observe` rule from whose answer the host reads the state, without the adapter (format 2).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from: Option<String>,
     /// JSON pointer to the state in the answer; the whole answer if absent (format 2).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at: Option<String>,
-    /// JSON pointer to a list in the answer. Its only element is the state; without elements the state does not exist
-    /// (format 2).
+    /// JSON pointer to a list in the answer whose only element is the state; if the list is empty, the state does not
+    /// exist (format 2).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub only: Option<String>,
     pub properties: BTreeMap<String, Schema>,
 }
 
-/// The requests of one phase.
+/// The requests of one phase, `observe` or `perform`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
@@ -193,7 +193,7 @@ pub struct Verify {
     /// CEL expressions over `params`, `pre` and `post`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub after: Vec<Expression>,
-    /// JSON pointers to the parts of the state that may change. A change anywhere else is a mismatch.
+    /// JSON pointers to the parts of the state that may change. A change in any other part of the state is a mismatch.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub may_change: Vec<String>,
     /// CEL over `params`, `pre` and `post`. While it holds, the upstream is still carrying out the action, so the outcome
@@ -254,7 +254,7 @@ impl Contract {
         Ok(contract)
     }
 
-    /// The JSON Schema of contract files, for editors. What it cannot express, [`Contract::from_toml`] checks.
+    /// The JSON Schema of contract files, for editors. [`Contract::from_toml`] checks what this schema cannot express.
     #[cfg(feature = "schema")]
     pub fn json_schema() -> Value {
         schemars::schema_for!(Self).to_value()
@@ -288,7 +288,8 @@ impl Contract {
         if self.format == 1 { Format::One } else { Format::Two }
     }
 
-    /// The declared states, each a closed object. A state that may not exist is nullable.
+    /// The schemas of the declared states, each of a closed object. If the contract allows that a state does not exist,
+    /// the state's schema is nullable.
     pub fn state_schemas(&self) -> BTreeMap<String, Schema> {
         let schema = |(name, shape): (&String, &StateShape)| {
             (name.clone(), Schema { nullable: self.may_be_absent(shape), ..shape.schema() })
@@ -313,7 +314,7 @@ impl Contract {
         required.then_some((rule, schema))
     }
 
-    /// Whether a look may find that a state does not exist; the state is then null.
+    /// Whether an observation may find that a state does not exist; such a state is null.
     pub fn may_be_absent(&self, shape: &StateShape) -> bool {
         let rule = self.source_of(shape).and_then(|at| self.observe.http.get(at));
         rule.is_some_and(|rule| {
@@ -352,7 +353,7 @@ impl StateShape {
     ///
     /// # Errors
     ///
-    /// Fails in the same cases.
+    /// Fails in the same cases as [`Schema::project`].
     pub fn project(&self, value: &Value) -> Result<Value, Violation> {
         Schema::project_object(&self.properties, value)
     }

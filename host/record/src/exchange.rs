@@ -32,7 +32,8 @@ pub struct Rendered {
     /// Headers of the contract, by lower-case name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub headers: BTreeMap<String, String>,
-    /// Any JSON; for a form, an object of texts, and in format 2 also of lists and tables of texts.
+    /// The body as JSON; for a form-urlencoded body, an object of texts, which in format 2 may also contain lists and
+    /// tables of texts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub body: Option<Value>,
     /// JSON pointers to the decimals of the body that are sent as numbers (format 2).
@@ -48,8 +49,8 @@ pub struct Rendered {
     /// How often one run may send the request.
     #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
     pub calls: u32,
-    /// Whether the request may change something. The intent to send such a request is durable before its first byte is
-    /// sent.
+    /// Whether the request may change something. The intent to send a write is durable before the first byte of the
+    /// write is sent.
     pub writes: bool,
     /// The precondition that the upstream checks before it carries out the write.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -58,19 +59,19 @@ pub struct Rendered {
     /// absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expose: Option<Vec<String>>,
-    /// Statuses that say that the state does not exist.
+    /// Response statuses that mean that the state does not exist.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub absent: Vec<u16>,
-    /// Statuses that prove that this write created what exists after it.
+    /// Response statuses that prove that this write created what exists afterwards.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub created: Vec<u16>,
-    /// Statuses that, with `Retry-After`, say that the request was not carried out and may be repeated.
+    /// Response statuses that, with `Retry-After`, mean that the request was not carried out and may be repeated.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub throttled: Vec<u16>,
-    /// Statuses that say that the upstream has taken the write on, and may carry it out later.
+    /// Response statuses that mean that the upstream has accepted the write and may carry it out later.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub accepted: Vec<u16>,
-    /// CEL over `answer`: when an answer of 2xx is a refusal.
+    /// CEL expression over `answer` that is true if a 2xx answer is a refusal.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refused_when: Option<Expression>,
     /// The form of the path in the header `Location` of the answer, whose parts later requests contain.
@@ -101,7 +102,7 @@ pub enum Fate {
     NotSent,
     /// Bytes were sent and no complete response arrived, so the request may have taken effect.
     NoAnswer,
-    /// A complete response arrived, or the head of one whose body does not count (`codec.response = "none"`).
+    /// A complete response arrived, or at least its head if the body does not count (`codec.response = "none"`).
     Answered {
         #[cfg_attr(feature = "schema", schemars(range(min = 100, max = 999)))]
         status: u16,
@@ -112,7 +113,7 @@ pub enum Fate {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Exchange {
-    /// The position of the exchange in the run, from 0. Guests refer to exchanges by this number.
+    /// The position of the exchange in the run, from 0. Adapters refer to an exchange by its position.
     pub ordinal: u32,
     pub request: Rendered,
     pub fate: Fate,
@@ -169,7 +170,7 @@ pub enum Failure {
     },
 }
 
-/// An exchange as receipts contain it, with digests instead of bodies.
+/// An exchange in the form that receipts contain, with digests instead of bodies.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ExchangeSummary {
@@ -180,7 +181,7 @@ pub struct ExchangeSummary {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub guard: Option<Guard>,
     pub fate: Fate,
-    /// What the answer to a write means, if the contract says something else about it than its status.
+    /// What the answer to a write means, if the contract declares another meaning than the one that the status has.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub meaning: Option<Meaning>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -254,23 +255,23 @@ impl Exchange {
         self.request.writes && matches!(self.meaning(), Some(Meaning::Done | Meaning::Accepted))
     }
 
-    /// Whether this is a write that the upstream has taken on, and may carry out later.
+    /// Whether this is a write that the upstream has accepted and may carry out later.
     pub fn is_accepted(&self) -> bool {
         self.request.writes && self.meaning() == Some(Meaning::Accepted)
     }
 
-    /// A write whose answer proves that it created what exists after it.
+    /// Whether this is a write whose answer proves that the write created what exists afterwards.
     pub fn is_created(&self) -> bool {
         let created = |status| self.request.created.contains(&status);
         self.is_done() && matches!(self.fate, Fate::Answered { status } if created(status))
     }
 
-    /// A look whose answer says that the state does not exist.
+    /// Whether this is a read whose answer says that the state does not exist.
     pub fn says_absent(&self) -> bool {
         matches!(self.fate, Fate::Answered { status } if self.request.absent.contains(&status))
     }
 
-    /// Whether it was answered with success.
+    /// Whether the request was answered with a 2xx status.
     pub fn is_success(&self) -> bool {
         matches!(self.fate, Fate::Answered { status: 200..=299 })
     }
@@ -284,7 +285,7 @@ impl Exchange {
         }
     }
 
-    /// A write whose precondition did not hold.
+    /// Whether this is a write whose precondition did not hold.
     pub fn is_turned_away(&self) -> bool {
         self.request.writes && is_turned_away(self.request.guard, self.fate)
     }
@@ -307,7 +308,8 @@ fn is_turned_away(guard: Option<Guard>, fate: Fate) -> bool {
     guard.is_some() && fate == Fate::Answered { status: PRECONDITION_FAILED }
 }
 
-/// Whether a 4xx status means that the request was not carried out; 408, 409, 425 and 429 leave that open.
+/// Whether a 4xx status means that the request was not carried out; after 408, 409, 425 and 429, the request may have
+/// been carried out.
 pub fn is_definite_refusal(status: u16) -> bool {
     (400..500).contains(&status) && !matches!(status, 408 | 409 | 425 | 429)
 }

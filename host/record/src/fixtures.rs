@@ -1,5 +1,5 @@
 //! Fixtures for the tests of several modules: a contract, and a minimal request, exchange, observation and decision.
-//! Each test sets only the fields that differ.
+//! Each test sets only the fields that differ from the fixture.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use crate::lifecycle::observation::Observation;
 use crate::policy::{Decision, Facts, Verdict};
 use crate::statement::envelope::Signed;
 
-/// A valid contract. Parser tests refer to its lines by number.
+/// A valid contract, to whose lines the parser tests refer by number.
 pub(crate) const CONTRACT: &str = r#"
 format = 1
 [action]

@@ -1,6 +1,7 @@
-//! An immutable record with a value computed from it, so that repeated requests do not recompute it.
+//! An immutable record with a value computed from it, so that repeated requests do not recompute the value.
 //!
-//! The value is computed in this process from this record only. It is never read from or written to storage.
+//! The value is computed in this process from this record only. The computed value is never read from or written to
+//! storage.
 
 use std::fmt;
 use std::ops::Deref;

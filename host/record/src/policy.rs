@@ -1,8 +1,8 @@
 //! Cedar policies. This module evaluates the policies for the facts of one action, and returns the decision with the
 //! policies that determined it.
 //!
-//! An action is never permitted by omission. It is denied if there are no policies, if no policy permits it, on an
-//! evaluation error and on a fact of the wrong type.
+//! An action is never permitted by omission. An action is denied if there are no policies, if no policy permits it, on
+//! an evaluation error and on a fact of the wrong type.
 
 pub mod asked;
 mod compile;
@@ -37,7 +37,7 @@ pub struct Vocabulary {
     pub actions: BTreeMap<String, ActionShape>,
     /// The roles that agents have and in which approvers sign.
     pub roles: BTreeSet<String>,
-    /// The attributes of resources. Each attribute may be absent.
+    /// The attributes that a resource may have; each attribute may be absent.
     pub attributes: BTreeMap<String, AttributeType>,
 }
 
@@ -52,7 +52,7 @@ impl Vocabulary {
 #[derive(Debug, Clone, PartialEq)]
 pub struct ActionShape {
     pub params: Schema,
-    /// The states by name. Policies read them as `context.pre`, where every property is optional.
+    /// The states by name, which policies read as `context.pre`, where every property is optional.
     pub state: BTreeMap<String, Schema>,
 }
 
@@ -200,7 +200,7 @@ pub struct Facts {
     pub sources: Vec<String>,
     /// Seconds since 1970-01-01T00:00:00Z.
     pub time_s: i64,
-    /// The number of distinct persons who approved, by role. An absent role has no approvals.
+    /// The number of distinct persons who approved, by role; an absent role has no approvals.
     pub approvals: BTreeMap<String, u32>,
     /// The observed states by name; absent before the first observation.
     pub pre: Option<Value>,
@@ -219,7 +219,7 @@ pub struct Decision {
     pub determining: Vec<String>,
     /// Ids of the other policies about this action, sorted.
     pub not_applied: Vec<String>,
-    /// Evaluation and validation errors; any of them denies.
+    /// Evaluation and validation errors; any error denies the action.
     pub errors: Vec<String>,
     /// Digest of the set that decided.
     pub policy_set: Digest,
@@ -242,7 +242,7 @@ pub enum Verdict {
     Deny,
 }
 
-/// This many distinct persons must approve in this role (`@obligation("approve:2:lead")`).
+/// The requirement that `count` distinct persons approve in `role`, as in `@obligation("approve:2:lead")`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
@@ -250,7 +250,7 @@ pub struct Obligation {
     #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
     pub count: u32,
     pub role: String,
-    /// The policy that requires it.
+    /// The policy that requires the approvals.
     pub policy: String,
 }
 

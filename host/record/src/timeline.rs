@@ -17,7 +17,7 @@ use crate::lifecycle::observation::Observation;
 use crate::lifecycle::outcome::Judgement;
 use crate::policy::{Decision, NOT_PERMITTED, Obligation, Verdict};
 
-/// The ledger of a story. Its lines may contain untrusted text, so escape them before writing them to a terminal.
+/// The ledger of a story, whose lines may contain untrusted text, so escape them before writing them to a terminal.
 pub fn tell(entries: &[Entry]) -> Vec<Line> {
     let teller = Teller {
         ended: entries.iter().any(|entry| matches!(entry.event, Event::Logged { .. })),
@@ -46,7 +46,7 @@ pub struct Line {
     pub at_ms: i64,
     /// The event's name in the journal, such as `attempt_started`.
     pub event: String,
-    /// The sentence. It may contain untrusted text, so escape it before showing it on a terminal or a page.
+    /// The sentence, which may contain untrusted text, so escape it before showing it on a terminal or a page.
     pub text: String,
 }
 
@@ -202,7 +202,7 @@ fn landed(attempt: &Attempt) -> &'static str {
     }
 }
 
-/// The requests of `perform`. If they contain values of the state, each request occurs once for every observed state.
+/// The requests of `perform`. If a request contains values of the state, it occurs once for every observed state.
 fn writes(entries: &[Entry]) -> Cow<'_, [Rendered]> {
     let bound = entries.iter().find_map(|entry| match &entry.event {
         Event::Proposed { bound, .. } => Some(bound),

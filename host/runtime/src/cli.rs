@@ -116,7 +116,7 @@ enum Command {
     /// Test policies against expected decisions, and print their schema
     #[command(subcommand)]
     Policy(policy::PolicyCommand),
-    /// Show what a contract sends, and rewrite one of an older format
+    /// Show the requests of a contract, and rewrite a contract of an older format
     #[command(subcommand)]
     Contract(contract::ContractCommand),
     /// Check adapters before they are granted

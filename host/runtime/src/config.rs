@@ -121,12 +121,12 @@ pub fn load(dir: &Path) -> Result<Config, Faults> {
     faults.into_result(config)
 }
 
-/// The names that the policies of each tenant may use. Policies and upstreams are not read, so their faults do not
-/// matter here.
+/// The names that the policies of each tenant may use. This function does not read policies and upstreams, so it does
+/// not report their faults.
 ///
 /// # Errors
 ///
-/// Fails with the faults of the other files.
+/// Fails with all faults of the files that this function reads.
 pub fn vocabularies(dir: &Path) -> Result<BTreeMap<String, Vocabulary>, Faults> {
     let (files, text, raw) = read(dir)?;
     let here = fault::Source { name: "deed.toml".to_owned(), text };

@@ -1,4 +1,5 @@
-//! The HTTP API. It parses requests, passes them to the engine and formats the answers. It contains no decision logic.
+//! The HTTP API. This module parses requests, passes them to the engine and formats the answers; it makes no decisions
+//! about actions.
 
 mod account;
 mod actions;

@@ -11,7 +11,7 @@ pub(super) mod v1 {
     });
 }
 
-/// Version 0.2, which hands the rendered requests to the guest.
+/// Version 0.2 of the package, which passes the rendered requests to the guest.
 pub(super) mod v2 {
     wasmtime::component::bindgen!({
         path: "../../wit/0.2",

@@ -1,6 +1,7 @@
 //! Encoding of a rendered request into HTTP bytes, and decoding of a response body into a JSON value.
 //!
-//! The codec does not follow redirects. It reports an unexpected content type or an undecodable body as a problem.
+//! The codec does not follow redirects. An answer with an unexpected content type or an undecodable body is recorded
+//! with a problem.
 
 pub(super) mod gzip;
 
@@ -69,8 +70,9 @@ pub(super) fn encode(
     Ok(built)
 }
 
-/// Adds headers of the contract or of the operator. They may choose a representation; they cannot replace what frames,
-/// guards or authorises the request, or each other. Fails for a header that no configuration or contract can have.
+/// Adds the headers of the contract or of the operator. These headers may replace `Accept` and `Content-Type`, but no
+/// header that frames, guards or authorises the request, and no header that was added before. Fails for a header that a
+/// checked configuration or contract cannot contain.
 pub(super) fn add(
     headers: &mut HeaderMap,
     more: &BTreeMap<String, String>,
@@ -98,11 +100,13 @@ fn expects_content(method: &Method) -> bool {
 pub(super) enum EncodeError {
     #[error("the rendered request has a method, path or host that HTTP does not allow")]
     Target,
-    #[error("the rendered body cannot be written: {0}")]
+    #[error("the body of the request cannot be encoded: {0}")]
     Body(String),
     #[error("header `{0}` cannot be sent: the host sets it, or HTTP does not allow its value")]
     Header(String),
-    #[error("credential `{0}` does not fit its slot; a header cannot have such a name or value")]
+    #[error(
+        "credential `{0}` cannot be sent, because HTTP does not allow the name or the value of its header"
+    )]
     Slot(String),
 }
 
@@ -120,8 +124,8 @@ pub(super) async fn collect(mut body: Incoming) -> Result<Vec<u8>, CollectError>
     Ok(bytes)
 }
 
-/// Reads and drops a body that no codec decodes, at most [`limits::RESPONSE`] bytes. The status is known already, so it
-/// does not matter how the body ends.
+/// Reads and drops a body that no codec decodes, at most [`limits::RESPONSE`] bytes. An error while reading the body is
+/// ignored, because the status is known already.
 pub(super) async fn drain(mut body: Incoming) {
     let mut bytes = 0_usize;
     while let Some(Ok(frame)) = body.frame().await {
@@ -145,12 +149,12 @@ pub(super) enum CollectError {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Unusable {
     pub(super) why: String,
-    /// Whether the text may quote the body.
+    /// Whether `why` may quote the body of the answer.
     pub(super) quotes: bool,
 }
 
 impl Unusable {
-    /// A text that quotes nothing but headers.
+    /// Creates a reason that quotes headers of the answer only, not its body.
     pub(super) fn by_head(why: impl Into<String>) -> Self {
         Self { why: why.into(), quotes: false }
     }

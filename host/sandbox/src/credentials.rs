@@ -72,7 +72,8 @@ impl Secret {
         &self.name
     }
 
-    /// The secret value. It is needed to fill the slot of a request and to find the secret in an answer.
+    /// The secret value. The egress needs the value to send the credential in a request and to find the secret in an
+    /// answer.
     pub fn reveal(&self) -> &str {
         &self.value
     }
@@ -105,7 +106,7 @@ pub enum CredentialError {
     )]
     NoVariable(String),
     #[error(
-        "secret `{0}` is shorter than 16 bytes; use a longer one, because the host searches answers for it"
+        "secret `{0}` is shorter than 16 bytes, too short to recognize it in answers and redact it; use a longer secret"
     )]
     Short(String),
     #[error("secret `{0}` is longer than 16 KiB; is this the right file?")]

@@ -3,8 +3,8 @@
 //! The steps always run in this order: match → budget → resolve, check, pin → durable intent (writes only) → connect →
 //! inject → send the host's rendering → cap → unpack → decode what is exposed → redact → record → result in the journal
 //! (writes only) → answer. A write that an earlier attempt completed is answered from its record. The host sends the
-//! live rendering, which contains private values. The exchange log, the intent and all messages contain the public
-//! rendering instead.
+//! live rendering of a request, which contains private values. The exchange log, the intent and all messages contain
+//! the public rendering, which has commitments in their place.
 
 pub(crate) mod allowlist;
 mod answer;
@@ -43,7 +43,7 @@ use super::{Intent, Keep, WriteStep, limits};
 use crate::grant::Once;
 use crate::upstream::{Credential, Upstream};
 
-/// The requests that one run may send, and the results of the requests that it has sent.
+/// The requests that one run may send, and the results of those that were sent.
 pub(super) struct Egress {
     pub(super) allowance: Allowance,
     pub(super) road: Transport,
@@ -55,12 +55,12 @@ pub(super) struct Network {
     pub(super) upstreams: BTreeMap<String, Arc<Upstream>>,
     /// Entity tags for guarded writes, by upstream and path.
     pub(super) tags: BTreeMap<(String, String), String>,
-    /// What is known about the writes before the run.
+    /// What was known about each write before the run began.
     pub(super) once: Writes,
-    /// Records the steps of writes in the journal. It is set only for runs of `perform`.
+    /// Records the steps of writes in the journal. This field is set only for runs of `perform`.
     pub(super) keep: Option<Keep>,
     pub(super) redactor: Arc<Redactor>,
-    /// Tasks of the writes that were started. They continue if the guest ends first.
+    /// Tasks of the writes that were started. The tasks continue if the guest ends first.
     pub(super) writes: Vec<JoinHandle<()>>,
 }
 
@@ -125,7 +125,8 @@ impl Network {
         }
         let (answer, answered) = oneshot::channel();
         self.writes.push(tokio::spawn(async move {
-            // Sending fails if the guest has ended. The exchange log has the result in any case.
+            // Sending the result to the guest fails if the guest has ended. The exchange log contains the result in any
+            // case.
             drop(answer.send(job.run().await));
         }));
         answered
@@ -162,9 +163,9 @@ struct Job {
     known: Known,
     /// Unix milliseconds after which the upstream may have forgotten the idempotency key of this write.
     until_ms: Option<i64>,
-    /// Whether the intent to send was passed to the journal and not refused.
+    /// Whether the intent to send was passed to the journal, and the journal has not refused it.
     declared: AtomicBool,
-    /// Status and headers of an answer whose body does not count.
+    /// Status and headers of an answer whose body the codec of the rule ignores.
     head: OnceLock<(u16, HeaderMap)>,
     upstream: Arc<Upstream>,
     keep: Option<Keep>,
@@ -203,7 +204,8 @@ impl Job {
         let rendered = &self.request.public;
         match &self.keep {
             Some(keep) if declared => record(keep, &self.entry).await,
-            // This write was never sent, but the numbering of later equal requests depends on its record.
+            // The write was never sent. Its result is recorded nevertheless, because later equal requests are numbered
+            // by the records.
             Some(keep) if rendered.writes && is_counted(rendered) => {
                 record(keep, &self.entry).await.or(Ok(()))
             }
@@ -231,7 +233,7 @@ impl Job {
         failpoint::hit(&format!("exchange.{kind}.{place}"));
     }
 
-    /// Makes the intent to send durable. No byte of a write is sent before that.
+    /// Makes the intent to send durable. No byte of a write is sent before its intent is durable.
     async fn declare(&self) -> Result<(), Halt> {
         let no_journal = || Halt::NotSent("this run has no journal, so it cannot write".into());
         let keep = self.keep.as_ref().ok_or_else(no_journal)?;
@@ -243,7 +245,8 @@ impl Job {
         let request = self.request.public.clone();
         let idempotency_key = self.known.idempotency_key.clone();
         let intent = Intent { ordinal, request, deadline_ms, idempotency_key };
-        // Set before the journal is called, so that a cancelled caller cannot leave an intent without its result.
+        // The flag is set before the journal is called, so that the result of a journaled intent is recorded even if
+        // the caller is cancelled.
         self.declared.store(true, Ordering::SeqCst);
         keep(WriteStep::Intended(Box::new(intent))).await.map_err(|reason| {
             self.declared.store(false, Ordering::SeqCst);
@@ -379,7 +382,8 @@ impl Job {
     }
 }
 
-/// Whether equal requests are distinguished by their order. In that case, each of them must be recorded in the journal.
+/// Whether the rule allows several equal requests, which are distinguished by their order. Each of these requests must
+/// be recorded in the journal.
 fn is_counted(rendered: &Rendered) -> bool {
     rendered.calls > 1
 }

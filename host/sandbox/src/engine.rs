@@ -110,8 +110,9 @@ pub struct Names {
 }
 
 impl Sandbox {
-    /// Compiles trusted bytes in this process, so that [`Sandbox::load`] needs no child process for them. This is for
-    /// tools under which a child process with its own limits cannot run; a host does not call it.
+    /// Compiles trusted bytes in this process, so that [`Sandbox::load`] needs no child process for them. This function
+    /// is for tools, such as a benchmark tool, under which a child process with its own limits cannot run; a host does
+    /// not call it.
     ///
     /// # Errors
     ///
@@ -202,7 +203,7 @@ pub enum EngineError {
     Cache(#[from] CacheError),
     #[error("the WebAssembly engine cannot be started: {0}")]
     Engine(String),
-    #[error("the thread that interrupts guests cannot be started")]
+    #[error("the thread that interrupts adapters at their time limit cannot be started")]
     Thread(#[source] std::io::Error),
 }
 
@@ -214,12 +215,14 @@ pub(super) fn settings() -> Config {
         .strategy(Strategy::Cranelift)
         .wasm_component_model(true)
         .epoch_interruption(true)
-        // A run must be repeatable from its exchanges alone, on any machine.
+        // These settings exclude results that differ between machines, because a run must be repeatable from its
+        // exchanges alone, on any machine.
         .cranelift_nan_canonicalization(true)
         .relaxed_simd_deterministic(true)
         .wasm_relaxed_simd(false)
         .wasm_memory64(false)
-        // Reserving only what a run may use, not 4 GiB, keeps the pool's address space small.
+        // The pool reserves only the memory that a run may use, not 4 GiB, which keeps the address space of the pool
+        // small.
         .memory_reservation(u64::try_from(limits::MEMORY).unwrap_or(u64::MAX))
         .memory_guard_size(64 << 10)
         .memory_may_move(false);
@@ -258,7 +261,8 @@ fn check_kind(bytes: &[u8]) -> Result<(), LoadError> {
     }
 }
 
-/// Whether a component is of version 0.2: it imports one of its interfaces. A component of both versions is none.
+/// Whether a component is written for version 0.2 of `deed:adapter`: it imports an interface of that version. A
+/// component that imports interfaces of both versions is not an adapter.
 fn is_second(engine: &Engine, component: &Component) -> bool {
     let kind = component.component_type();
     kind.imports(engine).any(|(name, _)| SECOND.contains(&name))
@@ -280,8 +284,8 @@ fn check_names(engine: &Engine, component: &Component) -> Result<(), LoadError> 
     }
 }
 
-/// The text of an error. Compiler messages quote names from the component, so the text is bounded and its control
-/// characters are escaped.
+/// The text of an error of the WebAssembly engine. Compiler messages quote names from the component, so the text is
+/// bounded and its control characters are escaped.
 pub(super) fn text(error: &wasmtime::Error) -> String {
     super::redact::plain(&format!("{error:#}"), limits::TEXT)
 }

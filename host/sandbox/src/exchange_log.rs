@@ -31,7 +31,7 @@ pub(super) struct Entry {
     pub(super) deadline_ms: i64,
 }
 
-/// Header values that a write has in addition to its rendering.
+/// Header values that the host adds to the rendering of a write.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Known {
     pub(super) if_match: Option<String>,
@@ -108,7 +108,8 @@ impl ExchangeLog {
         entries
     }
 
-    /// The lock is held only for plain assignments, so a panic elsewhere cannot leave an entry half written.
+    /// A poisoned lock is used as it is: the lock is held only for plain assignments, so a panic elsewhere cannot leave
+    /// an entry half written.
     fn lock(&self) -> MutexGuard<'_, Vec<Exchange>> {
         self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -26,8 +26,8 @@ use crate::upstream::Upstream;
 ///
 /// # Errors
 ///
-/// Fails when policy denies the action, when the scope contains a request that may write, and when it lacks an upstream
-/// of a request.
+/// Fails when policy denies the action, when the scope contains a request that may write, and when the scope lacks the
+/// upstream of a request.
 pub fn read(decision: &Decision, scope: Scope) -> Result<ReadGrant, GrantError> {
     if decision.verdict == Verdict::Deny {
         return Err(GrantError::Denied);
@@ -39,11 +39,11 @@ pub fn read(decision: &Decision, scope: Scope) -> Result<ReadGrant, GrantError> 
 }
 
 /// Clears one attempt to start. The permit comes from the last policy evaluation before the attempt, which considers
-/// approvals and the pre-state. `basis` is the policies and the pre-state of the attempt.
+/// approvals and the pre-state. `basis` contains the policies and the pre-state of the attempt.
 ///
 /// # Errors
 ///
-/// Fails when the permit is based on other ones or is for another attempt.
+/// Fails when the permit is based on other policies or another pre-state, or is for another attempt.
 pub fn clear(permit: Permit, scope: Scope, basis: &PermitBasis) -> Result<Cleared, GrantError> {
     if !permit.is_based_on(basis) {
         return Err(GrantError::OtherBasis(scope.action));
@@ -75,8 +75,8 @@ pub fn spend(cleared: Cleared, started: Durable) -> Result<LiveGrant, GrantError
     }
 }
 
-/// Grants one run on a record. No policy decision is needed, because the run has no upstreams and no entity tags and
-/// cannot have an effect.
+/// Grants one replay of a recorded run. No policy decision is needed, because the run has no upstreams and no entity
+/// tags and cannot have an effect.
 pub fn replay(scope: Scope, record: Vec<Exchange>) -> ReplayGrant {
     let (upstreams, tags, once) = (BTreeMap::new(), BTreeMap::new(), vec![]);
     let scope = Scope { tags, once, upstreams, ..scope };
@@ -90,7 +90,7 @@ pub struct Scope {
     pub action: ActionId,
     /// Name of the contract, as in `idp.restore_access`.
     pub contract: String,
-    /// Parameters, with the values of private ones. In a replay, they have the commitments instead of the values.
+    /// Parameters, including the values of private parameters. In a replay, commitments replace the private values.
     pub params: Live<Value>,
     /// Private values and their commitments, which must not appear in the results of the run.
     pub private: Live<Vec<String>>,
@@ -125,19 +125,19 @@ pub struct Once {
     pub done: Option<Exchange>,
 }
 
-/// The right to observe once. Only [`read`] creates it.
+/// The right to run `observe` once. Only [`read`] creates this grant.
 #[derive(Debug)]
 pub struct ReadGrant(Scope);
 
-/// An attempt that may start and has not started. Only [`clear`] creates it.
+/// An attempt that may start and has not started. Only [`clear`] creates this value.
 #[derive(Debug)]
 pub struct Cleared(Scope);
 
-/// The right to perform once. Only [`spend`] creates it.
+/// The right to run `perform` once. Only [`spend`] creates this grant.
 #[derive(Debug)]
 pub struct LiveGrant(Scope);
 
-/// The right to repeat a run on its record. Only [`replay`] creates it.
+/// The right to repeat a run with its recorded exchanges. Only [`replay`] creates this grant.
 #[derive(Debug)]
 pub struct ReplayGrant {
     scope: Scope,
@@ -170,9 +170,13 @@ impl LiveGrant {
 pub enum GrantError {
     #[error("policy denies the action, so no state is read for it")]
     Denied,
-    #[error("the permit is not for this attempt of {0}; evaluate policy for this attempt")]
+    #[error(
+        "policy allowed another attempt, not this attempt of {0}; evaluate policy for this attempt"
+    )]
     OtherPermit(ActionId),
-    #[error("state or policies of {0} differ from those of the permit; evaluate policy again")]
+    #[error(
+        "the state or the policies have changed since policy allowed {0}; evaluate policy again"
+    )]
     OtherBasis(ActionId),
     #[error("the journal proves the start of an attempt of `{started}`, not of {action}")]
     OtherStart { action: ActionId, started: String },
@@ -182,7 +186,7 @@ pub enum GrantError {
     Writes(String),
     #[error("upstream `{0}` is not part of the grant; add it to `upstreams` of the action's grant")]
     Upstream(String),
-    #[error("attempts are counted from 1")]
+    #[error("the attempt has the number 0, but attempts are counted from 1")]
     Attempt,
 }
 

@@ -38,7 +38,7 @@ pub(super) struct Guest {
     pub(super) kept: usize,
     pub(super) log: Vec<LogLine>,
     pub(super) dropped: usize,
-    /// The last panic line that the guest logged, unchanged, even if the log dropped that line.
+    /// The last panic message that the guest logged, unchanged. The message is kept even if the log dropped the line.
     pub(super) panic: Option<String>,
     /// Answers from which a state could not be read, by the name of the state.
     pub(super) misfits: BTreeMap<String, Misfit>,
@@ -157,7 +157,7 @@ impl Guest {
         let value = json::parse(value.as_bytes())
             .map_err(|error| format!("the value is no strict JSON: {error}"))?;
         let value = shape.project(&value).map_err(|violation| format!("{UNFIT}: {violation}"))?;
-        // The value will be recorded, and the guest knows the private parameters.
+        // The value is searched for private parameters, because the guest knows them and the value will be recorded.
         if !self.redactor.value(&mut value.clone()).is_empty() {
             let why = "the value holds what no record may: a private parameter";
             return Err(why.to_owned().into());

@@ -55,7 +55,7 @@ pub struct Sandbox {
     engine: wasmtime::Engine,
     compiler: Compiler,
     clock: Clock,
-    /// Has at most as many slots as the instance pool, because otherwise a run could fail instead of waiting.
+    /// The queue has at most as many slots as the instance pool, because otherwise a run could fail instead of waiting.
     turns: RunQueue,
 }
 
@@ -116,7 +116,8 @@ impl Sandbox {
         self.run(adapter, scope, road, false).await
     }
 
-    /// Repeats a run on its record. The run is an observation if the grant's attempt is 0, and otherwise that attempt.
+    /// Repeats a run with its recorded exchanges. If the attempt number in the grant is 0, the run is an observation;
+    /// otherwise, it is the attempt with this number.
     pub async fn replay(&self, adapter: &Adapter, grant: ReplayGrant) -> Run {
         let (scope, record) = grant.into_parts();
         let observing = scope.attempt == 0;
@@ -151,7 +152,8 @@ impl Sandbox {
         road: Transport,
         observing: bool,
     ) -> Result<(Guest, Call), String> {
-        // Canonical, so that it is the same text when it is rebuilt from `action.json` alone.
+        // The parameters are canonical JSON, so that the guest gets the same text when a replay rebuilds them from
+        // `action.json` alone.
         let params = json::canonical(scope.params.reveal()).map_err(|error| error.to_string())?;
         let action = Action {
             contract: scope.contract.clone(),
@@ -222,23 +224,25 @@ pub struct Intent {
 /// The result of one run.
 #[derive(Debug)]
 pub struct Run {
-    /// What the guest reports. The outcome is judged from the exchanges and the state instead.
+    /// What the guest reports. The outcome does not depend on this report; it is judged from the exchanges and the
+    /// state.
     pub claim: Claim,
     /// The exchanges of every request that the guest was allowed to send, in order.
     pub exchanges: Vec<Exchange>,
-    /// The state that was read, by name. It is empty after `perform`.
+    /// The state that was read, by name. The map is empty after `perform`.
     pub reads: BTreeMap<String, StateRead>,
     pub log: Vec<LogLine>,
     /// The first few requests that were refused because they are outside of the grant.
     pub refused: Vec<String>,
-    /// Whether the content of an answer of 2xx did not fit a state that the adapter read from it.
+    /// Whether the adapter read a state from an answer with a 2xx status, and the content of the answer did not fit the
+    /// declared state.
     pub misfit: bool,
-    /// Why the run did not do what was asked; `None` if it did.
+    /// Why the run did not do what the host asked for; `None` if it did.
     pub problem: Option<String>,
 }
 
 impl Run {
-    /// Logs the adapter's lines and its refused requests for the operator. They are not evidence.
+    /// Logs the adapter's lines and its refused requests for the operator. These lines and requests are not evidence.
     fn tell(&self, action: &ActionId) {
         for line in &self.log {
             match line.level {
@@ -281,7 +285,7 @@ pub struct StateRead {
     pub derived: bool,
 }
 
-/// One log line of an adapter. It is for the operator and is not evidence.
+/// One log line of an adapter. The line is for the operator and is not evidence.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LogLine {
@@ -299,7 +303,7 @@ pub enum LogLevel {
     Error,
 }
 
-/// A rendered request as a guest hands it back.
+/// A rendered request in the form in which a guest passes it to the host to send it.
 fn requested(rendered: &Rendered) -> Result<Request, String> {
     let body = rendered.body.as_ref().map(|body| json::canonical(body).map_err(|e| e.to_string()));
     let body = body.transpose()?.map(|bytes| String::from_utf8(bytes).map_err(|e| e.to_string()));

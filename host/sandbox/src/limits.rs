@@ -7,33 +7,34 @@ use std::time::Duration;
 
 use wasmtime::ResourceLimiter;
 
-/// Total bytes of all linear memories of a run. A JavaScript engine compiled to wasm starts with about 30 MiB.
+/// Maximum total bytes of all linear memories of a run. A JavaScript engine compiled to wasm starts with about 30 MiB.
 pub const MEMORY: usize = 64 << 20;
 
-/// Total elements of all tables of a run. A large guest calls a few thousand functions indirectly.
+/// Maximum total number of elements of all tables of a run. A large guest calls a few thousand functions indirectly.
 pub const TABLE_ELEMENTS: usize = 10_000;
 
-/// Core instances of one component. Component encoders add a shim and a fix-up module to the guest's own modules.
+/// Maximum number of core instances of one component. Component encoders add a shim and a fix-up module to the guest's
+/// own modules.
 pub const INSTANCES: u32 = 16;
 
 /// Memories of one component; adapters that embed a language runtime have one or two.
 pub const MEMORIES: u32 = 4;
 
-/// Tables of one component, including those of shims.
+/// Maximum number of tables of one component, including those of shims.
 pub const TABLES: u32 = 8;
 
-/// Live resource handles of a run. The adapter interface has no resources, but handles that a guest defines use the
-/// host's memory.
+/// Maximum number of live resource handles of a run. The adapter interface has no resources, but handles that a guest
+/// defines use the host's memory.
 pub const HANDLES: usize = 1_000;
 
-/// Bytes that one host call may copy out of the guest: four times the largest response body.
+/// Maximum bytes that one host call may copy out of the guest: four times the largest response body.
 pub const HOSTCALL: usize = 4 << 20;
 
-/// Bytes of one response body. This is enough for one resource, but not for a bulk export.
+/// Maximum bytes of one response body. This limit is enough for one resource, but not for a bulk export.
 pub const RESPONSE: usize = 1 << 20;
 
-/// JSON values in one response body. A parsed value takes many times its encoded size, and an answer is kept in a
-/// record until its action has ended.
+/// Maximum number of JSON values in one response body. A parsed value takes many times its encoded size, and an answer
+/// is kept in a record until its action has ended.
 pub const VALUES: usize = 20_000;
 
 /// Total bytes of all answers of one run. Together with their events, they must fit into one journal record.
@@ -42,20 +43,20 @@ pub const RESPONSES: usize = 6 << 20;
 /// Total bytes of all state of one run, which must fit into one journal record.
 pub const STATE: usize = 2 << 20;
 
-/// Bytes of the status line and headers of a response, and the number of its headers.
+/// Maximum bytes of the status line and headers of a response, and maximum number of its headers.
 pub const RESPONSE_HEAD: usize = 64 << 10;
 pub const RESPONSE_HEADERS: usize = 100;
 
-/// Bytes of an entity tag that is kept to guard a write.
+/// Maximum bytes of an entity tag that the host keeps to guard a write.
 pub const ETAG: usize = 256;
 
-/// Bytes of a header that is shown to a guest and recorded. Content types and entity tags are short.
+/// Maximum bytes of a header that is shown to a guest and recorded. Content types and entity tags are short.
 pub const HEADER: usize = 256;
 
 /// Bytes of one answer as received, including headers, chunk sizes and interim answers.
 pub const WIRE: usize = 4 << 20;
 
-/// Exchanges of one run, regardless of the limits of individual rules.
+/// Maximum number of exchanges of one run, regardless of the limits of individual rules.
 pub const EXCHANGES: usize = 64;
 
 /// Time to open one connection, including TLS; a server that takes longer will not answer in time either.
@@ -68,24 +69,24 @@ pub const REFUSALS: usize = 8;
 pub const LOG_LINES: usize = 100;
 pub const LOG_LINE: usize = 4 << 10;
 
-/// Bytes of a log line that are searched for secrets: the part that is kept, and room for the longest secret in its
-/// longest encoding (six bytes for one). The search is limited because a guest may pass megabytes repeatedly.
+/// Maximum bytes of a log line that are searched for secrets: the part that is kept, and room for the longest secret in
+/// its longest encoding (six bytes for each byte). The search is limited because a guest may pass megabytes repeatedly.
 pub const LOG_SEARCH: usize = 128 << 10;
 
 /// Bytes of the logged panic that is appended to the text of a trap.
 pub const LAST_ERROR: usize = 512;
 
-/// Bytes of the text of a guest's claim or of a trap.
+/// Maximum bytes of the text of a guest's claim or of a trap.
 pub const TEXT: usize = 1 << 10;
 
-/// Concurrent runs; the pool has exactly this many slots, and further runs wait.
+/// Maximum number of concurrent runs: the pool has exactly this many slots, and further runs wait.
 pub const RUNS: u32 = 64;
 
-/// Bytes at the beginning of a memory that are zeroed and stay resident for the next run. A small guest uses about as
-/// many.
+/// Bytes at the beginning of a memory that are zeroed and stay resident for the next run. A small guest uses about this
+/// much memory.
 pub const KEPT: usize = 128 << 10;
 
-/// Bytes of an adapter. Compiling it takes memory and time in proportion to its size.
+/// Maximum bytes of an adapter. Compiling an adapter takes memory and time in proportion to its size.
 pub const ADAPTER: usize = 64 << 20;
 
 /// Address space of the process that compiles an adapter; compiling a language runtime of 12 MiB takes half of it.

@@ -1,4 +1,4 @@
-//! The writes that a run has not requested yet, with what was known about each write before the run.
+//! The writes that a run has not requested yet, and what was known about each of them before the run.
 //!
 //! Each entry is used once. Equal requests take their entries in order.
 

@@ -1,7 +1,7 @@
-//! Why a run did not do what was asked, as text for people.
+//! Texts for people that say why a run did not do what the host asked for.
 //!
-//! The text has no effect on the outcome. An observation cannot write, so its text never reports a possible write, even
-//! if the guest claims one. If the upstream's answer is at fault, the text names the upstream and not the adapter.
+//! These texts have no effect on the outcome. An observation cannot write, so its text never reports a possible write,
+//! even if the guest claims one. If the upstream's answer is at fault, the text names the upstream and not the adapter.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -18,11 +18,11 @@ pub(super) struct Misfit {
     pub(super) told: String,
     /// The text for the operator.
     pub(super) why: String,
-    /// Whether the content of an answer of 2xx is at fault.
+    /// Whether the cause is the content of an answer with a 2xx status.
     pub(super) of_content: bool,
 }
 
-/// Why an observation did not do what was asked; `None` if it did.
+/// Why an observation failed; `None` if it did not fail.
 pub(super) fn of_look(
     claim: &Claim,
     timeout: Duration,
@@ -62,7 +62,8 @@ pub(super) fn of_attempt(claim: &Claim, timeout: Duration) -> Option<String> {
     })
 }
 
-/// The words of an adapter that gave up because of an answer. The answer is at fault, so they do not blame the adapter.
+/// The report of an adapter that gave up because of an answer. The answer is at fault, so the text does not blame the
+/// adapter.
 fn not_at_fault(claim: &Claim) -> Option<String> {
     match claim {
         Claim::Invalid(text) => Some(format!("the adapter reports: {text}")),
@@ -70,7 +71,8 @@ fn not_at_fault(claim: &Claim) -> Option<String> {
     }
 }
 
-/// Names the upstream if the host saw an exchange fail. Otherwise, the text only repeats the guest's claim.
+/// Names the upstream if the host saw an exchange fail. If the host saw no failed exchange, the text only repeats the
+/// guest's claim.
 fn unread(text: &str, exchanges: &[Exchange]) -> String {
     let failed = |entry: &&Exchange| !matches!(entry.fate, Fate::Answered { status: 200..=299 });
     match exchanges.iter().rfind(failed) {
@@ -79,8 +81,8 @@ fn unread(text: &str, exchanges: &[Exchange]) -> String {
     }
 }
 
-/// The reason if the host could not decode a successful answer. A guest has no basis for a conclusion from such an
-/// answer.
+/// The reason if the host could not decode a successful answer. A guest cannot conclude anything from an answer that
+/// the host could not decode.
 fn unusable(entry: &Exchange) -> Option<String> {
     let problem = entry.problem.as_ref()?;
     let is_success = matches!(entry.fate, Fate::Answered { status: 200..=299 });

@@ -30,10 +30,11 @@ const NESTING: usize = 3;
 
 /// Finds a run's secrets in any of the encodings in which servers echo them.
 pub(super) struct Redactor {
-    /// Letters and digits of each encoding of a secret, so that line breaks, separators, letter case and the base64
-    /// alphabet do not matter.
+    /// The letters and digits of each encoding of a secret. Other characters are left out, so that line breaks,
+    /// separators, letter case and the base64 alphabet do not matter.
     forms: Vec<Zeroizing<String>>,
-    /// Encodings with too few letters and digits to be recognised by them. They are compared unchanged.
+    /// Encodings that have too few letters and digits to be recognised by these alone. These encodings are compared
+    /// unchanged.
     exact: Vec<Zeroizing<String>>,
     /// Length in bytes of the shortest text that can contain a secret.
     shortest: usize,
@@ -126,8 +127,8 @@ impl Redactor {
             || self.exact.iter().any(|form| text.contains(form.as_str()))
     }
 
-    /// Redacts a value in place. `path` leads to the value and is written as a pointer only for a hit, because a name
-    /// of half a megabyte above thousands of members must not be copied for each member.
+    /// Redacts a value in place. `path` leads to the value and is converted to a JSON pointer only if a secret is
+    /// found, because a name of half a megabyte above thousands of members must not be copied for each member.
     fn walk<'a>(&self, value: &'a mut Value, path: &mut Vec<Step<'a>>, hits: &mut Vec<String>) {
         let hit = match value {
             Value::String(text) => self.finds(text),
@@ -209,7 +210,8 @@ fn whole_digits(encoded: &str, shift: usize, bytes: usize) -> Option<&str> {
     encoded.get((shift * 8).div_ceil(6)..bytes * 8 / 6)
 }
 
-/// The letters and digits of a text, in lower case. The alphabets of base64 differ only in other characters.
+/// The letters and digits of a text, in lower case. The alphabets of base64 differ only in characters that are neither
+/// letters nor digits.
 fn letters(text: &str) -> Zeroizing<String> {
     let kept = text.bytes().filter(u8::is_ascii_alphanumeric);
     Zeroizing::new(kept.map(|byte| char::from(byte.to_ascii_lowercase())).collect())

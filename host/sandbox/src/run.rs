@@ -41,7 +41,7 @@ fn fresh(engine: &Engine, guest: Guest) -> Store<Guest> {
     store.set_hostcall_fuel(limits::HOSTCALL);
     store.set_max_component_handles(limits::HANDLES);
     store.set_epoch_deadline(1);
-    // Tokio's yield is used because wasmtime's own yield does not respect Tokio's task budget.
+    // The callback yields through Tokio, because wasmtime's own yield does not respect Tokio's task budget.
     store.epoch_deadline_callback(|_| {
         Ok(UpdateDeadline::YieldCustom(1, Box::pin(tokio::task::yield_now())))
     });

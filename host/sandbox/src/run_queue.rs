@@ -1,5 +1,5 @@
 //! The queue for run slots. A caller names the tenant, the agent and the upstreams that the run may reach, and waits
-//! for a slot. Dropping a slot passes it on to the next caller. No adapter runs without a slot.
+//! for a slot. Dropping a slot passes the slot on to the next caller. No adapter runs without a slot.
 //!
 //! A slot is not lost when a caller disconnects. A future that is dropped while it waits leaves the queue, and a future
 //! that is dropped with its slot passes the slot on.
@@ -25,7 +25,7 @@ pub struct RunRequest {
 #[derive(Clone, Debug)]
 pub struct RunQueue(Arc<Mutex<RunTable<oneshot::Sender<RunSlot>>>>);
 
-/// The right to run one adapter at a time.
+/// A run slot: the right to run one adapter at a time.
 #[derive(Debug)]
 pub struct RunSlot {
     turns: RunQueue,
@@ -82,7 +82,7 @@ impl RunQueue {
         }
     }
 
-    /// The first upstream of this request that accepts no more runs now.
+    /// The first upstream of this request that now has its maximum number of runs.
     pub fn crowded(&self, claim: &RunRequest) -> Option<String> {
         self.lock().crowded(claim).map(str::to_owned)
     }

@@ -16,7 +16,7 @@ use super::prior_writes::Writes;
 use super::redact::Redactor;
 use crate::grant::Scope;
 
-/// The transport of one run. The kind of grant determines it before the guest exists.
+/// The transport of one run. The kind of grant determines the transport before the guest exists.
 pub(super) enum Transport {
     Network(Network),
     Record(Recorded),
@@ -28,8 +28,8 @@ pub(super) struct Recorded {
     redactor: Arc<Redactor>,
 }
 
-/// The error for a guest when the record ends or has a different request at this position. The comparison with the
-/// record ends there too.
+/// The error for a guest when the record ends or has a different request at this position. The replay is compared with
+/// the record only up to this request.
 const OFF_THE_RECORD: &str = "the record has no answer to this request at this place";
 
 impl Transport {

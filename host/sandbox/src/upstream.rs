@@ -1,6 +1,7 @@
 //! An upstream as the operator configured it, with the data that the egress needs to connect.
 //!
-//! This module does not resolve names or open connections. It only defines to which addresses the host may connect.
+//! This module does not resolve names or open connections. The module only defines to which addresses the host may
+//! connect.
 
 mod address;
 
@@ -38,9 +39,9 @@ pub struct Upstream {
     pub lookups: Lookups,
     /// How the upstream distinguishes a repeated write from a new one, if it can.
     pub idempotency: Option<Idempotency>,
-    /// Headers of every request, by lower-case name.
+    /// Headers that the host adds to every request, by lower-case name.
     pub headers: BTreeMap<String, String>,
-    /// What the host decodes, beside what every codec takes.
+    /// The content types and compression that the host accepts in answers, in addition to what every codec accepts.
     pub accepted: Accepted,
     /// Injected while observing.
     pub read: Option<Credential>,
@@ -52,12 +53,12 @@ pub struct Upstream {
 #[derive(Clone, Debug)]
 pub struct Lookups(Arc<Semaphore>);
 
-/// Permission for one look-up. Dropping it allows another look-up.
+/// Permission for one look-up. Dropping this value allows another look-up.
 #[derive(Debug)]
 pub struct Lookup(#[expect(dead_code, reason = "it is held, not read")] OwnedSemaphorePermit);
 
-/// Maximum number of look-ups of one host name at the same time. A healthy resolver needs fewer, and a process has far
-/// more threads.
+/// Maximum number of look-ups of one host name at the same time. With a working resolver, fewer run at the same time,
+/// and the process has far more threads than this.
 const LOOKUPS: usize = 8;
 
 impl Default for Lookups {
@@ -177,8 +178,8 @@ pub struct BaseError {
     reason: &'static str,
 }
 
-/// The TLS configuration of one upstream. It trusts only the roots in the PEM file, or Mozilla's roots if there is no
-/// file.
+/// The TLS configuration of one upstream. The configuration trusts only the roots in the PEM file, or Mozilla's roots
+/// if there is no file.
 ///
 /// TLS 1.2 and 1.3 are used with ring's default cipher suites, without client certificates and without early data.
 /// Sessions are not resumed, so the upstream's certificate is checked for every exchange.

@@ -1,4 +1,4 @@
-//! SHA-256 digests. Their text form is `sha256:<64 lower-case hex digits>`.
+//! SHA-256 digests. The text form of a digest is `sha256:<64 lower-case hex digits>`.
 
 use std::fmt;
 use std::str::FromStr;
@@ -29,7 +29,8 @@ impl Digest {
         &self.0
     }
 
-    /// The 64 lower-case hex digits without the prefix, as in-toto digest sets and log entries contain them.
+    /// The 64 lower-case hex digits of the digest without the prefix `sha256:`, as in in-toto digest sets and log
+    /// entries.
     pub fn hex(&self) -> String {
         text(&self.digits()).to_owned()
     }

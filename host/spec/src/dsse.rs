@@ -78,7 +78,7 @@ impl Envelope {
         Ok(Digest::of(&self.payload_bytes()?))
     }
 
-    /// The key ID that the envelope claims. It is only a hint, because the signature does not cover it.
+    /// The key ID that the envelope claims. This key ID is only a hint, because the signature does not cover it.
     pub fn key_hint(&self) -> Option<&str> {
         self.signatures.first().map(|s| s.keyid.as_str())
     }
@@ -87,7 +87,7 @@ impl Envelope {
     ///
     /// # Errors
     ///
-    /// Fails when one of the three is wrong.
+    /// Fails when the payload type, the key ID or the signature is wrong.
     pub fn open(&self, key: &VerifyingKey) -> Result<Vec<u8>, DsseError> {
         if self.payload_type != PAYLOAD_TYPE {
             return Err(DsseError::PayloadType(self.payload_type.clone()));
@@ -102,7 +102,7 @@ impl Envelope {
             STANDARD.decode(&signature.sig).ok().and_then(|b| Signature::from_slice(&b).ok());
         let sig = bytes.ok_or(DsseError::Malformed("the signature is not 64 bytes of base64"))?;
         let payload = self.payload_bytes()?;
-        // RFC 8032 with the strict rules: canonical S, no small-order key, cofactorless equation.
+        // Verifies by the strict rules for RFC 8032 signatures: canonical S, no small-order key, cofactorless equation.
         key.verify_strict(&pae(&payload), &sig).map_err(|_| DsseError::Signature)?;
         Ok(payload)
     }

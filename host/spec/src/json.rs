@@ -21,8 +21,8 @@ pub use shape::{ShapeError, from_value};
 /// The largest integer that every JSON reader represents exactly: 2^53 − 1 (RFC 7493 section 2.2).
 pub const MAX_INTEGER: i64 = 9_007_199_254_740_991;
 
-/// The deepest nesting that a value from outside may have. Records nest it in other values, and the parser accepts 64
-/// levels.
+/// The deepest nesting that a value from outside may have. The limit is lower than the 64 levels of the parser, because
+/// records contain the value inside other values.
 pub const NESTED_MAX: usize = 48;
 
 /// The number of nested array and object levels in a value; 0 for a string, number, boolean or null.
@@ -44,7 +44,8 @@ pub fn child(base: &str, token: &str) -> String {
     let mut pointer = String::with_capacity(base.len() + 1 + token.len());
     pointer.push_str(base);
     pointer.push('/');
-    // This function runs for every member of a value, and few keys contain a character to escape.
+    // The token is checked first, because this function runs for every member of a value and few keys contain a
+    // character to escape.
     if token.contains(['~', '/']) {
         pointer.push_str(&token.replace('~', "~0").replace('/', "~1"));
     } else {

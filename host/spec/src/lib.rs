@@ -1,8 +1,8 @@
 //! Implementations of published formats: canonical JSON (RFC 8785), SHA-256 digests, Merkle trees (RFC 6962), signed
 //! notes and tiled logs (C2SP).
 //!
-//! This crate does not know about actions or receipts. It uses no I/O, clock, randomness or async code, and compiles
-//! for `wasm32-unknown-unknown`.
+//! This crate does not know about actions or receipts. The crate uses no I/O, clock, randomness or async code, and
+//! compiles for `wasm32-unknown-unknown`.
 
 pub mod digest;
 pub mod dsse;

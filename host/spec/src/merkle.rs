@@ -1,6 +1,6 @@
 //! Merkle trees of the log (RFC 6962 §2.1, RFC 9162 §2.1). This module computes roots and proofs from leaf hashes or
-//! from a function that reads stored subtree hashes, and checks proofs. It does no I/O itself, and never trusts a size
-//! or an index that came with a proof.
+//! from a function that reads stored subtree hashes, and checks proofs. The module does no I/O itself, and never trusts
+//! a size or an index that came with a proof.
 
 use sha2::{Digest as _, Sha256};
 
@@ -38,13 +38,13 @@ pub fn root(leaves: &[Hash]) -> Hash {
     }
 }
 
-/// The roots of the complete subtrees over a list of leaves, the largest subtree first. They suffice to compute the
-/// root of the list, and to add more leaves.
+/// The roots of the complete subtrees over a list of leaves, the largest subtree first. These roots suffice to compute
+/// the root of the whole list, and to add more leaves.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Peaks(Vec<(u64, Hash)>);
 
 impl Peaks {
-    /// The peaks of the same list with one more leaf.
+    /// Returns the peaks of the list with `leaf` added at its end.
     #[must_use]
     pub fn with(mut self, leaf: Hash) -> Self {
         let mut last = (1, leaf);
@@ -55,7 +55,7 @@ impl Peaks {
         self
     }
 
-    /// The root over all leaves; `None` if there are none.
+    /// The root over all leaves; `None` if there are no leaves.
     pub fn root(&self) -> Option<Hash> {
         let hashes = self.0.iter().rev().map(|(_, hash)| *hash);
         hashes.reduce(|right, left| node_hash(&left, &right))

@@ -34,8 +34,8 @@ pub fn sign(checkpoint: &Checkpoint, key: &LogKey) -> Result<String, NoteError> 
 
 /// Checks a signed checkpoint against the log's key.
 ///
-/// Signatures by other keys, such as those of witnesses, are ignored. A note with an invalid signature by this key is
-/// rejected, as C2SP signed-note requires. Ed25519 is checked strictly: no small-order keys, canonical scalars.
+/// Signatures by other keys, such as those of witnesses, are ignored. A note with an invalid signature by the log's key
+/// is rejected, as C2SP signed-note requires. Ed25519 is checked strictly: no small-order keys, canonical scalars.
 ///
 /// # Errors
 ///
@@ -62,7 +62,8 @@ pub fn verify(note: &str, key: &VerifierKey) -> Result<Checkpoint, NoteError> {
     Ok(checkpoint)
 }
 
-/// A tree head. `Display` writes its text of three lines: origin, size in decimal, root in base64.
+/// A tree head. `Display` writes the text of a checkpoint, which has three lines: origin, size in decimal, root in
+/// base64.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Checkpoint {
     /// The log's name: a URL without a scheme, spaces or `+`.
@@ -123,7 +124,7 @@ pub enum NoteError {
     #[error("`{text}` is not a root hash; write 32 bytes in standard base64")]
     Root { text: String },
     #[error(
-        "the checkpoint is of the log `{origin}`, but the key is of the log `{name}`; use the key of the log"
+        "the checkpoint is of the log `{origin}`, but the key is of the log `{name}`; use the key of `{origin}`"
     )]
     OtherLog { origin: String, name: String },
 }
@@ -180,7 +181,8 @@ fn hash(text: &str) -> Option<Hash> {
     base64(text)?.try_into().ok()
 }
 
-/// Decodes canonical base64 only. The decoder itself also accepts several padded texts in a row.
+/// Decodes canonical base64 only. The text is encoded again and compared, because the decoder also accepts several
+/// padded texts in a row.
 fn base64(text: &str) -> Option<Vec<u8>> {
     BASE64.decode(text.as_bytes()).ok().filter(|bytes| BASE64.encode(bytes) == text)
 }

@@ -26,12 +26,12 @@ pub fn safe(text: &str) -> String {
     out
 }
 
-/// Makes JSON text safe for a terminal. The value stays the same, but deceptive characters are written as `\uXXXX` (RFC
-/// 8259 section 7).
+/// Makes JSON text safe for a terminal. Deceptive characters are written as `\uXXXX` (RFC 8259 section 7), which does
+/// not change the JSON value.
 pub fn plain_json(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
-        // A line break is part of the layout, because line breaks inside strings are already escaped.
+        // A line break stays, because it can only be layout: line breaks inside JSON strings are already escaped.
         if c != '\n' && deceives(c) {
             for unit in c.encode_utf16(&mut [0; 2]) {
                 write!(out, "\\u{unit:04x}").unwrap_or_default();

@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 use crate::store::{Append, AppendError, KeyClaim, Pending, Store, Summary};
 
-/// A place for one store. It is initially empty.
+/// A place for one store, which is initially empty.
 pub trait Place: Send {
     /// Opens the store in this place, or creates it. Fails when the store does not open.
     ///
@@ -26,9 +26,9 @@ pub trait Place: Send {
     /// Fails with the reason why the store cannot be opened.
     fn open(&mut self) -> Result<Arc<dyn Store>, String>;
 
-    /// Ends the store as a crash does, without closing it. Afterwards, this place contains what the crash left. A place
-    /// may simulate a process that was killed, or a machine that lost power at the worst time. Fails when the crash
-    /// cannot be simulated.
+    /// Ends the store as a crash does, without closing it. Afterwards, the place contains only the data that survived
+    /// the crash. A place may simulate a process that was killed, or a machine that lost power at the worst time. Fails
+    /// when the crash cannot be simulated.
     ///
     /// # Errors
     ///
@@ -73,7 +73,8 @@ const CLAUSES: [(&str, Clause); 21] = [
     ("calls after close fail", |place| Box::pin(durability::closed(place))),
 ];
 
-/// Checks every clause in a new place, and returns those that do not hold. Must run in a Tokio runtime.
+/// Checks every clause in a new place, and returns the clauses that do not hold. This function must run in a Tokio
+/// runtime.
 pub async fn broken<P: Place>(mut place: impl FnMut() -> P) -> Vec<Broken> {
     let mut broken = Vec::new();
     for (clause, check) in CLAUSES {
@@ -140,7 +141,7 @@ async fn refusal(store: &dyn Store, append: Append) -> Result<AppendError, Strin
     }
 }
 
-/// The events of an action as text. The list is empty if there is no such action.
+/// The events of an action as text. The list is empty if the action does not exist.
 fn texts(store: &dyn Store, action: &str) -> Result<Vec<String>, String> {
     let Some((version, events)) = store.events(action).map_err(text)? else { return Ok(vec![]) };
     same("the version that is returned with events", &version, &(events.len() as u64))?;

@@ -1,5 +1,5 @@
-//! Group commit: during a pause between two commits, more appends arrive that are committed together. The length of the
-//! pause depends on the number of actions in progress.
+//! Group commit: the writer pauses between two commits, so that the appends that arrive in the meantime are committed
+//! together. The length of the pause depends on the number of actions in progress.
 //!
 //! With few actions there is no pause, because hardly any appends could share a commit.
 
@@ -11,14 +11,14 @@ use std::time::{Duration, Instant};
 /// The smallest number of actions in progress for which there is a pause.
 const CROWD: usize = 8;
 
-/// Length of the pause per action in progress. An action also takes longer when more actions are in progress; the pause
-/// is about a hundredth of that time.
+/// Length of the pause per action in progress. With more actions in progress, each action takes longer too; the pause
+/// is about a hundredth of the time that an action takes.
 const EACH: Duration = Duration::from_micros(20);
 
 /// The longest pause between two commits.
 const MOST: Duration = Duration::from_millis(2);
 
-/// The number of actions in progress. Clones share it.
+/// The number of actions in progress. All clones share the number.
 #[derive(Clone, Debug, Default)]
 pub struct GroupCommit(Arc<AtomicUsize>);
 
@@ -28,8 +28,8 @@ impl GroupCommit {
         self.0.store(under_way, Ordering::Relaxed);
     }
 
-    /// Blocks until two commits are as far apart as the number of actions requires. `last` is the time when the
-    /// previous commit began, and is set to the present time.
+    /// Blocks until the time since the previous commit is as long as the number of actions requires. `last` is the time
+    /// when the previous commit began, and is set to the present time.
     pub(crate) fn gather(&self, last: &mut Instant) {
         if let Some(rest) = self.apart().checked_sub(last.elapsed()) {
             thread::sleep(rest);

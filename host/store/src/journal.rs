@@ -1,5 +1,6 @@
-//! The journal: a [`Store`] in files. An append returns only when it is as durable as the caller requested. Written
-//! records never change. The index is derived from the records, and is deleted and rebuilt if it does not match them.
+//! The journal: a [`Store`] in files. An append returns only when its data is as durable as the caller requested.
+//! Written records never change. The index is derived from the records, and is deleted and rebuilt if it does not match
+//! them.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -55,17 +56,18 @@ pub fn open(dir: &Path) -> Result<Journal, OpenError> {
     take(dir)?.open()
 }
 
-/// Locks `dir` before anything in it is read or changed.
+/// Locks `dir`, before any other file in it is read or changed.
 ///
 /// # Errors
 ///
-/// Fails when another process uses `dir`, when its version is newer than this program supports, and when it cannot be
-/// created.
+/// Fails when another process uses `dir`, when the version of `dir` is newer than this program supports, and when `dir`
+/// cannot be created.
 pub fn take(dir: &Path) -> Result<Hold, OpenError> {
     open::take(dir)
 }
 
-/// A locked directory. No other process can use it while this value, or the journal that was opened with it, exists.
+/// A locked directory. No other process can use the directory while this value, or the journal that was opened with it,
+/// exists.
 #[derive(Debug)]
 pub struct Hold {
     dir: PathBuf,
@@ -73,7 +75,7 @@ pub struct Hold {
 }
 
 impl Hold {
-    /// Opens the journal in this directory. It does the same as [`open`] and fails in the same cases.
+    /// Opens the journal in this directory. Like [`open`], this removes a torn end, and updates or rebuilds the index.
     ///
     /// # Errors
     ///
@@ -101,7 +103,7 @@ struct Shared {
     /// The end of the part of the journal that is on disk.
     synced: Arc<Mutex<Place>>,
     crowd: GroupCommit,
-    /// This must be the last field, so that no process opens the journal before the index is released.
+    /// The lock must be the last field, so that no process opens the journal before the index is released.
     _lock: Arc<File>,
 }
 

@@ -1,10 +1,10 @@
 //! The transparency log of one tenant: appends entries, signs checkpoints, creates proofs, and keeps C2SP tlog-tiles
-//! files that any static server can publish. It never releases a signature over a tree that is not on disk, and never
-//! signs a second tree that contradicts a released one.
+//! files that any static server can publish. The log never releases a signature over a tree that is not on disk, and
+//! never signs a tree that contradicts one that it has released.
 //!
-//! Entries and their checkpoint are on disk together, in `TAIL`, before any reader sees them. The tiles are written
-//! later. Once the tiles are on disk too (settled), `HEAD` records that and `TAIL` is emptied. Opening the log
-//! completes what a crash left undone.
+//! Entries and their checkpoint are on disk together, in `TAIL`, before any reader sees them. The tiles of the entries
+//! are written later. Once the tiles are on disk too, the entries are settled: `HEAD` records this, and `TAIL` is
+//! emptied. If a crash interrupts these steps, the next opening of the log completes them.
 
 mod leaf_index;
 mod pending_batch;
@@ -41,7 +41,7 @@ pub use self::snapshot::{Glance, Snapshot, glance, snapshot};
 pub use self::witness::Standing;
 use publisher::Shared;
 
-/// An open log. Only one process can open it at a time; dropping it releases the lock.
+/// An open log. Only one process can open a log at a time; dropping this value releases the lock.
 #[derive(Debug)]
 pub struct Log {
     store: Store,
@@ -51,7 +51,7 @@ pub struct Log {
     checkpoint: Option<String>,
     leaf_index: LeafIndex,
     history: Vec<Leaf>,
-    /// Set by the first write error: from then on, the content on disk is unknown.
+    /// The first write error, after which the content of the disk is unknown.
     failed: Option<String>,
     _lock: File,
 }
@@ -60,14 +60,14 @@ pub struct Log {
 #[derive(Debug, Clone)]
 pub struct Retired {
     pub key: VerifierKey,
-    /// Payload digest of the `key-retired` statement for this key, which is the last entry under the key.
+    /// Payload digest of the `key-retired` statement for this key, which is the last entry that the key signed.
     pub statement: Digest,
 }
 
 /// The result of an append.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Published {
-    /// Index of the first appended entry. The other entries follow it.
+    /// Index of the first appended entry. The other appended entries follow this one.
     pub first: u64,
     /// Number of entries in the log after the append.
     pub size: u64,
@@ -76,10 +76,10 @@ pub struct Published {
 }
 
 impl Log {
-    /// Opens the log in `dir`, or creates one there. `key` must be named after `origin`.
+    /// Opens the log in `dir`, or creates one there. The name of `key` must be `origin`.
     ///
-    /// Reads every entry and checks every tile. Entries in tiles after the last checkpoint are ignored, and the batches
-    /// in `TAIL` are settled.
+    /// Opening reads every entry and checks every tile. Entries in tiles after the last checkpoint are ignored, and the
+    /// batches in `TAIL` are settled.
     ///
     /// # Errors
     ///
@@ -89,8 +89,8 @@ impl Log {
         open::open(dir, origin, key, &[])
     }
 
-    /// Opens a log whose last checkpoint may be signed by one of the `retired` keys. The tree of such a checkpoint must
-    /// end with the statement that retired its key.
+    /// Opens a log whose last checkpoint may be signed by one of the `retired` keys. The tree of a checkpoint by a
+    /// retired key must end with the statement that retired this key.
     ///
     /// # Errors
     ///
@@ -104,10 +104,10 @@ impl Log {
         open::open(dir, origin, key, retired)
     }
 
-    /// Appends these entries in order and publishes the tree that contains them. All of its tiles are settled.
+    /// Appends these entries in order and publishes the tree that contains them. Also settles all tiles of the tree.
     ///
-    /// When this returns, everything is on disk. After a write error the log refuses further writes: open it again to
-    /// find out what was published, and check with [`Log::index_of`] before trying again.
+    /// When this function returns, everything is on disk. After a write error the log refuses further writes: open the
+    /// log again to find out which entries were published, and check with [`Log::index_of`] before trying again.
     ///
     /// # Errors
     ///
@@ -183,7 +183,7 @@ impl Log {
         self.held(cleared)
     }
 
-    /// Number of entries that are on disk but have not settled.
+    /// Number of entries that are on disk in `TAIL` but not settled in tiles yet.
     pub fn unsettled(&self) -> usize {
         self.pending.held()
     }
@@ -193,7 +193,7 @@ impl Log {
         self.store.unsettled()
     }
 
-    /// The first write error, if there was one. After it, nothing is written any more.
+    /// The first write error, if there was one. After a write error, nothing is written any more.
     pub fn failed(&self) -> Option<&str> {
         self.failed.as_deref()
     }
@@ -248,8 +248,8 @@ impl Log {
         merkle::consistency_proof(old, size, |level, at| self.node(level, at, &mut tiles))
     }
 
-    /// Stores a checkpoint of this log with the signature lines of its witnesses, and publishes it if it is the newest
-    /// one. Returns whether the checkpoint is the newest one. The caller must have verified the lines.
+    /// Stores a checkpoint of this log with the signature lines of its witnesses, and publishes the checkpoint if it is
+    /// the newest one. Returns whether it is the newest one. The caller must have verified the lines.
     ///
     /// # Errors
     ///
@@ -266,8 +266,8 @@ impl Log {
         Ok(newest)
     }
 
-    /// Publishes a cosigned checkpoint. If `TAIL` does not contain the checkpoint too, the published file must be on
-    /// disk.
+    /// Publishes a cosigned checkpoint. The published file is synced if `TAIL` is empty, because the checkpoint is then
+    /// stored nowhere else.
     fn show_cosigned(&mut self, note: &str) -> Result<(), LogError> {
         if self.pending.held() > 0 {
             return self.spread();
@@ -309,13 +309,13 @@ impl Log {
         }
     }
 
-    /// Fails if an earlier write failed. Data may then be only in `TAIL` and missing from the other files, so nothing
-    /// is published or settled any more.
+    /// Fails if an earlier write failed. After a failed write, data may be in `TAIL` only, so nothing may be published
+    /// or settled any more.
     fn must_not_have_failed(&self) -> Result<(), LogError> {
         self.failed.as_ref().map_or(Ok(()), |why| Err(LogError::Failed { why: why.clone() }))
     }
 
-    /// Records a write error, because the content on disk is unknown after it.
+    /// Records a write error, because the content of the disk is unknown after the error.
     fn held(&mut self, written: Result<(), LogError>) -> Result<(), LogError> {
         written.inspect_err(|error| self.failed = Some(error.to_string()))
     }
@@ -354,9 +354,11 @@ type Tiles = HashMap<(u8, u64), Vec<Hash>>;
 /// Why a log operation failed.
 #[derive(Debug, thiserror::Error)]
 pub enum LogError {
-    #[error("another process uses the log in `{}`; stop it first", dir.display())]
+    #[error("another process uses the log in `{}`; stop that process first", dir.display())]
     Locked { dir: PathBuf },
-    #[error("the log `{origin}` needs a key with the same name, not `{name}`")]
+    #[error(
+        "the key of the log `{origin}` must have the name of the log, but its name is `{name}`"
+    )]
     OtherKey { origin: String, name: String },
     #[error(
         "`{}` contains a log but no HEAD, so it is unknown how far it was published; restore HEAD from the same \
@@ -393,7 +395,7 @@ pub enum LogError {
         tile::MAX_ENTRY
     )]
     TooLong { length: usize },
-    #[error("the log has the maximum of {PLACES_MAX} entries; start another tenant")]
+    #[error("the log has reached the maximum of {PLACES_MAX} entries; configure another tenant")]
     Full,
     #[error("the log stopped after an earlier error ({why}); restart the host")]
     Failed { why: String },

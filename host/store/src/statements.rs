@@ -1,8 +1,8 @@
 //! Statements of the host that do not belong to an action: activations and changes of keys. Each statement is a file
 //! that is named by its kind and the digest of its payload.
 //!
-//! A statement is checked against its name when it is read. A file is never changed, and is complete or absent after a
-//! crash. This module does not create or verify signatures.
+//! A statement is checked against its name when it is read. The file of a statement is never changed, and is complete
+//! or absent after a crash. This module does not create or verify signatures.
 
 use std::io::{self, Read as _, Write as _};
 use std::path::Path;
@@ -29,7 +29,7 @@ pub struct Statements {
 #[serde(deny_unknown_fields)]
 pub struct Kept {
     pub envelope: Envelope,
-    /// The people of an activation. The activation itself has only the ids of their keys.
+    /// The people of an activation, with their public keys. The signed activation has only the ids of the keys.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub people: Vec<Enrolled>,
 }
@@ -62,7 +62,7 @@ impl Statements {
     ///
     /// # Errors
     ///
-    /// Fails when it cannot be opened.
+    /// Fails when the folder cannot be opened.
     pub fn look(state: &Path) -> Result<Option<Self>, StatementError> {
         let folder = state.join("statements");
         match Dir::open_ambient_dir(&folder, ambient_authority()) {
@@ -100,7 +100,8 @@ impl Statements {
         let name = name(kind, digest);
         let failed = |source| StatementError::Io { name: name.clone(), source };
         let bytes = serde_json::to_vec(kept).map_err(|e| failed(e.into()))?;
-        // The file may exist from a process that ended before its name was on disk.
+        // An existing file may be from a process that ended before the file's name was on disk, so the folder is synced
+        // in any case.
         if !self.dir.try_exists(&name).map_err(failed)? {
             self.write(&name, &bytes).map_err(failed)?;
         }
@@ -131,7 +132,7 @@ impl Statements {
     ///
     /// # Errors
     ///
-    /// Fails when one of them cannot be read or does not match its name.
+    /// Fails when one of these statements cannot be read or does not match its name.
     pub fn all(&self, kind: Kind) -> Result<Vec<Kept>, StatementError> {
         let failed = |source| StatementError::Io { name: "state/statements".to_owned(), source };
         let mut found = Vec::new();
@@ -164,7 +165,9 @@ impl Statements {
 pub enum StatementError {
     #[error("`{name}`: {source}")]
     Io { name: String, source: io::Error },
-    #[error("`state/statements/{name}` does not match its name; restore it from a copy")]
+    #[error(
+        "the content of `state/statements/{name}` does not match its name, a digest; restore the file from a copy"
+    )]
     Damaged { name: String },
     #[error(transparent)]
     Envelope(#[from] DsseError),

@@ -1,12 +1,12 @@
 //! The host's clock, in Unix milliseconds. This is the only module that reads the wall clock.
 //!
 //! The host's clock reads the wall clock once and continues with the monotonic clock, so that a jump of the system
-//! clock does not shorten a wait or a deadline. The host's clock reports how far it and the system clock have drifted
-//! apart. It never jumps by itself: it adopts the system time only on request, and only forwards.
+//! clock does not shorten a wait or a deadline. The host's clock reports the difference between itself and the system
+//! clock. The host's clock never jumps by itself: it adopts the system time only on request, and only forwards.
 //!
-//! While a machine is suspended, the monotonic clock stops. This is intended: the host does nothing in that time, and
-//! data in a socket is sent only after the machine resumes. To the host, a suspension looks like a system clock that
-//! jumped ahead.
+//! While a machine is suspended, the monotonic clock stops. It is intended that this time does not count, because the
+//! host does nothing while the machine is suspended, and data in a socket is sent only after the machine resumes. To
+//! the host, a suspension looks like a system clock that jumped ahead.
 
 #[cfg(all(feature = "failpoints", debug_assertions))]
 mod skew;
@@ -16,8 +16,8 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use tokio::sync::watch;
 
-/// The largest difference between the two clocks that is not reported. Adjustments by network time protocols stay below
-/// this limit.
+/// The largest difference between the host's clock and the system clock that is not reported. Adjustments by network
+/// time protocols stay below this limit.
 pub const SLACK_MS: i64 = 2_000;
 
 /// The host's clock. All clones share one clock, so all parts of a process agree on the order of times.
@@ -44,8 +44,8 @@ pub enum Drift {
 
 impl Default for Clock {
     fn default() -> Self {
-        // The system clock is read first. If the thread is then delayed, this clock is behind the system clock, which
-        // adopting the system time corrects. It is never ahead.
+        // The system clock is read first. If the thread is then delayed, the host's clock is behind the system clock
+        // until it adopts the system time, but it is never ahead.
         let began_ms = system_ms();
         let began = Instant::now();
         let base_ms = watch::Sender::new(began_ms);
@@ -64,8 +64,8 @@ impl Clock {
         self.after(base_ms)
     }
 
-    /// The later of this clock and the system clock. Expiry times that other parties judge by their own clocks are
-    /// checked with this value, even if this clock is behind.
+    /// The later of this clock and the system clock. This value is for expiry times that other parties check with their
+    /// own clocks: it is correct even if the host's clock is behind.
     pub fn latest_ms(&self) -> i64 {
         let ahead_ms = match self.drift() {
             Some(Drift::Ahead(ms)) => ms,
@@ -74,7 +74,7 @@ impl Clock {
         self.now_ms().saturating_add(ahead_ms)
     }
 
-    /// When this clock began. Earlier times were recorded by an earlier process.
+    /// When this clock began. Recorded times before this time are from an earlier process.
     pub fn began_ms(&self) -> i64 {
         self.0.began_ms
     }
@@ -123,7 +123,7 @@ impl Clock {
         adopted
     }
 
-    /// Waits until this clock reaches the time, either because time passes or because the system time is adopted.
+    /// Waits until this clock reaches `at_ms`, either because time passes or because the system time is adopted.
     pub async fn until(&self, at_ms: i64) {
         let mut base = self.0.base_ms.subscribe();
         loop {
@@ -139,7 +139,8 @@ impl Clock {
     }
 }
 
-/// A system time before 1970 counts as 0. The journal contains later times, so the host then refuses to start.
+/// A system time before 1970 counts as 0. With such a time the host refuses to start, because the journal contains
+/// later times.
 fn system_ms() -> i64 {
     #[expect(clippy::disallowed_methods, reason = "this is the module that reads the wall clock")]
     let now = SystemTime::now();

@@ -1,5 +1,5 @@
-//! Failpoints: places at which a test build terminates itself with SIGKILL when a test requests it. In any other build,
-//! a failpoint is an empty inline function that cannot be activated.
+//! Failpoints: places at which a test build terminates itself with SIGKILL when a test requests it. In a production
+//! build, a failpoint is an empty inline function that cannot be activated.
 //!
 //! `DEED_FAILPOINT=NAME:K` terminates the process at the K-th hit of the failpoint `NAME`. `DEED_FAILPOINT_TRACE=FILE`
 //! appends the failpoint's name to the file at each hit, so that a run that is not terminated lists all failpoints that
@@ -42,17 +42,18 @@ mod armed {
         let asked = asked();
         if let Some(trace) = &asked.trace {
             let mut trace = trace.lock().unwrap_or_else(PoisonError::into_inner);
-            // If the trace cannot be written, it stays empty, and the test detects the empty trace.
+            // If the trace cannot be written, the trace file stays empty, which the test detects.
             drop(writeln!(trace, "{name}"));
         }
         if asked.name == name && asked.left.fetch_sub(1, Ordering::SeqCst) == 1 {
-            // As in a crash, no destructor runs and nothing is flushed.
+            // With SIGKILL, as in a crash, no destructor runs and nothing is flushed.
             kill_process(getpid(), Signal::KILL).ok();
         }
     }
 
     /// A failpoint at which different operations happen. The current operation is appended to the failpoint's name. The
-    /// operation is computed only on request, because computing it costs as much as all other work of the journal.
+    /// operation is computed only if a test requests this failpoint or a trace, because computing it costs as much as
+    /// all other work of the journal.
     pub fn hit_at(name: &str, what: impl FnOnce() -> String) {
         // Most tests request no failpoint, and computing the operation means parsing the journal's events again.
         if asked().trace.is_some() || asked().name.starts_with(name) {
@@ -65,7 +66,8 @@ mod armed {
         ASKED.get_or_init(ask)
     }
 
-    /// The variables are read here and not in `config`, because production builds do not contain this module.
+    /// The environment variables are read here and not in `config`, because production builds do not contain this
+    /// module.
     fn ask() -> Asked {
         let wanted = std::env::var_os("DEED_FAILPOINT").and_then(|text| text.into_string().ok());
         let wanted = wanted.as_deref().and_then(|text| text.rsplit_once(':'));

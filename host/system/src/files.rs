@@ -20,7 +20,7 @@ pub use self::error::FileError;
 pub use self::free_space::{FreeSpace, room};
 pub use self::state::make as make_state;
 
-/// Maximum size of `deed.toml`. Even with a thousand tenants the file is smaller.
+/// Maximum size of `deed.toml`. The file is smaller even if it has a thousand tenants.
 pub const CONFIG_MAX: u64 = 1 << 20;
 /// Maximum size of a contract or policy. People must be able to read the text before they accept it.
 pub const TEXT_MAX: u64 = 256 << 10;
@@ -36,7 +36,7 @@ const WORLD_WRITES: u32 = 0o002;
 const OTHERS_WRITE: u32 = 0o022;
 const OTHERS: u32 = 0o077;
 
-/// A served directory. It is opened once, so later reads use the same directory even if it is moved.
+/// A served directory. The directory is opened once, so later reads use the same directory even if it is moved.
 #[derive(Debug)]
 pub struct Files {
     dir: Dir,
@@ -63,7 +63,7 @@ impl Files {
         Ok(std::mem::take(&mut *bytes))
     }
 
-    /// Like [`Self::bytes`], but returns text. Also fails when the file is not UTF-8.
+    /// Reads a file like [`Self::bytes`], but returns its content as text.
     ///
     /// # Errors
     ///

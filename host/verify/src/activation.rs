@@ -1,7 +1,8 @@
-//! Checks that decisions used the configuration that the log contained at that time: policies, contract and adapter,
-//! approvers, the agent's roles, and the resource's attributes.
+//! Checks that each decision used the configuration that the log contained when the decision was made: policies,
+//! contract and adapter, approvers, the agent's roles, and the resource's attributes.
 //!
-//! This check cannot detect that a newer activation was logged before a decision. An audit of the whole log can.
+//! This check cannot detect that a newer activation was logged before a decision. Only an audit of the whole log can
+//! detect this.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -23,7 +24,8 @@ use super::opened::Opened;
 use super::trust::Trust;
 use super::{Found, clearances, pass};
 
-/// Checks that every decision is based on an activation that was logged before the decision and agrees with it.
+/// Checks that every decision is based on an activation (a signed configuration) that was logged before the decision,
+/// and that both agree.
 pub(super) fn check(
     opened: &Opened,
     links: &Links,
@@ -58,8 +60,8 @@ pub(super) fn check(
     ))
 }
 
-/// Opens an activation. It must be of this tenant, and signed by a key that is valid at the activation's index in the
-/// log.
+/// Opens an activation, which must be of this tenant, and signed by a key that is valid at the activation's index in
+/// the log.
 fn open(
     opened: &Opened,
     line: usize,
@@ -74,8 +76,8 @@ fn open(
     Err(format!("the activation is of another tenant, `{}`", activation.tenant))
 }
 
-/// Checks that the decision of each attempt names an activation that precedes the decision in the log and agrees with
-/// it.
+/// Checks that the decision of each attempt names an activation that precedes the decision in the log, and that both
+/// agree.
 fn each_attempt(
     opened: &Opened,
     links: &Links,
@@ -119,7 +121,7 @@ fn allowed(activation: &Activation, action: &Action) -> Result<(), String> {
     Ok(())
 }
 
-/// Whether the latest decision belongs to an action that ran. A read counts as run if it was answered.
+/// Whether the latest decision belongs to an action that ran. A read counts as run if its outcome is `verified`.
 fn ran(receipt: &Receipt) -> bool {
     let attempted = !receipt.attempts.is_empty() && !receipt.is_given_up();
     attempted || receipt.outcome == Outcome::Verified
@@ -157,7 +159,8 @@ impl Seen<'_> {
         let roles: BTreeSet<String> = fact(&entities, "/0/attrs/roles")?;
         let bad = |e: json::NotCanonical| e.to_string();
         let (agent, person) = (&action.principal, &action.person);
-        // An agent has no roles if another person became responsible for it. Only a denial can be based on that.
+        // An agent has no roles if another person has become responsible for the agent. Without roles, the action can
+        // only be denied.
         let has_none = roles.is_empty() && !is_allowed(self.receipt);
         if !has_none && !activation.agent_had(agent, person, &roles).map_err(bad)? {
             return Err(format!("`{agent}` was not activated with these roles for `{person}`"));

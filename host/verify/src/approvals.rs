@@ -1,6 +1,6 @@
-//! Checks the answers of approvers in a bundle, including that their keys are trusted.
+//! Checks the answers of approvers in a bundle, including that trusted keys signed the answers.
 //!
-//! The receipt never determines who may approve. It only has to agree with the trusted list of approvers.
+//! The receipt never determines who may approve. The receipt only has to agree with the trusted list of approvers.
 
 use std::collections::BTreeMap;
 
@@ -23,7 +23,7 @@ pub(super) struct Given {
     pub(super) keyid: String,
 }
 
-/// Checks every answer, and that the receipt lists exactly these answers.
+/// Checks every answer of an approver, and that the receipt lists exactly the answers in the bundle.
 pub(super) fn check(
     opened: &Opened,
     links: &Links,
@@ -64,7 +64,8 @@ pub(super) fn check(
     (given, pass(words.join("; ")))
 }
 
-/// The number of distinct persons whose approvals count, by role. A person counts only once, in the first role.
+/// The number of distinct persons whose approvals count, by role. A person with several approvals counts only once, in
+/// the role of the first one.
 pub(super) fn counts(receipt: &Receipt) -> BTreeMap<String, u32> {
     let mut persons: BTreeMap<&str, &str> = BTreeMap::new();
     let counted = |one: &&ApprovalRef| one.counted && one.decision == Answer::Approve;
@@ -78,7 +79,8 @@ pub(super) fn counts(receipt: &Receipt) -> BTreeMap<String, u32> {
     counts
 }
 
-/// Opens an answer. The key that signed it must belong to the person in the answer at that index of the log.
+/// Opens an approver's answer. At the log index of the answer, the key that signed it must belong to the person whom
+/// the answer names.
 fn terms(
     envelope: &Envelope,
     digest: &Digest,
@@ -95,7 +97,7 @@ fn terms(
     Ok(terms)
 }
 
-/// The records of all approvers with the key that signed this envelope. Fails if there are none.
+/// The records of all approvers with the key that signed this envelope. Fails if no approver has this key.
 pub(super) fn owners<'a>(
     envelope: &Envelope,
     approvers: impl IntoIterator<Item = &'a Approver>,
@@ -109,7 +111,7 @@ pub(super) fn owners<'a>(
     }
 }
 
-/// Checks that one of these records has this person and role, and is valid at this index of the log.
+/// Checks that one of the records in `owners` has this person and role, and is valid at this index of the log.
 pub(super) fn enrolled(
     owners: &[&Approver],
     person: &str,

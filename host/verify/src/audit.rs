@@ -31,12 +31,12 @@ pub struct Asked<'a> {
     pub keys: &'a [VerifierKey],
     /// Older checkpoints of this log, from any source.
     pub since: &'a [Since],
-    /// The host's guard file `HEAD`, if the auditor can read it. It must be read before the audit starts, because a log
-    /// that grows during the audit would otherwise appear to be behind it. The file is not signed, so it can reveal a
-    /// fault but never prove that the log is correct.
+    /// The host's file `HEAD`, which states the tree whose tiles are on disk, if the auditor can read the file. `HEAD`
+    /// must be read before the audit starts, because otherwise a log that grows during the audit could appear to be
+    /// behind `HEAD`. The file is not signed, so it can reveal a fault but never prove that the log is correct.
     pub head: Option<&'a str>,
     /// The witnesses whose cosignatures the newest checkpoint needs in addition to the log's signature; `None` requires
-    /// none.
+    /// no cosignatures.
     pub witnesses: Option<&'a LogPolicy>,
 }
 
@@ -58,8 +58,8 @@ pub enum Fetched {
 /// Audits the log whose files `fetch` returns. `fetch` takes a path below the log directory and the maximum number of
 /// bytes.
 ///
-/// `fetch` returns an error if it can neither read the file nor determine that the file is absent. The verdict is then
-/// unverifiable.
+/// `fetch` returns an error if it can neither read the file nor determine that the file is absent. The verdict of the
+/// audit is then `unverifiable`.
 pub fn audit(asked: Asked<'_>, fetch: impl FnMut(&str, u64) -> Result<Fetched, String>) -> Audit {
     let mut found = Audit {
         verdict: Verdict::Verified,
@@ -110,8 +110,8 @@ where
         extends(files, &older, &tree)?;
         found.consistent.push(Consistent { name: older.name, size: older.tree.size });
     }
-    // The witnesses are checked last: missing cosignatures are only a missing proof, while other failures prove a
-    // fault.
+    // The cosignatures of witnesses are checked last, because missing cosignatures prove nothing, while the other
+    // failures prove a fault.
     let why = witnessed.as_ref().and_then(crate::shortfall);
     why.map_or(Ok(()), |why| Err(Fault::Unwitnessed { why }))
 }
@@ -122,7 +122,8 @@ fn witnessed(note: &str, policy: Option<&LogPolicy>) -> Result<Option<Witnessed>
     found.map_err(|source| Fault::Note { file: CHECKPOINT.to_owned(), source })
 }
 
-/// The older trees. Checkpoints that the auditor supplies must be signed, but the host's guard file is not signed.
+/// The older trees, which are read from signed checkpoints that the auditor supplies, and from the host's unsigned file
+/// `HEAD`.
 fn earlier(asked: Asked<'_>) -> Result<Vec<Earlier>, Fault> {
     let earlier = |name: &str, tree| Earlier { name: name.to_owned(), tree, now: None };
     let since = asked.since.iter();
@@ -153,7 +154,7 @@ fn signed(file: &str, text: &str, keys: &[VerifierKey]) -> Result<Checkpoint, Fa
     Err(fault)
 }
 
-/// Checks that an older tree belongs to the same log and is not larger than the current tree.
+/// Checks that an older tree belongs to the same log as the current tree and is not larger.
 fn follows(older: &Earlier, tree: &Checkpoint) -> Result<(), Fault> {
     if older.tree.origin != tree.origin {
         let (file, origin) = (older.name.clone(), older.tree.origin.clone());
@@ -201,8 +202,8 @@ fn note_roots(edge: &Frontier, earlier: &mut [Earlier]) {
     }
 }
 
-/// Checks that the older tree is a prefix of the current tree: the entries have its root at its size, and a proof from
-/// the tiles is valid.
+/// Checks that the older tree is a prefix of the current tree: the current entries have the older root at the older
+/// size, and a consistency proof from the tiles is valid.
 fn extends<F>(files: &mut Files<F>, older: &Earlier, tree: &Checkpoint) -> Result<(), Fault>
 where
     F: FnMut(&str, u64) -> Result<Fetched, String>,
@@ -212,7 +213,7 @@ where
         return Err(Fault::Forked { name, was, size: tree.size });
     }
     let proof = match was {
-        // Every tree extends the empty tree, so there is nothing to prove.
+        // Every tree extends the empty tree, so an older tree of size 0 needs no proof.
         0 => Vec::new(),
         _ => {
             merkle::consistency_proof(was, tree.size, |level, at| files.node(level, at, tree.size))?

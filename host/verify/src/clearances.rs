@@ -1,6 +1,6 @@
 //! Checks the decisions in a bundle, including that a trusted key signed them.
 //!
-//! Policies are not evaluated again here, because a bundle contains only the latest request to them.
+//! Policies are not evaluated again here, because a bundle contains only the latest request to the policies.
 
 use deed_record::action::Action;
 use deed_record::policy::Verdict;
@@ -32,7 +32,7 @@ pub(super) fn check(
     if receipt.decision.is_none() {
         return Err("the action was attempted, but the receipt has no decision".to_owned());
     }
-    // If an attempt were omitted, the requests that it sent would be hidden.
+    // The numbers must have no gaps, because an omitted attempt would hide the requests that it sent.
     if !receipt.attempts.iter().map(|attempt| attempt.n).eq(1..=count(receipt)) {
         return Err("the attempts are not numbered from 1".to_owned());
     }

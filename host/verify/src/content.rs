@@ -1,6 +1,6 @@
 //! Checks that contract, policies, approvals and evidence support an action and receipt whose signatures are valid.
 //!
-//! These checks run only after the signatures and digests over the same bytes were checked.
+//! The checks of this module run only after the signatures and digests of the same bytes were checked.
 
 use deed_record::action::{Action, Proposal, Rendering, render};
 use deed_record::bundle;
@@ -45,7 +45,8 @@ pub(super) fn check(opened: &Opened, proven: &Proven, book: &mut Book) {
     book.note(SETTLED, reconciliation::judged(proven, &contract, seen));
 }
 
-/// The action is what the contract derives from the parameters, and nothing else was ever sent.
+/// Checks that the contract derives the action from its parameters, and that only requests of this action were ever
+/// sent.
 fn requests(proven: &Proven, contract: &Contract, seen: Option<&Evidence>) -> Found {
     let Proven { action, receipt, .. } = proven;
     let head = &contract.action;
@@ -82,7 +83,8 @@ fn requests(proven: &Proven, contract: &Contract, seen: Option<&Evidence>) -> Fo
     pass(format!("all requests are in the contract: {looked} of observations, {sent} of attempts"))
 }
 
-/// The rules in a granted binding are the rendered requests to its upstream, in the contract's order.
+/// Checks that the rules in a granted binding are the requests to its upstream that the contract renders, in the
+/// contract's order.
 fn bound(receipt: &Receipt, rendering: &Rendering) -> Result<(), String> {
     let upstreams = receipt.grant.iter().flat_map(|grant| grant.upstreams.iter());
     for (name, binding) in upstreams {
@@ -94,7 +96,7 @@ fn bound(receipt: &Receipt, rendering: &Rendering) -> Result<(), String> {
     Ok(())
 }
 
-/// The rules whose requests differ at most in their bodies.
+/// The rules whose requests equal those of `rule` or differ only in their bodies.
 fn alike<'r>(rule: &'r Rendered, rules: &'r [Rendered]) -> impl Iterator<Item = &'r Rendered> {
     rules.iter().filter(move |other| {
         other.upstream == rule.upstream
@@ -113,7 +115,8 @@ fn of_rules(run: &[ExchangeSummary], rules: &[Rendered]) -> Result<usize, String
     }
     let often = |rule: &&Rendered| {
         let sent = run.iter().filter(|one| is_of(one, rule)).count();
-        // Without their bodies, requests of rules that send values of the state cannot be told from those of other rules.
+        // If a rule sends values of the state, the body of its request is not known here, so a request may belong to
+        // any rule that differs only in the body.
         let calls = if rule.pre.is_empty() {
             rule.calls
         } else {

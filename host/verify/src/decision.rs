@@ -1,7 +1,8 @@
 //! Evaluates the policies again, and checks that they result in the decision of the receipt.
 //!
 //! The request to the policies is rebuilt from the action, the contract and the receipt, and the files of the bundle
-//! must match it. Facts in these records are never taken from `entities.json` or `request.json`.
+//! must match it. A fact that is in the action, contract or receipt is never taken from `entities.json` or
+//! `request.json`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -49,7 +50,7 @@ pub(super) fn check(
     if decision.rests_on_private {
         return on_private(proven, contract, &policies, decision);
     }
-    // The files match these facts in every field, so it is enough to evaluate the facts.
+    // The files of the bundle match the rebuilt facts in every field, so it is enough to evaluate these facts.
     let again = policies.evaluate(&facts);
     if is_same(&again, decision) {
         let by = decision.determining.join("`, `");
@@ -61,14 +62,15 @@ pub(super) fn check(
     refused_by_host(decision, again)
 }
 
-/// Whether two decisions have the same verdict on the same grounds. For errors, only their presence is compared: their
-/// text depends on the release of Cedar, and readers may use another release.
+/// Whether two decisions have the same verdict on the same grounds. Of errors, only the presence is compared, not the
+/// text: the text depends on the release of Cedar, and readers may use another release than the host.
 pub(super) fn is_same(again: &Decision, said: &Decision) -> bool {
     let worded = Decision { errors: said.errors.clone(), ..again.clone() };
     worded == *said && again.errors.is_empty() == said.errors.is_empty()
 }
 
-/// Checks a decision that cannot be repeated without the values of private parameters.
+/// Checks what is possible of a decision that cannot be repeated, because the bundle lacks the values of private
+/// parameters.
 fn on_private(
     proven: &Proven,
     contract: &Contract,
@@ -91,8 +93,8 @@ fn on_private(
     )))
 }
 
-/// Checks a decision that differs from that of the policies. The host may turn any verdict into a denial if it states a
-/// reason, but never a denial into another verdict.
+/// Checks a decision of the host that differs from the result of the policies. The host may turn any verdict into a
+/// denial if it states a reason, but never a denial into another verdict.
 fn refused_by_host(decision: &Decision, again: Decision) -> Found {
     let policy_says = word(again.verdict);
     let refused = Decision {
@@ -113,9 +115,9 @@ fn refused_by_host(decision: &Decision, again: Decision) -> Found {
     }
 }
 
-/// Rebuilds the facts that the policies must have been given. Facts that only the host knew are taken from the files.
-/// These are the roles of the agent and the attributes of the resource, which were compared with the activation; the
-/// time of the evaluation; and, if nothing ran, the state that the host had seen by then.
+/// Rebuilds the facts that the policies must have been given. Only facts that the host alone knew are taken from the
+/// files of the bundle. These are the roles of the agent and the attributes of the resource, which were compared with
+/// the activation; the time of the evaluation; and, if nothing ran, the state that the host had seen by then.
 fn facts(
     proven: &Proven,
     contract: &Contract,
@@ -133,7 +135,7 @@ fn facts(
         let said = context(pointer).and_then(Value::as_str);
         said.filter(|said| denied && said.is_empty()).unwrap_or(word).to_owned()
     };
-    // Without the contract, the host could not convert decimals either.
+    // If the host could not read the contract, it could not convert decimals either.
     let known = !class("/verb", head.verb.as_str()).is_empty();
     let params = if known { contract.policy_params(&action.params) } else { action.params.clone() };
     let pre = pre.map(|pre| if known { contract.policy_state(pre) } else { pre });
@@ -157,9 +159,9 @@ fn facts(
     })
 }
 
-/// The time at which the policies were evaluated, in Unix seconds. It must be between proposal and judgement or, for an
-/// action that ran, between the observation before the last attempt and the start of that attempt. Otherwise a host
-/// could evaluate policy for another time of day.
+/// The time at which the policies were evaluated, in Unix seconds. This time must be between proposal and judgement or,
+/// for an action that ran, between the observation before the last attempt and the start of that attempt. If any time
+/// were accepted, a host could evaluate the policies for another time of day.
 fn time(proven: &Proven, found: Option<&Value>) -> Result<i64, String> {
     let second = |ms: i64| ms.div_euclid(1000);
     let receipt = &proven.receipt;

@@ -1,6 +1,6 @@
 //! Checks that every other part of the container has the digest that the action or its signed receipt names.
 //!
-//! Parts are only hashed here, not interpreted. A part that the receipt does not name is a fault.
+//! The parts of the container are only hashed here, not interpreted. A part that the receipt does not name is a fault.
 
 use deed_record::action::Action;
 use deed_record::bundle;
@@ -41,7 +41,7 @@ fn contract(opened: &Opened, action: &Action) -> Found {
     Err(format!("contract.json is {found}, but the action names {}", action.contract.digest))
 }
 
-/// The receipt contains the grant, so its signature covers the grant. This check compares the grant with the action.
+/// Compares the grant with the action. The grant needs no digest, because the signed receipt contains the grant.
 fn grant(opened: &Opened, action: &Action, receipt: &Receipt) -> Found {
     let Some(granted) = &receipt.grant else {
         let absent = !opened.has(bundle::GRANT);

@@ -1,6 +1,6 @@
 //! Checks that the receipt summarises the full observations and exchanges, and judges the outcome again from them.
 //!
-//! These checks run only after the digests of the evidence were checked.
+//! The checks of this module run only after the digests of the evidence were checked.
 
 use deed_record::action::Rendering;
 use deed_record::bundle;
@@ -27,8 +27,8 @@ pub(super) struct Evidence {
     attempts: Vec<Attempt>,
 }
 
-/// Reads the evidence and compares it with the receipt. Returns `None` for the agent's copy of a bundle, which omits
-/// the evidence.
+/// Reads the evidence and compares it with the receipt. Returns `None` for a copy that an agent received, which has no
+/// evidence.
 pub(super) fn read(opened: &Opened, proven: &Proven) -> Result<Option<Evidence>, String> {
     let receipt = &proven.receipt;
     if opened.is_agents_copy() {
@@ -81,8 +81,8 @@ pub(super) fn found(evidence: Option<&Evidence>) -> Found {
     }
 }
 
-/// Every request of the evidence is one that the contract renders, with every member of it: a summary leaves most of
-/// them out.
+/// Checks that every request in the evidence is a request that the contract renders, in every member. The summaries in
+/// the receipt omit most members.
 pub(super) fn requests(
     evidence: &Evidence,
     contract: &Contract,
@@ -117,8 +117,8 @@ fn of_contract(exchanges: &[Exchange], is_rule: impl Fn(&Rendered) -> bool) -> R
     Ok(())
 }
 
-/// Every value of the state that a write sent is that of the state before the action. The state before a write that its
-/// guard stopped may be an earlier one, which is not in the evidence.
+/// Checks that writes sent only values of the state before the action. A write that its guard stopped is not checked,
+/// because its values may be of an earlier state, which is not in the evidence.
 fn of_state(evidence: &Evidence) -> Result<(), String> {
     let state = evidence.pre.as_ref().map(Observation::value).unwrap_or_default();
     let sent = evidence.attempts.iter().flat_map(|attempt| &attempt.exchanges);
@@ -135,7 +135,7 @@ fn of_state(evidence: &Evidence) -> Result<(), String> {
     }
 }
 
-/// Takes the states that the contract reads `from` answers again. Fails when an observation has another one.
+/// Extracts again the states that the contract reads `from` answers. Fails when an observation has a different state.
 pub(super) fn states(
     evidence: &Evidence,
     contract: &Contract,
@@ -158,7 +158,7 @@ pub(super) fn states(
     Ok(())
 }
 
-/// Judges again from the evidence.
+/// Judges the outcome again from the evidence.
 pub(super) fn outcome(proven: &Proven, contract: &Contract, evidence: Option<&Evidence>) -> Found {
     let Receipt { attempts, post, changes, unexpected, .. } = &proven.receipt;
     let compared = !attempts.is_empty() && post.is_some();
@@ -199,7 +199,7 @@ pub(super) fn outcome(proven: &Proven, contract: &Contract, evidence: Option<&Ev
 }
 
 /// Judges an action whose guarded writes were all rejected. If the host continued after a rejection, the receipt does
-/// not contain the observation that followed.
+/// not contain the observation after the rejection.
 fn turned_away(outcome: Outcome) -> Found {
     match outcome {
         Outcome::Denied | Outcome::Expired | Outcome::Cancelled | Outcome::Failed => {
@@ -237,8 +237,8 @@ fn look(opened: &Opened, name: &str, short: Option<&Look>) -> Result<Option<Obse
     Ok(Some(full))
 }
 
-/// Whether an observation has no `problem`, although its run failed or made refused requests. The judgement reads only
-/// `problem`, so such an observation would count.
+/// Whether an observation has no `problem`, although its run failed or made refused requests. Because the judgement
+/// reads only `problem`, it would accept such an observation.
 fn hides_its_problem(look: &Observation) -> bool {
     let is_clean = look.claim == Some(Claim::Done) && look.refused.is_empty();
     look.problem.is_none() && !is_clean
@@ -271,7 +271,8 @@ fn is_same(full: &[Exchange], short: &[ExchangeSummary]) -> bool {
     full.iter().map(Exchange::summary).eq(short.iter().cloned())
 }
 
-/// Judges an action without an attempt. Only an observation can be judged then: that of a read, or an unusable one.
+/// Judges an action without an attempt. Without an attempt, only an observation can be judged: the observation of a
+/// read, or an unusable observation.
 fn unattempted(contract: &Contract, evidence: &Evidence, receipt: &Receipt) -> Found {
     match (receipt.outcome, &evidence.pre) {
         (Outcome::Verified | Outcome::Failed, Some(pre)) => {
@@ -322,7 +323,7 @@ pub(super) fn later(
     Ok(judge(proven, contract, &pre, &later, evidence))
 }
 
-/// The expressions and results of checks, without their explanations.
+/// The expressions and results of a judgement's checks, without their explanations.
 pub(super) fn answers(checks: &[Check]) -> Vec<(String, bool)> {
     checks.iter().map(|check| (check.expression.clone(), check.holds)).collect()
 }
@@ -336,7 +337,8 @@ fn compare(receipt: &Receipt, judged: &Judgement) -> Found {
     if same {
         return pass(format!("`{word}` again, from the evidence"));
     }
-    // A host may claim less than the evidence shows, because that harms no party. It must not claim more.
+    // A host may claim less than the evidence shows, because that harms no party. A host must not claim more than the
+    // evidence shows.
     let less = |said: &[Change], seen: &[Change]| said.is_empty() || said == seen;
     if receipt.outcome == Outcome::Indeterminate
         && less(&receipt.changes, &judged.changes)
@@ -358,7 +360,7 @@ mod tests {
     use super::*;
     use crate::tests::parts::{contract, exchange, request};
 
-    /// Checks the evidence of one write with this codec and this recorded response.
+    /// Checks the evidence of one write, given the codec of its response and the recorded body.
     fn recorded(response: Incoming, body: Option<Value>) -> Result<(), String> {
         let codec = Codec { response, ..Codec::default() };
         let write = Rendered { codec, ..request("PATCH", "/Users/1") };

@@ -18,8 +18,8 @@ use super::evidence::Evidence;
 use super::proven::Proven;
 use super::{Finding, Found, pass};
 
-/// Checks that nothing ran, or that the action was allowed, granted and approved. A read counts as run if it was
-/// answered.
+/// Checks that nothing ran, or that the action was allowed, granted and approved. A read whose outcome is `verified`
+/// counts as run.
 pub(super) fn check(proven: &Proven, contract: &Contract, seen: Option<&Evidence>) -> Found {
     use Outcome as O;
     let Proven { receipt, .. } = proven;
@@ -51,8 +51,8 @@ pub(super) fn check(proven: &Proven, contract: &Contract, seen: Option<&Evidence
     approvals(proven, contract, seen)
 }
 
-/// Checks that an attempt that may have changed something was followed by another attempt only if the contract allows
-/// that, and that no request that was carried out was sent again.
+/// Checks that no attempt followed one that may have changed something, unless the contract allows this, and that no
+/// request that was carried out was sent again.
 fn repetitions(
     receipt: &Receipt,
     contract: &Contract,
@@ -119,7 +119,7 @@ fn approvals(proven: &Proven, contract: &Contract, seen: Option<&Evidence>) -> F
     pass(format!("allowed; {count} approval(s) for exactly this state and policy set, in time"))
 }
 
-/// The time when the last attempt started. For a read, it is the time of the observation, after which it was allowed.
+/// The time when the last attempt started. For a read, the time of the observation, because a read has no attempt.
 fn ran_ms(receipt: &Receipt) -> Result<i64, String> {
     let look = receipt.pre.as_ref().ok_or("the action ran, but no state was read before it")?;
     let starts = receipt.attempts.iter().map(|attempt| attempt.started_ms);

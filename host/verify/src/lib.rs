@@ -1,7 +1,7 @@
 //! Verifies a bundle with the keys that the reader trusts. The result is a verdict, with one line for every check.
 //!
-//! A record is read only after the signature or digest that covers it was checked, and no key or rule from the bundle
-//! is trusted.
+//! A record is read only after the signature or digest that covers the record was checked, and no key or rule from the
+//! bundle is trusted.
 
 mod activation;
 mod approvals;
@@ -33,10 +33,10 @@ pub use self::witnesses::shortfall;
 
 /// Checks a `.deed` file with keys from a source other than the file.
 ///
-/// Container, signatures, log proofs and digests are checked first. If all of them are valid, the evidence is read, and
-/// decision and outcome are computed again. Without trusted keys nothing can be verified, but a damaged container still
-/// fails. For a copy without evidence, such as agents receive, [`Verdict::SignaturesOnly`] is the best possible
-/// verdict.
+/// Container, signatures, log proofs and digests are checked first. If all of these are valid, the evidence of the
+/// bundle is read, and decision and outcome are computed again. Without trusted keys nothing can be verified, but a
+/// damaged container still fails. For a copy without evidence, such as agents receive, [`Verdict::SignaturesOnly`] is
+/// the best possible verdict.
 pub fn verify(bundle: &[u8], trust: Option<&Trust>) -> Report {
     let mut book = Book::default();
     check(bundle, trust, &mut book);
@@ -47,9 +47,9 @@ pub fn verify(bundle: &[u8], trust: Option<&Trust>) -> Report {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Report {
     pub verdict: Verdict,
-    /// The action's id, once a trusted receipt proves that this is the action.
+    /// The action's id; present once a receipt with a trusted signature proves that the bundle is about this action.
     pub action: Option<String>,
-    /// The outcome in the receipt, once the signature of the receipt was checked.
+    /// The outcome in the receipt; present once the signature of the receipt was checked.
     pub outcome: Option<Outcome>,
     /// The outcome that was settled later, if the receipt left it open.
     pub settled: Option<Outcome>,
@@ -61,9 +61,10 @@ pub struct Report {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
-    /// All checks that a proof needs have passed. Skipped lines name other checks that were not made.
+    /// All checks that a proof needs have passed. Lines marked as skipped name checks that were not made and that the
+    /// proof does not need.
     Verified,
-    /// Signatures, log proofs and digests are valid, but the copy has no evidence. The outcome is only the host's
+    /// Signatures, log proofs and digests are valid, but the copy has no evidence. The outcome is then only the host's
     /// statement.
     SignaturesOnly,
     /// At least one check failed.
@@ -103,7 +104,7 @@ impl Verdict {
 pub struct Line {
     pub name: &'static str,
     pub status: Status,
-    /// What the check found, in words.
+    /// What the check found, as text for people.
     pub detail: String,
 }
 
@@ -160,7 +161,7 @@ const PROOFS: [&str; 16] = [
 ];
 const CONTENTS: [&str; 6] = [SUMMARY, REQUESTS, DECISION, GATE, OUTCOME, SETTLED];
 
-/// What a check found.
+/// What a check found, with a text for people.
 enum Finding {
     Pass(String),
     Fail(String),
@@ -170,7 +171,7 @@ enum Finding {
     Untrusted(String),
 }
 
-/// The result of a check. `Err` describes what is wrong.
+/// The result of a check; `Err` describes what is wrong.
 type Found = Result<Finding, String>;
 
 #[expect(clippy::unnecessary_wraps, reason = "every check ends in a `Found`")]
@@ -208,7 +209,7 @@ impl Book {
         stands
     }
 
-    /// Records checks as skipped that were not made because of an earlier result.
+    /// Records as skipped the checks that were not made because of an earlier result.
     fn pass_over(&mut self, names: &[&'static str], why: &str) {
         let done = |name: &str| self.lines.iter().any(|line| line.name == name);
         let open: Vec<&'static str> = names.iter().copied().filter(|name| !done(name)).collect();

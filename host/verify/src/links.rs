@@ -1,4 +1,4 @@
-//! The role of each envelope in the chain, as the signed receipt names it.
+//! Finds out which statement each signed envelope of a bundle contains, from the digests in the signed receipt.
 //!
 //! No payload is read here: an envelope is identified by its digest in the receipt.
 
@@ -14,17 +14,17 @@ use super::{Found, pass};
 pub(super) struct Links {
     pub(super) approvals: Vec<usize>,
     pub(super) decisions: Vec<usize>,
-    /// The activations that were in force when the decisions were made.
+    /// The activations (signed configurations) that were in force when the decisions were made.
     pub(super) activated: Vec<usize>,
     receipt: usize,
-    /// A person's resolution of a receipt that left the outcome open; always followed by the host's conclusion.
+    /// A person's resolution of a receipt that left the outcome open; the host's conclusion always follows it.
     pub(super) resolution: Option<usize>,
     /// The host's last statement, which follows the receipt and a person's resolution, if there is one.
     pub(super) reconciliation: Option<usize>,
 }
 
-/// Checks that the receipt names every envelope before it exactly once, and that all envelopes that it names are
-/// present.
+/// Checks that the receipt names every envelope that precedes it in the chain exactly once, and that all envelopes that
+/// the receipt names are present.
 pub(super) fn find(opened: &Opened, receipt: &Receipt) -> Result<Links, String> {
     let (before, after) = opened.chain.split_at(opened.receipt_at);
     let digests: Result<Vec<Digest>, String> = before.iter().map(digest).collect();

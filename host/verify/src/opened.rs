@@ -1,6 +1,7 @@
 //! The parts, envelopes and log proofs of a bundle, before their signatures and digests are checked.
 //!
-//! No payload is read here. Only the container is checked, including that it is written in its only valid form.
+//! No payload is read here. Only the container is checked, including that its bytes are the only valid encoding of its
+//! content.
 
 use deed_record::bundle::{self, CHAIN, Files, RECEIPT, proof_name, sigstore};
 use deed_spec::dsse::Envelope;
@@ -25,7 +26,7 @@ pub struct Opened {
 ///
 /// # Errors
 ///
-/// Fails with a description of what is wrong with it.
+/// Fails with a description of what is wrong with the container.
 pub fn open(bytes: &[u8]) -> Result<Opened, String> {
     let files = bundle::read(bytes).map_err(|e| e.to_string())?;
     let chain = envelopes(part(&files, CHAIN)?)?;
@@ -44,7 +45,7 @@ impl Opened {
     ///
     /// # Errors
     ///
-    /// Fails when it is missing.
+    /// Fails when the part is missing.
     pub fn part(&self, name: &str) -> Result<&[u8], String> {
         part(&self.files, name)
     }
@@ -53,7 +54,8 @@ impl Opened {
         self.files.contains_key(name)
     }
 
-    /// Whether this is a copy without evidence. Every other bundle contains the list of exchanges, even if it is empty.
+    /// Whether this bundle is a copy without evidence. Every other bundle contains the list of exchanges, even if the
+    /// list is empty.
     pub fn is_agents_copy(&self) -> bool {
         !self.has(bundle::EXCHANGES)
     }
@@ -62,7 +64,7 @@ impl Opened {
     ///
     /// # Errors
     ///
-    /// Fails when it is missing or not canonical.
+    /// Fails when the part is missing or not canonical.
     pub fn json(&self, name: &str) -> Result<Value, String> {
         canonical(self.part(name)?).map_err(|why| format!("`{name}`: {why}"))
     }
@@ -80,7 +82,7 @@ impl Opened {
     ///
     /// # Errors
     ///
-    /// Fails when it is missing or not UTF-8.
+    /// Fails when the part is missing or not UTF-8.
     pub fn text(&self, name: &str) -> Result<&str, String> {
         std::str::from_utf8(self.part(name)?).map_err(|e| format!("`{name}` is not text: {e}"))
     }
@@ -123,7 +125,7 @@ fn proof(files: &Files, n: usize) -> Result<LogProof, String> {
     let text = std::str::from_utf8(part(files, &name)?)
         .map_err(|e| format!("`{name}` is not text: {e}"))?;
     let proof = LogProof::parse(text).map_err(|e| format!("`{name}`: {e}"))?;
-    // The `extra` line is not authenticated, and a bundle of `deed` never has one.
+    // The `extra` line of a log proof is not authenticated, and a bundle of `deed` never has one.
     if proof.extra.is_some() || proof.to_string() != text {
         return Err(format!("`{name}` is not written as `deed` writes it"));
     }

@@ -25,7 +25,7 @@ pub fn lines(report: &Report, id: &str) -> String {
     lines.join("\n")
 }
 
-/// The verdict as shown in the last line. A copy without evidence must not be mistaken for a complete bundle.
+/// The verdict as shown in the last line, which distinguishes a copy without evidence from a complete bundle.
 fn said(verdict: Verdict) -> String {
     match verdict {
         Verdict::SignaturesOnly => "VERIFIED (signatures and inclusion only)".to_owned(),

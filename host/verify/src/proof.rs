@@ -23,7 +23,7 @@ use super::{
     digests, pass, reconciliation, resolution, witnesses,
 };
 
-/// Runs every check that needs only hashes and signatures. Returns `None` unless all of them pass.
+/// Runs every check that needs only hashes and signatures. Returns `None` unless all of these checks pass.
 pub(super) fn prove(opened: &Opened, trust: &Trust, book: &mut Book) -> Option<Proven> {
     let statement = match signature(opened, trust) {
         Ok(statement) => statement,
@@ -87,7 +87,7 @@ pub(super) fn prove(opened: &Opened, trust: &Trust, book: &mut Book) -> Option<P
     book.note(ACTIVATION, found).then_some(Proven { action, receipt, given, word, settled })
 }
 
-/// The receipt's statement, signed by a trusted key, or the finding to record instead.
+/// The receipt's statement if a trusted key signed it, otherwise the finding to record for the signature check.
 fn signature(opened: &Opened, trust: &Trust) -> Result<Statement, Found> {
     if trust.receipt_keys.is_empty() {
         return Err(Ok(Finding::Untrusted("no receipt key is trusted".to_owned())));
@@ -110,7 +110,8 @@ fn subject(opened: &Opened, statement: &Statement) -> Result<Action, String> {
             action.v
         ));
     }
-    // Without this comparison, a field that this version reads differently from how it was written would go unnoticed.
+    // The digest is computed from the parsed action, so a field that this version does not read as it was written is
+    // noticed.
     if action.digest().ok() == Some(found) {
         Ok(action)
     } else {
@@ -166,8 +167,8 @@ fn checkpoint(opened: &Opened, tenant: &str, trust: &Trust) -> Result<Checkpoint
     Err(Err(fault))
 }
 
-/// Checks that all envelopes are in the log, in the order of the chain: an envelope precedes those that were signed
-/// after it.
+/// Checks that all envelopes are in the log, in the order of the chain, in which each envelope precedes the envelopes
+/// that were signed after it.
 fn inclusion(opened: &Opened, links: &Links, tree: &Checkpoint) -> Found {
     let mut places = Vec::new();
     if !opened.proofs.is_sorted_by(|one, next| one.index < next.index) {

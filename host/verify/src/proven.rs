@@ -22,9 +22,9 @@ pub(super) struct Proven {
     pub(super) settled: Option<Reconciliation>,
 }
 
-/// Opens the host's statement in this line of the chain. The key that the envelope names must be trusted, and valid at
-/// the index of the envelope in the log. The log proof, which shows that the envelope is in the log, is checked
-/// separately.
+/// Opens the host's statement in this line of the chain, the file with all signed statements of an action. The key that
+/// the envelope names must be trusted, and valid at the index of the envelope in the log. The log proof, which shows
+/// that the envelope is in the log, is checked separately.
 pub(super) fn statement(
     opened: &Opened,
     line: usize,

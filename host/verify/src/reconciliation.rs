@@ -19,7 +19,8 @@ use super::resolution::Word;
 use super::trust::Trust;
 use super::{Finding, Found, pass};
 
-/// Opens the reconciliation, which must be signed by a trusted key and be about this receipt.
+/// Opens the reconciliation (the host's later conclusion), which must be signed by a trusted key and be about this
+/// receipt.
 pub(super) fn open(
     opened: &Opened,
     links: &Links,
@@ -64,7 +65,7 @@ fn look(settled: &Reconciliation, receipt: &Receipt, word: Option<&Word>) -> Res
     Ok(())
 }
 
-/// Checks that the reconciliation states this judgement.
+/// Checks that the reconciliation states the judgement `wanted`.
 fn agrees(settled: &Reconciliation, wanted: &Judgement, from: &str) -> Result<(), String> {
     if wanted.outcome == settled.outcome
         && wanted.changes == settled.changes
@@ -76,7 +77,7 @@ fn agrees(settled: &Reconciliation, wanted: &Judgement, from: &str) -> Result<()
     Err(format!("{from} gives `{}` or other changes", wanted.outcome.as_str()))
 }
 
-/// Describes in words how the outcome was settled, before it is judged again.
+/// Describes how the outcome was settled, before the outcome is judged again.
 pub(super) fn found(settled: Option<&Reconciliation>, receipt: &Receipt) -> Found {
     match settled {
         Some(settled) => {
@@ -92,7 +93,7 @@ pub(super) fn found(settled: Option<&Reconciliation>, receipt: &Receipt) -> Foun
     }
 }
 
-/// Judges the outcome again, with the later observation in place of the one after the run.
+/// Judges the outcome again, with the later observation in place of the observation after the run.
 pub(super) fn judged(proven: &Proven, contract: &Contract, evidence: Option<&Evidence>) -> Found {
     let Some(settled) = &proven.settled else { return pass("nothing was settled") };
     if settled.look.is_none() {

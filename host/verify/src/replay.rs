@@ -34,7 +34,7 @@ pub struct Report {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
-    /// Every recorded run had the same result again.
+    /// Every recorded run had the same result when it was repeated.
     Identical,
     Different,
     /// No difference was found, but at least one run could not be compared to its end.
@@ -52,7 +52,7 @@ pub struct Line {
     pub difference: Option<Difference>,
 }
 
-/// The result of comparing a run.
+/// The result of comparing a recorded run with its rerun.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
@@ -61,14 +61,14 @@ pub enum Status {
     NotReplayed,
 }
 
-/// The first place where a run differs; nothing after it is compared.
+/// The first difference between a recorded run and its rerun, after which nothing is compared.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Difference {
-    /// In words, such as `exchange 2`.
+    /// The place of the difference in words, such as `exchange 2`.
     pub place: String,
-    /// The recorded value; null if there is none.
+    /// The value in the recorded run; null if it has no value at this place.
     pub expected: Value,
-    /// The value of the repeated run; null if there is none.
+    /// The value in the repeated run; null if it has no value at this place.
     pub got: Value,
 }
 

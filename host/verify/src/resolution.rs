@@ -1,6 +1,7 @@
 //! Checks the resolution of an open action, which the chain contains between the receipt and the reconciliation.
 //!
-//! The host's own claim is never sufficient: the signing key must belong to an operator at that index of the log.
+//! The host's own claim is never sufficient: the key that signed the resolution must belong to an operator at the
+//! resolution's index in the log.
 
 use deed_record::action::Action;
 use deed_record::lifecycle::outcome::Outcome;
@@ -21,7 +22,8 @@ pub(super) struct Word {
     pub(super) payload: Digest,
 }
 
-/// The resolution of this receipt, signed by a trusted key; `None` if there is no resolution.
+/// The resolution of the outcome that this receipt left open, signed by a trusted key; `None` if the chain has no
+/// resolution.
 pub(super) fn open(
     opened: &Opened,
     links: &Links,

@@ -22,7 +22,7 @@ fn line<'a>(report: &'a Report, name: &str) -> &'a Line {
     report.checks.iter().find(|line| line.name == name).unwrap()
 }
 
-/// The name of the only check that failed.
+/// Asserts that the verification fails because of exactly one check, and returns the name of this check.
 fn failing(world: &World, bundle: &[u8]) -> &'static str {
     let report = verify(bundle, Some(&world.trust()));
     assert_eq!(report.verdict, Verdict::Failed, "{report:#?}");
@@ -118,7 +118,8 @@ fn a_copy_lacks_evidence_and_question_together_or_fails() {
         })
     };
     assert_eq!(failing(&world, &lacks(bundle::REQUEST)), QUESTION);
-    // Observations and a request about state are present, but the exchanges are missing. Both faults are reported.
+    // Without the exchanges, the bundle counts as a copy without evidence. Such a copy may contain neither observations
+    // nor a policy request with state, so two checks fail.
     let report = verify(&lacks(bundle::EXCHANGES), Some(&world.trust()));
     for name in [QUESTION, EVIDENCE] {
         assert_eq!(line(&report, name).status, Status::Fail, "{report:#?}");
@@ -234,7 +235,7 @@ fn every_part_that_is_changed_missing_or_foreign_fails() {
     for name in bundle::read(&world.bundle()).unwrap().into_keys() {
         let changed = world.forged(|files| files.get_mut(&name).unwrap().push(b' '));
         failing(&world, &changed);
-        // A copy must have either all of the evidence or none.
+        // A bundle must contain either all parts of the evidence or none.
         let missing = world.forged(|files| {
             files.remove(&name);
         });
@@ -247,7 +248,7 @@ fn every_part_that_is_changed_missing_or_foreign_fails() {
     assert_eq!(failing(&world, &foreign), CONTAINER);
 }
 
-/// Replaces text in one part. The parts are canonical JSON, so values of equal shape stay canonical.
+/// Replaces text in one part. A part stays canonical JSON if a value is replaced with another value of the same type.
 fn edited(world: &World, name: &str, from: &str, to: &str) -> Vec<u8> {
     world.forged(|files| {
         let text = String::from_utf8(files[name].clone()).unwrap();
@@ -303,7 +304,7 @@ fn an_approval_counts_until_the_moment_at_which_it_expires() {
         let world = approved();
         let answer = world.answer("lead", &world.approver, |terms| terms.expires_ms = expires_ms);
         let world = world.answered(answer);
-        // The result is the same for a copy without evidence.
+        // The check has the same result for a copy of the bundle without evidence.
         let report = verify(&world.bundle_of(|_| {}, false), Some(&world.trust()));
         assert_eq!(line(&report, GATE).status, status, "{report:#?}");
     }

@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 pub struct Trust {
     /// Keys of the host that may sign receipts and the host's other statements about actions.
     pub receipt_keys: Vec<ReceiptKey>,
-    /// Keys that may sign checkpoints. The name of each key is the origin of its log.
+    /// Keys that may sign checkpoints. The name of each key is the origin of the log whose checkpoints it signs.
     pub log: Vec<VerifierKey>,
     /// People who may approve; `None` if the trust directory does not list them.
     pub approvers: Option<Vec<Approver>>,
@@ -90,8 +90,8 @@ impl Trust {
     /// `approvers.json` (a list of {person, roles, key, `from_index`, `until_index`}) and `log.policy` (C2SP
     /// tlog-policy). `receipt_keys.json`, if present, states when each key of `receipt.pub` is valid.
     ///
-    /// If a file is absent, its keys are not trusted. Other files are ignored. The logs of `log.policy` are trusted; if
-    /// `log.vkey` is also present, both must name the same logs.
+    /// If a file is absent, no keys of its kind are trusted. Other files are ignored. The logs of `log.policy` are
+    /// trusted; if `log.vkey` is also present, both files must name the same logs.
     ///
     /// # Errors
     ///
@@ -118,7 +118,7 @@ impl Trust {
     ///
     /// # Errors
     ///
-    /// Fails if [`Trust::parse`] would refuse them.
+    /// Fails if [`Trust::parse`] would refuse the files.
     pub fn files(&self) -> Result<Files, TrustError> {
         self.check()?;
         let log: Vec<String> = self.log.iter().map(ToString::to_string).collect();
@@ -156,8 +156,8 @@ impl Trust {
         Ok(pems.concat())
     }
 
-    /// The key that a statement at this index of the log names as its signer by the key ID `hint`. Fails when the key
-    /// is not trusted or not valid at that index.
+    /// The key with the key ID `hint`, by which a statement at this index of the log names its signer. Fails when the
+    /// key is not trusted or not valid at that index.
     pub(super) fn receipt_key(&self, hint: &str, index: u64) -> Result<&VerifyingKey, String> {
         let mut named = self.receipt_keys.iter().filter(|one| is(&one.key, hint)).peekable();
         if named.peek().is_none() {
@@ -174,7 +174,8 @@ impl Trust {
         Err(format!("the key `{hint}` is valid {windows} of the log, but signed at index {index}"))
     }
 
-    /// Checks that no key has two purposes. Otherwise a signature for one purpose could be used for the other.
+    /// Checks that no key has two purposes. If a key had two purposes, a signature for one purpose could be used for
+    /// the other.
     fn check(&self) -> Result<(), TrustError> {
         self.check_logs()?;
         self.check_indices()?;
@@ -200,8 +201,8 @@ impl Trust {
         }
     }
 
-    /// Checks that `log.vkey` and `log.policy` name the same logs. Otherwise it would be undefined which file a reader
-    /// uses.
+    /// Checks that `log.vkey` and `log.policy` name the same logs. If they named different logs, it would be undefined
+    /// which file a reader uses.
     fn check_logs(&self) -> Result<(), TrustError> {
         let named = self.witnesses.as_ref().map(LogPolicy::logs).unwrap_or_default();
         let differ = |one: &[VerifierKey], other: &[VerifierKey]| {
@@ -214,8 +215,8 @@ impl Trust {
         }
     }
 
-    /// Checks that validity ranges are used only with the keys of a single log. With several logs, a key that was
-    /// retired in one log could still be valid in another.
+    /// Checks that validity ranges are used only with the keys of a single log. Ranges do not work with several logs,
+    /// because a key that was retired in one log could still be valid in another.
     fn check_indices(&self) -> Result<(), TrustError> {
         let windows = self.receipt_keys.iter().map(|one| (one.from_index, one.until_index));
         let people = self.approvers.iter().flatten().map(|one| (one.from_index, one.until_index));
@@ -271,7 +272,7 @@ fn between(from: Option<u64>, until: Option<u64>) -> String {
 /// Why the files of a trust directory are invalid.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TrustError {
-    #[error("`{0}` is not text: {1}")]
+    #[error("`{0}` is not UTF-8 text: {1}")]
     Text(&'static str, std::str::Utf8Error),
     #[error("`{0}`: {1}")]
     Key(&'static str, DsseError),
@@ -294,7 +295,7 @@ pub enum TrustError {
     )]
     Logs(String),
     #[error(
-        "keys are limited to indices of a log, but several logs are trusted, such as `{0}`; use one directory per log"
+        "keys with index limits are allowed only with one log, but `{0}` is a second log; use one directory per log"
     )]
     Indices(String),
     #[error("key {0} of `{1}` is also in `{2}`; use a key for one purpose only")]
@@ -327,8 +328,8 @@ fn list<T: DeserializeOwned>(file: &'static str, text: &str) -> Result<Vec<T>, T
     json::from_value(value).map_err(|e| TrustError::Shape(file, e))
 }
 
-/// The keys of `receipt.pub` with the validity ranges from `receipt_keys.json`. Without that file, the keys are always
-/// valid.
+/// The keys of `receipt.pub` with the validity ranges from `receipt_keys.json`. Without `receipt_keys.json`, the keys
+/// are always valid.
 fn windows(keys: Vec<VerifyingKey>, text: Option<&str>) -> Result<Vec<ReceiptKey>, TrustError> {
     let Some(text) = text else {
         let always = |key| ReceiptKey { key, from_index: None, until_index: None };

@@ -1,11 +1,11 @@
-//! Checks that enough witnesses of the reader's policy cosigned a checkpoint that its log signed. Only cosignatures
-//! distinguish a log that shows all readers the same tree from a log that shows them different trees.
+//! Checks that enough witnesses of the reader's policy cosigned a checkpoint that its log signed. Only by cosignatures
+//! can a reader detect a log that shows different trees to different readers.
 
 use deed_spec::note::{LogPolicy, Witnessed};
 
 use super::{Finding, Found, pass};
 
-/// What a reader without witnesses cannot detect.
+/// Text for a reader without a witness policy, who cannot detect a forked log.
 const NOBODY: &str = "so no witness confirms that all readers see the same log: only witnesses can detect a host that \
                       forks its log";
 

@@ -47,7 +47,7 @@ fn wrong_key() {
     let asked = asked(&world, &user);
     let eve = SigningKey::from_bytes(&[66; 32]);
     refused(&world, &asked, &asked.signed(&eve, |_| ()), "not enrolled for a person");
-    // This envelope names bob's key.
+    // The envelope names the key of `bob`, but another key signed it.
     let (mut forged, bobs) =
         (asked.signed(&eve, |_| ()), asked.signed(&key(&world, "bob"), |_| ()));
     forged.signatures[0].keyid.clone_from(&bobs.signatures[0].keyid);
@@ -136,8 +136,7 @@ fn something_else() {
     let (one, other) = (asked(&world, &user), asked(&world, &locked_out()));
     let (bob, away) = (key(&world, "bob"), Digest::of(b"away"));
     refused(&world, &one, &other.signed(&bob, |_| ()), "for another action");
-    // These answers combine this action's subject with the other action's terms, and this action's terms with the other
-    // action's subject.
+    // Each of these answers combines the subject of one action with the terms of another action.
     let mixed = deed_record::statement::approval::sign(one.subject, &other.terms(), &bob).unwrap();
     refused(&world, &one, &mixed, "signed for another");
     let mixed = deed_record::statement::approval::sign(other.subject, &one.terms(), &bob).unwrap();

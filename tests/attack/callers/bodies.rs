@@ -80,7 +80,7 @@ fn ambiguous() {
         good.replacen('{', "{\"contract\":\"idp.suspend_user\",", 1).into_bytes(),
         with(&format!("{id},\"user_id\\u0000\":\"x\"")),
         with("\"user_id\":9007199254740993"),
-        // As a string, these digits would match the pattern.
+        // These digits would match the parameter's pattern if they were a string instead of a number.
         with("\"user_id\":11111111111111111111111111111111"),
         with("\"user_id\":111111111111111111111111111111e1"),
         with("\"user_id\":1e400"),
@@ -171,7 +171,8 @@ fn unknown_fields() {
     }
 }
 
-/// Names with a special meaning in Cedar's JSON, JavaScript and other languages. Here they are unknown fields.
+/// Names with a special meaning in Cedar's JSON, JavaScript and other languages. In a request body, these names are
+/// unknown fields.
 fn obeyed_names() {
     let world = World::start(scim()).unwrap();
     let root = json!({"type": "Deed::Agent", "id": "root"});

@@ -29,8 +29,8 @@ pub(super) fn cases() -> Vec<Case> {
     ]
 }
 
-/// Four times the host's timeout, to allow for a busy machine. Without the host's timeout, none of these connections
-/// would end.
+/// Four times the host's timeout, to allow for a busy machine. Without this timeout of the host, none of the slow
+/// connections would end.
 const CUT_PATIENCE: Duration = Duration::from_mins(1);
 
 /// Writes one byte at a time, with pauses, until the host has closed the connection.
@@ -39,7 +39,7 @@ fn drip(mut stream: TcpStream, bytes: &mut dyn Iterator<Item = u8>) -> bool {
     stream.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
     while Instant::now() < end {
         let byte = [bytes.next().unwrap_or(b'x')];
-        // After the host has closed the connection, this write or the next read reports the close.
+        // If the host has closed the connection, this write or the next read fails or returns no bytes.
         if stream.write_all(&byte).is_err() || matches!(stream.read(&mut [0; 512]), Ok(0)) {
             return true;
         }
@@ -53,7 +53,7 @@ fn drip(mut stream: TcpStream, bytes: &mut dyn Iterator<Item = u8>) -> bool {
     false
 }
 
-/// The host cuts off all slow connections, and a well-behaved caller is not affected.
+/// Checks that the host cuts off all slow connections, and that a well-behaved caller is not affected.
 fn cut_off(world: &World, streams: Vec<TcpStream>, rest: &str) {
     thread::scope(|scope| {
         let drips: Vec<_> = streams
@@ -74,7 +74,7 @@ fn drip_head() {
     let world = World::start(scim()).unwrap();
     let to = address(&world);
     let mut streams: Vec<TcpStream> = (0..20).map(|_| connect(to)).collect();
-    // Half of the connections have received an answer before.
+    // Half of the connections have already received an answer.
     for stream in streams.iter_mut().step_by(2) {
         stream.write_all(b"GET /v1/contracts HTTP/1.1\r\nHost: deed\r\n\r\n").unwrap();
         assert!(stream.read(&mut [0; 4096]).unwrap() > 0);
@@ -97,7 +97,8 @@ fn drip_body() {
     cut_off(&world, streams.collect(), "{\"contract\": \"");
 }
 
-/// Repeats a request on one connection and never reads. The host must not buffer unread answers without limit.
+/// Repeats a request on one connection and never reads the answers. The host must not buffer unread answers without
+/// limit.
 fn deaf() {
     let world = World::start(scim()).unwrap();
     let mut stream = connect(address(&world));
@@ -149,7 +150,7 @@ fn idle(to: SocketAddr) -> Vec<TcpStream> {
 fn crowd() {
     let world = patient();
     let before = memory_kb(&world);
-    // This request is in progress when the crowd arrives, and its connection is the oldest.
+    // This request is still in progress when the many connections are opened, and its connection is the oldest one.
     world.proxy.set("GET", Fault::Delay { ms: 8_000 });
     let body = World::proposal("idp.read_user", &user("early", Some(true))).to_string();
     let lines = [&bearer(HELPDESK), "Content-Type: application/json", "Prefer: wait=60"];

@@ -33,7 +33,7 @@ pub(super) fn asked(world: &World, user: &str) -> Asked {
 }
 
 impl Asked {
-    /// The correct terms, as bob would sign them.
+    /// The terms that `bob` would sign to approve this action.
     pub(super) fn terms(&self) -> Terms {
         self.request.terms(Said::Approve, "bob", "support-lead").unwrap()
     }
@@ -73,7 +73,7 @@ pub(super) fn refused(world: &World, asked: &Asked, envelope: &Envelope, reason:
     assert_eq!(world.proxy.count("PATCH"), 0);
 }
 
-/// Puts these bytes and this payload type into an envelope with a matching signature.
+/// Puts a payload of any type into an envelope with a valid signature.
 fn seal(payload: &[u8], payload_type: &str, key: &SigningKey) -> Envelope {
     let mut pae =
         format!("DSSEv1 {} {payload_type} {} ", payload_type.len(), payload.len()).into_bytes();
@@ -136,7 +136,7 @@ pub(super) fn unsound(world: &World, asked: &Asked) -> Vec<(&'static str, Envelo
         (
             "another predicate type, signed",
             seal(&canonical(&receipt).unwrap(), PAYLOAD_TYPE, &bob),
-            "only a `urn:deed:approval:v1` is accepted",
+            "only `urn:deed:approval:v1` is accepted",
         ),
         (
             "bytes that are no statement",
@@ -146,8 +146,8 @@ pub(super) fn unsound(world: &World, asked: &Asked) -> Vec<(&'static str, Envelo
     ]
 }
 
-/// The same signature with the group order added to S. A lenient verifier would accept this second encoding of the
-/// signature.
+/// The signature with the group order added to its scalar S. A lenient verifier would accept this as a second encoding
+/// of the same signature.
 fn beyond_the_order(signature: &[u8]) -> Vec<u8> {
     const ORDER: [u8; 32] = [
         0xed, 0xd3, 0xf5, 0x5c, 0x1a, 0x63, 0x12, 0x58, 0xd6, 0x9c, 0xf7, 0xa2, 0xde, 0xf9, 0xde,
@@ -163,7 +163,7 @@ fn beyond_the_order(signature: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// Statements with the same or more content, encoded in other bytes, each correctly signed by bob.
+/// Statements with the same or more content, encoded in other bytes, each correctly signed by `bob`.
 pub(super) fn not_canonical(world: &World, asked: &Asked) -> Vec<(&'static str, Envelope)> {
     let (bob, good) = (key(world, "bob"), asked.statement());
     let text = String::from_utf8(canonical(&good).unwrap()).unwrap();

@@ -54,7 +54,7 @@ pub(super) fn prepare(dir: &Path, limits: &str) -> Result<()> {
     Ok(fs::write(dir.join("deed.toml"), toml)?)
 }
 
-/// A separate upstream for `globex`, which is never slow.
+/// Gives the tenant `globex` a separate upstream, which is never slow.
 fn elsewhere(dir: &Path, quick: &Hostile) -> Result<()> {
     let toml = fs::read_to_string(dir.join("deed.toml"))?;
     let table = "[tenant.globex.upstream.idp]\nbase_url = \"";
@@ -118,7 +118,7 @@ fn many_agents() {
     assert_eq!(told[0], (429, "agent_under_way".to_owned()));
     assert!(told.contains(&(429, "tenant_under_way".to_owned())), "{told:?}");
     assert!(told.iter().all(|(status, _)| *status == 429), "{told:?}");
-    // Another tenant has its own slots.
+    // Another tenant is not refused, because it has its own slots.
     let polite = ask(&world, STRANGER, &read(&user("polite", Some(true))), "wait=0");
     assert_eq!(polite.status, 202, "{}", polite.json());
     assert!(counted(&world, "deed_admission_refused_total{limit=\"agent_under_way\"}") > 0);
@@ -171,7 +171,7 @@ fn known_key() {
     unharmed(&world);
 }
 
-/// Makes this many reads of this user wait for an answer that never arrives.
+/// Makes the next reads of this user wait for an answer that never arrives.
 fn silence(world: &World, user: &str, times: usize) {
     let fault = record::Fault { lands: Lands::Never, how: How::Silence };
     (0..times).for_each(|_| world.proxy.fail(&On::reads(user), 0, fault));
@@ -185,7 +185,7 @@ fn every_turn() {
         prepare(dir, "")?;
         elsewhere(dir, &quick)?;
         edit(dir, "deed.toml", "timeout = \"2s\"", "timeout = \"8s\"\nconcurrency = 64")?;
-        // The first pause would be longer than `queue`, so a failed look is not repeated.
+        // The pause before a second observation would be longer than `queue`, so a failed observation is not repeated.
         let limits = "timeout = \"30s\"\nbackoff = \"10m\"\nqueue = \"4m\"";
         edit(dir, "contracts/read_user.toml", "timeout = \"30s\"", limits)
     })
@@ -205,8 +205,8 @@ fn every_turn() {
     unharmed(&world);
 }
 
-/// One upstream does not answer and occupies as many runs as it may have. An action that waits longer than its contract
-/// allows ends with the reason and sends nothing. Other upstreams are not affected.
+/// One upstream does not answer and occupies as many runs as it may have. An action that waits for a run longer than
+/// its contract allows sends nothing and ends with a reason. Other upstreams are not affected.
 fn slow_upstream() {
     let quick = Hostile::start().unwrap();
     let world = World::with(scim(), "scim", |dir| {

@@ -28,11 +28,12 @@ pub(super) fn cases() -> Vec<Case> {
     ]
 }
 
-/// The number of requests that one principal may have in progress. [`A_FEW`] is a margin above this number.
+/// The number of requests that one principal may have in progress. [`A_FEW`] is the number of requests that the tests
+/// send beyond this limit.
 const AT_ONCE: usize = 128;
 const A_FEW: usize = 12;
 
-/// Every agent of a tenant keeps as many requests in progress as it may. Another tenant still has its own share.
+/// Every agent of a tenant keeps as many requests in progress as it may, but another tenant still gets its own share.
 fn one_tenant() {
     let world = World::with(scim(), "scim", |dir| prepare(dir, "")).unwrap();
     // The bodies of these requests do not arrive. The host cuts the requests off in the end, and until then they are in
@@ -57,7 +58,7 @@ fn one_tenant() {
         assert!(Instant::now() < end, "what hung up is in progress for ever");
         thread::sleep(Duration::from_millis(20));
     }
-    // Requests whose bodies break off count as refusals and are charged to the budget.
+    // A request whose body breaks off counts as a refusal and is charged to the budget of the agent.
     forgiven(&world);
 }
 
@@ -73,15 +74,15 @@ fn hold(world: &World, bytes: &[u8], times: usize) -> Vec<TcpStream> {
     (0..times).map(one).collect()
 }
 
-/// The tenants, and the agents of each tenant, that attack by waiting. These callers need more connections than the
-/// host has.
+/// The numbers of the attacking tenants, and of the agents of each tenant. Together, these agents try to use more
+/// connections than the host has.
 const GREEDY: [usize; 3] = [0, 1, 2];
 
 fn token(tenant: usize, name: &str) -> String {
     format!("deed_token-of-{name}-of-greedy-tenant-{tenant}")
 }
 
-/// The greedy tenants. Each tenant has three agents and a person.
+/// Adds the attacking tenants to `deed.toml`, each with three agents and a person.
 fn crowd(dir: &Path, upstream: &str) -> Result<()> {
     let mut toml = fs::read_to_string(dir.join("deed.toml"))?;
     for tenant in GREEDY {
@@ -110,8 +111,8 @@ fn crowd(dir: &Path, upstream: &str) -> Result<()> {
     Ok(fs::write(dir.join("deed.toml"), toml)?)
 }
 
-/// The agents of three tenants wait for a slow action, each on as many connections as it may have. All other callers
-/// are still served: agents, people who answer, people of the greedy tenants, and operators.
+/// The agents of three tenants wait for a slow action, each agent on as many connections as it may have. All other
+/// callers are still served: agents, people who answer, people of the greedy tenants, and operators.
 fn tenants() {
     let mut world = World::lay_out(scim(), "scim").unwrap();
     crowd(&world.dir, world.proxy.base_url()).unwrap();

@@ -125,7 +125,7 @@ fn hang_up_approving() {
         thread::sleep(Duration::from_micros(pause * 200));
     }
     for (asked, user) in asked.iter().zip(&users) {
-        // If the answer is in the ledger, the action must have continued.
+        // If the host has recorded the approver's answer, the action must continue.
         let answered =
             || !world.show(&asked.id).unwrap()["approvals"].as_array().unwrap().is_empty();
         if answered() {

@@ -1,4 +1,4 @@
-//! Callers that are refused repeatedly. The cost is charged to these callers and to no other caller.
+//! Callers that are refused repeatedly. The cost of the refusals is charged to these callers only.
 
 use std::time::{Duration, Instant};
 
@@ -40,12 +40,13 @@ fn exhaust(ask: impl Fn() -> u16) -> (usize, usize) {
     let served = (0..5_000).take_while(|_| ask() != 429).count();
     let forgiven = (usize::try_from(start.elapsed().as_secs()).unwrap() + 2) * FORGIVEN_S;
     assert!(served >= BURST, "a polite caller would have met it: after {served}");
-    // Requests that were in progress when the budget ran out are added, up to the number that one principal may have in
-    // progress.
+    // Requests that were in progress when the budget ran out may be answered too; one principal may have `AT_ONCE` of
+    // them.
     (served, BURST + forgiven + AT_ONCE)
 }
 
-/// Checks that other principals are served as before, and that after some time this principal is served again.
+/// Checks that other principals are served while this principal is refused, and that this principal is served again
+/// after some time.
 pub(super) fn forgiven(world: &World) {
     for token in [BOB, STRANGER] {
         assert_eq!(world.client(token).get("/v1/contracts").unwrap().status, 200, "{token}");
@@ -89,7 +90,7 @@ fn denied() {
     forgiven(&world);
 }
 
-/// The same attack by a caller that disconnects, so that it never receives the answer.
+/// A caller that repeats a proposal that is denied, and disconnects before it receives the answer, is charged too.
 fn denied_unseen() {
     let world = World::start(scim()).unwrap();
     let mut body = World::proposal("idp.read_user", &locked_out());

@@ -37,7 +37,7 @@ struct Open {
     request: ResolutionRequest,
 }
 
-/// Carol is an operator; so are alice, for whom the agent acts, and dora of another tenant.
+/// In these tests, `carol` is an operator, and so are `alice`, for whom the agent acts, and `dora` of another tenant.
 fn people(dir: &Path) -> Result<()> {
     for person in ["alice", "dora"] {
         let key = dir.join(format!("approvers/{person}.key"));
@@ -176,7 +176,7 @@ fn something_else() {
         let statement = Statement { kind, action: open.subject, predicate: predicate.clone() };
         open.refused(&statement.sign(&carol).unwrap(), "the signed statement is not a resolution");
     }
-    // The other action is still open. Resolving this action sends no second write.
+    // The action is still open after all refused resolutions, and the valid resolution sends no second write.
     open.world.proxy.forget();
     let answer = open.send(CAROL, &json!(open.signed(&carol, |_| ())));
     assert_eq!(answer.status, 200, "{}", answer.json());
@@ -229,8 +229,8 @@ fn out_of_form() {
     open.still_good();
 }
 
-/// The agent sends a resolution with a valid signature that it obtained, but only a person may send a resolution. Open
-/// actions are shown to people only.
+/// An agent that has obtained a validly signed resolution cannot send it, because only a person may send a resolution.
+/// The resolution request is shown to people only.
 fn by_the_agent() {
     let open = open();
     let body = json!(open.signed(&key(&open.world, "carol"), |_| ()));

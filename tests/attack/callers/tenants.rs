@@ -44,7 +44,8 @@ fn with_dora(dir: &Path) -> Result<()> {
     edit(dir, "deed.toml", table, &more)
 }
 
-/// For an id that exists and an id that does not exist, every route returns the same status, headers and bytes.
+/// For an action of another tenant, every route returns the same status, headers and bytes as for an id that does not
+/// exist.
 fn foreign_ids() {
     let world = World::with(scim(), "scim", with_dora).unwrap();
     let waiting = asked(&world, &locked_out());
@@ -89,7 +90,7 @@ fn foreign_contracts() {
         fs::write(dir.join("policies/globex.cedar"), permit)?;
         let own = |name: &str| format!("[tenant.globex]\npolicies = [\"policies/{name}.cedar\"]");
         edit(dir, "deed.toml", &own("starter"), &own("globex"))?;
-        // The last grant in the file is removed.
+        // The grants from this one to the end of the file are removed.
         let text = fs::read_to_string(dir.join("deed.toml"))?;
         let at = text.find("[tenant.globex.grant.\"idp.suspend_user\"]").ok_or("no such grant")?;
         Ok(fs::write(dir.join("deed.toml"), text.get(..at).unwrap())?)
@@ -181,7 +182,7 @@ fn queries() {
         "&&&",
     ] {
         let said = call(&world, BOB, "GET", &format!("/v1/actions?{query}"), b"");
-        // `&&&` and a literal percent sign contain no query parameter.
+        // The host may accept `&&&`, which contains no query parameter, and a literal percent sign.
         let harmless = ["&&&", "status=%"].contains(&query) && said.status() == 200;
         assert!(harmless || said.status() == 400, "{query}: {said:?}");
     }
@@ -195,7 +196,8 @@ fn queries() {
     unharmed(&world);
 }
 
-/// The webhook fails in every possible way. Neither its secret nor the content of its URL is ever logged.
+/// Makes the webhook fail in every possible way, and checks that neither its secret nor the content of its URL is ever
+/// logged.
 fn webhook() {
     let canary = "canary-in-the-url-of-the-webhook";
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();

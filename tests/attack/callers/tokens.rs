@@ -32,7 +32,8 @@ const ROUTES: [(&str, &str); 8] = [
     ("GET", "/log/acme/checkpoint"),
 ];
 
-/// None of these header lists gives access to a route. All refusals are identical, and each is counted.
+/// Checks that requests with these headers are refused by every route with identical answers, and that each refusal is
+/// counted.
 fn refused(world: &World, attempts: &[Vec<String>]) {
     let before = counted(world, "deed_unauthorized_total");
     let mut said = std::collections::BTreeSet::new();
@@ -134,8 +135,8 @@ fn taken_away() {
     assert_eq!(answer.text("/status"), "verified", "{}", answer.json());
 }
 
-/// Checks that refusing a token takes equally long whether its first or only its last byte is wrong. Over HTTP only a
-/// gross leak is visible, such as work that starts when a prefix or a name matches.
+/// Checks that refusing a token takes equally long whether its first or only its last byte is wrong. Over HTTP, only a
+/// large difference can be measured, such as work that starts when a prefix or a name matches.
 fn timing() {
     let world = World::start(scim()).unwrap();
     let near = format!("{}x", cut());

@@ -25,7 +25,7 @@ fn asked() -> Value {
     World::proposal("idp.restore_access", &locked_out())
 }
 
-/// Proposes actions that wait for people until one is refused. Returns the waiting actions and the refusal.
+/// Proposes actions that wait for people until the host refuses one. Returns the waiting actions and the refusal.
 fn until_full(world: &World, token: &str) -> (Vec<String>, Answer) {
     let mut all = Vec::new();
     loop {
@@ -39,8 +39,8 @@ fn until_full(world: &World, token: &str) -> (Vec<String>, Answer) {
     }
 }
 
-/// The queue of actions that wait for people is bounded. Actions that need no person continue, and a restart loses no
-/// action.
+/// The queue of actions that wait for people is bounded. When the queue is full, actions that need no person continue,
+/// and a restart loses no waiting action.
 fn waiting() {
     let mut world = World::with(scim(), "scim", |dir| prepare(dir, FEW)).unwrap();
     let (all, over) = until_full(&world, HELPDESK);
@@ -56,7 +56,7 @@ fn waiting() {
     world.restart().unwrap();
     assert_eq!(counted(&world, "deed_tenant_actions{tenant=\"acme\",state=\"waiting\"}"), 4);
     assert_eq!(ask(&world, HELPDESK, &asked(), "wait=60").status, 429);
-    // The tenant has room for other agents until the tenant's limit is reached.
+    // Other agents of the tenant can still propose actions until the tenant's limit is reached.
     let rest: usize = OTHERS.iter().map(|token| until_full(&world, token).0.len()).sum();
     assert!((2..=4).contains(&rest), "{rest}");
     // An approver's answer makes room for a new action.

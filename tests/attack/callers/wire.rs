@@ -9,7 +9,8 @@ use serde_json::Value;
 
 use super::silent;
 
-/// The read timeout, which is long enough for a busy machine. An answer that never arrives counts as empty.
+/// The timeout of a read, which is long enough for a busy machine. An answer that has not arrived by then counts as
+/// empty.
 const PATIENCE: Duration = Duration::from_secs(90);
 
 /// All bytes that were received before the host closed the connection.
@@ -23,7 +24,7 @@ impl Said {
         code.and_then(|rest| rest.get(..3)).map_or(0, |code| code.parse().unwrap())
     }
 
-    /// The number of answers.
+    /// The number of HTTP answers in the received bytes.
     pub(super) fn answers(&self) -> usize {
         self.0.matches("HTTP/1.").count()
     }
@@ -95,7 +96,7 @@ pub(super) fn request(method: &str, target: &str, lines: &[&str], body: &[u8]) -
     [head.as_bytes(), b"\r\n", body].concat()
 }
 
-/// The header line of a token.
+/// The `Authorization` header line with a token.
 pub(super) fn bearer(token: &str) -> String {
     format!("Authorization: Bearer {token}")
 }

@@ -1,4 +1,4 @@
-//! A valid served directory for repeated attacks. The directory is restored after each attack.
+//! A valid served directory for repeated attacks. The directory is restored to its valid state after each attack.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,7 +12,8 @@ use serde_json::Value;
 
 use crate::case::unharmed;
 
-/// A time limit far above the time of a refusal. A command that reads a pipe or an endless device would never end.
+/// A time limit far above the time of a refusal. Without a limit, a command that reads a pipe or an endless device
+/// would never end.
 const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A fixture that is not served, a copy of its directory, and a directory outside of it.
@@ -69,7 +70,8 @@ impl Bench {
         checked
     }
 
-    /// Checks that both commands accept the directory and warn in one line that contains every fragment.
+    /// Checks that `deed check` and `deed serve` accept the attacked directory and warn in one line that contains every
+    /// fragment.
     pub(crate) fn warned(&mut self, name: &str, attack: impl FnOnce(&Path), fragments: &[&str]) {
         attack(&self.world.dir);
         let (code, checked) = self.check(name);
@@ -142,7 +144,7 @@ pub(crate) fn mode(path: &Path, mode: u32) {
     fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
 }
 
-/// Pins the present contracts. Contracts that are invalid are still refused later.
+/// Pins the present contracts. Pinning succeeds even for invalid contracts, which later commands must refuse.
 pub(crate) fn pin(dir: &Path) {
     host::run_within(&["pin", dir.to_str().unwrap()], PATIENCE).unwrap();
 }

@@ -1,6 +1,6 @@
-//! Secrets serve as canaries: when a fixture of either test suite is dropped, all output of the host is searched for
-//! its secrets. The cases here check that the search finds planted secrets, and finds none after a long sequence of
-//! actions.
+//! Checks that no secret leaks: when the fixture of a test is dropped, all output of its host is searched for the
+//! secrets of the fixture. The cases in this file check that the search finds planted secrets, and finds no secret
+//! after a long sequence of actions.
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};
@@ -65,8 +65,7 @@ fn canary_is_found_in_every_form() {
     assert!(dropped.is_err(), "the end of a world searches it");
 }
 
-/// The test decodes the keys independently of the search, because a canary that both decoded wrongly would never be
-/// found.
+/// The seed of a private key, decoded with other code than the search uses, because a shared mistake would hide a leak.
 fn seed(path: &Path) -> Vec<u8> {
     use ed25519_dalek::pkcs8::DecodePrivateKey as _;
     let pem = fs::read_to_string(path).unwrap();
@@ -96,7 +95,7 @@ fn story(world: &mut World) {
     assert!(world.answer("deny", &denied, "bob", BOB).unwrap().0);
     let path = format!("/v1/actions/{cancelled}/cancel");
     assert_eq!(world.client(HELPDESK).post(&path, &serde_json::json!({})).unwrap().status, 200);
-    // Callers with wrong tokens that could end up in messages.
+    // Requests with wrong tokens, which must not end up in messages.
     for token in ["", "wrong", &format!("{HELPDESK}x"), &HELPDESK.to_uppercase()] {
         assert_eq!(world.client(token).get("/v1/actions").unwrap().status, 401);
     }
@@ -146,9 +145,9 @@ fn no_memory_image_of_the_host() {
     unharmed(&world);
 }
 
-/// A process may trace another process of the same user and read its vault, unless that process is not dumpable. The
-/// files of such a process in /proc belong to root. Root may trace any process, so the test must serve the host as
-/// another user.
+/// A process may trace another process of the same user and read its vault, unless that process is marked as not
+/// dumpable. The files in /proc of a process that is not dumpable belong to root. Root may trace any process, so the
+/// test must serve the host as another user.
 fn no_neighbour_reads_the_hosts_memory() {
     let bench = Bench::new();
     let me = fs::metadata("/proc/self").unwrap().uid();

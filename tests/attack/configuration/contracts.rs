@@ -54,7 +54,7 @@ fn rules_that_could_meet() {
         ("GET /a/{name}", "", "GET /a/a@b", ""),
         ("GET /a/{kind}", "", "GET /a/two", ""),
         ("GET /a/{count}", "", "GET /a/17", ""),
-        // The values true and "true" are rendered alike in a path and in a form-urlencoded body.
+        // The boolean `true` and the string `"true"` are rendered alike in a path and in a form-urlencoded body.
         ("GET /a/{flag}", "", "GET /a/true", ""),
         ("GET /a/{word}", "", "GET /a/{flag}", ""),
         ("POST /a", FORM_FLAG, "POST /a", FORM_TRUE),
@@ -113,7 +113,7 @@ fn a_look_that_performs() {
         ("HEAD /jobs/run", "GET /jobs/run"),
     ];
     for (look, write) in pairs {
-        // The contract already observes the user.
+        // The contract already has an observation of the user, so only other observations are added.
         let look_rule = rule("observe", look, "");
         let look_rule = if look.contains("{user_id}") { String::new() } else { look_rule };
         let attack = with(&[look_rule, rule("perform", write, "writes = true")]);

@@ -106,7 +106,7 @@ fn a_credential_that_nothing_needs() {
     bench.warned("to write where all is read", reads, &fragments);
 }
 
-/// A caller with this token could reach the upstream without the host.
+/// A caller's token that is also a credential is refused, because the caller could reach the upstream without the host.
 fn a_token_that_is_a_credential() {
     let mut bench = Bench::new();
     let fragments = ["deed.toml:", "helpdesk", "is also a credential", "`deed token new`"];
@@ -192,7 +192,7 @@ fn secrets_in_the_environment() {
             &["deed.toml:", "secret `idp_read`", "environment variable"],
         );
     }
-    // Variables that every process has are not secrets.
+    // Environment variables that every process has are refused as secrets.
     for variable in ["PATH", "HOME", "PWD", "DEED_LOG", "DEED_TOKEN", "LD_PRELOAD"] {
         let to = format!("env = \"{variable}\"");
         let attack = |dir: &Path| replace(dir, "deed.toml", "file = \"secrets/idp_read\"", &to);
@@ -213,8 +213,8 @@ fn secrets_in_the_environment() {
         "idp.read_user",
         &deed_test_support::shared::locked_out(),
     );
-    // The directory service does not know this token, so the observation fails, and the reason does not reveal the
-    // token.
+    // The directory service does not know the token from the environment, so the observation fails. The reason must not
+    // reveal the token.
     let view = bench.world.propose(&proposal).unwrap().json();
     assert_ne!(view["status"], "verified", "{view}");
     assert_eq!(bench.world.leaks(), []);

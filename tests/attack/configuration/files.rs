@@ -1,4 +1,4 @@
-//! Files that are not what they seem, or that others may read or write.
+//! Attacks with files that are not regular files, or that other users may read or write.
 
 use std::fs;
 use std::path::Path;

@@ -65,7 +65,8 @@ fn links_out_of_the_directory() {
     bench.well();
 }
 
-/// Folders of secrets that an orchestrator mounts contain such links.
+/// Links that stay inside the served directory are accepted, because folders of secrets that an orchestrator mounts
+/// contain such links.
 fn links_inside_the_directory() {
     let mut bench = Bench::new();
     for path in READ.into_iter().filter(|path| path.contains('/')) {
@@ -78,7 +79,7 @@ fn links_inside_the_directory() {
     }
 }
 
-/// A user who may write to the folder that a link leads through can redirect the link.
+/// A link through a folder that other users may write to is refused, because these users can redirect the link.
 fn links_through_an_open_folder() {
     let mut bench = Bench::new();
     for path in READ.into_iter().filter(|path| path.contains('/')) {
@@ -89,7 +90,7 @@ fn links_through_an_open_folder() {
             mode(&dir.join("open"), 0o703);
         };
         bench.refused(path, attack, &["open", "chmod", "-w open"]);
-        // The same attack through a link in the open folder that leads out of this folder again.
+        // Here, the path leads through the open folder, because a link in the folder leads out of it again.
         let by_way = |dir: &Path| {
             fs::create_dir(dir.join("open")).unwrap();
             let hidden = dir.join(path).with_file_name("..data");
@@ -126,7 +127,7 @@ fn tls_roots_by_a_link() {
     bench.refused("a link", linked, &["tls/ca.pem", "leads out of the served directory"]);
 }
 
-/// The first line of `deed.toml` that has an upstream's base URL.
+/// The first line with the base URL of an upstream in `deed.toml`.
 fn bench_base(dir: &Path) -> String {
     let text = fs::read_to_string(dir.join("deed.toml")).unwrap();
     text.lines().find(|line| line.starts_with("base_url")).unwrap().to_owned()
@@ -148,7 +149,7 @@ fn paths_out_of_the_directory() {
     }
 }
 
-/// `deed pin` writes files. A link must not make `deed pin` write outside the served directory.
+/// A link must not make `deed pin`, which writes files, write outside the served directory.
 fn pin_through_a_link() {
     let bench = Bench::new();
     move_out(bench.dir(), &bench.outside, "deed.toml");

@@ -1,4 +1,4 @@
-//! Tokens and keys by which the host distinguishes callers and approvers.
+//! Attacks with the tokens and keys by which the host distinguishes callers and approvers.
 
 use std::fs;
 use std::path::Path;
@@ -58,7 +58,7 @@ fn a_hash_that_is_none() {
         let attack = |dir: &Path| replace(dir, "deed.toml", &good, &bad);
         bench.refused(&bad, attack, &["deed.toml:", "hash", "`deed token new`"]);
     }
-    // This is the hash of an empty token.
+    // The configured hash is the hash of an empty token.
     let empty = |dir: &Path| replace(dir, "deed.toml", &good, &hash(""));
     bench.refused("of nothing", empty, &["deed.toml:", "the hash of an empty token"]);
 }

@@ -17,7 +17,7 @@ pub(super) fn cases() -> Vec<Case> {
     ]
 }
 
-/// Makes a file of this many bytes that uses no disk space.
+/// Extends a file to this many bytes without using disk space.
 fn swell(path: &Path, bytes: u64) {
     OpenOptions::new().write(true).open(path).unwrap().set_len(bytes).unwrap();
 }
@@ -70,7 +70,7 @@ fn contracts_without_end() {
         }
     };
     bench.refused("many", many, &["contracts", "1000"]);
-    // The automata of these patterns would fill the memory.
+    // The automaton of this pattern would fill the memory.
     let bomb = |dir: &Path| {
         let pattern = "pattern = \"^[0-9a-f]{32}$\"";
         replace(

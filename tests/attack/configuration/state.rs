@@ -1,4 +1,4 @@
-//! Files that the host writes: only the host may access the state and the compile cache.
+//! Attacks on the files that the host writes: the host refuses a state or compile cache that other users may access.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
@@ -19,7 +19,7 @@ pub(super) fn cases() -> Vec<Case> {
     ]
 }
 
-/// A directory that was served once.
+/// A directory that a host has already served.
 fn served() -> Bench {
     let mut bench = Bench::new();
     bench.world.serve().unwrap();
@@ -78,7 +78,8 @@ fn state_that_others_enter() {
     }
 }
 
-/// The cache contains machine code that the host runs.
+/// The host refuses a compile cache that other users may write to, because the cache contains machine code that the
+/// host runs.
 fn compile_cache_that_others_write() {
     let mut bench = served();
     for open in [0o777, 0o755, 0o770] {

@@ -1,5 +1,6 @@
-//! Guests that request more than their contract allows. Each guest sends a table of requests and then performs the
-//! action. The proxy's record shows which requests were sent, and the receipt shows which requests were refused.
+//! Hostile adapters that request more than their contract allows. Each guest sends a table of requests and then
+//! performs the action. The proxy's record shows which requests were sent, and the receipt shows which requests were
+//! refused.
 
 use std::path::Path;
 
@@ -55,7 +56,7 @@ pub(super) fn writes_while_observing() {
         .stopped_while_observing("observe takes GET and HEAD only");
 }
 
-/// The contract declares this GET as a write. Only the phase distinguishes this GET from a read.
+/// The contract declares a GET as a write. The host recognises the write only by its phase, not by its method.
 pub(super) fn deletes_by_get() {
     let deletes = |dir: &Path| -> Result<()> {
         let from = "request  = \"PATCH /Users/{user_id}\"\n";

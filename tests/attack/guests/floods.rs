@@ -1,5 +1,5 @@
-//! Guests that request large amounts of everything that they may request. Each kind of request has a limit, and the
-//! data that the host keeps from a run still fits into its journal.
+//! Hostile adapters that ask the host for as much as possible. Each kind of request has a limit, and the data that the
+//! host keeps from a run fits into the journal.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,7 +16,7 @@ use super::siege::{self, CONTRACT, RESTORE, Siege};
 use crate::case::unharmed;
 use crate::upstreams::stage::{Stage, fresh};
 
-/// The number of concurrent runs, which is the size of the host's pool.
+/// The number of runs that the host's sandbox can execute at the same time.
 const RUNS: usize = 64;
 
 /// The length of a string in an answer of just under 1 MiB, the maximum size of an answer.
@@ -36,8 +36,8 @@ pub(super) fn exchanges() {
     assert!(is_active(&siege.user));
 }
 
-/// Each answer is 900 KB. The run receives at most as much as it may keep, and the record of its end fits into the
-/// journal.
+/// Each answer is 900 KB. The adapter receives no more answers than the host may keep from one run, so the journal
+/// record of the run's end does not become too large.
 pub(super) fn answers() {
     let siege = Siege::generous(Guest::FloodsExchanges);
     let large = json!([{"op": "replace", "path": "nickName", "value": "x".repeat(900_000)}]);
@@ -68,7 +68,8 @@ pub(super) fn state() {
 }
 
 /// All observed state changes after the write. The observation, the judgement and the receipt have megabytes each, and
-/// no external event separates them. A single journal record could not hold all three.
+/// are produced one directly after the other. They must be stored in separate journal records, because one record could
+/// not hold all three.
 pub(super) fn looks() {
     let again = "[state.again]\nproperties.displayName = { type = \"string\" }\n\n[[observe.http]]";
     let stage = Stage::with(Hostile::start().unwrap(), |dir| {

@@ -1,5 +1,5 @@
-//! Files that are not adapters. `deed adapter check`, `deed check`, `deed pin` and `deed serve` refuse each file in
-//! time with a clear reason, and no code of it runs.
+//! Files that are not adapters. `deed adapter check`, `deed check`, `deed pin` and `deed serve` quickly refuse each
+//! file with a clear reason, and never run its code.
 
 use std::fs;
 use std::time::{Duration, Instant};
@@ -12,7 +12,7 @@ use deed_tests::world::World;
 
 const PATIENCE: Duration = Duration::from_mins(2);
 
-/// Checks that all four commands refuse the file with this reason.
+/// Checks that `adapter check`, `check`, `pin` and `serve` refuse each file with its reason.
 fn refused(files: &[(&str, Vec<u8>, &str)]) {
     let mut world = World::lay_out(scim(), "scim").unwrap();
     let good = fs::read(world.dir.join("adapters/scim.wasm")).unwrap();
@@ -73,7 +73,7 @@ pub(super) fn no_component() {
         ("another version", b"\0asm\xff\0\x01\0".to_vec(), "does not compile"),
         ("half of one", half, "does not compile"),
         ("a damaged one", flipped, "does not compile"),
-        // This section declares a size of 4 GiB.
+        // The section of this file declares a size of 4 GiB.
         (
             "a bomb of a section",
             [preamble, b"\x01\xff\xff\xff\xff\x0f".to_vec()].concat(),
@@ -147,7 +147,8 @@ pub(super) fn too_many_parts() {
     ]);
 }
 
-/// Empty components nested in components; the text format does not nest that deep.
+/// The bytes of an empty component that is nested in components; written in binary, because the text format does not
+/// allow so many levels.
 fn nested(depth: usize) -> Vec<u8> {
     let preamble = b"\0asm\x0d\0\x01\0";
     let mut inner = preamble.to_vec();
@@ -177,7 +178,7 @@ pub(super) fn too_large_or_too_deep() {
 }
 
 pub(super) fn names_that_lie() {
-    // The text format writes the bytes of a name unchanged.
+    // A name in the text format is written to the component unchanged, so its bytes can be replaced there.
     let replaced = |from: &[u8], to: &[u8]| {
         let bytes = component("(func (export \"plain-name\"))", 1);
         let at = bytes.windows(from.len()).position(|part| part == from).unwrap();
@@ -196,7 +197,7 @@ pub(super) fn names_that_lie() {
     ]);
 }
 
-/// Checks that README.md names every guest and no others.
+/// Checks that README.md of `tests/guests/` names every guest, and no guest that does not exist.
 pub(super) fn the_table_of_guests() {
     let readme = fs::read_to_string(workspace().join("tests/guests/README.md")).unwrap();
     let first = |line: &str| Some(line.strip_prefix("| `")?.split_once('`')?.0.to_owned());

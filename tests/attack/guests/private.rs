@@ -1,5 +1,5 @@
 //! A guest that knows a private parameter and discloses it in every possible way, and upstreams that send the parameter
-//! back. When a fixture is dropped, all of its output is searched for the values.
+//! back. When a fixture is dropped, all of its output is searched for the values of private parameters.
 
 use deed_test_support::shared::{ended, scim, user};
 use deed_tests::private::{proposal, world};
@@ -28,7 +28,7 @@ pub(super) fn tells() {
     let deriving = user("private", Some(false));
     let view = world.run(&proposal(&deriving, NOTE, "deriving")).unwrap();
     ended(&world, &view, "failed", "the value holds what no record may");
-    // The report of an upstream failure does not contain the data that was sent to the upstream.
+    // What the host reports about a failed request must not contain the data that the request sent.
     for status in [400, 500] {
         world.proxy.set("PATCH", Fault::Refuse { status });
         let view = world.run(&proposal(&deriving, NOTE, "telling")).unwrap();

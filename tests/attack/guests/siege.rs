@@ -1,5 +1,6 @@
 //! A fixture in which a hostile guest serves `idp.restore_access`, and checks that must pass regardless of what the
-//! guest did. Its other contracts have the real adapter, so an action on another user shows the host's health.
+//! guest did. The other contracts of the fixture use the real adapter, so an action on another user shows whether the
+//! host is healthy.
 
 use std::fs;
 use std::path::Path;
@@ -23,7 +24,7 @@ const ROOM_KIB: u64 = 192 << 10;
 pub(super) struct Siege {
     pub(super) world: World,
     pub(super) user: String,
-    /// Whether the contract also has a GET in `perform`, which carries the credential of that phase.
+    /// Whether the contract also has a GET in `perform`, which the host sends with the credential for writes.
     gets_in_perform: bool,
     /// Peak memory of the host before the attack, in KiB.
     before_kib: u64,
@@ -65,8 +66,8 @@ impl Siege {
         self.world.run(&World::proposal(RESTORE, &self.user)).unwrap()
     }
 
-    /// Checks the end of an attack and returns the receipt: only requests that the contract declares were sent, the
-    /// guest reports no success, and the host used no additional memory and still serves.
+    /// Checks the end of an attack and returns the receipt. Only requests that the contract declares were sent, the
+    /// guest reported no success, and the host used no additional memory and still works.
     pub(super) fn ended(&self, view: &Value, outcome: &str, reason: &str) -> Value {
         let receipt = ended(&self.world, view, outcome, reason);
         self.nothing_else_left();
@@ -89,7 +90,8 @@ impl Siege {
         receipt
     }
 
-    /// Checks that the requests at the upstream are those that the host renders: this user, these headers, this body.
+    /// Checks that every request that reached the upstream has the path, the headers and the body that the host
+    /// renders.
     fn nothing_else_left(&self) {
         let path = format!("/v2/Users/{}", self.user);
         for request in self.world.proxy.requests() {
@@ -142,7 +144,7 @@ impl Siege {
 /// The canonical bytes of the contract's body.
 const RENDERED: &str = r#"{"Operations":[{"op":"replace","path":"active","value":true}],"schemas":["urn:ietf:params:scim:api:messages:2.0:PatchOp"]}"#;
 
-/// Installs the guest next to the real adapter and names it in the contract.
+/// Installs the guest next to the real adapter, and names the guest in the contract.
 pub(super) fn install(dir: &Path, guest: Guest) -> Result<()> {
     let name = guest.name();
     let wasm = workspace().join(format!("target/adapters/{name}.wasm"));

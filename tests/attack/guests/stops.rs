@@ -71,8 +71,8 @@ pub(super) fn makes_handles() {
     Siege::of(Guest::MakesHandles).stopped_while_observing("handle");
 }
 
-/// The write is in progress when the run's time is over. The host waits until the write ends, but not until the guest
-/// ends.
+/// When the time of the run is over while a write is in progress, the host waits until the write ends, but not until
+/// the guest ends.
 pub(super) fn hangs() {
     let siege = Siege::with(Guest::Hangs, |dir| {
         edit(dir, CONTRACT, "timeout = \"30s\"", "timeout = \"3s\"")?;

@@ -87,14 +87,14 @@ pub(super) fn reads_refusals() {
 
 pub(super) fn remembers() {
     let siege = Siege::of(Guest::Remembers);
-    // Each action runs the same component in the only warm slot of the pool.
+    // All actions run the same component, one after the other, in the only warm slot of the host's pool.
     for _ in 0..3 {
         siege.run();
     }
     siege.ended(&siege.run(), "failed", "");
 }
 
-/// In three actions on the same user, the guest sends its requests in the same order each time. The check at the end of
+/// The guest sends its requests in the same order in each of three actions on the same user. The check at the end of
 /// each action also asserts that a replay gives the guest the same inputs.
 pub(super) fn races() {
     let rule = "[[perform.http]]                   # RFC 7644 section 3.5.2.3\n";
@@ -139,8 +139,8 @@ pub(super) fn leaks() {
     }
 }
 
-/// The user changes between two reads of one run. People are shown the first state, so the precondition of the write
-/// must have the entity tag of the first state.
+/// The user changes between two reads of the user in one run. Approvers are shown the state from the first read, so the
+/// write must be conditional on the entity tag of the first read.
 pub(super) fn mixes_looks() {
     let stage = Stage::with(Hostile::start().unwrap(), |dir| {
         siege::install(dir, Guest::MixesLooks)?;
@@ -158,7 +158,7 @@ pub(super) fn mixes_looks() {
     let sent = stage.hostile.requests();
     let write = sent.iter().find(|request| request.method == "PATCH").unwrap();
     assert_eq!(write.header("if-match"), Some("\"1\""), "the tag of what was shown");
-    // The directory service itself has no entity tags, so the next observation ends the action.
+    // The answers of the directory service itself have no entity tags, so the next observation ends the action.
     ended(&stage.world, &view, "denied", "the observation has no entity tag");
     assert_eq!(stage.hostile.count("PATCH"), 1);
     unharmed(&stage.world);

@@ -32,17 +32,19 @@ const KIND: &str = "content-type: application/json";
 const GENEROUS: Duration = Duration::from_mins(1);
 /// A memory limit that is above what a host needs for a few answers of 1 MiB, and far below what a bomb would need.
 const GROWTH: usize = 192 << 20;
-/// The number of bytes that are sent before the sender notices that the host stopped reading: the host's limit of 4 MiB
-/// and the buffers of both sockets.
+/// An upper bound for the bytes that an upstream can send after which it notices that the host has stopped reading: the
+/// host's limit of 4 MiB and the buffers of both sockets.
 const TAKEN: usize = 16 << 20;
 
 fn each_fails(scripts: &[(&str, Script)]) -> Stage {
     each_fails_on(Stage::new(), scripts)
 }
 
-/// Runs all scripts at once. Each read soon ends as failed, and memory stays within bounds.
+/// Answers one read with each script at the same time, and checks that each read soon ends as failed and that the
+/// host's memory stays within bounds.
 fn each_fails_on(stage: Stage, scripts: &[(&str, Script)]) -> Stage {
-    // The first run loads data that stays in memory, such as compiled code and the pool.
+    // The first run allocates memory that the host keeps, such as compiled code and the pool of sandboxes, so it is not
+    // measured.
     stage.propose(READ, &fresh());
     stage.hostile.forget();
     let (before, start) = (resident(&stage, "VmRSS"), Instant::now());
@@ -67,7 +69,7 @@ fn resident(stage: &Stage, figure: &str) -> usize {
     line.split_whitespace().nth(1).unwrap().parse::<usize>().unwrap() << 10
 }
 
-/// `start`, then `again` without end.
+/// A script that sends `start`, and then `again` without end.
 fn endless(start: &str, again: impl Into<Vec<u8>>) -> Script {
     let bytes = again.into();
     does(vec![Step::Send(start.into()), Step::Forever { bytes, every: Duration::ZERO }])
@@ -124,7 +126,7 @@ fn endless_bodies() {
     unharmed(&stage.world);
 }
 
-/// The upstream of this stage may compress its answers.
+/// Tests compressed answers, which the configuration of this upstream allows.
 fn gzip() {
     let stage = Stage::with(Hostile::start().unwrap(), |dir| {
         edit(

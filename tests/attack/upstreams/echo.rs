@@ -50,7 +50,7 @@ fn lying(change: impl Fn(&mut Value, &str) + Send + Sync + 'static) -> Script {
     })
 }
 
-/// A script that sends the bytes built from the received credential.
+/// A script that answers with the bytes that `tell` makes from the received credential.
 fn telling(tell: impl Fn(&str) -> Vec<u8> + Send + Sync + 'static) -> Script {
     Arc::new(move |request| vec![Step::Send(tell(&token(request)))])
 }
@@ -117,7 +117,8 @@ fn headers() {
     let body = r#"{"id":"1","userName":"honest@example.com"}"#;
     let kind = "content-type: application/json";
     let mut views = vec![
-        // The host discloses these headers to no caller, so the state is still valid.
+        // A credential in these headers does not make the state unusable, because the host discloses these headers to
+        // no caller.
         stage.read(telling(move |t| {
             answer(&format!("200 {t}\r\n{kind}\r\netag: {t}\r\nx-echo: {t}"), body)
         })),
@@ -135,8 +136,8 @@ fn headers() {
     unharmed(&stage.world);
 }
 
-/// If the host shortened a text before searching it for credentials, the text could show the greater part of a
-/// credential.
+/// The host must search a text for credentials before it shortens the text, because a shortened text could show the
+/// greater part of a credential.
 fn cut_texts() {
     let stage = Stage::new();
     let views: Vec<Value> = (40..80)
@@ -185,7 +186,7 @@ fn compressed() {
     let pack = |t: &str| {
         let user = json!({"id": "1", "userName": t}).to_string();
         let size = u16::try_from(user.len()).unwrap();
-        // One stored block (RFC 1951 section 3.2.4), which contains the text unchanged.
+        // A gzip body with one stored block (RFC 1951 section 3.2.4), which contains the text unchanged.
         let mut gzip = vec![0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255, 1];
         gzip.extend(size.to_le_bytes());
         gzip.extend((!size).to_le_bytes());
@@ -242,7 +243,8 @@ fn unpacked() {
     unharmed(&stage.world);
 }
 
-/// The header that the host built from user name and credential, as sent and as decoded.
+/// With basic authentication, the upstream echoes the `Authorization` header that the host built from user name and
+/// credential, both as sent and decoded.
 fn basic() {
     let stage = Stage::with(Hostile::start().unwrap(), |dir| {
         let slot = "slot = { basic = { user = \"deed\" } }";
@@ -272,7 +274,7 @@ fn judged() {
     let mut views = Vec::new();
     for secret in [READ_SECRET, WRITE_SECRET] {
         let user = fresh();
-        // Answers to reads before the write are honest, and answers to reads after the write are not.
+        // The upstream answers reads honestly before the write and dishonestly after it.
         stage.hostile.lie("PATCH", 0, 1, Arc::new(|_| vec![Step::Send(answer("200 OK", ""))]));
         let shown = json!({"id": user, "userName": secret, "active": true});
         stage.hostile.lie("GET", 1, 100, Arc::new(move |_| vec![Step::Send(json(&shown))]));

@@ -1,5 +1,6 @@
 //! An upstream that does not speak HTTP, or lies about where an answer begins and ends. The host accepts only one
-//! complete, strictly valid answer. Otherwise a read fails, and a write stays open until it can no longer take effect.
+//! complete, strictly valid answer. With any other answer, a read fails, and a write stays open until it can no longer
+//! take effect.
 
 use deed_test_support::shared::ended;
 use deed_tests::hostile::{Script, Step, answer, does, json, says};
@@ -179,7 +180,7 @@ fn second_answer() {
     unharmed(&stage.world);
 }
 
-/// An incomplete answer leaves open whether the write took effect. In this case the upstream did not carry out the
+/// An incomplete answer leaves open whether the write took effect. In these tests, the upstream does not carry out the
 /// write.
 fn open_writes() {
     let stage = Stage::new();

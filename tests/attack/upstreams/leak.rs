@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use super::stage::{READ_SECRET, WRITE_SECRET};
 
-/// The number of consecutive characters of a credential that cannot occur by coincidence.
+/// The number of consecutive characters of a credential whose occurrence in other text is not a coincidence.
 const WINDOW: usize = 8;
 
 /// Panics when a file of the fixture, a view, a bundle or a page contains a credential.
@@ -45,7 +45,7 @@ pub(crate) fn none(world: &World, views: &[Value]) {
     }
 }
 
-/// Substrings of each credential, in lower case.
+/// The texts to search for: substrings of each credential in every encoding, in lower case, each with a description.
 fn needles() -> Vec<(String, String)> {
     let mut all = Vec::new();
     for (name, secret) in
@@ -69,7 +69,7 @@ fn needles() -> Vec<(String, String)> {
         }
         for (form, text, window) in forms {
             let letters: Vec<char> = text.to_ascii_lowercase().chars().collect();
-            // Any two consecutive windows contain at least one of these substrings completely.
+            // A leaked part that is as long as two windows contains at least one of these substrings completely.
             for piece in letters.chunks_exact(window) {
                 all.push((format!("{name}, {form}"), piece.iter().collect()));
             }

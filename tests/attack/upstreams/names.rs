@@ -28,14 +28,14 @@ pub(super) fn cases() -> Vec<Case> {
 
 const HOST: &str = "idp.attack.example";
 
-/// A fixture whose upstream has a name that the case resolves.
+/// A fixture whose upstream has a host name whose addresses the test case determines.
 struct Named {
     stage: Stage,
     script: PathBuf,
 }
 
 impl Named {
-    /// `classes` is the operator's value of `addresses`.
+    /// `classes` is the value of `addresses` in `deed.toml`, which lists the allowed classes of addresses.
     fn new(classes: &str) -> Self {
         let hostile = Hostile::start().unwrap();
         let url = hostile.base_url_as(HOST);
@@ -58,7 +58,7 @@ impl Named {
         Self { stage, script }
     }
 
-    /// Sets the answers of the following look-ups, in order. The last answer repeats.
+    /// Sets the answers of the following look-ups, in order. After the last answer, all look-ups get this answer again.
     fn answers(&self, answers: &str) {
         fs::remove_file(self.seen()).ok();
         // The file is renamed into place, so that no look-up reads an incomplete file.
@@ -76,7 +76,7 @@ impl Named {
         fs::read_to_string(self.seen()).unwrap_or_default().lines().count()
     }
 
-    /// Checks that a read is refused for this reason before the host dials.
+    /// Checks that the host refuses a read for this reason before it connects to the upstream.
     fn refuses(&self, answers: &str, words: &str) {
         self.answers(answers);
         let view = self.stage.propose(READ, &fresh());
@@ -153,7 +153,7 @@ fn refused_classes() {
         ("2001:db8::1", NEVER),
         ("-", "does not resolve"),
     ]);
-    // An address class that the operator allows works, and no other class works.
+    // Only addresses of the classes that the operator allows work.
     let named = Named::new("\"loopback\"");
     named.refuses("10.0.0.1", PRIVATE);
     named.refuses("169.254.169.254", NEVER);
@@ -196,7 +196,7 @@ fn mixed() {
     unharmed(&named.stage.world);
 }
 
-/// A host that resolves twice would check one address and dial another.
+/// The host must not resolve a name twice in one exchange, because it could then check one address and dial another.
 fn rebound() {
     let named = Named::new("\"loopback\"");
     let stage = &named.stage;

@@ -1,6 +1,6 @@
 //! Strings of an upstream that target the approver: terminal sequences, characters that hide or reorder text, forged
-//! prompts, floods. The page shows such characters in visible form and executes none of them. JSON output contains the
-//! true value.
+//! prompts, floods. The text that an approver reads shows such characters in a visible form, and a terminal executes
+//! none of them. JSON output contains the unchanged value.
 
 use deed_test_support::shared::ended;
 use deed_tests::host;
@@ -115,7 +115,7 @@ fn flood() {
     unharmed(world);
 }
 
-/// Checks what the host reports, in its log and to people, about an answer that it does not understand.
+/// Checks what the host reports, in its log and to people, about an answer that the host does not understand.
 fn errors() {
     let stage = Stage::new();
     for poison in POISON {

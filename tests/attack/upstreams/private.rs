@@ -1,5 +1,6 @@
 //! An upstream that sends back the private parameter that it received: in its body, in headers, in its reason phrase,
-//! in a body that is not JSON. When a fixture is dropped, all of its output is searched for the value.
+//! in a body that is not JSON. When a fixture is dropped, all of its output is searched for the value of the private
+//! parameter.
 
 use std::sync::Arc;
 

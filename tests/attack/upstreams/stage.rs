@@ -77,8 +77,8 @@ impl Stage {
         view
     }
 
-    /// Runs one concurrent action for each script, and answers the action with that script. Returns the views of the
-    /// actions.
+    /// Runs one action for each script, all at the same time, and answers the requests of each action with its script.
+    /// Returns the views of the actions.
     pub(crate) fn all(
         &self,
         contract: &str,
@@ -112,13 +112,14 @@ pub(crate) fn fresh() -> String {
     format!("{:032x}", COUNT.fetch_add(1, Ordering::Relaxed))
 }
 
-/// Configures this upstream with the test's credentials and without approvals.
+/// Configures the upstream at `base_url`, with the test's credentials and without approvals.
 pub(crate) fn lay_out(dir: &Path, base_url: &str) -> Result<()> {
     let toml = fs::read_to_string(dir.join("deed.toml"))?;
     let old = toml.split("base_url = \"").nth(1).and_then(|rest| rest.split('"').next());
     edit(dir, "deed.toml", old.unwrap_or_default(), base_url)?;
     edit(dir, "deed.toml", "environment = \"production\"", "environment = \"staging\"")?;
-    // The pause before another look would end after `queue`, so each look meets its script once.
+    // The pause before a second observation would end after the time `queue`, so no observation is repeated and each
+    // script is used once.
     let once = "timeout = \"30s\"\nbackoff = \"10m\"\nqueue = \"4m\"";
     for name in ["read_user", "restore_access", "suspend_user"] {
         edit(dir, &format!("contracts/{name}.toml"), "timeout = \"30s\"", once)?;
@@ -127,7 +128,7 @@ pub(crate) fn lay_out(dir: &Path, base_url: &str) -> Result<()> {
     Ok(fs::write(dir.join("secrets/idp_write"), WRITE_SECRET)?)
 }
 
-/// The fates of the calls of a phase: `not_sent`, `no_answer` or a status.
+/// The result of each call of a phase: `not_sent`, `no_answer` or a status.
 pub(crate) fn fates(view: &Value, phase: &str) -> Vec<Value> {
     let calls = view["calls"].as_array().unwrap();
     calls.iter().filter(|call| call["phase"] == phase).map(|call| call["fate"].clone()).collect()

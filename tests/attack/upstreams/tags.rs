@@ -22,7 +22,7 @@ pub(super) fn cases() -> Vec<Case> {
     ]
 }
 
-/// Between each approval and its write, the user changes again.
+/// The user changes after each approval and before the approved write.
 fn that_changes() {
     let (world, user) = (World::start(scim()).unwrap(), user("moving", Some(true)));
     let operations = json!([{ "op": "replace", "path": "displayName", "value": "moved {n}" }]);
@@ -64,7 +64,7 @@ fn tagged(writes: &Arc<AtomicU32>, suspended_after: u32) -> Script {
     })
 }
 
-/// Answers a write as if its precondition had failed, whether or not the write was carried out.
+/// Answers a write as if its precondition had failed, and counts the write.
 fn refuses(writes: &Arc<AtomicU32>) -> Script {
     let writes = Arc::clone(writes);
     Arc::new(move |_| {
@@ -81,7 +81,7 @@ fn carried_out() {
     }
 }
 
-/// The first `late` reads after the write do not show its effect yet.
+/// The first `late` reads after the write do not show the effect of the write yet.
 fn carried_out_and_seen(late: usize) {
     let writes = Arc::default();
     let stage = Stage::with(Hostile::start().unwrap(), |dir| {
@@ -99,7 +99,8 @@ fn carried_out_and_seen(late: usize) {
     unharmed(&stage.world);
 }
 
-/// Refuses the write and hides the state: at once, or when the host reads the state before another attempt.
+/// The upstream refuses the write, and then hides the state: either at once, or when the host reads the state before
+/// another attempt.
 fn hides() {
     let stage = Stage::new();
     let ends = [

@@ -1,5 +1,5 @@
-//! Witnesses that lie, flood, stall or redirect. No action fails or waits long because of such a witness, the host
-//! keeps none of its false statements, and the host uses the witness again as soon as it behaves correctly.
+//! Witnesses that lie, flood, stall or redirect. No action fails or waits long because of such a witness. The host
+//! stores no false signature line, and uses the witness again as soon as the witness behaves correctly.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -60,8 +60,8 @@ impl Stage {
         self.world.metric(alarm).unwrap() == Some(1)
     }
 
-    /// Checks that an action is carried out while the witness lies in this way, and that the checkpoint has no line
-    /// from the witness.
+    /// Checks that an action is carried out while the witness answers with `script`, and that the checkpoint has no
+    /// signature line of the witness.
     fn meets(&self, lie: &str, script: Script) {
         self.peer.turn(script);
         let started = Instant::now();
@@ -79,8 +79,8 @@ impl Stage {
         self.peer.turn_good();
         until("the witness vouches", || self.served().contains(&self.peer.mark()));
         until("there is no alarm", || !self.has_alarm());
-        // The test does not compare the last status, because the other tenant's log, which the witness does not know,
-        // gets 404 at any time.
+        // The test does not compare the last status, because the witness does not know the other tenant's log and may
+        // answer a request for that log with 404 at any time.
         assert!(self.peer.mind.said().contains(&200));
     }
 }
@@ -89,7 +89,7 @@ fn ok(body: impl AsRef<[u8]>) -> Vec<u8> {
     answer("200 OK\r\nconnection: close", body)
 }
 
-/// An answer with status 200 that is built from the checkpoint's note and its text.
+/// An answer with status 200 whose body is built from the submitted note and from the checkpoint text in it.
 fn vouching(body: impl Fn(&str, &str) -> String + Send + Sync + 'static) -> Script {
     Arc::new(move |request| {
         let note = request.body.split_once("\n\n").unwrap().1;

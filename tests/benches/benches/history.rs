@@ -1,9 +1,10 @@
-//! Measures the cost of memory and of a long history. It compares an empty host, a host with thousands of waiting
-//! actions, a host with a thousand contracts and a hundred adapters, and hosts with the numbers of past actions in
-//! `HISTORY`.
+//! Measures how much memory a host uses and what a long history of actions costs. The bench compares an empty host, a
+//! host with thousands of waiting actions, a host with a thousand contracts and a hundred adapters, and hosts with the
+//! numbers of past actions in `HISTORY`.
 //!
-//! The binary is `DEED_BIN`. The effect of the history on an action is a ratio: hosts with and without the history
-//! alternate, on the same machine and against the same upstream. If `KEEP` is set, the directories are kept.
+//! `DEED_BIN` names the binary of the host. The effect of the history on an action is measured as a ratio: hosts with
+//! and without the history alternate, on the same machine and against the same upstream. If `KEEP` is set, the
+//! directories are kept.
 
 use std::env;
 use std::fs;
@@ -28,8 +29,7 @@ mod past;
 mod shelf;
 
 const WAITING: u64 = 10_000;
-/// After a start, background work and memory that the allocator returns must finish before a
-/// host counts as idle.
+/// The time after a start until a host counts as idle, in which background work ends and the allocator returns memory.
 const REST: Duration = Duration::from_secs(3);
 
 fn main() -> Result<()> {
@@ -92,7 +92,7 @@ fn memory(root: &Path, record: &Record) -> Result<()> {
 
 fn laid_out(dir: &Path, record: &Record) -> Result<PathBuf> {
     desk::lay_out(dir, &record.base_url())?;
-    // In this bench, one agent owns all waiting actions.
+    // The limits are high, because in this bench one agent owns all waiting actions.
     let room = "[limits]\nwaiting = { host = 80_000, tenant = 40_000, agent = 20_000 }\n\n[http]";
     edit(dir, "deed.toml", "[http]", room)?;
     Ok(dir.to_owned())

@@ -1,9 +1,9 @@
-//! Measures how many leaves per second 64 writers can add to a log with durable, signed checkpoints, compared with a
-//! plain file.
+//! Measures how many leaves per second 64 writers can add to a log with durable, signed checkpoints, compared with
+//! appending to a plain file (the floor).
 //!
 //! In the floor, the same 64 tasks send their leaves to one thread through the same kind of channel. The thread takes
-//! all waiting leaves, hashes each, appends them to one file, calls `fdatasync` once for all of them and answers each
-//! task. The floor has no tree and no signatures, so it proves nothing.
+//! all waiting leaves, hashes each leaf, appends the hashes and the leaves to one file, calls `fdatasync` once for all
+//! of them and answers each task. The floor has no tree and no signatures, so it proves nothing.
 
 use std::fs::{self, File};
 use std::io::Write as _;
@@ -26,7 +26,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
 const WRITERS: u64 = 64;
-/// In one round, the log can finish its batches many times.
+/// The number of leaves per writer and round, which is large enough that the log finishes many batches in one round.
 const EACH: u64 = 400;
 const ROUNDS: usize = 11;
 const WORK: u32 = 25_600;
@@ -70,7 +70,7 @@ fn measure(dir: &Path) -> Result<deed_benches::Paired> {
     paired(ROUNDS, WORK, ours, floor)
 }
 
-/// Every writer appends one leaf at a time and waits until it is logged, as an action's driver does.
+/// Every writer appends one leaf at a time and waits until the leaf is logged, as the host does for an action.
 async fn writers<F, W>(write: W) -> Result<()>
 where
     F: Future<Output = Result<()>> + Send + 'static,
@@ -100,7 +100,7 @@ fn leaf() -> Leaf {
     Leaf { kind: "receipt".to_owned(), payload: Digest::of(&number.to_be_bytes()), index: 0 }
 }
 
-/// The floor, which uses one file and group commit.
+/// The floor, which appends to one file and syncs the file once for a group of leaves.
 #[derive(Clone)]
 struct Plain(mpsc::SyncSender<(Leaf, oneshot::Sender<Result<()>>)>);
 
@@ -113,7 +113,7 @@ impl Plain {
                 batch.extend(requests.try_iter().take(255));
                 let written = commit(&mut file, &batch).map_err(|error| error.to_string());
                 for (_, answer) in batch {
-                    // A writer that has stopped waiting needs no answer.
+                    // A writer that has stopped waiting needs no answer, so the error is ignored.
                     drop(answer.send(written.clone().map_err(Into::into)));
                 }
             }

@@ -1,8 +1,8 @@
 //! Measures how many bundles per second `deed verify` checks, compared with the minimum work of any verifier.
 //!
-//! The floor works on parts that are extracted beforehand. It checks every Ed25519 signature of the bundle once (each
-//! envelope and the checkpoint), hashes every part once with SHA-256, and runs one Cedar evaluation as the stock tool
-//! does: parse policies and schema, read entities and request against the schema, decide.
+//! This minimum (the floor) works on parts that are extracted beforehand. The floor checks every Ed25519 signature of
+//! the bundle once (each envelope and the checkpoint), hashes every part once with SHA-256, and runs one Cedar
+//! evaluation as the stock tool does: parse policies and schema, read entities and request against the schema, decide.
 
 use std::fs;
 use std::hint::black_box;
@@ -64,7 +64,7 @@ fn real() -> Result<(Vec<u8>, Files)> {
     Ok((bytes, trust))
 }
 
-/// The extracted parts that the floor checks.
+/// The extracted parts of a bundle on which the minimum work (the floor) is done.
 struct Floor {
     files: Files,
     signatures: Vec<(VerifyingKey, Vec<u8>, Signature)>,

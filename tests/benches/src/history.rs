@@ -1,9 +1,9 @@
-//! Writes a history into a served directory that no host has open. It adds the requested number of actions, each with
-//! the records and leaves of one of the actions that ended there.
+//! Writes a history into a served directory that no host has open. The history consists of the requested number of
+//! actions, each of which copies the records and log leaves of an action that has ended in this directory.
 //!
-//! The journal's and the log's own code writes the history. Ids, items, times, keys and leaves are new; the content of
-//! signed envelopes, and the leaf indices in records, stay those of the model. A host does not read these envelopes and
-//! indices while it serves, but `deed journal check` reports every one of them.
+//! The journal's and the log's own code writes the history. Each copy has a new id, item, times, key and leaves, but
+//! the content of its signed envelopes and the leaf indices in its records are those of the original. A host does not
+//! read the envelopes and leaf indices while it serves, but `deed journal check` reports each of them as wrong.
 
 mod model;
 
@@ -28,8 +28,8 @@ use tokio::task::JoinSet;
 pub use self::model::{ITEM_LENGTH, item};
 use self::model::{Model, New};
 
-/// The number of actions that are written concurrently. Their records interleave as in a busy host, but all records of
-/// one action wait together, so that the journal's groups are full.
+/// The number of actions that are written concurrently. The records of these actions interleave as in a busy host, but
+/// all records of one action are queued at once, so that the journal's commit groups are full.
 const ABREAST: usize = 64;
 /// The number of leaves that are appended at once.
 const LEAVES: usize = 16_384;
@@ -73,7 +73,7 @@ impl std::fmt::Display for Written {
     }
 }
 
-/// Adds this many actions to the directory. Fails when no action has ended there.
+/// Adds this many actions to the directory. Fails when no action has ended in the directory.
 pub fn write(dir: &Path, actions: u64) -> Result<Written> {
     let state = dir.join("state");
     let models = Arc::new(model::models(&state)?);
@@ -82,7 +82,7 @@ pub fn write(dir: &Path, actions: u64) -> Result<Written> {
     let began = Instant::now();
     let runtime = tokio::runtime::Runtime::new()?;
     let journal = journal::open(&state)?;
-    // The time also makes this history differ from any that was written before.
+    // New ids and keys are derived from this time, so that they differ from those of an earlier generated history.
     let now_ms = i64::try_from(now().as_millis())?;
     let records = runtime.block_on(fill(&journal, &models, actions, now_ms))?;
     // Syncs once and waits until the sync has finished.

@@ -1,6 +1,6 @@
 //! Compares two implementations that run alternately; reports medians and adds them to `target/bench.json`.
 //!
-//! Figures of different runs are never compared: the floor is measured in the same run.
+//! Figures of different runs are never compared: `deed` and the minimum work (the floor) are measured in the same run.
 #![expect(clippy::missing_errors_doc, reason = "the callers are tests, which stop at any error")]
 
 #[cfg(feature = "host")]
@@ -25,21 +25,21 @@ pub struct Paired {
     /// Operations per second, as medians over all rounds.
     pub ours: f64,
     pub floor: f64,
-    /// The median over the rounds of `ours / floor`, so that a slowdown of both sides has no effect.
+    /// The median over the rounds of `ours / floor`, so that a slowdown of both implementations has no effect.
     pub share: f64,
 }
 
-/// Pause between two measurements, so that deferred work of one side does not fall into the other's time.
+/// Pause between two measurements, so that deferred work of one implementation is not counted in the time of the other.
 const REST: Duration = Duration::from_millis(100);
 
-/// Runs both sides `rounds` times with `work` operations each; the side that runs first alternates.
+/// Runs both implementations `rounds` times with `work` operations each. The two take turns in running first.
 pub fn paired(
     rounds: usize,
     work: u32,
     mut ours: impl FnMut() -> Result<()>,
     mut floor: impl FnMut() -> Result<()>,
 ) -> Result<Paired> {
-    // Each side runs once without being timed, to fill caches, lazy tables and the first pages of a file.
+    // Each implementation runs once without being timed, to fill caches, lazy tables and the first pages of a file.
     ours()?;
     floor()?;
     let mut rates = Vec::new();
@@ -92,9 +92,9 @@ pub const RSS_OF_HISTORY: [&str; 6] = [
     "contracts_1000_adapters_100",
 ];
 
-/// Writes these figures under this name into `target/bench.json`, and prints them. Figures of an earlier
-/// run under this name are removed, except those in `others`, which another bench writes. Other names are
-/// kept. Fails when the goal is missed and `BENCH_LENIENT` is not set.
+/// Writes these figures under this name into `target/bench.json`, and prints them. Figures of an earlier run under this
+/// name are removed, except those in `others`, which another bench writes. Figures under other names are kept. Fails
+/// when the goal is missed and `BENCH_LENIENT` is not set.
 pub fn report(name: &str, figures: &Value, others: &[&str], must: &str, holds: bool) -> Result<()> {
     keep(name, figures, others)?;
     let verdict = if holds { "holds" } else { "MISSED" };

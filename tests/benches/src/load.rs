@@ -1,5 +1,5 @@
-//! A closed loop of callers: each connection sends its next request when the last one is answered. It measures the time
-//! of each answer. Its HTTP parser reads only the status and the length of the body.
+//! A closed loop of callers: each connection sends its next request when the last one is answered. The loop measures
+//! the time of each answer. The callers' HTTP parser reads only the status and the length of the body.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -11,7 +11,8 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
-/// One operation of a caller, the `n`th of all callers. All requests of the operation use the caller's connection.
+/// One operation of a caller. `n` counts the operations of all callers. All requests of the operation use the caller's
+/// connection.
 pub trait Work: Send + Sync + 'static {
     fn once(&self, to: &mut Caller, n: u64) -> impl Future<Output = Result<()>> + Send;
 }

@@ -22,7 +22,8 @@ pub fn rss_mib(pid: u32) -> Result<f64> {
 /// The interval at which memory is sampled.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 
-/// Runs this work. Returns its result and the peak resident memory that was sampled while it ran.
+/// Runs this work. Returns the result of the work and the peak resident memory of the process that was sampled during
+/// the work.
 pub fn peak_rss_mib<T>(pid: u32, work: impl FnOnce() -> T) -> Result<(T, f64)> {
     let over = AtomicBool::new(false);
     thread::scope(|scope| {
@@ -46,7 +47,8 @@ pub fn peak_rss_mib<T>(pid: u32, work: impl FnOnce() -> T) -> Result<(T, f64)> {
 /// Seconds of CPU time so far, of all threads, in user mode and in the kernel.
 pub fn cpu_s(pid: u32) -> Result<f64> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
-    // The process name may contain spaces. It is in parentheses, and the third field begins after them.
+    // The process name may contain spaces. The name is in parentheses, and the third field begins after the closing
+    // parenthesis.
     let fields = stat.rsplit_once(')').map_or("", |(_, fields)| fields);
     let mut times = fields.split_whitespace().skip(11);
     let mut next = || times.next().unwrap_or_default().parse::<f64>();

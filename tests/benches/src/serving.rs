@@ -1,5 +1,5 @@
-//! A bare HTTP/1.1 server on a free loopback port, for the other processes of a bench. It prints its address on stdout
-//! and serves until its standard input ends. It parses only HTTP.
+//! A bare HTTP/1.1 server on a free loopback port, for the other processes of a bench. The server prints its address on
+//! stdout and serves until its stdin ends. The server parses HTTP and nothing else.
 
 use std::convert::Infallible;
 use std::io::{Read as _, Write as _};
@@ -49,7 +49,7 @@ pub fn plain(status: StatusCode) -> Response<Full<Bytes>> {
     response
 }
 
-/// A process that runs such a server. The process ends when this value is dropped.
+/// A process that runs a bare HTTP server for a bench. The process ends when this value is dropped.
 #[derive(Debug)]
 pub struct Peer {
     child: Child,

@@ -31,7 +31,7 @@ pub(super) struct Trace {
 enum Step {
     /// Bytes written to a file.
     Wrote { path: String, bytes: String },
-    /// A sync of a file begins. The step that ends this sync has the same number.
+    /// A sync of a file begins. The step at which the sync ends has the same number.
     SyncBegins { call: usize },
     /// A sync succeeded.
     SyncEnds { path: String, call: usize },
@@ -133,12 +133,12 @@ type Begun = (String, BTreeSet<(String, String)>, String);
 struct Disk {
     /// Action and event of each record, including records that are written but not yet synced.
     written: Vec<(String, String)>,
-    /// Bytes of the log's TAIL.
+    /// Bytes of the log's file TAIL, whose entries are not in tiles yet.
     tail: String,
-    /// The lengths of `written` and `tail` when a sync began.
+    /// The lengths of `written` and `tail` when each sync began, by the number of the sync.
     begun: BTreeMap<usize, (usize, usize)>,
     events: BTreeSet<(String, String)>,
-    /// The number of durable bytes of TAIL.
+    /// The number of durable bytes of the log's file TAIL.
     durable: usize,
     /// The action about each user, taken from the proposals.
     users: BTreeMap<String, String>,
@@ -195,7 +195,8 @@ impl Found {
         if !told.contains(&"proposed") {
             self.faults.push(format!("answer about {id} without its ledger: {body}"));
         }
-        // By then the log entry is durable; the journal may record the index of the entry later.
+        // When an answer reports that the receipt is logged, the log entry must be durable; the journal may record the
+        // index of the entry later.
         let receipt = between(body, "\"payload_sha256\":\"", '"').unwrap_or_default();
         let leaf = receipt.trim_start_matches("sha256:");
         if told.contains(&"logged") && (leaf.is_empty() || !tail.contains(leaf)) {
@@ -258,7 +259,7 @@ impl<'a> Call<'a> {
     }
 }
 
-/// Classifies a write by its destination.
+/// Classifies a write system call by its destination, which is a file or a socket.
 fn step(target: &str, bytes: String, ports: Ports) -> Option<Step> {
     if target.starts_with('/') {
         return Some(Step::Wrote { path: target.to_owned(), bytes });

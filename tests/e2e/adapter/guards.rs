@@ -1,5 +1,5 @@
-//! Tests with upstreams that reject a guarded write although the state did not change. In some cases a new approval
-//! helps; in others it does not.
+//! Tests with upstreams that reject a guarded write although the state did not change. If a new approval can help, the
+//! host requests one; otherwise it ends the action.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering::SeqCst;
@@ -21,7 +21,7 @@ fn tagged(tag: &'static str) -> Script {
     })
 }
 
-/// Runs an action that bob approves once and the upstream rejects once. Returns the reason of its end.
+/// Runs an action that bob approves once and the upstream rejects once. Returns the reason for which the action ended.
 fn turned_away(tag: &'static str) -> String {
     let stage = Stage::new("production");
     stage.upstream.lie("GET", 0, 99, tagged(tag));
@@ -48,7 +48,8 @@ fn a_weak_tag_that_the_upstream_does_not_accept_is_told() {
     }
 }
 
-/// No second approval is requested, because the second observation after the rejection still shows the tag.
+/// The host makes no further attempt, because two observations after the rejection still show the same state and entity
+/// tag.
 #[test]
 fn a_strong_tag_that_never_changes_is_given_up_at_once() {
     for tag in ["\"1-gzip\"", "\"W/1\""] {

@@ -99,7 +99,7 @@ fn every_change_of_what_a_host_wrote_is_found() {
     documents(&mut bench);
     logs(&mut bench);
     rewritten(&mut bench);
-    // The checks changed nothing.
+    // The checks have not changed the intact directory.
     clean(&bench.good);
 }
 
@@ -117,7 +117,7 @@ fn journal(bench: &mut Bench) {
         fs::remove_file(dir.join("state/segments/HEAD")).unwrap();
     });
     bench.found(SEGMENT, "", |dir| fs::remove_file(dir.join(SEGMENT)).unwrap());
-    // When the journal is truncated and HEAD is emptied, the log shows it.
+    // If the journal is truncated and its HEAD is emptied, the check detects the loss from the log.
     bench.found(LOG, "does not belong to an action", |dir| {
         fs::write(dir.join(SEGMENT), &bytes[..size / 3]).unwrap();
         fs::write(dir.join("state/segments/HEAD"), "").unwrap();
@@ -147,7 +147,7 @@ fn documents(bench: &mut Bench) {
         used += u32::from(code == 1);
         assert!(code == 0 || found.to_string().contains("is not stored"), "{found:#}");
     }
-    // The check reports no finding if contracts and policies are missing that no action used.
+    // The check does not require contracts and policies that no action used.
     assert_eq!(used, 2, "the contract and the policy set of these actions");
     for path in files(&bench.good, "state/statements") {
         let name = path.strip_prefix(&bench.good).unwrap().to_owned();
@@ -183,7 +183,7 @@ fn logs(bench: &mut Bench) {
     });
 }
 
-/// Attacks that also recompute every checksum.
+/// Changes by an attacker who also recomputes every checksum.
 fn rewritten(bench: &mut Bench) {
     let same = bench.attack(|dir| rewrite(dir, |_| ()));
     clean(&same);

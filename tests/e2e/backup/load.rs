@@ -1,4 +1,4 @@
-//! Backups of a busy host: each one is complete, and a host can be served from it.
+//! Tests of backups of a busy host: each backup is complete, and a host can serve a directory restored from it.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -18,7 +18,7 @@ const CALLERS: usize = 4;
 const BACKUPS: usize = 6;
 const PATIENCE: Duration = Duration::from_mins(3);
 
-/// Proposes actions until it is stopped: reads for both tenants, and changes that wait for approval.
+/// Proposes actions until `done` is set: reads for both tenants, and changes that wait for approval.
 fn propose(world: &World, caller: usize, done: &AtomicBool, ended: &Mutex<usize>) {
     let wait = [("prefer", "wait=60")];
     while !done.load(Ordering::Relaxed) {
@@ -67,7 +67,7 @@ fn backups_of_a_busy_host_are_whole_and_can_be_served() {
         }
         done.store(true, Ordering::Relaxed);
     });
-    // This backup is made without a running host, from the files that a crash left.
+    // The last backup is made without a running host, from the files that a crash left.
     world.host.take().unwrap().kill().unwrap();
     let crashed = scratch.join("crashed");
     let (code, said) = backup(&world.dir, &crashed, &[]);

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::{Scratch, act, audit, backup, clean, copy, leave_some, restore, stop, world};
 
-/// The expected error text, and the function that changes the backup.
+/// The error text that `deed restore` must report, and the function that damages the backup.
 type Spoiling<'a> = (&'a str, &'a dyn Fn(&Path));
 
 #[test]
@@ -23,7 +23,7 @@ fn an_older_state_is_restored_only_when_that_is_said() {
     assert!(said.contains("without private keys and secrets"), "{said}");
     let found = clean(&old);
     assert_eq!(found["actions"], 3, "{found:#}");
-    // After the backup, one new action runs and one earlier action continues.
+    // After the backup was made, one new action runs and one earlier action continues.
     let later = act(&world);
     assert!(world.approve(&waiting, "bob", BOB).unwrap().0);
     assert_eq!(world.settled(&waiting).unwrap()["status"], "verified");
@@ -175,7 +175,7 @@ fn a_backup_writes_nowhere_but_where_it_is_put_back() {
     let (code, said) = restore(&bad, &world.dir, &["--accept-older"]);
     assert!(!planted.exists(), "{said}");
     assert!(code == 1 && said.contains("not a path inside a backup"), "{said}");
-    // Reading from a pipe would block forever.
+    // Reading from a named pipe in the backup would block forever.
     for name in ["VERSION", "segments/00000002.journal", "log/acme/TAIL"] {
         let (bad, name) = (scratch.join("piped"), format!("state/{name}"));
         copy(&good, &bad);

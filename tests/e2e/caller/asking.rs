@@ -1,5 +1,5 @@
-//! Tests of `deed act`. The contract determines the type of each parameter; the id is printed before the wait, and the
-//! command to approve is printed last.
+//! Tests of `deed act`. The contract determines the type of each parameter. The command prints the action's id before
+//! it waits, and the command to approve last.
 
 use std::path::Path;
 
@@ -57,7 +57,7 @@ fn a_parameter_has_the_type_of_the_contract() {
     // The host refuses a parameter that the contract does not declare.
     let said = explain(&["user_id=1", "colour=red"]);
     assert!(said.code == 1 && said.err.contains("/params/colour"), "{said:?}");
-    // JSON is passed unchanged.
+    // Parameters that are given as JSON are passed unchanged.
     let said = act(&world, RESTORE, &["--explain", "--params", "{\"user_id\": 123}"]);
     assert!(said.code == 1 && said.err.contains("/params/user_id"), "{said:?}");
     assert!(world.proxy.requests().is_empty());
@@ -105,7 +105,7 @@ fn who_gives_up_waiting_has_the_id() {
     let id = said.out.split(' ').next().unwrap().to_owned();
     assert!(said.err.starts_with(&format!("action {id} is ")), "{said:?}");
     assert_eq!(said.next(), [format!("deed show {id} --url {}", world.url())], "{said:?}");
-    // The command waits until the action ends.
+    // `deed act` waits until the action ends.
     let said = act(&world, "idp.read_user", &["--param", &param, "--wait", "30"]);
     assert!(said.code == 0 && said.out.contains("  verified\n"), "{said:?}");
     let id = said.out.split(' ').next().unwrap();

@@ -12,8 +12,8 @@ use super::{RESTORE, deed, to, waiting};
 fn show_has_the_parameters_and_the_bodies_of_the_writes() {
     let (world, user) = (World::start(scim()).unwrap(), locked_out());
     let id = waiting(&world, &user);
-    // The agent sees parameters and writes even while its action waits. Agents must not see observed state, but neither
-    // of these is observed state.
+    // The agent sees parameters and writes even while its action waits. Agents must not see observed state, but
+    // parameters and writes are not observed state.
     for token in [BOB, HELPDESK] {
         let view = to(&world, token, &["show", &id, "--json"]).json();
         assert_eq!(view["params"], json!({ "user_id": user }), "{view:#}");

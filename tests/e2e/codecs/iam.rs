@@ -1,5 +1,5 @@
-//! A small fake of an API that takes form-encoded requests and answers in XML. It has one user and two calls, and its
-//! answers have the structure of AWS IAM answers.
+//! A small fake of an API that takes form-encoded requests and answers in XML. The API has one user and two calls, and
+//! its answers have the structure of AWS IAM answers.
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};

@@ -48,8 +48,8 @@ impl Trial {
         Self { world: world.unwrap(), document: Document::new(&text) }
     }
 
-    /// Calls one of the document's operations, with `fill` as its parameter, and checks the answer, whatever its
-    /// status.
+    /// Calls one operation of the OpenAPI document with `fill` as its path parameter, and checks the answer, whatever
+    /// its status.
     fn send(
         &mut self,
         token: &str,
@@ -148,7 +148,8 @@ fn approve(trial: &mut Trial, id: &str) {
     assert_eq!(trial.post(BOB, ANSWER, id, &signed).0, 409, "it has ended");
 }
 
-/// A write is lost and resolved without the command line, so that the host's raw answers are checked.
+/// A write is lost, and its action is resolved over HTTP without the command line, so that the host's raw answers are
+/// checked.
 fn resolving(trial: &mut Trial) {
     let id = trial.waiting(&World::proposal("idp.suspend_user", &user("lost", Some(true))));
     assert_eq!(trial.get(CAROL, OPEN, &id).0, 409, "nothing is open");

@@ -102,7 +102,7 @@ impl Document {
                 faults.push(format!("{at}/{name} is missing"));
             }
         }
-        // If a schema names fields, it does not describe any other fields.
+        // If a schema names fields, every other field counts as not described.
         let (named, other) = (schema.get("properties"), schema.get("additionalProperties"));
         let open = named.is_none() && other != Some(&Value::Bool(false));
         let other = other.filter(|rule| rule.is_object());

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 /// A documented route: method and path, and whether it works without a token.
 type Route = (String, String, bool);
 
-/// Every route of the document, which is generated from the same table as the listeners.
+/// Every route of the OpenAPI document, which the host generates from the same table as the routes of its listeners.
 fn routes() -> Vec<Route> {
     let text = fs::read_to_string(workspace().join("docs/openapi.json")).unwrap();
     let document: Value = serde_json::from_str(&text).unwrap();

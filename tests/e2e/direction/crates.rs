@@ -1,5 +1,5 @@
-//! Which module of the host may name which items of our other crates. The surface decides nothing, so it can reach
-//! neither a grant nor the journal.
+//! Which module of the host may name which items of our other crates. The modules of the HTTP interface and the command
+//! line make no decisions, so they may use neither grants nor the journal.
 
 use std::collections::BTreeSet;
 
@@ -8,8 +8,8 @@ use deed_tests::services::workspace;
 use super::paths::{Module, imports};
 use super::visit;
 
-/// Items that may be named, with everything below them, and the modules that may name them, with all of their children.
-/// Every module may name the formats and the records, `deed_spec` and `deed_record`.
+/// Each entry has an item and the modules that may name it. An entry also covers all items below its item and all
+/// children of its modules. Every module may name the formats and the records, `deed_spec` and `deed_record`.
 const RIGHTS: &[(&str, &[&str])] = &[
     ("deed_host::cli", &["main"]),
     ("deed_sandbox", &["engine"]),

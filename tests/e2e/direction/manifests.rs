@@ -7,7 +7,7 @@ use toml::{Table, Value};
 
 use super::pure::PURE;
 
-/// Crates that the pure crates may depend on. They only compute: none of them reads a clock or a file.
+/// Crates that the pure crates may depend on. These crates only compute: none of them reads a clock or a file.
 const CRATES: [&str; 19] = [
     "base64",
     "cedar-policy",
@@ -33,7 +33,8 @@ const CRATES: [&str; 19] = [
 /// Crates that only the tests of the pure crates may depend on.
 const FOR_TESTS: [&str; 2] = ["proptest", "zip"];
 
-/// The faults of a manifest. `root` is the manifest of the workspace that it inherits from.
+/// Returns everything in a crate's manifest that the rules forbid. `root` is the manifest of the workspace from which
+/// the crate inherits.
 pub(super) fn faults(manifest: &str, root: &str) -> Vec<String> {
     let (own, root) = match (toml::from_str::<Table>(manifest), toml::from_str::<Table>(root)) {
         (Ok(own), Ok(root)) => (own, root),
@@ -61,7 +62,7 @@ fn table<'a>(of: &'a Table, name: &str) -> Option<&'a Table> {
     of.get(name)?.as_table()
 }
 
-/// The fault of one dependency. `shared` is the workspace's entry with the same name.
+/// Returns what is wrong with one dependency, if anything. `shared` is the workspace's entry for the dependency.
 fn fault(is_for_tests: bool, name: &str, entry: &Value, shared: Option<&Value>) -> Option<String> {
     let inherits = entry.get("workspace").is_some();
     let Some(entry) = (if inherits { shared } else { Some(entry) }) else {

@@ -21,16 +21,16 @@ impl Module {
     }
 }
 
-/// The paths, macros and faults that were found in a file.
+/// The paths and macros that were found in a file, and the syntax that the import rules forbid.
 #[derive(Debug, Default)]
 pub(super) struct Imports {
     /// Paths inside the crate, from its root.
     pub(super) inner: Vec<Vec<String>>,
     /// Paths that begin with another crate's name, or with a name in this file.
     pub(super) outer: Vec<Vec<String>>,
-    /// Paths in its own crate that no file of the host may write.
+    /// Paths to the file's own crate in a form that no file of the host may use.
     pub(super) faults: Vec<String>,
-    /// Syntax that would hide the named paths. No crate may use it.
+    /// Syntax that would hide paths from these tests. No crate may use this syntax.
     pub(super) hidden: Vec<String>,
     /// The macros that are called, without the path before the name.
     pub(super) macros: Vec<String>,

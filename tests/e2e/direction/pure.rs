@@ -47,7 +47,7 @@ pub(super) fn faults(source: &str) -> Vec<String> {
         faults.push("it is asynchronous".to_owned());
     }
     for path in found.outer {
-        // This type is refused under every path because its hash keys are random.
+        // `RandomState` is refused under every path because its hash keys are random.
         if path.iter().any(|name| name == "RandomState") {
             faults.push("it draws a `RandomState`".to_owned());
         }

@@ -91,7 +91,8 @@ impl Reader {
         }
     }
 
-    /// Visits an attribute with arguments. Its tokens may contain paths, and so may its strings, as in `with = "a::b"`.
+    /// Visits an attribute with arguments. The attribute's tokens may contain paths, and so may its strings, as in
+    /// `with = "a::b"`.
     pub(super) fn attribute(&mut self, list: &MetaList) {
         if list.path.is_ident("cfg_attr") && sets_path(&list.tokens) {
             self.found.hidden.push("`cfg_attr` has a module from elsewhere".to_owned());

@@ -213,8 +213,8 @@ fn two_hosts_with_the_same_keys_fork_the_log() {
     let twin = Home::new("twin");
     let done = Command::new("cp").arg("-a").args([&proof.world.dir, &twin.dir]).status().unwrap();
     assert!(done.success());
-    // The second host reaches the user directory through the first host's proxy. The additional proxy is unused; a
-    // `World` requires one.
+    // The second host reaches the user directory through the first host's proxy. The second host's own proxy is unused;
+    // it exists only because the type `World` requires one.
     let idle = Proxy::start(&scim().base_url()).unwrap();
     let mut twin = World::of(twin, idle);
     for world in [&mut proof.world, &mut twin] {

@@ -36,7 +36,7 @@ fn an_agents_copy_has_no_evidence_and_says_what_was_verified() {
     assert_eq!(proof.world.bundle(&proof.id).unwrap(), proof.bundle, "the same bytes every time");
 }
 
-/// This policy requires approval for reads, too.
+/// Adds a policy that requires approval for reads, too.
 fn asks_before_a_read(dir: &Path) -> Result<()> {
     let policy = "@id(\"reads-need-lead\") @obligation(\"approve:1:support-lead\")\n\
         forbid (principal, action == Deed::Action::\"idp.read_user\", resource);\n";

@@ -51,8 +51,8 @@ fn a_log_is_audited_too() {
     assert!(code == 0 && said.contains("VERIFIED deed.example/logs/acme"), "{code}: {said}");
     let audit = host::run(&["log", "audit", &log, "--trust", &trust], "").unwrap();
     assert_eq!(said, String::from_utf8_lossy(&audit.stdout));
-    // The verifier reads neither a pipe nor a link that leads out of the copied log. It does not treat an unreadable
-    // HEAD as absent.
+    // The verifier reads neither a pipe nor a link that leads out of the copied log. The verifier does not treat an
+    // unreadable HEAD as absent.
     for (name, made) in
         [("HEAD", "pipe"), ("HEAD", "link"), ("HEAD", "directory"), ("tile/entries", "link")]
     {

@@ -1,4 +1,5 @@
-//! Deletes and creates: when an absence is believed, and when a creation counts as that of the action.
+//! Tests of deletes and creates: when the host trusts that an object is absent, and when a new object counts as created
+//! by the action.
 
 use deed_test_support::shared::{ended, look};
 use serde_json::{Value, json};
@@ -52,7 +53,8 @@ after      = ["post.thing != null && post.thing.name == params.id"]
 may_change = ["/thing"]
 "#;
 
-/// An upstream with one thing. Once it is deleted, reading it is answered with `gone`, and `/me` with `me`.
+/// An upstream with one object. Once the object is deleted, a GET of the object has the status `gone`, and a GET of
+/// `/me` has the status `me`.
 fn one_thing(delete: u16, gone: u16, me: u16) -> Upstream {
     let mut there = true;
     Upstream::start(move |request| match request.method.as_str() {
@@ -86,7 +88,7 @@ fn an_absence_that_nothing_confirms_is_not_believed() {
         let world = served(&upstream, &contract("delete", DELETE), "");
         ended(&world, &tried(&world), "indeterminate", "the absence is not confirmed");
     }
-    // Another status is not an absence at all.
+    // A status that the contract does not list in `absent` never means that the object is absent.
     let upstream = one_thing(204, 403, 200);
     let world = served(&upstream, &contract("delete", DELETE), "");
     ended(&world, &tried(&world), "indeterminate", "has the status 403");
@@ -115,15 +117,15 @@ fn a_delete_that_leaves_the_thing_there_is_a_mismatch() {
     ended(&world, &tried(&world), "mismatch", "nothing changed");
 }
 
-/// How the upstream of a create behaves.
+/// The behaviour of an upstream on which an action creates an object.
 #[derive(Clone, Copy, Default)]
 struct Maker {
     status: u16,
-    /// Whether the thing exists after the POST.
+    /// Whether the POST creates the object.
     makes: bool,
-    /// Whether it repeats the reference that it was sent.
+    /// Whether the created object has the `ref` of the request.
     repeats: bool,
-    /// Another name than the one that was asked for.
+    /// Whether the created object has a name other than the requested one.
     other: bool,
 }
 
@@ -195,7 +197,8 @@ fn a_create_that_is_guarded_is_carried_out_only_where_nothing_exists() {
         CREATE.replace("request  = \"POST /t\"", "request  = \"PUT /t/{id}\"\nguard = \"absent\"");
     let upstream = Maker { status: 201, makes: false, ..Maker::default() }.start();
     let world = served(&upstream, &contract("create", &put), "");
-    // The fake answers PUT as any other request: with the list.
+    // The fake upstream ignores the PUT and answers it with the list of objects, like every request that it does not
+    // know.
     ended(&world, &tried(&world), "mismatch", "nothing changed");
     assert_eq!(upstream.writes()[0].header("if-none-match"), Some("*"));
     let taken = Upstream::start(|request| match request.method.as_str() {

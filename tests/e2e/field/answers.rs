@@ -1,4 +1,5 @@
-//! What answers mean: a write that still runs, a rate limit with 403, a job that was accepted, and a refusal with 200.
+//! Tests of answers with a special meaning: the write is still running, a 403 is a rate limit, a job was only accepted,
+//! or a 200 is a refusal.
 
 use std::thread;
 use std::time::Duration;
@@ -34,8 +35,8 @@ fn set(rule: &str, verify: &str) -> String {
     contract("update", &SET.replace("@rule@", rule).replace("@verify@", verify))
 }
 
-/// An upstream whose write is answered by `write`, with the number of the write from 1; it returns whether the write
-/// takes effect at once.
+/// An upstream that calls `write` for each write with the number of the write, from 1. `write` returns the answer and
+/// whether the write takes effect.
 fn answering(mut write: impl FnMut(usize) -> (Reply, bool) + Send + 'static) -> Upstream {
     let (mut a, mut n) = (1, 0);
     Upstream::start(move |request| {
@@ -99,7 +100,7 @@ fn a_rate_limit_with_403_is_not_a_refusal_if_the_contract_says_so() {
     let world = served(&upstream, &set("", ""), "");
     ended(&world, &tried(&world), "failed", "the upstream refused");
     assert_eq!(upstream.writes().len(), 1);
-    // Without `Retry-After` it is a refusal, whatever the contract says.
+    // A 403 without `Retry-After` is a refusal, even if the contract lists 403 in `throttled`.
     let upstream = answering(|_| (Reply::json(403, json!({})), false));
     let world = served(&upstream, &set("throttled = [403]", ""), "");
     ended(&world, &tried(&world), "failed", "the upstream refused");
@@ -147,7 +148,7 @@ fn a_refusal_with_200_is_a_refusal_if_the_contract_says_so() {
     let world = served(&upstream, &set(rule, ""), "");
     ended(&world, &tried(&world), "failed", "the upstream refused");
     assert_eq!(upstream.writes().len(), 1);
-    // An answer without the member is not a refusal.
+    // An answer without the member that `refused_when` reads is not a refusal.
     let upstream = answering(|_| (Reply::json(200, json!({})), true));
     let world = served(&upstream, &set(rule, ""), "");
     ended(&world, &tried(&world), "verified", "every expectation holds");

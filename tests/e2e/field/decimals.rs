@@ -1,4 +1,5 @@
-//! Amounts: written in many ways, compared by value, and sent as text or as numbers.
+//! Tests of decimal amounts, which upstreams and agents write in many ways: they are compared by value, and sent as
+//! text or as numbers.
 
 use std::fs;
 use std::path::Path;
@@ -38,7 +39,8 @@ may_change = ["/charge/refunded"]
     )
 }
 
-/// A charge of `amount`, of which `before` is refunded, and then `after`. All are written as they are sent.
+/// An upstream with a charge of `amount`. The refunded part is `before` until the action's write and `after` from then
+/// on. The upstream sends the three amounts exactly as the test writes them.
 fn charge(amount: &'static str, before: &'static str, after: &'static str) -> Upstream {
     let mut done = false;
     Upstream::start(move |request| {
@@ -72,7 +74,7 @@ fn amounts_are_compared_by_value_however_they_are_written() {
     }
 }
 
-/// By their characters, 9.5 is more than 10.5, and 10.50 is not 10.5.
+/// As text, 9.5 would be greater than 10.5, and 10.50 would differ from 10.5.
 #[test]
 fn an_amount_that_only_looks_larger_or_equal_is_not() {
     let upstream = charge("10.50", "9.5", "11");

@@ -1,4 +1,5 @@
-//! Encodings of answers: content types that no standard names, compressed answers, and answers of which a part is odd.
+//! Tests of the encodings of answers: nonstandard content types, compressed answers, and answers with parts that the
+//! host's strict parser refuses.
 
 use std::io::Write as _;
 
@@ -33,7 +34,7 @@ fn set(observe: &str) -> String {
     contract("update", &SET.replace("@observe@", observe))
 }
 
-/// An upstream whose thing has `a` = 1 and, after a write, `a` = 2. `encode` makes the answer to a look.
+/// An upstream whose object has `a` = 1 and, after a write, `a` = 2. `encode` makes the answer to a GET.
 fn answering(encode: impl Fn(Value) -> Reply + Send + 'static) -> Upstream {
     let mut a = 1;
     Upstream::start(move |request| {
@@ -59,7 +60,8 @@ fn zipped(bytes: Vec<u8>) -> Reply {
     Reply::bytes("application/json", bytes).header("content-encoding", "gzip")
 }
 
-/// Nothing was sent, and the reason names the upstream and this text, and does not blame the adapter.
+/// Asserts that the action fails without a write, and that the reason contains this text, names the upstream and does
+/// not blame the adapter.
 fn refused(upstream: &Upstream, world: &World, why: &str) {
     let view = tried(world);
     ended(world, &view, "failed", why);
@@ -91,7 +93,7 @@ fn an_odd_content_type_is_taken_where_the_operator_lists_it() {
         let world = served(&upstream, &set(""), "");
         ended(&world, &tried(&world), "verified", "every expectation holds");
     }
-    // The list of content types does not change which charsets are accepted.
+    // `content_types` does not change which charsets are accepted.
     for kind in ["application/json; charset=latin-1", "text/json; charset=utf-16"] {
         let upstream = typed(kind);
         let world = served(&upstream, &set(""), "content_types = [\"text/json\"]");
@@ -113,7 +115,7 @@ fn a_compressed_answer_is_unpacked_where_the_operator_allows_it() {
     ended(&world, &view, "verified", "every expectation holds");
     assert_eq!(look(&world, &view, "post")["state"]["thing"], json!({"a": 2}));
     assert!(upstream.seen()[1..].iter().all(|one| one.header("accept-encoding") == Some("gzip")));
-    // What is not compressed is taken as well.
+    // An answer that is not compressed is accepted, too.
     let upstream = typed("application/json");
     let world = served(&upstream, &set(""), "gzip = true");
     ended(&world, &tried(&world), "verified", "every expectation holds");
@@ -160,7 +162,8 @@ fn only_what_is_exposed_has_to_be_strict() {
         let view = tried(&world);
         ended(&world, &view, "verified", "every expectation holds");
     }
-    // A key that leads to an exposed value is there once, and the whole answer is JSON.
+    // Even with `expose`, an answer is refused if a key that leads to an exposed value occurs twice, or if any part of
+    // the answer is not JSON.
     for text in [r#"{"a": 1, "a": 1}"#, r#"{"a": 1, "\u0061": 1}"#, r#"{"a": 1, "b": [1,]}"#] {
         let upstream = answering(move |_| Reply::bytes("application/json", text));
         let world = served(&upstream, &set("expose = [\"/a\"]"), "");
@@ -195,7 +198,7 @@ fn a_list_of_content_types_holds_nothing_else() {
     }
 }
 
-/// An approval covers what the host decodes: with another list, the binding is another one.
+/// The accepted content types and compression are part of the upstream binding in the grant, which an approval covers.
 #[test]
 fn what_is_accepted_is_part_of_the_binding() {
     let upstream = typed("application/json");

@@ -1,4 +1,5 @@
-//! Nested forms, and answers to writes that are plain text or whose body is ignored.
+//! Tests of form-urlencoded bodies with nested values, and of writes whose answer is plain text or has a body that the
+//! host ignores.
 
 use std::time::Duration;
 
@@ -29,7 +30,8 @@ fn set(perform: &str) -> String {
     contract("update", &SET.replace("@perform@", perform))
 }
 
-/// An upstream whose thing has `a` = 1, and `a` = 2 after a write that is not refused. `reply` answers the write.
+/// An upstream whose object has `a` = 1 and, if `applies` is true, `a` = 2 after a write. The upstream answers the
+/// write with `reply`.
 fn answering(applies: bool, reply: Reply) -> Upstream {
     let mut a = 1;
     Upstream::start(move |request| {
@@ -118,7 +120,7 @@ fn a_body_that_does_not_count_changes_nothing() {
         let exchange = &runs[0]["exchanges"][0];
         assert_eq!(exchange["request"]["codec"]["response"], "none");
         assert_eq!((exchange.get("response"), exchange.get("problem")), (None, None), "{exchange}");
-        // Only the status counts.
+        // With `response = "none"`, only the status of the answer counts.
         let upstream = answering(false, reply.with(422));
         let world = served(&upstream, &set(rule), "");
         ended(&world, &tried(&world), "failed", "the upstream refused");

@@ -1,4 +1,5 @@
-//! Upstreams whose entity tags do not work as guards: no further approval is requested, and the reason says what to do.
+//! Tests with upstreams that do not accept their own entity tags as guards: the host does not request a further
+//! approval, and the reason says what to do.
 
 use deed_test_support::shared::ended;
 use serde_json::{Value, json};
@@ -27,7 +28,8 @@ may_change = ["/thing/a"]
 backoff = "50ms"
 "#;
 
-/// An upstream that shows what `show` returns for each look, numbered from 1, and accepts no entity tag.
+/// An upstream that rejects every entity tag. `show` gets the number of each GET, from 1, and returns the body and the
+/// entity tag of the answer.
 fn rejecting(mut show: impl FnMut(usize) -> (Value, &'static str) + Send + 'static) -> Upstream {
     let mut n = 0;
     Upstream::start(move |request| {

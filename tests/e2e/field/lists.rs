@@ -1,4 +1,4 @@
-//! Lists whose order means nothing, on an upstream that gives them in another order at each read.
+//! Tests of lists whose order has no meaning, on an upstream that may return them in a different order at each read.
 
 use deed_test_support::shared::{ended, look};
 use serde_json::{Value, json};
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::upstream::{Reply, Upstream};
 use super::{contract, served, tried};
 
-/// A contract that switches the thing on. Its list `groups` is declared with these keys.
+/// A contract that sets `on` of one object to true. The contract declares the list `groups` with this schema.
 fn switch(groups: &str) -> String {
     contract(
         "update",
@@ -36,7 +36,8 @@ const KEYED: &str = r#"type = "array", key = "/value", items = { required = ["va
 const UNORDERED: &str = r#"type = "array", unordered = true, items = { properties = { value = { type = "string" }, role = { type = "string" } } }"#;
 const ORDERED: &str = r#"type = "array", items = { properties = { value = { type = "string" } } }"#;
 
-/// Answers every read with the next of these lists, and the last one after a write.
+/// An upstream that answers each read before the write with another list of `before`, in turn, and each read after the
+/// write with `after`.
 fn lists(before: Vec<Value>, after: Value) -> Upstream {
     let (mut on, mut reads) = (false, 0);
     Upstream::start(move |request| {
@@ -71,7 +72,7 @@ fn another_order_at_each_read_changes_nothing() {
         );
         assert_eq!(look(&world, &view, "post")["state"]["thing"]["groups"], ab());
     }
-    // Without the declaration, the order may have a meaning.
+    // If the contract does not declare the list as keyed or unordered, a different order is a change.
     let upstream = lists(vec![ab()], ba());
     let view = tried(&served(&upstream, &switch(ORDERED), ""));
     assert_eq!(view["status"], "mismatch", "{view:#}");
@@ -102,7 +103,7 @@ fn an_element_that_comes_goes_or_changes_is_named() {
     }
 }
 
-/// Two elements with one key, or an element without it: the state is not known, and nothing is sent.
+/// If two elements have the same key, or if an element has no key, the state is not usable and the host sends no write.
 #[test]
 fn a_key_that_tells_nothing_apart_is_not_believed() {
     for (list, why) in [

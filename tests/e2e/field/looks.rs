@@ -1,4 +1,5 @@
-//! Looks that fail before anything was sent: which are repeated, how often, and what can happen in between.
+//! Tests of observations that fail before a write was sent: which of them the host repeats, how often, and what can
+//! happen in between.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
@@ -49,7 +50,8 @@ fn set() -> String {
     contract("update", SET)
 }
 
-/// An upstream with one thing. The look with this number, from 1, gets the answer, if there is one.
+/// An upstream with one object. `answer` gets the number of each GET, from 1, and may return a reply instead of the
+/// object.
 fn failing(mut answer: impl FnMut(usize) -> Option<Reply> + Send + 'static) -> Upstream {
     let (mut a, mut n) = (1, 0);
     Upstream::start(move |request| {
@@ -62,7 +64,7 @@ fn failing(mut answer: impl FnMut(usize) -> Option<Reply> + Send + 'static) -> U
     })
 }
 
-/// An upstream whose look with this number fails with this status.
+/// An upstream on which one GET, the one with the number `at`, fails with this status.
 fn failing_at(at: usize, status: u16) -> Upstream {
     failing(move |n| (n == at).then(|| Reply::json(status, json!({"message": "not now"}))))
 }
@@ -88,7 +90,7 @@ fn a_look_at_the_gate_that_fails_once_does_not_void_the_approval() {
         assert_eq!(repeated(&view), 1, "{status}: {view:#}");
         let log = world.host.as_ref().unwrap().said();
         assert!(log.contains("the state could not be observed before a write"), "{log}");
-        // What is recorded is one look, with nothing of those that failed.
+        // The record has only the successful observation and nothing of the failed ones.
         assert_eq!(look(&world, &view, "pre")["exchanges"].as_array().unwrap().len(), 1);
     }
 }
@@ -102,7 +104,7 @@ fn a_first_look_that_fails_is_repeated_for_writes_and_reads() {
         ended(&world, &view, "verified", "");
         assert_eq!(repeated(&view), 3, "{verb}: {view:#}");
     }
-    // No answer until the host gives up.
+    // The upstream does not answer the first GET before the host's timeout.
     let upstream = failing(|n| {
         let slow = n == 1;
         slow.then(|| {
@@ -171,7 +173,7 @@ fn an_upstream_that_stays_down_ends_the_action_after_four_looks() {
     }
 }
 
-/// An upstream that answers the first `good` looks, and fails each later one with `status`.
+/// An upstream that answers the first `good` GET requests correctly, and each later one with `status`.
 fn failing_after(good: usize, status: u16) -> Upstream {
     failing(move |n| (n > good).then(|| Reply::json(status, json!({}))))
 }
@@ -190,7 +192,8 @@ fn the_pause_that_the_upstream_asks_for_is_kept() {
     assert_eq!(looks(&upstream), 1);
 }
 
-/// An upstream whose look with this number asks for a pause of a minute; and the number of looks so far.
+/// An upstream that answers one GET, the one with the number `at`, with 503 and a `Retry-After` of one minute. Also
+/// returns a counter of the GET requests.
 fn pausing(at: usize) -> (Upstream, Arc<AtomicUsize>) {
     let count = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&count);

@@ -1,4 +1,5 @@
-//! Documents that can only be replaced as a whole: the host takes what is not to change from the state that it read.
+//! Tests of documents that can only be replaced as a whole: the host takes the values that must not change from the
+//! state that it read.
 
 use deed_record::contract::Contract;
 use deed_test_support::shared::{ended, look, report};
@@ -36,7 +37,8 @@ fn disable(tables: &str) -> String {
     contract("update", tables)
 }
 
-/// A user whom a PUT replaces. `email` is the address at the first read, `later` the one from the third read on.
+/// An upstream with one user that a PUT replaces. The user's address is `email` at the first read and `later` from the
+/// second read until the PUT.
 fn user(email: &'static str, later: &'static str) -> Upstream {
     let mut document =
         json!({"enabled": true, "email": email, "profile": {"level": 3}, "roles": ["b", "a"]});
@@ -72,7 +74,7 @@ fn a_replaced_document_keeps_what_the_host_read() {
     }
 }
 
-/// The agent sees that values come from the state, and not which.
+/// The agent sees which values of a write come from the state, but not the values.
 #[test]
 fn an_agent_sees_the_source_of_a_value_and_not_the_value() {
     let upstream = user("secret@example.com", "secret@example.com");
@@ -87,7 +89,8 @@ fn an_agent_sees_the_source_of_a_value_and_not_the_value() {
     assert!(!view["writes"].to_string().contains("secret@example.com"));
 }
 
-/// The state changes between the read and the write: what is sent is what the guard protects.
+/// The state changes between the read and the write. The guard rejects the first write, and the host sends the write
+/// again with the new values.
 #[test]
 fn a_value_that_changed_meanwhile_is_sent_as_it_is_now() {
     let (mut tag, mut email, mut enabled) = (1, "old@example.com", true);
@@ -103,7 +106,7 @@ fn a_value_that_changed_meanwhile_is_sent_as_it_is_now() {
             return document(email, enabled, tag);
         }
         if tag == 1 {
-            // Another client changes the address at the last moment.
+            // Another client changes the address just before the write arrives.
             (tag, email) = (2, "new@example.com");
         }
         if request.header("if-match") != Some(&format!("\"{tag}\"")) {
@@ -125,7 +128,7 @@ fn a_value_that_changed_meanwhile_is_sent_as_it_is_now() {
     assert_eq!(report.verdict, deed_verify::Verdict::Verified, "{report:#?}");
 }
 
-/// The upstream loses a field although it was sent.
+/// The upstream clears a field although the write contained its value.
 #[test]
 fn a_field_that_is_lost_is_a_mismatch() {
     let mut replaced = false;

@@ -1,4 +1,4 @@
-//! What leaves the host: headers, bodies, filters, and text around values.
+//! Tests of the requests that the host sends: headers, bodies, filters, and values with text around them.
 
 use deed_test_support::shared::ended;
 use deed_tests::host;
@@ -28,7 +28,8 @@ fn set(perform: &str) -> String {
     contract("update", &SET.replace("@perform@", perform))
 }
 
-/// An upstream whose thing has `a` = 2 after any write, and a manager until a body clears it.
+/// An upstream whose object has `a` = 2 after any write, and a manager until the body of a write sets `manager` to
+/// null.
 fn settable() -> Upstream {
     let (mut a, mut manager) = (1, json!("zoe"));
     Upstream::start(move |request| {
@@ -109,7 +110,7 @@ fn a_filter_has_its_value_and_nothing_else() {
     }
 }
 
-/// Edits of the contract or of `deed.toml`, and what `deed check` says about each.
+/// A table of mistakes in the contract or in `deed.toml`, each with the text that `deed check` must report.
 #[test]
 fn what_cannot_be_kept_is_refused_with_its_remedy() {
     let upstream = settable();

@@ -1,4 +1,4 @@
-//! An upstream whose every answer a test writes, one function for each.
+//! An upstream that answers every request with a function of the test.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -8,26 +8,27 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-/// One request, as it arrived.
+/// A request, as it arrived.
 #[derive(Debug, Clone)]
 pub(super) struct Request {
     pub(super) method: String,
     /// Path and query.
     pub(super) target: String,
-    /// Names in lower case.
+    /// Header names are in lower case.
     pub(super) headers: Vec<(String, String)>,
     pub(super) body: String,
 }
 
-/// What the upstream answers; it closes the connection without an answer if the status is 0.
+/// An answer of the upstream. If the status is 0, the upstream closes the connection without an answer.
 #[derive(Debug, Clone)]
 pub(super) struct Reply {
     pub(super) status: u16,
     pub(super) headers: Vec<(&'static str, String)>,
     pub(super) body: Option<Vec<u8>>,
-    /// The content type; none is sent if it is empty.
+    /// The content type. If it is empty, the answer has no `content-type` header.
     pub(super) kind: &'static str,
-    /// Bytes of the body that are announced and never come, and how long the connection then stays open.
+    /// The number of bytes that the content length announces but the body does not have, and how long the connection
+    /// then stays open.
     pub(super) missing: (usize, Duration),
 }
 
@@ -62,7 +63,7 @@ impl Reply {
         Self { status, headers: vec![], body: None, kind: "", missing: (0, Duration::ZERO) }
     }
 
-    /// A body as it is, with the status 200.
+    /// An answer with these bytes as its body and the status 200.
     pub(super) fn bytes(kind: &'static str, body: impl Into<Vec<u8>>) -> Self {
         Self { body: Some(body.into()), kind, ..Self::empty(200) }
     }
@@ -76,14 +77,14 @@ impl Reply {
         self
     }
 
-    /// A JSON body that is sent as it is written.
+    /// An answer with this text as its JSON body, sent without any change.
     pub(super) fn raw(status: u16, text: &str) -> Self {
         Self::bytes("application/json", text).with(status)
     }
 }
 
 impl Upstream {
-    /// Answers each request by `reply`; one request at a time.
+    /// Starts an upstream that answers each request with `reply`, one request at a time.
     pub(super) fn start(reply: impl FnMut(&Request) -> Reply + Send + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
@@ -106,12 +107,12 @@ impl Upstream {
         Self { address, seen }
     }
 
-    /// The requests so far.
+    /// The requests that have arrived so far.
     pub(super) fn seen(&self) -> Vec<Request> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// The requests so far that are neither GET nor HEAD.
+    /// The requests that have arrived so far and are neither GET nor HEAD.
     pub(super) fn writes(&self) -> Vec<Request> {
         self.seen().into_iter().filter(|one| one.method != "GET" && one.method != "HEAD").collect()
     }

@@ -23,7 +23,7 @@ fn a_changed_origin_is_found_by_check_and_serve_with_its_line() {
     let line = text.lines().position(|line| line == good).unwrap() + 1;
     for other in ["logs.acme.example/deed", "deed.example/log", "deed.example"] {
         edit(&world.dir, "deed.toml", good, &format!("origin = \"{other}\"")).unwrap();
-        // There is one message for both tenants.
+        // `deed check` reports the changed name once and not for each of the two tenants.
         let found = faults(&world.dir);
         let [fault] = &found[..] else { panic!("{found:#?}") };
         assert!(fault.starts_with(&format!("deed.toml:{line}: `origin` is `{other}`")), "{fault}");

@@ -44,7 +44,7 @@ fn nothing_that_is_added_to_a_list_is_hidden() {
         assert!(said.lines().any(|one| one.trim() == line), "no `{line}` in\n{said}");
     }
     assert!(!said.contains("more characters"), "{said}");
-    // The reverse change shows what is removed.
+    // If the additions are undone, `deed pin` shows what is removed.
     edit(&world.dir, CONTRACT, "[\"has(post.user.displayName)\", ", "[").unwrap();
     edit(&world.dir, CONTRACT, &body, "value = true }] }").unwrap();
     let said = host::expect(&["pin", world.path(), "--json"]).unwrap();
@@ -147,7 +147,7 @@ fn a_pin_warns_when_it_cannot_give_its_files_away() {
     }
     give(&config, Some(0), USER, 0o660);
     fs::remove_dir_all(world.dir.join("accepted")).unwrap();
-    // This user can execute the copy of the binary.
+    // The other user gets a copy of the binary, which it can execute.
     let binary = world.dir.join("binary");
     fs::copy(host::binary().unwrap(), &binary).unwrap();
     give(&binary, Some(USER), USER, 0o700);

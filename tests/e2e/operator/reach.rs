@@ -1,4 +1,5 @@
-//! If an upstream's `addresses` setting does not allow its address, the fault is reported before the host starts.
+//! Tests that a `base_url` with an address that the upstream's `addresses` setting does not allow is reported before
+//! the host starts.
 
 use std::fs;
 
@@ -43,7 +44,7 @@ fn an_address_that_may_not_be_dialled_is_a_fault_with_its_line() {
         let (code, _, errors) = deed(&["serve", world.path()]);
         assert!(code == 1 && errors.contains(fault), "{errors}");
     }
-    // The host resolves any other name only when it connects.
+    // `deed check` does not resolve host names other than `localhost`, so it reports no fault for `crm.internal`.
     let table = "[tenant.acme.upstream.crm]\nbase_url = \"https://crm.internal\"\naddresses = [\"public\"]\n";
     fs::write(&file, format!("{good}\n{table}")).unwrap();
     assert_eq!(deed(&["check", world.path()]).0, 0);

@@ -1,5 +1,5 @@
 //! Tests that `deed secret set` writes a secret only if `deed.toml` names it, and only to the file named there. The
-//! command refuses other names before it reads the value.
+//! command refuses a name that `deed.toml` does not have before it reads the value.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};

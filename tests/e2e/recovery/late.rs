@@ -1,4 +1,5 @@
-//! A planned attempt does not run when its time is over, or when the configuration has changed since it was planned.
+//! Tests that a planned attempt does not run when its time is over, or when the configuration has changed since it was
+//! planned.
 
 use std::fs;
 use std::time::Duration;
@@ -29,7 +30,7 @@ fn a_pause_beyond_the_budget_or_the_key_is_not_begun() {
 #[test]
 fn a_host_that_comes_back_too_late_does_not_send_again() {
     for (effect, outcome, why) in [
-        ("keyed", "indeterminate", "no idempotency key that is still valid"),
+        ("keyed", "indeterminate", "its idempotency key is missing or has expired"),
         ("idempotent", "failed", "the contract allows no further attempt"),
     ] {
         let user = locked_out();
@@ -40,7 +41,8 @@ fn a_host_that_comes_back_too_late_does_not_send_again() {
         let id = planned(&world, &user);
         world.host.take().unwrap().kill().unwrap();
         world.proxy.set("PATCH", Fault::None);
-        // The clock advances past the validity of the idempotency key or, in the other case, past the total budget too.
+        // For `keyed`, the clock advances past the validity of the idempotency key; for `idempotent`, it also advances
+        // past the limit `total` for all attempts.
         let away_ms = if effect == "keyed" { 1_800_000 } else { 7_200_000 };
         let clock = world.dir.join("clock");
         fs::write(&clock, away_ms.to_string()).unwrap();
@@ -52,8 +54,8 @@ fn a_host_that_comes_back_too_late_does_not_send_again() {
     }
 }
 
-/// The host stops while it waits for a write that may still take effect. It is restarted with a contract that is easier
-/// to satisfy.
+/// The host stops while it waits for a write that may still take effect. The host is restarted with a contract that is
+/// easier to satisfy.
 #[test]
 fn what_was_sent_under_one_contract_is_not_judged_by_another() {
     let user = locked_out();
@@ -97,7 +99,7 @@ fn a_key_that_was_slept_through_is_not_sent_again() {
     fs::write(&clock, "1800000").unwrap();
     world.proxy.set("PATCH", Fault::None);
     let view = world.settled(&id).unwrap();
-    let why = "no idempotency key that is still valid";
+    let why = "its idempotency key is missing or has expired";
     let receipt = ended(&world, &view, "indeterminate", why);
     assert_eq!((attempts(&receipt), world.proxy.count("PATCH")), (1, 1));
 }

@@ -74,7 +74,7 @@ fn calls_in_another_order_than_recorded_are_the_first_difference() {
 }
 
 /// The guest's claim contains a digest of every byte of its inputs and of every possible source of randomness. A replay
-/// compares these claims.
+/// compares the guest's new claim with the recorded claim.
 #[test]
 fn a_guest_is_told_the_same_to_the_last_byte() {
     let world = World::with(scim(), "races", two_looks).unwrap();
@@ -109,8 +109,8 @@ fn a_guest_is_told_the_same_to_the_last_byte() {
     assert!(said.contains("same  attempt 1"), "{said}");
 }
 
-/// An upstream echoes a credential. The guest saw the word `redacted` in its place, the record contains the same word,
-/// and a replay shows it to the guest again.
+/// An upstream echoes a credential. In the place of the credential, the guest saw the word `redacted`. The record
+/// contains this word, and a replay shows it to the guest again.
 #[test]
 fn the_word_redacted_is_where_it_was_in_the_guests_view() {
     let world = World::with(scim(), "races", |_| Ok(())).unwrap();
@@ -131,7 +131,8 @@ fn the_word_redacted_is_where_it_was_in_the_guests_view() {
     let told = seen["claim"]["unknown"].as_str().unwrap();
     assert!(told.ends_with("redacted [\"locale\", \"nickName\"]"), "{told}");
     identical(&world, &view);
-    // Another word at the same place changes what the guest sees.
+    // If the record has `Redacted` instead of `redacted`, the guest sees a different answer, and the replay reports the
+    // difference.
     let path = changed(&world, &view, "evidence/pre.json", |pre| {
         pre["exchanges"][0]["response"]["nickName"] = json!("Redacted");
     });

@@ -122,7 +122,7 @@ fn another_adapter_is_no_case_and_differs_where_it_is_asked_to_run() {
     let (code, said) = replay(&file, &wasm("lies"), &[]);
     assert_eq!(code, 2, "{said}");
     assert!(said.contains("the receipt names") && said.contains("--other-build"), "{said}");
-    // This adapter does the same work but sends one more request.
+    // The adapter `asks-elsewhere` does the same work as the original adapter but sends more requests.
     let (code, said) = replay(&file, &wasm("asks-elsewhere"), &["--other-build"]);
     assert_eq!(code, 1, "{said}");
     assert!(said.contains("the first difference is in refused request 0"), "{said}");

@@ -1,5 +1,5 @@
-//! Each function tries to create authority from a record, from another value or with a private constructor, or to
-//! extract its contents.
+//! Each function tries to create a permit, a grant or a proof of durability from a record, from another value or with a
+//! private constructor, or to extract its contents.
 
 use deed_record::action::id::ActionId;
 use deed_record::policy::{Decision, Facts, PermitBasis, Permit};

@@ -1,4 +1,5 @@
-//! Each function tries to create authority from its fields, or to take it apart into its fields.
+//! Each function tries to create a permit, a grant or a proof of durability with a struct literal, or to destructure it
+//! into its fields.
 
 use deed_record::action::id::ActionId;
 use deed_record::exchange::Exchange;

@@ -1,4 +1,4 @@
-//! Each function tries to use the same authority a second time.
+//! Each function tries to use a permit, a grant or a proof of durability a second time.
 
 use deed_record::policy::{PermitBasis, Permit};
 use deed_sandbox::grant::{self, Cleared, LiveGrant, ReadGrant, ReplayGrant, Scope};

@@ -13,7 +13,8 @@ use deed_tests::services::workspace;
 use deed_tests::world::World;
 use serde_json::Value;
 
-/// Patterns of values that differ in every run, and their replacements. Order matters: longer forms come first.
+/// Patterns of values that differ in every run, and their replacements. The order of the patterns matters: longer forms
+/// come first.
 const PATTERNS: [(&str, &str); 17] = [
     (r"act_[0-9a-v]{26}", "<action>"),
     (r"deed_[A-Za-z0-9_-]{43}", "<token>"),
@@ -120,8 +121,8 @@ impl Transcript {
     }
 }
 
-/// The number of observations while the host waits depends on the machine. Therefore, of consecutive pairs of lines
-/// that differ only in their times, only the first pair is kept.
+/// The number of observations while the host waits depends on the machine. Therefore, if consecutive pairs of lines
+/// differ only in their times, all pairs except the first are removed.
 fn without_repeats(text: &str) -> String {
     let mut kept: Vec<&str> = Vec::new();
     for line in text.lines() {

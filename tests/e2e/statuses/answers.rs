@@ -1,5 +1,5 @@
-//! Tests of approvers' answers that must not count, and of answers that must count together. Each refused answer leaves
-//! the action waiting, and nothing is written.
+//! Tests of approvers' answers that must not count, and of answers that must count together. After each refused answer
+//! the action still waits, and no write was sent.
 
 use std::path::Path;
 

@@ -1,4 +1,5 @@
-//! Fuzz target for signed answers of approvers. It checks whether an answer counts.
+//! Fuzz target for signed answers of approvers. The target checks that an answer counts only if it is bob's answer to
+//! the pending request.
 
 use std::sync::{Arc, OnceLock};
 

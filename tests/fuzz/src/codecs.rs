@@ -4,9 +4,9 @@ use deed_record::exchange::codec::{form, xml};
 use deed_spec::json;
 use serde_json::Value;
 
-/// A second parser must read the same value, and the value must have exactly one canonical text.
+/// A second JSON parser must read the same value, and the value must have exactly one canonical text.
 pub(crate) fn json(data: &[u8]) {
-    // What is left out has no value, but the text must be read to its end.
+    // `parse_part` without pointers keeps no value, but it must still read the text to its end.
     let nothing = json::parse_part(data, &[]);
     let Ok(value) = json::parse(data) else { return };
     assert!(nothing.is_ok(), "a part of it cannot be read");
@@ -17,7 +17,8 @@ pub(crate) fn json(data: &[u8]) {
     }
     let other: Value = match serde_json::from_slice(data) {
         Ok(other) => other,
-        // If a number does not fit into a float, the second parser refuses it, but this parser keeps its digits.
+        // If a number does not fit into a float, the second parser refuses it, but this project's parser keeps its
+        // digits.
         Err(error) if error.to_string().starts_with("number out of range") => return,
         Err(error) => panic!("another parser refuses it: {error}"),
     };
@@ -30,8 +31,8 @@ pub(crate) fn json_seeds() -> Vec<Vec<u8>> {
     vec![br#"{"a":[1,-2.5e3,"\u00e9\ud83d\ude00",true,null],"b":{"":9007199254740993}}"#.to_vec()]
 }
 
-/// The value without its numbers, because numbers beyond the safe integers are strings in this parser and floats in the
-/// second parser.
+/// The value without its numbers, because this project's parser reads numbers beyond the safe integers as strings, and
+/// the second parser reads them as floats.
 fn shape(value: &Value) -> Value {
     match value {
         Value::Object(members) => {

@@ -1,4 +1,4 @@
-//! Fuzz target for callers' HTTP requests. It runs all code of the request path except guests.
+//! Fuzz target for callers' HTTP requests. The target runs all code of the request path except guests.
 
 use std::sync::OnceLock;
 

@@ -28,7 +28,7 @@ pub use self::served::clean;
 /// A fuzz target: a part of the system that receives bytes from outside.
 #[derive(Clone, Copy)]
 pub struct Target {
-    /// The name of the target. Its corpus is `corpus/NAME`, with one base64 input per line.
+    /// The name of the target. The target's corpus is the file `corpus/NAME`, with one base64 input per line.
     pub name: &'static str,
     pub run: fn(&[u8]),
     /// Valid inputs from which the fuzzer starts.

@@ -99,7 +99,8 @@ pub(crate) fn checkpoint_seeds() -> Vec<Vec<u8>> {
     trees.iter().map(|tree| tree.to_string().into_bytes()).collect()
 }
 
-/// The input is the part before a valid checkpoint. It must be either the only proof of a leaf, or not a proof.
+/// The input is the text of a log proof up to its checkpoint; the target adds a valid checkpoint. If the result proves
+/// that a leaf is in the log, it must be the only possible proof for this leaf.
 pub(crate) fn proof(data: &[u8]) {
     const SIZE: u64 = 5;
     let Ok(lines) = std::str::from_utf8(data) else { return };

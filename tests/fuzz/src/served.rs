@@ -1,6 +1,6 @@
 //! A served directory with fixed keys and tokens, in the process's own temporary directory.
 //!
-//! Its adapters are not valid components, because no fuzz target runs a guest.
+//! The directory's adapters are not valid components, because no fuzz target runs a guest.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -33,7 +33,7 @@ pub(crate) fn bob() -> SigningKey {
     SigningKey::from_bytes(&[7; 32])
 }
 
-/// Makes a pinned directory that loads. There is one directory per name and process.
+/// Makes a pinned directory that loads. Each name has a separate directory in each process.
 pub(crate) fn make(name: &str, toml: &str) -> PathBuf {
     let dir = root().join(name);
     for folder in ["contracts", "policies", "keys", "approvers", "secrets", "adapters"] {

@@ -90,7 +90,8 @@ fn pieces(template: &str, sent: &str, between: char, params: &Value) {
 fn body(rule: &Rule, params: &Value, rendered: &Rendered) {
     let Some(body) = &rendered.body else { return };
     let Ok(bytes) = rendered.codec.encode(body, &rendered.numbers) else {
-        // Such parameters do not become an action, because the action would have no digest.
+        // If the body cannot be encoded, the parameters must not have a canonical text either, so that they can never
+        // become an action.
         assert!(strict::canonical(params).is_err(), "{params}");
         return;
     };

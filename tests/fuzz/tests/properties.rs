@@ -1,5 +1,5 @@
-//! No parameter leaves its place in the template: the rendered request is parsed by another
-//! parser and compared.
+//! Tests that no parameter leaves its place in the template: another parser reads the rendered request, and the result
+//! is compared with the template.
 
 use std::collections::BTreeSet;
 
@@ -100,7 +100,7 @@ proptest! {
     }
 }
 
-/// The values of a contract of format 1.
+/// The values that the templates of a contract of format 1 can use, which are only the parameters.
 fn origins(params: &Value) -> Origins<'_> {
     Origins { params, action: None, numbers: &[] }
 }

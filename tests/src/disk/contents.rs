@@ -23,12 +23,12 @@ enum What {
     Length(usize),
 }
 
-/// What a power cut leaves of one change.
+/// The part of one change that remains after a power cut.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::disk) enum Kept {
     Nothing,
     Whole,
-    /// Keeps this range of the bytes of a write, and nothing of any other kind of change.
+    /// If the change is a write, this range of its bytes is kept; any other change is lost.
     Part(usize, usize),
 }
 

@@ -1,5 +1,6 @@
-//! A power cut: turns an image into an image that the disk could have afterwards, chosen by random numbers. Durable
-//! data stays. Any part of the other data may remain, in any order, and a write may be torn at any byte.
+//! Simulates a power cut: turns the image of a disk into a random one of the images that the disk could have after the
+//! cut. Durable data stays. Of the data that is not durable, any part may remain, in any order, and a write may be torn
+//! at any byte.
 
 use std::collections::BTreeMap;
 
@@ -24,7 +25,7 @@ pub enum Manner {
 impl Manner {
     pub const ALL: [Self; 4] = [Self::Bare, Self::Full, Self::Ordered, Self::Mixed];
 
-    /// A random manner. The more destructive manners are more frequent.
+    /// Chooses at random how much of the unsynced data remains. The more destructive choices are more frequent.
     pub fn any(dice: &mut Dice) -> Self {
         match dice.below(10) {
             0..2 => Self::Bare,

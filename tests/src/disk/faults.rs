@@ -27,7 +27,8 @@ pub enum Lie {
 }
 
 impl Faults {
-    /// Returns how many of these bytes fit on the disk. Fails when no byte fits. Overwriting counts as growing.
+    /// Returns how many of these bytes fit on the disk. Fails when no byte fits. Overwritten bytes count like
+    /// additional bytes.
     pub(super) fn fitting(&self, image: &Image, size: usize) -> Result<usize, Errno> {
         let Some(room) = self.room else { return Ok(size) };
         let free = room.saturating_sub(image.used());

@@ -16,14 +16,14 @@ pub struct Image {
     nodes: BTreeMap<u64, Node>,
     /// The number of the next file. Numbers are never reused, so that a new file is never mistaken for an older file.
     next: u64,
-    /// How many changes were made. This count defines the order of the changes.
+    /// How many changes were made. The count gives each change a number, which defines the order of the changes.
     order: u64,
 }
 
 #[derive(Debug, Clone)]
 pub(super) struct Node {
-    /// Permission bits. A change of these bits is durable at once, because the host does not rely on the durability of
-    /// such a change.
+    /// Permission bits. Changed permission bits are durable at once; this hides no fault, because the host does not
+    /// rely on their durability.
     pub(super) mode: u16,
     pub(super) body: Body,
 }
@@ -165,7 +165,7 @@ impl Image {
             if let Ok(folder) = self.folder(number) {
                 open.extend(folder.now().values());
             }
-            // This number was found just before, so the sync cannot fail.
+            // The file number was found just before, so the sync cannot fail.
             self.sync(number).ok();
         }
     }

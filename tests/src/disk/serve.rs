@@ -292,7 +292,8 @@ impl Filesystem for Served {
         reply.ok();
     }
 
-    /// This function also serves fdatasync, which covers the length of a file. No other attribute matters here.
+    /// This function also serves fdatasync, which covers the length of a file. No other attribute of a file needs to be
+    /// durable.
     fn fsync(&self, _: &Request, ino: INodeNo, _: FileHandle, _: bool, reply: ReplyEmpty) {
         say(self.sync(ino), reply);
     }

@@ -89,8 +89,8 @@ fn a_folder_needs_its_own_name_and_every_name_below() {
     assert_eq!(bare(&image), one("d/a", b""));
 }
 
-/// A power cut in mixed manner can leave holes, torn beginnings or torn ends of two unsynced writes, or both writes
-/// complete.
+/// A power cut of a disk that reorders writes (`Manner::Mixed`) can leave holes, torn beginnings or torn ends of two
+/// unsynced writes, or both writes complete.
 #[test]
 fn a_mixed_cut_leaves_every_mixture_and_never_touches_what_is_durable() {
     let mut image = Image::default();

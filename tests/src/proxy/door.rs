@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Pause between two checks.
+/// The pause between two checks of the listener's state.
 const PAUSE: Duration = Duration::from_millis(2);
 
 #[derive(Debug)]

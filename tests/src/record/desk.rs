@@ -12,7 +12,7 @@ use crate::layout::{self, HEAD, hash};
 use crate::services::Result;
 use crate::world::{BOB, HELPDESK};
 
-/// What an action does to the record, which determines its contract.
+/// What an action does to the system of record, which determines the action's contract.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Deed {
     pub kind: Kind,
@@ -22,7 +22,7 @@ pub struct Deed {
     pub asked: bool,
 }
 
-/// A kind of items in the record.
+/// A kind of items in the system of record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
     Set,

@@ -34,10 +34,10 @@ pub enum Lands {
     After(Duration),
 }
 
-/// What the caller sees.
+/// What the caller observes of the failed exchange.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum How {
-    /// RST instead of an answer.
+    /// The connection is reset (TCP RST) instead of an answer.
     Reset,
     /// The connection is closed without an answer.
     Close,
@@ -45,15 +45,15 @@ pub enum How {
     Silence,
     /// This status.
     Status(u16),
-    /// 503 with `Retry-After` in seconds.
+    /// The answer is 503 with this `Retry-After` in seconds.
     Busy(u32),
     /// Half of the answer's body is sent, then the connection is closed.
     Truncated,
     /// The complete answer is sent with a content length that is too large.
     WrongLength,
-    /// The answer byte by byte.
+    /// The answer is sent byte by byte.
     Drip,
-    /// Bytes that are not HTTP.
+    /// The answer consists of bytes that are not HTTP.
     Garbage,
 }
 

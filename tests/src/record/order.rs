@@ -47,7 +47,7 @@ enum What {
 #[derive(Default)]
 pub(crate) struct Orders(Vec<Order>);
 
-/// What the orders do to one request.
+/// The fault and the stop that the orders select for one request.
 #[derive(Default)]
 pub(crate) struct Turn {
     pub(crate) fault: Option<Fault>,
@@ -79,8 +79,8 @@ impl Orders {
         }
     }
 
-    /// Counts the request in every matching order. Of all faults that are due, the first applies; the same holds for
-    /// stops.
+    /// Counts the request in every matching order. If several faults are due for a request, only the first one applies;
+    /// likewise, only the first of several stops applies.
     pub(crate) fn turn(&mut self, request: &Recorded) -> Turn {
         let mut turn = Turn::default();
         for order in self.0.iter_mut().filter(|order| order.on.means(request)) {

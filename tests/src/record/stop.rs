@@ -89,7 +89,8 @@ impl Stop {
         self.0.open();
     }
 
-    /// Closes the connection at this point. Effects that have not happened yet will not happen.
+    /// Closes the connection at the point where the exchange waits. If the request has not taken effect yet, it never
+    /// will.
     pub fn cut(self) {
         self.0.set(State::Cut);
     }

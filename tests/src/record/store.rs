@@ -18,7 +18,7 @@ pub struct Applied {
     pub slot: String,
     pub value: Value,
     pub key: Option<String>,
-    /// Whether the state changed. Setting the same value again has no effect.
+    /// Whether the write changed the state. Setting the same value again has no effect.
     pub changed: bool,
 }
 
@@ -75,8 +75,8 @@ impl Store {
         answer
     }
 
-    /// What a GET shows. A slot of a `set` shows its value, and a slot of another kind shows the number of its entries,
-    /// except that `opaque` always shows 0.
+    /// The state of an item as a GET shows it. A slot of a `set` shows its value, and a slot of another kind shows the
+    /// number of its entries, except that `opaque` always shows 0.
     pub(super) fn shown(&self, kind: &str, item: &str) -> Value {
         let slot = |slot: &str| match kind {
             "set" => self.value(item, slot),

@@ -1,4 +1,5 @@
-//! `kinto`: a store of JSON records with entity tags, in memory. One user writes and another one reads.
+//! `kinto`: a store of JSON records with entity tags, in memory. The server has two users: one may write and the other
+//! may only read.
 
 use std::fs::{self, File};
 use std::net::SocketAddr;
@@ -14,7 +15,7 @@ use serde_json::{Value, json};
 use super::{Result, START_PATIENCE, agent, free_address, venv};
 use crate::tether::Tether;
 
-/// The server with one collection, `/buckets/deed/collections/notes`. It is ended when dropped.
+/// The server with one collection, `/buckets/deed/collections/notes`. Dropping this value ends the server.
 #[derive(Debug)]
 pub struct Kinto {
     tether: Option<Tether>,

@@ -14,8 +14,8 @@ use deed_tests::wait::until;
 use deed_tests::world::{BOB, World};
 use serde_json::Value;
 
-/// The first test that needs the SCIM server starts it. Statics are never dropped, so the child guard ends the server
-/// when the test binary exits.
+/// The first test that needs the SCIM server starts it. Statics are never dropped, so the server's child guard
+/// (`Tether`) ends the server when the test binary exits.
 pub fn scim() -> &'static ScimServer {
     static SERVER: OnceLock<ScimServer> = OnceLock::new();
     static STARTING: Mutex<()> = Mutex::new(());
@@ -70,8 +70,8 @@ pub fn ended(world: &World, view: &Value, outcome: &str, reason: &str) -> Value 
     receipt["predicate"].clone()
 }
 
-/// Checks that the adapter does the same again on the data of the bundle, except in a run that was cut off by a timeout
-/// or by the end of the host.
+/// Checks with `deed replay` that the adapter does the same again on the data of the bundle. A run that was cut off by
+/// a timeout or by the end of the host may differ.
 fn replays(world: &World, id: &str) {
     let file = world.dir.join(format!("{id}.deed"));
     let bundle = world.bundle(id).unwrap();
@@ -126,7 +126,7 @@ pub fn report(world: &World, id: &str) -> deed_verify::Report {
     deed_verify::verify(&world.bundle(id).unwrap(), Some(&world.trusted().unwrap()))
 }
 
-/// The contracts of `contracts/scim/` and one for tests. They have no adapter code.
+/// The contracts of `contracts/scim/` and one for tests. These contracts have no adapter code.
 const SCIM_CONTRACTS: [(&str, &str); 6] = [
     ("add_group_member", include_str!("../../../contracts/scim/add_group_member.toml")),
     ("create_user", include_str!("../../../contracts/scim/create_user.toml")),

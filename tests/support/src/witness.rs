@@ -1,5 +1,5 @@
-//! A witness (C2SP tlog-witness) for tests, over real HTTP. It checks signature and consistency with crates that
-//! share no code with the host, and never signs two contradicting trees of a log.
+//! A witness (C2SP tlog-witness) for tests, over real HTTP. The witness checks signatures and consistency proofs with
+//! crates that share no code with the host, and never signs two contradicting trees of a log.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -30,7 +30,7 @@ pub struct Mind {
     key: SigningKey,
     /// Verifier keys of logs by origin.
     logs: Mutex<BTreeMap<String, String>>,
-    /// The latest tree that it cosigned for each origin.
+    /// For each log, by origin, the latest tree that this witness cosigned.
     trees: Mutex<BTreeMap<String, (u64, Hash)>>,
     /// The HTTP status of every answer so far.
     said: Mutex<Vec<u16>>,

@@ -44,7 +44,8 @@ fn shuffled(links: &[Link]) -> Vec<(String, Vec<Link>)> {
     out
 }
 
-/// Writes this chain. The second copy of the receipt is made from the line `receipt`, or stays unchanged.
+/// Writes this chain. The second copy of the receipt (`receipt.sigstore.json`) is made from the line with the index
+/// `receipt`, or stays unchanged if `receipt` is `None`.
 fn put(files: &mut Files, links: &[Link], receipt: Option<usize>) {
     let kept = files[RECEIPT].clone();
     let lines: Vec<Value> = links.iter().map(|(line, _)| line.clone()).collect();

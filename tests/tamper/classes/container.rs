@@ -1,11 +1,11 @@
-//! Containers that other zip readers might read as the same bundle.
+//! Mutations of the zip container, whose results other zip readers might read as the same bundle.
 
 use deed_record::bundle::{CHAIN, Files, PRE, RECEIPT};
 
 use crate::class::Sink;
 use crate::samples::Sample;
 
-/// One entry, with every zip field that can contain a false value.
+/// One entry of a zip file, with every field that can contain a false value.
 #[derive(Clone)]
 struct Entry {
     name: Vec<u8>,
@@ -19,7 +19,7 @@ struct Entry {
     packed: u32,
     size: u32,
     extra: Vec<u8>,
-    /// Whether it has a local header, and whether the directory lists it.
+    /// Whether the entry has a local header, and whether the zip directory lists the entry.
     local: bool,
     listed: bool,
     attributes: u32,
@@ -117,7 +117,7 @@ fn deflated(content: &[u8]) -> Vec<u8> {
     [head, content[..usize::from(size)].to_vec()].concat()
 }
 
-/// A way to write a name.
+/// A way to write the name of a part, with its description.
 type Form = (&'static str, fn(&str) -> String);
 
 type Edit = (&'static str, fn(&mut Entry));

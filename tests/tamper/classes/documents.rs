@@ -10,12 +10,12 @@ use crate::class::Sink;
 use crate::forge::{chain, kind, put_chain, receipt_line, rehashed};
 use crate::samples::Sample;
 
-/// Whether a part is a document and not an envelope or a proof.
+/// Whether a part of a bundle is a document, which is every part except envelopes and log proofs.
 fn is_document(name: &str) -> bool {
     ![CHAIN, RECEIPT].contains(&name) && !name.ends_with(".tlog-proof")
 }
 
-/// Forgeries without any key of the host. They use the names of the host's keys and the forger's own log.
+/// Forgeries without any key of the host. These forgeries use the names of the host's keys and the forger's own log.
 pub(super) fn foreign(sink: &mut Sink<'_>, sample: &Sample) {
     let keys = &sink.bench.keys;
     let own_log = LogKey::new(keys.log.name(), keys.stranger.clone()).unwrap();
@@ -43,7 +43,8 @@ pub(super) fn foreign(sink: &mut Sink<'_>, sample: &Sample) {
     }
 }
 
-/// Forgeries by the host itself after people approved. The content that the approvers signed must expose them.
+/// Forgeries by the host itself after people approved. The verifier must detect these forgeries from the content that
+/// the approvers signed.
 pub(super) fn approved(sink: &mut Sink<'_>, sample: &Sample) {
     if !chain(&sample.files).iter().any(|line| kind(line) == "approval") {
         return;
@@ -54,7 +55,8 @@ pub(super) fn approved(sink: &mut Sink<'_>, sample: &Sample) {
         let Some(content) = sample.files.get(name) else { continue };
         let value: Value = serde_json::from_slice(content).unwrap();
         for (pointer, changed) in leaves(&value) {
-            // Other fields of the grant, such as its deadline, are left out because the host alone decides them.
+            // Fields of the grant outside `/upstreams`, such as its deadline, are left out because the host alone
+            // decides them.
             if name == "grant.json" && !pointer.starts_with("/upstreams") {
                 continue;
             }

@@ -239,7 +239,7 @@ pub(super) fn json(sink: &mut Sink<'_>, sample: &Sample) {
             sink.files(&format!("{}: {n} {what}", sample.kind), &files);
         }
     }
-    // This is the second copy of the receipt, which other tools read.
+    // These mutations change the second copy of the receipt, `receipt.sigstore.json`, which other tools read.
     let receipt = receipt_line(&lines);
     let right: Value = serde_json::from_slice(&sample.files[RECEIPT]).unwrap();
     let edits: [Edit; 4] = [
@@ -316,7 +316,7 @@ pub(super) fn payloads(sink: &mut Sink<'_>, sample: &Sample) {
     }
 }
 
-/// Like `with`, for payloads that are not statements.
+/// Like `with`, for an envelope whose payload is not a statement.
 fn with_payload(sample: &Sample, n: usize, envelope: &Envelope) -> Files {
     let lines = chain(&sample.files);
     let mut texts: Vec<Value> =

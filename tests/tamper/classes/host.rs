@@ -36,7 +36,7 @@ pub(super) fn claims(sink: &mut Sink<'_>, sample: &Sample) {
     }
 }
 
-/// Claims observations that count although their run failed or reached beyond its grant.
+/// Forges bundles in which an observation counts although its run failed or requested more than its grant allows.
 fn looked(sink: &Sink<'_>, sample: &Sample) -> Vec<(String, Files)> {
     let keys = &sink.bench.keys;
     let mut made = Vec::new();
@@ -150,7 +150,8 @@ pub(super) fn fields(sink: &mut Sink<'_>, sample: &Sample) {
         let Some(value) = is_json.then(|| serde_json::from_slice::<Value>(content).unwrap()) else {
             continue;
         };
-        // An approval covers every byte of the action, which the class `documents/approved` tests.
+        // If the action was approved, its bytes are left out here: an approval covers every byte of the action, and the
+        // class `documents/approved` tests that.
         if name == ACTION && lines.iter().any(|line| kind(line) == "approval") {
             continue;
         }
@@ -175,7 +176,7 @@ pub(super) fn another_log(sink: &mut Sink<'_>, sample: &Sample) {
 }
 
 /// All variants of the value with one leaf changed, one member or element removed, or one element doubled. Each variant
-/// comes with the pointer of its change.
+/// is returned with the JSON pointer of its change.
 pub(super) fn leaves(value: &Value) -> Vec<(String, Value)> {
     let mut out = Vec::new();
     for pointer in places(value, "") {
@@ -224,7 +225,7 @@ fn places(value: &Value, at: &str) -> Vec<String> {
     out
 }
 
-/// A different value of the same type; containers are unchanged.
+/// Returns a different value of the same JSON type; objects and arrays are returned unchanged.
 fn other(value: &Value) -> Value {
     match value {
         Value::Bool(truth) => (!truth).into(),

@@ -58,7 +58,7 @@ pub(super) fn foreign(sink: &mut Sink<'_>, sample: &Sample) {
                 sink.files(&format!("{}: {name} of {kind}", sample.kind), &files);
             }
         }
-        // All documents are replaced at once, so that they match each other.
+        // All documents are replaced by those of another bundle at once, so that they match each other.
         let mut files = sample.files.clone();
         let documents =
             other.iter().filter(|(name, _)| name.contains('/') || name.contains("rant"));

@@ -54,7 +54,7 @@ pub(super) fn strangers_line(sink: &mut Sink<'_>, sample: &Sample) {
     sink.files(&format!("{}: a stranger's line under the checkpoint", sample.kind), &files);
 }
 
-/// Well-formed proofs with different values.
+/// Well-formed log proofs with different values.
 fn values(right: &LogProof) -> Vec<(String, String)> {
     let with = |edit: &dyn Fn(&mut LogProof)| {
         let mut changed = right.clone();
@@ -82,7 +82,7 @@ fn values(right: &LogProof) -> Vec<(String, String)> {
     out
 }
 
-/// Proofs with the same values but different formatting.
+/// Texts of a log proof with the same values but different formatting.
 fn lines(text: &str) -> Vec<(String, String)> {
     let signature = text.trim_end().rsplit('\n').next().unwrap_or_default();
     let ways = [

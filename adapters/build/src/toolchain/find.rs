@@ -1,5 +1,5 @@
-//! Finds a way to compile for WebAssembly on this machine. Installs what is missing with `rustup` or `apt-get`. If
-//! installing is not allowed, reports exactly what to install.
+//! Finds a way to compile for WebAssembly on this machine. Installs missing packages with `rustup` or `apt-get`, or
+//! reports exactly what to install if installing is not allowed.
 
 use std::{
     ffi::OsStr,
@@ -16,10 +16,10 @@ pub(super) const DEBIAN_CARGO: &str = "/usr/bin/cargo";
 pub(super) const DEBIAN_RUSTC: &str = "/usr/bin/rustc";
 const DEBIAN_PACKAGES: [&str; 3] = ["rustc-web", "cargo-web", "rust-web-src"];
 
-/// The time limit for rustup. A mirror without the target answers at once, and a mirror that hangs is not worth a
-/// longer wait.
+/// The time limit for rustup. A mirror that does not have the target answers at once, and waiting longer for a mirror
+/// that hangs is not useful.
 const RUSTUP_PATIENCE: Duration = Duration::from_secs(90);
-/// The time limit for apt-get. Debian's three packages have about 200 MB.
+/// The time limit for apt-get. Debian's three packages are about 200 MB in size.
 const APT_PATIENCE: Duration = Duration::from_mins(10);
 
 pub(super) fn find(from_source: bool) -> Result<Toolchain, ToolchainError> {
@@ -41,7 +41,8 @@ pub(super) fn cargo_home() -> Option<PathBuf> {
     set.or_else(|| std::env::home_dir().map(|home| home.join(".cargo")))
 }
 
-/// Asks the compiler instead of rustup, because a distribution's Rust may also have the target.
+/// Looks for the target in the compiler's library directory and does not ask rustup, because a distribution's Rust may
+/// also have the target.
 fn target_is_ready() -> bool {
     let Ok(libraries) = rustc(&["--print", "target-libdir", "--target", TARGET]) else {
         return false;
@@ -61,7 +62,8 @@ fn add_target() -> bool {
         && target_is_ready()
 }
 
-/// The three packages share one version; `-Zbuild-std` needs the library's sources.
+/// Looks for Debian's cargo and for the sources of the standard library, which `-Zbuild-std` needs. Debian's three
+/// packages share one version.
 fn debian_is_ready() -> bool {
     let Ok(sysroot) = print_with(DEBIAN_RUSTC, &["--print", "sysroot"]) else { return false };
     let sources = Path::new(&sysroot).join("lib/rustlib/src/rust/library/std/Cargo.toml");
@@ -83,7 +85,7 @@ fn install_debian() -> bool {
     debian_is_ready()
 }
 
-/// Debian's compiler has no linker for WebAssembly; the rustup toolchain has one.
+/// Finds the linker for WebAssembly in the rustup toolchain, because Debian's compiler has none.
 fn rust_lld() -> Result<PathBuf, ToolchainError> {
     let sysroot = rustc(&["--print", "sysroot"]).map_err(ToolchainError::Start)?;
     let hosts =

@@ -1,11 +1,11 @@
 //! The reason in the body of an upstream's error answer, for people to read.
 //!
-//! A reason has at most [`MAX`] bytes and contains only the value of a member that usually holds a reason. Other parts
-//! of the body may hold data that an agent must not see.
+//! A reason has at most [`MAX`] bytes. From a JSON body, a reason contains only the value of a member such as `detail`,
+//! or the names of the members, because other values may be data that an agent must not see.
 
 use serde_json::{Map, Value};
 
-/// Bytes of a reason.
+/// Maximum size of a reason in bytes.
 const MAX: usize = 300;
 
 /// Maximum size in bytes of a reason from a body that is plain text or HTML.
@@ -26,17 +26,18 @@ const TEXTS: [&str; 10] = [
     "reason",
 ];
 
-/// Members that hold an object, or a list of objects, with a member of [`TEXTS`].
+/// Members that contain an object, or a list of objects, with a member named in [`TEXTS`].
 const NESTED: [&str; 4] = ["error", "errors", "fault", "Error"];
 
-/// How many levels of nested members are searched.
+/// How many levels of nested members are searched for a reason.
 const DEPTH: usize = 4;
 
-/// Returns the reason in an error answer: the text of a usual member, else the names of the members. For a text body,
-/// the reason is the beginning of plain text or the title of HTML. Returns `None` if the body has none of these.
+/// Returns the reason in an error answer: the text of a member such as `detail`, or else the names of the body's
+/// members. For a text body, the reason is the beginning of plain text or the title of HTML. Returns `None` if no
+/// reason can be formed from the body.
 ///
-/// The reason becomes part of the claim and so reaches agents and receipts. A body without a usual member may be a
-/// user's record, so its values are not used.
+/// The reason becomes part of the claim and so reaches agents and receipts. A body without a member such as `detail`
+/// may be a user's record, so only the names of its members are used.
 pub(super) fn of(body: &Value, headers: &[(String, String)]) -> Option<String> {
     match body {
         Value::String(text) => text_of(text, &kind(headers)).map(|text| bounded(&text, TEXT)),
@@ -55,14 +56,15 @@ fn names(members: &Map<String, Value>) -> Option<String> {
     (!names.is_empty()).then(|| bounded(&format!("members: {names}"), MAX))
 }
 
-/// The text of the first usual member that has one, at most `depth` levels down.
+/// Returns the text of the first member named in [`TEXTS`], or else of a member named in [`NESTED`], at most `depth`
+/// levels down.
 fn member(members: &Map<String, Value>, depth: usize) -> Option<&str> {
     let text = |name: &&str| filled(members.get(*name)?.as_str()?);
     let nested = |name: &&str| reason(members.get(*name)?, depth);
     TEXTS.iter().find_map(text).or_else(|| NESTED.iter().find_map(nested))
 }
 
-/// The reason in the value of one of [`NESTED`].
+/// Returns the reason in the value of a member named in [`NESTED`].
 fn reason(value: &Value, depth: usize) -> Option<&str> {
     let depth = depth.checked_sub(1)?;
     match value {
@@ -101,7 +103,7 @@ fn title(html: &str) -> Option<&str> {
     html.get(start..)?.get(..end)
 }
 
-/// The first bytes of a text, with `…` if there is more.
+/// Returns the beginning of a text, followed by `…` if the text is longer than `max` bytes.
 fn bounded(text: &str, max: usize) -> String {
     if text.len() <= max {
         return text.to_owned();

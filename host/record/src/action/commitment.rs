@@ -2,7 +2,7 @@
 //!
 //! A commitment is `private:hmac-sha256:` followed by the hex HMAC-SHA-256 (RFC 2104) of the value's canonical JSON,
 //! keyed with its salt. Values and salts occur only in the journal and in what an approver is shown. This module never
-//! prints a value or a salt, and data derived from them ([`Live`]) cannot be serialised into a record.
+//! prints a private value or its salt, and data derived from them ([`Live`]) cannot be serialised into a record.
 
 use std::fmt;
 
@@ -14,7 +14,8 @@ use sha2::Sha256;
 
 /// The prefix of every commitment.
 pub const PREFIX: &str = "private:hmac-sha256:";
-/// The pattern that every commitment matches. In a record, only such a commitment may replace a private value.
+/// The pattern that every commitment matches. In a record, only a text that matches this pattern may replace a private
+/// value.
 pub const PATTERN: &str = "^private:hmac-sha256:[0-9a-f]{64}$";
 /// The minimum length in bytes of a private value that is searched for in texts and responses. Shorter values occur in
 /// ordinary text by chance.
@@ -23,7 +24,7 @@ pub const SEARCHED_MIN: usize = 8;
 /// A salt of 32 random bytes. Each private parameter of each action has its own salt.
 pub type Salt = [u8; 32];
 
-/// Data derived from private values. It has no serialised form, and its `Debug` output hides the content.
+/// Data derived from private values, which has no serialised form and whose `Debug` output hides the content.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Live<T>(T);
 
@@ -32,7 +33,8 @@ impl<T> Live<T> {
         Self(value)
     }
 
-    /// The value itself. It is used in requests that are sent, and shown to the guest, to policy and to the approver.
+    /// The hidden data itself, which is used in requests that are sent, and is shown to the guest, to policy and to the
+    /// approver.
     pub fn reveal(&self) -> &T {
         &self.0
     }

@@ -1,4 +1,5 @@
-//! Action ids and names. Input is parsed once, where it enters the program, and has its own type from then on.
+//! Action ids and names. Ids and names are parsed once, where they enter the program, and ids have their own type from
+//! then on.
 
 use std::fmt;
 use std::str::FromStr;
@@ -77,7 +78,7 @@ impl<'de> Deserialize<'de> for ActionId {
 
 /// Whether a text is a valid name of a tenant, upstream, agent, person, role, secret, adapter or state.
 ///
-/// A valid name has 1 to 64 characters of `a-z`, `0-9`, `_` and `-` and starts with a letter or digit. Such a name is
+/// A valid name has 1 to 64 characters of `a-z`, `0-9`, `_` and `-` and starts with a letter or digit. A valid name is
 /// safe in a path, a URL and a log line.
 pub fn is_name(text: &str) -> bool {
     let fits = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_' || b == b'-';

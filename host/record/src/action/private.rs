@@ -13,8 +13,8 @@ use crate::action::{self, BindError, Proposal, Rendering};
 use crate::contract::Contract;
 use crate::exchange::{NoAnswer, NoValue, Rendered};
 
-/// One request, both as it is sent and as records contain it. The two are equal if the action has no private
-/// parameters.
+/// One request, both as it is sent and as records contain it. The sent request and the recorded request are equal if
+/// the action has no private parameters.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Prepared {
     live: Live<Rendered>,
@@ -32,11 +32,11 @@ impl Prepared {
         self.live.reveal()
     }
 
-    /// These requests with the values of the state before the action.
+    /// Fills the values of the state before the action into these requests.
     ///
     /// # Errors
     ///
-    /// Fails when the state has no such value.
+    /// Fails when the state lacks a value that a request sends.
     pub fn with_state(all: Vec<Self>, state: &Value) -> Result<Vec<Self>, NoValue> {
         let filled = |one: Self| {
             if one.public.pre.is_empty() {
@@ -105,7 +105,8 @@ pub fn seal(
         let rendering = action::render(contract, &proposal, id)?;
         return Ok(Sealed { proposal, rendering, openings: Openings::default() });
     }
-    // Checked with the values, which the contract constrains, and below without them, as the records will hold them.
+    // The proposal is checked here with its private values, because the contract constrains them, and below with the
+    // commitments that the records will hold.
     action::render_live(contract, &proposal, id)?;
     let mut openings = Openings::default();
     for name in contract.private() {
@@ -227,7 +228,7 @@ pub struct Requests {
     pub perform: Vec<Prepared>,
 }
 
-/// The commitments of an action's private parameters. A replay of a record uses them in place of the values.
+/// The commitments of an action's private parameters, which a replay of a record uses in place of the values.
 pub fn words(contract: &Contract, public: &Value) -> Live<Vec<String>> {
     let words = contract.private().filter_map(|name| public.get(name)?.as_str());
     Live::new(words.map(str::to_owned).collect())

@@ -1,6 +1,7 @@
 //! The zip container. This module writes parts as an uncompressed zip, and reads parts from the local headers of a zip.
 //!
-//! The reader checks only bounds. The caller finds all other faults by writing the parts again and comparing the bytes.
+//! The reader checks only that the fields lie within the file, and that names are UTF-8 and unique. The caller finds
+//! all other faults by writing the parts again and comparing the bytes.
 
 use std::sync::LazyLock;
 
@@ -9,15 +10,16 @@ use super::Files;
 const LOCAL: [u8; 4] = *b"PK\x03\x04";
 const CENTRAL: [u8; 4] = *b"PK\x01\x02";
 const END: [u8; 4] = *b"PK\x05\x06";
-/// The version needed to read an uncompressed file is 1.0 (APPNOTE 4.4.3). The "made by" field has the same value, with
-/// host system 0.
+/// The version needed to read an uncompressed file is 1.0 (APPNOTE 4.4.3). The zip field "version made by" also has the
+/// value 1.0, with host system 0.
 const VERSION: u16 = 10;
 /// 1980-01-01 as an MS-DOS date, the earliest date that a zip can hold.
 const DATE: u16 = 0x0021;
 /// Bytes in a local header before the sizes: version, flags, method, time, date, CRC-32.
 const BEFORE_SIZES: usize = 14;
 
-/// Encodes parts as a zip. Sizes cannot overflow 32 bits, because the caller limits them.
+/// Encodes parts as a zip. Sizes cannot overflow 32 bits, because the caller limits the size of each part and of the
+/// file.
 pub(super) fn encode(files: &Files) -> Vec<u8> {
     let (mut out, mut directory) = (Vec::new(), Vec::new());
     for (name, content) in files {
@@ -25,7 +27,7 @@ pub(super) fn encode(files: &Files) -> Vec<u8> {
         directory.extend(CENTRAL);
         directory.extend(VERSION.to_le_bytes());
         directory.extend(&common);
-        // These zero bytes mean no comment, disk 0 and no attributes. The offset of the local header follows them.
+        // The ten zero bytes mean no comment, disk 0 and no attributes; the offset of the local header follows.
         directory.extend([0; 10]);
         directory.extend(length(out.len()).to_le_bytes());
         directory.extend(name.as_bytes());
@@ -72,7 +74,7 @@ fn common(name: &str, content: &[u8]) -> Vec<u8> {
     let size = length(content.len()).to_le_bytes();
     let name_size = u16::try_from(name.len()).unwrap_or(u16::MAX).to_le_bytes();
     let mut out = VERSION.to_le_bytes().to_vec();
-    // These zero bytes mean no flags, method 0 (uncompressed) and the time 00:00.
+    // The six zero bytes mean no flags, method 0 (uncompressed) and the time 00:00.
     out.extend([0; 6]);
     out.extend(DATE.to_le_bytes());
     out.extend(crc32(content).to_le_bytes());
@@ -92,8 +94,8 @@ fn number<const N: usize>(bytes: &[u8]) -> Option<(usize, &[u8])> {
     Some((digits.iter().rev().fold(0, |sum, digit| (sum << 8) | usize::from(*digit)), rest))
 }
 
-/// CRC-32 of ISO 3309, which zip requires. The checksum is written for standard zip tools; the reader does not rely on
-/// it.
+/// CRC-32 of ISO 3309, which zip requires. The checksum is written for standard zip tools; the reader of this module
+/// does not rely on it.
 fn crc32(bytes: &[u8]) -> u32 {
     let step = |crc: u32, byte: &u8| {
         let [low, ..] = crc.to_le_bytes();

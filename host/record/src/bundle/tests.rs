@@ -75,7 +75,7 @@ fn find(bytes: &[u8], what: &str) -> Vec<usize> {
     (0..bytes.len()).filter(|at| bytes[*at..].starts_with(what.as_bytes())).collect()
 }
 
-/// The offsets of this part's four size fields: two in the local header and two in the central header.
+/// The offsets of the four size fields of a part: two in the local header and two in the central header.
 fn sizes(bytes: &[u8], name: &str) -> Vec<usize> {
     let is = |at: usize, before: usize, mark: &[u8]| {
         at.checked_sub(before).is_some_and(|start| bytes[start..].starts_with(mark))
@@ -88,7 +88,7 @@ fn sizes(bytes: &[u8], name: &str) -> Vec<usize> {
     find(bytes, name).into_iter().flat_map(fields).collect()
 }
 
-/// Sizes that differ from the actual size: a larger size, a smaller size or zero.
+/// The headers state a size that differs from the part's actual size: a larger size, a smaller size or zero.
 #[test]
 fn sizes_that_lie_are_refused_and_cost_nothing() {
     let bytes = write(&parts()).unwrap();
@@ -132,7 +132,7 @@ fn compressed_parts_and_other_features_of_zip_are_refused() {
         other[local + field] = value;
         assert!(read(&other).is_err(), "byte {field} of a local header as {value}");
     }
-    // The same part as another zip writer would emit it, with a different system, version and attributes.
+    // The same part as another zip writer writes it, with a different system, version and attributes.
     let stored = zip::write::SimpleFileOptions::default();
     let mut writer = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
     writer.start_file(ACTION, stored.compression_method(zip::CompressionMethod::Stored)).unwrap();
@@ -141,7 +141,7 @@ fn compressed_parts_and_other_features_of_zip_are_refused() {
     assert_eq!(read(&foreign), Err(BundleError::NotCanonical));
 }
 
-/// Two parts have the same name, and different zip readers would pick different parts.
+/// Refuses a file in which two parts have the same name, because different zip readers would pick different parts.
 #[test]
 fn a_name_that_stands_twice_is_refused_in_every_place() {
     let one = write(&Files::from([(ACTION.to_owned(), b"{}".to_vec())])).unwrap();

@@ -53,8 +53,8 @@ fn apart(contract: &Contract, phase: &str, one: &Rule, other: &Rule) -> Result<(
     Err(Fault::at(&other.request, what))
 }
 
-/// An observation can be repeated at any time, so it must not match a write. An upstream that acts on GET also acts on
-/// HEAD.
+/// Checks that an `observe` rule cannot render a write, because an observation can be repeated at any time. GET and
+/// HEAD count as the same method, because an upstream that acts on GET also acts on HEAD.
 fn looks_only(contract: &Contract, look: &Rule, write: &Rule) -> Result<(), Fault> {
     let safe = |rule: &Rule| matches!(method(rule), "GET" | "HEAD");
     if !Pair::new(contract).meet(look, write, safe(look) && safe(write)) {
@@ -68,12 +68,13 @@ fn looks_only(contract: &Contract, look: &Rule, write: &Rule) -> Result<(), Faul
     Err(Fault::at(&look.request, what))
 }
 
-/// Two rules filled with the same parameters, and the values that the parameters must have for the rules to be equal.
+/// Two rules that are rendered with the same parameters, and the values that the parameters must have for both requests
+/// to be equal.
 struct Pair<'a> {
     contract: &'a Contract,
-    /// Whether the body is form-urlencoded. Such a body contains only strings, so 5 and "5" are sent as the same bytes.
+    /// Whether the body is form-urlencoded, so that 5 and "5" are sent as the same bytes.
     form: bool,
-    /// The text that each of these parameters must have.
+    /// The text that each parameter must have for the two rules to be equal, by parameter name.
     bound: BTreeMap<String, String>,
 }
 
@@ -123,7 +124,7 @@ impl<'a> Pair<'a> {
         pairs
     }
 
-    /// Literal text of a target as it is sent.
+    /// Returns literal text of a request target as it is sent.
     fn sent(&self, literal: &str) -> String {
         if self.format() == Format::One { literal.to_owned() } else { normal(literal) }
     }
@@ -143,7 +144,7 @@ impl<'a> Pair<'a> {
             (Some(a), Some(b), ..) => a == b || self.overlap(a, b),
             (Some(name), _, _, true) => self.takes_text(name, &decoded(&literal_of(&b))),
             (_, Some(name), true, _) => self.takes_text(name, &decoded(&literal_of(&a))),
-            // Literals count as what a server reads, whichever way they are written.
+            // Literals are compared in decoded form, as a server reads them.
             _ => mixed::meet(self.contract, &read(&a), &read(&b)),
         }
     }
@@ -233,7 +234,8 @@ impl<'a> Pair<'a> {
             .is_some_and(|name| !self.contract.params.required.iter().any(|r| r == name))
     }
 
-    /// Whether rendering may leave out a member or an item. A form has no bytes for a list or a table that is left empty.
+    /// Whether rendering may leave out a member or an item. A form-urlencoded body has no bytes for an empty list or
+    /// table.
     fn vanishes(&self, value: &Value) -> bool {
         let is_nested_form = self.form && self.format() == Format::Two;
         match value {
@@ -245,7 +247,7 @@ impl<'a> Pair<'a> {
         }
     }
 
-    /// Two texts of a body.
+    /// Whether two texts of request bodies may be equal.
     fn strings(&self, one: &str, other: &str) -> bool {
         match (text::pieces(one, self.format()), text::pieces(other, self.format())) {
             (Ok(a), Ok(b)) if is_literal(&a) && is_literal(&b) => a == b,
@@ -254,7 +256,8 @@ impl<'a> Pair<'a> {
         }
     }
 
-    /// Whether a value is one of the state, which is not known yet.
+    /// Whether a value is a placeholder for a value of the state, which is known only after the host has read the
+    /// state.
     fn is_late(&self, value: &Value) -> bool {
         let pieces = value.as_str().map(|text| text::pieces(text, self.format()));
         matches!(pieces, Some(Ok(pieces)) if matches!(text::whole(&pieces), Some(Source::Pre(_))))
@@ -265,7 +268,7 @@ impl<'a> Pair<'a> {
         matches!(pieces, Some(Ok(pieces)) if pieces.len() > 1)
     }
 
-    /// A literal text of a body as it is sent, with single braces.
+    /// Replaces the doubled braces in a literal text of a body by single braces, as the text is sent.
     fn unescaped(&self, value: &Value) -> Value {
         match value.as_str().map(|text| text::pieces(text, self.format())) {
             Some(Ok(pieces)) if is_literal(&pieces) => Value::String(literal_of(&pieces)),
@@ -290,7 +293,7 @@ impl<'a> Pair<'a> {
     }
 }
 
-/// The parameter, if the whole text is one.
+/// The name of the parameter, if the whole text is one placeholder for a parameter.
 fn parameter_of<'t>(pieces: &[Piece<'t>]) -> Option<&'t str> {
     match text::whole(pieces) {
         Some(Source::Param { name, .. }) => Some(name),
@@ -319,7 +322,7 @@ fn read<'t>(pieces: &[Piece<'t>]) -> Vec<Piece<'t>> {
     pieces.iter().map(one).collect()
 }
 
-/// The text that a value would have to be to be sent as this literal.
+/// Decodes a literal to the text that a value must have to be sent as this literal.
 fn decoded(literal: &str) -> String {
     percent_encoding::percent_decode_str(literal).decode_utf8_lossy().into_owned()
 }
@@ -333,8 +336,8 @@ fn listed(schema: &Schema) -> Option<Vec<&Value>> {
     }
 }
 
-/// Whether a schema allows a value, or another value that renders the same. For example, 5 and "5" render the same path
-/// segment.
+/// Whether a schema allows a value, or another value that renders as the same text. For example, 5 and "5" render the
+/// same path segment.
 fn takes(schema: &Schema, value: &Value) -> bool {
     let text = text(value);
     let number = text.parse::<i64>().map(Value::from).ok();

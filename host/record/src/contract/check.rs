@@ -1,4 +1,5 @@
-//! The checks that a parsed contract must pass before use. They run in a single pass, and the first fault is reported.
+//! The checks that a parsed contract must pass before use. The checks run in a single pass, and the first fault is
+//! reported.
 
 mod answers;
 mod placeholders;
@@ -56,7 +57,8 @@ fn head(contract: &Contract) -> Result<(), Fault> {
     placeholders::resource(contract)
 }
 
-/// Keys of format 2 in a contract of format 1, which older releases would refuse without an explanation.
+/// Rejects keys of format 2 in a contract of format 1, because older releases would refuse the contract without an
+/// explanation.
 fn newer(contract: &Contract) -> Result<(), Fault> {
     if contract.templates() == Format::Two {
         return Ok(());
@@ -94,7 +96,8 @@ fn newer(contract: &Contract) -> Result<(), Fault> {
 
 fn schemas(contract: &Contract) -> Result<(), Fault> {
     contract.params_schema().well_formed().map_err(|e| Fault::at("[params]", e))?;
-    // Policy sees a null member as absent, so a rule about its presence would miss an explicit null.
+    // In policies a member that is null counts as absent, so a policy that tests for its presence would miss an
+    // explicit null.
     if contract.params_schema().has_nullable() {
         return Err(Fault::at(
             "nullable",
@@ -142,8 +145,8 @@ fn rules(contract: &Contract) -> Result<(), Fault> {
     Ok(())
 }
 
-/// A guarded write requires an `observe` rule that reads exactly the written resource, because the write needs its
-/// entity tag.
+/// A guarded write requires an `observe` rule that reads exactly the written resource, because the write needs the
+/// resource's entity tag.
 fn guard(contract: &Contract, rule: &Rule) -> Result<(), Fault> {
     if rule.guard.is_none() {
         return Ok(());

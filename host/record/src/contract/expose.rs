@@ -5,7 +5,7 @@
 use deed_spec::json::{self, ParseError};
 use serde_json::{Map, Value};
 
-/// The maximum number of pointers in a rule, and the maximum bytes of a pointer.
+/// The maximum number of pointers in a rule, and the maximum size of a pointer in bytes.
 const POINTERS: usize = 64;
 const POINTER: usize = 256;
 
@@ -13,7 +13,7 @@ const POINTER: usize = 256;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ExposeError {
     #[error(
-        "`{0}` in `expose` is not a JSON pointer; write `/name/0`, with `~1` for `/` and `~0` for `~`"
+        "`{0}` in `expose` is not a JSON pointer; write, for example, `/name/0`, with `~1` for `/` and `~0` for `~`"
     )]
     Pointer(String),
     #[error("`{0}` in `expose` is covered by another pointer or listed twice; keep one of them")]
@@ -140,7 +140,7 @@ mod tests {
         assert_eq!(only(json!({"list": ["s"]}), &list(&["/list/00"])), json!({}));
     }
 
-    /// A JSON text, and pointers of which some lead into it.
+    /// Generates a JSON text and pointers, some of which lead to a value in the text.
     fn documents() -> impl Strategy<Value = (String, Vec<String>)> {
         let leaf =
             prop_oneof![Just("1".to_owned()), Just("\"x\"".to_owned()), Just("null".to_owned())];
@@ -156,7 +156,8 @@ mod tests {
     }
 
     proptest! {
-        /// Where the whole answer can be read, reading a part of it is the same as dropping the rest.
+        /// If the whole answer can be parsed, reading only the exposed part has the same result as dropping the rest
+        /// afterwards.
         #[test]
         fn reading_a_part_is_reading_all_and_dropping_the_rest((text, pointers) in documents()) {
             let part = read(text.as_bytes(), &pointers);

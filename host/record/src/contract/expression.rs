@@ -19,11 +19,11 @@ use serde_json::Value;
 
 use crate::contract::schema::Schema;
 
-/// The maximum size of an expression. The parser and the evaluator recurse for each operator, and this limit keeps them
-/// far below a 2 MiB stack; 4 KiB of `1+1+…` would not.
+/// The maximum size of an expression. The parser and the evaluator recurse for each operator. This limit keeps them far
+/// below a 2 MiB stack, but a limit of 4 KiB would not, for an expression such as `1+1+…`.
 const MAX_BYTES: usize = 1024;
 
-/// The standard functions. They are built once, because building them costs more than an evaluation.
+/// The standard functions, built once because building them costs more than an evaluation.
 static LIBRARY: LazyLock<Arc<cel::Env>> = LazyLock::new(|| Arc::new(cel::Env::stdlib()));
 
 /// A parsed expression, cheap to clone. Two expressions are equal if their source texts are equal.
@@ -92,7 +92,7 @@ impl Expression {
     ///
     /// # Errors
     ///
-    /// Fails for any other text.
+    /// Fails for any text that is not such an expression.
     pub fn parse(source: &str) -> Result<Self, ExpressionError> {
         if source.len() > MAX_BYTES {
             let what = format!(
@@ -111,13 +111,13 @@ impl Expression {
         &self.source
     }
 
-    /// Checks that every path is declared, and that every optional one is guarded by `has()` where it is used.
+    /// Checks that every path is declared, and that every optional path is guarded by `has()` where the path is used.
     ///
     /// State names always count as present. `post_allowed` is true for expressions that are evaluated after the action.
     ///
     /// # Errors
     ///
-    /// Fails at the first path that breaks one of these rules.
+    /// Fails at the first path that is not declared or not guarded.
     pub fn check(
         &self,
         params: &Schema,
@@ -131,12 +131,12 @@ impl Expression {
     /// Checks that no `has()` tests for a value that is always present, in an expression that passed
     /// [`Expression::check`].
     ///
-    /// Use this check only for contracts that are being written. The contracts of bundles and of running actions are
-    /// exempt.
+    /// Use this check of `has()` tests only for contracts that are being written. The contracts of bundles and of
+    /// running actions are exempt.
     ///
     /// # Errors
     ///
-    /// Fails at the first such test.
+    /// Fails at the first test for a value that is always present.
     pub fn check_tests(
         &self,
         params: &Schema,
@@ -146,7 +146,7 @@ impl Expression {
         check::check(self.program.expression(), &roots)
     }
 
-    /// Checks that the expression names nothing but `answer`. Fails at the first other name.
+    /// Checks that the expression names nothing but `answer`, and fails at the first other name.
     pub(crate) fn check_answer(&self) -> Result<(), ExpressionError> {
         answer::check(self.program.expression(), &[])
     }

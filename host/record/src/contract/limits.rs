@@ -24,7 +24,7 @@ pub struct Limits {
     /// The maximum number of attempts, if recovery allows more than one attempt; 1 means no retry.
     #[serde(default = "attempts", skip_serializing_if = "is_attempts")]
     pub attempts: u32,
-    /// The pause before the second attempt. It doubles for each further attempt and is jittered.
+    /// The pause before the second attempt, which doubles for each further attempt and is jittered.
     #[serde(default = "backoff", skip_serializing_if = "is_backoff")]
     pub backoff: Duration,
     /// No attempt starts later than this time after the start of the first attempt.
@@ -33,7 +33,7 @@ pub struct Limits {
     /// How long the action may wait for its resource.
     #[serde(default = "queue", skip_serializing_if = "is_queue")]
     pub queue: Duration,
-    /// How long the host keeps reading the state to settle an outcome before it asks a person.
+    /// How long the host keeps reading the state to settle an outcome before the host asks a person.
     #[serde(default = "observe", skip_serializing_if = "is_observe")]
     pub observe: Duration,
 }

@@ -10,7 +10,8 @@ use super::schema::{Kind, Schema};
 use super::template::text::Format;
 use super::{Contract, check};
 
-/// The pointers of `may_change` with the parameters in their places. A pointer whose parameter is absent allows nothing.
+/// The pointers of `may_change` with the values of their parameters filled in. A pointer whose parameter is absent
+/// allows nothing.
 pub fn allowed(contract: &Contract, params: &Value) -> Vec<String> {
     let written = contract.verify.may_change.iter();
     if contract.templates() == Format::One {
@@ -30,7 +31,7 @@ fn filled(pointer: &str, params: &Value) -> Option<String> {
     })
 }
 
-/// Checks every pointer of `may_change`. Fails at the first that leads outside the declared state.
+/// Checks every pointer of `may_change`. Fails at the first pointer that leads outside the declared state.
 pub(super) fn check(contract: &Contract) -> Result<(), Fault> {
     let states = contract.state_schemas();
     for pointer in &contract.verify.may_change {
@@ -73,7 +74,7 @@ fn element<'p>(
     Ok(())
 }
 
-/// A parameter that stands for a key is required, has the key's type and is not private.
+/// Checks that a parameter that stands for a key is required, has the key's type and is not private.
 fn is_key(contract: &Contract, name: &str, kind: Option<Kind>, pointer: &str) -> Result<(), Fault> {
     let required = contract.params.required.iter().any(|one| one == name);
     let schema = contract.params.properties.get(name);

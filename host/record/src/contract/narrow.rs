@@ -1,7 +1,8 @@
 //! Which characters the values of a schema can contain, as far as the schema proves it.
 //!
-//! Text may stand next to a placeholder only if no value of the placeholder can change the meaning of the text. So the
-//! schema must rule out quotes, separators, spaces and characters outside ASCII.
+//! Text may stand next to a placeholder only if no value of the placeholder can change the meaning of the text.
+//! Therefore the schema of the placeholder's parameter must rule out quotes, separators, spaces and characters outside
+//! ASCII.
 
 use regex_syntax::hir::{Class, Hir, HirKind, Look};
 use serde_json::Value;
@@ -32,7 +33,7 @@ impl Alphabet {
         }
     }
 
-    /// Whether every character may stand next to literal text.
+    /// Whether every character of the set may stand next to literal text.
     pub fn is_narrow(self) -> bool {
         Self::default().with(NARROW).is_some_and(|narrow| self.0 & !narrow.0 == 0)
     }
@@ -46,7 +47,7 @@ impl Alphabet {
         Self::default().with(text)
     }
 
-    /// The union of both.
+    /// Returns the union of the two sets.
     #[must_use]
     pub fn and(self, other: Self) -> Self {
         Self(self.0 | other.0)
@@ -59,7 +60,7 @@ impl Alphabet {
     fn of_pattern(pattern: &str) -> Option<Self> {
         let hir = regex_syntax::parse(pattern).ok()?;
         let properties = hir.properties();
-        // Without both anchors the pattern says nothing about the rest of the text.
+        // A pattern without both anchors, `^` and `$`, does not limit the text around its match.
         let anchored = properties.look_set_prefix().contains(Look::Start)
             && properties.look_set_suffix().contains(Look::End);
         if anchored { characters(&hir) } else { None }
@@ -94,7 +95,7 @@ fn bit(character: char) -> Option<u128> {
     character.is_ascii().then(|| 1_u128 << u32::from(character))
 }
 
-/// As it appears in a path, a query or a header; `None` for lists and objects.
+/// A value as it appears in a path, a query or a header; `None` for lists and objects.
 fn rendered(value: &Value) -> Option<String> {
     match value {
         Value::String(text) => Some(text.clone()),

@@ -1,4 +1,5 @@
-//! The normal form of parameters and states, and the forms in which they are compared and in which policy reads them.
+//! Converts parameters and states to their normal form, and to the forms in which states are compared and policies read
+//! both.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -9,7 +10,7 @@ use super::schema::{Schema, SentAs, decimal, set};
 use super::{Contract, check};
 
 impl Contract {
-    /// Gives every decimal of the parameters its canonical form. A value that is not a decimal stays as it is.
+    /// Gives every decimal of the parameters its canonical form, and leaves a value that is not a decimal unchanged.
     pub fn normal_params(&self, params: &mut Value) {
         if self.has_decimal_params() {
             *params = decimal::normal(&self.params_schema(), params);
@@ -27,7 +28,8 @@ impl Contract {
             let schema = check::schema_at(&states, pointer);
             let Some(schema) = schema else { continue };
             let normal = decimal::normal(schema, value);
-            // A value with members that the contract does not declare would lose them.
+            // The projection would drop members that the contract does not declare, so a value with such members stays
+            // unchanged.
             let fits = schema.violations(&normal).is_empty();
             if let Some(sorted) = schema.project(&normal).ok().filter(|_| fits) {
                 *value = sorted;
@@ -35,7 +37,8 @@ impl Contract {
         }
     }
 
-    /// A whole state as it is compared with another one: the elements of unordered arrays have names.
+    /// Converts a whole state for comparison: an unordered array becomes an object whose member names identify the
+    /// elements.
     pub fn comparable<'v>(&self, state: &'v Value) -> Cow<'v, Value> {
         let Value::Object(states) = state else { return Cow::Borrowed(state) };
         if !self.any_state(&Schema::has_set) {
@@ -49,14 +52,14 @@ impl Contract {
         Cow::Owned(Value::Object(named.collect()))
     }
 
-    /// The parameters that a JSON body has as numbers, although they are kept as text.
+    /// The decimal parameters that are sent as numbers in a JSON body, although they are kept as text.
     pub(crate) fn numbers(&self) -> Vec<&str> {
         let properties = self.params.properties.iter();
         let sent = properties.filter(|(_, schema)| schema.sent_as == Some(SentAs::Number));
         sent.map(|(name, _)| name.as_str()).collect()
     }
 
-    /// Parameters as policy reads them.
+    /// Converts parameters to the form that policies read.
     pub fn policy_params(&self, params: &Value) -> Value {
         if !self.has_decimal_params() {
             return params.clone();
@@ -64,7 +67,7 @@ impl Contract {
         decimal::for_policy(&self.params_schema(), params)
     }
 
-    /// A whole state as policy reads it.
+    /// Converts a whole state to the form that policies read.
     pub fn policy_state(&self, state: Value) -> Value {
         if !self.any_state(&Schema::has_decimal) {
             return state;

@@ -9,7 +9,7 @@ use crate::contract::template::text::Source;
 use crate::contract::template::{self, Use};
 
 impl Contract {
-    /// The names of the private parameters. No record may contain their values.
+    /// The names of the private parameters, whose values no record may contain.
     pub fn private(&self) -> impl Iterator<Item = &str> {
         let private = self.params.properties.iter().filter(|(_, schema)| schema.private);
         private.map(|(name, _)| name.as_str())

@@ -25,7 +25,7 @@ pub use well_formed::SchemaError;
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Schema {
-    /// The type. It may be left out if `properties` are declared; see [`Schema::kind`].
+    /// The type, which may be left out if `properties` are declared; see [`Schema::kind`].
     #[serde(
         rename = "type",
         default,
@@ -75,7 +75,7 @@ pub struct Schema {
     /// [`crate::action::private`].
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub private: bool,
-    /// Whether the value may be null, which is a value of its own and not an absent one (format 2).
+    /// Whether the value may be null, which is not the same as an absent value (format 2).
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub nullable: bool,
     /// How a decimal parameter is sent in a JSON body; as text if absent (format 2).
@@ -86,18 +86,18 @@ pub struct Schema {
         deserialize_with = "present"
     )]
     pub sent_as: Option<SentAs>,
-    /// Whether the order of an array's elements has no meaning. The state keeps them sorted (format 2).
+    /// Whether the order of an array's elements has no meaning; the state keeps the elements sorted (format 2).
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unordered: bool,
-    /// JSON pointer to the property of an array's elements that no two elements share, such as `/value`. The state keeps
-    /// the elements sorted by it (format 2).
+    /// JSON pointer to the property that identifies an element of an array, such as `/value`. The state keeps the
+    /// elements sorted by this property (format 2).
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub key: Option<String>,
 }
 
 impl Schema {
-    /// The schema of an object with these properties. Without properties it accepts only `{}`, as for an action without
-    /// parameters.
+    /// The schema of an object with these properties. Without properties, the schema accepts only `{}`, as for an
+    /// action without parameters.
     pub fn object(
         required: impl IntoIterator<Item = String>,
         properties: BTreeMap<String, Schema>,
@@ -119,7 +119,7 @@ impl Schema {
     ///
     /// # Errors
     ///
-    /// Fails at the first keyword that does not.
+    /// Fails at the first keyword that does not fit its type or has no effect.
     pub fn well_formed(&self) -> Result<(), SchemaError> {
         well_formed::check(self)
     }
@@ -131,12 +131,12 @@ impl Schema {
 
     /// The part of an upstream's response that is kept: declared properties only.
     ///
-    /// A null property counts as absent, because many upstreams write absence that way, unless it is `nullable`. A
-    /// required property that is absent is not an error, see [`Schema::missing`].
+    /// A property that is null counts as absent unless it is `nullable`, because many upstreams send null for an absent
+    /// property. A required property that is absent is not an error, see [`Schema::missing`].
     ///
     /// # Errors
     ///
-    /// Fails for a value that breaks any other keyword.
+    /// Fails for a value that violates the schema in any way other than a missing required property.
     pub fn project(&self, value: &Value) -> Result<Value, Violation> {
         project::project(self, value)
     }
@@ -167,7 +167,8 @@ impl Schema {
         self.any(&|schema| schema.sent_as.is_some())
     }
 
-    /// Whether a state has the values exactly as the upstream sent them: texts, integers, booleans and lists of these.
+    /// Whether the state contains values of this schema exactly as the upstream sent them: texts, integers, booleans
+    /// and lists of these.
     pub(crate) fn is_plain(&self) -> bool {
         match self.kind() {
             Some(Kind::String | Kind::Integer | Kind::Boolean) => true,
@@ -205,7 +206,7 @@ impl Schema {
         inner.is_some_and(|inner| inner.keeps(rest))
     }
 
-    /// [`Schema::project`] with an object of these properties, which need not belong to a schema.
+    /// Does the same as [`Schema::project`] for an object with these properties, which need not belong to a schema.
     pub(crate) fn project_object(
         properties: &BTreeMap<String, Schema>,
         value: &Value,

@@ -35,12 +35,12 @@ pub struct Rule {
     pub upstream: String,
     /// The request in the form `METHOD /path/{param}?key=value`.
     pub request: String,
-    /// Headers beside those that the host sets itself (format 2).
+    /// Headers in addition to those that the host sets itself (format 2).
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub headers: BTreeMap<String, String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub body: Option<Value>,
-    /// The body as JSON text, for what TOML cannot write (format 2).
+    /// The body as JSON text, for values that TOML cannot express, such as null (format 2).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub body_json: Option<String>,
     /// The encoding of the body and of the response; JSON if absent.
@@ -52,31 +52,32 @@ pub struct Rule {
     /// `true` if a GET or HEAD of `perform` changes something.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub writes: bool,
-    /// `etag`: the write carries the entity tag that the host saw on the same path. `absent`: the write is carried out
-    /// only if nothing exists there (format 2).
+    /// With `etag`, the write carries the entity tag that the host read on the same path. With `absent`, the write is
+    /// carried out only if nothing exists at its path (format 2).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub guard: Option<Guard>,
     /// JSON pointers to the parts of the response that the adapter sees and the host records; the whole response if
     /// absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expose: Option<Vec<String>>,
-    /// Statuses of a look that say that the state does not exist (format 2).
+    /// Response statuses of an `observe` rule that mean that the state does not exist (format 2).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub absent: Vec<u16>,
-    /// The request of another rule of `observe`. Absence counts only if it was answered with success in the same look
-    /// (format 2).
+    /// The request of another `observe` rule, which must succeed in the same observation for the absence of the state
+    /// to count (format 2).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub control: Option<String>,
-    /// Statuses of a write that prove that it created what exists afterwards (format 2).
+    /// Response statuses that prove that the write created what exists afterwards (format 2).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub created: Vec<u16>,
-    /// Statuses of a write that, with `Retry-After`, say that the request may be repeated (format 2).
+    /// Response statuses of a write that, with `Retry-After`, mean that the write may be repeated (format 2).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub throttled: Vec<u16>,
-    /// Statuses of a write that say that the upstream may carry it out later (format 2).
+    /// Response statuses that mean that the upstream may carry out the write later (format 2).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub accepted: Vec<u16>,
-    /// CEL over `answer.status` and `answer.body`: when an answer of 2xx to a write is a refusal (format 2).
+    /// CEL expression over `answer.status` and `answer.body` that is true if a 2xx answer to a write is a refusal
+    /// (format 2).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refused_when: Option<Expression>,
     /// The name of a write, by which `{answer.NAME.MEMBER}` refers to its answer (format 2).
@@ -99,9 +100,9 @@ const CALLS_MAX: u32 = 64;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Use<'t> {
     pub source: Source<'t>,
-    /// The whole text that contains it.
+    /// The whole text that contains the placeholder.
     pub text: &'t str,
-    /// Whether other text stands next to it.
+    /// Whether other text stands next to the placeholder.
     pub mixed: bool,
     pub place: Place,
 }
@@ -116,7 +117,7 @@ pub enum Place {
 }
 
 impl Rule {
-    /// Renders the rule for these values.
+    /// Renders the rule with the values of its placeholders.
     ///
     /// # Errors
     ///
@@ -229,7 +230,7 @@ impl Rule {
         self.request.contains("{answer.")
     }
 
-    /// Whether this `observe` rule reads the entity tag of the resource that the other rule writes.
+    /// Whether this `observe` rule reads the entity tag of the resource that the rule `write` changes.
     pub fn sees_tag_for(&self, write: &Self) -> bool {
         self.request.starts_with("GET ") && self.has_target_of(write)
     }
@@ -245,7 +246,7 @@ impl Rule {
     ///
     /// # Errors
     ///
-    /// Fails when there are both, or the text is not JSON.
+    /// Fails when the rule has both `body` and `body_json`, or when `body_json` is not JSON.
     pub fn body_template(&self) -> Result<Option<Cow<'_, Value>>, RenderError> {
         match (&self.body, &self.body_json) {
             (Some(_), Some(_)) => Err(RenderError::TwoBodies),
@@ -287,11 +288,12 @@ impl Rule {
         Ok(found)
     }
 
-    /// The rendered body. The values of a form become texts, so that what is shown and compared is what is sent.
+    /// Renders the body. The values of a form-urlencoded body become strings, so that the values that are shown and
+    /// compared are those that are sent.
     fn filled(&self, origins: &Origins<'_>) -> Result<body::Filled, RenderError> {
         let Some(template) = self.body_template()? else { return Ok(body::Filled::default()) };
         let filled = body::fill(&template, origins)?;
-        // A record cannot tell a null body from none.
+        // A record could not distinguish a null body from an absent body.
         if filled.value.as_ref().is_some_and(Value::is_null) {
             return Err(RenderError::NullBody);
         }
@@ -370,7 +372,7 @@ pub fn resource_placeholders(template: &str, format: Format) -> Result<Vec<Use<'
     Ok(found)
 }
 
-/// In format 1, a part of a resource name that is not a placeholder is literal, with braces or without.
+/// In format 1, a part of a resource name that is not a placeholder is literal, even if it contains braces.
 fn name_pieces(part: &str, format: Format) -> Result<Vec<text::Piece<'_>>, RenderError> {
     match format {
         Format::One if placeholder(part).is_none() => Ok(vec![text::Piece::Literal(part.into())]),
@@ -382,7 +384,7 @@ fn malformed(request: &str) -> RenderError {
     RenderError::Shape(request.to_owned())
 }
 
-/// In format 1 a form is flat.
+/// In format 1, a form-urlencoded body is flat; in format 2, it may contain lists and tables.
 fn shape(format: Format) -> Shape {
     match format {
         Format::One => Shape::Flat,

@@ -59,7 +59,7 @@ fn faults_name_the_line_and_the_remedy() {
         ("request = \"GET /", "request = \"POST /", 21, "observe"),
         ("after = [", "after = [] #", 0, "after"),
         ("value = true", "value = 1.5", 0, "1.5"),
-        ("value = true }", "value = {} }\ncodec.request = \"form\"", 24, "a form is flat"),
+        ("value = true }", "value = {} }\ncodec.request = \"form\"", 24, "lists and tables need"),
         ("value = true }", "value = true }\ncodec.lists = [\"a/b\"]", 24, "codec.lists"),
         ("value = true }", "value = true }\ncodec.response = \"yaml\"", 26, "yaml"),
     ];
@@ -143,7 +143,7 @@ fn a_value_that_json_does_not_have_is_refused_at_its_line() {
         (param, wider("const = 2025-01-31T07:30:00Z"), 15, "`2025-01-31T07:30:00Z`"),
         (param, wider("enum = [\"a\", 2025-01-31]"), 15, "`2025-01-31`"),
         ("version = \"1.0.0\"", "version = 2025-01-31".to_owned(), 5, "write it as text"),
-        // The error names the first such value in the file, whatever its key is called.
+        // The error names the date that comes first in the file, not the one whose key sorts first.
         ("value = true }", "z = 2025-01-31, a = 2026-01-31 }".to_owned(), 25, "`2025-01-31`"),
     ];
     for (from, to, line, words) in cases {

@@ -1,7 +1,7 @@
 //! Rejects values that exist in TOML but not in JSON: dates, times, infinities and NaN.
 //!
-//! The check reports the first such value in a contract's text as an error. Without this check, the TOML parser would
-//! turn a date into a table with a library-internal key, and infinities and NaN into `null`.
+//! The check reports the first date, time, infinity or NaN in a contract's text as an error. Without this check, the
+//! TOML parser would turn a date into a table with a library-internal key, and infinities and NaN into `null`.
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};

@@ -53,7 +53,7 @@ pub enum Incoming {
     Xml,
     /// Text in UTF-8, which becomes one JSON string (format 2).
     Text,
-    /// Only the status counts; a body is not kept (format 2).
+    /// The response body is not kept, because only the status counts (format 2).
     None,
 }
 
@@ -139,7 +139,7 @@ impl Codec {
     ///
     /// # Errors
     ///
-    /// Fails when the content type differs, or what is exposed is invalid or nested too deeply.
+    /// Fails when the content type differs from the expected one, or the exposed part is invalid or nested too deeply.
     pub fn decode(&self, received: &Received<'_>) -> Result<Value, DecodeError> {
         let Received { kind, bytes, .. } = *received;
         let none = Accepted::default();
@@ -155,7 +155,8 @@ impl Codec {
         if json::depth(&value) > json::NESTED_MAX { Err(DecodeError::Deep) } else { Ok(value) }
     }
 
-    /// The exposed part of a body. In JSON, the host only looks for the end of what is not exposed.
+    /// The exposed part of a body. In a JSON body, a value that is not exposed is skipped and only has to be
+    /// well-formed.
     fn exposed(&self, received: &Received<'_>) -> Result<Value, DecodeError> {
         let Received { bytes, expose, .. } = *received;
         let unfit = |error: &dyn std::fmt::Display| DecodeError::Body(error.to_string());
@@ -178,15 +179,16 @@ impl Codec {
     }
 }
 
-/// A response with a body, as it arrived, and what of it is kept.
+/// A response body as it arrived, and which part of the body is kept.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Received<'a> {
     /// The content type as the response has it.
     pub kind: &'a str,
     pub bytes: &'a [u8],
-    /// What the operator accepts from this upstream.
+    /// The content types and the compression that the operator accepts from this upstream, in addition to the codec's
+    /// own.
     pub accepted: Option<&'a Accepted>,
-    /// The pointers of the rule; the whole body if there are none.
+    /// The pointers in `expose` of the rule; the whole body is kept if there are none.
     pub expose: Option<&'a [String]>,
 }
 
@@ -196,7 +198,7 @@ pub enum CodecError {
     #[error("`codec.request = \"form\"` requires a `body` that is a table of texts")]
     NoForm,
     #[error(
-        "field `{0}` of a form is not a text, integer, boolean or placeholder; a form is flat, unless `format = 2`"
+        "field `{0}` of a form is not a text, integer, boolean or placeholder; lists and tables need `format = 2`"
     )]
     NotFlat(String),
     #[error(transparent)]
@@ -210,9 +212,9 @@ pub enum CodecError {
 /// Why a response cannot be decoded into a JSON value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DecodeError {
-    #[error("the answer is not {0}, as the codec of its rule requires")]
+    #[error("the answer is not {0}, which the codec of its rule requires")]
     Kind(&'static str),
-    #[error("the answer is not in UTF-8, as the codec of its rule requires")]
+    #[error("the answer is not in UTF-8, which the codec of its rule requires")]
     Charset,
     #[error("{0}")]
     Body(String),

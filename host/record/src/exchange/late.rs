@@ -9,7 +9,7 @@ use super::Rendered;
 /// The start of a value of an answer in a rendered path. All other braces of a path are percent-encoded.
 const ANSWER: &str = "{answer.";
 
-/// A value of the state that a write sends, and that the state does not have.
+/// The state lacks a value that a write sends.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "`{method} {path}` sends `{value}`, but the state that was read before the action has no such value"
@@ -74,11 +74,11 @@ impl Rendered {
         regex::Regex::new(&pattern).is_ok_and(|pattern| pattern.is_match(sent))
     }
 
-    /// The request with the values of this whole state in its body.
+    /// Fills the values of a whole state into the body of the request.
     ///
     /// # Errors
     ///
-    /// Fails when the state has no such value.
+    /// Fails when the state lacks a value that the body sends.
     pub fn with_state(&self, state: &Value) -> Result<Self, NoValue> {
         let mut filled = self.clone();
         for (place, source) in &self.pre {

@@ -1,4 +1,5 @@
-//! What an upstream's answer to a write means. The status decides, unless the contract declares another meaning.
+//! What an upstream's answer to a write means. The status of the answer decides, unless the contract declares another
+//! meaning.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -13,7 +14,7 @@ use super::{Exchange, ExchangeSummary, Fate, is_definite_refusal};
 pub enum Meaning {
     /// The write was carried out.
     Done,
-    /// The upstream has taken the write on, and may carry it out later.
+    /// The upstream has accepted the write and may carry it out later.
     Accepted,
     /// The write was not carried out, and would be refused again.
     Refused,
@@ -33,7 +34,7 @@ impl Meaning {
 }
 
 impl Exchange {
-    /// What the answer means; `None` if there is none.
+    /// What the answer means; `None` if there is no answer.
     pub fn meaning(&self) -> Option<Meaning> {
         let Fate::Answered { status } = self.fate else { return None };
         let rule = &self.request;
@@ -56,15 +57,15 @@ impl Exchange {
             && self.retry_after_s.is_some()
     }
 
-    /// The meaning for a summary: only where the status alone would mean something else.
+    /// The meaning to store in the summary of a write; `None` if it is the meaning of the status.
     pub(super) fn special_meaning(&self) -> Option<Meaning> {
         let Fate::Answered { status } = self.fate else { return None };
         self.meaning()
             .filter(|meaning| self.request.writes && *meaning != Meaning::of_status(status))
     }
 
-    /// An answer that cannot be read as it was sent, or an expression that cannot be evaluated, does not turn a success
-    /// into a refusal.
+    /// Whether `refused_when` makes this answer a refusal, which it does not if the answer cannot be read as it was
+    /// sent or the expression cannot be evaluated.
     fn is_refused_by_body(&self, status: u16) -> bool {
         let Some(refused_when) = &self.request.refused_when else { return false };
         if self.problem.is_some() || self.failure.is_some() || !self.redacted.is_empty() {
@@ -79,7 +80,7 @@ impl Exchange {
 }
 
 impl ExchangeSummary {
-    /// What the answer means; `None` if there is none.
+    /// What the answer means; `None` if there is no answer.
     pub fn known_meaning(&self) -> Option<Meaning> {
         match self.fate {
             Fate::Answered { status } => Some(self.meaning.unwrap_or(Meaning::of_status(status))),

@@ -37,8 +37,8 @@ pub enum Event {
         bindings: Arc<BTreeMap<String, Binding>>,
         trace: Option<String>,
     },
-    /// Policy was evaluated. `gate` is true for the evaluation at the gate, and false for the evaluation of the
-    /// proposal.
+    /// Policy was evaluated. `gate` is true for the evaluation at the gate, directly before an attempt, and false for
+    /// the evaluation of the proposal.
     Decided {
         gate: bool,
         decision: Arc<Decision>,
@@ -70,7 +70,8 @@ pub enum Event {
     Cleared {
         grant: Arc<GrantRecord>,
     },
-    /// An attempt starts. This event and the signed decision are durable before anything can be sent.
+    /// An attempt starts. The start of an attempt and its signed decision are durable before the attempt can send
+    /// anything.
     AttemptStarted {
         n: u32,
         epoch: u64,
@@ -89,8 +90,8 @@ pub enum Event {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         idempotency_key: Option<String>,
     },
-    /// The result of an intended write. This event is written before the adapter gets the result, and is durable before
-    /// the next intent or the receipt.
+    /// The result of an intended write, which is written before the adapter gets it, and is durable before the next
+    /// intent or the receipt.
     WriteEnded {
         n: u32,
         epoch: u64,
@@ -99,7 +100,8 @@ pub enum Event {
     AttemptEnded {
         attempt: Arc<Attempt>,
     },
-    /// Another attempt is planned for what is still undone, not before this time (Unix milliseconds).
+    /// Another attempt is planned for the writes that are still undone, at `not_before_ms` (Unix milliseconds) or
+    /// later.
     RetryPlanned {
         reason: String,
         not_before_ms: i64,
@@ -107,7 +109,7 @@ pub enum Event {
     CancelRequested {
         by: String,
     },
-    /// The outcome was judged; it may be that the outcome cannot be known.
+    /// The outcome was judged, possibly as `indeterminate`.
     Judged {
         judgement: Arc<Judgement>,
     },
@@ -115,8 +117,8 @@ pub enum Event {
     Sealed {
         envelope: Arc<Signed>,
     },
-    /// The host could not settle the outcome by reading the state, so an operator has to state what happened. The host
-    /// continues to read the state.
+    /// The host could not settle the outcome by reading the state, so an operator has to state what happened. While the
+    /// host waits for the operator, it continues to read the state.
     Escalated {
         reason: String,
     },
@@ -149,13 +151,13 @@ pub enum Event {
 pub enum Phase {
     /// The read before any person is asked for approval.
     Pre,
-    /// The read at the gate, which is needed because time has passed.
+    /// The read at the gate, directly before an attempt, which is needed because time has passed since the first read.
     Gate,
     /// The read after the attempt.
     Post,
 }
 
-/// A signed answer by an approver.
+/// An approver's signed answer to a request for approval.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Answer {
@@ -187,7 +189,7 @@ pub struct Attempt {
     pub n: u32,
     pub claim: Claim,
     pub exchanges: Vec<Exchange>,
-    /// The requests that the adapter made outside its grant. None of these requests was sent.
+    /// The requests that the adapter made outside its grant. None of the refused requests was sent.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub refused: Vec<String>,
     /// Unix milliseconds.

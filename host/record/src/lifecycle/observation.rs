@@ -29,7 +29,7 @@ pub struct Observation {
     /// What the adapter reported about its run; absent if the adapter was not started.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub claim: Option<Claim>,
-    /// The requests that the adapter made outside its grant. None of these requests was sent.
+    /// The requests that the adapter made outside its grant. None of the refused requests was sent.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub refused: Vec<String>,
     /// Unix milliseconds at which the run ended.
@@ -47,16 +47,17 @@ impl Observation {
         Value::Object(members)
     }
 
-    /// The start of the first request in Unix milliseconds, or the end of the observation if it made no request. The start
-    /// counts: if a request began while a write could still take effect, its response does not prove the later state.
+    /// The start of the first request in Unix milliseconds, or the end of the observation if it made no request. The
+    /// start is used because the response to a request that began while a write could still take effect does not prove
+    /// the later state.
     pub fn began_ms(&self) -> i64 {
         self.exchanges.iter().map(|e| e.started_ms).min().unwrap_or(self.at_ms)
     }
 
     /// The entity tag for a write, from the first successful response to a GET of the same path.
     ///
-    /// A later tag is never used, because the state may have been read from the first response and must not be older
-    /// than its tag.
+    /// The tag of a later response is never used, because the state may have been read from the first response and must
+    /// not be older than the tag.
     pub fn tag(&self, write: &Rendered) -> Option<&str> {
         let same = |look: &&Exchange| {
             look.request.upstream == write.upstream
@@ -67,7 +68,7 @@ impl Observation {
         self.exchanges.iter().find(same).and_then(|look| look.etag.as_deref())
     }
 
-    /// The digest that approvals are bound to. It covers the state without volatile values.
+    /// The digest that approvals are bound to. The digest covers the state without volatile values.
     ///
     /// # Errors
     ///
@@ -81,8 +82,8 @@ impl Observation {
         self.unusable_unless(contract, |_, _| false)
     }
 
-    /// Like [`Observation::unusable`]. `is_gone` says of a state whether its absence is confirmed by what was done,
-    /// because its rule has no `control`.
+    /// Like [`Observation::unusable`], but `is_gone` tells whether the action's writes confirm the absence of a state
+    /// whose rule has no `control`.
     pub(crate) fn unusable_unless(
         &self,
         contract: &Contract,
@@ -127,7 +128,8 @@ pub struct Look {
 }
 
 impl Look {
-    /// The start of the observation in Unix milliseconds. If the observation made no request, this is its end.
+    /// The start of the observation in Unix milliseconds. If the observation made no request, the end of the
+    /// observation is returned.
     pub fn began_ms(&self) -> i64 {
         self.exchanges.iter().map(|one| one.started_ms).min().unwrap_or(self.at_ms)
     }

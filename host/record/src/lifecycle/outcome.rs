@@ -1,4 +1,5 @@
-//! The judge: a complete table that maps what the host observed to an outcome. The first matching row applies.
+//! The judge: a complete table that maps what the host observed to an outcome. The first row of the table that matches
+//! applies.
 //!
 //! The judge uses only observations and exchanges, never the adapter's claim.
 
@@ -71,7 +72,7 @@ pub struct Check {
     /// The CEL expression, or `<pointer> == <json>` for an `expect` condition.
     pub expression: String,
     pub holds: bool,
-    /// Why the expression could not be evaluated. Such an expression counts as false.
+    /// Why the expression could not be evaluated, in which case it counts as false.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub problem: Option<String>,
 }
@@ -81,7 +82,7 @@ pub struct Check {
 pub struct Seen<'a> {
     pub contract: &'a Contract,
     pub params: &'a Value,
-    /// The id of the action. A state that contains it was created by this action.
+    /// The id of the action; a state that contains this id was created by this action.
     pub action: &'a ActionId,
     pub expect: &'a BTreeMap<String, Value>,
     pub pre: &'a Observation,
@@ -148,7 +149,7 @@ pub fn judge_read(contract: &Contract, seen: &Observation) -> Judgement {
     }
 }
 
-/// Evaluates `before`; the caller denies the action unless every check holds.
+/// Evaluates the `before` conditions; the caller denies the action unless every condition holds.
 pub fn before(contract: &Contract, params: &Value, pre: &Observation) -> Vec<Check> {
     let state = pre.value();
     let scope = Env { params, pre: &state, post: None }.scope();
@@ -211,7 +212,7 @@ fn covers(place: &str, pointer: &str) -> bool {
     pointer.strip_prefix(place).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
-/// The rows of the table for a post-state that equals the pre-state.
+/// The rows of the outcome table for a post-state that equals the pre-state.
 fn unchanged(seen: &Seen<'_>, writes: &[&Exchange]) -> (Outcome, String) {
     let sent = || writes.iter().filter(|e| e.may_have_written());
     if sent().all(|e| e.meaning() == Some(Meaning::Refused)) {

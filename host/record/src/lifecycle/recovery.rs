@@ -1,7 +1,7 @@
 //! Recovery: whether another attempt may follow the previous attempts of an action, and why.
 //!
-//! Recovery never allows an attempt that could have a second effect. Each write is judged separately, by what is known
-//! about its fate and by what the contract's `effect` guarantees about a repetition.
+//! Recovery never allows an attempt that could have a second effect. Each write is judged separately, by its known fate
+//! and by what the contract's `effect` guarantees about a repetition of the write.
 
 use std::collections::BTreeMap;
 
@@ -49,7 +49,7 @@ pub fn another(
     }
     let runs: Vec<Vec<ExchangeSummary>> = attempts.iter().map(summaries).collect();
     let writes = standing(&runs);
-    // If a write succeeded but no change is visible, an unchanged state is not evidence about another write.
+    // If a write succeeded but no change is visible, an unchanged state does not show that another write had no effect.
     let seen = judged.changes.is_empty() && !judged.checks.is_empty();
     let untouched = seen && !writes.iter().any(|write| write.is(Word::Done));
     repeatable(contract.action.effect, &writes, bindings, untouched, now_ms)
@@ -59,7 +59,8 @@ pub fn another(
 ///
 /// # Errors
 ///
-/// Fails when the time budget has expired, or an idempotency key of a write that may have reached the upstream.
+/// Fails when the time budget is used up, or when the upstream may have forgotten the idempotency key of a write that
+/// may have reached it.
 pub fn in_time(
     contract: &Contract,
     attempts: &[Attempt],
@@ -99,8 +100,8 @@ pub fn in_time_until_ms(
     budget_ms.min(keys_ms.unwrap_or(i64::MAX))
 }
 
-/// Checks, as far as the records of these runs show, that another run may follow their writes. The records do not
-/// contain the observations between the runs.
+/// Checks, as far as the records of these runs show, that another run may follow them. The records do not contain the
+/// observations between the runs.
 ///
 /// # Errors
 ///
@@ -114,8 +115,8 @@ pub fn may_follow(
     repeatable(effect, &standing(runs), bindings, true, now_ms).map(|_| ())
 }
 
-/// Finds a write that was sent again after it had succeeded, or whose result was carried over although it had not
-/// succeeded. A correct host never produces such a write.
+/// Finds a write that a correct host never produces: a write that was sent again after it had succeeded, or whose
+/// result was carried over although it had not succeeded.
 pub fn sent_twice(runs: &[Vec<ExchangeSummary>]) -> Option<&ExchangeSummary> {
     standing(runs).into_iter().find_map(|write| {
         let mut done = false;
@@ -164,7 +165,8 @@ pub struct Known {
     pub key: Option<String>,
     /// When the write may have been sent for the first time, in Unix milliseconds.
     pub left_ms: Option<i64>,
-    /// The exchange in which the write succeeded. The next attempt gets its response, and nothing is sent.
+    /// The exchange in which the write succeeded, if it did; the next attempt gets the recorded response, and the write
+    /// is not sent again.
     pub done: Option<Exchange>,
 }
 
@@ -183,11 +185,11 @@ pub enum Final {
     NotHindered,
     #[error("the upstream refused a write")]
     Refused,
-    #[error("a write with an opaque effect may have been carried out")]
+    #[error("a write whose effect the contract declares `opaque` may have been carried out")]
     Opaque,
-    #[error("a write got no answer, and the state does not show that it was not carried out")]
+    #[error("a write got no answer, and the state leaves open whether it was carried out")]
     Inconclusive,
-    #[error("a write got no answer and carried no idempotency key that is still valid")]
+    #[error("a write got no answer, and its idempotency key is missing or has expired")]
     Keyless,
 }
 
@@ -284,7 +286,7 @@ fn repeatable(
 fn word(one: &ExchangeSummary) -> Word {
     match (one.fate, one.known_meaning()) {
         (Fate::NotSent, _) => Word::NotSent,
-        // What was accepted may be carried out later, so it is not sent again either.
+        // A write that the upstream accepted may be carried out later, so it is not sent again either.
         (_, Some(Meaning::Done | Meaning::Accepted)) => Word::Done,
         (_, Some(Meaning::Refused)) => Word::Refused,
         (_, Some(Meaning::Open) | None) => Word::Open,

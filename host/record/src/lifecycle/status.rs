@@ -25,8 +25,8 @@ pub enum Status {
     Cleared,
     Attempting,
     Attempted,
-    /// Another attempt is planned. The attempt continues from the state before the first attempt and from the writes
-    /// that succeeded since.
+    /// Another attempt is planned. The next attempt is based on the state before the first attempt and on the writes
+    /// that have succeeded since then.
     Retrying,
     Judged(Outcome),
     Sealed(Outcome),
@@ -98,8 +98,8 @@ impl Status {
             (S::Observing(now), Event::Observed { phase, .. }) if now == *phase => S::Observed(now),
             (S::Observed(Phase::Pre) | S::Stale, Event::Asked { .. })
             | (S::Waiting, Event::Answered { .. }) => S::Waiting,
-            // After an attempt, this event occurs only if the upstream rejected every write by its guard and the
-            // observation shows no effect.
+            // After an attempt, approvals become void only if the upstream rejected every write because of its guard
+            // and the observation shows no effect.
             (
                 S::Observed(Phase::Gate | Phase::Post) | S::Gated(_) | S::Waiting,
                 Event::Stale { .. },
@@ -111,7 +111,8 @@ impl Status {
             }
             (S::Attempting, Event::AttemptEnded { .. }) => S::Attempted,
             (S::Observed(Phase::Post), Event::RetryPlanned { .. }) => S::Retrying,
-            // The action has its grant and holds its resource; only policy is evaluated again.
+            // Before a retry only policy is evaluated again, because the action still has its grant and holds its
+            // resource.
             (S::Retrying, Event::Decided { gate: true, decision, .. })
                 if decision.verdict == Verdict::Allow =>
             {
@@ -148,8 +149,8 @@ impl Status {
                     | Self::Observing(Phase::Pre)
                     | Self::Stale
             ),
-            // The host reads the state in `Gated` and `Cleared` only after a restart, which loses the lease of the
-            // resource.
+            // In the statuses `Gated` and `Cleared`, the host reads the state only after a restart, because a restart
+            // loses the lease of the resource.
             Phase::Gate => matches!(
                 self,
                 Self::Observed(Phase::Pre | Phase::Gate)
@@ -168,7 +169,7 @@ impl Status {
     /// Cancelling is legal while no write can be under way: until the attempt starts, and between two attempts.
     pub fn may_cancel(self) -> bool {
         match self {
-            // Between two attempts no write is under way. The writes that were done are still judged.
+            // Between two attempts no write is under way, and the writes that were carried out are still judged.
             Self::Proposed
             | Self::Decided(_)
             | Self::Gated(_)
@@ -208,7 +209,7 @@ impl Status {
         }
     }
 
-    /// Whether no event can follow. An indeterminate outcome can still be settled.
+    /// Whether no event can follow; after an indeterminate outcome, a settlement can follow.
     pub fn is_final(self) -> bool {
         matches!(self, Self::Ended(outcome) if outcome != Outcome::Indeterminate)
     }

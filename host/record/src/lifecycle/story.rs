@@ -77,7 +77,7 @@ pub struct Story {
     pub judged_ms: i64,
     /// The receipt.
     pub envelope: Option<Arc<Signed>>,
-    /// Why the host cannot settle the outcome that the receipt left open by reading the state.
+    /// Why reading the state cannot settle the outcome that the receipt left open.
     pub escalated: Option<String>,
     /// The signed resolution of a person.
     pub resolution: Option<(Arc<Resolution>, Arc<Signed>)>,
@@ -115,17 +115,21 @@ pub struct Intended {
     pub at_ms: i64,
 }
 
-/// Why events do not form a story: the journal contains something that this code never writes.
+/// Why events do not form a story: the journal contains entries that the host never writes.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StoryError {
     #[error("the action has no events")]
     Empty,
     #[error(transparent)]
     Illegal(#[from] Illegal),
-    /// The writer belongs to an old epoch, because another epoch has begun.
-    #[error("`{event}` belongs to attempt {n}, epoch {epoch}; the action is at epoch {now}")]
+    /// The event belongs to an old epoch, because another epoch of the action has begun.
+    #[error(
+        "event `{event}` belongs to attempt {n} in epoch {epoch}, but the action is in epoch {now}"
+    )]
     StaleEpoch { event: &'static str, n: u32, epoch: u64, now: u64 },
-    #[error("`write_ended` refers to exchange {0}, which has no open intent")]
+    #[error(
+        "event `write_ended` refers to exchange {0}, but no write intent is open for this exchange"
+    )]
     NotIntended(u32),
 }
 
@@ -134,7 +138,7 @@ impl Story {
     ///
     /// # Errors
     ///
-    /// Fails when there are none, or at the first illegal event.
+    /// Fails when there are no events, or at the first illegal event.
     pub fn fold(entries: &[Entry]) -> Result<Self, StoryError> {
         let (first, rest) = entries.split_first().ok_or(StoryError::Empty)?;
         let mut story = Self::begin(first)?;
@@ -331,12 +335,12 @@ impl Story {
         latest.iter().any(Exchange::is_turned_away) && !self.may_have_changed_something()
     }
 
-    /// The requests of the next attempt, or of the running one: those of the contract, with the values of the state
+    /// The requests of the next or the running attempt: the contract's requests, filled with the values of the state
     /// before the action. After an attempt that may have changed something, further attempts use the same state.
     ///
     /// # Errors
     ///
-    /// Fails when that state has no such value.
+    /// Fails when the state lacks a value that a request sends.
     pub fn perform(&self) -> Result<Cow<'_, [Rendered]>, NoValue> {
         let rules = &self.bound.perform;
         if rules.iter().all(|rule| rule.pre.is_empty()) {

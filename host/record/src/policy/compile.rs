@@ -64,8 +64,8 @@ pub(super) struct Flaw {
     pub(super) remedy: String,
 }
 
-/// Reads the set that a bundle holds. The schema text is parsed only once, for the schema and its roles, because
-/// parsing is most of the cost of checking a decision.
+/// Reads the policy set of a bundle. The schema text is parsed only once, for the schema and its roles, because parsing
+/// is most of the cost of checking a decision.
 pub(super) fn read(text: &str, schema_text: &str) -> Result<Policies, Flaw> {
     let (fragment, _warnings) =
         SchemaFragment::from_cedarschema_str(schema_text).map_err(|error| unusable(&error))?;
@@ -74,7 +74,7 @@ pub(super) fn read(text: &str, schema_text: &str) -> Result<Policies, Flaw> {
     assemble(text, schema_text, roles, schema)
 }
 
-/// Whether a policy reads this string parameter of this action. If one does, the set does not validate with another
+/// Whether a policy reads this string parameter of this action: if so, the policy set does not validate with another
 /// type for the parameter.
 pub(super) fn reads(policies: &Policies, action: &str, param: &str) -> bool {
     let fragment = schema::retyped(&policies.schema_text, action, param);

@@ -1,4 +1,5 @@
-//! Decides one question with compiled policies: online from facts, offline from a bundle's files.
+//! Decides one policy question with compiled policies: the host decides from facts, a verifier from the files of a
+//! bundle.
 //!
 //! Cedar's JSON escapes (`__entity`, `__extn`) are never interpreted, because every Cedar value is built by a
 //! constructor.
@@ -34,7 +35,8 @@ pub fn reevaluate(
 
 /// Returns the same snapshot as [`Policies::snapshot`], but needs only the schema and not the policy set.
 ///
-/// The configuration may have changed long before a bundle is created or checked.
+/// The configuration may have changed since the decision, so the policy set may no longer be loaded when a bundle is
+/// created or checked.
 ///
 /// # Errors
 ///

@@ -1,4 +1,4 @@
-//! The permit to attempt an action. Only a policy evaluation creates one, and only if its verdict is `allow`.
+//! The permit to attempt an action. Only a policy evaluation creates a permit, and only if its verdict is `allow`.
 
 use deed_spec::digest::Digest;
 use serde_json::Value;
@@ -26,7 +26,8 @@ impl Policies {
     }
 }
 
-/// The policies and the state that a permit is based on. The permit is valid only for these policies and this state.
+/// The policies and the state that a permit is based on. A permit is valid only for the policies and the state on which
+/// it is based.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PermitBasis {
     /// The digest of the policies.
@@ -50,7 +51,7 @@ pub struct Permit {
 }
 
 impl Permit {
-    /// The permit of a decision about these facts, if it allows the action.
+    /// Returns the permit if the decision about these facts allows the action.
     fn of(decision: &Decision, action: &ActionId, attempt: u32, facts: &Facts) -> Option<Self> {
         let basis = PermitBasis { policy_set: decision.policy_set, pre: facts.pre.clone() };
         (decision.verdict == Verdict::Allow).then(|| Self {

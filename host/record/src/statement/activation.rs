@@ -56,7 +56,7 @@ pub struct Approver {
 ///
 /// # Errors
 ///
-/// Fails when there is no canonical form.
+/// Fails when the JSON has no canonical form.
 pub fn agent_digest(person: &str, roles: &BTreeSet<String>) -> Result<Digest, json::NotCanonical> {
     Ok(Digest::of(&json::canonical(&json!({"person": person, "roles": roles}))?))
 }
@@ -65,7 +65,7 @@ pub fn agent_digest(person: &str, roles: &BTreeSet<String>) -> Result<Digest, js
 ///
 /// # Errors
 ///
-/// Fails when they have no canonical form.
+/// Fails when the attributes have no canonical form.
 pub fn attributes_digest(
     attributes: &BTreeMap<String, Value>,
 ) -> Result<Digest, json::NotCanonical> {
@@ -87,18 +87,19 @@ impl Activation {
     ///
     /// # Errors
     ///
-    /// Fails when it has no canonical form.
+    /// Fails when the activation has no canonical form.
     pub fn statement(&self) -> Result<Statement, EnvelopeError> {
         let bytes = json::to_canonical(self)?;
         let predicate = json::parse(&bytes)?;
         Ok(Statement { kind: Kind::Activated, action: Digest::of(&bytes), predicate })
     }
 
-    /// Whether this agent had exactly these roles for this person; an agent that is not listed has no roles.
+    /// Whether this agent had exactly these roles and this responsible person; an agent that is not listed has no
+    /// roles.
     ///
     /// # Errors
     ///
-    /// Fails when there is no canonical form.
+    /// Fails when the roles have no canonical form.
     pub fn agent_had(
         &self,
         agent: &str,
@@ -115,7 +116,7 @@ impl Activation {
     ///
     /// # Errors
     ///
-    /// Fails when they have no canonical form.
+    /// Fails when the attributes have no canonical form.
     pub fn resource_had(
         &self,
         resource: &str,
@@ -148,7 +149,7 @@ pub fn open(envelope: &Envelope, key: &VerifyingKey) -> Result<Activation, OpenE
 ///
 /// # Errors
 ///
-/// Fails when it has unknown fields or its subject is not the digest of its predicate.
+/// Fails when the statement has unknown fields or its subject is not the digest of its predicate.
 pub fn read(statement: Statement) -> Result<Activation, OpenError> {
     let subject = statement.action;
     let activation: Activation = json::from_value(statement.predicate)?;
@@ -160,9 +161,9 @@ pub fn read(statement: Statement) -> Result<Activation, OpenError> {
 pub enum OpenError {
     #[error(transparent)]
     Envelope(#[from] EnvelopeError),
-    #[error("the predicate is not an activation: {0}")]
+    #[error("the predicate is not the activation of a configuration: {0}")]
     Shape(#[from] json::ShapeError),
-    #[error("the subject does not match the predicate")]
+    #[error("the subject of the statement does not match its predicate")]
     Subject,
 }
 

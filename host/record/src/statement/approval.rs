@@ -1,8 +1,8 @@
 //! Approvals: what people are asked, what they sign, and whether the signed terms match what would happen.
 //!
 //! The approver's client recomputes every digest from the content that it shows, and signs these digests. When the
-//! answer arrives, the host compares the digests with its request. Later, the gate compares them with the current
-//! state, the current policies, the current signers and every digest that the action names.
+//! answer arrives, the host compares the digests with its request. Directly before an attempt, the host compares the
+//! digests with the current state, the current policies, the current signers and every digest that the action names.
 
 use std::collections::BTreeMap;
 
@@ -21,12 +21,12 @@ use crate::lifecycle::observation;
 use crate::policy::Obligation;
 use crate::statement::envelope::{EnvelopeError, Kind, Statement};
 
-/// One request for approval, as the journal stores it.
+/// One request for approval, as stored in the journal.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Ask {
-    /// A nonce that the host created for this request. An answer to another request does not match it.
+    /// A nonce that the host created for this request, so that an answer to another request does not match.
     pub nonce: String,
     /// Unix milliseconds.
     pub expires_ms: i64,
@@ -89,7 +89,8 @@ pub struct ApprovalRequest {
     pub not_yet: Vec<String>,
     /// Why earlier approvals are void; not covered by the signature.
     pub stale: Vec<String>,
-    /// The values of private parameters by name, for persons who may answer. `action` contains only their commitments.
+    /// The values of private parameters by name, for persons who may answer. `action` contains only the commitments to
+    /// these values.
     #[serde(default, skip_serializing_if = "Openings::is_empty")]
     pub private: Openings,
 }
@@ -176,13 +177,14 @@ impl ApprovalRequest {
 ///
 /// # Errors
 ///
-/// Fails when they have no canonical form.
+/// Fails when the terms have no canonical form.
 pub fn sign(action: Digest, terms: &Terms, key: &SigningKey) -> Result<Envelope, EnvelopeError> {
     let predicate = json::parse(&json::to_canonical(terms)?)?;
     Statement { kind: Kind::Approval, action, predicate }.sign(key)
 }
 
-/// Checks the signature and the format of an approval, and fails when either is wrong. The caller compares the terms.
+/// Checks the signature and the format of an approval, and fails when either is wrong. The caller compares the signed
+/// terms with its own.
 ///
 /// # Errors
 ///
@@ -209,17 +211,17 @@ pub fn difference(signed: &Terms, now: &Terms) -> Option<&'static str> {
     .find_map(|(differs, what)| differs.then_some(what))
 }
 
-/// Why the content of an approval request is inconsistent. In this case, the host shows something other than what it
-/// would do.
+/// Why the content of an approval request is inconsistent, so that the host shows something other than what it would
+/// do.
 #[derive(Debug, thiserror::Error)]
 pub enum ShownError {
-    #[error("the {0} shown does not match its digest; do not sign, and report it")]
+    #[error("the approval request is inconsistent in its {0}; do not sign, and report this error")]
     Differs(&'static str),
     #[error(transparent)]
     Contract(#[from] ContractError),
     #[error(transparent)]
     Bind(#[from] BindError),
-    #[error("{0}; do not sign, and report it")]
+    #[error("{0}; do not sign, and report this error")]
     Private(#[from] OpeningError),
     #[error(transparent)]
     Canonical(#[from] json::NotCanonical),

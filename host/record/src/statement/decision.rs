@@ -22,7 +22,7 @@ use crate::statement::envelope::EnvelopeError;
 pub struct Clearance {
     /// The number of the attempt, from 1.
     pub attempt: u32,
-    /// Policy's decision at the gate.
+    /// The policy decision at the gate, directly before the attempt.
     pub decision: Decision,
     pub question: Question,
     /// Payload digest of the `activated` statement that was in force.
@@ -68,7 +68,7 @@ impl Clearance {
 /// Why no decision can be built from a story.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ClearanceError {
-    #[error("no attempt may run without a {0}")]
+    #[error("the {0} is missing, and no attempt may run without it")]
     Lacks(&'static str),
     #[error(transparent)]
     Envelope(#[from] EnvelopeError),

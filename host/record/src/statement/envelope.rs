@@ -1,6 +1,6 @@
 //! in-toto statements in DSSE envelopes, the format of every signed record of `deed`.
 //!
-//! The payload of an envelope is signed as bytes. Its statement is read only after the signature check.
+//! The payload of an envelope is signed as bytes. The statement in the payload is read only after the signature check.
 
 use deed_spec::digest::Digest;
 use deed_spec::dsse::{DsseError, Envelope};
@@ -188,7 +188,7 @@ pub enum EnvelopeError {
     Malformed(&'static str),
     #[error(transparent)]
     Dsse(#[from] DsseError),
-    #[error("the statement is a `{found}`; only a `{wanted}` is accepted here")]
+    #[error("the type of the statement is `{found}`, but only `{wanted}` is accepted")]
     Kind { wanted: &'static str, found: String },
     #[error("the statement is not strict JSON: {0}")]
     Json(#[from] canonical::ParseError),

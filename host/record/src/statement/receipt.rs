@@ -41,8 +41,8 @@ pub struct Receipt {
     /// The latest policy decision, with the policies that determined it and those that did not apply.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub decision: Option<Decision>,
-    /// The payload digests of the `activated` statements that the decisions of the attempts and this decision are based
-    /// on, without duplicates. The digest for this decision is the last one.
+    /// The payload digests of the `activated` statements that the decisions of the attempts and the latest policy
+    /// decision are based on, without duplicates. The digest for the latest policy decision is the last one.
     pub activated: Vec<Digest>,
     /// The policy question; present if there is a decision.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -106,7 +106,7 @@ pub struct AttemptSummary {
     pub decision_sha256: Digest,
     pub claim: Claim,
     pub exchanges: Vec<ExchangeSummary>,
-    /// The requests that the adapter made outside its grant. None of these requests was sent.
+    /// The requests that the adapter made outside its grant. None of the refused requests was sent.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub refused: Vec<String>,
     pub started_ms: i64,
@@ -175,7 +175,7 @@ impl Receipt {
 }
 
 impl Guard {
-    /// An action is guarded if every write of its contract is, in the same way.
+    /// An action is guarded if all writes of its contract have the same guard.
     pub fn of(perform: &[Rendered]) -> Self {
         let mut guards = perform.iter().filter(|write| write.writes).map(|write| write.guard);
         let Some(Some(first)) = guards.next() else { return Self::Unguarded };
@@ -200,7 +200,8 @@ fn approvals(story: &Story) -> Result<Vec<ApprovalRef>, EnvelopeError> {
     story.all_answers.iter().map(reference).collect()
 }
 
-/// Every attempt with its decision. Each attempt has exactly one decision, and both lists are in the same order.
+/// Every attempt with its decision. Each attempt has exactly one decision, and the attempts and decisions are in the
+/// same order.
 fn attempts(story: &Story) -> Result<Vec<AttemptSummary>, EnvelopeError> {
     let decisions = story.chain.iter().filter(|(kind, _)| *kind == Kind::Decision);
     let pairs = story.attempts.iter().zip(decisions);

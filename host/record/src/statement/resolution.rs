@@ -29,7 +29,7 @@ pub enum Verdict {
     Applied,
     /// No write that was sent took effect.
     NotApplied,
-    /// No write took effect, and the action is to be proposed again as a new action that passes every gate.
+    /// No write took effect, and the action is to be proposed again as a new action that passes every check.
     Retry,
 }
 
@@ -42,7 +42,7 @@ pub struct Resolution {
     #[cfg_attr(feature = "schema", schemars(extend("const" = ROLE)))]
     pub role: String,
     pub verdict: Verdict,
-    /// How the person knows what happened, in at most 1,000 bytes. This is untrusted text.
+    /// How the person knows what happened, in at most 1,000 bytes. The text is untrusted.
     #[cfg_attr(feature = "schema", schemars(length(min = 1, max = REASON_MAX)))]
     pub reason: String,
     /// The nonce of the request; a resolution for another request does not match.
@@ -75,7 +75,7 @@ impl Resolution {
     ///
     /// # Errors
     ///
-    /// Fails when it is empty or longer than [`REASON_MAX`].
+    /// Fails when the reason is empty or longer than [`REASON_MAX`].
     pub fn check(&self) -> Result<(), FormError> {
         match self.reason.len() {
             _ if self.reason.trim().is_empty() => Err(FormError::NoReason),
@@ -84,7 +84,7 @@ impl Resolution {
         }
     }
 
-    /// The resolution as a sentence.
+    /// The resolution as a sentence for people.
     pub fn words(&self) -> String {
         let what = match self.verdict {
             Verdict::Applied => "it was applied",
@@ -95,7 +95,8 @@ impl Resolution {
     }
 
     /// The judgement of an open action from this resolution and from the observation after it, if any. An observation
-    /// that settles the outcome takes precedence. Otherwise the resolution decides, but never results in `verified`.
+    /// that settles the outcome takes precedence. If no observation settles the outcome, the resolution decides, but
+    /// never results in `verified`.
     pub fn conclude(&self, seen: Option<Judgement>) -> Judgement {
         if let Some(judged) = seen.as_ref().filter(|one| one.outcome != Outcome::Indeterminate) {
             return judged.clone();
@@ -155,7 +156,7 @@ pub enum OpenError {
 /// Why a resolution is not valid.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum FormError {
-    #[error("the reason is empty; state how you know")]
+    #[error("the reason is empty; state how you know what happened")]
     NoReason,
     #[error("the reason has {0} bytes; use at most {REASON_MAX}")]
     Long(usize),

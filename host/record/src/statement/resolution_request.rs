@@ -19,7 +19,7 @@ use crate::statement::resolution::{FormError, ROLE, Resolution, Resolved, Verdic
 #[serde(deny_unknown_fields)]
 pub struct ResolutionRequest {
     pub action: Action,
-    /// The receipt that left the outcome open. It names the requests that were sent by digest.
+    /// The receipt that left the outcome open, which names by digest the requests that were sent.
     pub receipt: Envelope,
     /// The contract's writes as the host rendered them, with the bodies that the receipt names by digest.
     pub perform: Vec<Rendered>,
@@ -56,7 +56,7 @@ impl ResolutionRequest {
     ///
     /// # Errors
     ///
-    /// Fails when action and receipt do not belong together, or the receipt leaves nothing open.
+    /// Fails when action and receipt do not belong together, or the receipt leaves no outcome open.
     pub fn open(&self) -> Result<(Digest, Receipt), ShownError> {
         let action = self.action.digest()?;
         let statement = Statement::unverified(&self.receipt, Kind::Receipt)?;
@@ -97,9 +97,11 @@ impl ResolutionRequest {
 /// Why what is shown must not be signed.
 #[derive(Debug, thiserror::Error)]
 pub enum ShownError {
-    #[error("the {0} shown is not about the action shown; do not sign, and report it")]
+    #[error("the {0} in the request is about another action; do not sign, and report this error")]
     Differs(&'static str),
-    #[error("the receipt shown says `{0}` and leaves nothing open; do not sign, and report it")]
+    #[error(
+        "the receipt in the request has the outcome `{0}`, which is not open; do not sign, and report this error"
+    )]
     Closed(&'static str),
     #[error(transparent)]
     Form(#[from] FormError),
@@ -107,7 +109,7 @@ pub enum ShownError {
     Envelope(#[from] EnvelopeError),
     #[error(transparent)]
     Dsse(#[from] DsseError),
-    #[error("the receipt shown {0}; do not sign, and report it")]
+    #[error("the receipt in the request is not valid: {0}; do not sign, and report this error")]
     Shape(#[from] json::ShapeError),
     #[error(transparent)]
     Canonical(#[from] json::NotCanonical),

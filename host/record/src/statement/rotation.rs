@@ -1,7 +1,7 @@
 //! Key rotation. With a rotation statement, the host's receipt key states that a new key is valid from a log index on,
 //! or that an old key is no longer valid.
 //!
-//! Each tenant's log has its own rotation statements. Such a statement names an index of the log, and is itself an
+//! Each tenant's log has its own rotation statements. A rotation statement names an index of the log, and is itself an
 //! entry of that log.
 
 use deed_spec::digest::{Digest, DigestError};
@@ -95,7 +95,7 @@ pub enum ChangeError {
     Shape(#[from] json::ShapeError),
     #[error("the key id is not valid: {0}")]
     Digest(#[from] DigestError),
-    #[error("the key, the key id and the subject do not belong to the same key")]
+    #[error("the public key, the key id and the subject of the key rotation do not match")]
     OtherKey,
 }
 

@@ -45,7 +45,8 @@ impl Problem {
         }
     }
 
-    /// Foreign and unknown resources get the same answer, so a caller does not learn what another tenant has.
+    /// A resource of another tenant gets the same answer as an unknown resource, so a caller does not learn what
+    /// another tenant has.
     pub(crate) fn not_found() -> Self {
         Self::new(
             StatusCode::NOT_FOUND,
@@ -82,14 +83,15 @@ impl Problem {
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, "the body is too large", detail)
     }
 
-    /// The answer to a caller with too many requests. The answer says when to retry; the request was not processed.
+    /// The answer to a caller with too many requests. The answer says when the caller may retry; the request was not
+    /// processed.
     pub(crate) fn too_many(what: &str, retry_after_s: u64) -> Self {
         let detail = format!("{what}; retry in {retry_after_s} s");
         let problem = Self::new(StatusCode::TOO_MANY_REQUESTS, "too many requests", detail);
         Self { retry_after: Some(retry_after_s), ..problem }
     }
 
-    /// The answer when all callers together have too many requests in progress. The answer says when to retry.
+    /// The answer when all callers together have too many requests in progress, with the time after which to retry.
     pub(crate) fn crowded(retry_after_s: u64) -> Self {
         let status = StatusCode::SERVICE_UNAVAILABLE;
         let detail = format!("too many requests are in progress; retry in {retry_after_s} s");
@@ -108,7 +110,8 @@ impl Problem {
         }
     }
 
-    /// The answer while the host refuses new work. The answer says when to retry; the request had no effect.
+    /// The answer while the host refuses new work. The answer says when the caller may retry; the request had no
+    /// effect.
     fn not_ready(why: &Unready) -> Self {
         let status = StatusCode::SERVICE_UNAVAILABLE;
         let problem = Self::new(status, "the host accepts no new work now", why.told());
@@ -131,7 +134,7 @@ impl Problem {
         self.retry_after.is_some()
     }
 
-    /// The host cannot process the request. Only the operator's log has the reason.
+    /// The host cannot process the request. The reason is only in the operator's log.
     pub(crate) fn unavailable() -> Self {
         let status = StatusCode::SERVICE_UNAVAILABLE;
         let problem = Self::new(status, "the host cannot do this now", "see the operator's log");

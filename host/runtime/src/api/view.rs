@@ -53,8 +53,8 @@ pub struct View {
     #[serde(default)]
     #[schemars(with = "serde_json::Map<String, Value>")]
     pub params: Value,
-    /// The writes that may be sent. The host renders them from the contract and the parameters, with commitments in
-    /// place of private parameters. The list is empty for a read.
+    /// The writes that may be sent. The host renders the writes from the contract and the parameters, with commitments
+    /// in place of private parameters. The list is empty for an action that only reads.
     #[serde(default)]
     pub writes: Vec<Rendered>,
     /// What people still have to do, such as `approve:1:support-lead` or `resolve:1:operator`.
@@ -191,7 +191,8 @@ fn obligations(story: &Story) -> Vec<String> {
     }
 }
 
-/// The writes. A person also sees the values of the state in them, once the host has read the state.
+/// The writes of the action. A person also sees the values of the state that the writes send, once the host has read
+/// the state.
 fn writes(story: &Story, person: bool) -> Vec<Rendered> {
     let filled = story.perform().ok().filter(|_| person);
     let perform = filled.as_deref().unwrap_or(&story.bound.perform);
@@ -233,7 +234,7 @@ fn call(phase: &str, exchange: &Exchange) -> Call {
     }
 }
 
-/// A read's result is the observed state.
+/// The result of an action that only reads is the observed state.
 fn result(story: &Story) -> Option<Value> {
     let verified = story.status == Status::Ended(Outcome::Verified);
     let read = verified && story.attempts.is_empty();

@@ -1,8 +1,8 @@
 //! Admission control: accepts or refuses new work depending on how many actions are under way. A refusal names the
 //! limit and the time to retry, and happens before anything is written. Accepted work is never dropped.
 //!
-//! The counters are updated when an `ActivePlace` is taken or released and on every append. Actions are never scanned
-//! to count them.
+//! The counters are updated when an `ActivePlace` is taken or released and on every append. The host never scans all
+//! actions to count them.
 
 mod accounts;
 mod limit;
@@ -23,8 +23,8 @@ use crate::config::Limits;
 const PEOPLE_RETRY_S: u64 = 60;
 /// Upper limit of `retry_after_s` for limits on actions under way.
 const RETRY_MAX_S: u64 = 60;
-/// Answers by people may exceed the host's limit on actions under way by one fourth, so that the actions of agents
-/// cannot block approvals.
+/// Actions that a person's answer continues may exceed the host's limit on actions under way by one fourth, so that the
+/// actions of agents cannot block approvals.
 const FOR_PEOPLE: usize = 4;
 
 /// How many actions of a tenant are under way, and how many wait for people.
@@ -183,8 +183,8 @@ impl Admission {
     }
 }
 
-/// Returns 1 if an action with this status counts as waiting, otherwise 0. The status word is compared, as on startup.
-/// A stale action, for which approval is requested again, also counts as waiting.
+/// Returns 1 if an action with this status counts as waiting, otherwise 0. The names of the statuses are compared, as
+/// on startup. A stale action, for which approval is requested again, also counts as waiting.
 fn waits(status: Status) -> isize {
     isize::from(status.word() == Status::Waiting.word())
 }

@@ -42,7 +42,7 @@ struct Holder {
     cut: Arc<Notify>,
 }
 
-/// The slot of one connection. Dropping this value frees the slot.
+/// The slot of one connection, which is freed when this value is dropped.
 #[derive(Debug)]
 pub(crate) struct ConnectionSlot {
     seats: Arc<ConnectionSlots>,
@@ -133,7 +133,8 @@ mod tests {
         Arc::new(ConnectionSlots::new(max, PATIENCE, Arc::default()))
     }
 
-    /// Whether the connection was notified to close. This consumes the notification, so a second call returns false.
+    /// Whether the connection was notified to close. The check consumes the notification, so a second call returns
+    /// false.
     async fn is_cut(seat: &ConnectionSlot) -> bool {
         tokio::time::timeout(Duration::from_millis(1), seat.cut()).await.is_ok()
     }

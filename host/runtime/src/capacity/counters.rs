@@ -17,8 +17,8 @@ impl Metrics {
         self.unauthorized.inc();
     }
 
-    /// Counts a proposal that did not match its contract. Such a proposal has no receipt, so only this counter shows
-    /// it.
+    /// Counts a proposal that did not match its contract. A proposal that is refused in this way has no receipt, so
+    /// only this counter shows it.
     pub(crate) fn refused(&self) {
         self.refused.inc();
     }

@@ -2,8 +2,8 @@
 //!
 //! Half of the places are guaranteed to tenants in equal parts. The other half is shared: a tenant holds at most as
 //! many shared places as it leaves free, and an agent holds at most as many places as it leaves to the other agents of
-//! its tenant. A tenant or agent that holds few places can therefore always take one, even if others take as many as
-//! they can.
+//! its tenant. A tenant or agent that holds few places can therefore always take one more place, even if others take as
+//! many places as they can.
 //!
 //! The caller counts the places that are held. Run slots are not assigned by this rule, because no action is refused a
 //! run slot: the sandbox queues the actions and decides which action is next.

@@ -1,7 +1,7 @@
-//! The limits of each principal. Refusals are charged to a budget that recovers over time, and requests in progress are
-//! counted.
+//! The limits of each principal. Refusals are charged to a budget that recovers over time, and the number of requests
+//! in progress is limited.
 //!
-//! Budgets are kept only in memory. A restart resets them, which does no harm.
+//! Budgets are kept only in memory, so a restart resets them, which does no harm.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -91,8 +91,8 @@ impl Budget {
         Self { limits, hall, tenant: tenant.to_owned(), account: Mutex::new(account) }
     }
 
-    /// Permits one request. Fails when the debt is too high or too many requests are in progress. Such a refusal is not
-    /// charged, so a caller that waits for the stated time is admitted.
+    /// Permits one request. Fails when the debt is too high or too many requests are in progress. A refusal by this
+    /// function is not charged, so a caller that waits for the stated time is admitted.
     pub(crate) fn admit(self: &Arc<Self>, now: Instant) -> Result<RequestPermit, TooMany> {
         let mut account = self.lock();
         let owed = account.settled.saturating_duration_since(now);

@@ -1,5 +1,5 @@
-//! `deed act`: proposes an action to a running host and shows the result. With `--explain`, it only shows what would
-//! happen.
+//! `deed act`: proposes an action to a running host and shows the result. With `--explain`, the command only shows what
+//! would happen.
 
 use std::collections::BTreeMap;
 use std::process::ExitCode;
@@ -26,8 +26,8 @@ use crate::config::keys;
 
 /// Propose an action to the host, as an agent does
 ///
-/// Prints the result on stdout. Before the wait, stderr shows the action's id; at the end, it shows the next command to
-/// type. The exit code is 0 if the action is verified or waits for a person, otherwise 1.
+/// Prints the result on stdout. Stderr shows the action's id before the command waits, and the next command to type at
+/// the end. The exit code is 0 if the action is verified or waits for a person, otherwise 1.
 #[derive(Debug, clap::Args)]
 pub(super) struct ActArgs {
     #[command(flatten)]
@@ -35,7 +35,7 @@ pub(super) struct ActArgs {
     /// Idempotency key; a request that repeats the key and the body returns the same action
     #[arg(long, value_name = "TEXT")]
     key: Option<String>,
-    /// How long to wait for the action to end; by default at most 10 seconds, and not while it waits for a person
+    /// How long to wait for the action to end; the default is at most 10 seconds, or until the action waits for a person
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(..=86_400))]
     wait: Option<u64>,
     /// Only print the policy decision, the requests that would be sent, and what is missing; send nothing

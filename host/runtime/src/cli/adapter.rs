@@ -1,6 +1,6 @@
 //! `deed adapter check`: reports whether a host would accept a component, and what the component imports.
 //!
-//! The command prints the component's digest, size, imports and exports. It does not run the component.
+//! The command prints the component's digest, size, imports and exports. The command does not run the component.
 
 use std::fs::{self, DirBuilder};
 use std::io::ErrorKind;
@@ -61,7 +61,7 @@ pub(super) fn run(command: &AdapterCommand) -> Result<ExitCode, Failure> {
 fn report(file: &Path, bytes: &[u8]) -> Result<Report, Failure> {
     let cache = Scratch::new()?;
     let sandbox = Sandbox::new(&cache.0, Clock::new()).map_err(Failure::failed)?;
-    // Bytes that are not a component have no imports or exports; `load` below reports the error.
+    // Bytes that are not a component have no imports or exports; the call of `load` below reports the error.
     let names = sandbox.names(bytes).unwrap_or_default();
     Ok(Report {
         file: file.display().to_string(),
@@ -87,8 +87,8 @@ fn summary(report: &Report) -> String {
     text
 }
 
-/// A temporary compile cache. It is deleted when the command ends, so that code of an adapter that is not granted is
-/// not kept.
+/// A temporary compile cache, which is deleted when the command ends, so that no code of an adapter without a grant is
+/// kept.
 #[derive(Debug)]
 pub(super) struct Scratch(pub(super) PathBuf);
 

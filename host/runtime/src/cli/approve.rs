@@ -22,13 +22,13 @@ use super::{page, shown};
 use crate::api::view::View;
 use crate::config::keys;
 
-/// Approve an action: show what would happen, and sign exactly that
+/// Approve an action: show what it would do, and sign exactly what is shown
 ///
 /// Before the action runs, the host reads the state again and repeats its checks. The approval does not count if the
-/// state has changed, policy denies the action, or the approval has expired. The exit code is then 1, and stderr shows
-/// the reason and the next command. The exit code is 3 if the host does not know within 30 seconds whether the approval
-/// counts, because another action holds the resource. The exit code is 0 if the approval counts, whatever the outcome
-/// of the action; `deed show` shows the outcome.
+/// state has changed, policy denies the action, or the approval has expired. The exit code is 1 if the approval does
+/// not count, and stderr shows the reason and the next command. The exit code is 3 if the host does not know within 30
+/// seconds whether the approval counts, because another action holds the resource. The exit code is 0 if the approval
+/// counts, whatever the outcome of the action; `deed show` shows the outcome.
 #[derive(Debug, clap::Args)]
 pub(super) struct ApproveArgs {
     #[command(flatten)]
@@ -58,7 +58,7 @@ struct AnswerArgs {
     /// The reason for your answer; it is part of what you sign
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
-    /// Sign without asking for confirmation, for use in scripts; what is signed is still shown
+    /// Sign without asking for confirmation, for use in scripts; the command still shows what it signs
     #[arg(long)]
     yes: bool,
     #[command(flatten)]

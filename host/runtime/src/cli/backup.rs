@@ -16,7 +16,7 @@ use crate::maintenance::backup::{self, Manifest};
 ///
 /// The copy contains the journal, the logs, all files that these need, the configuration and the public keys. You can
 /// check the copy with `deed journal check` and `deed log audit`, and restore it with `deed restore`. The copy contains
-/// the host's private keys and secrets only if --with-keys is given. It never contains the private keys of approvers.
+/// the host's private keys and secrets only if --with-keys is given. No copy contains the private keys of approvers.
 #[derive(Debug, clap::Args)]
 pub(super) struct BackupArgs {
     /// The directory that the host serves

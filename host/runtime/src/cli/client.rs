@@ -1,4 +1,4 @@
-//! HTTP client of a running host. It sends a request with an optional body and returns the parsed answer.
+//! HTTP client for a running host: sends a request with an optional body and returns the parsed answer.
 //!
 //! The client does not follow redirects or use a proxy, and sends a token to another machine only over TLS.
 
@@ -167,7 +167,7 @@ fn with_list(failure: Failure, path: &str) -> Failure {
 }
 
 /// Formats problem details (RFC 9457) as one line, followed by one line for each reported place. `with_token` tells
-/// whether a token was sent, because a 401 answer does not contain this information.
+/// whether a token was sent, because a 401 answer does not say so.
 pub(super) fn refusal(status: u16, body: &[u8], with_token: bool) -> Failure {
     let problem = json::parse(body).unwrap_or_default();
     let text = |value: &Value, key: &str| value.get(key).and_then(Value::as_str).map(safe);

@@ -1,5 +1,5 @@
 //! `deed contract`: shows what a contract file sends, rewrites a contract of an older format, and prints the schema of
-//! contract files. No host is needed.
+//! contract files. The command needs no host.
 
 mod explain;
 mod upgrade;
@@ -23,14 +23,14 @@ pub(super) enum ContractCommand {
 
 /// Show the exact requests of a contract for given parameters, and where each of their values comes from
 ///
-/// Needs only the file, and contacts neither a host nor an upstream. Values that a host adds are not shown: credentials,
-/// headers of the upstream, entity tags and idempotency keys.
+/// Needs only the contract file, and contacts neither a host nor an upstream. Values that a host adds are not shown:
+/// credentials, headers of the upstream, entity tags and idempotency keys.
 #[derive(Debug, clap::Args)]
 pub(super) struct ExplainArgs {
     /// The contract
     #[arg(value_name = "FILE.toml")]
     file: PathBuf,
-    /// One parameter, of the type that the contract declares; a string is taken literally, any other type is JSON
+    /// One parameter, of the type that the contract declares; write a string literally, and any other type as JSON
     #[arg(long, value_name = "NAME=VALUE")]
     param: Vec<String>,
     #[command(flatten)]
@@ -39,7 +39,8 @@ pub(super) struct ExplainArgs {
 
 /// Rewrite a contract of format 1 in format 2, and print it
 ///
-/// Only `format` and the placeholders of optional parameters change. The digest changes, so pin the contract again.
+/// Only `format` and the placeholders of optional parameters change. The digest of the contract also changes, so pin
+/// the contract again.
 #[derive(Debug, clap::Args)]
 pub(super) struct UpgradeArgs {
     /// The contract
@@ -58,14 +59,14 @@ pub(super) fn run(command: &ContractCommand) -> Result<ExitCode, Failure> {
     }
 }
 
-/// Prints the JSON Schema that `docs/contract.schema.json` has.
+/// Prints the JSON Schema of contract files, which is also in `docs/contract.schema.json`.
 fn schema() -> Result<ExitCode, Failure> {
     let text = serde_json::to_string_pretty(&Contract::json_schema()).map_err(Failure::failed)?;
     out::print(&text)?;
     Ok(ExitCode::SUCCESS)
 }
 
-/// The text of a file, and the contract in it. Fails when it cannot be read or is not a contract.
+/// Reads a file, and returns its text and the contract in it. Fails when the file cannot be read or is not a contract.
 fn read(file: &Path) -> Result<(String, Contract), Failure> {
     let name = file.display().to_string();
     let text = fs::read_to_string(file);

@@ -1,4 +1,5 @@
-//! Directories that commands create. They are accessible only to their owner, and must be empty before they are filled.
+//! Directories that commands create. The directories are accessible only to their owner, and must be empty before a
+//! command fills them.
 
 use std::fs::{self, DirBuilder};
 use std::io;
@@ -7,8 +8,8 @@ use std::path::Path;
 
 use super::out::Failure;
 
-/// Creates a directory and its missing parents, accessible only to their owner. Fails when one of them cannot be
-/// created.
+/// Creates a directory and its missing parents, accessible only to their owner. Fails when one of these directories
+/// cannot be created.
 pub(super) fn private_dir(dir: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(dir)
 }

@@ -27,7 +27,7 @@ use crate::config::keys;
 pub(super) struct InitArgs {
     /// A directory that is empty or does not exist
     dir: PathBuf,
-    /// The adapter `scim` as a WebAssembly component; its digest is then pinned in the grants
+    /// The adapter `scim` as a WebAssembly component; the command pins its digest in the grants
     #[arg(long, value_name = "FILE.wasm")]
     adapter: Option<PathBuf>,
     #[command(flatten)]

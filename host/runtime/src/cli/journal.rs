@@ -1,6 +1,6 @@
-//! `deed journal check`: checks whether all parts of a stopped host's directory, or of a backup, agree with each other.
+//! `deed journal check`: checks whether the files of a stopped host's directory, or of a backup, agree with each other.
 //!
-//! The command prints one line per finding. It does not write or repair anything.
+//! The command prints one line per finding. The command does not write or repair anything.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -16,11 +16,11 @@ pub(super) enum JournalCommand {
     Check(CheckArgs),
 }
 
-/// Rebuild every action from the journal, and compare it with index, payloads, statements, receipts and log
+/// Rebuild every action from the journal, and compare the result with index, payloads, statements, receipts and log
 ///
 /// Exits with 0 if everything agrees, and with 1 if anything differs. Exits with 2 if the directory cannot be checked
 /// because a host uses it, keys are missing, or a newer version wrote it. If the host is running, make a backup and
-/// check that.
+/// check the backup.
 #[derive(Debug, clap::Args)]
 pub(super) struct CheckArgs {
     /// A served directory whose host is stopped, or a backup

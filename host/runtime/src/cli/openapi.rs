@@ -1,4 +1,5 @@
-//! `deed openapi`: prints the OpenAPI description of the HTTP API to stdout as JSON. It does not contact a host.
+//! `deed openapi`: prints the OpenAPI description of the HTTP API to stdout as JSON. The command does not contact a
+//! host.
 
 use std::process::ExitCode;
 

@@ -120,8 +120,8 @@ pub(super) fn from_agent(intent: &str, reasoning: Option<&str>) -> String {
     text
 }
 
-/// The maximum number of characters of a body that is shown indented. A longer body is shortened; `--json` shows all of
-/// it.
+/// The maximum number of characters of a body that is shown indented. A longer body is shortened; `--json` shows the
+/// whole body.
 const BODY_MAX: usize = 4_000;
 
 /// Whether any byte of a write was sent.

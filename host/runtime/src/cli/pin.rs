@@ -1,7 +1,7 @@
 //! `deed pin`: accepts the present contracts and adapters, and shows what changed.
 //!
-//! The command writes the digests of these files into `deed.toml`. It writes nothing if a host would refuse one of the
-//! adapters.
+//! The command writes the digests of the contracts and adapters into `deed.toml`. The command writes nothing if a host
+//! would refuse one of the adapters.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -20,8 +20,8 @@ use crate::config::{Change, Done, Fault, PinError, Pinned, Plan};
 
 /// Accept the present contracts and adapters: write their digests into the grants
 ///
-/// Prints for each grant what changed since the last pin. The accepted contracts are kept in `accepted/` of the served
-/// directory, so that the next `deed pin` can show which members of a contract differ.
+/// Prints for each grant what changed since the last `deed pin`. The accepted contracts are kept in `accepted/` of the
+/// served directory, so that the next `deed pin` can show which members of a contract differ.
 #[derive(Debug, clap::Args)]
 pub(super) struct PinArgs {
     /// The directory that the host serves, with deed.toml in it
@@ -66,7 +66,7 @@ pub(super) fn run(args: &PinArgs) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Pins everything in a served directory. Fails when a file has a fault or cannot be written.
+/// Pins all granted contracts and adapters of a served directory. Fails when a file has a fault or cannot be written.
 pub(super) fn all(dir: &Path) -> Result<(), Failure> {
     let plan = Plan::make(dir).map_err(|error| failure(&error))?;
     warn(carry_out(plan)?.is_given);

@@ -1,7 +1,7 @@
 //! `deed policy test` compares the decisions of a directory's policies with the decisions that test cases expect. `deed
 //! policy schema` prints the Cedar schema of the policies.
 //!
-//! A test prints one line per case. It runs no adapter and sends no request.
+//! A test prints one line per case. A test runs no adapter and sends no request.
 
 mod cases;
 mod schema;
@@ -30,8 +30,8 @@ pub(super) enum PolicyCommand {
 
 /// Evaluate the policies for test cases, and compare the decisions with the expected ones
 ///
-/// Prints one line per case with the policies that decide, and exits with 1 if a decision differs. The host itself can
-/// also deny a case, for example because a source is missing; such a decision names no policy.
+/// Prints one line per case with the policies that decide, and exits with 1 if a decision differs. If the host itself
+/// denies a case, for example because a source is missing, the line names no policy.
 #[derive(Debug, clap::Args)]
 pub(super) struct TestArgs {
     /// The directory that the host serves, with deed.toml in it

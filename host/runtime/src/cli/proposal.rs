@@ -17,7 +17,7 @@ use super::out::Failure;
 pub(super) struct ProposalArgs {
     /// The contract's name, such as `idp.restore_access`
     contract: String,
-    /// One parameter, of the type that the contract declares; a string is taken literally, any other type is JSON
+    /// One parameter, of the type that the contract declares; write a string literally, and any other type as JSON
     #[arg(long, value_name = "NAME=VALUE")]
     param: Vec<String>,
     /// All parameters as one JSON object
@@ -43,7 +43,7 @@ pub(super) struct ProposalArgs {
     expect: Vec<String>,
 }
 
-/// A proposal from valid arguments. Its `--param` values do not have types yet.
+/// A proposal from valid arguments, whose `--param` values do not have types yet.
 #[derive(Debug)]
 pub(super) struct Untyped {
     /// The proposal, still without the parameters that were given with `--param`.
@@ -53,7 +53,7 @@ pub(super) struct Untyped {
 }
 
 impl ProposalArgs {
-    /// Checks the arguments without contacting a host. Fails when one is not valid.
+    /// Checks the arguments without contacting a host. Fails when an argument is not valid.
     pub(super) fn check(&self) -> Result<Untyped, Failure> {
         let source = |uri: &String| Source { uri: uri.clone(), sha256: None };
         let proposal = Proposal {

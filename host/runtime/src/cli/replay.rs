@@ -1,7 +1,7 @@
 //! `deed replay`: runs an adapter again with the recorded exchanges of a bundle, without network access.
 //!
-//! The command prints one line per run and the first difference. Its async runtime has no I/O driver, so that no code
-//! can open a connection.
+//! The command prints one line per run and the first difference. The command's async runtime has no I/O driver, so that
+//! no code can open a connection.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -24,14 +24,15 @@ use crate::maintenance::replay::replay;
 
 /// Run an adapter again with the recorded answers in a bundle, and show the first difference
 ///
-/// Compares every request, state, refusal and claim of the adapter with the record. This shows whether the adapter does
-/// the same when it gets the same answers. Whether the record is authentic is checked by `deed verify`, or here with
-/// --trust. Exits with 0 if all runs are identical, 1 if a run differs, and 2 if the bundle cannot be replayed.
+/// Compares every request, state, refusal and claim of the adapter with the record. The comparison shows whether the
+/// adapter does the same when it gets the same answers. To check also whether the record is authentic, use --trust or
+/// run `deed verify`. Exits with 0 if all runs are identical, 1 if a run differs, and 2 if the bundle cannot be
+/// replayed.
 #[derive(Debug, clap::Args)]
 pub(super) struct ReplayArgs {
-    /// The `.deed` file; it must contain evidence, which an agent's copy does not
+    /// The `.deed` file; it must contain evidence, so an agent's copy cannot be replayed
     bundle: PathBuf,
-    /// The adapter that ran; not needed for `declared`, which ships with the host
+    /// The adapter that ran the action; not needed for the adapter `declared`, which is part of the host
     #[arg(value_name = "ADAPTER.wasm")]
     adapter: Option<PathBuf>,
     /// Run the adapter even if it is not the one that the receipt names
@@ -152,7 +153,7 @@ fn code(found: &Findings) -> ExitCode {
     let verified = found.verify.as_ref().map(|report| report.verdict);
     match (verified, found.replay.verdict) {
         (Some(proof::Verdict::Failed), _) | (_, Verdict::Different) => ExitCode::FAILURE,
-        // A bundle without evidence cannot be replayed either.
+        // A bundle of which only the signatures can be verified has no evidence, so it cannot be replayed.
         (Some(proof::Verdict::Unverifiable | proof::Verdict::SignaturesOnly), _)
         | (_, Verdict::NotReplayed) => ExitCode::from(2),
         (_, Verdict::Identical) => ExitCode::SUCCESS,

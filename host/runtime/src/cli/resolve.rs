@@ -21,9 +21,9 @@ use super::page;
 use crate::api::view::View;
 use crate::config::keys;
 
-/// Resolve an action that ended `indeterminate`, with a signature, when the host cannot determine its outcome
+/// Resolve an action that ended `indeterminate`, by signing a statement of what happened to its writes
 ///
-/// Only a person with the role `operator` can resolve an action, and not the person who is responsible for the agent.
+/// Only a person with the role `operator` who is not responsible for the agent can resolve an action.
 /// First find out in the system of record itself whether the writes took effect. After your resolution, the host reads
 /// the state again. If the state settles the outcome, that result takes precedence; otherwise your resolution decides.
 /// If your resolution decides, `applied` gives the outcome `mismatch`, because the host itself did not observe the
@@ -35,13 +35,13 @@ pub(super) struct ResolveArgs {
     /// What happened to the writes that were sent
     #[arg(value_enum)]
     verdict: Said,
-    /// How you know what happened, in at most 1,000 bytes; this text is signed, and shown to all readers of the record
+    /// How you know what happened, in at most 1,000 bytes; you sign this text, and all readers of the record see it
     #[arg(long, value_name = "TEXT")]
     reason: String,
     /// The file of your private key, as created by `deed key new`
     #[arg(long, value_name = "FILE")]
     key: PathBuf,
-    /// Sign without asking for confirmation, for use in scripts; what is signed is still shown
+    /// Sign without asking for confirmation, for use in scripts; the command still shows what it signs
     #[arg(long)]
     yes: bool,
     #[command(flatten)]

@@ -1,7 +1,7 @@
 //! `deed restore`: replaces a stopped host's state with that of a backup, and asks for confirmation before any data is
 //! lost.
 //!
-//! Without a terminal the command cannot ask, so that only --accept-older permits a loss.
+//! Without a terminal the command cannot ask, so a restore that loses data then needs --accept-older.
 
 use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
 use std::path::PathBuf;
@@ -14,7 +14,7 @@ use super::out::{self, Failure, Format};
 use super::text::line;
 use crate::maintenance::restore::{Loss, Restore, Restored};
 
-/// Replace the state of a directory with that of a backup, or create a directory from it
+/// Replace the state of a directory with the state in a backup, or create a directory from a backup
 ///
 /// The host must be stopped. The command prints what would be lost and asks for confirmation. The present state is
 /// moved aside, not deleted. Configuration, keys and secrets are restored only where they are missing; existing files
@@ -29,7 +29,7 @@ pub(super) struct RestoreArgs {
     backup: PathBuf,
     /// The directory that the host serves; it is created if it does not exist
     dir: PathBuf,
-    /// Discard what the backup does not have, without asking for confirmation
+    /// Discard the present data that the backup does not have, without asking for confirmation
     #[arg(long)]
     accept_older: bool,
     #[command(flatten)]

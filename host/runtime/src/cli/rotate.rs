@@ -15,7 +15,7 @@ use crate::maintenance::rotate::{self, Rotation};
 
 /// Replace the receipt or log key of the host, and record the change in every log
 ///
-/// The host must be stopped. If the command is interrupted, run it again; it continues where it stopped. After the
+/// The host must be stopped. If the command is interrupted, run it again to finish the rotation. After the
 /// rotation, write new trust directories with `deed trust` and distribute them.
 #[derive(Debug, clap::Args)]
 pub(super) struct RotateArgs {

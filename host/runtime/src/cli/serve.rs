@@ -33,12 +33,12 @@ const CONNECTION_PATIENCE: Duration = Duration::from_secs(5);
 const OPERATIONS_CONNECTIONS_MAX: usize = 32;
 
 /// Serves until a signal arrives. The exit code is 1 if the host cannot start, if its store fails, or if a second
-/// signal ends the host before its actions have come to rest. The reason is written to stderr.
+/// signal ends the host before its actions have come to rest. The reason for exit code 1 is written to stderr.
 pub fn run(args: &ServeArgs) -> ExitCode {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let result = runtime.map_err(|e| e.to_string()).and_then(|runtime| {
         let result = runtime.block_on(serve(args));
-        // Tasks that are still running, such as a DNS lookup, are no longer needed.
+        // The host is exiting, so it does not wait for tasks that still run, such as a DNS lookup.
         runtime.shutdown_background();
         result
     });
@@ -79,7 +79,7 @@ async fn serve(args: &ServeArgs) -> Result<(), String> {
     }
 }
 
-/// The two running listeners.
+/// The main listener and the operations listener while they run.
 struct Listeners {
     stop: tokio::sync::watch::Sender<bool>,
     servers: [JoinHandle<()>; 2],

@@ -57,7 +57,7 @@ pub(super) fn request(request: &Rendered) -> String {
     format!("{} {} {}", safe(&request.upstream), safe(&request.method), safe(&request.path))
 }
 
-/// The condition of a guarded write.
+/// The condition under which an upstream carries out a guarded write, as text.
 pub(super) fn guard(guard: Guard) -> &'static str {
     match guard {
         Guard::Etag => "only if the entity tag is still the one that the host saw",
@@ -91,7 +91,8 @@ fn head(request: &ApprovalRequest, contract: &Contract) -> String {
     format!("{}\n{rows}", safe(&head.title))
 }
 
-/// The private parameters by name. Only approvers see their values; the signed data contains digests instead.
+/// The private parameters by name. Only approvers see the values of private parameters; the signed data contains
+/// digests instead.
 fn private(request: &ApprovalRequest) -> String {
     if request.private.is_empty() {
         return String::new();
@@ -160,7 +161,7 @@ pub(super) fn notes(request: &Rendered) -> String {
     text
 }
 
-/// The values that the action may change, as the host last read them. They may have changed since.
+/// The values that the action may change, as the host last read them. The values may have changed since then.
 fn state(request: &ApprovalRequest, contract: &Contract, now_ms: i64) -> String {
     let looked =
         request.looked_ms.map_or_else(|| "an earlier time".to_owned(), |at_ms| when(at_ms, now_ms));
@@ -168,7 +169,7 @@ fn state(request: &ApprovalRequest, contract: &Contract, now_ms: i64) -> String 
     let pre = contract.comparable(&request.pre);
     for pointer in &may_change::allowed(contract, &request.action.params) {
         let now = match pre.pointer(pointer) {
-            // A whole state that is null does not exist; a null inside it is a value.
+            // If a whole state is null, the state does not exist; null inside a state is an ordinary value.
             Some(Value::Null) if is_state(pointer) => "does not exist".to_owned(),
             Some(value) => compact(value),
             None => "nothing".to_owned(),
@@ -189,7 +190,7 @@ pub(super) fn is_state(pointer: &str) -> bool {
     pointer.matches('/').count() == 1
 }
 
-/// A time of the host, and how long ago that is by the clock of this machine, unless that clock is behind.
+/// A time on the host's clock, and how long ago it is by this machine's clock, unless this machine's clock is behind.
 fn when(at_ms: i64, now_ms: i64) -> String {
     let at = utc(at_ms);
     let seconds = now_ms.saturating_sub(at_ms) / 1000;

@@ -12,19 +12,19 @@ use crate::maintenance::trust_export;
 /// Write the public keys that `deed verify` needs: the receipt keys, and those of one tenant's log, approvers and
 /// witnesses
 ///
-/// The directory also contains retired keys and removed approvers, each with the log index until which it is valid.
-/// Older bundles therefore still verify, but newer signatures by these keys do not. Write a new directory after a key
-/// rotation, or when approvers change.
+/// The directory also contains retired keys and removed approvers, each with the log index up to which it is valid.
+/// Therefore `deed verify` still accepts older signatures by these keys and approvers, but not newer ones. Write a new
+/// directory after a key rotation, or when approvers change.
 ///
-/// Send the directory to auditors over a different channel than the bundles, because they trust only the keys in it.
-/// The approvers of a tenant are valid for that tenant only, so each tenant has its own directory.
+/// Send the directory to auditors over a different channel than the bundles, because auditors trust only the
+/// keys in it. The approvers of a tenant are valid for that tenant only, so each tenant has its own directory.
 #[derive(Debug, clap::Args)]
 pub(super) struct TrustArgs {
     /// The directory that the host serves
     dir: PathBuf,
     /// A new or empty directory for the files of `deed verify --trust`; it is created if it does not exist
     out: PathBuf,
-    /// The tenant; required when there are several
+    /// The tenant; required if the host has several tenants
     #[arg(long, value_name = "NAME")]
     tenant: Option<String>,
 }

@@ -1,7 +1,7 @@
 //! `deed verify`: checks a bundle against a trust directory, offline.
 //!
-//! The command prints one line per check and the verdict. It does not contact a host, and does not trust any key in the
-//! bundle.
+//! The command prints one line per check and the verdict. The command does not contact a host, and does not trust any
+//! key in the bundle.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -16,7 +16,7 @@ use super::out::{self, Failure, Format};
 /// Exits with 0 for verified, 1 for failed, and 2 for unverifiable, which means that a key for a required check is
 /// missing. An agent's copy has no evidence, so its outcome cannot be judged again; the verdict is then `VERIFIED
 /// (signatures and inclusion only)` and the exit code is 3. For a complete check, verify a bundle that a person of the
-/// tenant fetched.
+/// tenant fetched, not an agent.
 #[derive(Debug, clap::Args)]
 pub struct VerifyArgs {
     /// The `.deed` file

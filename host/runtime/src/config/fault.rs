@@ -31,7 +31,7 @@ impl Faults {
         Self(vec![fault])
     }
 
-    /// Whether a contract file has a fault. If so, faults that result from that fault need not be reported as well.
+    /// Whether a contract file has a fault. If one has, the caller need not report other faults that result from it.
     pub(super) fn in_contracts(&self) -> bool {
         self.0.iter().any(|fault| fault.file.starts_with("contracts/"))
     }
@@ -86,7 +86,7 @@ impl Fault {
         Self::new(&dir.display().to_string(), 0, what)
     }
 
-    /// Reports why `deed.toml` could not be read. If the file does not exist, the fault names the directory.
+    /// Reports why `deed.toml` could not be read. If `deed.toml` does not exist, the fault names the directory.
     pub(super) fn no_file(dir: &Path, error: &FileError) -> Self {
         if error.kind() == Some(ErrorKind::NotFound) {
             let what = format!("this directory has no `deed.toml`; {START}");
@@ -128,7 +128,7 @@ impl From<CompileError> for Fault {
     }
 }
 
-/// A text file with its name, in which faults point at lines.
+/// The text and the name of a file, for faults that point at a line of the file.
 #[derive(Debug)]
 pub(super) struct Source {
     pub(super) name: String,

@@ -44,9 +44,9 @@ impl Keys {
     }
 
     /// Returns the key by which an upstream recognises a repeated write. The key is the same in every attempt and
-    /// differs from the key of any other write. It is the base32 encoding (RFC 4648, lower case, no padding) of an
-    /// HMAC-SHA-256 (RFC 2104) over the action, the request and the number of equal requests before it. The HMAC key is
-    /// derived from the receipt key with a separate label.
+    /// differs from the key of any other write. The idempotency key is the base32 encoding (RFC 4648, lower case, no
+    /// padding) of an HMAC-SHA-256 (RFC 2104) over the action, the request and the number of equal requests before it.
+    /// The HMAC key is derived from the receipt key with a separate label.
     ///
     /// # Errors
     ///
@@ -117,7 +117,7 @@ pub fn public(dir: &Path) -> Result<[VerifyingKey; 2], KeyError> {
 ///
 /// # Errors
 ///
-/// Fails when the file does not contain such a key, or when group or others can read the file.
+/// Fails when the file does not contain a private key of this form, or when group or others can read the file.
 pub fn read(path: &Path) -> Result<SigningKey, KeyError> {
     let file = path.to_owned();
     let meta = fs::symlink_metadata(path).map_err(|e| KeyError::Named(file.clone(), e))?;

@@ -1,7 +1,7 @@
 //! `[limits]`: how many runs and actions the host handles at once, in total, per tenant and per agent.
 //!
-//! The defaults are for a machine with two cores. A party may use at most as much as it leaves for others, so a lone
-//! agent or tenant gets at most half. A limit above that half can never be reached and is refused.
+//! The defaults are for a machine with two cores. A tenant or agent may use at most as much as it leaves for others, so
+//! a lone agent or tenant gets at most half. A configured limit above half could never be reached and is refused.
 
 use super::fault::{Faults, Source};
 use super::raw;

@@ -60,14 +60,15 @@ fn differs(origin: &str, tenant: &str, begun: Result<&str, &str>) -> String {
     }
 }
 
-/// Returns the name of a tenant's log, or `None` if the tenant has no log yet. Fails when the log cannot be read,
-/// because its name is then unknown.
+/// Returns the name of a tenant's log, or `None` if the tenant has no log yet. Fails when the log exists and cannot be
+/// read, because the name of the log is then unknown.
 fn begun(files: &Files, tenant: &str) -> Result<Option<String>, Fault> {
     let path = format!("state/log/{tenant}/{HEAD}");
     let head = match files.text(&path, HEAD_MAX) {
         Ok(head) => head,
         Err(FileError::Read(_, e)) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
-        // If others can write to a folder, the check of the whole of `state/` reports the folder with the remedy.
+        // A folder that other users can write to is not reported here: the check of all of `state/` reports it with the
+        // remedy.
         Err(FileError::Writable(at, _)) if at != path => return Ok(None),
         Err(error) => return Err(Fault::new(&path, 0, error.to_string())),
     };
@@ -98,7 +99,7 @@ pub(super) fn warn(raw: &raw::Host, files: &Files, here: &Source) -> Option<Faul
     Some(fault(here, &what))
 }
 
-/// The reserved name that `host` equals or is below.
+/// The reserved name that `host` is equal to, or a subdomain of.
 fn reserved(host: &str) -> Option<&'static str> {
     let is_of = |name: &&str| {
         let head = host.get(..host.len().checked_sub(name.len())?)?;

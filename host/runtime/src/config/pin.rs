@@ -16,7 +16,7 @@ use deed_system::files::{ADAPTER_MAX, FileError, Files};
 use super::fault::{Fault, Faults};
 use super::{accepted, declared, raw, tenant};
 
-/// The digest that a grant named before, and the one that it names now.
+/// The digest that a grant named before `deed pin`, and the digest that it names afterwards.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Change {
     /// The digest as written in `deed.toml`; `None` when the grant had no digest.
@@ -45,7 +45,7 @@ pub struct Pinned {
 #[derive(Debug)]
 pub struct Done {
     pub pinned: Vec<Pinned>,
-    /// Whether the owner of `deed.toml` could be made the owner of the files in `accepted/`.
+    /// Whether the new files in `accepted/` now have the same owner as `deed.toml`.
     pub is_given: bool,
 }
 
@@ -69,17 +69,17 @@ pub enum PinError {
 #[derive(Debug)]
 pub struct Plan {
     files: Files,
-    /// `deed.toml` with the new digests.
+    /// The text of `deed.toml` with the new digests.
     text: String,
     pinned: Vec<Pinned>,
     unknown: Vec<String>,
     adapters: BTreeMap<String, (Digest, Vec<u8>)>,
-    /// Canonical JSON of the contracts.
+    /// The contracts as canonical JSON, by digest.
     contracts: BTreeMap<Digest, Vec<u8>>,
 }
 
 impl Plan {
-    /// Reads the directory and writes nothing.
+    /// Plans which digests to write. This function reads the directory and writes nothing.
     ///
     /// # Errors
     ///

@@ -14,7 +14,7 @@ use super::size::Size;
 #[serde(deny_unknown_fields)]
 pub struct Host {
     pub environment: String,
-    /// The host refuses new actions when the file system of `state/` has less free space than this.
+    /// The free space below which the host refuses new actions, on the file system of `state/`.
     pub disk_reserve: Option<Size>,
     #[serde(default)]
     pub limits: Limits,
@@ -33,11 +33,11 @@ pub struct Host {
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Limits {
-    /// Concurrent runs of adapters.
+    /// Maximum number of concurrent runs of adapters.
     pub runs: Option<u32>,
-    /// Actions that were accepted, have not ended and do not wait for people.
+    /// Limits on the number of actions that were accepted, have not ended and do not wait for people.
     pub under_way: Option<Bounds>,
-    /// Actions that wait for people.
+    /// Limits on the number of actions that wait for people.
     pub waiting: Option<Bounds>,
 }
 
@@ -54,7 +54,8 @@ pub struct Bounds {
 pub struct Http {
     pub listen: SocketAddr,
     pub operations: SocketAddr,
-    /// Whether a proxy in front of the host terminates TLS. Only then may the host listen on addresses beyond loopback.
+    /// Whether a proxy in front of the host terminates TLS. Without such a proxy, the host listens only on loopback
+    /// addresses.
     #[serde(default)]
     pub behind_proxy: bool,
 }
@@ -133,16 +134,16 @@ pub struct Upstream {
     /// How many runs may use the upstream at once. Each run has one exchange at a time.
     pub concurrency: Option<usize>,
     pub tls_roots: Option<String>,
-    /// Headers of every request.
+    /// Headers that the host adds to every request to the upstream.
     #[serde(default)]
     pub headers: BTreeMap<String, String>,
-    /// Names of further headers that contracts may set.
+    /// Names of request headers that contracts may set, in addition to those that every contract may set.
     #[serde(default)]
     pub allow_headers: Vec<String>,
-    /// Further content types of its answers.
+    /// Content types of the upstream's answers that the host decodes in addition to the usual ones.
     #[serde(default)]
     pub content_types: Vec<String>,
-    /// Whether it may compress its answers.
+    /// Whether the upstream may compress its answers with gzip.
     #[serde(default)]
     pub gzip: bool,
     pub read: Option<Credential>,
@@ -153,9 +154,9 @@ pub struct Upstream {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Idempotency {
-    /// The request header from which the upstream reads the key.
+    /// The request header from which the upstream reads the idempotency key.
     pub header: String,
-    /// How long the upstream remembers a key.
+    /// How long the upstream remembers an idempotency key.
     pub window: Duration,
 }
 

@@ -23,8 +23,8 @@ pub struct NamedSecret {
 /// The webhook's secret has no name of its own in `deed.toml`.
 pub(super) const NOTIFY: &str = "notify";
 
-/// Folders of the served directory that are reserved for other files. A secret in one of these folders could replace
-/// such a file, or be copied together with the folder.
+/// Folders of the served directory that are reserved for other files. A secret stored in a reserved folder could
+/// replace one of these other files, or be copied together with the folder.
 const TAKEN: [&str; 7] =
     ["keys", "state", "contracts", "policies", "adapters", "approvers", "accepted"];
 
@@ -48,7 +48,7 @@ pub fn secrets(dir: &Path) -> Result<Vec<NamedSecret>, Fault> {
     Ok(all)
 }
 
-/// Loads one secret. Fails when its table is invalid, or when the secret is missing or not usable.
+/// Loads one secret. Fails when the table of the secret is invalid, or when the secret is missing or not usable.
 pub(super) fn load(name: &str, files: &Files, raw: &raw::SecretFrom) -> Result<Secret, String> {
     credentials::load(name, files, &source(name, raw)?).map_err(|e| e.to_string())
 }
@@ -67,7 +67,7 @@ fn source(name: &str, raw: &raw::SecretFrom) -> Result<SecretSource, String> {
 fn is_taken(file: &str) -> bool {
     let path = normal(file);
     let first = path.components().next().map(|step| step.as_os_str().to_ascii_lowercase());
-    // Some file systems are case-insensitive.
+    // The comparison ignores case, because some file systems are case-insensitive.
     first.is_some_and(|first| first == "deed.toml" || TAKEN.iter().any(|taken| first == **taken))
 }
 

@@ -34,7 +34,7 @@ impl FromStr for Size {
     }
 }
 
-/// The text is not a size.
+/// The value is not a valid size.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is not a size; write a whole number and KiB, MiB, GiB or TiB")]
 pub struct SizeError(String);

@@ -25,7 +25,7 @@ pub(super) use self::vocabulary::vocabulary;
 use super::fault::{Fault, Faults, Source};
 use super::raw;
 
-/// One tenant. Other tenants cannot see any of its data.
+/// One tenant. No other tenant can see this tenant's data.
 #[derive(Debug)]
 pub struct Tenant {
     pub name: String,

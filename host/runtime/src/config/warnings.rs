@@ -14,7 +14,7 @@ use super::fault::{Fault, Source};
 use super::tenant::Granted;
 use super::{Config, Tenant, origin, raw};
 
-/// The folders with the operator's files. Write access to these folders controls what the host does.
+/// The folders with the operator's files. A user who can write to one of these folders controls what the host does.
 const FOLDERS: [&str; 5] = [".", "contracts", "policies", "adapters", "approvers"];
 
 pub(super) fn find(config: &Config, raw: &raw::Host, files: &Files, here: &Source) -> Vec<Fault> {
@@ -156,7 +156,7 @@ fn clear_text(tenant: &Tenant, here: &Source, found: &mut Vec<Fault>) {
     }
 }
 
-/// An IP address has one class. A host name may resolve to any class that `addresses` allows.
+/// An IP address has one class, but a host name may resolve to any class that `addresses` allows.
 fn is_public(upstream: &Upstream) -> bool {
     match upstream.base.address() {
         Some(address) => classify(address) == Some(AddressClass::Public),

@@ -1,8 +1,8 @@
 //! Activates the configuration on every startup. If the configuration differs from the last activation in the log, a
 //! new activation is signed and logged.
 //!
-//! The activation is in the log before anything runs under it. Envelopes of open actions are logged first, so that
-//! statements signed under the old configuration precede the new activation.
+//! The activation is in the log before any action runs under the configuration. Envelopes of open actions are logged
+//! first, so that statements signed under the old configuration precede the new activation.
 
 use std::collections::HashSet;
 
@@ -89,8 +89,9 @@ pub(crate) fn publish_open(
     Ok(entries.len())
 }
 
-/// The leaves of every envelope that a story contains or depends on, without their indexes. The leaves of the story's
-/// chain come first, followed by its activations, which are in the log already.
+/// The log entries (leaves) of every envelope that an action's story contains or depends on, without their log indexes.
+/// The leaves of the statements about the action come first, followed by those of its activations, which are in the log
+/// already.
 pub(crate) fn leaves(story: &Story) -> Result<Vec<Leaf>, EngineError> {
     let leaf = |kind: Kind, payload| Leaf { kind: kind.as_str().to_owned(), payload, index: 0 };
     let mut leaves = Vec::new();

@@ -1,4 +1,4 @@
-//! Runs the adapter for observations and attempts. Each run has a grant and is announced by an event.
+//! Runs the adapter for observations and attempts. Each run has a grant, and its start is recorded by an event.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -35,8 +35,8 @@ impl Drive<'_> {
             Taken::Ended(step) => return Ok(step),
         };
         self.append(vec![Event::ObserveStarted { phase }], false).await?;
-        // An observation changes nothing, so it does not wait for the journal. Its result is used only after the
-        // journal has accepted the append.
+        // An observation changes nothing, so it does not wait for the journal. The result of the observation is used
+        // only after the journal has accepted the append.
         let append = self.work.take_pending(vec![], false);
         let appended = async {
             match append {
@@ -99,8 +99,8 @@ impl Drive<'_> {
         if let Some(step) = self.stopped_short(&granted).await? {
             return Ok(step);
         }
-        // Without a permit the action goes through the gate again, because a recorded decision does not replace a
-        // permit.
+        // Without a permit, the last checks before an attempt are repeated, because a recorded decision does not
+        // replace a permit.
         let Some(permit) = self.permit.take() else {
             self.slot = Some(slot);
             return self.observe(Phase::Gate).await;
@@ -140,7 +140,7 @@ impl Drive<'_> {
         self.append(vec![Event::AttemptEnded { attempt: Arc::new(ended) }], false).await
     }
 
-    /// The policy set and the pre-state on which a permit must be based to be valid now.
+    /// The present policy set and pre-state. A permit is valid only if its decision was based on them.
     fn basis(&self) -> PermitBasis {
         let story = &self.work.story;
         let pre = story.pre.as_ref().map(|pre| policy::state(&self.tenant, story, pre.value()));
@@ -149,8 +149,8 @@ impl Drive<'_> {
 
     /// Makes the start event durable, in one append with all pending events, and returns the live grant.
     ///
-    /// If the journal's proof is for another event, nothing is run, and the attempt is recovered like an attempt that a
-    /// crash interrupted.
+    /// If the journal's proof is for another event than the start event, the adapter is not run, and the attempt is
+    /// recovered like an attempt that a crash interrupted.
     async fn start(&mut self, cleared: Cleared, started: Event) -> Result<LiveGrant, EngineError> {
         self.append(vec![started], false).await?;
         let proof = self.work.flush_durably(self.engine).await?;

@@ -6,11 +6,12 @@ use deed_record::contract::ATTEMPTS_MAX;
 /// Maximum number of attempts of an action, including failed attempts.
 const ATTEMPTS: usize = ATTEMPTS_MAX as usize;
 
-/// Number of statements in a chain other than answers: for each attempt a decision and the activation at that time,
-/// then the last activation, the receipt, the reconciliations by a person and by the host, and one denial.
+/// Maximum number of signed statements about one action, not counting the answers of people: for each attempt a
+/// decision and the activation at that time, then the last activation, the receipt, the reconciliations by a person and
+/// by the host, and one denial.
 const RESERVED: usize = 2 * ATTEMPTS + 5;
 
-/// Maximum number of answers of an action. A bundle could not contain more answers.
+/// Maximum number of answers of an action. A bundle has no room for more answers.
 pub(super) const ANSWERS_MAX: usize = bundle::CHAIN_MAX - RESERVED;
 
 /// Another attempt is made only if the previous attempts have at most this many bytes in total. The part of a bundle

@@ -46,12 +46,12 @@ impl Engine {
         story.activations().into_iter().map(kept).collect()
     }
 
-    /// The question of the latest decision, as it was put to the policy set.
+    /// The input of the latest policy decision, in the form in which the policy set evaluated it.
     pub(super) fn question(&self, story: &Story) -> Result<Option<Snapshot>, EngineError> {
         self.asking(story, |set, facts| Ok(set.snapshot(facts)), policy::snapshot)
     }
 
-    /// The question of the latest decision, in the form in which statements refer to it.
+    /// The input of the latest policy decision, in the form in which signed statements refer to it.
     pub(super) fn asked(&self, story: &Story) -> Result<Option<Question>, EngineError> {
         let by_set = |set: &Policies, facts: &Facts| set.question(facts).map_err(|e| e.to_string());
         self.asking(story, by_set, policy::question)

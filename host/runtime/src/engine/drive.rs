@@ -34,21 +34,22 @@ pub(super) struct Drive<'a> {
     pub(super) engine: &'a Arc<Engine>,
     pub(super) tenant: Arc<Tenant>,
     pub(super) work: UnitOfWork,
-    /// Which of the contract, adapter, binding and environment has changed since the proposal, if any. The first check
-    /// sets this value.
+    /// Which of the contract, adapter, binding and environment has changed since the proposal, if any. The first
+    /// comparison with the present configuration sets this value.
     pub(super) world: OnceLock<Option<&'static str>>,
-    /// The latest policy question, for the statements that refer to it.
+    /// The input of the latest policy decision, for the signed statements that refer to it.
     pub(super) asked: Option<(Decided, Question)>,
     /// Permission for the next attempt, from a decision that this driver made itself. The decision of an earlier driver
     /// is only a record, so policy is asked again.
     pub(super) permit: Option<Permit>,
-    /// The lease of the tenant's resource, which is held from the gate to the outcome.
+    /// The lease of the action's resource, which is held from the observation on which the action acts until its
+    /// outcome.
     pub(super) lease: Option<Lease>,
     /// The run slot in the sandbox, which is kept from one run to the next.
     pub(super) slot: Option<RunSlot>,
     /// The failed observations before the first write.
     pub(super) failed: Failed,
-    /// Whether the state was observed a second time after the guard of a write rejected it.
+    /// Whether the state was observed a second time after the guard of a write rejected the write.
     pub(super) looked_again: bool,
     /// Whether to observe the state once more if the outcome is open. Only timers request this; callers cannot.
     pub(super) settling: bool,
@@ -86,17 +87,18 @@ pub(super) async fn drive(
     loop {
         let step = match drive.step().await {
             Ok(Step::Go) => continue,
-            // A driver that was waiting when the host stopped also rests. The journal has its events, and the next
-            // start continues the action.
+            // If the host stops while the driver waits, the driver ends without an error. The next start of the host
+            // continues the action from the journal.
             Ok(Step::Rest) | Err(EngineError::Stopping(_)) => drive.flush(false).await,
             Err(error) => Err(error),
         };
         match step {
             Ok(()) => return Ok(drive.work.clone().into_stored()),
-            // An external event was appended meanwhile, so the driver reloads the action and repeats the step.
+            // An external event was appended to the action during this step, so the driver reloads the action and
+            // repeats the step.
             Err(EngineError::Conflict) => {
                 drive.work = UnitOfWork::of(engine.load(id)?);
-                // The permit was given for the story before the reload.
+                // The permit is dropped, because policy gave it for the action as it was before the reload.
                 drive.permit = None;
             }
             Err(error) => {
@@ -124,9 +126,9 @@ impl Drive<'_> {
             if let Some(judgement) = self.take_resource().await? {
                 return self.judge(judgement).await;
             }
-            // The lease was lost with an earlier process, so the observation may be older than another action's write.
-            // Between two attempts the resource was reserved, so the state observed before the first attempt still
-            // counts.
+            // An earlier process held the lease and ended, so the observation may be older than another action's write
+            // and is repeated. Between two attempts the resource was reserved, so the state observed before the first
+            // attempt still counts.
             if !self.is_between_attempts()
                 && matches!(
                     self.work.story.status,
@@ -198,7 +200,7 @@ impl Drive<'_> {
         self.append(vec![Event::Judged { judgement: Arc::new(judgement) }], false).await
     }
 
-    /// The action's grant in the present configuration. Without a grant nothing may run.
+    /// The action's grant in the present configuration. Without a grant, the host runs no adapter for the action.
     pub(super) fn granted(&self) -> Option<Granted> {
         self.tenant.grants.get(&self.work.story.bound.action.contract.name).cloned()
     }
@@ -207,7 +209,8 @@ impl Drive<'_> {
         let pre = self.work.story.pre.as_ref().filter(|_| gate).map(|pre| pre.value());
         let (decision, facts, permit) =
             policy::permit(&self.tenant, &self.work.story, self.engine.clock.now_ms(), pre);
-        // Before the first observation, a decision cannot permit an attempt. Only a decision at the gate can.
+        // Only the policy decision in the last checks before an attempt (the gate) can permit the attempt. A decision
+        // before the first observation cannot.
         self.permit = permit.filter(|_| gate);
         let lost = || EngineError::NotActivated(self.tenant.name.clone());
         let activated = *self.engine.activated.get(&self.tenant.name).ok_or_else(lost)?;
@@ -234,7 +237,7 @@ impl Drive<'_> {
 
     async fn after_post(&mut self) -> Result<Step, EngineError> {
         let Some(granted) = self.granted() else { return self.gone().await };
-        // After a restart the driver may continue here, and the configuration may have another contract.
+        // After a restart, the driver may continue at this point with a configuration that has another contract.
         if let Some(what) = self.other_world(&granted)? {
             return self.judge_other_world(what).await;
         }
@@ -258,8 +261,8 @@ impl Drive<'_> {
         }
     }
 
-    /// The judgement that ends the action if the observation cannot be used or a precondition does not hold. Nothing is
-    /// sent in this case.
+    /// The judgement that ends the action if the observation cannot be used or a precondition does not hold. The host
+    /// then does not start the attempt.
     pub(super) fn unfit(&self, granted: &Granted) -> Option<Judgement> {
         let pre = self.work.story.pre.as_ref()?;
         if granted.contract.is_read() {
@@ -273,7 +276,8 @@ impl Drive<'_> {
             );
             return Some(Judgement::plain(Outcome::Failed, reason));
         }
-        // A state that does not exist has no tag either: then the precondition is the better reason.
+        // Preconditions are checked before entity tags: a state that does not exist has no tag either, and the
+        // precondition that it fails is the more useful reason.
         if let Some(judgement) = reconcile::unmet_before(&granted.contract, &self.work.story) {
             return Some(judgement);
         }

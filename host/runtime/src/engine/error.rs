@@ -23,9 +23,9 @@ use tokio::task::JoinError;
 use crate::config::keys::KeyError;
 use crate::stage::receipt::SealError;
 
-/// The host is stopping, so a driver that only waits leaves its action as it is.
+/// The host is stopping, so a driver that only waits ends and leaves its action unchanged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the host is stopping; the next start continues the action")]
+#[error("the host is stopping; it continues the action when it starts again")]
 pub struct Stopping;
 
 /// Why an action cannot be read or continued.
@@ -34,13 +34,13 @@ pub enum EngineError {
     #[error("there is no such action")]
     Unknown,
     /// Another event was appended to the action first. The caller must read the action again and continue from there.
-    #[error("another event was appended to the action first")]
+    #[error("another event was appended to the action in the meantime")]
     Conflict,
     #[error("the idempotency key is already used by {action}")]
     KeyTaken { action: String, body_sha256: String },
     #[error("the nonce was used before")]
     NonceUsed,
-    /// A wait was ended because the host is stopping. Nothing was done.
+    /// The driver stopped waiting because the host is stopping. Nothing was done.
     #[error(transparent)]
     Stopping(#[from] Stopping),
 
@@ -48,7 +48,7 @@ pub enum EngineError {
     Failed(#[from] Failure),
     #[error("the journal cannot be read: {0}")]
     Read(#[from] ReadError),
-    #[error("the journal contains an event of another format: {0}")]
+    #[error("the journal contains an event that this version cannot read: {0}")]
     Form(#[from] serde_json::Error),
     #[error("the journal contains an action with an invalid id: {0}")]
     Id(#[from] IdError),
@@ -88,9 +88,9 @@ pub enum EngineError {
     Canonical(#[from] json::NotCanonical),
     #[error(transparent)]
     Grant(#[from] GrantError),
-    #[error("policy was not asked about the action")]
+    #[error("policy was not evaluated for the action")]
     NotAsked,
-    #[error("the question to policy cannot be rebuilt: {0}")]
+    #[error("the question that the host asked policy cannot be rebuilt: {0}")]
     Question(String),
     #[error("the statement cannot be created: {0}")]
     Seal(#[from] SealError),
@@ -205,7 +205,7 @@ mod tests {
                 Fault::Host,
                 "the journal cannot be written: the journal is closed",
             ),
-            (none.into(), Fault::Host, "the journal does not accept the append: it has no events"),
+            (none.into(), Fault::Host, "the journal does not accept the append: an append must"),
             (activation, Fault::Disk, "the activation sha256:e3b0c442"),
             (EngineError::Unknown, Fault::Caller, "there is no such action"),
         ] {

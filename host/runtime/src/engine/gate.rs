@@ -1,5 +1,5 @@
-//! The steps from the first observation to the gate: approval requests, staleness, the resource lease, and the last
-//! decision.
+//! The steps from the first observation to the gate, which is the last set of checks before an attempt: approval
+//! requests, staleness, the resource lease, and the last policy decision.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -20,11 +20,12 @@ impl Drive<'_> {
         let Some(granted) = self.granted() else { return self.gone().await };
         let Some(pre) = &self.work.story.pre else { return self.observe(Phase::Pre).await };
         let now_ms = self.engine.clock.now_ms();
-        // Policy is asked again, because the policies may have changed since the proposal and the pre-state is known
-        // now.
+        // Policy is evaluated again, because the policies may have changed since the proposal, and the pre-state is
+        // known now.
         let (decision, _) =
             policy::decide(&self.tenant, &self.work.story, now_ms, Some(pre.value()));
-        // Either no approval is needed, or no approval would help. The decision at the gate determines which.
+        // If the verdict is not `ask`, either no approval is needed or no approval would help. The decision at the gate
+        // determines which of the two is true.
         if decision.verdict != Verdict::Ask {
             return self.decide(true).await;
         }
@@ -104,8 +105,8 @@ impl Drive<'_> {
         self.world_then_decide().await
     }
 
-    /// The reason why the approval is stale, if it is: the state or the policies changed, or an answer no longer
-    /// counts.
+    /// The reason why the approval is stale, or `None` if it is not: the state or the policies changed, or an answer no
+    /// longer counts.
     fn staleness(&self, granted: &Granted) -> Result<Option<String>, EngineError> {
         let (Some(ask), Some(pre)) = (&self.work.story.ask, &self.work.story.pre) else {
             return Ok(None);
@@ -127,7 +128,7 @@ impl Drive<'_> {
     }
 
     /// Compares the contract, adapter, bindings and environment of the action with the present configuration. Returns
-    /// the name of the first that differs.
+    /// the name of the first of these four parts that differs.
     pub(super) fn other_world(
         &self,
         granted: &Granted,
@@ -173,8 +174,8 @@ impl Drive<'_> {
         }
     }
 
-    /// Passes the gate and records the grant of the run. A read action ends here, because the observation is its
-    /// result.
+    /// Completes the last checks before an attempt and records the grant of the run. A read action ends here, because
+    /// the observation is its result.
     pub(super) async fn clear(&mut self) -> Result<Step, EngineError> {
         if let (Some(granted), Some(pre)) = (self.granted(), &self.work.story.pre)
             && granted.contract.is_read()

@@ -26,13 +26,15 @@ const TURNED_AWAY: &str =
     "the upstream rejected the write (412): the state changed after the observation";
 
 impl Drive<'_> {
-    /// Whether the guard rejected the latest write, and no later observation indicates that the write took effect.
+    /// Whether the guard rejected the latest write and the observation after the write does not indicate that it took
+    /// effect.
     pub(super) fn was_turned_away(&self, granted: &Granted) -> bool {
         self.work.story.was_turned_away()
             && !reconcile::may_have_landed(&granted.contract, &self.work.story)
     }
 
-    /// What follows a write that the guard rejected, after the observation that shows no effect of it.
+    /// Continues after the guard rejected a write and an observation showed that the write had no effect: fails the
+    /// action, observes the state again after a pause, or goes back to the observation before the attempt.
     pub(super) async fn turned_away(
         &mut self,
         granted: &Granted,
@@ -40,7 +42,7 @@ impl Drive<'_> {
     ) -> Result<Step, EngineError> {
         let failed = judgement.outcome == Outcome::Failed;
         match self.unmoved(&granted.contract)?.filter(|_| failed) {
-            // `If-Match` never matches a weak tag (RFC 9110 section 13.1.1).
+            // The action fails, because `If-Match` never matches a weak tag (RFC 9110 section 13.1.1).
             Some(write) if write.if_match.as_deref().is_some_and(|tag| tag.starts_with("W/")) => {
                 let reason = useless(
                     write,
@@ -77,8 +79,8 @@ impl Drive<'_> {
         Ok(Some(write).filter(|_| same))
     }
 
-    /// An unchanged strong tag may be an older one that a replica still shows, and the write may have been delivered twice
-    /// and carried out once. So the state is observed again after a pause.
+    /// Waits before the state is observed again. An unchanged strong tag may come from a replica that still shows the
+    /// old state: the write may have been delivered twice, carried out once, and rejected the second time.
     async fn wait_for_replicas(&mut self) -> Result<(), EngineError> {
         let Some(granted) = self.granted() else { return Ok(()) };
         let pause = pause::after(&granted.contract.limits, 1, &[])?;
@@ -90,8 +92,8 @@ impl Drive<'_> {
         Ok(())
     }
 
-    /// The guard rejected the write, so the state observed before the attempt is out of date. The state is observed
-    /// again before approval is requested.
+    /// Observes the state again before approval is requested, because the guard rejected the write and the state
+    /// observed before the attempt is therefore out of date.
     pub(super) async fn after_turned_away(&mut self) -> Result<Step, EngineError> {
         let tried = self.work.story.attempts.len();
         let kept = json::to_canonical(&self.work.story.attempts)?.len();
@@ -107,7 +109,7 @@ fn rejected(attempt: &Attempt) -> Option<&Exchange> {
     attempt.exchanges.iter().find(|exchange| exchange.is_turned_away())
 }
 
-/// Whether the observation has the entity tag that the write carried.
+/// Whether the observation shows the same entity tag as the one that the write carried in `If-Match`.
 fn shows_its_tag(seen: &Observation, write: &Exchange) -> bool {
     write.if_match.is_some() && seen.tag(&write.request) == write.if_match.as_deref()
 }

@@ -15,7 +15,7 @@ use super::error::Stopping;
 use super::signals::Signals;
 use super::stored_action::StoredAction;
 
-/// How often a stop logs the number of actions that it still waits for.
+/// How often a stopping host logs the number of actions that it still waits for.
 const SAY_EVERY: Duration = Duration::from_secs(5);
 
 /// Number of unused lease names that are tolerated before they are removed.
@@ -32,13 +32,13 @@ struct Names {
     held: usize,
 }
 
-/// A lease on a name. Dropping it passes the lease to the next waiter.
+/// A lease on a name. Dropping this value passes the lease to the next waiter.
 pub(super) type Guard = OwnedMutexGuard<()>;
 
 /// The action that holds each resource.
 type Holders = Arc<Mutex<HashMap<String, ActionId>>>;
 
-/// A lease on a resource. Dropping it passes the lease to the next waiter.
+/// A lease on a resource. Dropping this value passes the lease to the next waiter.
 #[derive(Debug)]
 pub(super) struct Lease {
     _guard: Guard,
@@ -70,8 +70,8 @@ impl Leases {
         if let Some(mutex) = all.get(name).and_then(Weak::upgrade) {
             return mutex;
         }
-        // Unused leases leave only their names in the map. Removing unused names on every call would cost more than
-        // keeping some.
+        // An unused lease leaves only its name in the map. Removing unused names on every call would cost more than
+        // keeping a few.
         if all.len() > 2 * *held + SWEEP {
             all.retain(|_, mutex| mutex.strong_count() > 0);
             *held = all.len();
@@ -90,9 +90,10 @@ pub(super) struct InFlight {
     /// Leases of actions whose outcome is not known and which no driver is processing.
     reserved: Mutex<HashMap<ActionId, Lease>>,
     holders: Holders,
-    /// Signals of external events, for drivers that wait for something else.
+    /// Signals of external events (answers, cancellations and resolutions), for drivers that wait for a slot, a
+    /// resource or a time.
     pub(super) facts: Signals,
-    /// Signals that drivers ended, for callers that wait until an action rests.
+    /// Signals that drivers ended, for callers that wait until an action waits for people or has ended.
     pub(super) ended: Signals,
     stopping: watch::Sender<bool>,
     /// The number of running drivers. A stop waits until this number is zero.
@@ -114,13 +115,14 @@ impl Default for InFlight {
     }
 }
 
-/// A started driver. It runs whether or not the caller waits for it.
+/// A started driver. The driver runs whether or not the caller waits for it.
 #[derive(Debug)]
 pub struct DriverHandle(JoinHandle<Option<StoredAction>>);
 
 impl DriverHandle {
-    /// Waits until the action rests or ends, and returns the action. The driver continues if this future is dropped.
-    /// Returns `None` when the driver failed or panicked; the journal then has the state of the action.
+    /// Waits until the action waits for people or has ended, and returns the action. The driver continues if this
+    /// future is dropped. Returns `None` when the driver failed or panicked; the journal then has the state of the
+    /// action.
     pub async fn to_rest(self) -> Option<StoredAction> {
         self.0.await.unwrap_or_default()
     }

@@ -1,5 +1,5 @@
-//! Accepts proposals, signed answers and cancellations from callers. Each of them is appended to the journal, then the
-//! driver of the action is started.
+//! Accepts proposals, signed answers and cancellations from callers. Each request is appended to the journal as an
+//! event, and the driver of the action is then started.
 
 use std::sync::Arc;
 
@@ -24,7 +24,7 @@ use crate::stage::approval::{self, AnswerError};
 use crate::stage::contract::{self, BindFault, Caller, Fresh};
 use crate::stage::resolution::ResolveError;
 
-/// An accepted proposal and its driver. There is no driver when the idempotency key already belongs to an action.
+/// An accepted proposal and its driver. No driver is started when the idempotency key already belongs to an action.
 #[derive(Debug)]
 pub struct Accepted {
     pub id: ActionId,
@@ -89,8 +89,8 @@ impl Engine {
         self.take(caller, proposal, Some(claimed), trace, room).await
     }
 
-    /// Accepts a proposal, unless its idempotency key already belongs to an action. Such an action is returned
-    /// regardless of the number of actions under way, and takes no place.
+    /// Accepts a proposal, unless its idempotency key already belongs to an action. If it does, that action is returned
+    /// regardless of the number of actions under way, and does not count as a new one.
     async fn take(
         self: &Arc<Self>,
         caller: Caller<'_>,
@@ -146,8 +146,8 @@ impl Engine {
         }
     }
 
-    /// The action to which this idempotency key already belongs. The key is looked up before the proposal is bound,
-    /// because contracts change.
+    /// The action to which this idempotency key already belongs. The key is looked up before the proposal is checked
+    /// against its contract, because the contract may have changed since the key was used.
     async fn claimed(
         &self,
         caller: Caller<'_>,
@@ -164,8 +164,8 @@ impl Engine {
         }
     }
 
-    /// The error for a key that belongs to an action with another body. The other action is on disk before the caller
-    /// gets this error.
+    /// The error for an idempotency key that belongs to an action with another request body. That action is on disk
+    /// before the caller gets this error.
     async fn reused(&self, action: &str) -> IntakeError {
         match self.store.sync_action(action).await {
             Ok(()) => IntakeError::KeyReused,
@@ -205,7 +205,7 @@ impl Engine {
             return Err(AnswerError::NotAsked.into());
         }
         let answer = approval::receive(configured, story, envelope, self.clock.latest_ms())?;
-        // A denial ends the action, so there is always room for a denial.
+        // The limit on answers does not apply to a denial, because a denial ends the action.
         if answer.approves && story.all_answers.len() >= ANSWERS_MAX {
             return Err(AnswerError::NotAsked.into());
         }
@@ -214,8 +214,8 @@ impl Engine {
         let nonce = format!("{nonce}/{}", if answer.approves { "approve" } else { "deny" });
         let event = Event::Answered { answer: Arc::new(answer) };
         let told = self.append_fact(told, event, vec![nonce]).await?;
-        // The log index of the answer shows when it was given, so the answer still counts if its key is retired before
-        // the action ends.
+        // The log index of the answer shows when the answer was given, so it still counts if the approver's key is
+        // retired before the action ends.
         if let Some(publisher) = self.publisher(tenant) {
             publisher.offer(leaves(&told.story)?);
         }

@@ -41,7 +41,7 @@ pub enum KeyHistoryError {
     #[error(transparent)]
     Statement(#[from] StatementError),
     #[error(
-        "the log has a statement `{0}` at index {1}, but `state/statements` does not; restore it from a copy"
+        "statement `{0}` is at index {1} of the log but not in `state/statements`; restore the statement from a copy"
     )]
     Lost(String, u64),
     #[error("the statement `{0}` at index {1} of the log is not valid: {2}")]
@@ -72,7 +72,7 @@ impl KeyHistory {
         Ok(statements.map(|statements| Self { statements, signers }))
     }
 
-    /// Former keys that signed this log's checkpoints.
+    /// The retired keys of the host that signed checkpoints of this log.
     pub(crate) fn retired(
         &self,
         tenant: &str,
@@ -112,8 +112,8 @@ impl KeyHistory {
             let kept = kept.ok_or_else(|| KeyHistoryError::Lost(leaf.kind.clone(), leaf.index))?;
             let change = self.change(&kept, kind);
             let change = change.ok_or_else(|| at(NO_KEY))?;
-            // The two statements are adjacent in the log. The old key is valid up to and including its own retirement;
-            // the new key is valid from the next entry on.
+            // The statements that add the new key and retire the old key are adjacent in the log. The old key is valid
+            // up to and including the statement that retires it; the new key is valid from the next entry on.
             let index = leaf.index + if kind == Kind::KeyAdded { 2 } else { 0 };
             if change.tenant != tenant || change.index != index {
                 return Err(at("the statement is about another tenant or index"));
@@ -145,7 +145,8 @@ impl KeyHistory {
         let kept = self.statements.get(Kind::Activated, leaf.payload)?;
         let kept = kept.ok_or_else(|| KeyHistoryError::Lost(leaf.kind.clone(), leaf.index))?;
         let activation = self.activation(&kept).ok_or_else(|| at(NO_KEY))?;
-        // The names are stored next to the activation and are not signed.
+        // The people's names are stored next to the activation and are not signed, so they are compared with the
+        // digests in it.
         match stage::names(&activation, &kept.people) {
             Ok(true) => Ok(kept.people),
             Ok(false) => Err(at("the people stored with it are not those that it names")),

@@ -1,4 +1,5 @@
-//! Starts drivers and waits for them. A driver continues to run even if the caller that requested it disconnects.
+//! Starts drivers (the tasks that advance actions) and waits for them. A driver continues to run even if the caller
+//! that requested it disconnects.
 
 use std::sync::Arc;
 
@@ -22,17 +23,18 @@ impl Engine {
         self.launch(&id, Some(told), false, Some(course))
     }
 
-    /// Starts a driver for an action that was accepted before, regardless of the number of actions under way.
+    /// Starts a driver for an action that was accepted earlier, regardless of the number of actions under way.
     pub(super) fn carry_on(self: &Arc<Self>, told: StoredAction) -> DriverHandle {
         let course = self.course_of(&told.story);
         let id = told.story.bound.action.id.clone();
         self.launch(&id, Some(told), false, course)
     }
 
-    /// Takes a place for an action that was accepted before, regardless of the number of actions under way.
+    /// Counts an action that was accepted earlier as under way, regardless of the number of actions under way.
     pub(super) fn course_of(&self, story: &Story) -> Option<ActivePlace> {
         let action = &story.bound.action;
-        // A driver only checks an action that waits or has ended, which does not count as work.
+        // An action that waits or has ended takes no place, because its driver only checks the action, which does not
+        // count as work.
         (!story.status.rests()).then(|| self.admission.enter(&action.tenant, &action.principal))
     }
 
@@ -57,7 +59,7 @@ impl Engine {
     }
 
     /// Waits until an action waits for people or has ended, or until the host stops, and returns the action as it is
-    /// recorded in the journal then. A waiting caller does not need a driver.
+    /// recorded in the journal then. This function starts no driver.
     ///
     /// # Errors
     ///

@@ -1,8 +1,8 @@
 //! Repeats an observation that failed before the first write, if the reason is temporary. See
 //! `docs/decisions/0045-looks-before-a-write-are-repeated.md`.
 //!
-//! The action keeps its status while it waits, so a restart during the wait observes again. Only the last observation
-//! is recorded; the ledger shows when each of the others began.
+//! The action keeps its status during the pause, so the host observes the state again if it is restarted during the
+//! pause. Only the last observation is recorded; the ledger shows when each earlier observation began.
 
 use deed_record::exchange::{ExchangeSummary, Fate};
 use deed_record::lifecycle::event::{Event, Phase};
@@ -15,11 +15,11 @@ use super::wait::Waited;
 use crate::config::Granted;
 use crate::stage::observe::Looked;
 
-/// How often an observation is repeated.
+/// Maximum number of times that an observation is repeated.
 const REPETITIONS: u32 = 3;
 
 impl Drive<'_> {
-    /// Records what was observed, or waits until it can be observed again.
+    /// Records the observation, or waits until it can be repeated.
     pub(super) async fn observed(
         &mut self,
         granted: &Granted,
@@ -30,7 +30,8 @@ impl Drive<'_> {
         if let Some(failed) = hindrance.filter(|_| self.is_before_a_write(phase)) {
             match self.again_at_ms(granted, &observation)? {
                 Ok(at_ms) => {
-                    // Many actions may wait at once, and the answers of a failed look can be large.
+                    // The failed observation is dropped during the wait, because many actions may wait at once and the
+                    // recorded answers can be large.
                     drop(observation);
                     return self.wait_to_look(phase, &failed, at_ms).await;
                 }
@@ -46,7 +47,7 @@ impl Drive<'_> {
         phase != Phase::Post && self.work.story.attempts.is_empty()
     }
 
-    /// When to observe again, or why not.
+    /// The time at which to observe the state again, or the reason why the observation is not repeated.
     fn again_at_ms(
         &mut self,
         granted: &Granted,
@@ -98,7 +99,7 @@ impl Drive<'_> {
     }
 }
 
-/// Says in the problem of an observation why it was not repeated.
+/// Appends to the problem of an observation the reason why the observation was not repeated.
 fn add(granted: &Granted, observation: &mut Observation, why: &str) {
     let problem = observation.unusable(&granted.contract).unwrap_or_default();
     observation.problem = Some(format!("{problem}; {why}"));

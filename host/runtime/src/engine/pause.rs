@@ -11,17 +11,19 @@ use crate::config::keys;
 /// The longest pause, before jitter, unless the contract or the upstream asks for a longer one.
 const PAUSE_MAX: Duration = Duration::from_mins(1);
 
-/// How many observations failed since the last recorded observation, and when the first of them ended.
+/// How many observations failed since the last recorded observation, and when the first of these failed observations
+/// began.
 #[derive(Debug, Default, Clone, Copy)]
 pub(super) struct Failed {
     pub(super) times: u32,
-    /// Unix milliseconds at the start of the first one.
+    /// Unix milliseconds at the start of the first failed observation.
     pub(super) first_ms: i64,
 }
 
-/// The pause after this many failures: the contract's backoff, doubled for each failure after the first, at most a
-/// minute. Jitter reduces the pause to between half and all of this value, so that actions that failed together are not
-/// tried again together. The pause is not shorter than the latest exchanges ask for.
+/// The pause after this many failures: the contract's backoff, doubled for each failure after the first, up to a minute
+/// or the backoff if that is longer. Jitter reduces the pause to between half and all of this value, so that actions
+/// that failed together are not tried again together. The pause is never shorter than the wait that the upstream
+/// requested with `Retry-After` in the given exchanges.
 pub(super) fn after(
     limits: &Limits,
     failures: u32,
@@ -37,7 +39,7 @@ pub(super) fn after(
 
 /// The wait that the upstream requested with `Retry-After`, limited to an hour.
 fn asked_for(exchanges: &[Exchange]) -> Duration {
-    // A write whose result was carried over was answered in an earlier attempt.
+    // An exchange that was carried over from an earlier attempt does not count, because its answer is old.
     let exchanges = exchanges.iter().filter(|one| one.carried_from.is_none());
     let seconds = exchanges.filter_map(|one| one.retry_after_s).max().unwrap_or(0);
     Duration::from_secs(u64::from(seconds)).min(Duration::from_hours(1))

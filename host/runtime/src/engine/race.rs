@@ -1,12 +1,12 @@
-//! Model checker for racing drivers. The rule under test: a driver appends an event before it starts what the event
-//! announces, and a driver whose append is refused does nothing. The checker explores every interleaving of two and
-//! three drivers, with crashes and power cuts at every step. It uses the real fold of stories, the real judge, the real
-//! recovery rule and the real answers of the journal.
+//! Model checker for racing drivers. The checker verifies that each driver appends an event before it takes the step
+//! that the event announces, and that a driver whose append is refused takes no step. The checker explores every
+//! interleaving of two and three drivers, with crashes and power cuts at every step. The model uses the host's real
+//! code to rebuild actions from events, to judge outcomes, to decide about recovery, and to accept or refuse appends.
 //!
 //! A driver is a state machine with the steps of `drive` and `attempt`: read, append, run, intend, send, keep the
 //! result, end, observe. The model omits the lease and the directory lock, which normally prevent a second driver: they
-//! only save work, and correctness must not depend on them. The model neither sleeps nor sends; time is a number that
-//! may advance at any step.
+//! only save work, and correctness must not depend on them. The model does not sleep or send anything; time is a number
+//! that may advance at any step.
 
 mod driver;
 mod lines;
@@ -80,7 +80,7 @@ fn way(states: &[(Rc<World>, usize, String)], mut at: usize) -> String {
 const VERSIONS: u64 = 48;
 
 fn say(line: &str) {
-    // A write error is ignored, because a closed stdout has no reader.
+    // An error of writing to stdout is ignored, because a closed stdout has no reader.
     drop(writeln!(std::io::stdout(), "{line}"));
 }
 
@@ -136,8 +136,8 @@ fn append(expect: u64) -> Append {
 /// The numbers of drivers, writes, crashes, power cuts and ticks of one exploration.
 type Setting = (usize, usize, u8, u8, i64);
 const SETTINGS: [Setting; 3] = [(2, 1, 1, 0, 2), (2, 1, 0, 1, 2), (2, 2, 0, 0, 2)];
-/// A setting with half a million states. It is explored for one effect only, because the errors that a third driver can
-/// make do not depend on the effect.
+/// A setting with half a million states. This setting is explored for only one of the effects that a contract can
+/// declare, because the errors that a third driver can make do not depend on the effect.
 const CROWD: Setting = (3, 1, 0, 0, 2);
 
 #[test]

@@ -1,5 +1,5 @@
-//! Determines whether the host accepts new work, and why it does not. Proposals, answers and `/readyz` use the same
-//! checks.
+//! Determines whether the host accepts new work, and why it does not. Proposals, answers to approval requests, and
+//! `/readyz` use the same checks.
 //!
 //! The checks do not affect actions that are under way. Every reason for a refusal is temporary, except a stop and a
 //! failed store.
@@ -15,7 +15,7 @@ use deed_system::files::{FreeSpace, room};
 use super::Engine;
 use crate::config::Size;
 
-/// How long a measurement of free space is reused. The host writes far less than the reserve in this time.
+/// How long a measurement of free space is reused. Within this time, the host writes far less than the reserve.
 const ROOM_FOR: Duration = Duration::from_secs(1);
 /// Number of files reserved for actions under way: a few segments, tiles and index files.
 const FILES_RESERVE: u64 = 256;
@@ -23,7 +23,7 @@ const FILES_RESERVE: u64 = 256;
 /// Why new work is refused now.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Unready {
-    #[error("{0}; the host accepts no new work and exits, and a restart recovers")]
+    #[error("{0}; the host accepts no new work and exits; a restart recovers its state")]
     Failed(String),
     #[error("stopping: the host accepts no new work and waits for actions under way")]
     Stopping,
@@ -43,7 +43,7 @@ pub enum Unready {
     )]
     Disk { free: u64, reserve: u64 },
     #[error(
-        "the file system of `state/` can hold {free} more files, and {FILES_RESERVE} are reserved; remove files"
+        "the file system of `state/` can hold only {free} more files, and {FILES_RESERVE} are reserved; remove files"
     )]
     Files { free: u64 },
     #[error("the free space of the file system of `state/` cannot be determined: {0}")]
@@ -79,7 +79,7 @@ impl Unready {
         }
     }
 
-    /// After how many seconds a caller should retry. Conditions that a person has to resolve take longer.
+    /// After how many seconds a caller should retry. The time is longer for conditions that a person has to resolve.
     pub fn retry_after_s(&self) -> u64 {
         match self {
             Self::Ahead { .. } => 1,

@@ -23,8 +23,8 @@ use crate::stage::reconcile::{self, Conclusion};
 use crate::stage::{approval, policy};
 
 impl Drive<'_> {
-    /// Ends an attempt that was running when the host stopped. The driver then observes the state before it sends
-    /// anything again.
+    /// Ends an attempt that was running when the host stopped. The driver then observes the state before it sends any
+    /// other write.
     pub(super) async fn recover_attempt(&mut self) -> Result<Step, EngineError> {
         let now = self.engine.clock.now_ms();
         let Some(attempt) = self.work.story.lost_attempt(now) else { return Ok(Step::Rest) };
@@ -49,7 +49,7 @@ impl Drive<'_> {
         let pause_ms = i64::try_from(self.pause(granted)?.as_millis()).unwrap_or(i64::MAX);
         let not_before_ms = now_ms.saturating_add(pause_ms);
         // A pause that is longer than the remaining time budget or the validity of an idempotency key would only delay
-        // the end of the action.
+        // the end of the action, so no attempt is planned after such a pause.
         let late_ms = self.engine.clock.latest_ms().saturating_add(pause_ms);
         let in_time = self.in_time(granted, late_ms).is_ok();
         match next {
@@ -76,7 +76,8 @@ impl Drive<'_> {
             return self.give_up(&why).await;
         }
         match self.decide(true).await {
-            // Policy gave another answer to the second question because time had passed.
+            // `leave` got a permit, but this second evaluation of policy no longer allows the attempt, because time
+            // passed in between.
             Err(EngineError::Story(_)) => self.give_up("policy no longer allows it").await,
             other => other,
         }
@@ -90,7 +91,8 @@ impl Drive<'_> {
         if self.expired(late_ms).is_some() {
             return Err("the approval has expired".to_owned());
         }
-        // The pause may have been long, because the upstream asked for it or the host was down.
+        // The time limits are checked again, because the pause may have been long: the upstream may have asked for it,
+        // or the host may have been down.
         if let Err(over) = self.in_time(granted, late_ms) {
             return Err(over.to_string());
         }
@@ -133,15 +135,15 @@ impl Drive<'_> {
         }
     }
 
-    /// Judges the action by the last observation, and states why no other attempt is made.
+    /// Judges the action by the last observation, and adds the reason why no other attempt is made.
     pub(super) async fn give_up(&mut self, why: &str) -> Result<Step, EngineError> {
         let Some(granted) = self.granted() else { return self.gone().await };
         if let Some(what) = self.other_world(&granted)? {
             return self.judge_other_world(what).await;
         }
         let now_ms = self.engine.clock.now_ms();
-        // The process that planned another attempt had already waited before this observation, so the observation
-        // counts.
+        // The observation counts without a further wait, because the process that planned the attempt had already
+        // waited before this observation.
         let judged =
             match reconcile::reconcile(&granted.contract, &self.work.story, now_ms, i64::MIN) {
                 Conclusion::Judged(judged) => judged,
@@ -154,7 +156,8 @@ impl Drive<'_> {
         self.judge(Judgement { reason, ..judged }).await
     }
 
-    /// Whether the action is between two attempts. The state observed before the first attempt then still counts.
+    /// Whether the action is between two attempts. Between two attempts, the state observed before the first attempt
+    /// still counts.
     pub(super) fn is_between_attempts(&self) -> bool {
         self.work.story.pre_is_spent && self.work.story.post.is_some()
     }

@@ -29,8 +29,8 @@ use super::{DriverHandle, Engine};
 use crate::stage::contract::Caller;
 use crate::stage::resolution::{self, ResolveError};
 
-/// The last observation of each action with an open outcome, which people are shown. After a restart, the host has no
-/// such observation until it reads the state again.
+/// The last observation of each action with an open outcome, which people are shown. After a restart, the host has none
+/// of these observations until it reads the state again.
 #[derive(Debug, Default)]
 pub(super) struct LastSeen(Mutex<HashMap<ActionId, LastLook>>);
 
@@ -76,13 +76,13 @@ impl Engine {
             let (resolution, envelope) = (Arc::new(said), Signed::shared(envelope.clone()));
             let event = Event::Resolved { resolution, envelope };
             match self.append_fact(told, event, vec![nonce]).await {
-                // Another resolution, an observation or an escalation was appended first, so check again whether the
-                // outcome is still open.
+                // Another event (a resolution, an observation or an escalation) was appended first, so the loop checks
+                // again whether the outcome is still open.
                 Err(EngineError::Conflict) => {}
                 Err(error) => return Err(error.into()),
                 Ok(told) => {
-                    // The log index of the resolution shows when it was given, so the resolution still counts if its
-                    // key is retired later.
+                    // The log index of the resolution shows when the resolution was given, so it still counts if the
+                    // operator's key is retired later.
                     if let Some(publisher) = self.publisher(tenant) {
                         publisher.offer(leaves(&told.story)?);
                     }
@@ -117,7 +117,8 @@ impl Drive<'_> {
     pub(super) async fn conclude_resolved(&mut self) -> Result<Step, EngineError> {
         let Some((said, _)) = self.work.story.resolution.clone() else { return Ok(Step::Rest) };
         let id = self.work.story.bound.action.id.clone();
-        // The driver waits here only after a restart, because the new process repeats the wait of the earlier process.
+        // The driver has to wait here only after a restart, because the new process repeats the wait that an earlier
+        // process began.
         let settle_ms = self.engine.contract_of(&self.work.story)?.verify.settle.as_signed();
         let began_ms = self.engine.clock.began_ms();
         self.flush(false).await?;
@@ -152,7 +153,8 @@ impl Drive<'_> {
     async fn propose_again(&self) -> Result<String, EngineError> {
         let action = &self.work.story.bound.action;
         let claimed = Claimed { key: format!("retry{NO_HEADER}{}", action.id) };
-        // The search has no time limit, because an agent's keys expire but this key must not.
+        // The idempotency key of a retry must not expire, unlike an agent's keys, so actions of any age are searched
+        // for it.
         let store = &self.engine.store;
         if let Some(earlier) = store.last_claim(&action.tenant, &action.principal, &claimed.key)? {
             return Ok(format!("; proposed again as {earlier}"));
@@ -174,7 +176,8 @@ impl Drive<'_> {
         let trace = self.work.story.trace.clone();
         match self.engine.propose_for_operator(caller, proposal, claimed, trace).await {
             Ok(accepted) => Ok(format!("; proposed again as {}", accepted.id)),
-            // The host refuses new work at the moment. The next run of this driver tries again.
+            // The host refuses new work at the moment, so the driver ends, and a later driver of this action proposes
+            // it again.
             Err(IntakeError::Unready(_)) => Err(Stopping.into()),
             Err(IntakeError::Engine(error)) => Err(error),
             Err(IntakeError::Key(error)) => Err(error.into()),

@@ -21,7 +21,8 @@ impl Drive<'_> {
             return false;
         }
         match self.work.story.status {
-            // The action will not wait for approval, so it acts on the state that it observes now.
+            // An allowed action needs its resource, because it does not wait for approval and acts on the state that it
+            // observes now.
             Status::Decided(verdict) | Status::Gated(verdict) => verdict == Verdict::Allow,
             Status::Observing(Phase::Pre) | Status::Observed(Phase::Pre) => {
                 self.work.story.attempts.is_empty() && self.latest_verdict() == Some(Verdict::Allow)
@@ -36,7 +37,7 @@ impl Drive<'_> {
     /// Waits for the resource, which is granted in the order of requests. A lease that is reserved for the action is
     /// taken over.
     ///
-    /// A cancellation or an expiry takes effect during the wait, because it ends the wait with
+    /// A cancellation, or the expiry of an approval, takes effect during the wait, because it ends the wait with
     /// [`EngineError::Conflict`]. If the action has waited as long as its contract allows, this function returns the
     /// judgement that ends the action.
     pub(super) async fn take_resource(&mut self) -> Result<Option<Judgement>, EngineError> {
@@ -51,7 +52,7 @@ impl Drive<'_> {
             self.lease = Some(lease);
             return Ok(None);
         }
-        // The driver gives its run slot back, because slots are for actions that can continue.
+        // The driver returns its run slot while it waits, because slots are for actions that can continue.
         self.slot = None;
         self.flush(false).await?;
         let in_flight = &self.engine.in_flight;
@@ -68,7 +69,7 @@ impl Drive<'_> {
                 Ok(None)
             }
             Waited::Limit => Ok(Some(self.waited(limit_ms))),
-            // The driver repeats the step and finds that the approval has expired.
+            // The approval has expired, so the driver repeats the step, which handles the expiry.
             Waited::Over => Err(EngineError::Conflict),
         }
     }
@@ -165,7 +166,8 @@ pub(super) fn under_way(story: &Story) -> bool {
         | Status::Retrying
         | Status::Observing(Phase::Post)
         | Status::Observed(Phase::Post) => true,
-        // A planned attempt has passed the gate again.
+        // This status is between two attempts if an attempt was made before: the next attempt has been cleared and not
+        // started.
         Status::Cleared => story.pre_is_spent,
         _ => false,
     }
@@ -180,7 +182,7 @@ fn is_kept(story: &Story) -> bool {
             | Status::Ended(Outcome::Indeterminate)
             | Status::Resolved
     );
-    // The action was cancelled between two attempts and is not judged yet.
+    // An action that was cancelled between two attempts and not judged yet also keeps its resource.
     let cancelled = story.status == Status::CancelRequested && story.may_have_changed_something();
     open || cancelled || under_way(story)
 }

@@ -1,4 +1,4 @@
-//! Checks whether the limits allow another action, and whether they allow it to wait for people.
+//! Checks whether the limits allow another action, and whether they allow that action to wait for people.
 //!
 //! This module writes nothing, and never drops an action that was accepted.
 
@@ -29,9 +29,9 @@ impl Engine {
         (self.admission.enter(&caller.tenant.name, caller.agent), None)
     }
 
-    /// Asks policy whether the action would wait for people. This is called only when the limit on waiting actions is
-    /// reached. Fails when the action would wait, or may have to wait after the first observation, because an accepted
-    /// action is never dropped to free a place. An action that needs no approval is accepted.
+    /// Asks policy whether the action would wait for people. This function is called only when the limit on waiting
+    /// actions is reached. Fails when the action would wait, or may have to wait after the first observation, because
+    /// an accepted action is never dropped to free a place. An action that needs no approval is accepted.
     pub(super) fn must_not_wait(
         &self,
         caller: Caller<'_>,

@@ -21,16 +21,16 @@ use crate::config::Granted;
 /// The result of waiting for a slot.
 pub(super) enum Taken {
     RunSlot(RunSlot),
-    /// The wait ended without a slot, and the action continued with this step instead.
+    /// The wait ended without a slot; the driver continues with this step instead of a run.
     Ended(Step),
 }
 
 impl Drive<'_> {
     /// Returns the slot that the action already has, or waits in the queue for a slot.
     ///
-    /// A cancellation or an expiry takes effect during the wait, because it ends the wait with
-    /// [`EngineError::Conflict`]. An action that has waited as long as its contract allows ends, unless it may have
-    /// sent a write.
+    /// A cancellation, or the expiry of an approval, takes effect during the wait, because it ends the wait with
+    /// [`EngineError::Conflict`]. An action ends when it has waited for a slot as long as its contract allows, unless
+    /// it may have sent a write.
     pub(super) async fn take_run_slot(&mut self, granted: &Granted) -> Result<Taken, EngineError> {
         let engine = Arc::clone(self.engine);
         let (queue, claim) = (engine.sandbox.run_queue(), Arc::new(self.claim()));
@@ -49,13 +49,14 @@ impl Drive<'_> {
             }
             Waited::Over => match self.over(granted) {
                 Some(over) => self.give_up(&over).await.map(Taken::Ended),
-                // The driver repeats the step and finds that the approval has expired.
+                // The approval has expired, so the driver repeats the step, which handles the expiry.
                 None => Err(EngineError::Conflict),
             },
         }
     }
 
-    /// The time from which a planned attempt is no longer worth waiting for.
+    /// The time after which waiting for a slot for a planned attempt is useless, because the attempt could no longer be
+    /// made.
     fn planned_until_ms(&self, granted: &Granted) -> i64 {
         let Story { attempts, bindings, .. } = &self.work.story;
         let until_ms = recovery::in_time_until_ms(&granted.contract, attempts, bindings);
@@ -88,7 +89,7 @@ impl Drive<'_> {
             && !self.work.story.may_have_changed_something()
     }
 
-    /// The reason why a planned attempt is no longer worth waiting for, if there is one.
+    /// The reason why waiting for a slot for a planned attempt is useless, if it is.
     fn over(&self, granted: &Granted) -> Option<String> {
         let late_ms = self.engine.clock.latest_ms();
         self.in_time(granted, late_ms)

@@ -1,4 +1,5 @@
-//! Computes the scope of a run from a story and its grant: what an observation or an attempt may know and do.
+//! Computes the scope of a run from a story and its grant: which data an observation or an attempt gets, and which
+//! requests it may send.
 //!
 //! A scope permits nothing by itself: only the module `grant` turns a scope into a grant.
 
@@ -79,7 +80,8 @@ impl Drive<'_> {
         Ok(scope)
     }
 
-    /// The scope of an attempt, or of an observation if `attempt` is 0. Private values are added here.
+    /// The scope of an attempt, or of an observation if `attempt` is 0. This function replaces the commitments to
+    /// private parameters with their values.
     pub(super) fn scope(&self, granted: &Granted, attempt: u32) -> Result<Scope, EngineError> {
         let Bound { action, proposal, observe, perform, private } = &*self.work.story.bound;
         let recorded = if attempt == 0 { observe } else { perform };

@@ -30,8 +30,8 @@ impl Drive<'_> {
         Ok(Arc::new(signed?))
     }
 
-    /// The question of the latest decision, in the form in which statements refer to it. The question is cached,
-    /// because the attempt and the receipt usually refer to the same question.
+    /// The input of the latest policy decision, in the form in which signed statements refer to it. The input is
+    /// cached, because the attempt and the receipt usually refer to the same input.
     pub(super) fn asked(&mut self) -> Result<Option<Question>, EngineError> {
         let Some(latest) = &self.work.story.decision else { return Ok(None) };
         let is_latest = |(decision, facts): &Decided| {
@@ -65,14 +65,14 @@ impl Drive<'_> {
         let leaves = super::activate::leaves(&self.work.story)?;
         let logged = loop {
             match publisher.publish(leaves.clone()).await {
-                // The receipt is on disk already, so its index in the log can wait.
+                // The publisher is busy. The receipt is on disk already, so adding it to the log can wait.
                 Err(PublishError::Busy) => tokio::time::sleep(BUSY_PAUSE).await,
                 other => break other?,
             }
         };
         let event = Event::Logged { leaves: logged.leaves, checkpoint: logged.checkpoint };
-        // The log entry is on disk already. The event must be on disk too, because readers of the checkpoint need it
-        // and a caller usually waits for it.
+        // The log entry is on disk already. The event that records its index must be on disk too, because readers of
+        // the checkpoint need the event and a caller usually waits for it.
         self.append(vec![event], true).await?;
         self.engine.tell_if_open(&self.work.story);
         self.engine.settle_later(&self.work.story);

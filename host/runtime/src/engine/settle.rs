@@ -61,7 +61,7 @@ impl Drive<'_> {
     /// Makes one observation while the action holds its resource, but only after the last time at which a write can
     /// take effect.
     pub(super) async fn look_again(&mut self) -> Result<Later, EngineError> {
-        // A write must not be able to take effect after the observation.
+        // An observation proves nothing while a write may still take effect, so none is made before that time is over.
         let settle_ms = self.engine.contract_of(&self.work.story)?.verify.settle.as_signed();
         let clock = &self.engine.clock;
         let began_ms = clock.began_ms();
@@ -101,7 +101,7 @@ impl Drive<'_> {
     }
 
     /// Handles an observation that is not conclusive. If the observation is usable and shows no effect, later
-    /// observations will not be conclusive either.
+    /// observations will not be conclusive either, unless the upstream may still be carrying out the action.
     async fn still_open(
         &mut self,
         look: &Observation,
@@ -117,8 +117,9 @@ impl Drive<'_> {
         };
         self.engine.last_seen.remember(&action.id, last);
         let usable = |granted: &crate::config::Granted| look.unusable(&granted.contract).is_none();
-        // The upstream has taken the write on, so a later observation may still show its effect.
-        if self.work.story.exchanges().iter().any(|one| one.is_accepted()) {
+        // The upstream may still be carrying out the action, so a later observation may show its effect.
+        let pending = self.engine.contract_of(&self.work.story)?.verify.pending.is_some();
+        if pending || self.work.story.exchanges().iter().any(|one| one.is_accepted()) {
             return self.escalate_if_long(reason).await;
         }
         if self.granted().as_ref().is_some_and(usable) {
@@ -151,9 +152,9 @@ impl Drive<'_> {
         Ok(Step::Go)
     }
 
-    /// Another action that may have changed the same resource since the first attempt of this action. An observation
-    /// may then show the effect of either action, so it settles neither outcome. This is possible only in directories
-    /// written before actions kept their resources.
+    /// Another action, if any, that may have changed the same resource since the first attempt of this action. An
+    /// observation may then show the effect of either action, so it settles the outcome of neither. Two such actions
+    /// can exist only in directories written before actions kept their resources.
     fn written_since(&self) -> Result<Option<ActionId>, EngineError> {
         let action = &self.work.story.bound.action;
         let Some(began_ms) = self.work.story.attempts.first().map(|first| first.started_ms) else {

@@ -18,7 +18,7 @@ struct Awaited {
     waiting: usize,
 }
 
-/// The signal of one action, held by one waiting task.
+/// A handle of one waiting task for the signal of one action.
 #[derive(Debug)]
 pub(super) struct Signal {
     all: Signals,

@@ -54,8 +54,8 @@ pub(crate) fn adapters(
 }
 
 fn make_state(dir: &Path) -> Result<(), StartError> {
-    // The version is checked before anything is created, because a newer version may store other data under these
-    // paths.
+    // The format version of `state/` is checked before anything is created, because a newer version of the host may
+    // store other data under the same paths.
     journal::version(&dir.join("state"))?;
     files::make_state(dir).map_err(StartError::State)
 }
@@ -153,8 +153,8 @@ impl Engine {
             let row = self.store.row(&id)?.ok_or_else(|| StartError::NoRow(id.clone()))?;
             let (id, summary): (ActionId, _) = (id.parse()?, row.summary);
             let known = self.tenant(&summary.tenant).is_some();
-            // The story of an action that waits for people is not loaded. Such an action holds no resource, and there
-            // may be thousands of them.
+            // The story of an action that waits for people is not loaded. An action that waits for people holds no
+            // resource, and there may be thousands of them.
             if known && summary.status == Status::Waiting.word() {
                 self.admission.remember(&summary.tenant, &summary.agent);
                 resting.push((id, None));

@@ -3,7 +3,7 @@
 use deed_record::lifecycle::event::Entry;
 use deed_record::lifecycle::story::Story;
 
-/// A story and the entries that it was folded from, oldest first.
+/// The story of an action, and the journal entries that it was built from, oldest first.
 #[derive(Debug)]
 pub struct StoredAction {
     pub story: Story,

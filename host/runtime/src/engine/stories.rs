@@ -15,7 +15,7 @@ use super::Engine;
 use super::error::EngineError;
 use super::stored_action::StoredAction;
 
-/// The compiled policy set of a decision, stored by its digest for the bundle.
+/// The compiled policy set that made a decision. The set is stored by its digest, so that bundles can contain the set.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct StoredPolicies {
@@ -90,8 +90,8 @@ impl Engine {
         Ok(rows)
     }
 
-    /// Appends the first event of a new action without waiting for the disk. The route that answers the caller waits
-    /// for [`Engine::on_disk`], and an attempt waits until its start event is durable.
+    /// Appends the first event of a new action without waiting for the disk. The HTTP handler waits for
+    /// [`Engine::on_disk`] before it answers the caller, and an attempt waits until its start event is durable.
     pub(crate) async fn begin(
         &self,
         event: Event,

@@ -19,8 +19,8 @@ use crate::capacity::admission::ActivePlace;
 /// Maximum number of drivers that are started at a time without a request by a caller.
 const ABREAST: usize = 64;
 
-/// How long a started driver counts towards `ABREAST`. The driver may wait in a queue for minutes, so the next driver
-/// starts after this time.
+/// How long a started driver counts towards `ABREAST`. A started driver may wait in a queue for minutes, so the next
+/// driver is started after this time without waiting for it.
 const TURN: Duration = Duration::from_secs(1);
 
 /// Why a driver is woken.
@@ -30,22 +30,22 @@ pub(super) enum Why {
     Expires,
     /// The state of an open outcome is observed again, after this pause since the last observation.
     Look(Duration),
-    /// The timer is removed.
+    /// No driver is woken; this value removes the timer.
     NoMore,
 }
 
-/// Timers by due time on the host's clock and by action. A key has at most one timer.
+/// Timers by due time on the host's clock and by action. An action has at most one timer for each due time.
 type Due = BTreeMap<(i64, ActionId), Why>;
 
-/// The queue to the timer task. The task starts when the first timer is set.
+/// The queue that sends timers to the timer task. The task starts when the first timer is set.
 #[derive(Debug, Default)]
 pub(super) struct Timers {
     queue: OnceLock<mpsc::UnboundedSender<(i64, ActionId, Why)>>,
 }
 
 impl Engine {
-    /// Wakes the driver of this action at this time on the host's clock. If the host stops before, the next start
-    /// continues the action.
+    /// Wakes the driver of this action at this time on the host's clock. If the host stops before this time, the next
+    /// start of the host continues the action.
     pub(super) fn wake_at(self: &Arc<Self>, at_ms: i64, id: &ActionId, why: Why) {
         let queue = self.timers.queue.get_or_init(|| {
             let (queue, asked) = mpsc::unbounded_channel();
@@ -68,7 +68,7 @@ impl Engine {
         }
     }
 
-    /// Starts a driver as soon as fewer than `ABREAST` drivers are being started.
+    /// Waits until fewer than `ABREAST` drivers are being started, then starts a driver.
     async fn start(
         self: &Arc<Self>,
         places: &Arc<Semaphore>,

@@ -16,18 +16,18 @@ use super::stories::summary;
 /// Maximum number of bytes of several events in one record, which is half the maximum size of a record.
 const TOGETHER: usize = 8 << 20;
 
-/// The story of an action, with the events that its driver added.
+/// The story of an action, including the events that its driver has added and not yet flushed.
 #[derive(Debug, Clone)]
 pub(super) struct UnitOfWork {
     pub(super) story: Story,
     entries: Vec<Entry>,
-    /// The last entries in encoded form, which the journal does not have yet.
+    /// The entries that the journal does not have yet, in encoded form.
     pending: Vec<Vec<u8>>,
-    /// The status at the last flush.
+    /// The status of the action at the last flush.
     flushed: Status,
 }
 
-/// A saved state to return to, at which all events had been flushed.
+/// A saved state to which the unit of work can return. When it was saved, all events had been flushed.
 pub(super) struct Mark {
     story: Story,
     entries: usize,
@@ -116,7 +116,7 @@ impl UnitOfWork {
         Mark { story: self.story.clone(), entries: self.entries.len() }
     }
 
-    /// Drops all events after the mark.
+    /// Drops all events that were added after the mark was made.
     pub(super) fn back_to(&mut self, mark: Mark) {
         self.story = mark.story;
         self.entries.truncate(mark.entries);

@@ -1,5 +1,5 @@
-//! Lets a driver wait for a run slot, a resource or a time. An external event, an expiry or a limit may end the wait
-//! first.
+//! Lets a driver wait for a run slot, a resource or a time. An external event, an expired approval or a time limit may
+//! end the wait first.
 
 use std::time::Instant;
 
@@ -18,7 +18,7 @@ pub(super) enum Waited<T> {
 }
 
 impl Drive<'_> {
-    /// Waits for `ready`, but at most until `limit`, or until `over_ms` on the host's clock.
+    /// Waits for `ready` until `limit` or until `over_ms` on the host's clock, whichever is earlier.
     ///
     /// An external event that this driver does not know ends the wait with [`EngineError::Conflict`], so that a
     /// cancellation takes effect at once. A stop of the host ends the wait with [`EngineError::Stopping`].

@@ -12,9 +12,9 @@ use super::Engine;
 use super::unit_of_work::UnitOfWork;
 
 /// Returns the function that egress calls to append the steps of writes. An intent is durable when the function
-/// returns; a result becomes durable with the next intent or the receipt. The function shares the story during the run,
-/// so that each append continues from the previous version. Each append runs in a separate task, so that story and
-/// journal do not diverge if the caller stops waiting.
+/// returns; a result becomes durable with the next intent or the receipt. The returned function shares the story of the
+/// action with the driver during the run, so that each append continues from the previous version. Each append runs in
+/// a separate task, so that the story and the journal do not diverge if egress stops waiting.
 pub(super) fn steps(
     engine: &Arc<Engine>,
     work: Arc<Mutex<UnitOfWork>>,
@@ -26,15 +26,16 @@ pub(super) fn steps(
         let (engine, work) = (Arc::clone(&engine), Arc::clone(&work));
         let append = tokio::spawn(async move {
             let mut work = work.lock_owned().await;
-            // The journal is one sequence, so the result of a write is on disk with the next intent or with the
-            // receipt.
+            // The append of a result does not wait for the disk: the journal is one sequence, so the result of a write
+            // is on disk with the next intent or with the receipt.
             let durable = matches!(step, WriteStep::Intended(_));
             let event = match step {
                 WriteStep::Ended(exchange) => {
                     Event::WriteEnded { n, epoch, exchange: exchange.into() }
                 }
                 WriteStep::Intended(intent) => {
-                    // The run may have waited for its slot, and an expired approval does not cover a write.
+                    // The expiry of the approval is checked before each write, because the run may have waited for its
+                    // slot.
                     let ask = work.story.ask.as_ref();
                     if ask.is_some_and(|ask| engine.clock.latest_ms() >= ask.expires_ms) {
                         return Err("the approval has expired".to_owned());

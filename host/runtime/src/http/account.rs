@@ -23,7 +23,8 @@ pub(super) struct RefusalAccount(Arc<OnceLock<RequestPermit>>);
 
 impl RefusalAccount {
     pub(super) fn keep(&self, leave: RequestPermit) {
-        // A request has one caller, so a second permit for the same request is released here.
+        // A request needs only one permit, because it has one caller. A second permit for the same request is released
+        // here.
         drop(self.0.set(leave));
     }
 }

@@ -44,7 +44,7 @@ pub(super) async fn propose(
     let trace = traceparent(&headers)?;
     let taking = take(app.clone(), caller.clone(), proposal, claimed, trace);
     let taken = carried(taking).await;
-    // A proposal whose caller is asked to retry does not count as refused.
+    // A proposal does not count as refused if its caller is asked to retry later.
     let refused = |problem: &Problem| {
         if !problem.is_for_later() {
             app.metrics.refused();
@@ -53,7 +53,7 @@ pub(super) async fn propose(
     let (id, rest) = taken.inspect_err(refused)?;
     let rest = async {
         match rest {
-            // `take` spawned this task; it ends when the action comes to rest.
+            // `take` spawned this task, which ends when the action waits for people or has ended.
             Some(driven) => driven.await.unwrap_or_default(),
             None => app.engine.at_rest(&id).await.ok(),
         }
@@ -118,7 +118,7 @@ pub(super) async fn show(
         let rested = tokio::time::timeout(wait, app.engine.at_rest(&id)).await;
         told = rested.unwrap_or_else(|_| app.engine.load(&id))?;
     }
-    // If the store has failed, no more data reaches the disk, so the action is shown without waiting for the disk.
+    // After a failure of the store, no more data reaches the disk, so the action is shown without waiting for the disk.
     if !told.story.status.rests() && app.engine.failed().is_none() {
         app.engine.on_disk(&id).await?;
     }
@@ -152,7 +152,8 @@ pub(super) async fn bundle(
             "the bundle is available when the action has ended",
         ));
     }
-    // The action must be on disk first, so that the checkpoint in the bundle does not change later.
+    // The action must be on disk before its bundle is created, so that the checkpoint in the bundle does not change
+    // later.
     app.engine.on_disk(&id).await?;
     // An agent's copy has no evidence, because only people of the tenant may see the observed state.
     let bytes = app.engine.bundle(&story, caller.is_person())?;
@@ -202,7 +203,7 @@ fn shown(app: &App, caller: &Caller, told: StoredAction) -> Result<Response, Pro
     let StoredAction { story, entries } = caller.may_see(told)?;
     let ended = matches!(story.status, Status::Ended(_));
     let mut view = view::view(&story, &entries, caller.is_person())?;
-    // An agent may see only its own actions, so it is not shown which action holds the resource.
+    // An agent may see only its own actions, so the id of the action that holds the resource is not shown to agents.
     let holder = app.engine.held_by(&story).filter(|_| caller.is_person());
     view.held_by = holder.map(|id| id.to_string());
     let status = if ended { StatusCode::OK } else { StatusCode::ACCEPTED };

@@ -58,7 +58,7 @@ impl Caller {
     }
 
     /// The story of an action that this caller may see. A person may see all actions of the tenant, an agent only its
-    /// own. For any other action, the error is the same as for an action that does not exist.
+    /// own. For an action that the caller may not see, the error is the same as for an action that does not exist.
     pub(super) fn story(&self, app: &App, id: &ActionId) -> Result<Story, Problem> {
         self.told(app, id).map(|told| told.story)
     }
@@ -96,8 +96,8 @@ impl FromRequestParts<App> for Caller {
     }
 }
 
-/// The bearer token, if the request has exactly one `Authorization` header. A proxy in front of the host may use a
-/// different one of two headers.
+/// The bearer token, if the request has exactly one `Authorization` header. A request with two such headers counts as
+/// one without a token, because a proxy in front of the host may have used the other header.
 fn token(headers: &HeaderMap) -> Option<&str> {
     let mut all = headers.get_all(AUTHORIZATION).iter();
     let (Some(value), None) = (all.next(), all.next()) else { return None };
@@ -112,7 +112,7 @@ impl Callers {
     }
 
     /// Finds the caller with this token. The token is compared with every known token even after a match, so that the
-    /// time does not depend on which token matches.
+    /// duration does not show which token matches.
     fn find(&self, token: &str) -> Option<Caller> {
         let shown = Digest::of(token.as_bytes());
         let mut found = u32::MAX;

@@ -12,7 +12,7 @@ pub(crate) const WAIT_MAX_S: u64 = 50;
 pub(super) const KEY_MAX: usize = 128;
 
 /// Parses a W3C Trace Context header, `00-<32 hex>-<16 hex>-<2 hex>`, and returns its trace id. Receipts and action
-/// lists contain this id.
+/// lists contain this trace id.
 pub(super) fn traceparent(headers: &HeaderMap) -> Result<Option<String>, Problem> {
     let Some(value) = only(headers, "traceparent")? else { return Ok(None) };
     let parts: Vec<&str> = value.split('-').collect();
@@ -58,7 +58,7 @@ pub(super) fn wait(headers: &HeaderMap) -> Result<Option<Duration>, Problem> {
 }
 
 /// The value of a header that may occur only once. A repeated header is refused, because a proxy in front of the host
-/// may have used the other value.
+/// may have used the value that the host would ignore.
 fn only<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a str>, Problem> {
     let mut all = headers.get_all(name).iter();
     let (value, None) = (all.next(), all.next()) else {

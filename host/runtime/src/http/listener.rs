@@ -19,7 +19,7 @@ use super::Metrics;
 use crate::capacity::connection_slots::ConnectionSlots;
 
 /// How long the head of a request may take to arrive, counted from the previous answer, and how long the body may then
-/// take. An idle connection is a connection whose next head does not arrive in time.
+/// take. A connection is idle if the head of its next request does not arrive in time.
 const REQUEST_PATIENCE: Duration = Duration::from_secs(15);
 /// How often connections are checked for requests that do not arrive in time.
 const SWEEP_EVERY: Duration = Duration::from_secs(1);

@@ -17,7 +17,7 @@ pub(super) async fn checkpoint(
 ) -> Result<Response, Problem> {
     own(&caller, &tenant)?;
     let publisher = app.engine.publisher(&tenant).ok_or_else(Problem::not_found)?.clone();
-    // The publisher may have to write tiles first, so this runs on a blocking thread.
+    // This code runs on a blocking thread, because the publisher may have to write tiles first.
     let newest = tokio::task::spawn_blocking(move || publisher.checkpoint()).await;
     let note = newest.ok().flatten().ok_or_else(Problem::not_found)?;
     Ok(([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], note).into_response())

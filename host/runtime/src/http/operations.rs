@@ -19,7 +19,8 @@ pub(super) async fn health(State(app): State<App>) -> (StatusCode, String) {
     }
 }
 
-/// Reports whether the host accepts new work. If it does not, the answer has one line for each reason.
+/// Reports whether the host accepts new work. If the host does not accept new work, the answer has one line for each
+/// reason.
 pub(super) async fn ready(State(app): State<App>) -> (StatusCode, String) {
     let reasons = app.engine.unready();
     if reasons.is_empty() {

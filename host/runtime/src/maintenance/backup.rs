@@ -1,15 +1,16 @@
 //! `deed backup`: copies a served directory to a new path, even while its host runs. A host can serve the copy as if
 //! the original host had stopped at one moment.
 //!
-//! The moment of a backup is the moment at which the sizes of all logs are read. The steps rely on the order in which a
-//! host writes: an envelope is in the journal before its leaf is in the log, and the journal records the index of a
-//! leaf only after the leaf is in the log. A backup has these steps:
+//! A backup shows the host as it was at the moment at which the sizes of all logs were read. The steps rely on the
+//! order in which a host writes: an envelope is in the journal before its leaf is in the log, and the journal records
+//! the index of a leaf only after the leaf is in the log. A backup has these steps:
 //!
 //! 1. The sizes of all logs at one moment are noted.
 //! 2. The journal is read to its end, and cut before the first record that names a leaf beyond these sizes. The journal
-//!    before the cut has the envelopes of all leaves within these sizes, because a host writes an envelope first.
+//!    before the cut has the envelopes of all leaves within these sizes, because a host writes an envelope before its
+//!    leaf.
 //! 3. Payloads and statements are copied after the journal, because they are on disk before a record names them.
-//! 4. The logs are rebuilt from their entries, up to the sizes of step 1. Later entries are left out.
+//! 4. The logs are rebuilt from their entries, up to the sizes of step 1. Entries beyond these sizes are left out.
 //!
 //! A backup takes no locks and writes only to its target. The target is created completely or not at all.
 
@@ -41,10 +42,10 @@ use crate::engine::key_history::KeyHistoryError;
 const FOLDERS: [(&str, u64); 3] =
     [("contracts", TEXT_MAX), ("policies", TEXT_MAX), ("adapters", ADAPTER_MAX)];
 
-/// Why a backup failed. An unfinished backup was removed.
+/// Why a backup failed. The unfinished backup was removed.
 #[derive(Debug, thiserror::Error)]
 pub enum BackupError {
-    #[error("`{}` exists; name a path that does not exist", .0.display())]
+    #[error("`{}` already exists; name a path that does not exist", .0.display())]
     Exists(PathBuf),
     #[error("`{}` is inside state/, which is copied; name a path outside state/", .0.display())]
     Inside(PathBuf),
@@ -52,11 +53,11 @@ pub enum BackupError {
     NoState(PathBuf),
     #[error("a key was rotated during the backup; try again")]
     Rotated,
-    #[error("the logs did not stop growing; try again when there is less load")]
+    #[error("the logs kept growing during the backup; try again when there is less load")]
     Restless,
     #[error("{0}; stop the host and run `deed journal check` for details")]
     Journal(#[from] OpenError),
-    #[error("the log of `{tenant}`: {source}")]
+    #[error("the log of tenant `{tenant}` cannot be used: {source}")]
     Log { tenant: String, source: LogError },
     #[error("{0}")]
     Config(Fault),
@@ -72,7 +73,7 @@ pub enum BackupError {
     StagingDir(#[from] StagingError),
     #[error("`state/log` cannot be read: {0}")]
     Logs(std::io::Error),
-    #[error("the log of `{0}` has no valid name: {1}")]
+    #[error("the log of tenant `{0}` has no valid name: {1}")]
     Origin(String, String),
     #[error("the manifest cannot be written: {0}")]
     Manifest(#[from] serde_json::Error),
@@ -128,7 +129,7 @@ pub fn backup(
     }
     let logs = copy_logs(&mut draft, &snapshots)?;
     configuration(dir, &mut draft, with_keys)?;
-    // If a key was rotated in the meantime, the copied logs do not name the new key yet.
+    // The backup fails if a key was rotated in the meantime, because the copied logs do not name the new key yet.
     Next::must_be_none(dir)?;
     if keys::public(dir)? != keys {
         return Err(BackupError::Rotated);

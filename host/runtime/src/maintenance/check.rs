@@ -1,5 +1,5 @@
-//! `deed journal check`: checks whether all parts of a directory's state agree with each other. It reads a backup, or a
-//! served directory whose host is stopped, and returns every finding with its file and offset.
+//! `deed journal check`: checks whether all parts of a directory's state agree with each other. The check reads a
+//! backup, or a served directory whose host is stopped, and returns every finding with its file and offset.
 //!
 //! Every story is rebuilt from the journal's segments. Nothing is written. Neither the index nor a record's own summary
 //! of its events is trusted.
@@ -36,7 +36,7 @@ pub struct Checked {
     pub statements: u64,
     pub logs: Vec<Logged>,
     pub findings: Vec<Finding>,
-    /// Notes that are not faults, such as repairs that the next start makes by itself.
+    /// Observations that are not faults, such as repairs that the next start of the host makes by itself.
     pub notes: Vec<String>,
 }
 
@@ -64,7 +64,7 @@ pub struct Finding {
 pub enum CheckError {
     #[error("`{}` has no journal in state/; a host has never served this directory", .0.display())]
     NoState(PathBuf),
-    #[error("`{}` is neither a file nor a folder and was not created by a host; nothing was read: remove it", .0.display())]
+    #[error("nothing was checked: `{}` is neither a file nor a folder, and no host made it; remove it", .0.display())]
     Irregular(PathBuf),
     #[error("`{}` cannot be read: {source}", path.display())]
     Walk { path: PathBuf, source: std::io::Error },
@@ -80,7 +80,7 @@ pub enum CheckError {
     KeyHistory(#[from] KeyHistoryError),
     #[error("`state/log` cannot be read: {0}")]
     Logs(std::io::Error),
-    #[error("the log of `{0}` has no valid name: {1}")]
+    #[error("the log of tenant `{0}` has no valid name: {1}")]
     Origin(String, String),
 }
 
@@ -136,7 +136,7 @@ fn only_files(state: &Path) -> Result<(), CheckError> {
     Ok(())
 }
 
-/// The records of one action. Each has its place in the journal and its summary of the action.
+/// The records of one action: for each record, its place in the journal and the summary of the action that it contains.
 type Records = Vec<(Place, Summary)>;
 
 /// The results of a check that is still running.

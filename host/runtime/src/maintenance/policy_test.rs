@@ -1,7 +1,7 @@
 //! `deed policy test`: evaluates what policy would decide about an action, without proposing the action.
 //!
-//! A test decides from the facts of a case as the host would. A fact that the host would not accept is refused, because
-//! such a case would prove nothing.
+//! A test evaluates policy with the facts of the case in the same way as the host. A case with a fact that the host
+//! would not accept is refused, because its result would prove nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -33,13 +33,13 @@ pub struct PolicyTest<'a> {
     pub now_ms: i64,
 }
 
-/// Why a case is not valid: the host would refuse it before policy is evaluated.
+/// Why a case is not valid: the host would refuse its action before policy is evaluated.
 #[derive(Debug, thiserror::Error)]
 pub enum PolicyTestError {
-    #[error("tenant `{tenant}` has no agent `{agent}`; it has `{}`", .known.join("`, `"))]
+    #[error("tenant `{tenant}` has no agent `{agent}`; its agents are `{}`", .known.join("`, `"))]
     Agent { tenant: String, agent: String, known: Vec<String> },
     #[error(
-        "no person of tenant `{tenant}` has the role `{role}`; use roles of deed.toml in `approvals`"
+        "no person of tenant `{tenant}` has the role `{role}`; name roles of deed.toml in the case's `approvals`"
     )]
     Role { tenant: String, role: String },
     #[error("contract `{0}` is not granted; add its grant")]
@@ -64,8 +64,8 @@ impl PolicyTest<'_> {
         self.check_state()?;
         let (decision, mut facts) =
             policy::decide(self.tenant, &story, self.now_ms, self.pre.cloned());
-        // A decision that differs from that of the policies is a refusal by the host itself, which approvals do not
-        // change.
+        // If the decision differs from the result of the policies, the host itself refuses the action, and approvals
+        // would not change that.
         if decision != policy::evaluate(self.tenant, &story, &facts) {
             return Ok(decision);
         }

@@ -1,7 +1,8 @@
 //! Replays the runs of a bundle: runs an adapter again with the recorded exchanges.
 //!
-//! A replay cannot reach the network, because its grants have no upstreams. It shows that the adapter does the same
-//! when it gets the same answers. It does not show that the recorded answers are authentic; `deed verify` checks that.
+//! A replay cannot reach the network, because its grants have no upstreams. A replay shows that the adapter does the
+//! same when it gets the same answers. A replay does not show that the recorded answers are authentic; `deed verify`
+//! checks that.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -16,7 +17,7 @@ use serde_json::json;
 
 use crate::stage::observe::{self, Looks};
 
-/// Repeats every recorded run, one after another, and compares each with the record.
+/// Repeats the recorded runs one after another, and compares each result with the record.
 pub async fn replay(sandbox: &Sandbox, adapter: &Adapter, case: &Case) -> Report {
     let mut lines = Vec::new();
     for recorded in case.runs() {
@@ -41,8 +42,8 @@ fn scope(adapter: &Adapter, case: &Case, recorded: &Recorded) -> Scope {
         tenant: action.tenant.clone(),
         action: action.id.clone(),
         contract: action.contract.name.clone(),
-        // A bundle has commitments in place of private values. An adapter that only passes values on does the same with
-        // commitments.
+        // A bundle has commitments in place of private values. An adapter that only passes parameters on behaves in the
+        // same way with commitments.
         params: Live::new(action.params.clone()),
         private: private::words(contract, &action.params),
         attempt: recorded.attempt,
@@ -56,8 +57,8 @@ fn scope(adapter: &Adapter, case: &Case, recorded: &Recorded) -> Scope {
     }
 }
 
-/// The result of a run in the form that is compared. The result of an observation run is converted as the host converts
-/// it; that of an attempt is unchanged.
+/// The result of a run in the form that is compared. The result of an observation is converted as the host converts it;
+/// the result of an attempt is not converted.
 fn seen(run: Run, recorded: &Recorded, contract: &Contract) -> Seen {
     if recorded.attempt == 0 {
         let rules = Looks { contract, asked: &recorded.asked };

@@ -1,5 +1,5 @@
-//! `deed restore`: replaces a directory's state with that of a backup. The first step reports what would be lost; a
-//! second step replaces the state.
+//! `deed restore`: replaces a directory's state with that of a backup. The first step only reports which data would be
+//! lost; the second step replaces the state.
 //!
 //! The previous state is moved aside, not deleted. Files that people wrote are only added, not replaced. A file of the
 //! backup is used only if its digest matches the manifest.
@@ -32,7 +32,7 @@ pub struct Restore {
 pub struct Restored {
     /// Where the previous state is now.
     pub aside: Option<PathBuf>,
-    /// Files that people wrote and that differ from the backup. These files are not changed.
+    /// Files that people wrote and that differ from the backup. The restore does not change these files.
     pub kept: Vec<String>,
     /// Whether the directory has the host's private keys.
     pub has_keys: bool,
@@ -64,7 +64,8 @@ impl Restore {
     pub fn plan(backup: &Path, dir: &Path) -> Result<Self, RestoreError> {
         let named = |source| RestoreError::Manifest { path: backup.to_owned(), source };
         let manifest = Manifest::read(backup).map_err(named)?;
-        // This check is first, because anything other than a plain file must not even be opened, in particular a pipe.
+        // This check comes before all others, because the host must not open anything other than a plain file, in
+        // particular a pipe.
         no_more_than(backup, &manifest)?;
         journal::version(&backup.join("state")).map_err(OpenError::from)?;
         let state = dir.join("state");
@@ -74,7 +75,7 @@ impl Restore {
         Ok(Self { backup, dir, manifest, loss, _reserved: reserved })
     }
 
-    /// What would be lost: the data that the directory has and the backup does not.
+    /// The data that the restore would lose: the directory has it, and the backup does not.
     pub fn loss(&self) -> Option<&Loss> {
         self.loss.as_ref()
     }
@@ -138,7 +139,8 @@ impl Restore {
                 private_dir(folder)?;
             }
             fs::rename(&from, &to).map_err(at(&to))?;
-            // This also syncs the names of folders that were created for the file.
+            // All folders above the file are synced, so that the names of folders that were created for the file are on
+            // disk.
             let above = to.ancestors().take_while(|above| *above != self.dir.as_path());
             above.into_iter().try_for_each(sync_above)?;
         }
@@ -198,7 +200,8 @@ fn swap(draft: StagingDir, state: &Path) -> Result<Option<PathBuf>, RestoreError
             draft.placed();
             fs::rename(&new, &aside).map_err(failed)?;
         }
-        // On a file system that cannot exchange two names, the directory has no state for a moment.
+        // On a file system that cannot exchange two names, two renames are needed, and the directory has no state
+        // between them.
         Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => {
             fs::rename(state, &aside).map_err(failed)?;
             draft.finish(state)?;

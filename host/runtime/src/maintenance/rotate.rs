@@ -98,8 +98,8 @@ pub fn rotate(config: &Config, clock: &Clock, purpose: Purpose) -> Result<Rotati
     Ok(Rotation { purpose, retired: id_of(&old)?, added: id_of(&new)?, logs })
 }
 
-/// All tenants that have a log in this directory, even if they are no longer configured. Fails when the folder of logs
-/// cannot be read.
+/// All tenants that have a log in this directory, including tenants that are no longer configured. Fails when the
+/// folder of logs cannot be read.
 pub(crate) fn tenants(dir: &Path) -> Result<Vec<String>, std::io::Error> {
     let logs = dir.join("state/log");
     if !logs.is_dir() {
@@ -124,7 +124,8 @@ struct Rotating<'a> {
 }
 
 impl Rotating<'_> {
-    /// States once in a tenant's log that the new key is valid and that the old key no longer is.
+    /// States in a tenant's log that the new key is valid and that the old key is no longer valid, unless the log
+    /// states this already.
     fn tell(
         &self,
         tenant: &str,
@@ -141,7 +142,7 @@ impl Rotating<'_> {
         }
         self.past.check_present(tenant, log.history(), self.keys)?;
         publish_open(self.store, tenant, &mut log)?;
-        // Nothing was ever signed in this log, so its readers do not need the old key.
+        // The log is empty, so the old key signed nothing in it and readers of the log do not need that key.
         if log.size() == 0 {
             return Ok(None);
         }

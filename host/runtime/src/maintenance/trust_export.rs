@@ -37,7 +37,8 @@ pub enum TrustFault {
 ///
 /// Fails when the log or the key history cannot be read.
 pub fn trust(config: &Config, keys: &Keys, tenant: &Tenant) -> Result<Trust, TrustFault> {
-    // One key signs the logs of all tenants, but every log has its own name.
+    // A verifier key includes the name of its log: one key signs the logs of all tenants, but every log has its own
+    // name.
     let origin = format!("{}/{}", config.log_origin, tenant.name);
     let verifier = |key: VerifyingKey| VerifierKey::new(&origin, key).map_err(bad);
     let present = verifier(keys.log.verifying_key())?;
@@ -94,8 +95,8 @@ fn receipt_keys(present: VerifyingKey, changes: &[Changed]) -> Vec<ReceiptKey> {
     keys
 }
 
-/// A person who could approve, and the log indexes between which this was so. `until` is `None` if the person still can
-/// approve.
+/// A person who can approve or once could, and the range of log indexes in which the person could approve. `until` is
+/// `None` if the person still can.
 #[derive(Debug)]
 struct Stay {
     who: Enrolled,
@@ -125,8 +126,8 @@ fn stays(past: &KeyHistory, told: &[Leaf]) -> Result<Vec<Stay>, KeyHistoryError>
     Ok(stays)
 }
 
-/// Approvers who are configured remain valid. Approvers who were removed remain valid for entries that are already in
-/// the log.
+/// Approvers who are configured now remain valid. Approvers who were removed remain valid for entries that are already
+/// in the log.
 fn approvers(
     tenant: &Tenant,
     told: &History,

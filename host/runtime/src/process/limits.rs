@@ -1,6 +1,6 @@
 //! Protects the memory of a serving process from core dumps and debuggers, and sets its limit of open files.
 //!
-//! If the system refuses such a setting, the refusal is logged and the host starts anyway.
+//! If the operating system refuses one of these settings, the refusal is logged and the host starts anyway.
 
 use rustix::process::{
     DumpableBehavior, Resource, Rlimit, getrlimit, set_dumpable_behavior, setrlimit,
@@ -30,8 +30,9 @@ pub(crate) fn prepare(config: &Config) {
     }
 }
 
-/// The maximum number of connections from callers. It is at most half of the files that this process may have open,
-/// after that limit was raised to its maximum. The other half is for journal, logs and upstreams.
+/// The maximum number of connections from callers. This number is at most half of the files that the process may have
+/// open, after the limit of open files was raised to its maximum. The other half of the files is for the journal, logs
+/// and upstreams.
 pub(crate) fn connections_max() -> usize {
     let mut files = getrlimit(Resource::Nofile);
     files.current = files.maximum;

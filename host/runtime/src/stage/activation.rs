@@ -1,6 +1,6 @@
 //! Stage 0: creates a signed statement of the configuration that is in force for a tenant.
 //!
-//! The caller, which has access to the log, decides whether the statement is new.
+//! The caller, which has access to the log, decides whether the log needs a new statement.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -21,7 +21,7 @@ use crate::config::{Config, Tenant};
 ///
 /// # Errors
 ///
-/// Fails when a part of it has no canonical form.
+/// Fails when a part of the activation has no canonical form.
 pub fn of(config: &Config, tenant: &Tenant, at_ms: i64) -> Result<Activation, EnvelopeError> {
     let granted = tenant.grants.values();
     let granted = granted.map(|one| Granted { contract: one.digest, adapter: one.adapter });
@@ -74,7 +74,8 @@ pub fn names(activation: &Activation, people: &[Enrolled]) -> Result<bool, Envel
     Ok(named == activation.approvers)
 }
 
-/// Signs the activation. The result includes the people's names, because the statement names people only by digest.
+/// Signs the activation. The result includes the people's names next to the signed statement, because the statement
+/// names people only by digest.
 ///
 /// # Errors
 ///

@@ -1,8 +1,8 @@
 //! Stage 4: creates the approval request for people, and checks whether a signed answer answers exactly that request.
 //!
-//! This module checks the signature, the terms and the signer of an answer when the answer arrives and again at the
-//! gate; `engine/gate.rs` checks expiry and staleness. It does not clear an action: policy does that, with the
-//! approvals as facts.
+//! This module checks the signature, the terms and the signer of an answer when the answer arrives and again before the
+//! attempt; `engine/gate.rs` checks expiry and staleness. This module does not decide whether an action may run: policy
+//! decides that, with the approvals as facts.
 
 use std::collections::BTreeMap;
 
@@ -20,11 +20,11 @@ use deed_spec::json;
 
 use crate::config::{Person, Tenant};
 
-/// Creates the approval question from an observation and a decision.
+/// Creates the question that approvers are asked, from an observation and a policy decision.
 ///
 /// # Errors
 ///
-/// Fails when a part of it has no canonical form.
+/// Fails when a part of the question has no canonical form.
 pub fn ask(
     contract: &Contract,
     pre: &Observation,
@@ -154,7 +154,7 @@ fn fits(
     if !known.roles.contains(&terms.role) {
         return Err(AnswerError::Role(person.to_owned(), terms.role.clone()));
     }
-    // Approvals and denials are accepted only in a role whose approval is requested.
+    // An answer, whether an approval or a denial, is accepted only in a role whose approval is requested.
     if !ask.obligations.iter().any(|o| o.role == terms.role) {
         return Err(AnswerError::NotNeeded(terms.role.clone()));
     }

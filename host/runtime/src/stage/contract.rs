@@ -29,7 +29,7 @@ pub struct Caller<'a> {
     pub person: &'a str,
 }
 
-/// A bound action, with the upstream bindings to which the digests in the action refer.
+/// An action that is bound to its contract, with the upstream bindings to which the digests in the action refer.
 #[derive(Debug)]
 pub struct Fresh {
     pub bound: Bound,
@@ -91,7 +91,7 @@ pub fn parse(bytes: &[u8]) -> Result<Proposal, BindFault> {
 }
 
 /// The bindings, under the present configuration, of all upstreams that the action may reach. Each binding contains the
-/// requests of both phases to its upstream.
+/// requests to its upstream, both of observations and of attempts.
 pub fn bindings(
     tenant: &Tenant,
     granted: &Granted,
@@ -139,7 +139,8 @@ fn binding(upstream: &Upstream, tls_roots: Option<Digest>, rules: Vec<Rendered>)
     }
 }
 
-/// Why a proposal did not become an action. No receipt is issued, because there is no action that it could describe.
+/// Why a proposal did not become an action. The host issues no receipt for such a proposal, because there is no action
+/// that a receipt could describe.
 #[derive(Debug, thiserror::Error)]
 pub enum BindFault {
     #[error("the body is not strict JSON: {0}")]
@@ -150,6 +151,6 @@ pub enum BindFault {
     Unknown(String),
     #[error(transparent)]
     Bind(#[from] BindError),
-    #[error("the parameters have no canonical form: {0}")]
+    #[error("the parameters have no canonical JSON form: {0}")]
     Canonical(#[from] NotCanonical),
 }

@@ -21,14 +21,14 @@ use crate::config::Notify;
 #[derive(Debug)]
 pub struct Notifier(Option<SyncSender<Value>>);
 
-/// Maximum number of queued notifications. More are dropped with a warning, because the actions themselves are in the
-/// journal.
+/// Maximum number of queued notifications. Further notifications are dropped with a warning, because the actions
+/// themselves are in the journal.
 const QUEUE_MAX: usize = 256;
 /// Pauses before the delivery attempts of a notification. After the last attempt the notification is dropped with a
 /// warning.
 const PAUSES_MS: [u64; 5] = [0, 500, 2_000, 10_000, 60_000];
 const TIMEOUT: Duration = Duration::from_secs(10);
-/// The header with the hex HMAC-SHA-256 of the body.
+/// The request header that contains the hex HMAC-SHA-256 of the body.
 const SIGNATURE: &str = "X-Deed-Signature";
 
 impl Notifier {
@@ -75,7 +75,7 @@ impl Notifier {
     }
 }
 
-/// What people still have to do. Each entry has the form `VERB:COUNT:ROLE`.
+/// The answers or resolutions that people still have to give. Each entry has the form `VERB:COUNT:ROLE`.
 fn obligations(story: &Story) -> Vec<String> {
     if story.needs_resolution() {
         return vec![format!("resolve:1:{ROLE}")];

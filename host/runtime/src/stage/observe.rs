@@ -1,6 +1,7 @@
 //! Stage 3: creates an observation from the exchanges of a read-only run.
 //!
-//! The observed state is what the host itself read. The guest's claim only decides whether the observation counts.
+//! The observed state is what the host itself read. What the adapter reports only determines whether the observation
+//! counts.
 
 use std::collections::BTreeMap;
 
@@ -30,23 +31,23 @@ pub async fn look(
     Looked { observation, hindrance }
 }
 
-/// An observation. If it failed only for temporary reasons, `hindrance` is the last request that failed.
+/// An observation. If the observation failed only for temporary reasons, `hindrance` is the last request that failed.
 #[derive(Debug, Clone)]
 pub struct Looked {
     pub observation: Observation,
     pub hindrance: Option<ExchangeSummary>,
 }
 
-/// The contract, and what its `observe` rules ask.
+/// The contract of an observation, and for each of its `observe` rules the request that the observation may send.
 #[derive(Debug, Clone, Copy)]
 pub struct Looks<'a> {
     pub contract: &'a Contract,
     pub asked: &'a [Asked<'a>],
 }
 
-/// The observation that results from a look.
+/// The observation that results from a run of `observe`.
 pub(crate) fn observation(run: Run, at_ms: i64, rules: Looks<'_>) -> Observation {
-    // A look of an adapter that reached beyond its grant does not count.
+    // An observation does not count if its adapter made a request outside its grant.
     let reached = beyond_grant(&run.refused, &run.exchanges).next();
     let reached = reached.map(|why| format!("the adapter made a request outside its grant: {why}"));
     let forbidden = run.exchanges.iter().find_map(Exchange::forbidden);
@@ -56,7 +57,7 @@ pub(crate) fn observation(run: Run, at_ms: i64, rules: Looks<'_>) -> Observation
     let derived = derived.collect();
     let mut state: BTreeMap<_, _> =
         run.reads.into_iter().map(|(name, read)| (name, read.value)).collect();
-    // What the contract reads itself needs nothing from the adapter but that the requests were sent.
+    // A state that the contract itself declares how to read needs only that the adapter sent the requests.
     let Declared { states, problem } = declared(rules.contract, rules.asked, &run.exchanges);
     state.extend(states);
     Observation {

@@ -1,7 +1,7 @@
 //! Stage 2: evaluates policy for an action, with the facts that are known about the action.
 //!
-//! Only this module collects facts for Cedar. It does no I/O and never allows an action by itself: the host's own
-//! checks can only turn a decision into a denial.
+//! Only this module collects facts for Cedar. This module does no I/O and never allows an action by itself: the host's
+//! own checks can only turn a decision into a denial.
 
 use deed_record::action::Bound;
 use deed_record::action::commitment::Live;
@@ -32,12 +32,13 @@ pub fn permit(
     let facts = facts(tenant, story, now_ms, pre);
     let (mut decision, mut permit) = asked(tenant, story, &facts);
     if let Some(reason) = refusal(tenant, story) {
-        // The private values are not used here, so that the recorded question gives the same result.
+        // Policy is evaluated without private values here, so that an evaluation of the recorded input gives the same
+        // result.
         permit = None;
         decision = tenant.policies.evaluate(&facts);
         decision.verdict = Verdict::Deny;
         decision.reason = Some(reason);
-        // The host refused the action, not a policy, so naming policies here would mislead.
+        // No policies are named as the reason, because the host itself refused the action.
         decision.obligations.clear();
         decision.determining.clear();
     }
@@ -52,7 +53,8 @@ pub fn evaluate(tenant: &Tenant, story: &Story, facts: &Facts) -> Decision {
 fn asked(tenant: &Tenant, story: &Story, facts: &Facts) -> (Decision, Option<Permit>) {
     let Bound { action, private, .. } = &*story.bound;
     let granted = tenant.grants.get(&action.contract.name).filter(|_| !private.is_empty());
-    // If the contract has changed since the proposal, the action ends before anything runs, so the result is not used.
+    // If the contract has changed since the proposal, the action ends before anything runs, so the result of this
+    // evaluation is not used.
     let live = granted.and_then(|granted| private.params(&granted.contract, &action.params).ok());
     let live = live
         .zip(granted)
@@ -60,7 +62,7 @@ fn asked(tenant: &Tenant, story: &Story, facts: &Facts) -> (Decision, Option<Per
     tenant.policies.permit(&action.id, story.next_attempt(), facts, live.as_ref())
 }
 
-/// A whole state as policy reads it.
+/// The complete observed state, in the form in which policies read it.
 pub fn state(tenant: &Tenant, story: &Story, state: Value) -> Value {
     match tenant.grants.get(&story.bound.action.contract.name) {
         Some(granted) => granted.contract.policy_state(state),

@@ -13,12 +13,12 @@ use deed_spec::json;
 use ed25519_dalek::SigningKey;
 use serde::Serialize;
 
-/// Signs the receipt. `asked` is the policy question of the story's latest decision. The same story always gives the
-/// same bytes, because Ed25519 is deterministic.
+/// Signs the receipt. `asked` is the input of the action's latest policy decision. The same story and judgement always
+/// give the same bytes, because Ed25519 is deterministic.
 ///
 /// # Errors
 ///
-/// Fails when the story is incomplete or a part has no canonical form.
+/// Fails when the story is incomplete or a part of the receipt has no canonical form.
 pub fn seal(
     story: &Story,
     judgement: &Judgement,

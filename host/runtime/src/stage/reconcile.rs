@@ -1,6 +1,6 @@
 //! Stage 7: determines the outcome from the contract, the pre-state, the attempts and the post-state.
 //!
-//! Only this module collects the input of the judge. It reads the story and does no I/O.
+//! Only this module collects the input of the judge. This module reads the action's story and does no I/O.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use deed_record::lifecycle::observation::Observation;
 use deed_record::lifecycle::outcome::{self, Judgement, Outcome, Seen};
 use deed_record::lifecycle::story::Story;
 
-/// Either the judgement, or the time of the next observation.
+/// The result of [`reconcile`]: either the judgement, or the time of the next observation.
 #[derive(Debug)]
 pub enum Conclusion {
     /// The state must be read again at this time (Unix milliseconds).
@@ -57,7 +57,7 @@ pub fn reconcile(
 }
 
 /// Judges an open outcome again. Returns `None` if there is no pre-observation, or if the later observation began while
-/// a write could still take effect, because such an observation proves nothing.
+/// a write could still take effect, because an observation made that early proves nothing.
 pub fn settle(
     contract: &Contract,
     story: &Story,
@@ -102,14 +102,15 @@ pub fn may_have_landed(contract: &Contract, story: &Story) -> bool {
     post.unusable(contract).is_some() || (brought_about(post) && !brought_about(pre))
 }
 
-/// The time of the next observation. The pause grows: it is a tenth of the time since the attempt, from 50 ms to 5 s.
+/// The time of the next observation. The pause before that observation is a tenth of the time since the attempt, but at
+/// least 50 ms and at most 5 s.
 fn next_look(last_ms: i64, ended_ms: i64, until_ms: i64) -> i64 {
     let pause = (last_ms.saturating_sub(ended_ms) / 10).clamp(50, 5_000);
     last_ms.saturating_add(pause).min(until_ms)
 }
 
-/// Checks the contract's `before` preconditions for the gate. Returns a judgement that names the first precondition
-/// that does not hold, or `None` if all of them hold.
+/// Checks the contract's `before` preconditions, before an attempt may start. Returns a judgement that names the first
+/// precondition that does not hold, or `None` if all of them hold.
 pub fn unmet_before(contract: &Contract, story: &Story) -> Option<Judgement> {
     let pre = story.pre.as_ref()?;
     let checks = outcome::before(contract, &story.bound.action.params, pre);

@@ -1,8 +1,8 @@
 //! Stage 4, after the end of an action: creates the resolution request that an operator is shown for an open outcome,
 //! and checks whether a signed statement answers exactly that request.
 //!
-//! Only this module checks resolutions. It does not settle the outcome: the driver does that, with the statement as
-//! input.
+//! Only this module checks resolutions. This module does not settle the outcome: the driver settles it, with the
+//! resolution as input.
 
 use deed_record::action::Action;
 use deed_record::lifecycle::outcome::Outcome;
@@ -100,7 +100,7 @@ fn fits(story: &Story, said: &Resolution, now_ms: i64) -> Result<(), ResolveErro
 pub enum ResolveError {
     #[error("the action has no open outcome: its status is `{0}`, or it is already resolved")]
     NotOpen(&'static str),
-    #[error("a write that was sent may still take effect until {0}; retry then")]
+    #[error("a write that was sent may still take effect until {0}; retry after that time")]
     TooEarly(String),
     #[error("the signing key is not enrolled for a person of this tenant")]
     UnknownKey,
@@ -118,12 +118,16 @@ pub enum ResolveError {
         "`{0}` is responsible for the agent that requested this action, and cannot resolve the action"
     )]
     OwnAction(String),
-    #[error("the resolution was signed for another request; read the resolution request again")]
+    #[error(
+        "the resolution was signed for another request; read the current resolution request again"
+    )]
     Differs,
     #[error(
-        "the signing time of the resolution is not the present time; correct the clock of your machine"
+        "the signing time of the resolution is in the future or before the outcome; correct the clock of your machine"
     )]
     Clock,
-    #[error("the reason contains the value of the private parameter `{0}`; remove it")]
+    #[error(
+        "the reason contains the value of the private parameter `{0}`; remove the value from the reason"
+    )]
     Private(String),
 }

@@ -12,7 +12,7 @@ use crate::limits;
 /// Why the bytes of an answer cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum GzipError {
-    #[error("the answer is larger than 1 MiB when it is unpacked")]
+    #[error("the answer is larger than 1 MiB after decompression")]
     TooLarge,
     #[error(
         "the answer is compressed, though the request asked for `identity`; if the upstream always compresses with \
@@ -24,7 +24,7 @@ pub(crate) enum GzipError {
          send gzip or no compression"
     )]
     Encoding,
-    #[error("the answer is not valid gzip, though its content encoding says so")]
+    #[error("the content encoding of the answer is `gzip`, but the body is not valid gzip")]
     Broken,
     #[error("the answer has bytes after the end of its gzip stream")]
     Trailing,
@@ -40,7 +40,7 @@ pub(crate) fn content(
     let encodings = headers.get_all(CONTENT_ENCODING).iter().map(HeaderValue::as_bytes);
     let encodings: Vec<&[u8]> = encodings.collect();
     let is_identity = |encoding: &&[u8]| encoding.eq_ignore_ascii_case(b"identity");
-    // Nothing is packed in an answer without a body, such as one to HEAD.
+    // An answer without a body, such as an answer to HEAD, has nothing to decompress, whatever its `Content-Encoding`.
     if bytes.is_empty() || encodings.iter().all(is_identity) {
         return Ok(None);
     }
@@ -59,13 +59,14 @@ pub(crate) fn content(
 fn unpack(bytes: &[u8]) -> Result<Vec<u8>, GzipError> {
     let mut stream = GzDecoder::new(bytes);
     let mut content = Vec::new();
-    // One byte above the limit shows that there is more. The decoder holds no more than its window of 32 KiB.
+    // The stream is read up to one byte above the limit, which shows whether the content is too large. The decoder
+    // itself buffers only its window of 32 KiB.
     let most = u64::try_from(limits::RESPONSE).unwrap_or(u64::MAX).saturating_add(1);
     let read: io::Result<usize> = stream.by_ref().take(most).read_to_end(&mut content);
     if content.len() > limits::RESPONSE {
         return Err(GzipError::TooLarge);
     }
-    // The decoder compares length and checksum when it reaches the end.
+    // The decoder compares length and checksum when it reaches the end of the stream.
     read.map_err(|_invalid| GzipError::Broken)?;
     if stream.into_inner().is_empty() { Ok(content) } else { Err(GzipError::Trailing) }
 }

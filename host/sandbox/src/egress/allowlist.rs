@@ -1,6 +1,6 @@
 //! The requests that a run may send. A guest's request selects one of the host's own renderings or is refused.
 //!
-//! No byte of the guest's request is sent.
+//! The host sends its own rendering and no byte of the guest's request.
 
 use deed_record::action::private::Prepared;
 use deed_record::exchange::Rendered;
@@ -34,8 +34,8 @@ impl Allowance {
         Self { contract: contract.into(), phase, requests, left: limits::EXCHANGES }
     }
 
-    /// Finds the rendering that equals the request and uses one of its calls. Fails with a reason for the guest when no
-    /// rendering equals the request or a budget is used up.
+    /// Finds the rendering that equals the request, and counts the request as one of the calls that the rule allows.
+    /// Fails with a reason for the guest when no rendering equals the request or a budget is used up.
     pub(crate) fn take(&mut self, request: &Request) -> Result<Prepared, String> {
         self.find(request).map_err(|reason| plain(&reason, REFUSAL))
     }
@@ -150,8 +150,8 @@ fn other_body(rendered: &Prepared, body: Option<&Value>) -> String {
     }
 }
 
-/// Collects the first few places where a body differs from the rendered body. It does not search deeper than the
-/// rendered body, because a guest can put thousands of fields below a long name, and each place repeats that name.
+/// Collects the first few places where a body differs from the rendered body. The function does not search deeper than
+/// the rendered body, because a guest can put thousands of fields below a long name, and each place repeats that name.
 fn differing(own: &Value, other: &Value, at: &str, places: &mut Vec<String>) {
     let (Value::Object(left), Value::Object(right)) = (own, other) else {
         if own != other {

@@ -18,16 +18,16 @@ use super::super::redact::{REDACTED, Redactor};
 use super::super::{codec, limits};
 use crate::upstream::{Base, Upstream};
 
-/// The only text that is shown about an undecodable answer if its rule has `expose`.
+/// The text that is shown for an undecodable answer if its rule has `expose`. No other text about the answer is shown.
 const NOT_UNDERSTOOD: &str = "the answer cannot be decoded, and `expose` hides its content";
 
 /// A complete answer of an upstream.
 pub(super) struct Arrived<'a> {
     pub(super) status: u16,
     pub(super) headers: &'a HeaderMap,
-    /// The unpacked body; the body as it arrived if it cannot be unpacked.
+    /// The decompressed body; the body as it arrived if it cannot be decompressed.
     pub(super) bytes: Vec<u8>,
-    /// Why it cannot be unpacked.
+    /// Why the body cannot be decompressed.
     pub(super) packed: Option<GzipError>,
 }
 
@@ -44,7 +44,8 @@ pub(super) fn read(
         Some(why) => Err(Unusable::by_head(why.to_string())),
     };
     let (mut body, problem) = match decoded {
-        // A record does not distinguish `null` from an absent body, and no state can be read from either.
+        // A body that is `null` counts as absent: a record does not distinguish the two, and no state can be read from
+        // either.
         Ok(body) => (body.filter(|value| !value.is_null()), None),
         // An excerpt would show fields that the rule does not expose.
         Err(Unusable { quotes: true, .. }) if rule.expose.is_some() => {
@@ -71,8 +72,8 @@ fn etag(redactor: &Redactor, headers: &HeaderMap) -> Option<String> {
     (!redactor.finds(tag)).then(|| tag.to_owned())
 }
 
-/// Parses `Retry-After` (RFC 9110 section 10.2.3): seconds, or a date, of which the seconds after the `Date` of the same
-/// answer count. Only the upstream's own clock is used, so its offset does not matter.
+/// Parses `Retry-After` (RFC 9110 section 10.2.3): a number of seconds, or a date. A date is converted to the seconds
+/// after the `Date` header of the same answer, so it does not matter whether the upstream's clock is right.
 fn retry_after_s(headers: &HeaderMap) -> Option<u32> {
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?;
     if !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) {
@@ -81,7 +82,7 @@ fn retry_after_s(headers: &HeaderMap) -> Option<u32> {
     }
     let until = httpdate::parse_http_date(text).ok()?;
     let now = httpdate::parse_http_date(headers.get(DATE)?.to_str().ok()?).ok()?;
-    // A date that has passed asks for no pause.
+    // A date that has already passed results in no pause.
     let pause = until.duration_since(now).unwrap_or_default();
     Some(u32::try_from(pause.as_secs()).unwrap_or(u32::MAX))
 }
@@ -94,8 +95,8 @@ fn is_tag(tag: &str) -> bool {
         && opaque.is_some_and(|opaque| opaque.bytes().all(|b| b.is_ascii_graphic() && b != b'"'))
 }
 
-/// Returns why an answer could not be decoded. An excerpt in this text may be part of a secret, so the complete content
-/// type and body are searched for secrets.
+/// Returns why an answer could not be decoded. The text may contain an excerpt of the answer that cuts a secret, so the
+/// complete content type and body are searched for secrets.
 fn told(redactor: &Redactor, problem: &str, headers: &HeaderMap, bytes: &[u8]) -> String {
     let mut kinds = headers.get_all(CONTENT_TYPE).iter().map(HeaderValue::as_bytes);
     let holds = |bytes: &[u8]| redactor.finds(&String::from_utf8_lossy(bytes));
@@ -105,7 +106,7 @@ fn told(redactor: &Redactor, problem: &str, headers: &HeaderMap, bytes: &[u8]) -
     redactor.text(problem, limits::TEXT)
 }
 
-/// The headers that a guest sees: the content type and the entity tag.
+/// The headers of every answer that a guest sees: the content type and the entity tag.
 fn shown(redactor: &Redactor, headers: &HeaderMap) -> BTreeMap<String, String> {
     let one = |name: HeaderName| {
         let value = headers.get(&name)?.to_str().ok()?;

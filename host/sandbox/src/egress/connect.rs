@@ -1,7 +1,7 @@
 //! Opens one new connection to an upstream, at an address that the operator allows.
 //!
-//! It uses no proxy, no connection pool and no second name resolution, so the host connects to the address that was
-//! checked.
+//! The connection uses no proxy, no connection pool and no second name resolution, so the host connects to the address
+//! that was checked.
 
 mod bounded;
 
@@ -18,10 +18,10 @@ use self::bounded::Bounded;
 use crate::limits;
 use crate::upstream::{Upstream, classify};
 
-/// The most addresses of one name that are tried, in the resolver's order.
+/// Maximum number of addresses of one name that are tried, in the resolver's order.
 const ADDRESSES: usize = 4;
 
-/// The addresses that were checked, of which one is dialled; never empty.
+/// The addresses that were checked; the list is never empty, and the host tries them in order.
 #[derive(Debug)]
 pub(crate) struct Pinned(Vec<SocketAddr>);
 
@@ -55,8 +55,9 @@ async fn look_up(upstream: &Upstream) -> io::Result<Vec<SocketAddr>> {
     found.await.map_err(io::Error::other)?
 }
 
-/// Connects to one of the pinned addresses and, if the base URL is `https`, completes the TLS handshake. The next address
-/// is tried only if there is no connection: no byte of a request was sent. Fails as the last address did.
+/// Connects to one of the pinned addresses and, if the base URL is `https`, completes the TLS handshake. If no
+/// connection is established, or not in time, the next address is tried, because no byte of a request was sent. Fails
+/// with the error of the last address that was tried.
 pub(crate) async fn connect(
     upstream: &Upstream,
     pinned: Pinned,
@@ -119,7 +120,7 @@ pub(crate) enum ConnectError {
     Slow(String),
     #[error("upstream `{upstream}`: the TLS handshake failed: {source}")]
     Handshake { upstream: String, source: io::Error },
-    #[error("upstream `{0}` is `https` and has no usable TLS configuration")]
+    #[error("upstream `{0}` uses `https` but has no usable TLS configuration")]
     NoTls(String),
 }
 

@@ -29,7 +29,7 @@ async fn observe(upstream: &Upstream) -> (Result<Response, Error>, Exchange) {
     (answer, exchange)
 }
 
-/// Sends one PATCH. The journal accepts its intent, or refuses it with the reason `refusal`.
+/// Sends one PATCH. The journal accepts the intent of the write, or refuses it with the reason `refusal`.
 async fn perform(
     upstream: &Upstream,
     refusal: Option<&'static str>,
@@ -158,7 +158,7 @@ async fn of_equal_writes_what_is_carried_and_what_never_left_are_kept_too() {
     let Transport::Network(network) = &mut egress.road else { unreachable!() };
     let once = |until_ms, done| Once { request: request.clone(), key: None, until_ms, done };
     let carried = Exchange { carried_from: Some(1), ..done };
-    // The upstream may forget the idempotency key too soon for another try.
+    // The time until the upstream may forget the idempotency key is too short for another try.
     let until_ms = Clock::new().now_ms() + 4_000;
     network.once = Writes::new(vec![once(None, Some(carried)), once(Some(until_ms), None)]);
     assert_eq!(egress.send(&ask(&request)).await.unwrap().status, 200);

@@ -32,7 +32,7 @@ const SLACK: Duration = Duration::from_secs(30);
 /// How often the host checks whether the child has ended.
 const LOOK: Duration = Duration::from_millis(2);
 
-/// Provides machine code for components. Each component is compiled once per engine.
+/// Provides machine code for components. Each component is compiled only once for the same engine.
 #[derive(Clone, Debug)]
 pub(crate) struct Compiler {
     cache: Cache,
@@ -60,7 +60,7 @@ impl Compiler {
             return Ok(code);
         }
         let code = compile(bytes)?;
-        // An adapter whose code cannot be cached is compiled again on the next startup.
+        // A failure to cache the code is only logged: the adapter is then compiled again on the next startup.
         if let Err(error) = self.cache.put(digest, &code) {
             tracing::warn!(%error, "compiled code could not be cached");
         }
@@ -73,7 +73,7 @@ impl Compiler {
 pub enum CompileError {
     #[error("{0}")]
     Refused(String),
-    #[error("compiling it exceeded the limit of {0}")]
+    #[error("compilation exceeded the limit of {0}")]
     Limit(String),
     #[error("the process that compiles adapters cannot be run: {0}")]
     Process(String),
@@ -99,8 +99,8 @@ fn program() -> Result<std::path::PathBuf, CompileError> {
     std::env::current_exe().map_err(|error| CompileError::Process(error.to_string()))
 }
 
-/// Runs the child process with an empty environment in `/`. It gets the component on stdin and writes the code to
-/// stdout.
+/// Runs the child process with an empty environment in `/`. The child process gets the component on stdin and writes
+/// the code to stdout.
 fn in_child(program: &Path, bytes: &[u8]) -> Result<Vec<u8>, CompileError> {
     let failed = |error: std::io::Error| CompileError::Process(error.to_string());
     let mut child = Command::new(program)
@@ -117,14 +117,15 @@ fn in_child(program: &Path, bytes: &[u8]) -> Result<Vec<u8>, CompileError> {
     conclude(bytes.len(), ended, said)
 }
 
-/// Writes the component and reads the answer at the same time. Returns `None` when the answer cannot be read in time.
+/// Writes the component and reads the answer at the same time. Returns `None` if the complete answer cannot be read in
+/// time.
 fn converse(child: &mut Child, bytes: &[u8]) -> Option<Vec<u8>> {
     let (stdin, stdout) = (child.stdin.take()?, child.stdout.take()?);
     let (send, answer) = mpsc::channel();
     thread::scope(|scope| {
         scope.spawn(move || {
             let mut stdin = stdin;
-            // If the child process ended early, its output says why.
+            // An error of writing to the child process is ignored: if the process ended early, its output says why.
             stdin.write_all(bytes).ok();
         });
         scope.spawn(move || {
@@ -175,7 +176,7 @@ fn conclude(
             let text = String::from_utf8_lossy(&said);
             Err(CompileError::Refused(plain(&text, limits::TEXT)))
         }
-        // A signal, its own allocator or the host ended the child process.
+        // The child process was ended by a signal, by a failed allocation or by the host.
         _ => Err(limit()),
     }
 }

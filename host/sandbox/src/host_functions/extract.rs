@@ -15,16 +15,16 @@ const POINTER: usize = 256;
 
 /// Why a state could not be read.
 pub(super) struct Unread {
-    /// The text for the guest. It must be the same in every release, because a guest may repeat it and a replay
-    /// compares it.
+    /// The text for the guest. This text must be the same in every release, because a guest may repeat it in its
+    /// result, which a replay compares.
     pub(super) told: String,
-    /// The text for the operator when the upstream's answer is at fault.
+    /// The text for the operator; `None` if the upstream's answer is not at fault.
     pub(super) why: Option<String>,
-    /// Whether the content of an answer of 2xx is at fault.
+    /// Whether the cause is the content of an answer with a 2xx status.
     pub(super) misfit: bool,
 }
 
-/// A plain text describes a mistake of the guest, so it has no text for the operator.
+/// An error that is only a text describes a mistake of the guest, so there is no text for the operator.
 impl From<String> for Unread {
     fn from(told: String) -> Self {
         Self { told, why: None, misfit: false }
@@ -104,7 +104,7 @@ pub(super) fn answer(entry: &Exchange) -> Result<&Value, Unread> {
     }
 }
 
-/// The phrase that names an answer in texts, by the upstream's short name and the request.
+/// The phrase by which messages name an answer: the short name of the upstream and the request.
 pub(crate) fn the_answer(entry: &Exchange) -> String {
     format!("the answer of {}", asked(entry))
 }

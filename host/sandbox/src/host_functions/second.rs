@@ -1,4 +1,5 @@
-//! The functions of version 0.2 of the package `deed:adapter`: those of version 0.1, with its types.
+//! The functions of version 0.2 of the package `deed:adapter`: they convert the types of version 0.2 and call the
+//! functions of version 0.1.
 
 use super::Guest;
 use crate::bindings::deed::adapter as first;

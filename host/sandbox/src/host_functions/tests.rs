@@ -8,7 +8,7 @@ use crate::tests::support;
 
 const SHAPE: &str = r#"{"properties": {"id": {"type": "string"}, "active": {"type": "boolean"}}}"#;
 
-/// A guest that has already received these answers, each as (status, body, redacted places).
+/// The host's state of a guest that has already received these answers, each given as (status, body, redacted places).
 fn guest(observing: bool, answers: Vec<(u16, Value, &[&str])>) -> Guest {
     let shape: StateShape = serde_json::from_str(SHAPE).unwrap();
     let derived = StateShape { derived: true, ..shape.clone() };

@@ -1,8 +1,8 @@
 //! The table of run slots: who has slots, who waits, and which caller is next. It does no I/O and never blocks.
 //!
 //! The next slot goes to the tenant with the fewest slots, and within the tenant to the agent with the fewest. Among
-//! equals, the one that was served longest ago comes first. The table never gives out more slots than exist, and never
-//! lets more runs reach an upstream than the upstream accepts.
+//! tenants or agents with equally many slots, the one that was served longest ago comes first. The table never gives
+//! out more slots than exist, and never lets more runs reach an upstream than the upstream accepts.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -125,7 +125,7 @@ impl<W> RunTable<W> {
         self.tidy(claim);
     }
 
-    /// The first upstream of this request that accepts no more runs.
+    /// The first upstream of this request that already has its maximum number of runs.
     pub(super) fn crowded<'a>(&self, claim: &'a RunRequest) -> Option<&'a str> {
         let full = |(name, most): &&(String, usize)| self.reaching(&claim.tenant, name) >= *most;
         claim.upstreams.iter().find(full).map(|(name, _)| name.as_str())
@@ -168,8 +168,9 @@ impl<W> RunTable<W> {
         (tenant.taken, tenant.served, agent.taken, agent.served, lane.head())
     }
 
-    /// The longest-waiting request that needs several upstreams at once and has waited too long. Upstreams that are
-    /// always nearly full might otherwise never have room for it at the same time.
+    /// The longest-waiting request that needs several upstreams at once and has waited too long. Places are reserved
+    /// for this request, because upstreams that are always nearly full might otherwise never have room for the request
+    /// at the same time.
     fn starving(&self) -> Option<&Arc<RunRequest>> {
         let old = |lane: &&Lane<W>| self.now.saturating_sub(lane.head()) > PATIENCE;
         let several = |lane: &&Lane<W>| lane.claim.upstreams.len() > 1;
@@ -177,7 +178,7 @@ impl<W> RunTable<W> {
         lanes.min_by_key(|lane| lane.head()).map(|lane| &lane.claim)
     }
 
-    /// Whether this lane would take the last place of an upstream, which is reserved for the starving request.
+    /// Whether a run of this lane would take the last place of an upstream that is reserved for the starving request.
     fn in_the_way(&self, lane: &Lane<W>, starving: Option<&Arc<RunRequest>>) -> bool {
         let Some(starving) = starving.filter(|one| **one != lane.claim) else { return false };
         let last = |(name, most): &(String, usize)| {

@@ -3,7 +3,8 @@
 
 use super::*;
 
-/// Checks that a component with this content compiles and imports nothing foreign. Its missing exports are ignored.
+/// Checks that a component with this content compiles and imports nothing outside `deed:adapter`. The component need
+/// not have the exports of an adapter.
 fn compiles(inside: &str) -> Result<(), String> {
     let dir = Dir::new();
     let sandbox = Sandbox::new(&dir.0, Clock::new()).unwrap();

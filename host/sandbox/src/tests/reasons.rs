@@ -3,7 +3,8 @@
 
 use super::*;
 
-/// Guest code that fails with the text `user` as `unavailable` (1), `unknown` (2) or `invalid` (3).
+/// Guest code that fails with the text `user`; `case` selects the kind of error: `unavailable` (1), `unknown` (2) or
+/// `invalid` (3).
 fn fails_as(case: u8) -> String {
     format!("(i32.store8 (i32.const 516) (i32.const {case})) (i32.const 512)")
 }
@@ -36,7 +37,7 @@ async fn a_trap_keeps_the_panic_that_the_guest_told() {
 
 #[tokio::test]
 async fn a_trap_without_words_is_told_as_it_is() {
-    // A log line of level `error` is only for the operator, unless it is a panic.
+    // A log line of level `error` is only for the operator, unless it reports a panic of the guest.
     let user = "(call $write (i32.const 3) (i32.const 64) (i32.const 4))";
     for said in ["(call $log)", user] {
         let bench = Bench::new(&format!("{said} (unreachable)"), OK, vec![]).await;

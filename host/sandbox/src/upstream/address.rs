@@ -28,8 +28,8 @@ impl AddressClass {
     }
 }
 
-/// Addresses of metadata services, which return the machine's own credentials. Without this list, they would belong to
-/// a class that can be allowed.
+/// Addresses of metadata services, which return the machine's own credentials. Without this list, these addresses would
+/// belong to a class that an operator can allow.
 const METADATA_V4: [Ipv4Addr; 2] = [
     Ipv4Addr::new(100, 100, 100, 200), // Alibaba Cloud, in the CGNAT block
     Ipv4Addr::new(168, 63, 129, 16),   // Azure's wire server, a public address
@@ -102,8 +102,7 @@ fn classify_v6(address: Ipv6Addr) -> Option<AddressClass> {
         segments if is_metadata_v6(segments) => None,
         [0, 0, 0, 0, 0, 0, 0, 1] => Some(AddressClass::Loopback),
         [0xfc00..=0xfdff, ..] => Some(AddressClass::Private),
-        // These are protocol assignments, including Teredo (2001::/23), and documentation addresses (RFC 3849, RFC
-        // 9637).
+        // Protocol assignments (2001::/23, including Teredo) and documentation addresses (RFC 3849, RFC 9637).
         [0x2001, 0..=0x1ff | 0xdb8, ..] | [0x3fff, 0..=0xfff, ..] => None,
         // All global unicast addresses that IANA has assigned are in 2000::/3.
         [0x2000..=0x3fff, ..] => Some(AddressClass::Public),

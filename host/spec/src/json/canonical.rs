@@ -42,7 +42,7 @@ pub fn to_readable<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, NotCanon
 
 /// Why a value has no canonical form, and the RFC 6901 pointer to the part that prevents it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{pointer}` has no canonical form: {reason}")]
+#[error("the value at `{pointer}` has no canonical JSON form: {reason}")]
 pub struct NotCanonical {
     pub pointer: String,
     pub reason: String,

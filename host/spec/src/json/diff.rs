@@ -1,6 +1,7 @@
 //! The differences between two JSON values, leaf by leaf.
 //!
-//! An array counts as one leaf. Its elements are not matched, because their order may have a meaning.
+//! An array counts as one leaf. The elements of two arrays are not matched with each other, because their order may
+//! have a meaning.
 
 use std::collections::BTreeSet;
 
@@ -56,8 +57,8 @@ fn collect(old: Option<&Value>, new: Option<&Value>, pointer: String, changes: &
 
 type MaybeMap<'a> = Option<&'a Map<String, Value>>;
 
-/// Returns both sides as objects. An absent side counts as an object, unless the other side is an empty object: adding
-/// or removing an empty object is itself a leaf.
+/// Returns both sides if they can be compared member by member as objects. An absent side counts as an object, unless
+/// the other side is an empty object: adding or removing an empty object is itself a leaf.
 fn both_objects<'a>(
     old: Option<&'a Value>,
     new: Option<&'a Value>,

@@ -1,6 +1,6 @@
 //! The strict JSON parser (RFC 8259): returns a value, or the line and column of the first error.
 //!
-//! It rejects input that two readers may interpret differently: duplicate keys, lone surrogates, invalid UTF-8,
+//! The parser rejects input that two readers may interpret differently: duplicate keys, lone surrogates, invalid UTF-8,
 //! trailing bytes, and nesting beyond 64 levels. Numbers that are not safe integers become strings.
 
 use serde_json::map::Entry;
@@ -10,8 +10,8 @@ use super::MAX_INTEGER;
 
 pub(super) mod part;
 
-/// The deepest nesting that is accepted, which bounds the recursion of the parser. No record or upstream response needs
-/// more levels.
+/// Maximum nesting that the parser accepts, which bounds its recursion. No record or upstream response needs more
+/// levels.
 pub(super) const MAX_DEPTH: usize = 64;
 
 /// Reads exactly one JSON text (RFC 8259, UTF-8, no byte order mark).
@@ -25,8 +25,8 @@ pub fn parse(bytes: &[u8]) -> Result<Value, ParseError> {
     read(bytes, false, Parser::value)
 }
 
-/// Like [`parse`], for a caller's request: a number that is not a safe integer is an error. If it became a string, the
-/// host would accept a string where the sender, and any party in between, see a number.
+/// Like [`parse`], for a caller's request: a number that is not a safe integer is an error. If the parser converted
+/// such a number to a string, the host would see a string where the sender, and any party in between, see a number.
 ///
 /// # Errors
 ///
@@ -63,7 +63,7 @@ pub struct ParseError {
 
 type Parsed<T> = Result<T, String>;
 
-/// `at` is a byte offset on a character boundary. After an error, it is the position of the error.
+/// `at` is a byte offset on a character boundary. After an error, `at` is the position of the error.
 struct Parser<'a> {
     text: &'a str,
     at: usize,
@@ -180,7 +180,7 @@ impl Parser<'_> {
         }
     }
 
-    /// The characters of a string up to a quote, a backslash or a character that may not be there.
+    /// The characters of a string up to a quote, a backslash or a character that a string must not contain unescaped.
     fn run(&mut self) -> &str {
         let start = self.at;
         let rest = self.text.get(start..).unwrap_or_default();
@@ -189,7 +189,7 @@ impl Parser<'_> {
         self.text.get(start..self.at).unwrap_or_default()
     }
 
-    /// Whether a string ends here, after [`Self::run`]. If not, an escape follows.
+    /// Whether a string ends here, after [`Self::run`]. If the string does not end here, an escape follows.
     fn is_closed(&mut self) -> Parsed<bool> {
         match self.peek() {
             Some(b'"') => {

@@ -33,7 +33,8 @@ pub struct ShapeError {
     pub reason: String,
 }
 
-/// The pointer as it appears in an error text. An empty pointer would look like a mistake there.
+/// The pointer as it appears in an error text. For the whole value it is `the top level`, because an empty pointer
+/// would look like a mistake.
 fn place(pointer: &str) -> String {
     if pointer.is_empty() { "the top level".to_owned() } else { format!("`{pointer}`") }
 }

@@ -2,8 +2,8 @@
 
 use std::cmp::Ordering;
 
-/// Compares keys by their UTF-16 code units. For characters below U+E000, and so for nearly every key, this is also the
-/// order of the UTF-8 bytes.
+/// Compares keys by their UTF-16 code units. For characters below U+E000, and so for nearly every key, the order of the
+/// code units is also the order of the UTF-8 bytes.
 pub(super) fn by_code_units(left: &str, right: &str) -> Ordering {
     if left.is_ascii() && right.is_ascii() {
         return left.cmp(right);
@@ -61,8 +61,8 @@ pub(super) fn is_plain(text: &[u8]) -> bool {
     text.iter().all(|byte| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\'))
 }
 
-/// Whether one of eight bytes may need an escape. The bits for neighbours of such a byte may be wrong, but the result
-/// is never false if a byte needs an escape.
+/// Whether one of eight bytes may need an escape. The computed bits may also mark a neighbour of a byte that needs an
+/// escape, but the result is never false if a byte needs an escape.
 fn may_be_special(word: u64) -> bool {
     const ONES: u64 = 0x0101_0101_0101_0101;
     const HIGH: u64 = ONES << 7;

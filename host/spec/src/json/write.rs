@@ -1,6 +1,6 @@
 //! Writes any serialisable value as canonical JSON (RFC 8785), directly into a byte buffer.
 //!
-//! It builds no intermediate `Value`. Members are written as they arrive, and sorted when their object ends.
+//! The writer builds no intermediate `Value`. Members are written as they arrive, and sorted when their object ends.
 
 mod member;
 mod serializer;
@@ -22,7 +22,7 @@ pub(super) fn write<T: Serialize + ?Sized>(value: &T) -> Result<(Vec<u8>, usize)
     Ok((writer.out, writer.deepest))
 }
 
-/// An error that is passed up to the caller. It is boxed, because errors are rare.
+/// An error that is passed up to the caller. The error is boxed, which keeps results small, because errors are rare.
 #[derive(Debug)]
 pub(super) struct Refused(Box<NotCanonical>);
 
@@ -52,7 +52,7 @@ impl ser::Error for Refused {
     }
 }
 
-/// The output so far. One list contains the members of all unfinished objects, those of inner objects last.
+/// The output so far. `members` contains the members of all unfinished objects; the members of inner objects come last.
 pub(super) struct Writer {
     out: Vec<u8>,
     members: Vec<Member>,
@@ -152,10 +152,12 @@ impl Array<'_> {
     }
 }
 
-/// An unfinished object. Its members are written as they arrive, and sorted at the end if they are out of order.
+/// An unfinished object. The members of the object are written as they arrive, and sorted at its end if they are out of
+/// order.
 pub(super) struct Object<'a> {
     writer: &'a mut Writer,
-    /// The index of the object's first member in the list, and the position after its opening bracket.
+    /// The index of the object's first member in the writer's list of members, and the position after its opening
+    /// bracket.
     first: usize,
     start: usize,
     /// The start of the current member, and the end of its key.

@@ -1,6 +1,6 @@
 //! Computes roots and proofs from stored hashes, which a function `(level, index) -> Hash` reads. Proofs are audit
-//! paths and consistency paths in the order of RFC 6962 (from the leaf upwards). The function is called only for
-//! complete subtrees: `(l, i)` stands for the 2^l leaves that start at i * 2^l.
+//! paths and consistency paths in the order of RFC 6962 (from the leaf upwards). The function that reads hashes is
+//! called only for complete subtrees: `(level, index)` stands for the 2^level leaves that start at index * 2^level.
 
 use super::{Hash, empty_root, node_hash, root};
 
@@ -81,7 +81,7 @@ pub fn root_of<E>(size: u64, mut read: impl FnMut(u8, u64) -> Result<Hash, E>) -
 ///
 /// # Errors
 ///
-/// Fails when there is no such leaf.
+/// Fails when the tree has no leaf `index`.
 pub fn inclusion_proof(index: u64, leaves: &[Hash]) -> Result<Vec<Hash>, OutOfRange> {
     proof(index, leaves.len() as u64, |level, at| {
         let missing = OutOfRange { index: at, size: leaves.len() as u64 };

@@ -37,7 +37,8 @@ fn many(n: u64) -> Vec<Hash> {
     (0..n).map(|i| leaf_hash(&i.to_be_bytes())).collect()
 }
 
-/// Reads a stored hash of the log with these leaves. A read outside the log is a bug in the prover.
+/// Computes the hash that a log with these leaves stores at this level and index. A read outside the log is a bug in
+/// the prover.
 fn stored(leaves: &[Hash], level: u8, index: u64) -> Result<Hash, OutOfRange> {
     let low = usize::try_from(index << level).unwrap();
     leaves
@@ -58,7 +59,8 @@ fn roots_are_those_of_the_reference_tests() {
 
 #[test]
 fn a_known_audit_path() {
-    // The path of leaf 5 of 8 has its sibling, the other pair in its half of the tree, and the other half.
+    // The path of leaf 5 of 8 has the hash of its sibling (leaf 4), of the other pair in its half (6 and 7), and of the
+    // other half (0 to 3).
     let leaves = known_leaves();
     let path = inclusion_proof(5, &leaves).unwrap();
     let expected = [leaves[4], node_hash(&leaves[6], &leaves[7]), root(&leaves[..4])];

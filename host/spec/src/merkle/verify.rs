@@ -69,7 +69,7 @@ fn extends(old_size: u64, new_size: u64, old: &Hash, new: &Hash, proof: &[Hash])
     walk.last == 0 && old_hash == *old && new_hash == *new
 }
 
-/// The position on the way from a leaf to the root: the current node, and the last node of its level.
+/// The position on the way from a leaf to the root: the current node, and the last node of the same level.
 struct Walk {
     node: u64,
     last: u64,
@@ -89,7 +89,7 @@ impl Walk {
         }
         let left = self.node & 1 == 1 || self.node == self.last;
         if left {
-            // The last node of a level has no sibling if its index is even. It then moves up unchanged.
+            // The last node of a level has no sibling if its index is even. Such a node moves up unchanged.
             while self.node & 1 == 0 && self.node != 0 {
                 self.up();
             }

@@ -1,5 +1,5 @@
 //! Cosignatures of witnesses on checkpoints (C2SP tlog-cosignature, Ed25519, type 0x04). This module finds out whether
-//! and when a witness cosigned a note. It never corrects a signature line.
+//! and when a witness cosigned a note. A malformed signature line is an error and is never corrected.
 
 use std::fmt;
 use std::str::FromStr;
@@ -15,7 +15,7 @@ const COSIGNATURE: u8 = 0x04;
 /// The latest time that C2SP tlog-cosignature allows: 2^63 - 1.
 const TIME_MAX: u64 = u64::MAX >> 1;
 
-/// A witness's public key. Its text form is `<name>+<8 hex digits of key id>+<base64(0x04 || key)>`.
+/// A witness's public key. The text form of the key is `<name>+<8 hex digits of key id>+<base64(0x04 || key)>`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WitnessKey {
     name: String,
@@ -24,7 +24,7 @@ pub struct WitnessKey {
 }
 
 impl WitnessKey {
-    /// Joins a name with a key.
+    /// Creates a witness key from its name and public key.
     ///
     /// # Errors
     ///
@@ -57,7 +57,7 @@ impl WitnessKey {
         &self.key
     }
 
-    /// The time in a blob `u64 time || signature`, if this key signed that time together with this text.
+    /// The time in a blob `u64 time || signature`, if this key signed the time together with `text`.
     fn time(&self, text: &str, blob: &[u8]) -> Option<u64> {
         let (time, signature) = blob.split_first_chunk::<8>()?;
         let time = Some(u64::from_be_bytes(*time)).filter(|time| *time <= TIME_MAX)?;
@@ -84,8 +84,8 @@ impl FromStr for WitnessKey {
     }
 }
 
-/// A witness's statement that, at this time, the tree was the largest one that it had seen of the log, and consistent
-/// with all earlier ones.
+/// A witness's statement that, at this time, the tree in the note was the largest tree of the log that the witness had
+/// seen, and consistent with all smaller trees that the witness had seen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cosignature<'a> {
     /// The Unix time of the cosignature in seconds, by the witness's clock.

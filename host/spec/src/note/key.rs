@@ -1,5 +1,5 @@
-//! Keys of signed notes (C2SP signed-note, Ed25519, type 0x01), which write signature lines and the text form of
-//! verifier keys. A private key is never printed.
+//! Keys of signed notes (C2SP signed-note, Ed25519, type 0x01): writes signature lines, and parses and writes the text
+//! form of verifier keys. A private key is never printed.
 
 use std::fmt;
 use std::str::FromStr;
@@ -11,7 +11,7 @@ use sha2::{Digest as _, Sha256};
 /// Signature type of Ed25519 in a signed note.
 const ED25519: u8 = 0x01;
 
-/// A log's signing key. Its name is the log's origin.
+/// A log's signing key. The name of the key is the log's origin.
 #[derive(Debug)]
 pub struct LogKey {
     signing: SigningKey,
@@ -19,7 +19,7 @@ pub struct LogKey {
 }
 
 impl LogKey {
-    /// Joins a name with a key.
+    /// Creates a log's signing key from its name and private key.
     ///
     /// # Errors
     ///
@@ -46,7 +46,7 @@ impl LogKey {
     }
 }
 
-/// A log's public key. Its text form is `<name>+<8 hex digits of key id>+<base64(0x01 || key)>`.
+/// A log's public key. The text form of the key is `<name>+<8 hex digits of key id>+<base64(0x01 || key)>`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VerifierKey {
     name: String,
@@ -55,7 +55,7 @@ pub struct VerifierKey {
 }
 
 impl VerifierKey {
-    /// Joins a name with a key.
+    /// Creates a log's public key from its name and key.
     ///
     /// # Errors
     ///
@@ -110,7 +110,7 @@ impl FromStr for VerifierKey {
     }
 }
 
-/// Why a text, or a pair of name and key, is not a key of a signed note.
+/// Why a text, or a name together with a key, is not a key of a signed note.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum KeyError {
     #[error("a verifier key must have the form `NAME+KEYID+KEY`")]

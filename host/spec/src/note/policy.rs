@@ -13,7 +13,7 @@ mod parse;
 pub struct LogPolicy {
     text: String,
     logs: Vec<VerifierKey>,
-    /// Witnesses and groups in the order of the text. A group comes after its members.
+    /// Witnesses and groups in the order of the text. Each group comes after its members.
     members: Vec<Member>,
     /// The witness or group that must have cosigned; `None` if the text has `quorum none`.
     quorum: Option<usize>,
@@ -28,7 +28,7 @@ struct Member {
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Rule {
     Witness(WitnessKey),
-    /// At least this many of the members at these indices must have cosigned.
+    /// The number of members that must have cosigned, and the indices of the members.
     Group(usize, Vec<usize>),
 }
 
@@ -44,7 +44,7 @@ pub struct Witnessed {
 }
 
 impl LogPolicy {
-    /// Parses the text of a policy. The error names the first invalid line.
+    /// Parses the text of a policy. If the text is invalid, the error names the first invalid line.
     ///
     /// # Errors
     ///
@@ -124,13 +124,13 @@ impl LogPolicy {
         Ok(Witnessed { met, by, missing })
     }
 
-    /// For each member, whether the quorum depends on it.
+    /// For each witness or group, whether the quorum depends on it.
     fn counted(&self) -> Vec<bool> {
         let mut counted = vec![false; self.members.len()];
         if let Some(quorum) = self.quorum.and_then(|quorum| counted.get_mut(quorum)) {
             *quorum = true;
         }
-        // Members come before their groups, so one pass from the end reaches every member that counts.
+        // The members of a group come before the group, so one pass from the end reaches every member that counts.
         for (at, member) in self.members.iter().enumerate().rev() {
             let Rule::Group(_, of) = &member.rule else { continue };
             if counted.get(at) != Some(&true) {

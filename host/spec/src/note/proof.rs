@@ -8,7 +8,7 @@ use data_encoding::BASE64;
 use super::{Checkpoint, NoteError, VerifierKey, base64, decimal, hash, verify};
 use crate::merkle::{Hash, verify_inclusion};
 
-/// The first line of the format.
+/// The first line of every proof in this format.
 const HEADER: &str = "c2sp.org/tlog-proof@v1";
 
 /// Maximum length of a path: a tree of 2^63 leaves has paths of 63 hashes.
@@ -54,7 +54,7 @@ impl LogProof {
     ///
     /// # Errors
     ///
-    /// Fails when the log did not sign such a tree.
+    /// Fails when the log did not sign a tree that has the entry at `index`.
     pub fn verify(&self, leaf: &Hash, key: &VerifierKey) -> Result<Checkpoint, ProofError> {
         let checkpoint = verify(&self.checkpoint, key)?;
         self.leads_to(leaf, &checkpoint)?;

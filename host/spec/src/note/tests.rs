@@ -42,7 +42,7 @@ fn verifier_keys_that_do_not_read_exactly_are_refused() {
     for (text, expected) in bad {
         assert_eq!(text.parse::<VerifierKey>(), Err(expected), "{text}");
     }
-    // The key is the point of order 4 with y = 0. One signature by such a key is valid for every text.
+    // The key is the point of order 4 with y = 0. One signature by a key of small order can be valid for every text.
     let weak = ed25519_dalek::VerifyingKey::from_bytes(&[0; 32]).unwrap();
     assert_eq!(VerifierKey::new("a", weak), Err(KeyError::Key(1)));
 }
@@ -169,7 +169,7 @@ fn proofs_that_do_not_read_exactly_are_refused() {
 fn base64_has_one_text() {
     let hash = "A".repeat(43) + "=";
     assert_eq!(super::hash(&hash), Some([0; 32]));
-    // Some decoders return the same bytes for parts that are padded separately.
+    // Some decoders return the same bytes for a base64 text whose parts are padded separately.
     for other in [format!("{}=AAAA", "A".repeat(39)), "A".repeat(42) + "B=", "A".repeat(43)] {
         assert_eq!(super::hash(&other), None, "{other}");
     }

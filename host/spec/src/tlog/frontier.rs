@@ -1,5 +1,6 @@
-//! The right edge of the log's tree, which computes tiles, entry bundles and the root from entries that are added one
-//! by one. It stores only the unfinished tile of each level, regardless of the size of the log.
+//! The right edge of the log's tree: computes tiles, entry bundles and the root from entries that are added one by one.
+//! The right edge consists only of the unfinished entry bundle and the unfinished tile of each level, however large the
+//! log is.
 
 use super::Resource;
 use super::tile::{self, HEIGHT, WIDTH};
@@ -16,8 +17,8 @@ pub struct Frontier {
     touched: usize,
 }
 
-/// The unfinished tile of a level. It also stores the roots of its complete subtrees, so that they are not hashed again
-/// each time the root of the tree is computed.
+/// The unfinished tile of a level. The roots of the complete subtrees in the tile are stored too, so that computing the
+/// root of the tree does not hash them again.
 #[derive(Debug, Clone, Default)]
 struct Level {
     hashes: Vec<Hash>,
@@ -30,7 +31,7 @@ impl Frontier {
         self.size
     }
 
-    /// Adds one entry. If the entry completes a bundle or tiles, they are appended to `full`.
+    /// Adds one entry. If the entry completes a bundle or tiles, the completed files are appended to `full`.
     pub fn push(&mut self, entry: &[u8], full: &mut Vec<Resource>) {
         self.push_hashed(entry, leaf_hash(entry), full);
     }
@@ -64,8 +65,8 @@ impl Frontier {
         self.touched = 0;
     }
 
-    /// The partial bundle and all partial tiles, changed or not. The tree consists of these files and the full tiles
-    /// and bundles.
+    /// The partial bundle and all partial tiles, changed or not. Together with the full tiles and bundles, these files
+    /// contain the whole tree.
     pub fn unfinished(&self) -> Vec<Resource> {
         let mut all = self.clone();
         all.touched = all.levels.len();
@@ -82,8 +83,9 @@ impl Frontier {
 
     /// The root of the tree (RFC 6962 §2.1).
     pub fn root(&self) -> Hash {
-        // Each hash of a level covers a complete subtree of the same size, and all lower levels form one smaller
-        // subtree at the end. The RFC therefore splits the tree between the same nodes as a list of these hashes.
+        // All hashes of a level cover complete subtrees of one size, and the lower levels together form one smaller
+        // subtree after them. By RFC 6962, the root over a level and all lower levels is therefore the root over a
+        // list: the hashes of this level, then the root of the lower levels.
         let below = self.levels.iter().fold(None, |below: Option<Hash>, level| match below {
             Some(below) => level.peaks.clone().with(below).root(),
             None => level.peaks.root(),
@@ -96,7 +98,7 @@ impl Frontier {
         Checkpoint { origin: origin.to_owned(), size: self.size, root: self.root() }
     }
 
-    /// Adds a hash to a level. When this fills a tile, the root of the tile is added to the level above.
+    /// Adds a hash to a level. If the hash fills a tile, the root of the tile is added to the level above.
     fn add(&mut self, level: u8, hash: Hash, full: &mut Vec<Resource>) {
         let position = usize::from(level);
         if self.levels.len() <= position {

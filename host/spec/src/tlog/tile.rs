@@ -57,7 +57,8 @@ pub fn split_entries(mut bundle: &[u8]) -> Option<Vec<&[u8]>> {
     Some(entries)
 }
 
-/// The index is written in groups of three digits, and all groups but the last start with `x`.
+/// The path of a tile or bundle. The index is written in groups of three digits, and all groups but the last start with
+/// `x`.
 fn named(level: &str, index: u64, partial: Option<usize>) -> String {
     let mut number = format!("{:03}", index % 1000);
     let mut rest = index / 1000;

@@ -6,7 +6,7 @@ use crate::store::{Append, AppendError, Failure, Store};
 /// Number of appends that are made without `durable` before the store crashes.
 const UNSYNCED: usize = 12;
 
-/// A durable append and all appends before it are on disk, with claims and nonces.
+/// When a durable append returns, the append and all appends before it are on disk, with their claims and nonces.
 pub(super) async fn durable(place: &mut dyn Place) -> Checked {
     let store = place.open()?;
     made(&*store, lazy("before", 0, "1")).await?;
@@ -27,7 +27,8 @@ pub(super) async fn durable(place: &mut dyn Place) -> Checked {
     same("its nonce", &refusal(&*store, again).await?, &used)
 }
 
-/// A proof contains the last event of its append, which is on disk even if `durable` is not set.
+/// `append_durable` returns a proof with the last event of the append, and puts the append on disk even if its
+/// `durable` is not set.
 pub(super) async fn proofs(place: &mut dyn Place) -> Checked {
     let store = place.open()?;
     made(&*store, lazy("before", 0, "1")).await?;
@@ -62,7 +63,8 @@ pub(super) async fn syncs(place: &mut dyn Place) -> Checked {
     same("an append before a sync of its action", &texts(&*store, "b")?.len(), &2)
 }
 
-/// After a crash, an append that was not synced is complete or absent. If it is present, so are all appends before it.
+/// After a crash, an append that was not synced is complete or absent. If the append is complete, all appends before it
+/// are complete too.
 pub(super) async fn lost_end(place: &mut dyn Place) -> Checked {
     let store = place.open()?;
     made(&*store, append("durable", 0, "1")).await?;
@@ -98,7 +100,7 @@ async fn is_whole(store: &dyn Store, n: usize) -> Result<bool, String> {
     let key = store.key("acme", "helpdesk", &format!("k{n}"), 6).map_err(text)?;
     if events.is_empty() {
         same("key of an append that is absent", &key, &None)?;
-        // The nonce of an absent append is free again.
+        // The nonce of an absent append can be used again.
         let again = Append { nonces: vec![format!("n{n}")], ..append(&action, 0, "again") };
         made(store, again).await?;
         return Ok(false);

@@ -17,7 +17,8 @@ pub(super) async fn keys(place: &mut dyn Place) -> Checked {
     let taken = AppendError::KeyTaken { action: "a1".to_owned(), body_sha256: "0".repeat(64) };
     let last = 5 + CLAIM_LIFE_MS - 1;
     for _ in 0..2 {
-        // The store returns the digest of the first claim, and the caller compares the digests.
+        // While a key is held, the store refuses another claim, whatever its digest, and returns the digest of the
+        // first claim.
         for (body, at_ms) in [('0', 6), ('1', 6), ('1', last)] {
             let error = refusal(&*store, with("a2", "helpdesk", body, at_ms)).await?;
             same("a key that is taken", &error, &taken)?;
@@ -44,7 +45,7 @@ pub(super) async fn keys(place: &mut dyn Place) -> Checked {
     same("new holder", &holder(&*store, "helpdesk", last + 1)?, &Some("a4".to_owned()))
 }
 
-/// The store permanently remembers which action claimed a key last, for each tenant and agent.
+/// For each tenant and agent, the store permanently remembers which action claimed a key last.
 pub(super) async fn last_claim(place: &mut dyn Place) -> Checked {
     let mut store = place.open()?;
     let of = |store: &dyn Store, tenant: &str, agent: &str| {
@@ -94,7 +95,7 @@ pub(super) async fn nonces(place: &mut dyn Place) -> Checked {
     made(&*store, with("a2", &["o"])).await
 }
 
-/// Actions of two tenants, not in the order of their ids. Every third action has ended.
+/// Summaries of the actions of two tenants, in another order than that of the ids. Every third action has ended.
 fn rows() -> Vec<(String, Summary)> {
     let row = |n: i64| {
         let (id, at_ms) = ((n * 7) % 20, n * 10);
@@ -150,7 +151,8 @@ pub(super) async fn lists(place: &mut dyn Place) -> Checked {
     Ok(())
 }
 
-/// The latest time is the greatest time ever, even if the clock went back and the action's row has an earlier time.
+/// The latest time is the greatest time of all appends, even if the clock went back and the row of the action has an
+/// earlier time.
 pub(super) async fn latest(place: &mut dyn Place) -> Checked {
     let mut store = place.open()?;
     same("the latest time of an empty store", &store.latest_ms(), &0)?;

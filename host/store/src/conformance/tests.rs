@@ -1,5 +1,5 @@
-//! Tests of the suite itself. An in-memory store without a flaw keeps the contract, and each flaw breaks the matching
-//! clause.
+//! Tests of the conformance suite itself. An in-memory store without a flaw keeps the contract, and each flaw breaks
+//! the matching clause.
 
 mod memory;
 

@@ -1,4 +1,4 @@
-//! Checks that appends that are not on disk yet take effect and can be read like all others.
+//! Checks that appends that are not on disk yet take effect and can be read like all other appends.
 
 use super::{Checked, Place, append, claim, lazy, made, refusal, same, summary, text, texts};
 use crate::store::{Append, AppendError, Filter, Row, Summary};

@@ -1,5 +1,6 @@
 //! Compares the index of a state directory that no host uses with a new index that is built from the journal, and
-//! returns every row that differs. It works on a copy of the index and changes neither the index nor the journal.
+//! returns every row that differs. The comparison works on a copy of the index and changes neither the index nor the
+//! journal.
 
 use std::fs::{self, DirBuilder};
 use std::io;
@@ -50,8 +51,8 @@ pub fn compare_index(state: &Path) -> Result<(Vec<Wrong>, Option<String>), OpenE
     Ok((differences(&found, &made)?, note))
 }
 
-/// Builds an index of the records up to `until`, and returns how many records follow; `None` if the journal does not
-/// contain that record.
+/// Builds an index of the records up to the record `until`, and returns how many records follow it; `None` if the
+/// journal does not contain that record.
 fn make(made: &Index, segments: &Path, until: Applied) -> Result<Option<u64>, OpenError> {
     let (mut staged, mut met, mut behind) = (Staged::new(made), false, 0);
     scan(segments, first(), |place, tail, record| {

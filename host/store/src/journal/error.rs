@@ -1,5 +1,5 @@
-//! Errors of the journal, one enum per operation. An error names the file, and the remedy if a person must act. It
-//! never contains the data that was to be written.
+//! Errors of the journal, one enum per operation. An error names the file, and the remedy if a person must act. An
+//! error never contains the data that was to be written.
 
 use std::path::PathBuf;
 
@@ -26,7 +26,7 @@ pub enum OpenError {
     )]
     Chain { path: PathBuf, offset: u64 },
     #[error(
-        "the record at offset {offset} of `{}` is intact but not of this version; start the version that wrote it",
+        "the record at offset {offset} of `{}` is intact but has another version; start the version that wrote it",
         path.display()
     )]
     Format { path: PathBuf, offset: u64 },
@@ -61,9 +61,11 @@ pub enum OpenError {
 /// Why a record could not be read.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
-    #[error("`{}` has a bad record at offset {offset}; restore it from a copy", path.display())]
+    #[error("`{}` has a bad record at offset {offset}; restore the file from a copy", path.display())]
     Damaged { path: PathBuf, offset: u64 },
-    #[error("the index of `{action}` has a record of another action; restart to check the index")]
+    #[error(
+        "the index entry of `{action}` points to a record of another action; restart the host, which checks the index"
+    )]
     OtherAction { action: String },
     #[error("`{}`: {source}", path.display())]
     Io { path: PathBuf, source: std::io::Error },
@@ -71,7 +73,7 @@ pub enum ReadError {
     Index(#[from] IndexError),
 }
 
-/// Distinguishes damaged data from data that the disk does not return. The text names the file in both cases.
+/// Distinguishes damaged data from data that the disk does not return. In both cases, the error text names the file.
 impl From<ReadError> for store::ReadError {
     fn from(error: ReadError) -> Self {
         match error {

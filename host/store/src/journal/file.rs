@@ -29,7 +29,7 @@ pub(super) const MAX_BODY: usize = 16 << 20;
 /// Number of bytes before the body of a record.
 const HEADER: usize = 40;
 
-/// SHA-256 of a record. The hash before the first record is all zeros.
+/// SHA-256 of a record. The first record uses 32 zero bytes as the hash of the record before it.
 pub(super) type Hash = [u8; 32];
 
 /// The position at which a record begins.
@@ -40,7 +40,7 @@ pub struct Place {
 }
 
 impl Place {
-    /// The path of the segment file below the state directory.
+    /// The path of the segment file, relative to the state directory.
     pub fn file(&self) -> String {
         name(self.segment)
     }
@@ -135,7 +135,7 @@ pub(super) fn path(dir: &Path, segment: u64) -> PathBuf {
     dir.join(format!("{segment:08}.journal"))
 }
 
-/// The path of a segment below the state directory.
+/// The path of a segment, relative to the state directory.
 pub(super) fn name(segment: u64) -> String {
     format!("segments/{segment:08}.journal")
 }
@@ -152,7 +152,7 @@ fn segment_file(dir: &Path, segment: u64) -> io::Result<File> {
     Ok(file)
 }
 
-/// A record in memory. Its checksum was verified.
+/// A record in memory, whose checksum was verified.
 pub(super) struct Frame<'a> {
     pub(super) before: Hash,
     pub(super) body: &'a [u8],

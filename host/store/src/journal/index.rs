@@ -1,7 +1,7 @@
 //! The index of the journal, in one sled tree: the latest row of each action, the positions of its records, the lists
-//! of actions, and the holders of idempotency keys. All of its data comes from the journal. An index that does not open
-//! or does not match the journal is deleted and rebuilt. This can be necessary after a crash, because sled's flush is
-//! not an fsync.
+//! of actions, and the holders of idempotency keys. All data of the index comes from the journal. An index that does
+//! not open or does not match the journal is deleted and rebuilt. A rebuild can be necessary after a crash, because
+//! sled's flush is not an fsync.
 
 use std::fs;
 use std::io;
@@ -177,7 +177,7 @@ impl Index {
 }
 
 impl Applied {
-    /// Encodes this record's position and hash, together with the latest time of any record up to it.
+    /// Encodes the record's position and hash, together with the latest time of any record up to this one.
     fn encode(&self, latest_ms: i64) -> Vec<u8> {
         let Place { segment, offset } = self.place;
         let numbers = [segment.to_be_bytes(), offset.to_be_bytes(), latest_ms.to_be_bytes()];
@@ -205,9 +205,9 @@ pub enum IndexError {
     Io(#[from] io::Error),
     #[error(transparent)]
     Json(#[from] serde_json::Error),
-    #[error("a value in the index is not of this version")]
+    #[error("a value in the index has the format of another version")]
     Value,
-    #[error("sled panicked on a damaged file")]
+    #[error("the index database (sled) panicked on a damaged file")]
     Panic,
 }
 
@@ -227,8 +227,8 @@ fn open_sled(dir: &Path) -> sled::Result<sled::Db> {
     config.open()
 }
 
-/// Removes snapshots that a crash left half written. Sled 0.34 would use such a snapshot as the newest one, and then
-/// fail to open.
+/// Removes snapshots that a crash left half written. Sled 0.34 would use a half-written snapshot as the newest one, and
+/// then fail to open.
 fn remove_torn_snapshots(dir: &Path) -> Result<(), IndexError> {
     if !dir.exists() {
         return Ok(());

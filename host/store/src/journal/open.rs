@@ -1,5 +1,5 @@
-//! Opens the journal: updates or rebuilds the index, removes a torn end, and starts the writer. It never drops a good
-//! record and never guesses the content of a bad one.
+//! Opens the journal: updates or rebuilds the index, removes a torn end, and starts the writer. Opening never drops a
+//! good record, and never guesses the content of a bad record.
 
 use std::fs::{self, OpenOptions, TryLockError};
 use std::path::Path;
@@ -29,8 +29,8 @@ pub(super) fn open(hold: Hold) -> Result<Journal, OpenError> {
         sync_dir(synced).map_err(at(synced))?;
     }
     let lock = Arc::new(lock);
-    // The version is read under the lock, because another process may have upgraded an older state directory in the
-    // meantime.
+    // The version is read again after the directory was locked, because another process may have upgraded an older
+    // state directory in the meantime.
     let head = head::read(&segments_dir, version(dir)? >= 2)?;
     let (index, tail) = recover(&dir.join("index"), &segments_dir, head.as_ref())?;
     let segments = Segments::open(&segments_dir, tail).map_err(at(&segments_dir))?;
@@ -98,7 +98,8 @@ fn recover(
     segments: &Path,
     head: Option<&Tail>,
 ) -> Result<(Index, Tail), OpenError> {
-    // A loss is reported first. Otherwise, an index that does not match the remaining records would be deleted.
+    // Lost records are reported before the index is opened. Otherwise, the index would be deleted because it does not
+    // match the remaining records.
     covered(segments, head)?;
     match Index::open(index_dir) {
         Ok((index, applied)) => {

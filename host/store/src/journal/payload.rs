@@ -29,7 +29,7 @@ impl Payloads {
         Ok(Self { dir, next: AtomicU64::new(0) })
     }
 
-    /// Stores these bytes; when it returns, they are on disk under the returned name.
+    /// Stores these bytes; when this method returns, they are on disk under the returned name.
     pub(super) fn put(&self, bytes: &[u8]) -> Result<String, PayloadError> {
         let name = Digest::of(bytes).hex();
         match self.write(&name, bytes) {

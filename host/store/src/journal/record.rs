@@ -5,15 +5,15 @@ use serde::{Deserialize, Serialize};
 
 use crate::store::{KeyClaim, Summary};
 
-/// The first bytes of every body. A search uses them to distinguish records from other bytes.
+/// The first bytes of every body. A search for the next record uses these bytes to distinguish records from other data.
 pub(super) const BEGINNING: &[u8] = b"{\"seq\":";
 
-/// The envelope of a record. It has everything that the index needs, so that the index can be rebuilt from the records
-/// alone.
+/// The envelope of a record. The envelope has everything that the index needs, so that the index can be rebuilt from
+/// the records alone.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Framed {
-    /// Number of the record in the journal, from 1. This must be the first field, so that every body begins with
+    /// Number of the record in the journal, from 1. The number must be the first field, so that every body begins with
     /// [`BEGINNING`].
     pub(super) seq: u64,
     pub(super) action: String,

@@ -1,5 +1,5 @@
-//! Updates the index to match the journal: one thread reads the records and checks their chain, another applies them to
-//! the index. Most starts read only one segment. If the index was lost, all segments are read.
+//! Updates the index to match the journal: one thread reads the records and checks their hash chain, and another thread
+//! applies them to the index. Most starts read only one segment. If the index was lost, all segments are read.
 
 use std::path::Path;
 use std::sync::mpsc::{self, SyncSender};
@@ -11,7 +11,7 @@ use super::index::{Applied, Index, IndexError, Staged};
 use super::record::Framed;
 
 /// Number of index changes that are applied at once during a replay. The records of an action are mixed with those of
-/// hundreds of other actions. With this number, they usually result in a single change of the action's row.
+/// hundreds of other actions. With a batch of this size, the records of an action usually change its row only once.
 pub(super) const BATCH: usize = 32_768;
 
 /// Number of records in one batch, and number of batches that may wait for the index.
@@ -55,7 +55,7 @@ fn read(
     sender: &SyncSender<Vec<Read>>,
 ) -> Result<Tail, OpenError> {
     let mut ready = Vec::with_capacity(TOGETHER);
-    // No caller gets this error, because the receiver is dropped only after the index has failed.
+    // No caller ever sees this error, because the receiver is dropped only after the index has failed.
     let gone = |_| OpenError::Index(IndexError::Value);
     let tail = scan(segments, from, |place, tail, record| {
         if head.is_some_and(|head| head.seq == tail.seq && head.hash != tail.hash) {

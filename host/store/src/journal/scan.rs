@@ -1,5 +1,5 @@
 //! Reads the files of a journal from the beginning without opening it, and reports every good record and every fault in
-//! order. It does not change any file.
+//! order. The scan does not change any file.
 
 use std::collections::HashMap;
 use std::fs::{self, File, TryLockError};
@@ -45,7 +45,7 @@ pub struct Scan {
 /// The part of a journal that a copy must contain: whole segments, and the beginning of the last segment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Extent {
-    /// Paths of files below the state directory, each with the number of bytes that the copy must contain.
+    /// Paths of files, relative to the state directory, each with the number of bytes that the copy must contain.
     pub files: Vec<(String, u64)>,
     /// Path and text of the `segments/HEAD` that belongs to the copy.
     pub head: (String, String),
@@ -60,7 +60,7 @@ pub struct Extent {
 ///
 /// # Errors
 ///
-/// Fails when another process uses it, and when the lock cannot be opened.
+/// Fails when another process uses the directory, and when the lock cannot be opened.
 pub fn reserve(state: &Path) -> Result<Option<File>, OpenError> {
     let path = state.join("LOCK");
     let file = match File::open(&path) {
@@ -223,7 +223,8 @@ impl Walk {
         }
     }
 
-    /// Whether the bad record at `at` is a torn end. It is torn if no good record after it states that it was durable.
+    /// Whether the bad record at `at` is a torn end. A bad record is a torn end if no good record after it states that
+    /// the bad record was durable.
     fn was_torn(&self, place: Place, bytes: &[u8], at: usize) -> bool {
         let is_first = place == Place { segment: first(), offset: 0 };
         let before = if is_first { Some(0) } else { self.tail.map(|tail| tail.seq) };
@@ -282,7 +283,8 @@ impl Walk {
     fn covered(&mut self, segments: &Path, last: u64) {
         let (Some(head), clean) = (self.head, self.found.wrong.is_empty()) else { return };
         let end = self.tail.unwrap_or(Tail { segment: last, length: 0, hash: [0; 32], seq: 0 });
-        // A new segment may have no record yet.
+        // A new segment may have no record yet, so the end is in the last segment even if the last good record is in an
+        // earlier one.
         let end = Tail { segment: last.max(end.segment), ..end };
         if clean && let Err(error) = head::check(segments, &head, &end) {
             self.wrong(&file::name(head.segment), None, None, error.to_string());

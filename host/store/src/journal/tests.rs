@@ -210,7 +210,7 @@ async fn many_appends_at_once_are_all_kept() {
     assert!((0..2000).all(|n| texts(&journal, &format!("{n:04}")) == ["x"]));
 }
 
-/// A writer for a journal that is not open. It behaves as if the journal had `seq` records.
+/// A writer for a journal that is not open. The writer behaves as if the journal already had `seq` records.
 fn writer(scratch: &Scratch, seq: u64) -> Writer {
     let (index, _) = Index::open(&scratch.path("index")).unwrap();
     let tail = Tail { segment: 1, length: 0, hash: [0; 32], seq };

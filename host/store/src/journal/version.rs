@@ -1,5 +1,5 @@
-//! The file `VERSION` has the version of the layout of a state directory. If that version is newer than this program
-//! supports, no other file of the directory is read.
+//! The file `VERSION` has the version of the layout of a state directory. If the version of a directory is newer than
+//! this program supports, no other file of the directory is read.
 //!
 //! The version changes when an older `deed` would lose or misread something. Version 1 had no file `VERSION`; version 2
 //! added `segments/HEAD`.
@@ -21,7 +21,7 @@ pub enum VersionError {
         wrote it, or a newer one", path.display()
     )]
     Newer { path: PathBuf, found: u32 },
-    #[error("`{}` is not a version: it must be one line, such as `deed state 2`; restore it", path.display())]
+    #[error("`{}` does not contain one line with a version, such as `deed state 2`; restore the file", path.display())]
     Form { path: PathBuf },
     #[error("`{}`: {source}", path.display())]
     Io { path: PathBuf, source: io::Error },
@@ -56,11 +56,11 @@ pub fn version_line() -> String {
     format!("{WORDS}{PRESENT}\n")
 }
 
-/// Writes the present version to `VERSION`. The file is on disk when this returns.
+/// Writes the present version to `VERSION`. The file is on disk when this function returns.
 pub(super) fn mark(state: &Path) -> Result<(), VersionError> {
     let path = state.join(FILE);
     let failed = |source| VersionError::Io { path: path.clone(), source };
-    // At this point, a state directory of version 1 already has the files that version 2 added.
+    // The caller has already added the files of version 2 to a state directory of version 1.
     if path.exists() && version(state)? == PRESENT {
         return Ok(());
     }

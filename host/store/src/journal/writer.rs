@@ -1,8 +1,9 @@
-//! The only writer of the journal. It writes the appends in its queue as one group with one fdatasync, applies them to
-//! the index, and then answers all of them.
+//! The only writer of the journal. The writer writes the appends in its queue as one group with one fdatasync, applies
+//! them to the index, and then answers all appends of the group.
 //!
-//! After a disk error, the writer never writes again, because what is on disk is unknown and a second fsync can report
-//! success for pages that are lost. A panic stops the writer in the same way, and all waiting callers get the error.
+//! After a disk error, the writer never writes again, because the content of the disk is unknown and a second fsync can
+//! report success for pages that are lost. A panic also stops the writer permanently, and all waiting callers get the
+//! error.
 
 use std::fs::File;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -22,7 +23,7 @@ use crate::store::{Append, AppendError, Failure, Unfit};
 /// Maximum number of appends in one group.
 const GROUP: usize = 256;
 
-/// After this time without work, appends that need not be durable are synced too.
+/// After this time without a new command, appends that were made without `durable` are synced too.
 const LAZY: Duration = Duration::from_millis(50);
 
 /// Bytes of events after which a group accepts no further append.
@@ -50,7 +51,7 @@ pub(super) struct Writer {
     /// The end of the records that are on disk, for readers.
     pub(super) synced: Arc<Mutex<Place>>,
     pub(super) crowd: GroupCommit,
-    /// This must be the last field, so that no process opens the journal before segments and index are released.
+    /// The lock must be the last field, so that no process opens the journal before segments and index are released.
     pub(super) lock: Arc<File>,
 }
 
@@ -90,8 +91,8 @@ impl Writer {
         }
     }
 
-    /// Runs a part of the work. An error or a panic stops the writer permanently, because the content on disk and the
-    /// state of this value are then unknown. From then on, only `failed` is read.
+    /// Runs one operation of the writer. An error or a panic stops the writer permanently, because the content of the
+    /// disk and the state of the writer are then unknown; after that, only its field `failed` is read.
     fn guarded<T>(
         &mut self,
         work: impl FnOnce(&mut Self) -> Result<T, Failure>,
@@ -100,8 +101,8 @@ impl Writer {
         done.unwrap_or_else(|_panic| Err(panicked())).inspect_err(|why| self.fail(why))
     }
 
-    /// Waits for the next command. If none comes for a while, appends that no caller waits for are synced and passed to
-    /// sled.
+    /// Waits for the next command. If no command arrives for a while, the writer syncs appends that were made without
+    /// `durable`, and passes their changes to sled.
     fn next(&mut self, queue: &Receiver<Command>) -> Option<Command> {
         if self.failed.get().is_none() {
             match queue.recv_timeout(LAZY) {
@@ -140,7 +141,7 @@ impl Writer {
         outcome.unwrap_or_else(|why| vec![Err(AppendError::Failed(why)); count])
     }
 
-    /// Checks, writes, syncs and indexes a group. Any error here stops the writer permanently.
+    /// Checks, writes, syncs and indexes a group. Any error in one of these steps stops the writer permanently.
     fn commit(
         &mut self,
         appends: Vec<Option<Append>>,

@@ -36,7 +36,8 @@ pub fn history(dir: &Path, key: &VerifierKey, retired: &[Retired]) -> Result<His
 /// The leaf of an entry; `None` if the entry is not about configuration or keys.
 pub(super) fn told(entry: &[u8], index: u64) -> Option<Leaf> {
     const KINDS: [Kind; 3] = [Kind::Activated, Kind::KeyAdded, Kind::KeyRetired];
-    // This check must be fast, because a start reads the whole log and nearly all entries are about actions.
+    // Entries about actions must be recognised fast, because a start reads the whole log and nearly all entries are
+    // about actions.
     let line = entry.split(|byte| *byte == b'\n').nth(1)?;
     if !KINDS.iter().any(|kind| line.starts_with(kind.as_str().as_bytes())) {
         return None;

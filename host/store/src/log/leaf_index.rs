@@ -1,12 +1,13 @@
-//! The lookup from leaf hashes to leaf indexes. It uses eight bytes per entry and does not store whole hashes, so it
-//! returns candidates that the caller compares with the tile.
+//! A table from leaf hashes to leaf indexes. The table uses eight bytes per entry and does not store whole hashes, so a
+//! lookup returns candidate indexes, and the caller compares the hash with the hash in the tile.
 //!
-//! A log has a few entries for every action that its tenant ever took, and this table keeps all of them in memory.
+//! A log has a few entries for every action that its tenant ever took, and this table keeps the indexes of all entries
+//! in memory.
 
 use deed_spec::merkle::Hash;
 
-/// Maximum number of entries, because an index has 32 bits. So many entries would take 64 GiB of tiles, and as much
-/// memory.
+/// Maximum number of entries, because an index has 32 bits. This number of entries would take 64 GiB of tiles, and also
+/// 64 GiB of memory.
 pub(super) const PLACES_MAX: u64 = u32::MAX as u64 - 1;
 
 /// At most three of every four slots are used, so that runs of used slots are short.
@@ -28,7 +29,7 @@ impl LeafIndex {
         self.grow_to(wanted.saturating_mul(OF) / TAKEN + 1);
     }
 
-    /// Adds the index of an entry. An index beyond [`PLACES_MAX`] is not stored.
+    /// Adds the index of an entry, unless the index is beyond [`PLACES_MAX`].
     pub(super) fn add(&mut self, hash: &Hash, place: u64) {
         let Some(number) = u32::try_from(place).ok().and_then(|place| place.checked_add(1)) else {
             return;
@@ -40,7 +41,7 @@ impl LeafIndex {
         put(&mut self.slots, (u64::from(tag(hash)) << 32) | u64::from(number));
     }
 
-    /// Every index that an entry with this hash may have. There is nearly always at most one.
+    /// Every index that an entry with this hash may have. Nearly always, there is at most one such index.
     pub(super) fn of(&self, hash: &Hash) -> impl Iterator<Item = u64> + use<'_> {
         let (tag, slots) = (tag(hash), self.slots.len());
         let (before, from) = self.slots.split_at(first(tag, slots));
@@ -61,13 +62,15 @@ fn tag(hash: &Hash) -> u32 {
     hash.first_chunk::<4>().map_or(0, |first| u32::from_be_bytes(*first))
 }
 
-/// The slot where the search for a tag begins. It is proportional to the tag, so that it does not depend on lower bits.
+/// The slot where the search for a tag begins. The slot is proportional to the tag, so it depends on the high bits of
+/// the tag, not on the low bits.
 fn first(tag: u32, slots: usize) -> usize {
     let share = (u128::from(tag) * slots as u128) >> 32;
     usize::try_from(share).unwrap_or_default()
 }
 
-/// Stores a value in the first free slot after the start of its search. There is always a free slot.
+/// Stores a value in the first free slot from the slot where the search for its tag begins. At least a quarter of the
+/// slots is always free.
 fn put(slots: &mut [u64], slot: u64) {
     let tag = u32::try_from(slot >> 32).unwrap_or_default();
     let first = first(tag, slots.len());

@@ -1,5 +1,5 @@
-//! Opens a log: rebuilds its frontier and leaf lookup from the entries in its directory. It does not repair a log.
-//! Missing published data is an error that the operator must resolve.
+//! Opens a log: rebuilds its frontier and leaf lookup from the entries in its directory. Opening does not repair a log:
+//! if published data is missing, opening fails and the operator must resolve the error.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::path::Path;
@@ -27,7 +27,8 @@ pub(super) fn open(
         return Err(LogError::OtherKey { origin: origin.to_owned(), name: key.name().to_owned() });
     }
     fs::create_dir_all(dir).map_err(at(dir))?;
-    // The first log of a tenant also creates the folder of all logs, and both names must survive a power failure.
+    // The first log of a tenant also creates the folder of all logs, and the names of both folders must survive a power
+    // failure.
     for above in dir.ancestors().skip(1).take(2).filter(|above| !above.as_os_str().is_empty()) {
         sync(above)?;
     }
@@ -38,7 +39,8 @@ pub(super) fn open(
     let signers = Signers { key: key.verifier(), retired };
     let batches = unsettled(batches, &head, signers)?;
     if batches.is_empty() {
-        // Everything has settled. No tile is rewritten, because nothing could restore a tile whose rewrite was lost.
+        // All entries have settled, so no tile is rewritten, because nothing could restore a tile whose rewrite was
+        // lost.
         pending.clear()?;
     }
     let Found { frontier, leaf_index, history, note } = if batches.is_empty() {
@@ -62,7 +64,7 @@ pub(super) fn open(
     Ok(log)
 }
 
-/// The keys that may have signed the files: the log's key, and the keys that were retired before it.
+/// The keys that may have signed the files: the log's key, and the keys that were retired before that key.
 #[derive(Clone, Copy)]
 pub(super) struct Signers<'a> {
     pub(super) key: &'a VerifierKey,
@@ -79,8 +81,9 @@ impl Signers<'_> {
         self.retired.iter().find_map(by).ok_or(untrusted)
     }
 
-    /// The last tree that a retired key signed must end with a statement that retired it. There may be more than one
-    /// such statement: an interrupted rotation leaves the one that it signed, and the next rotation signs another.
+    /// The last tree that a retired key signed must end with a statement that retires this key. A key may have several
+    /// such statements: an interrupted rotation leaves the statement that it signed, and the next rotation signs
+    /// another.
     pub(super) fn check_end(self, found: &Found) -> Result<(), LogError> {
         let Some(note) = found.note.as_ref().filter(|note| verify(note, self.key).is_err()) else {
             return Ok(());
@@ -124,7 +127,7 @@ fn settled(store: &mut Store, head: &Checkpoint, signers: Signers<'_>) -> Result
     let found = shown(store, head, signers)?;
     let tree = found.frontier.checkpoint(&head.origin);
     if tree != *head {
-        // The process ended after it wrote the checkpoint and before it wrote `HEAD`.
+        // The previous process ended after it had written the checkpoint and before it wrote `HEAD`.
         store.put(&[Resource::text(HEAD, &tree.to_string())])?;
     }
     Ok(found)
@@ -149,8 +152,8 @@ pub(super) fn shown(
     Ok(found)
 }
 
-/// Reads a log that was not settled. Its tiles are good up to `HEAD`. Later tiles are built again from `TAIL`, whatever
-/// a crash left of them.
+/// Reads a log that was not settled. The tiles are good up to the tree in `HEAD`; later tiles are built again from
+/// `TAIL`, whatever a crash left of them.
 fn follow(
     store: &mut Store,
     head: &Checkpoint,
@@ -166,8 +169,8 @@ fn follow(
         }
         found.note = Some(batch.note);
     }
-    // A crash may have left an incomplete checkpoint. An intact checkpoint is never newer than `TAIL`, which is written
-    // first. If it has the same tree, it may also have the signature lines of witnesses.
+    // A crash may have left an incomplete checkpoint. An intact checkpoint is never newer than `TAIL`, because `TAIL`
+    // is written first. A checkpoint with the same tree as `TAIL` may also have the signature lines of witnesses.
     if let Ok((text, Some(public))) = published(store, signers) {
         if public.size > found.frontier.size() {
             return Err(LogError::Rollback { size: found.frontier.size(), head: public.size });
@@ -247,8 +250,8 @@ pub(super) fn read_head(
     Ok(Some(head))
 }
 
-/// Reads the signed checkpoint on disk, and returns its text and the verified tree. Both are `None` before the first
-/// append.
+/// Reads the signed checkpoint on disk, and returns its text and the verified tree. Both values are `None` before the
+/// first append.
 fn published(
     store: &Store,
     signers: Signers<'_>,
@@ -304,7 +307,7 @@ pub(super) fn replay(
     Ok(found)
 }
 
-/// Fails when the tree is as large as the one in `HEAD` but differs from it.
+/// Fails when the tree is as large as the tree in `HEAD` but differs from that tree.
 fn guard(frontier: &Frontier, head: &Checkpoint) -> Result<(), LogError> {
     if frontier.size() == head.size && frontier.root() != head.root {
         return Err(LogError::Fork { size: head.size });
@@ -319,7 +322,7 @@ fn check(store: &Store, tiles: &[Resource]) -> Result<(), LogError> {
             Some((full, width)) => stored(store, full, width.parse().ok())?,
             None => stored(store, &made.path, None)?,
         };
-        // A full tile may have replaced a partial one. Its additional hashes are not published.
+        // A full tile may have replaced a partial one. The additional hashes of the full tile are not published.
         if !found.starts_with(&made.bytes) {
             return Err(LogError::Damaged {
                 path: made.path.clone(),
@@ -330,7 +333,7 @@ fn check(store: &Store, tiles: &[Resource]) -> Result<(), LogError> {
     Ok(())
 }
 
-/// The bytes of a partial tile or bundle if it exists, otherwise those of the full one.
+/// The bytes of the partial tile or bundle if that file exists, otherwise the bytes of the full one.
 fn stored(store: &Store, path: &str, width: Option<usize>) -> Result<Vec<u8>, LogError> {
     if let Some(width) = width {
         let partial = format!("{}/{width}", tile::partials(path));

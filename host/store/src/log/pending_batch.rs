@@ -1,5 +1,5 @@
 //! Batches that were published but have not settled into tiles yet. A batch and its signed checkpoint are on disk after
-//! one write and one `fdatasync`. Batches that `HEAD` covers are removed soon afterwards.
+//! one write and one `fdatasync`. Batches whose entries `HEAD` covers are removed soon afterwards.
 //!
 //! A record is `length u32 LE | CRC32C u32 LE | body`; the body is `length u32 LE | note | entry bundle`.
 
@@ -13,7 +13,7 @@ use deed_system::failpoint;
 use super::LogError;
 use super::store::{at, sync};
 
-/// The name of the file. Like `HEAD`, the file is private to the host.
+/// The name of the file with the pending batches. Like `HEAD`, the file is private to the host.
 pub(super) const TAIL: &str = "TAIL";
 
 /// The file of the batches that have not settled.
@@ -41,7 +41,8 @@ impl PendingBatch {
         sync(root)
     }
 
-    /// Opens the file and returns its batches. A torn end is removed, because it was never acknowledged.
+    /// Opens the file and returns its batches. A torn record at the end of the file is removed, because no caller got
+    /// an answer for this record.
     pub(super) fn open(root: &Path) -> Result<(Self, Vec<Batch>), LogError> {
         let path = root.join(TAIL);
         let bytes = match fs::read(&path) {
@@ -64,7 +65,7 @@ impl PendingBatch {
         Ok((Self { path, file, held }, batches))
     }
 
-    /// Adds a batch. The batch is on disk when this returns.
+    /// Adds a batch. The batch is on disk when this method returns.
     pub(super) fn add(&mut self, entries: &[Vec<u8>], note: &str) -> Result<(), LogError> {
         let mut body = length(note.len()).to_vec();
         body.extend_from_slice(note.as_bytes());
@@ -83,8 +84,8 @@ impl PendingBatch {
         written.map_err(at(&self.path))
     }
 
-    /// Empties the file after everything in it has settled. A crash may restore the old records, which are then
-    /// skipped. The file is synced, because a new record must never be followed by the remainder of an old one.
+    /// Empties the file after everything in it has settled. If a crash restores the old records, opening the log skips
+    /// them. The empty file is synced, because the remainder of an old record must never follow a new record.
     pub(super) fn clear(&mut self) -> Result<(), LogError> {
         self.held = 0;
         failpoint::hit("log.pending.clear.before");
@@ -105,15 +106,15 @@ pub(super) fn read(bytes: &[u8]) -> Result<(Vec<Batch>, usize), LogError> {
         batches.push(batch);
         rest = after;
     }
-    // Only the last write can be torn. If a good record follows a bad one, the bad record was good when the later one
-    // was written.
+    // Only the last write can be torn. If a good record follows a bad one, the bad record was complete when the later
+    // record was written, and was damaged since.
     if (1..rest.len()).any(|at| rest.get(at..).and_then(record).is_some()) {
         return Err(damaged("has a record that is not what was written"));
     }
     Ok((batches, bytes.len() - rest.len()))
 }
 
-/// One record and the bytes that follow it; `None` if it is cut short or its checksum does not match.
+/// One record and the bytes that follow it; `None` if the record is truncated or its checksum does not match.
 fn record(bytes: &[u8]) -> Option<(Batch, &[u8])> {
     let (size, rest) = number(bytes)?;
     let (checksum, rest) = rest.split_first_chunk::<4>()?;

@@ -1,4 +1,5 @@
-//! The only writer of a tenant's log. It publishes at once when it is idle, and in batches when it is busy.
+//! The only writer of a tenant's log. An idle publisher publishes each request at once; a busy publisher publishes
+//! requests in batches.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -31,11 +32,11 @@ pub(super) struct Shared {
     checkpoint: Mutex<Option<String>>,
     /// Whether the log has a newer checkpoint than `checkpoint`.
     behind: AtomicBool,
-    /// The first error of the log. After it, nothing is published until a restart.
+    /// The first error of the log, after which nothing is published until a restart.
     failed: OnceLock<String>,
 }
 
-/// Leaves with their indexes, and the first checkpoint that covers all of them.
+/// Published leaves with their log indexes, and the first checkpoint that covers all of these leaves.
 #[derive(Debug, Clone)]
 pub struct PublishedLeaves {
     pub leaves: Vec<Leaf>,
@@ -48,11 +49,11 @@ struct Request {
     answer: oneshot::Sender<Result<PublishedLeaves, PublishError>>,
 }
 
-/// Why leaves were not published. They are in the journal, and the next start publishes the leaves that are missing in
-/// the log.
+/// Why leaves were not published. The leaves are in the journal, and the next start publishes those that are missing
+/// from the log.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum PublishError {
-    #[error("the log's publisher has ended; restart the host")]
+    #[error("the task that publishes the log has ended; restart the host")]
     Stopped,
     #[error("too many actions wait for the log")]
     Busy,
@@ -60,22 +61,24 @@ pub enum PublishError {
     Log(Arc<LogError>),
 }
 
-/// Maximum number of waiting requests; each is one action, whose driver waits for the answer.
+/// Maximum number of waiting requests; each request belongs to one action, which waits for the answer.
 const QUEUE_MAX: usize = 1_024;
 /// Maximum number of actions in one batch, under one checkpoint.
 const BATCH_MAX: usize = 256;
 /// How long readers of a busy log may have to wait for entries that are already on disk.
 const SPREAD_WITHIN: Duration = Duration::from_millis(100);
-/// How long the log must be without requests before it settles.
+/// How long the log must be without requests before its entries are settled (written to tiles and synced).
 const IDLE: Duration = Duration::from_millis(20);
-/// Maximum number of entries that a busy log has on disk but not in its tiles. A start builds these tiles again.
+/// Maximum number of entries that a busy log has on disk but not in its tiles. A start after a crash builds the tiles
+/// of these entries again.
 const SETTLE_AT: usize = 4_096;
-/// Maximum number of files that a busy log syncs when it settles. Each read of its checkpoint may create some.
+/// Maximum number of files that a busy log syncs when it settles. Each time a reader asks for the checkpoint of the
+/// log, more files may be written.
 const SETTLE_FILES_AT: usize = 512;
 
 impl Publisher {
     /// Starts the publisher's thread. From then on, witnesses are asked to cosign every checkpoint, including the
-    /// present one. The more actions `crowd` counts, the more of them one checkpoint covers.
+    /// present checkpoint. The more actions are in progress (`crowd`), the more actions one checkpoint covers.
     pub fn start(log: Log, witnesses: &Arc<Witnesses>, clock: &Clock, crowd: &GroupCommit) -> Self {
         let (queue, requests) = mpsc::sync_channel(QUEUE_MAX);
         let shared = Arc::new(Shared::default());
@@ -88,8 +91,8 @@ impl Publisher {
         Self { queue, log, shared, watch }
     }
 
-    /// Appends leaves to the log, and waits for the signed checkpoint and, for a limited time, for its witnesses.
-    /// Leaves that are already in the log keep their index.
+    /// Appends leaves to the log, and waits for the signed checkpoint and, for a limited time, for the cosignatures of
+    /// witnesses. Leaves that are already in the log keep their index.
     ///
     /// # Errors
     ///
@@ -111,8 +114,8 @@ impl Publisher {
         self.watch.as_ref().map(|watch| watch.standings()).unwrap_or_default()
     }
 
-    /// Submits leaves without waiting for the result. A busy publisher drops them; a caller that needs their indexes
-    /// publishes them again.
+    /// Submits leaves without waiting for the result. A busy publisher drops these leaves, so a caller that needs their
+    /// log indexes must publish them again.
     pub fn offer(&self, leaves: Vec<Leaf>) {
         let (answer, _) = oneshot::channel();
         if self.queue.try_send(Request { leaves, answer }).is_err() {
@@ -129,8 +132,8 @@ impl Publisher {
         self.lock().prove(index, size)
     }
 
-    /// The latest signed checkpoint. It covers every request that was answered before the call, and readers of the
-    /// files see it when this returns. The call may wait for the disk.
+    /// The latest signed checkpoint. The checkpoint covers every request that was answered before the call, and is in
+    /// the published files when the call returns. The call may wait for the disk.
     pub fn checkpoint(&self) -> Option<String> {
         if self.is_behind() {
             let mut log = self.lock();
@@ -144,18 +147,19 @@ impl Publisher {
         self.shared.checkpoint.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Whether a request was answered whose entries readers of the files do not see yet.
+    /// Whether the entries of an answered request are not in the published files yet.
     pub fn is_behind(&self) -> bool {
         self.shared.behind.load(Ordering::Acquire)
     }
 
-    /// Why the log accepts no more entries, if it has failed. The host ends in that case, because an action that cannot
-    /// be logged must not run.
+    /// Why the log accepts no more entries, if it has failed. If the log has failed, the host ends, because an action
+    /// that cannot be logged must not run.
     pub fn failed(&self) -> Option<&str> {
         self.shared.failed.get().map(String::as_str)
     }
 
-    /// Settles the log, as an idle publisher does. An orderly stop calls this, so that it leaves a settled log.
+    /// Settles the log, as an idle publisher does. An orderly stop of the host calls this function, so that the log is
+    /// settled afterwards.
     pub fn settle(&self) {
         settle(&self.log, &self.shared);
     }
@@ -166,7 +170,7 @@ impl Publisher {
 }
 
 impl Shared {
-    /// Keeps the first error. Later errors follow from it.
+    /// Keeps only the first error, because later errors are consequences of the first one.
     pub(super) fn fail(&self, why: Option<&str>) {
         why.map(|why| self.failed.get_or_init(|| why.to_owned()));
     }
@@ -192,7 +196,8 @@ fn serve(
         batch.extend(requests.try_iter().take(BATCH_MAX - 1));
         let mut log = log.lock().unwrap_or_else(PoisonError::into_inner);
         let mut result = append(&mut log, &batch);
-        // A single request is visible to readers of the files at once; a stream of requests is shown at intervals.
+        // A single request is visible to readers of the files at once; the entries of a stream of requests become
+        // visible at intervals.
         if result.is_ok() && (rested || seen.is_none_or(|seen| seen.elapsed() >= SPREAD_WITHIN)) {
             result = result.and_then(|entered| show(&mut log, shared).map(|()| entered));
             seen = Some(Instant::now());
@@ -207,8 +212,8 @@ fn serve(
     }
 }
 
-/// Waits for the next request, and returns whether the log was idle before it. If no request arrives for a moment, the
-/// log is settled before waiting further.
+/// Waits for the next request, and returns it together with whether the log was idle before. If no request arrives for
+/// a moment, the log is settled, and the wait continues.
 fn next(requests: &mpsc::Receiver<Request>, settle: impl Fn()) -> Option<(Request, bool)> {
     match requests.recv_timeout(IDLE) {
         Ok(request) => Some((request, false)),
@@ -245,7 +250,7 @@ fn show(log: &mut Log, shared: &Shared) -> Result<(), PublishError> {
 /// Answers every request of a batch with the indexes of its own leaves. The indexes are in the order of the leaves.
 fn answer(shared: &Shared, batch: Vec<Request>, result: Result<Entered, PublishError>) {
     if let Err(error) = &result {
-        // Only the first error is kept. Later errors follow from it.
+        // Only the first error is kept, because later errors are consequences of the first one.
         shared.failed.get_or_init(|| error.to_string());
     }
     let (mut places, checkpoint) = match result {

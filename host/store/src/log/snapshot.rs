@@ -1,8 +1,8 @@
 //! Takes a consistent snapshot of a log while a host may be writing to it. A snapshot provides the size, the entries,
-//! and the files of a copy with exactly these entries. This module takes no lock and writes nothing.
+//! and the files of a copy with exactly these entries. This module neither locks the log nor writes to it.
 //!
-//! Everything that a host has published is in `TAIL` or in the tiles up to the checkpoint; both are append-only. Three
-//! small files therefore determine the snapshot, and the tiles can be read later.
+//! Everything that a host has published is in `TAIL` or in the tiles up to the checkpoint, and a published entry never
+//! changes. Therefore `HEAD`, `TAIL` and the checkpoint determine the snapshot, and the tiles can be read later.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -19,8 +19,8 @@ use super::pending_batch::{self, Batch, TAIL, damaged};
 use super::store::{Store, at};
 use super::{CHECKPOINT, COSIGNED, HEAD, LogError, Retired};
 
-/// Number of tries, and the pause between them. A reader tries again if the host moves entries from `TAIL` to the tiles
-/// at the same time.
+/// Number of tries, and the pause between them. A reader tries again if the host was moving entries from `TAIL` to the
+/// tiles while the files were read.
 const LOOKS: u32 = 100;
 const PAUSE: Duration = Duration::from_millis(2);
 
@@ -86,7 +86,8 @@ pub fn glance(dir: &Path) -> Result<Glance, LogError> {
 }
 
 impl Glance {
-    /// The number of entries that the files state. No signature is checked, so it is only for display and comparison.
+    /// The number of entries that the files state. No signature is checked, so this number is only for display and
+    /// comparison.
     pub fn said_size(&self) -> u64 {
         let size = |text: &str| {
             let body = text.split("\n\n").next().map(|body| format!("{}\n", body.trim_end()));
@@ -115,17 +116,17 @@ impl Glance {
         let bytes =
             self.tail.as_deref().ok_or_else(|| LogError::Missing { path: TAIL.to_owned() })?;
         let batches = open::unsettled(pending_batch::read(bytes)?.0, &head, signers)?;
-        // A batch may not be on disk yet. Without this sync, a copy could contain a batch that the log loses in a power
-        // failure.
+        // A batch in `TAIL` may not be on disk yet. If `TAIL` were not synced here, a copy could contain a batch that
+        // the log loses in a power failure.
         let path = self.dir.join(TAIL);
         File::open(&path).and_then(|file| file.sync_data()).map_err(at(&path))?;
         let last = batches.last().map(|batch| &batch.note);
         let last = last.map(|note| signers.tree(TAIL, note).map(|tree| (note.clone(), tree)));
         let (last, shown) = (last.transpose()?, note(CHECKPOINT, &self.checkpoint));
-        // A power failure may have left an incomplete checkpoint file, but `TAIL` has all of its content.
+        // A power failure may have left an incomplete checkpoint file, but then `TAIL` has the complete checkpoint.
         let shown = if last.is_some() { shown.unwrap_or_default() } else { shown? };
         let (note, tree) = match (last, shown) {
-            // The published checkpoint may have the signature lines of witnesses.
+            // The published checkpoint is preferred, because it may have the signature lines of witnesses.
             (Some((_, tree)), Some((note, public))) if public == tree => (Some(note), tree),
             (Some((note, tree)), _) | (None, Some((note, tree))) => (Some(note), tree),
             (None, None) => (None, Frontier::default().checkpoint(key.name())),
@@ -159,7 +160,7 @@ impl Snapshot {
         self.replay(each).map(|_| ())
     }
 
-    /// Calls `put` with every file of a settled log that ends with this snapshot.
+    /// Calls `put` with every file of a settled log that contains exactly the entries of this snapshot.
     ///
     /// # Errors
     ///

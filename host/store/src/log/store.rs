@@ -1,5 +1,6 @@
-//! The files of the log, by relative path. When `put` or `settle` returns, its files are complete and durable. A file
-//! that was only written by `spread` may be lost in a crash, and is then built again.
+//! The files of the log, by relative path. When `put` or `settle` returns, the files that it wrote or synced are
+//! complete and durable. A file that `spread` wrote may be lost in a crash until `settle` has synced it; a lost file is
+//! built again.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fs::{self, File};
@@ -20,8 +21,8 @@ pub(super) struct Store {
     root: PathBuf,
     /// Directories that this process has synced, together with all directories above them up to the root.
     synced: HashSet<PathBuf>,
-    /// Tiles and bundles that are newer than those on disk, each under the path of its full version. If a tile grew
-    /// twice, only its last version is written.
+    /// Tiles and bundles that are newer than the files on disk, each under the path of the full tile or bundle. If a
+    /// tile has grown more than once, only its last version is written.
     staged: BTreeMap<String, Resource>,
     /// Paths of files that were written but not synced.
     spread: BTreeSet<String>,
@@ -33,7 +34,7 @@ impl Store {
         Self { root: root.to_owned(), synced: HashSet::new(), staged, spread }
     }
 
-    /// The bytes of a file, even if it is only staged; `None` if the file does not exist.
+    /// The bytes of a file, even if the file is only staged; `None` if the file does not exist.
     pub(super) fn get(&self, path: &str) -> Result<Option<Vec<u8>>, LogError> {
         if let Some(staged) = self.staged.get(full(path)).filter(|staged| staged.path == path) {
             return Ok(Some(staged.bytes.clone()));
@@ -67,8 +68,8 @@ impl Store {
         }
     }
 
-    /// Writes the staged files, and `last` after them, to the paths that readers use. These files may not survive a
-    /// crash.
+    /// Writes the staged files, and `last` after them, to the paths that readers use. Until the next `settle`, a crash
+    /// may lose these files.
     pub(super) fn spread(&mut self, last: &Resource) -> Result<(), LogError> {
         let staged = std::mem::take(&mut self.staged);
         let written = staged.values().chain([last]).try_for_each(|file| {
@@ -103,9 +104,9 @@ impl Store {
         Ok(())
     }
 
-    /// Removes the partial versions of tiles that are full now, which tlog-tiles allows.
+    /// Removes the partial versions of tiles that have become full, as tlog-tiles allows.
     ///
-    /// Partial tiles are only copies. If one cannot be removed, it stays and a warning is logged.
+    /// Partial tiles are only copies. If a partial tile cannot be removed, it stays and a warning is logged.
     fn drop_partials(&self) {
         for file in self.spread.iter().filter(|path| path.starts_with("tile/")) {
             if tile::is_partial(file) {
@@ -121,14 +122,15 @@ impl Store {
         }
     }
 
-    /// Creates a directory and all missing directories above it up to the root, so that they survive a crash.
+    /// Creates a directory and all missing directories between it and the root, and syncs them so that they survive a
+    /// crash.
     fn make(&mut self, directory: &Path) -> Result<(), LogError> {
         if self.synced.contains(directory) {
             return Ok(());
         }
         fs::create_dir_all(directory).map_err(at(directory))?;
-        // The directories above are synced even if the directory exists, because the process that created it may have
-        // ended before its entry was on disk.
+        // The parent directories are synced even if the directory already exists, because the process that created the
+        // directory may have ended before its name was on disk.
         for above in directory.ancestors().skip(1).take_while(|above| above.starts_with(&self.root))
         {
             sync(above)?;
@@ -138,8 +140,8 @@ impl Store {
     }
 }
 
-/// Waits until these files are on disk. The syncs run in parallel, because a disk can sync several files in the time
-/// that it takes for one.
+/// Waits until these files are on disk. The syncs run in parallel, because a disk can sync several files in the time of
+/// one sync.
 fn sync_together(paths: &[PathBuf]) -> Result<(), LogError> {
     let some = |paths: &[PathBuf]| paths.iter().try_for_each(|path| sync(path));
     std::thread::scope(|scope| {

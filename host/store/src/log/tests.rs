@@ -159,7 +159,7 @@ fn cosignatures_stay_with_the_checkpoint_that_they_are_on() {
     let mut log = scratch.open().unwrap();
     assert_eq!(log.checkpoint(), Some(old.as_str()), "it is read again with its witnesses");
     let new = log.append(&entries(2..3)).unwrap().checkpoint;
-    // The line of a slow witness is stored, and the newer checkpoint does not change.
+    // The signature line of a slow witness is stored with the old checkpoint, and the newer checkpoint does not change.
     assert!(!log.cosign(&(old.clone() + line)).unwrap());
     assert_eq!((log.checkpoint(), read("checkpoint")), (Some(new.as_str()), new.clone()));
     assert_eq!(read("cosigned"), old + line);
@@ -185,7 +185,8 @@ fn what_was_written_after_the_checkpoint_is_written_over() {
     let scratch = Scratch::new();
     let mut log = scratch.open().unwrap();
     log.append(&entries(0..250)).unwrap();
-    // These tiles simulate a crash before the checkpoint was written. They have other entries, and one bundle is full.
+    // These tiles simulate a crash before the checkpoint was written. The tiles have other entries than the log gets
+    // later, and one of their bundles is full.
     let mut edge = log.frontier.clone();
     let mut tiles = Vec::new();
     for n in 1000..1020 {
@@ -229,7 +230,7 @@ fn a_smaller_or_other_tree_than_the_published_one_is_refused() {
     assert!(matches!(scratch.open(), Err(LogError::Rollback { size: 0, head: 5 })));
     fs::write(scratch.path(CHECKPOINT), newest).unwrap();
     check_all(&scratch.open().unwrap(), 5);
-    // A complete and consistent log with other entries gets the `HEAD` of this log.
+    // `HEAD` of this log is copied to a complete and consistent log with other entries.
     other.open().unwrap().append(&entries(100..107)).unwrap();
     fs::copy(scratch.path(HEAD), other.path(HEAD)).unwrap();
     assert!(matches!(other.open(), Err(LogError::Fork { size: 5 })));
@@ -274,8 +275,8 @@ fn missing_and_damaged_files_are_refused_by_name() {
     assert!(error.contains("`tile/entries/000` of the log is missing"), "{error}");
 }
 
-/// Only `TAIL` has the entries whose tiles could not be written, so `TAIL` must not be emptied. No checkpoint may be
-/// published before its tiles.
+/// Only `TAIL` has the entries whose tiles could not be written, so `TAIL` must not be emptied. A checkpoint must not
+/// be published before its tiles.
 #[test]
 fn a_log_that_could_not_spread_shows_and_settles_nothing() {
     let scratch = Scratch::new();
@@ -301,7 +302,7 @@ fn a_failed_write_stops_the_log() {
     let scratch = Scratch::new();
     let mut log = scratch.open().unwrap();
     log.append(&entries(0..2)).unwrap();
-    // This directory has the name of the checkpoint's temporary file, so the write fails.
+    // Writing the checkpoint fails, because a directory has the name of its temporary file.
     fs::create_dir(scratch.path("checkpoint.tmp")).unwrap();
     assert!(matches!(log.append(&[entry(2)]), Err(LogError::Io { .. })));
     fs::remove_dir(scratch.path("checkpoint.tmp")).unwrap();
@@ -335,7 +336,7 @@ fn other_key() -> LogKey {
     LogKey::new(ORIGIN, SigningKey::from_bytes(&[6; 32])).unwrap()
 }
 
-/// Creates a log that ends with the statement that retired its key.
+/// Creates a log whose last entry is the statement that retires the key of the log.
 fn retired(scratch: &Scratch) -> Retired {
     let statement = Digest::of(b"statement");
     let mut log = scratch.open().unwrap();
@@ -352,7 +353,7 @@ fn a_checkpoint_by_a_retired_key_counts_where_that_key_was_retired_and_nowhere_e
     assert!(matches!(open(&[]), Err(LogError::Untrusted { path: CHECKPOINT, .. })));
     let other = Retired { statement: Digest::of(b"other"), ..gone.clone() };
     assert!(matches!(open(std::slice::from_ref(&other)), Err(LogError::AfterRetirement)));
-    // A rotation that was interrupted before its statement was logged leaves that statement as well.
+    // `other` is the statement of an interrupted rotation, which was signed but never logged.
     let mut log = open(&[other, gone.clone()]).unwrap();
     assert_eq!(log.size(), 4);
     let (under_old, key) = (log.checkpoint().unwrap().to_owned(), other_key());

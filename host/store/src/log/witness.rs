@@ -19,7 +19,7 @@ use crate::log::witnesses::Witnesses;
 
 mod board;
 
-/// The state shared by the threads of the witnesses and the tasks that wait for them.
+/// The state shared by the threads of the witnesses and the tasks that wait for cosignatures.
 #[derive(Debug)]
 pub(super) struct WitnessPanel {
     origin: String,
@@ -34,7 +34,7 @@ pub(super) struct WitnessPanel {
     keeping: Mutex<()>,
 }
 
-/// Ends the threads of the witnesses when the last handle of the publisher is dropped.
+/// The threads of the witnesses end when the last handle of the publisher is dropped.
 #[derive(Debug)]
 pub(super) struct Watch(Arc<WitnessPanel>);
 
@@ -45,7 +45,7 @@ impl Drop for Watch {
     }
 }
 
-/// The state of a witness with respect to one log.
+/// Whether a witness cosigns the checkpoints of one log in time, and whether it objects to the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Standing {
     pub witness: String,
@@ -97,8 +97,8 @@ impl Watch {
         self.0.offer(note);
     }
 
-    /// Waits for the first checkpoint that covers this one and has a quorum of signature lines. Returns this checkpoint
-    /// with its lines so far when that takes too long.
+    /// Waits for the first checkpoint that covers the tree of `note` and has a quorum of cosignatures. If the wait
+    /// takes too long, returns `note` with the signature lines that it has so far.
     pub(super) async fn cosigned(&self, note: String) -> String {
         let panel = &self.0;
         let Some(tree) = panel.tree(&note) else { return note };
@@ -135,7 +135,7 @@ impl WitnessPanel {
         self.board.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The tree of a note of this log, without the lines of witnesses.
+    /// The tree in a signed note of this log, and the note without the signature lines of witnesses.
     fn tree(&self, text: &str) -> Option<Tree> {
         let note = note::only(text, &self.origin).ok()?;
         let (body, _) = note.split_once("\n\n")?;
@@ -150,7 +150,7 @@ impl WitnessPanel {
         }
     }
 
-    /// Uses the signature lines that this checkpoint already has from an earlier run of the host.
+    /// Takes over the signature lines of witnesses that this checkpoint already has from an earlier run of the host.
     fn take_up(&self, text: &str) {
         self.offer(text);
         let Some(tree) = self.tree(text) else { return };
@@ -214,7 +214,8 @@ impl WitnessPanel {
         }
     }
 
-    /// Logs changes for the operator. A repeated failure is logged only once.
+    /// Logs, for the operator, that a witness has failed, objects to the log or works again. A repeated failure is
+    /// logged only once.
     fn report(&self, seat: usize, before: Option<&board::WitnessState>, refusal: Option<&Refusal>) {
         let witness = self.witnesses.all.get(seat).map_or("", |witness| witness.name.as_str());
         let log = &self.origin;
@@ -232,14 +233,15 @@ impl WitnessPanel {
         }
     }
 
-    /// Stores the newest signature lines with their checkpoint. If the lines are lost, the witnesses return them again.
+    /// Stores the newest signature lines with their checkpoint. If a crash loses the lines, the witnesses return them
+    /// again.
     fn keep(&self) {
         // Only one thread at a time stores lines, and it stores the lines that are the newest at that moment.
         let _one = self.keeping.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(note) = self.board().cosigned().map(str::to_owned) else { return };
         let mut log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
         match log.cosign(&note) {
-            // The log has a newer checkpoint, which readers see once its tiles are written.
+            // The cosigned checkpoint is not the newest one, so the published checkpoint stays.
             Ok(false) => {}
             Ok(true) => self.shared.show(log.checkpoint()),
             Err(error) => {

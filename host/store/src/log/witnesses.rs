@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use deed_spec::note::WitnessKey;
 
-/// All witnesses of this host's logs. By default, there are none.
+/// All witnesses of this host's logs. By default, a host has no witnesses.
 #[derive(Debug, Default)]
 pub struct Witnesses {
     pub all: Vec<Witness>,
-    /// Number of witnesses that must cosign a checkpoint before the wait for it ends.
+    /// Number of witnesses that must cosign a checkpoint before an action stops waiting for cosignatures.
     pub quorum: usize,
     /// Maximum time that the last step of an action waits for witnesses.
     pub wait: Duration,

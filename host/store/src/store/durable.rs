@@ -2,13 +2,13 @@
 
 use super::Append;
 
-/// Proof that the last event of one append to an action is on disk, with everything before it.
+/// Proof that the last event of one append to an action is on disk, together with all earlier appends.
 ///
-/// Only a store of this crate creates one, after the sync that covers the append. It cannot be created or copied
-/// outside of the crate, and reading it consumes it, so it represents one append of this process:
+/// Only a store of this crate creates a proof, after the sync that covers the append. A proof cannot be created or
+/// copied outside of the crate, and reading a proof consumes it, so a proof represents one append of this process:
 ///
 /// - the action and the event are those that were appended, not what a caller claims;
-/// - it is taken by value, so that one append can start only one attempt.
+/// - the proof is taken by value, so that one append can start only one attempt.
 #[derive(Debug)]
 #[must_use = "the append was made, but its proof is lost"]
 pub struct Durable {
@@ -17,15 +17,15 @@ pub struct Durable {
 }
 
 impl Durable {
-    /// Creates the proof of an append that is on disk. The arguments are what [`Self::parts_of`] returned before the
-    /// append was submitted.
+    /// Creates the proof of an append that is on disk. The arguments are the values that [`Self::parts_of`] returned
+    /// before the append was submitted.
     pub(crate) fn new(action: String, event: Vec<u8>) -> Self {
         Self { action, event }
     }
 
     /// The action and the event that the proof of an append would contain.
     pub(crate) fn parts_of(append: &Append) -> (String, Vec<u8>) {
-        // An append without events is refused, so the default is never part of a proof.
+        // An append without events is refused, so the default value is never part of a proof.
         (append.action.clone(), append.events.last().cloned().unwrap_or_default())
     }
 

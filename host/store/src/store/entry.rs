@@ -1,4 +1,4 @@
-//! The values that are appended to a store and listed from it. They are the same for every store.
+//! The types of the values that are appended to a store and read from a store, which all stores share.
 
 use serde::{Deserialize, Serialize};
 
@@ -8,18 +8,19 @@ pub const CLAIM_LIFE_MS: i64 = 7 * 24 * 60 * 60 * 1000;
 /// Bytes of events that every store accepts in one append, including [`EVENT_COST`] for each event.
 pub const EVENTS_MAX: usize = 15 << 20;
 
-/// Bytes that are counted for an event in addition to its length. A store keeps at least the length, so empty events
-/// take space too.
+/// Bytes that are counted for an event in addition to its length. Empty events take space too, because a store keeps at
+/// least the length of each event.
 pub const EVENT_COST: usize = 16;
 
-/// Bytes of JSON that every store accepts for the other parts of an append: its action id, summary, claim and nonces.
+/// Bytes of JSON that every store accepts for the parts of an append other than its events: the action id, the summary,
+/// the claim and the nonces.
 pub const WORDS_MAX: usize = 512 << 10;
 
 /// Bytes of events above which every store refuses an append, so that no store has to keep an append of unlimited size
 /// in memory.
 pub const EVENTS_REFUSED: usize = 16 << 20;
 
-/// Events to be appended to one action, and what is known about the action after them.
+/// Events to be appended to one action, and a summary of the action after these events.
 #[derive(Debug, Clone)]
 pub struct Append {
     pub action: String,
@@ -29,9 +30,9 @@ pub struct Append {
     pub events: Vec<Vec<u8>>,
     pub summary: Summary,
     pub claim: Option<KeyClaim>,
-    /// Values that can be used only once, ever (approvals).
+    /// Values that the store accepts only once, ever, such as those of approvals.
     pub nonces: Vec<String>,
-    /// Whether the append returns only when it and all appends before it are on disk.
+    /// Whether the call returns only when this append and all appends before it are on disk.
     pub durable: bool,
 }
 
@@ -91,7 +92,7 @@ impl Filter {
     }
 }
 
-/// What is known about an action without reading its events.
+/// The version and the summary of an action, which can be read without its events.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Row {

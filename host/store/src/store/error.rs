@@ -9,8 +9,8 @@ type Cause = Box<dyn Error + Send + Sync>;
 /// Why an append was not made.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AppendError {
-    /// Another append came first. Read the action again.
-    #[error("the action already has {actual} events; read it again")]
+    /// Another append to the action was made first; the caller must read the action again.
+    #[error("the action already has {actual} events; read the action again")]
     Conflict { actual: u64 },
     #[error("the idempotency key is already used by `{action}`")]
     KeyTaken { action: String, body_sha256: String },
@@ -18,7 +18,7 @@ pub enum AppendError {
     NonceUsed { nonce: String },
     #[error("the journal does not accept the append: {0}")]
     Unfit(#[from] Unfit),
-    /// Only [`super::Store::sync_action`] returns this error. It did not wait for a sync.
+    /// Only [`super::Store::sync_action`] returns this error, without having waited for a sync.
     #[error("the position of the action's events cannot be read: {0}")]
     Lookup(String),
     #[error("the journal accepts no more appends: {0}")]
@@ -28,9 +28,11 @@ pub enum AppendError {
 /// Why an append is not valid for any store.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Unfit {
-    #[error("it has no events; use at least one")]
+    #[error("an append must have at least one event")]
     NoEvents,
-    #[error("it has {bytes} bytes, and the maximum is {max}; store large data as payloads")]
+    #[error(
+        "an append can have at most {max} bytes, but this one has {bytes}; store large data as payloads"
+    )]
     TooLarge { bytes: usize, max: usize },
 }
 
@@ -43,14 +45,14 @@ pub enum Failure {
     Write(String),
     #[error("a sync failed: {0}")]
     Sync(String),
-    #[error("the index failed: {0}")]
+    #[error("an operation on the index failed: {0}")]
     Index(String),
 }
 
 /// Why stored data could not be read.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
-    /// The stored data differs from what was written.
+    /// The stored data differs from the data that was written.
     #[error("{0}")]
     Damaged(#[source] Cause),
     /// The storage did not return the data.

@@ -38,7 +38,7 @@ fn a_thread_that_is_held_up_has_seen_no_jump() {
     let clock = Clock::new();
     let held_up = || {
         let read = clock.now_ms();
-        // Simulates a thread that needs three seconds to return the value.
+        // Simulates a thread that is delayed for three seconds before it returns the value that it has read.
         clock.adopt_from(read + 3_000);
         read
     };
@@ -64,7 +64,7 @@ async fn a_wait_is_over_when_the_clock_says_so() {
     let end = clock.now_ms() + 30;
     clock.until(end).await;
     assert!(clock.now_ms() >= end);
-    // An adopted hour counts as passed.
+    // If the clock adopts a system time that is an hour ahead, a wait for this hour ends at once.
     let end = clock.now_ms() + 3_600_000;
     let waiting = tokio::spawn({
         let clock = clock.clone();

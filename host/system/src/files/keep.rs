@@ -1,4 +1,5 @@
-//! Stores the files that a command writes next to the configuration. Each file is either complete or absent.
+//! Stores the files that a command writes next to the configuration. After a crash, each file is either complete or
+//! absent.
 //!
 //! This module never writes through a link. Stored files belong to the owner of `deed.toml`, who is the user that the
 //! host runs as.
@@ -68,7 +69,8 @@ impl Files {
 /// Writes a temporary file, then moves it into place, so that a reader sees either the old file or the new file.
 fn replace(place: &Dir, name: &str, bytes: &[u8], owner: Owner) -> io::Result<bool> {
     let draft = format!(".{name}.{}", std::process::id());
-    // An earlier process with the same process id may have been killed while it was writing this temporary file.
+    // The temporary file may exist, because an earlier process with the same process id may have been killed while it
+    // was writing the file.
     place.remove_file(&draft).unwrap_or_default();
     let mut options = OpenOptions::new();
     options.write(true).create_new(true).mode(0o600);

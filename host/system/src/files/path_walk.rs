@@ -1,6 +1,6 @@
 //! Walks the path to a file of a served directory, and lists every folder in which a name is looked up.
 //!
-//! A user with write access to one of these folders can determine which file is read, even if the file itself is
+//! A user with write access to any folder on the path can determine which file is read, even if the file itself is
 //! private.
 
 use std::ffi::OsString;
@@ -35,7 +35,7 @@ pub(super) fn folders(dir: &Dir, path: &str) -> Result<Vec<String>, FileError> {
         if links > LINKS_MAX {
             return Err(FileError::Irregular(path.to_owned()));
         }
-        // A link with an absolute target is refused here.
+        // `read_link` refuses a link with an absolute target.
         ahead.extend(steps(&dir.read_link(&next).map_err(failed)?));
     }
     Ok(seen)

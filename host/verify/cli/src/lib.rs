@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use deed_record::bundle::Files;
 use deed_verify::{Trust, TrustError};
 
-/// A bundle has at most 64 MiB. One more byte is read, so that a longer file is refused.
+/// A bundle has at most 64 MiB. One byte more than the limit is read, so that a file beyond the limit is recognised and
+/// refused.
 const READ_MAX: u64 = (64 << 20) + 1;
 
 /// Reads at most 64 MiB and one byte of a file.

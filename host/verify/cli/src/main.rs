@@ -1,4 +1,5 @@
-//! `deed-verify`: checks a bundle or a log against public keys, offline. It needs no host, engine or network.
+//! `deed-verify`: checks a bundle or a log against public keys, offline. The command needs no host, no WebAssembly
+//! engine and no network.
 
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read as _, Write as _};
@@ -30,7 +31,7 @@ struct Args {
     json: bool,
 }
 
-/// Maximum size of `HEAD` in bytes. The file has three short lines.
+/// Maximum size of `HEAD` in bytes. The file has only three short lines.
 const HEAD_MAX: u64 = 4 << 10;
 
 fn main() -> ExitCode {
@@ -38,8 +39,8 @@ fn main() -> ExitCode {
     match check(&args) {
         Ok(verdict) => ExitCode::from(verdict.exit_code()),
         Err(error) => {
-            // Nothing was checked, so the result is "unverifiable", not "failed". If standard error is closed, the
-            // message is dropped.
+            // An input that cannot be read was not checked, so the result is "unverifiable", not "failed". If standard
+            // error is closed, the message is dropped.
             drop(writeln!(io::stderr(), "error: {}", safe(&error.to_string())));
             ExitCode::from(Verdict::Unverifiable.exit_code())
         }

@@ -7,7 +7,8 @@ use deed_spec::tlog::CHECKPOINT;
 
 use crate::Verdict;
 
-/// The first fault that an audit found. The text does not contain the file name, which is reported separately.
+/// The first fault that an audit found. The text of a fault does not contain the file name, which is reported
+/// separately.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Fault {
     #[error("no log key is trusted; use the verifier key of the log")]
@@ -17,12 +18,12 @@ pub enum Fault {
     #[error("there is no checkpoint, so nothing in this log is signed; is the directory a log?")]
     NoCheckpoint,
     #[error(
-        "the checkpoint is missing, and an older one shows that there was one; the log was rolled back"
+        "the checkpoint is missing, but an older checkpoint shows that the log had one; the log was rolled back"
     )]
     CheckpointGone,
     #[error("{source}")]
     Note { file: String, source: NoteError },
-    #[error("the checkpoint is of the log `{origin}`, not of `{names}`")]
+    #[error("the checkpoint belongs to the log `{origin}`, not to `{names}`")]
     OtherLog { file: String, origin: String, names: String },
     #[error("`{name}` has {was} entries, but the log now has {size}: the log was rolled back")]
     RolledBack { name: String, was: u64, size: u64 },
@@ -39,21 +40,25 @@ pub enum Fault {
     #[error("the file {why}")]
     Damaged { file: String, why: String },
     #[error(
-        "entry {index} of the log is not an entry of deed: `urn:deed:entry:v1`, a kind and a digest"
+        "entry {index} of the log is not an entry of deed, which has `urn:deed:entry:v1`, a kind and a digest"
     )]
     Entry { file: String, index: u64 },
     #[error("hash {hash} of the tile does not match the entries")]
     Tile { file: String, hash: usize },
-    #[error("the {size} entries and their tiles do not have the root that was signed")]
+    #[error(
+        "the root hash of the {size} entries and their tiles is not the one in the signed checkpoint"
+    )]
     Root { size: u64 },
-    #[error("{why}; only a witness can distinguish this tree from another tree of the same log")]
+    #[error(
+        "{why}; without a witness, an auditor cannot know whether the log shows others a different tree"
+    )]
     Unwitnessed { why: String },
     #[error(transparent)]
     Range(#[from] OutOfRange),
 }
 
 impl Fault {
-    /// The verdict for this fault. A log that could not be read is unverifiable, not failed.
+    /// The verdict for this fault. If the log could not be read, the verdict is `unverifiable`, not `failed`.
     pub fn verdict(&self) -> Verdict {
         match self {
             Self::NoKey { .. }

@@ -1,5 +1,5 @@
-//! Reads the files of a log that a tree of a given size needs. Each file must have exactly the length that its name
-//! states. A full file is accepted in place of a partial file that was removed.
+//! Reads those files of a log that belong to the tree of a given size. Each file must have exactly the length that its
+//! name states. A full tile or bundle is accepted in place of a partial one that was removed.
 
 use std::collections::HashMap;
 
@@ -23,7 +23,8 @@ pub(super) struct Files<F> {
     tiles: HashMap<(u8, u64), Vec<Hash>>,
 }
 
-/// An entry bundle: its bytes, the number of entries that its name states, and the number that the tree needs.
+/// An entry bundle: its bytes, the number of entries that its name states, and the number of these entries that belong
+/// to the tree.
 pub(super) struct Bundle {
     pub(super) path: String,
     bytes: Vec<u8>,
@@ -51,7 +52,7 @@ impl<F: FnMut(&str, u64) -> Result<Fetched, String>> Files<F> {
         Self { fetch, tiles: HashMap::new() }
     }
 
-    /// The published checkpoint. `expected` means that an older checkpoint proves that there was one.
+    /// The published checkpoint. `expected` means that an older checkpoint proves that the log was published.
     pub(super) fn checkpoint(&mut self, expected: bool) -> Result<String, Fault> {
         let gone = if expected { Fault::CheckpointGone } else { Fault::NoCheckpoint };
         let bytes = self.get(CHECKPOINT, NOTE_MAX)?.ok_or(gone)?;
@@ -59,7 +60,7 @@ impl<F: FnMut(&str, u64) -> Result<Fetched, String>> Files<F> {
         String::from_utf8(bytes).ok().ok_or(Fault::Damaged { file, why: "is not text".to_owned() })
     }
 
-    /// The bundle with this index of a tree of `size` entries.
+    /// The entry bundle with this index in the tree of `size` entries.
     pub(super) fn bundle(&mut self, index: u64, size: u64) -> Result<Bundle, Fault> {
         let wanted = width(index, size);
         let (path, bytes, promised) =
@@ -118,7 +119,7 @@ impl<F: FnMut(&str, u64) -> Result<Fetched, String>> Files<F> {
         }
     }
 
-    /// Path, bytes and stated width of the partial file if it exists, otherwise of the full file.
+    /// The path, the bytes and the width in the name of the partial file if it exists, otherwise of the full file.
     fn stored(
         &mut self,
         full: &str,

@@ -5,7 +5,8 @@ use deed_spec::text::safe;
 use super::Audit;
 use crate::Verdict;
 
-/// Writes one line per fact, then the verdict. `log` is the name to show for the log if there is no signed tree.
+/// Writes one line for each finding of an audit, then the verdict. `log` is the name to show for the log if there is no
+/// signed tree.
 pub fn lines(found: &Audit, log: &str) -> String {
     let mut lines = Vec::new();
     let mut line = |name: &str, text: &str| lines.push(format!("{name:<11} {}", safe(text)));

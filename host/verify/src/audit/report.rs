@@ -10,22 +10,22 @@ use crate::Verdict;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Audit {
     pub verdict: Verdict,
-    /// The tree that a trusted key signed; absent if no such checkpoint was found.
+    /// The tree in the checkpoint that a trusted key signed; absent if no signed checkpoint was found.
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
     pub tree: Option<Tree>,
     /// The number of entries read, by kind.
     pub entries: BTreeMap<String, u64>,
     /// Tiles that were compared with the hashes computed from the entries.
     pub tiles: u64,
-    /// Older trees that are prefixes of this tree.
+    /// Older trees that are prefixes of the audited tree.
     pub consistent: Vec<Consistent>,
-    /// Witnesses of the reader's policy that cosigned this tree.
+    /// Witnesses of the reader's policy that cosigned the audited tree.
     pub cosigned: Vec<Cosigned>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fault: Option<Said>,
 }
 
-/// A tree head as shown in the report.
+/// The tree head that the report shows.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Tree {
     pub origin: String,

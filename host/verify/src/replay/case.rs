@@ -1,7 +1,7 @@
 //! The inputs that are needed to run the adapter of a bundle again.
 //!
 //! The parts must belong together: action, contract and grant must be those that the receipt names, regardless of who
-//! signed it. Evidence that does not match the receipt is replayed and reported.
+//! signed the receipt. Evidence that does not match the receipt is replayed, and the mismatch is reported.
 
 use deed_record::action::{Action, Rendering};
 use deed_record::bundle;
@@ -53,7 +53,9 @@ pub enum ReplayError {
     Bundle(String),
     #[error("the file is an agent's copy, which has no evidence; fetch the bundle as an approver")]
     AgentsCopy,
-    #[error("the adapter is {found}, but the receipt names {named}; use the component that ran")]
+    #[error(
+        "the digest of the adapter is {found}, but the receipt names {named}; use the component that ran"
+    )]
     OtherAdapter { found: Digest, named: Digest },
 }
 
@@ -62,7 +64,7 @@ impl Case {
     ///
     /// # Errors
     ///
-    /// Fails when it is damaged, has no evidence, or its parts do not belong together.
+    /// Fails when the bundle is damaged, has no evidence, or has parts that do not belong together.
     pub fn open(bytes: &[u8]) -> Result<Self, ReplayError> {
         let opened = open(bytes).map_err(ReplayError::Bundle)?;
         if opened.is_agents_copy() {
@@ -71,7 +73,7 @@ impl Case {
         read(&opened).map_err(ReplayError::Bundle)
     }
 
-    /// Checks that this digest is that of the adapter that ran, and fails otherwise.
+    /// Checks that the adapter with this digest is the adapter that ran.
     ///
     /// # Errors
     ///
@@ -111,7 +113,8 @@ impl Case {
         pre.chain(self.attempts.iter().map(attempt)).chain(post).collect()
     }
 
-    /// The requests of an attempt, with the values of the state that it sent, or else of the state before it.
+    /// The requests of an attempt, with the state values that the attempt sent, or, for requests that it did not send,
+    /// the values of the state before the attempt.
     fn sent(&self, attempt: &Attempt) -> Vec<Rendered> {
         let filled = |rule: &Rendered| {
             if rule.pre.is_empty() {
@@ -125,7 +128,7 @@ impl Case {
         self.rendering.perform.iter().map(filled).collect()
     }
 
-    /// The report on all runs, made with the adapter of this digest.
+    /// The report on all runs, which were repeated with the adapter of this digest.
     pub fn report(&self, adapter: Digest, runs: Vec<Line>) -> Report {
         Report {
             verdict: Verdict::of(&self.faults, &runs),

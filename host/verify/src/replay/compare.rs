@@ -1,7 +1,7 @@
 //! The first difference between a recorded run and its repetition.
 //!
-//! Times and data that the guest could not see are not compared. Nothing is compared after the point where a timeout
-//! ended the original run.
+//! Times and data that were not visible to the adapter are not compared. Nothing is compared after the point where a
+//! timeout ended the original run.
 
 use std::collections::BTreeSet;
 
@@ -27,13 +27,13 @@ pub struct Seen {
     pub derived: BTreeSet<String>,
     /// `None` if the run was not started.
     pub claim: Option<Claim>,
-    /// Whether an observation can be used for a judgement. The reason is not compared, because its text depends on the
-    /// release of the host.
+    /// Whether an observation can be used for a judgement. The reason why an observation cannot be used is not
+    /// compared, because its text depends on the release of the host.
     pub is_usable: bool,
 }
 
 impl Seen {
-    /// The results of an observation. The contract defines which states it must show.
+    /// The results of an observation. The contract defines which states an observation must show.
     pub fn of_look(look: &Observation, contract: &Contract) -> Self {
         Self {
             exchanges: look.exchanges.clone(),
@@ -62,11 +62,11 @@ impl From<&Attempt> for Seen {
 /// Why a comparison ends before the end of the run.
 enum Halt {
     Differs(Box<Difference>),
-    /// The rest of the run is not known.
+    /// The rest of the recorded or repeated run is not known, for the given reason.
     Unknown(String),
 }
 
-/// Compares a repeated run with the recorded one.
+/// Compares a repeated run with the recorded run.
 pub fn compare(recorded: &Recorded, again: &Seen) -> Line {
     let (status, detail, difference) = match walk(&recorded.seen, again) {
         Ok(()) => (Status::Same, summary(again), None),
@@ -80,7 +80,7 @@ pub fn compare(recorded: &Recorded, again: &Seen) -> Line {
 }
 
 impl Recorded {
-    /// The report on a recorded run that cannot be repeated; `None` if it can be repeated.
+    /// The report on a recorded run that cannot be repeated; `None` if the run can be repeated.
     pub fn no_run(&self) -> Option<Line> {
         let why = match self.seen.claim {
             Some(Claim::Lost) => "the host stopped during the run, so its results are not known",
@@ -99,7 +99,7 @@ fn walk(recorded: &Seen, again: &Seen) -> Result<(), Halt> {
     exchanges(recorded, again)?;
     let rest = rest(recorded, again);
     match (recorded.is_timed_out(), again.is_timed_out()) {
-        // A timeout does not stop a guest at the same place twice.
+        // A timeout may stop an adapter at a different place each time, so a difference is not a fault.
         (true, _) => rest.map_err(|_elsewhere| Halt::Unknown(CLOCK.to_owned())),
         (false, true) => Err(Halt::Unknown(CLOCK_NOW.to_owned())),
         (false, false) => rest,
@@ -141,7 +141,8 @@ fn rest(recorded: &Seen, again: &Seen) -> Result<(), Halt> {
     same("whether the look is usable", &recorded.is_usable, &again.is_usable)
 }
 
-/// Earlier releases recorded a trap without the adapter's last log line. The trap itself is the same.
+/// Earlier releases recorded a trap without the adapter's last log line. Such a recorded trap counts as equal to a trap
+/// that differs only by that line.
 fn said_less(recorded: Option<&Claim>, again: Option<&Claim>) -> bool {
     let (Some(Claim::Trapped(then)), Some(Claim::Trapped(now))) = (recorded, again) else {
         return false;
@@ -156,7 +157,7 @@ impl Seen {
     }
 }
 
-/// Checks that two values are equal. The error contains the first leaf that differs.
+/// Checks that two values are equal. The error contains the first value inside them that differs.
 fn same<T: Serialize + PartialEq>(place: &str, expected: &T, got: &T) -> Result<(), Halt> {
     if expected == got {
         return Ok(());

@@ -29,7 +29,8 @@ fn run(claim: Claim) -> Recorded {
     }
 }
 
-/// The place of the difference if the run is repeated with this change; `None` if there is no difference.
+/// The place of the first difference between the recorded run and a rerun with this change; `None` if there is no
+/// difference.
 fn place(recorded: &Recorded, change: impl FnOnce(&mut Seen)) -> Option<String> {
     let mut again = recorded.seen.clone();
     change(&mut again);
@@ -63,8 +64,8 @@ fn the_first_difference_is_the_one_that_is_told() {
     assert_eq!(at(|seen| seen.claim = Some(Claim::Lost)), "claim");
 }
 
-/// The text of a reason depends on the release of the host, but the presence of a reason decides whether an observation
-/// counts.
+/// The text that explains why an observation is unusable depends on the release of the host, so only its presence is
+/// compared, which decides whether the observation counts.
 #[test]
 fn a_look_that_counts_on_one_side_only_differs() {
     let crashed = || Claim::Trapped("wasm trap: unreachable".into());
@@ -77,14 +78,14 @@ fn a_look_that_counts_on_one_side_only_differs() {
             assert_eq!(other.as_deref(), Some("whether the look is usable"));
         }
     }
-    // Text that a newer release adds to a trap does not hide this difference.
+    // Text that a newer release adds to a trap does not hide that only one of the observations is usable.
     let told = format!("wasm trap: unreachable{}panicked at a.rs", Claim::LAST_WORDS);
     let other = place(&run(crashed()), |seen| {
         seen.claim = Some(Claim::Trapped(told));
         seen.is_usable = false;
     });
     assert_eq!(other.as_deref(), Some("whether the look is usable"));
-    // How a run that timed out would have ended is not known.
+    // A run that timed out is not compared to its end, because it is not known how the run would have ended.
     let stopped = run(Claim::TimedOut);
     let ended = |seen: &mut Seen| {
         (seen.claim, seen.is_usable) = (Some(Claim::Done), false);

@@ -1,4 +1,4 @@
-//! Tests of activations: hosts that claim a different configuration, or a different time, from what they logged.
+//! Tests of activations: hosts that claim another configuration, or another activation time, than they logged.
 
 use std::collections::BTreeSet;
 
@@ -17,7 +17,7 @@ use super::story::{World, approved, denied};
 use super::{failing, line};
 use crate::{ACTIVATION, CHAIN, DECISION, INCLUSION, Status, Verdict, verify};
 
-/// The approved example action, with a configuration that the test changed and that every decision names.
+/// The approved example action, with an activation that the test changed and that every decision names.
 fn under(change: impl FnOnce(&mut Activation)) -> World {
     let mut world = approved();
     change(&mut world.activation);
@@ -53,7 +53,7 @@ fn what_was_activated_is_named_with_its_place() {
     assert_eq!(line(&report, ACTIVATION).status, Status::Pass, "{report:#?}");
 }
 
-/// The host uses roles, attributes, approvers or policies that were not activated.
+/// A host that uses roles, attributes, approvers or policies that were not activated is detected.
 #[test]
 fn a_host_that_claims_another_configuration_than_it_had_activated_is_found_out() {
     type Other = (fn(&mut Activation), &'static str);
@@ -128,7 +128,8 @@ fn of_what_did_not_run_policies_and_facts_must_be_those_activated_all_the_same()
     assert!(!fails(|_| {}));
     assert!(fails(|a| a.policy_set = Digest::of(b"other")));
     assert!(fails(|a| agents(a, "owner", &["support-lead"])));
-    // The denying approver may have been added, and the grant removed, after the policies were evaluated.
+    // For a denied action, the approvers and grants of the activation are not compared, because they may have changed
+    // after the policies were evaluated.
     assert!(!fails(|a| a.approvers.clear()));
     assert!(!fails(|a| a.granted.clear()));
 }
@@ -147,7 +148,7 @@ fn an_activation_by_another_key_or_of_another_form_is_found_out() {
     assert_eq!(failing(&world, &replaced(&world, &envelope)), CHAIN);
 }
 
-/// The bundle with another envelope in place of the activation.
+/// The bundle with `envelope` in place of the activation.
 fn replaced(world: &World, envelope: &Envelope) -> Vec<u8> {
     world.forged(|files| {
         let chain = String::from_utf8(files[deed_record::bundle::CHAIN].clone()).unwrap();
@@ -158,7 +159,7 @@ fn replaced(world: &World, envelope: &Envelope) -> Vec<u8> {
     })
 }
 
-/// The host logs its configuration only when it needs a proof, so the log entry follows the decision.
+/// A host that logs its configuration only after a decision is detected.
 #[test]
 fn what_was_activated_after_the_decision_counts_for_nothing() {
     let world = under(|_| {});
@@ -178,7 +179,7 @@ fn what_was_activated_after_the_decision_counts_for_nothing() {
     assert!(line(&report, ACTIVATION).detail.contains("before its activation"), "{report:#?}");
 }
 
-/// The bundle with the same envelopes at other positions of a log that the host signed.
+/// The bundle with its envelopes at other positions of the log, which the host signed.
 fn relogged(world: &World, leaves: Vec<Leaf>) -> Vec<u8> {
     let (mut story, _) = world.ended(|_| {});
     let size = leaves.iter().map(|leaf| leaf.index + 1).max().unwrap();
@@ -205,8 +206,8 @@ fn an_activation_that_the_log_does_not_have_is_found_out() {
     assert_eq!(failing(&world, &relogged(&world, leaves)), INCLUSION);
 }
 
-/// A configuration that was activated before a key rotation stays in force, but the old key cannot activate another one
-/// after the rotation.
+/// A configuration that was activated before a key rotation stays in force, but after the rotation the old key cannot
+/// activate another configuration.
 #[test]
 fn an_activation_by_a_retired_key_counts_where_that_key_did() {
     let mut world = under(|_| {});

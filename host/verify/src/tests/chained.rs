@@ -72,7 +72,7 @@ fn a_decision_by_another_key_or_none_at_all_is_found_out() {
     assert_eq!(failing(&world, &other), CHAIN);
 }
 
-/// A decision cannot be based on an approval that was logged after it.
+/// A decision cannot be based on an approval that was logged after the decision.
 #[test]
 fn a_decision_that_was_logged_before_its_approval_is_found_out() {
     let world = approved();
@@ -184,7 +184,7 @@ fn a_receipt_with_an_answer_is_not_settled_again() {
 
 #[test]
 fn the_receipts_place_is_where_the_sigstore_bundle_points() {
-    // A decision is in the place of the receipt. The same key signed it, but it is of another kind.
+    // The file of the receipt contains a decision, which the same key signed, but which is a statement of another kind.
     let world = approved();
     let forged = world.forged(|files| {
         let chain = String::from_utf8(files[deed_record::bundle::CHAIN].clone()).unwrap();

@@ -28,7 +28,8 @@ fn a_host_that_signs_other_questions_or_evidence_is_found_out() {
         (bundle::REQUEST, "\"active\":false", "\"active\":true", DECISION),
         (bundle::REQUEST, "production", "elsewhere!", DECISION),
         (bundle::REQUEST, "\"time\":8", "\"time\":80", DECISION),
-        // The policies were evaluated before the observation that they were given, or after the start of the attempt.
+        // The policies were evaluated before the observation whose state they were given, or after the start of the
+        // attempt.
         (bundle::REQUEST, "\"time\":8", "\"time\":1", DECISION),
         (bundle::REQUEST, "\"time\":8", "\"time\":10", DECISION),
         (bundle::ENTITIES, "owner", "other", DECISION),
@@ -50,7 +51,7 @@ fn a_host_that_signs_other_questions_or_evidence_is_found_out() {
         });
         assert_eq!(failing(&world, &changed), check, "{from} in {name}");
     }
-    // The exchanges are the same, but the state is not the one that people approved.
+    // The exchanges are unchanged, but the observed state is not the state that people approved.
     let other = world.signed_over(bundle::PRE, |text| {
         let (head, state) = text.rsplit_once("\"active\":false").unwrap();
         format!("{head}\"active\":true{state}")
@@ -65,7 +66,8 @@ fn a_write_that_may_still_land_is_no_failure() {
     let mut world = approved();
     for event in &mut world.entries {
         match event {
-            // After a gateway's response, the server behind it may still carry out the request until the deadline.
+            // After an error response from a gateway, the server behind the gateway may still carry out the request
+            // until the deadline.
             Event::AttemptEnded { attempt } => {
                 Arc::make_mut(attempt).exchanges[0].fate = Fate::Answered { status: 502 };
             }
@@ -184,7 +186,7 @@ fn a_run_that_policy_did_not_allow_has_no_decision() {
     assert_eq!(line(&report, CLEARANCES).status, Status::Fail, "{report:#?}");
 }
 
-/// The text of errors differs between releases of Cedar; their presence does not.
+/// A verifier with another release of Cedar may get another text for an error, but it also gets an error.
 #[test]
 fn a_decision_is_the_same_whatever_words_cedar_has_for_an_error() {
     let world = approved();
@@ -199,8 +201,8 @@ fn a_decision_is_the_same_whatever_words_cedar_has_for_an_error() {
     assert!(!is_same(&failed(&[]), &failed(&["overflow"])));
 }
 
-/// The host omits policies, request and activation for an action whose write was rejected. A reader could not check
-/// that the attempt was allowed.
+/// The host omits policies, request and activation for an action whose write was rejected. Without them, a reader could
+/// not check that the attempt was allowed.
 #[test]
 fn an_attempt_without_a_decision_in_the_receipt_is_found_out() {
     let world = approved();

@@ -1,4 +1,5 @@
-//! Tests of hostile envelopes and parts: they have two meanings, need no key to pass, or are expensive to process.
+//! Tests of hostile envelopes and parts: those with two meanings, those that would pass without a key, and those that
+//! are expensive to process.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE};
@@ -67,7 +68,7 @@ fn a_scalar_that_was_not_reduced_is_no_signature() {
     assert_eq!(failing(&world, &with_receipt(&world, &forged)), SIGNATURE);
 }
 
-/// Under non-strict verification, one signature by the neutral point as key is valid for every text.
+/// Under non-strict verification, if the public key is the neutral point, one signature is valid for every text.
 #[test]
 fn a_key_of_small_order_signs_nothing() {
     let world = approved();
@@ -126,7 +127,7 @@ fn base64_that_is_not_canonical_is_refused() {
 
 type Change = fn(&str) -> String;
 
-/// Lines of the chain that other readers may interpret differently.
+/// A line of the chain is refused if other readers could interpret it differently.
 #[test]
 fn a_line_of_the_chain_has_one_text() {
     let world = approved();
@@ -167,7 +168,8 @@ fn a_line_of_the_chain_has_one_text() {
     }
 }
 
-/// Each part is replaced by a mebibyte of brackets, by one long string, by nothing, and by bytes that are not text.
+/// Verification fails quickly if a part of the bundle is replaced by a mebibyte of brackets, by one long string, by
+/// nothing, and by bytes that are not text.
 #[test]
 fn parts_that_are_deep_long_or_no_text_fail_and_cost_little() {
     let world = approved();

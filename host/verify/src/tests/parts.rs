@@ -139,7 +139,7 @@ pub(super) fn observed(phase: Phase, observation: &Observation) -> Event {
     Event::Observed { phase, observation: Sight::shared(observation.clone()) }
 }
 
-/// An observation of user 42. The member `meta` may change at any time.
+/// An observation of user 42. The contract allows the member `meta` to change at any time.
 pub(super) fn look(active: bool, meta: &str, at_ms: i64) -> Observation {
     let user = json!({"id": "42", "active": active, "meta": meta});
     let request = request("GET", "/Users/42");

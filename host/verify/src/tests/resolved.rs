@@ -76,7 +76,7 @@ fn judged(world: &World, story: &Story, look: &Observation) -> Judgement {
     })
 }
 
-/// The report on the bundle of an open action that was resolved this way.
+/// The verification report on an open action that was resolved as the case describes.
 fn found(case: Case) -> Report {
     let world = open();
     let (mut story, _) = world.ended(|_| {});
@@ -157,7 +157,7 @@ fn a_word_of_somebody_else_or_about_something_else_fails() {
     }
 }
 
-/// The record of the approver as `support-lead` stays; the operator gets a separate record.
+/// Adds a separate record with the role of an operator; the record with the role `support-lead` stays.
 fn lead(trust: &mut Trust) -> &mut crate::Approver {
     let approvers = trust.approvers.as_mut().unwrap();
     approvers[0].roles.truncate(1);

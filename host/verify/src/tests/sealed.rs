@@ -1,4 +1,5 @@
-//! Signs the receipt of an example action, logs it among other entries, bundles it, and creates matching trust.
+//! Signs the receipt of an example action, logs it among other entries, bundles it, and provides the matching trusted
+//! keys.
 
 use std::sync::Arc;
 
@@ -20,8 +21,8 @@ use super::story::World;
 use crate::{Approver, ReceiptKey, Trust};
 
 impl World {
-    /// Signs the receipt, which the test may change first, and logs the action. If the receipt is changed, the
-    /// decisions are changed in the same way, as a dishonest host would do.
+    /// Signs the receipt, which the test can change before it is signed, and logs the action. If the receipt is
+    /// changed, the decisions are changed in the same way, as a dishonest host would do.
     pub(super) fn ended(
         &self,
         change: impl FnOnce(&mut Receipt),
@@ -95,7 +96,7 @@ impl World {
         let others = (0..self.before).map(|n| leaf_hash(&n.to_le_bytes()));
         let ours = leaves.iter().map(|l| leaf_hash(&l.entry()));
         let mut hashes: Vec<_> = others.chain(ours).collect();
-        // The configuration was activated before any entry of this action.
+        // The activation is logged before all entries of this action.
         for (payload, n) in story.activations().into_iter().zip((0..self.before).rev()) {
             let (kind, index) = (Kind::Activated.as_str().to_owned(), n as u64);
             let leaf = Leaf { kind, payload, index };
@@ -144,14 +145,14 @@ impl World {
         story.decision.as_ref().map(|(_, facts)| self.policies.snapshot(facts))
     }
 
-    /// The bundle with one part changed, and its container written again.
+    /// The bundle with the test's change to its parts, in a valid container.
     pub(super) fn forged(&self, change: impl FnOnce(&mut Files)) -> Vec<u8> {
         let mut files = bundle::read(&self.bundle()).unwrap();
         change(&mut files);
         bundle::write(&files).unwrap()
     }
 
-    /// The bundle of a host that changed one part before signing.
+    /// The bundle of a dishonest host that changed one part before it signed the receipt.
     pub(super) fn signed_over(&self, name: &str, change: impl FnOnce(&str) -> String) -> Vec<u8> {
         let mut files = bundle::read(&self.bundle()).unwrap();
         let text = String::from_utf8(files.remove(name).unwrap()).unwrap();

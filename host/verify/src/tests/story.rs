@@ -21,7 +21,8 @@ use serde::Serialize;
 
 use super::parts::{bound, compiled, contract, exchange, key, look, observed, started};
 
-/// An example action and all records that prove it. Tests change them before the receipt is signed and bundled.
+/// An example action and all records that prove it. Tests change these records before the receipt is signed and
+/// bundled.
 pub(super) struct World {
     pub(super) contract: Contract,
     pub(super) policies: Policies,
@@ -87,7 +88,7 @@ fn proposed() -> World {
 }
 
 impl World {
-    /// The action after the events so far, with one event per second.
+    /// The state of the action after the events so far, which are one second apart.
     pub(super) fn story(&self) -> Story {
         let entry = |(n, event): (i64, &Event)| Entry { at_ms: n * 1000, event: event.clone() };
         let entries: Vec<Entry> = (1..).zip(&self.entries).map(entry).collect();
@@ -141,7 +142,7 @@ impl World {
         Event::Asked { ask: Arc::new(ask) }
     }
 
-    /// A signed answer to the request for approval, changed by the test.
+    /// A signed answer to the request for approval, whose terms the test can change before they are signed.
     pub(super) fn answer(
         &self,
         person: &str,
@@ -217,7 +218,7 @@ impl World {
         self.entries.push(Event::Judged { judgement: Arc::new(judged) });
     }
 
-    /// The signed decision on the attempt, changed by the test.
+    /// The signed decision on the attempt, which the test can change before it is signed.
     pub(super) fn decision(&self, change: impl FnOnce(&mut Clearance)) -> Envelope {
         let story = self.story();
         let (_, facts) = story.decision.as_ref().unwrap();

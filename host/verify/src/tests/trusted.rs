@@ -71,8 +71,8 @@ fn indices_count_in_one_log_alone() {
     }
 }
 
-/// Parses these keys from files that were written as three separate directories, so that only the parser can refuse
-/// them.
+/// Writes the receipt keys, the log keys and the approvers as three separate trust directories, and parses all files
+/// together, so that only the parser can refuse these keys.
 fn read_back(trust: &Trust) -> Result<Trust, TrustError> {
     let alone = |part: Trust| part.files().unwrap();
     let mut files = alone(Trust { receipt_keys: trust.receipt_keys.clone(), ..Trust::default() });

@@ -19,7 +19,7 @@ fn cosigned(seed: u8, text: &str) -> String {
     format!("— w{seed}.example {}\n", BASE64.encode(&blob))
 }
 
-/// The bundle with these lines at the end of every checkpoint in it.
+/// The bundle with additional signature lines at the end of every checkpoint.
 fn with(world: &World, lines: impl Fn(&str) -> String) -> Vec<u8> {
     world.forged(|files| {
         for (_, bytes) in files.iter_mut().filter(|(name, _)| name.ends_with(".tlog-proof")) {
@@ -60,7 +60,7 @@ fn a_quorum_of_witnesses_is_seen_and_a_lack_of_it_said() {
         let line = line(&report, WITNESSES);
         assert_eq!(line.status, status, "{line:?}");
         assert!(line.detail.contains(words), "{line:?}");
-        // All other checks are still made.
+        // If cosignatures are missing, all other checks are still made.
         assert_eq!(super::line(&report, OUTCOME).status, Status::Pass, "{report:#?}");
     }
     // A reader without a witness policy needs no cosignatures. The report says what such a reader cannot detect.

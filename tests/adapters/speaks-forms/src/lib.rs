@@ -1,4 +1,5 @@
-//! Moves a user in an API that accepts form-urlencoded bodies and answers with XML. The adapter sees both as JSON.
+//! Moves a user in an API that accepts form-urlencoded bodies and answers with XML. The adapter itself handles only
+//! JSON, because the host converts the bodies and the answers.
 
 use deed_adapter_sdk::{Action, Adapter, Failure, export_adapter, http, state};
 use serde_json::json;

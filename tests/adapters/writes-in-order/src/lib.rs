@@ -1,6 +1,7 @@
 //! Carries out the `crash` contracts: the writes of an action one after the other, until one fails.
 //!
-//! For example, `crash.add_two` sends two writes to an item of the kind `add`. The word after the dot is the kind.
+//! For example, `crash.add_two` sends two writes to an item of the kind `add`. The kind is the first word after the
+//! dot.
 
 use deed_adapter_sdk::{Action, Adapter, Failure, export_adapter, http, path, state};
 use serde_json::json;

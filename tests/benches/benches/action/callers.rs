@@ -1,5 +1,5 @@
-//! The requests that callers repeat: one part of the floor, an action that needs no approval, and an action that a
-//! person approves.
+//! The requests that the bench's callers repeat: one part of the floor (the minimum work of an action), an action that
+//! needs no approval, and an action that a person approves.
 
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -30,7 +30,7 @@ impl Work for Floor {
 /// Runs an action from the proposal to its end. Each action is about a different user.
 pub(super) struct Plain(pub(super) &'static str);
 
-/// The number of users so far. No two actions are about the same user.
+/// The number of users so far, which makes each action be about a different user.
 static USERS: AtomicU64 = AtomicU64::new(0);
 
 fn propose(contract: &str, n: u64) -> Vec<u8> {
@@ -44,7 +44,7 @@ fn authorization(token: &str) -> String {
     format!("authorization: Bearer {token}\r\ncontent-type: application/json\r\n")
 }
 
-/// The action's view in an answer. The action must have this status.
+/// The view of the action in an answer. Fails unless the action has the status `wanted`.
 fn view(answer: &Answer, wanted: &str) -> Result<Value> {
     let view: Value = serde_json::from_slice(&answer.body)?;
     if view.get("status").is_some_and(|status| status == wanted) {
@@ -59,7 +59,8 @@ impl Work for Plain {
     }
 }
 
-/// Runs an action that a person approves: the caller fetches the approval request, signs it, and waits for the end.
+/// Runs an action that a person approves: the caller fetches the approval request, signs the approval, and waits for
+/// the action to end.
 pub(super) struct Approved {
     key: SigningKey,
 }

@@ -1,5 +1,6 @@
-//! Results of the action bench. For each kind of work and each number of callers, it computes the median cost over
-//! several rounds and the ratio to the floor of the same run. It writes lines for a terminal and figures for the file.
+//! Results of the action bench. For each kind of work and each number of callers, this module computes the median cost
+//! over several rounds and the ratio to the floor (the minimum cost) of the same run. The module writes lines for a
+//! terminal and figures for `bench.json`.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -10,11 +11,12 @@ use serde_json::json;
 
 use super::{KINDS, PARTS};
 
-/// The CPU time of a bare tool call and of one fresh sandbox run, on the machine on which the goal was set.
+/// The CPU time in microseconds of a bare tool call and of one fresh sandbox run, on the machine on which the goal was
+/// set.
 const GOAL_US: f64 = 190.0;
 const GOAL_RUN_US: f64 = 26.0;
 
-/// One measurement. The times are per request or action.
+/// One measurement. All times are per request or action.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Cost {
     pub(super) p50_us: f64,
@@ -34,7 +36,8 @@ impl Table {
         self.0.entry((what, callers)).or_default().push(cost);
     }
 
-    /// Medians over the rounds, except for memory, where it is the maximum. The result is zero if nothing was measured.
+    /// The medians over all rounds, except for memory, whose maximum is returned. The result is zero if nothing was
+    /// measured.
     pub(super) fn of(&self, what: &'static str, callers: u64) -> Cost {
         let rounds = self.0.get(&(what, callers)).map_or(&[][..], Vec::as_slice);
         let of = |field: fn(&Cost) -> f64| median(rounds.iter().map(field));
@@ -80,7 +83,8 @@ impl Table {
         let (one, many) = (self.of("write", 1), self.of("write", 64));
         let slower = one.p50_us / self.of("whole", 1).p50_us;
         let rate = self.of("whole", 64).per_s / many.per_s;
-        // The CPU time for the upstream and for the disk is taken from the floor.
+        // The CPU time of the requests to the upstream and of the writes to disk is measured in the floor, and
+        // subtracted here.
         let own_us = many.cpu_us - self.share("exchanges", 64) - self.share("commits", 64);
         let run_us = self.share("runs", 64) / 3.0;
         let bound_us = GOAL_US * run_us / GOAL_RUN_US;

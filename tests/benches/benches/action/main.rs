@@ -2,9 +2,9 @@
 //! serves over real sockets; a bare upstream and the floor (`bench-floor`) run in separate processes. The measurements
 //! of the host and of the floor alternate in one run.
 //!
-//! `SPAN=1.5` seconds per measurement, `ROUNDS=3`; `ONLY=write@64` measures one kind of action with 64 callers. It
-//! prints a table and writes `target/bench/action.svg`, and `action`, `start` and `rss_mib.at_256` in
-//! `target/bench.json`.
+//! By default, a measurement takes 1.5 seconds (`SPAN=1.5`), and there are three rounds (`ROUNDS=3`). `ONLY=write@64`
+//! measures only one kind of action with 64 callers. The bench prints a table and writes `target/bench/action.svg`, and
+//! `action`, `start` and `rss_mib.at_256` in `target/bench.json`.
 
 mod callers;
 mod figures;
@@ -29,7 +29,7 @@ use self::stage::Stage;
 const CROWDS: [u64; 4] = [1, 8, 64, 256];
 /// Maximum number of callers that approve as one person.
 const PERSON_MAX: u64 = 100;
-/// Parts of the floor, with the whole floor last.
+/// Parts of the floor (the minimum work of an action), with the whole floor last.
 const PARTS: [&str; 5] = ["nothing", "exchanges", "runs", "commits", "whole"];
 /// Kinds of actions: a read, a write, and a write that a person approves.
 const KINDS: [&str; 3] = ["read", "write", "approved"];
@@ -73,7 +73,7 @@ struct Bench {
 }
 
 impl Bench {
-    /// Takes every measurement once, one after the other.
+    /// Makes every measurement with this number of callers once.
     fn round(&self, callers: u64, table: &mut Table) -> Result<()> {
         let stage = &self.stage;
         let (plain, asking) = (stage.plain_address()?, stage.asking_address()?);
@@ -85,7 +85,7 @@ impl Bench {
         self.keep("read", callers, table, read)?;
         let write = || self.cost(stage.plain.pid(), plain, callers, Plain("idp.restore_access"));
         self.keep("write", callers, table, write)?;
-        // One person may have 128 requests in progress.
+        // Approvals are measured with fewer callers only, because one person may have at most 128 requests in progress.
         if callers > PERSON_MAX {
             return Ok(());
         }
@@ -120,7 +120,7 @@ impl Bench {
         let crowd = || self.runtime.block_on(crowd(&work, to, callers, self.span));
         let (done, peak_mib) = peak_rss_mib(pid, crowd)?;
         let done = done?;
-        // Deferred work of the server is part of its cost, too.
+        // The pause lets the server finish deferred work, which is part of its cost.
         std::thread::sleep(Duration::from_millis(150));
         let count = f64::from(u32::try_from(done.times.len().max(1)).unwrap_or(u32::MAX));
         Ok(Cost {

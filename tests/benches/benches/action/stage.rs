@@ -1,4 +1,5 @@
-//! The processes of the bench: the upstream, the floor, a host without approvals and one with approvals.
+//! The processes of the bench: the upstream, the floor (a server that does the minimum work of an action), a host
+//! without approvals and a host with approvals.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -12,7 +13,8 @@ use deed_tests::host::{self, Host};
 use deed_tests::services::Result;
 use deed_tests::world::{SCIM, edit, lay_out};
 
-/// The number of agents that propose in turn, because one agent may have at most 128 actions under way.
+/// The number of agents that propose in turn. One agent is not enough, because it may have at most 128 actions under
+/// way.
 pub(super) const AGENTS: u64 = 8;
 
 pub(super) fn token(agent: u64) -> String {
@@ -20,7 +22,7 @@ pub(super) fn token(agent: u64) -> String {
 }
 
 pub(super) struct Stage {
-    /// Hosts, served from directories below `dir`.
+    /// The two hosts, which serve directories below `dir`.
     pub(super) plain: Host,
     pub(super) asking: Host,
     pub(super) floor: Peer,
@@ -91,7 +93,7 @@ fn prepare(dir: &Path, upstream: &str, environment: &str) -> Result<()> {
         "environment = \"production\"",
         &format!("environment = \"{environment}\""),
     )?;
-    // The bench measures the cost of actions, so no limit may refuse an action.
+    // The limits are so high that none of them refuses an action during the measurements.
     let room = "[limits]\nunder_way = { host = 2_000, tenant = 1_000, agent = 500 }\n\n[http]";
     edit(dir, "deed.toml", "[http]", room)?;
     edit(dir, "deed.toml", "timeout = \"2s\"\n", "timeout = \"10s\"\nconcurrency = 64\n")?;

@@ -1,4 +1,4 @@
-//! Fills a host with this many actions that wait for people.
+//! Fills a host with actions that wait for an approver.
 
 use std::thread;
 
@@ -29,7 +29,7 @@ pub(crate) fn wait(host: Host, actions: u64) -> Result<Host> {
     Ok(host)
 }
 
-/// Proposes every `CALLERS`th action, starting with the number of this caller.
+/// Proposes one caller's share of the actions: every `CALLERS`th action, starting with the number of this caller.
 fn propose(url: &str, caller: u64, actions: u64) -> std::result::Result<(), String> {
     let client = Client::new(url, HELPDESK);
     let deed = Deed { kind: Kind::Add, writes: 1, asked: true };

@@ -22,27 +22,29 @@ use serde_json::{Map, Value, json};
 
 use super::{REST, laid_out, start};
 
-/// The default numbers of past actions. The last number takes most of the time, which is several minutes.
+/// The default numbers of past actions. The run with the last number takes several minutes, which is most of the
+/// bench's time.
 const ACTIONS: [u64; 3] = [10_000, 100_000, 1_000_000];
 /// Disk space of one action, with a margin, and the space that must stay free.
 const EACH_BYTES: u64 = 25_000;
 const SPARE_BYTES: u64 = 4 << 30;
 /// The index is rebuilt only up to this number of actions, because rebuilding a larger index takes minutes.
 const MADE_AGAIN: u64 = 100_000;
-/// The number of turns of the two hosts, and the number of actions in one turn.
+/// The number of turns in which the hosts with and without history alternate, and the number of actions in one turn.
 const TURNS: u64 = 20;
 const EACH: u64 = 25;
 /// The number of starts whose median time is reported.
 const STARTS: usize = 3;
 
-/// The number of past actions, and whether it was given explicitly: otherwise the step is skipped when
+/// The number of past actions, and whether it was given in `HISTORY`. A step with a default number is skipped if disk
 /// space is short.
 pub(super) struct Step {
     actions: u64,
     asked: bool,
 }
 
-/// The comma-separated numbers of `HISTORY`. The default numbers come from the issue that set the goals.
+/// The steps with the comma-separated numbers of past actions in `HISTORY`, or with the default numbers, which come
+/// from the issue that set the goals.
 pub(super) fn steps(asked: Option<&OsStr>) -> Result<Vec<Step>> {
     let Some(text) = asked else {
         return Ok(ACTIONS.map(|actions| Step { actions, asked: false }).into());
@@ -82,12 +84,12 @@ pub(super) fn all(root: &Path, record: &Record, steps: &[Step]) -> Result<()> {
     report("history", &figures.into(), &[], must, holds)
 }
 
-/// Measures a start and an action with this many past actions. Also returns whether the results meet the goals.
+/// Measures a start and an action with this many past actions, and also returns whether the results meet the goals.
 fn past(root: &Path, record: &Record, actions: u64) -> Result<(Map<String, Value>, bool)> {
     fs::create_dir_all(root)?;
     let (new, old) = (laid_out(&root.join("new"), record)?, laid_out(&root.join("old"), record)?);
     for dir in [&new, &old] {
-        // These actions are also the models of the history.
+        // The generated history consists of copies of these actions.
         let (host, _) = start(dir)?;
         carry_out(&host, 0..6)?;
         host.stop()?;
@@ -125,7 +127,7 @@ fn past(root: &Path, record: &Record, actions: u64) -> Result<(Map<String, Value
     Ok((figures, turns.p50 <= 1.2 && start_s < 3.0))
 }
 
-/// The seconds that it takes to read the whole journal if the index is missing or has an older format.
+/// The seconds that opening a journal takes if the index is missing, so that the whole journal is read.
 fn made_again(state: &Path) -> Result<f64> {
     fs::remove_dir_all(state.join("index"))?;
     let began = Instant::now();
@@ -151,7 +153,7 @@ fn median_start(dir: &Path) -> Result<f64> {
     Ok(median(all.into_iter()))
 }
 
-/// Runs actions on these items, one after the other, and returns the seconds that each action took.
+/// Runs one action after the other, each on another item, and returns the seconds that each action took.
 fn carry_out(host: &Host, items: std::ops::Range<u64>) -> Result<Vec<f64>> {
     let client = Client::new(&host.url, HELPDESK);
     let kinds = [Kind::Set, Kind::Keyed, Kind::Add];
@@ -169,7 +171,7 @@ fn carry_out(host: &Host, items: std::ops::Range<u64>) -> Result<Vec<f64>> {
     Ok(all)
 }
 
-/// The second host's figures divided by the first one's.
+/// The figures of the second host divided by the figures of the first host.
 struct Turns {
     p50: f64,
     cpu: f64,

@@ -1,5 +1,6 @@
-//! A served directory with a thousand contracts and a hundred adapters. They are renamed copies of one contract and one
-//! adapter. Each adapter gets a different custom section, so that no two adapters have the same bytes.
+//! A served directory with a thousand contracts and a hundred adapters. The contracts and adapters are renamed copies
+//! of one contract and one adapter. Each adapter gets a different custom section, so that no two adapters have the same
+//! bytes.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,7 +9,7 @@ use deed_tests::host;
 use deed_tests::record::{Record, desk};
 use deed_tests::services::Result;
 
-/// The maximum number of files in a folder, including the existing files.
+/// The number of contracts, including those that already exist; a folder may not have more files.
 const CONTRACTS: usize = 1_000;
 const ADAPTERS: usize = 100;
 const MODEL: &str = "crash.set";

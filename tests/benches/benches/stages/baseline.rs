@@ -1,7 +1,7 @@
-//! `baseline.json` contains the committed cost of each stage. This module compares new counts with the baseline, and
-//! reports a table and whether all counts are within bounds.
+//! Compares the measured cost of each stage with the committed cost in `baseline.json`, and reports a table and whether
+//! all costs are within bounds.
 //!
-//! Counts made with a different compiler, processor or build than the baseline are shown but not judged.
+//! Costs that were measured with a different compiler, processor or build than the baseline are shown but not judged.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -14,8 +14,8 @@ use serde_json::{Value, json};
 
 use super::stage::Stage;
 
-/// The tolerance in thousandths of the baseline. A stage fails above the tolerance; below it, the baseline should be
-/// renewed.
+/// The tolerance in thousandths of the baseline. A stage fails if its count exceeds the baseline by more than this; if
+/// its count is lower by more than this, the baseline should be written again.
 const SLACK: u64 = 50;
 
 /// The instruction counts, and the compiler, target, build and Valgrind version with which they were made.
@@ -25,7 +25,7 @@ pub(crate) struct Baseline {
     stages: BTreeMap<String, u64>,
 }
 
-/// The result of a comparison.
+/// The result of comparing the counts with the baseline.
 pub(crate) struct Verdict {
     pub(crate) table: String,
     pub(crate) holds: bool,
@@ -53,7 +53,7 @@ impl Baseline {
         Ok(fs::write(path, serde_json::to_string_pretty(&value)? + "\n")?)
     }
 
-    /// If `all` is true, no stage was left out on purpose.
+    /// If `all` is true, every stage was selected, so a stage of the baseline that is missing is a fault.
     pub(crate) fn compare(
         &self,
         counts: &[(&Stage, Result<u64>)],
@@ -84,7 +84,7 @@ impl Baseline {
         Verdict { table, holds, counted }
     }
 
-    /// The tools with which these counts were made that differ from the tools of the baseline.
+    /// Lists the tools, such as the compiler, that differ between these counts and the baseline.
     fn other(&self, made_by: &BTreeMap<String, String>) -> Option<String> {
         let differs = |(what, now): (&String, &String)| {
             let then = self.made_by.get(what).filter(|then| *then != now)?;
@@ -142,7 +142,7 @@ fn conclude(table: &mut String, bad: &[String], other: Option<&str>) -> bool {
     }
     if let Some(why) = other {
         writeln!(table, "stages: NOT JUDGED, the counts are not comparable: {why}").ok();
-        // A stage that cannot run fails with any compiler.
+        // A stage that cannot run is a fault even if the compiler differs from that of the baseline.
         return bad.iter().all(|line| !line.contains("cannot be counted"));
     }
     bad.is_empty()

@@ -28,7 +28,7 @@ pub(crate) fn version() -> Option<String> {
 /// the difference in repetitions. The profile of the longer run is kept for `callgrind_annotate`.
 pub(crate) fn count(dir: &Path, stage: &Stage, out: &Path) -> Result<u64> {
     let profile = |kind: &str| out.join(format!("{}.{kind}", stage.name));
-    // Both runs may run at once because instructions are counted and not time.
+    // The two runs may be concurrent because instructions are counted and no time is measured.
     let (short, long) = std::thread::scope(|scope| {
         let short = scope.spawn(|| {
             run(dir, stage, stage.times, &profile("short")).map_err(|error| error.to_string())
@@ -65,7 +65,7 @@ fn run(dir: &Path, stage: &Stage, times: u32, profile: &Path) -> Result<u64> {
 fn under(how: &[&str], what: impl FnOnce(&mut Command) -> &mut Command) -> Result<()> {
     let mut command = Command::new("valgrind");
     command.arg("--quiet").args(how).arg(env::current_exe()?);
-    // Other environment variables would shift all addresses.
+    // The environment is cleared because its variables would shift all addresses.
     command.env_clear().envs([HEAP]).envs(env::var_os("PATH").map(|path| ("PATH", path)));
     let said = what(&mut command).output()?;
     if said.status.success() {

@@ -40,8 +40,8 @@ pub(crate) fn receipt(material: &Material) -> Result<Once<'_>> {
     let asked = question(material, &story)?;
     let judgement = story.judgement.clone().ok_or("the story is not judged")?;
     let fresh = material.fresh("sealed")?;
-    // As in the host, the decision about this observation is already signed and the digests of the chain are already
-    // computed.
+    // Before the receipt is made, the host has already signed the decision and computed the digests of the chain, so
+    // this is not counted.
     for story in &fresh {
         sealing::decide(story, &asked, 0, 0, &material.key)?;
         story.chain.iter().try_for_each(|(_, envelope)| envelope.payload_digest().map(drop))?;

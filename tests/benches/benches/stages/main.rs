@@ -1,8 +1,8 @@
 //! Counts the instructions of each stage of one action and compares them with a committed baseline.
 //!
-//! The real host ran the action, with an approval, against a real server. Each stage runs again on the action's records
-//! under Valgrind's callgrind, N times and 2N times. The difference divided by N is the cost of one repetition, without
-//! the start and the end of the process. No time is measured, so a busy machine does not change the result.
+//! First, the real host runs one action, with an approval, against a real server. Each stage runs again on the action's
+//! records under Valgrind's callgrind, N times and 2N times. The difference divided by N is the cost of one repetition,
+//! without the start and the end of the process. No time is measured, so a busy machine does not change the result.
 //!
 //! `BLESS=1` writes the baseline; `STAGES=fold,view` counts only the stages `fold` and `view`.
 

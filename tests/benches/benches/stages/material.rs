@@ -1,4 +1,4 @@
-//! The records of one action that the real host carried out with an approval, and its served directory.
+//! The records of one action that the real host carried out with an approval, and the host's served directory.
 //!
 //! The records are made again on every startup of the benchmark, so that their format is never older than the code.
 //! Ids, keys and times differ from run to run, but their lengths do not.
@@ -25,14 +25,14 @@ pub(crate) const AGENT: &str = "helpdesk";
 pub(crate) const PERSON: &str = "alice";
 const CONTRACT: &str = "idp.restore_access";
 
-/// Enough repetitions for a warm-up and for the longer run of a stage that the shorter run repeats ten times.
+/// One warm-up and 20 repetitions, which is the longer run of a stage whose shorter run has 10 repetitions.
 const FRESH: usize = 21;
 
 const BODY: &str = "bench/proposal.json";
 const EVENTS: &str = "bench/events.jsonl";
 const BUNDLE: &str = "bench/action.deed";
 
-/// The files of the served directory, which exist as long as this value. The host that wrote them has stopped.
+/// The files of the served directory, which exist as long as this value. The host that wrote these files has stopped.
 pub(crate) struct Made(World);
 
 impl Made {
@@ -137,8 +137,8 @@ impl Material {
         Ok((Story::fold(past)?, rest.first().ok_or("no event")?))
     }
 
-    /// The action's state before that event, read again for each repetition, because the host also computes the cached
-    /// parts of this state only once.
+    /// The action's state before the last event of this name, read again for each repetition. The state caches some of
+    /// its parts, and a real host computes these parts only once.
     pub(crate) fn fresh(&self, name: &str) -> Result<Vec<Story>> {
         let at = self.entries.iter().rposition(|entry| entry.event.name() == name);
         let past = self.events.get(..at.unwrap_or_default()).unwrap_or_default();

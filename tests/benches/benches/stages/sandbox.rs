@@ -17,8 +17,8 @@ use super::stage::Once;
 /// The name of the stage that needs [`prepare`].
 pub(crate) const STAGE: &str = "replay";
 
-/// Machine code is specific to a processor, and Valgrind simulates a different processor, so its compiled code is kept
-/// for later runs.
+/// Opens a sandbox that keeps its compiled code for later runs. Valgrind simulates a processor that differs from this
+/// machine's processor, so it needs separate machine code.
 fn open() -> Result<Sandbox> {
     let dir = workspace().join("target/bench");
     fs::create_dir_all(&dir)?;

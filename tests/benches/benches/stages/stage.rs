@@ -5,7 +5,7 @@ use deed_tests::services::Result;
 use super::material::Material;
 use super::{evidence, judged, records, sandbox};
 
-/// Repeats the work of a stage once.
+/// Does the work of a stage once.
 pub(crate) type Once<'a> = Box<dyn FnMut() -> Result<()> + 'a>;
 
 /// One stage: its preparation and its repeated work.

@@ -1,5 +1,5 @@
 //! A user directory service (SCIM, RFC 7644) for benches, in its own process. Every user exists, and is inactive until
-//! a request changes the user. Each answer does the minimum of work.
+//! a request changes the user. The server does as little work as possible for each answer.
 
 use std::collections::HashSet;
 use std::convert::Infallible;

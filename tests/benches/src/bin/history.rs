@@ -1,5 +1,6 @@
-//! `history DIR ACTIONS` writes a history of this many actions into a served directory that no host has open. It copies
-//! the actions that ended there. The result is for measurements only: its bundles cannot be verified.
+//! `history DIR ACTIONS` writes a history of this many actions into a served directory that no host has open. The new
+//! actions are copies of actions that have ended in this directory. The result is for measurements only: its bundles
+//! cannot be verified.
 
 use std::io::Write as _;
 use std::path::PathBuf;

@@ -14,7 +14,7 @@ use deed_tests::services::Result;
 pub const ITEM_LENGTH: usize = 24;
 /// The number of digits of a time in Unix milliseconds.
 const TIME_LENGTH: usize = 13;
-/// The times of an action are at most this far from its start.
+/// A number is taken for a time of the action only if it is closer than this to the action's start.
 const NEAR_MS: i64 = 24 * 60 * 60 * 1000;
 /// A directory with more actions already has a generated history and cannot be used as a model.
 const MODELS_MAX: usize = 64;
@@ -79,7 +79,7 @@ enum Hole {
 /// An action's records as the journal returns them: version, summary and events of each.
 type Told = Vec<(u64, Summary, Vec<Vec<u8>>)>;
 
-/// One model for each action that has ended.
+/// Makes one model (a template for similar actions) from each action that has ended.
 pub(super) fn models(state: &Path) -> Result<Vec<Model>> {
     let mut all: BTreeMap<String, Told> = BTreeMap::new();
     let found = scan(state, &mut |seen| {
@@ -162,7 +162,8 @@ impl Model {
     }
 }
 
-/// The kinds of leaves that an event names. Activations are left out because they are in the log only once.
+/// The kinds of leaves that an event names. Activation statements (the signed configuration) are left out because a
+/// configuration is logged only once and not once for each action.
 fn logged(event: &[u8]) -> Result<Vec<String>> {
     let entry: Entry = serde_json::from_slice(event)?;
     Ok(match entry.event {
@@ -215,7 +216,7 @@ impl Mould {
     }
 }
 
-/// The time that begins here, if there is one.
+/// The Unix time at the beginning of `rest`, or `None` if there is no time near the action's start.
 fn time(rest: &[u8], digits: usize, began_ms: i64) -> Option<i64> {
     let digits = rest.get(..digits).filter(|digits| digits.len() == TIME_LENGTH)?;
     let time_ms: i64 = std::str::from_utf8(digits).ok()?.parse().ok()?;

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::*;
 
-/// This generous limit only distinguishes a hang from an answer.
+/// The time limit for an audit. It is generous because it only distinguishes an audit that hangs from one that ends.
 const PATIENCE: Duration = Duration::from_mins(1);
 
 fn in_time(log: &str, more: &[&str]) -> (i32, String) {

@@ -23,7 +23,7 @@ fn literal(piece: Option<&Piece<'_>>) -> String {
     }
 }
 
-/// Whether the first text can have every character that the second one always has.
+/// Whether the first text can contain every character that the second text always contains.
 fn has_all(contract: &Contract, one: &[Piece<'_>], other: &[Piece<'_>]) -> bool {
     let Some(alphabet) = alphabet(contract, one) else { return true };
     let fixed = other.iter().filter_map(|piece| match piece {
@@ -44,7 +44,7 @@ fn literals(pieces: &[Piece<'_>]) -> String {
         .collect()
 }
 
-/// The characters of all values in a text; `None` if they are not known.
+/// The characters that the values in a text can contain; `None` if these characters are not known.
 fn alphabet(contract: &Contract, pieces: &[Piece<'_>]) -> Option<Alphabet> {
     let of = |source: &Source<'_>| match source {
         Source::Param { name, .. } => Alphabet::of(contract.params.properties.get(*name)?),

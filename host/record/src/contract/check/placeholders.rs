@@ -61,7 +61,7 @@ fn is_bound(contract: &Contract, one: &Use<'_>, needle: &str) -> Result<(), Faul
         return Err(Fault::at(needle, what));
     }
     let required = contract.params.required.iter().any(|r| r == name);
-    // In format 1 every placeholder of a body may be absent.
+    // In format 1, the parameter of any placeholder in a body may be absent.
     if optional || contract.templates() == Format::One && one.place == Place::Body {
         if optional && required {
             let what = format!("`{name}` is required, so write `{{{name}}}` without `?`");
@@ -121,7 +121,7 @@ fn of_state(contract: &Contract, one: &Use<'_>, rule: &Rule, observing: bool) ->
     let Some((schema, required)) = states.get(name).and_then(|state| state.at(&steps)) else {
         return refuse("is not a property of a declared state");
     };
-    // What the adapter reads or computes is not what the host read.
+    // A write may send only state that the host itself read, not state that the adapter reads or computes.
     if contract.state.get(name).is_none_or(|shape| shape.from.is_none()) {
         return refuse(
             "is of a state without `from`; the host sends only values that it read itself",
@@ -183,7 +183,7 @@ fn optional(one: &Use<'_>, all: &[Use<'_>], observing: bool, request: &str) -> R
     }
 }
 
-/// Checks that a placeholder in a form does not stand for a list or an object.
+/// Checks that a placeholder in a form-urlencoded body does not stand for a list or an object.
 fn flat(contract: &Contract, one: &Use<'_>) -> Result<(), Fault> {
     let Source::Param { name, .. } = one.source else { return Ok(()) };
     let kind = contract.params.properties.get(name).and_then(Schema::kind);

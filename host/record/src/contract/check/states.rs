@@ -1,4 +1,5 @@
-//! Checks of where states come from, and of what the answers of rules mean for them.
+//! Checks what a contract declares about the source of each state, and about what the answers to requests mean for the
+//! states.
 
 use super::super::Contract;
 use super::super::StateShape;
@@ -6,7 +7,7 @@ use super::super::fault::Fault;
 use crate::contract::template::Rule;
 use crate::exchange::codec::Incoming;
 
-/// The adapter that ships with the host: it sends what the contract declares.
+/// The name of the adapter that ships with the host and sends what the contract declares.
 pub(super) const DECLARED: &str = "declared";
 
 pub(super) fn check(contract: &Contract) -> Result<(), Fault> {
@@ -122,8 +123,8 @@ fn look(contract: &Contract, rule: &Rule) -> Result<(), Fault> {
     Err(Fault::at(control, what))
 }
 
-/// Checks that the list that `only` names is complete: the rule exposes the whole list, and no filter of the rule is
-/// optional.
+/// Checks that the answer contains the complete list that `only` points to: the rule exposes the whole list, and no
+/// filter of the rule is optional.
 fn only(rule: &Rule, list: &str) -> Result<(), Fault> {
     let covers = |pointer: &String| {
         list.strip_prefix(pointer.as_str())

@@ -1,6 +1,6 @@
 //! The static check of an expression over an answer: it may name `answer` and loop variables, and nothing else.
 //!
-//! An answer has no schema, so its members are not checked. A member that is absent is an error of the evaluation.
+//! An answer has no schema, so its members are not checked. If a member of the answer is absent, the evaluation fails.
 
 use cel::IdedExpr;
 use cel::common::ast::Expr;

@@ -50,7 +50,7 @@ enum Place<'a> {
 }
 
 impl Scope<'_> {
-    /// Returns this scope extended by what holds if `condition` evaluates to `truth`.
+    /// Returns this scope, extended by the paths that are present if `condition` evaluates to `truth`.
     fn given(&self, condition: &IdedExpr, truth: bool) -> Self {
         let mut scope = self.clone();
         scope.present.extend(facts(condition, truth));

@@ -1,6 +1,7 @@
 //! `dec(text)`: a decimal as a count of ten-thousandths, which may be added, subtracted and compared.
 //!
-//! The evaluator sees a count as an integer, so the check refuses operations on a count and any other number.
+//! The evaluator sees a count as an integer, so the check refuses operations that combine a count with any other
+//! number.
 
 use cel::common::ast::{Expr, LiteralValue, operators};
 use cel::{ExecutionError, IdedExpr};
@@ -8,7 +9,7 @@ use cel::{ExecutionError, IdedExpr};
 use super::{ExpressionError, error};
 use crate::contract::schema::decimal;
 
-/// The function as the evaluator calls it, for a text or a whole number. Fails for a value that is not a decimal.
+/// Implements `dec()` for a text or a whole number, and fails for a value that is not a decimal.
 #[expect(clippy::needless_pass_by_value, reason = "the library passes values by value")]
 pub(super) fn dec(value: cel::Value) -> Result<i64, ExecutionError> {
     let count = match &value {
@@ -20,8 +21,8 @@ pub(super) fn dec(value: cel::Value) -> Result<i64, ExecutionError> {
     count.ok_or_else(|| ExecutionError::function_error("dec", reason))
 }
 
-/// Checks that every count is only added to, subtracted from or compared with another one. Fails at the first that is
-/// not.
+/// Checks that every count is only added to, subtracted from or compared with another count, and fails at any other
+/// use.
 pub(super) fn check(expression: &IdedExpr) -> Result<(), ExpressionError> {
     if is_count(expression)? { Err(misused()) } else { Ok(()) }
 }
@@ -78,13 +79,13 @@ fn of_call(name: &str, parts: &[&IdedExpr]) -> Result<bool, ExpressionError> {
     }
 }
 
-/// Whether both are counts. Fails when only one is.
+/// Whether both operands are counts. Fails when only one operand is a count.
 fn same(left: &IdedExpr, right: &IdedExpr) -> Result<bool, ExpressionError> {
     let (left, right) = (is_count(left)?, is_count(right)?);
     if left == right { Ok(left) } else { Err(misused()) }
 }
 
-/// Fails when one of these is a count.
+/// Fails when one of the expressions is a count.
 fn none<'e>(parts: impl IntoIterator<Item = &'e IdedExpr>) -> Result<bool, ExpressionError> {
     for part in parts {
         if is_count(part)? {

@@ -1,6 +1,6 @@
 //! Rejects constructs in a parsed expression that contracts may not use.
 //!
-//! This check does not use schemas. An expression that passes the check is safe to evaluate over any values.
+//! This check does not use schemas. An expression that passes this structure check is safe to evaluate over any values.
 
 use cel::IdedExpr;
 use cel::common::ast::{CallExpr, ComprehensionExpr, Expr, LiteralValue, operators};
@@ -95,7 +95,7 @@ fn bounded(comprehension: &ComprehensionExpr, loops: usize) -> Result<(), Expres
             remedy,
         ));
     }
-    // The range is evaluated once, but it may itself be the result of another loop.
+    // The range of a loop is evaluated once, but the range may itself be the result of another loop.
     let parts = [
         &comprehension.iter_range,
         &comprehension.accu_init,

@@ -6,11 +6,11 @@ use serde_json::{Value, json};
 
 use super::{Kind, Schema};
 
-/// The count of ten-thousandths in one.
+/// The number one as a count of ten-thousandths.
 pub(crate) const ONE: i64 = 10_000;
 
-/// Reads a decimal as text, or as the digits of a JSON number, with an optional exponent. Returns its count of
-/// ten-thousandths; `None` if it is not a number, has more fraction digits or is out of range.
+/// Reads a decimal as text, or as the digits of a JSON number, with an optional exponent. Returns the decimal as a
+/// count of ten-thousandths; `None` if the text is not a number, has more than four fraction digits or is out of range.
 pub(crate) fn parse(text: &str) -> Option<i64> {
     let (negative, digits) = text.strip_prefix('-').map_or((false, text), |rest| (true, rest));
     let (mantissa, exponent) = match digits.split_once(['e', 'E']) {
@@ -32,7 +32,7 @@ pub(crate) fn parse(text: &str) -> Option<i64> {
     i64::try_from(if negative { -count } else { count }).ok()
 }
 
-/// The digits times a power of ten, if that is a whole number of at most 30 digits.
+/// The digits times a power of ten, if the product is a whole number of at most 30 digits.
 fn scaled(digits: &str, power: i32) -> Option<i128> {
     let digits = digits.trim_start_matches('0');
     if digits.is_empty() {
@@ -78,8 +78,8 @@ pub(super) fn is_canonical(value: &Value) -> bool {
     value.as_str().is_some_and(|written| parse(written).map(text).as_deref() == Some(written))
 }
 
-/// The value with every decimal in its canonical form. A value that is not a decimal stays, for [`Schema::violations`]
-/// to report.
+/// The value with every decimal in its canonical form. A value that is not a decimal stays unchanged, and
+/// [`Schema::violations`] reports it.
 pub(crate) fn normal(schema: &Schema, value: &Value) -> Value {
     match (schema.kind(), value) {
         (Some(Kind::Decimal), one) => canonical(one).map_or_else(|| one.clone(), Value::String),
@@ -87,7 +87,7 @@ pub(crate) fn normal(schema: &Schema, value: &Value) -> Value {
     }
 }
 
-/// The value for policy: every decimal is Cedar's extension value, which has a fraction.
+/// Converts a value for policies: every decimal becomes a Cedar extension value, which always has a fraction.
 pub(crate) fn for_policy(schema: &Schema, value: &Value) -> Value {
     match (schema.kind(), value) {
         (Some(Kind::Decimal), Value::String(text)) => {

@@ -9,8 +9,8 @@ use std::sync::Arc;
 use regex::{Regex, RegexBuilder};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// The maximum compiled size. It is enough for every identifier format, and a hostile `(.{1000}){1000}` cannot exhaust
-/// memory.
+/// The maximum size of a compiled pattern in bytes, which is enough for every identifier format and prevents a hostile
+/// `(.{1000}){1000}` from exhausting memory.
 const COMPILED_BYTES: usize = 1 << 20;
 
 /// A regular expression in the syntax of the `regex` crate, anchored only where it has `^` or `$`. Clones share the
@@ -23,7 +23,7 @@ impl Pattern {
     ///
     /// # Errors
     ///
-    /// Fails when it is not a valid expression or its compiled form is too large.
+    /// Fails when the pattern is not a valid expression or its compiled form is too large.
     pub fn new(text: &str) -> Result<Self, regex::Error> {
         RegexBuilder::new(text)
             .size_limit(COMPILED_BYTES)

@@ -64,7 +64,7 @@ fn keep(schema: &Schema, value: &Value, at: &str) -> Result<Value, Violation> {
             Value::Array(kept)
         }
         (Value::String(_) | Value::Number(_), _) if schema.kind() == Some(Kind::Decimal) => {
-            // What is not a decimal stays as it is, and is reported below.
+            // A value that is not a decimal stays unchanged here, and `check::own` reports it below.
             decimal::canonical(value).map_or_else(|| value.clone(), Value::String)
         }
         _ => value.clone(),

@@ -6,7 +6,8 @@ use serde_json::{Map, Value};
 
 use super::{Schema, Violation};
 
-/// Bytes of a key. Every change of an element repeats its name, and all changes have to fit into one record.
+/// The maximum size of a key in bytes. Keys are limited because every recorded change of an element contains its key,
+/// and all changes of a state must fit into one record.
 const KEY_MAX: usize = 128;
 
 /// Sorts the elements of an array by their key, or by their canonical bytes if the array has no `key`. Fails when an
@@ -42,7 +43,7 @@ pub(super) fn sorted(schema: &Schema, items: &mut [Value], at: &str) -> Result<(
 }
 
 /// The value with its unordered arrays as objects, so that a comparison names the elements that differ. The name of an
-/// element is its key, or else its text, or the digest of a long text; equal elements are one list.
+/// element is its key, or else its text, or the digest of a long text; equal elements become one list under that name.
 pub(crate) fn by_name(schema: &Schema, value: &Value) -> Value {
     match (value, schema.items.as_deref()) {
         (Value::Array(items), Some(inner)) if schema.is_set() => {
@@ -71,7 +72,7 @@ fn named(schema: &Schema, inner: &Schema, items: &[Value]) -> Map<String, Value>
         let more = by_name(inner, item);
         match all.get_mut(&name) {
             None => drop(all.insert(name, more)),
-            // An element is never a list itself.
+            // An element is never itself a list, so a list at this place holds equal elements.
             Some(Value::Array(equal)) => equal.push(more),
             Some(one) => {
                 let first = one.take();
@@ -82,7 +83,7 @@ fn named(schema: &Schema, inner: &Schema, items: &[Value]) -> Map<String, Value>
     all
 }
 
-/// A plain value as the name of an element; `None` for a list or an object.
+/// A string, number or boolean as the name of an element; `None` for any other value.
 fn text(value: &Value) -> Option<String> {
     match value {
         Value::String(text) => Some(text.clone()),

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::check::fits;
 use super::{Kind, Schema};
 
-/// The maximum nesting of a schema. It suffices for real resources and keeps generated policy schemas and messages
+/// The maximum nesting of a schema, which suffices for real resources and keeps generated policy schemas and messages
 /// readable.
 const MAX_DEPTH: usize = 16;
 
@@ -52,7 +52,7 @@ fn walk(schema: &Schema, at: &str, depth: usize) -> Result<(), SchemaError> {
         );
     }
     match (&schema.items, kind) {
-        // Policy sees a list as a set, which has no null.
+        // In policies a list is a Cedar set, which cannot contain null.
         (Some(inner), _) if inner.nullable => {
             refuse(&format!("{at}/items"), "an element of a list cannot be `nullable`".into())
         }
@@ -64,7 +64,7 @@ fn walk(schema: &Schema, at: &str, depth: usize) -> Result<(), SchemaError> {
     }
 }
 
-/// Rejects a keyword that belongs to another type, where it would silently have no effect.
+/// Rejects a keyword that belongs to another type, where the keyword would silently have no effect.
 fn foreign_keyword(schema: &Schema, kind: Kind, at: &str) -> Result<(), SchemaError> {
     let written = [
         ("properties", Kind::Object, !schema.properties.is_empty()),

@@ -8,16 +8,16 @@ use serde_json::{Map, Value};
 use super::RenderError;
 use super::text::{self, Format, Origins, Piece, Source};
 
-/// Reads the text of `body_json`. Fails when it is not strict JSON or has a number without a canonical form.
+/// Reads the text of `body_json`. Fails when the text is not strict JSON or has a number without a canonical form.
 pub(super) fn parse(text: &str) -> Result<Value, String> {
-    // The strict parser refuses duplicate names, but gives fractions as text.
+    // The strict parser is called only to refuse duplicate names, because it returns fractions as text.
     json::parse(text.as_bytes()).map_err(|error| error.to_string())?;
     let body: Value = serde_json::from_str(text).map_err(|error| error.to_string())?;
     json::canonical(&body).map_err(|error| error.to_string())?;
     Ok(body)
 }
 
-/// Checks the texts of a body. Fails at the first one that is not a template of the format.
+/// Checks the texts of a body, and fails at the first text that is not a template of the format.
 pub(super) fn check(body: &Value, format: Format) -> Result<(), RenderError> {
     match body {
         Value::String(text) => {
@@ -36,7 +36,8 @@ pub(super) fn check(body: &Value, format: Format) -> Result<(), RenderError> {
     }
 }
 
-/// Refuses a body that is nothing but a value of the state: a record cannot tell a body that is not known yet from none.
+/// Refuses a body that is only a value of the state, because a record could not distinguish a body that is not known
+/// yet from an absent body.
 pub(super) fn not_late(body: &Value, format: Format) -> Result<(), RenderError> {
     let Value::String(text) = body else { return Ok(()) };
     match text::whole(&text::pieces(text, format)?) {
@@ -45,7 +46,7 @@ pub(super) fn not_late(body: &Value, format: Format) -> Result<(), RenderError> 
     }
 }
 
-/// Every text of a body, in document order.
+/// Collects every text of a body, in document order.
 pub(super) fn texts<'t>(body: &'t Value, found: &mut Vec<&'t str>) {
     match body {
         Value::String(text) => found.push(text),
@@ -58,23 +59,25 @@ pub(super) fn texts<'t>(body: &'t Value, found: &mut Vec<&'t str>) {
 /// A filled body.
 #[derive(Debug, Default)]
 pub(super) struct Filled {
-    /// `None` if nothing is left.
+    /// The filled body; `None` if every part of the body was left out.
     pub(super) value: Option<Value>,
     /// JSON pointers to texts that are sent as numbers.
     pub(super) numbers: Vec<String>,
-    /// Values of the state before the action: JSON pointers into the body, with those into the state.
+    /// The values of the state before the action, as a map from JSON pointers into the body to JSON pointers into the
+    /// state.
     pub(super) pre: BTreeMap<String, String>,
 }
 
-/// Fills a body; a member or item whose parameter is absent is left out. A value of the state is null until the state
-/// is known. Fails when text touches a value that is absent or not a text, number or boolean.
+/// Fills a body; a member or item whose parameter is absent is left out. A value of the state is null until the host
+/// has read the state. Fails when literal text stands next to a placeholder whose value is absent or is not a text,
+/// number or boolean.
 pub(super) fn fill(body: &Value, origins: &Origins<'_>) -> Result<Filled, RenderError> {
     let mut filled = Filled::default();
     filled.value = filled.part(body, origins, At::Top)?;
     Ok(filled)
 }
 
-/// The place of a value in a body: a linked list on the stack, because few places are written down.
+/// The place of a value in a body, as a linked list on the stack, because few places are converted to JSON pointers.
 #[derive(Clone, Copy)]
 enum At<'a> {
     Top,

@@ -16,12 +16,12 @@ pub enum RenderError {
     ObserveWrites(String),
     #[error("`{0}` in observe has a placeholder in its query, which needs `format = 2`")]
     ObserveQuery(String),
-    #[error("`{0}` does not write, so there is nothing to guard; remove `guard`")]
+    #[error("`{0}` is not a write, so it cannot have a `guard`; remove `guard`")]
     GuardedRead(String),
     #[error("`calls` must be from 1 to 64")]
     Calls,
     #[error(
-        "`{0}` mixes a placeholder with text; a placeholder must be a whole segment or value, unless `format = 2`"
+        "`{0}` mixes a placeholder with text, which needs `format = 2`; use the placeholder as a whole segment or value"
     )]
     Mixed(String),
     #[error(
@@ -37,13 +37,13 @@ pub enum RenderError {
     )]
     OptionalText(String),
     #[error(
-        "`{0}` is empty or a dot segment, or has characters that cannot be sent; percent-encode `;`, `#` and `%`"
+        "`{0}` is empty, `.` or `..`, or has forbidden characters; in format 2, percent-encode `;`, `#` and `%`"
     )]
     Literal(String),
     #[error("parameter `{0}` is missing; the request requires it")]
     Absent(String),
     #[error(
-        "parameter `{0}` must be a non-empty text, number or boolean without control characters, and not a dot segment"
+        "parameter `{0}` must be a number, boolean or text without control characters, and not empty, `.` or `..`"
     )]
     Unfit(String),
     #[error(
@@ -56,13 +56,15 @@ pub enum RenderError {
     HeaderValue(String),
     #[error("a rule can have at most 16 headers")]
     ManyHeaders,
-    #[error("`Content-Type` is set, and the rule has no body; use `Accept` for the answer")]
+    #[error(
+        "`Content-Type` is set, but the rule sends no body; to choose the type of the answer, set `Accept`"
+    )]
     KindWithoutBody,
     #[error(
-        "`Content-Type` is `{0}`, but the codec of the rule writes another encoding; change one of them"
+        "`Content-Type` is `{0}`, but the codec of the rule writes another encoding; change the header or the codec"
     )]
     KindOfBody(String),
-    #[error("a rule has `body` or `body_json`, not both")]
+    #[error("a rule can have `body` or `body_json`, but not both")]
     TwoBodies,
     #[error("`body_json` is not strict JSON: {0}")]
     BodyJson(String),
@@ -75,11 +77,11 @@ pub enum RenderError {
     #[error(transparent)]
     Expose(#[from] ExposeError),
     #[error(
-        "`expose` points into an answer that is a text or is not read; remove it, or write `expose = []` to hide a text"
+        "`expose` has pointers, but the answer is read as text or not at all; to hide a text, write `expose = []`"
     )]
     ExposesNothing,
     #[error(
-        "a parameter of a form is a list or an object; a form can contain only texts, integers, decimals and booleans"
+        "a form can contain only texts, integers, decimals and booleans, but a parameter is a list or an object"
     )]
     NotFlat,
 }

@@ -1,7 +1,7 @@
 //! Headers that a contract may set, and their rendering.
 //!
-//! The host allows names that select a representation or a version of an API. Any other name needs the operator's
-//! `allow_headers`. Names that frame a request, carry credentials or change its method are never allowed.
+//! The host allows names that select a representation or a version of an API. A header with any other name needs the
+//! operator's `allow_headers`. Names that frame a request, carry credentials or change its method are never allowed.
 
 use std::collections::BTreeMap;
 
@@ -50,17 +50,17 @@ const NEVER: [&str; 27] = [
     "x-method-override",
 ];
 
-/// Longest value of a header, in bytes.
+/// The maximum size of a header's value in bytes.
 const VALUE: usize = 256;
-/// Most headers of one rule.
+/// The maximum number of headers of one rule.
 const MOST: usize = 16;
 
-/// Whether a contract may set this header without the operator's consent. The name is in lower case.
+/// Whether a contract may set the header with this lower-case name without the operator's consent.
 pub fn is_allowed(name: &str) -> bool {
     ALLOWED.contains(&name) || name.ends_with("-version") && !is_never(name)
 }
 
-/// Whether no contract and no operator may set this header. The name is in lower case.
+/// Whether the header with this lower-case name may be set neither by a contract nor by an operator.
 pub fn is_never(name: &str) -> bool {
     NEVER.contains(&name)
         || ["proxy-", "sec-", "x-forwarded-", "x-http-method"]
@@ -74,7 +74,8 @@ pub fn is_name(name: &str) -> bool {
     !name.is_empty() && name.len() <= 64 && name.bytes().all(token)
 }
 
-/// Checks the headers of a rule. Fails at the first that no contract may set, or whose value is not visible ASCII.
+/// Checks the headers of a rule, and fails at the first header that no contract may set or whose value is not visible
+/// ASCII.
 pub(super) fn check(headers: &BTreeMap<String, String>) -> Result<(), RenderError> {
     if headers.len() > MOST {
         return Err(RenderError::ManyHeaders);
@@ -97,7 +98,8 @@ pub(super) fn check(headers: &BTreeMap<String, String>) -> Result<(), RenderErro
     Ok(())
 }
 
-/// Visible ASCII with single spaces inside (RFC 9110 section 5.5, without `obs-text`).
+/// Whether a text is a valid header value: visible ASCII, with spaces only between other characters (RFC 9110 section
+/// 5.5, without `obs-text`).
 pub fn is_value(value: &str) -> bool {
     let fits = |b: u8| b.is_ascii_graphic() || b == b' ';
     !value.is_empty() && value.len() <= VALUE && value.trim() == value && value.bytes().all(fits)

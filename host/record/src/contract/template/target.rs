@@ -1,7 +1,7 @@
 //! Path and query of a request: the checks of the literal text, and the rendering.
 //!
-//! A rendered value is percent-encoded, so it stays inside its segment or query value. No rendered segment is empty or
-//! a dot segment, also not after decoding.
+//! A rendered value is percent-encoded, so it stays inside its segment or query value. No rendered value results in an
+//! empty segment or a dot segment, even after percent-decoding.
 
 use std::fmt::Write as _;
 
@@ -13,7 +13,7 @@ pub(super) fn split(target: &str) -> (&str, Option<&str>) {
     target.split_once('?').map_or((target, None), |(path, query)| (path, Some(query)))
 }
 
-/// The pairs of a query. Fails for one without `=`.
+/// The pairs of a query. Fails for a pair without `=`.
 pub(super) fn pairs(query: &str) -> impl Iterator<Item = Result<(&str, &str), RenderError>> {
     let parts = query.split('&').filter(|pair| !pair.is_empty());
     parts.map(|pair| pair.split_once('=').ok_or_else(|| RenderError::Pair(pair.to_owned())))
@@ -53,7 +53,8 @@ pub(super) fn check_query(query: &str, format: Format) -> Result<(), RenderError
     })
 }
 
-/// Checks the literal text of a segment or query value. Format 1 sends it as written, format 2 in its normal form.
+/// Checks the literal text of a segment or query value. Literal text is sent as written in format 1, and in its normal
+/// form in format 2.
 fn check_literals(pieces: &[Piece<'_>], whole: &str, format: Format) -> Result<(), RenderError> {
     pieces.iter().try_for_each(|piece| match piece {
         Piece::Literal(literal) if pieces.len() == 1 => check_literal(literal, format),
@@ -76,8 +77,9 @@ fn check_literal(literal: &str, format: Format) -> Result<(), RenderError> {
     Ok(())
 }
 
-/// In format 1 a literal is RFC 3986 pchar without percent signs and `;`. In format 2 the host encodes what needs it,
-/// and an octet may be percent-encoded; `;` and `#` must be.
+/// In format 1, a literal consists of RFC 3986 `pchar` characters other than `%`, `&`, `=` and `;`. In format 2, the
+/// host encodes the characters that need it, and a literal may contain percent-encoded octets; `;` and `#` must be
+/// percent-encoded.
 fn check_characters(literal: &str, format: Format) -> bool {
     if format == Format::One {
         return literal
@@ -147,7 +149,8 @@ fn fill(piece: &str, origins: &Origins<'_>) -> Result<String, RenderError> {
     filled(&pieces, origins, literal)
 }
 
-/// Like [`fill`], for a part of a resource name. Its literals are not sent, so they stay as they are written.
+/// Like [`fill`], for a part of a resource name. The literals of a resource name are not sent, so they stay as they are
+/// written.
 pub(super) fn fill_name(
     pieces: &[Piece<'_>],
     origins: &Origins<'_>,
@@ -176,7 +179,7 @@ fn filled(
         }
     }
     let whole = text::render(pieces, origins, literal, percent_encode)?;
-    // Dots of a value and of the text around it can make a dot segment together.
+    // The dots of a value and of the text around the value can together form a dot segment.
     match pieces
         .iter()
         .find_map(|piece| if let Piece::Value(source) = piece { Some(*source) } else { None })

@@ -1,6 +1,6 @@
 //! Text with placeholders: its division into literals and placeholders, and its rendering with given values.
 //!
-//! Format 1 has only texts that are one placeholder or none. Format 2 also has text around placeholders, `{x?}`,
+//! In format 1, a text is either one placeholder or a literal. Format 2 also has text around placeholders, `{x?}`,
 //! `{action.id}`, and `{{` and `}}` for literal braces.
 
 use std::borrow::Cow;
@@ -16,14 +16,14 @@ pub struct Origins<'a> {
     pub params: &'a Value,
     /// The id of the action; `None` in format 1, where every placeholder is a parameter.
     pub action: Option<&'a ActionId>,
-    /// The parameters that are text and that a JSON body has as numbers.
+    /// The parameters that are kept as text but sent as numbers in a JSON body.
     pub numbers: &'a [&'a str],
 }
 
 /// What a placeholder stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Source<'t> {
-    /// `{name}`, or `{name?}` if it may be left out.
+    /// `{name}`, or `{name?}` if the parameter may be absent.
     Param { name: &'t str, optional: bool },
     /// `{action.id}`.
     ActionId,
@@ -53,7 +53,7 @@ impl Origins<'_> {
         if self.action.is_some() { Format::Two } else { Format::One }
     }
 
-    /// Whether a JSON body has the value of a placeholder as a number.
+    /// Whether the value of a placeholder is sent as a number in a JSON body.
     pub(super) fn is_number(&self, source: Source<'_>) -> bool {
         matches!(source, Source::Param { name, .. } if self.numbers.contains(&name))
     }
@@ -152,7 +152,7 @@ pub fn pieces(text: &str, format: Format) -> Result<Vec<Piece<'_>>, RenderError>
     Ok(found)
 }
 
-/// The placeholder, if the whole text is one.
+/// The placeholder, if the whole text is a single placeholder.
 pub fn whole<'t>(pieces: &[Piece<'t>]) -> Option<Source<'t>> {
     match pieces {
         [Piece::Value(source)] => Some(*source),
@@ -180,7 +180,7 @@ pub(super) fn render(
     Ok(out)
 }
 
-/// The value of a placeholder as text. Fails when it is absent, or is not a text, number or boolean.
+/// The value of a placeholder as text. Fails when the value is absent, or is not a text, number or boolean.
 pub(super) fn plain(source: Source<'_>, origins: &Origins<'_>) -> Result<String, RenderError> {
     let name = || source.name();
     let value = origins.value(source).ok_or_else(|| RenderError::Absent(name()))?;

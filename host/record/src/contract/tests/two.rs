@@ -1,8 +1,8 @@
-//! Contracts of format 2: what is refused, and what format 1 keeps.
+//! Tests which contracts of format 2 are refused, and that contracts of format 1 keep their meaning.
 
 use crate::contract::Contract;
 
-/// A contract with these tables, of this format.
+/// Returns the text of a contract of this format that contains these tables.
 fn text(format: u32, resource: &str, tables: &str) -> String {
     format!(
         r#"
@@ -59,7 +59,7 @@ fn a_form_of_format_2_may_be_nested_and_a_form_of_format_1_may_not() {
     assert!(Contract::from_toml("c.toml", &text(2, "idp/{id}", &nested)).is_ok());
     for (body, why) in [
         ("body = { \"a[b]\" = \"x\" }", "write a table or a list instead"),
-        ("body = { a = { \"0\" = \"x\" } }", "is empty, or a number inside a table"),
+        ("body = { a = { \"0\" = \"x\" } }", "is empty, or is a number inside a table"),
         ("body = { a = [] }", "is an empty list or table"),
     ] {
         assert!(refused(&form(body)).contains(why), "{body}: {}", refused(&form(body)));
@@ -68,12 +68,12 @@ fn a_form_of_format_2_may_be_nested_and_a_form_of_format_1_may_not() {
     let one = of(&["[state.thing]\nproperties.a = { type = \"integer\" }\n", &one]);
     let one = text(1, "idp/{id}", &one).replace("declared", "scim");
     let said = Contract::from_toml("c.toml", &one).unwrap_err().to_string();
-    assert!(said.contains("a form is flat, unless `format = 2`"), "{said}");
+    assert!(said.contains("lists and tables need `format = 2`"), "{said}");
     let flat = one.replace("a = [\"x\"]", "\"a[0]\" = \"x\"");
     assert!(Contract::from_toml("c.toml", &flat).is_ok(), "format 1 keeps names with brackets");
 }
 
-/// What two nested forms could have in common: places that may be left out count as absent.
+/// Tests whether two nested form-urlencoded bodies could be equal, given that optional places may be left out.
 #[test]
 fn nested_forms_that_could_be_the_same_request_are_refused() {
     let post = |body: &str| {
@@ -118,7 +118,7 @@ fn an_answer_without_members_is_neither_exposed_nor_a_state() {
         let hidden = of(&[&write, "expose = []\n"]);
         assert!(Contract::from_toml("c.toml", &text(2, "idp/{id}", &hidden)).is_ok(), "{codec}");
         let exposed = of(&[&write, "expose = [\"/a\"]\n"]);
-        assert!(refused(&exposed).contains("is a text or is not read"), "{}", refused(&exposed));
+        assert!(refused(&exposed).contains("read as text or not at all"), "{}", refused(&exposed));
         let state = of(&[STATE, OBSERVE, &line, PERFORM]);
         assert!(refused(&state).contains("cannot be `text` or `none`"), "{}", refused(&state));
         let one = text(1, "idp/{id}", &write.replace("from = \"GET /t/{id}\"\n", ""));
@@ -133,7 +133,7 @@ fn a_plain_contract_is_accepted() {
     assert!(Contract::from_toml("c.toml", &text(2, "idp/{id}", &tables)).is_ok());
 }
 
-/// Two ways of writing one request are one request.
+/// Requests that are written differently but mean the same to a server count as the same request.
 #[test]
 fn an_observation_that_could_be_a_write_is_found_however_it_is_written() {
     for (look, write) in [
@@ -218,12 +218,12 @@ fn parameters_are_never_null() {
     assert!(said.contains("`nullable` is for states"), "{said}");
 }
 
-/// What format 1 accepted stays accepted, with its meaning.
+/// Contracts of format 1 are still accepted, with the meaning that they had before format 2 existed.
 #[test]
 fn format_1_is_unchanged() {
     let state = "[state.thing]\nproperties.a = { type = \"integer\" }\n";
     let tables = of(&[state, OBSERVE, PERFORM]);
-    // The adapter's name means nothing in format 1, and braces inside of a resource's part are literal.
+    // In format 1, the adapter's name has no special meaning, and braces inside a part of a resource name are literal.
     for resource in ["idp/{id}", "idp/users-{id}", "idp/a b"] {
         let read = Contract::from_toml("c.toml", &text(1, resource, &tables));
         assert!(read.is_ok(), "{resource}: {read:?}");

@@ -1,7 +1,7 @@
 //! Maps `application/x-www-form-urlencoded` (WHATWG URL Standard, section 5) to an object of strings.
 //!
-//! A request may nest lists and tables, which are sent with brackets: `a[b]=1&c[0]=2`. A response is flat; one with a
-//! duplicate name, or with a syntax other than exactly `name=value&…`, is refused.
+//! A request may nest lists and tables, which are sent with brackets: `a[b]=1&c[0]=2`. A response is flat; a response
+//! with a duplicate name, or with a syntax other than exactly `name=value&…`, is refused.
 
 mod check;
 
@@ -18,12 +18,12 @@ pub enum Shape {
     Nested,
 }
 
-/// Converts scalars into strings, because a form-urlencoded body contains only strings. Lists and tables inside the body
-/// that are empty are left out, because a form has no bytes for them.
+/// Converts scalars into strings, because a form-urlencoded body contains only strings. Empty lists and tables inside
+/// the body are left out, because a form-urlencoded body cannot represent them.
 ///
 /// # Errors
 ///
-/// Fails for a value that is not an object of this shape.
+/// Fails for a value that is not an object of the given shape.
 pub fn texts(body: Value, shape: Shape) -> Result<Value, FormError> {
     let Value::Object(members) = body else { return Err(FormError::NotFlat) };
     match shape {
@@ -69,11 +69,11 @@ fn text(value: Value) -> Result<String, FormError> {
 }
 
 /// Encodes an object of strings, and of lists and tables of them. Members are sorted by name and items by position, so
-/// an object has only one encoding, and no two objects have the same.
+/// an object has only one encoding, and no two objects have the same encoding.
 ///
 /// # Errors
 ///
-/// Fails for any other value, and for a nested body with a name that could be read as another place in it.
+/// Fails for any other value, and for a nested body with a name that could be read as another place in the body.
 pub fn encode(body: &Value) -> Result<String, FormError> {
     let members = body.as_object().ok_or(FormError::NotFlat)?;
     if members.values().any(|value| !value.is_string()) {
@@ -153,22 +153,22 @@ pub enum FormError {
     )]
     Bracket(String),
     #[error(
-        "name `{0}` in a form is empty, or a number inside a table; use another name, or a list for numbered items"
+        "name `{0}` in a form is empty, or is a number inside a table; use another name, or a list for numbered items"
     )]
     Name(String),
-    #[error("`{0}` is an empty list or table, and a form has no bytes for it; leave it out")]
+    #[error("`{0}` is an empty list or table, which a form cannot represent; leave it out")]
     Empty(String),
     #[error(
         "`{0}` is not a text, integer, boolean, list, table or placeholder; a form can contain nothing else"
     )]
     Leaf(String),
-    #[error("the answer is not a form: a piece between `&` is not `name=value`")]
+    #[error("the answer is not a valid form: a pair between `&` separators has no `=`")]
     Pair,
-    #[error("the answer is not a form: `{0:#04x}` must be percent-encoded there")]
+    #[error("the answer is not a valid form: the byte `{0:#04x}` must be percent-encoded")]
     Byte(u8),
     #[error("the answer is not a valid form: a name or value is not UTF-8")]
     Utf8,
-    #[error("the answer contains `{0}` twice")]
+    #[error("the answer contains the name `{0}` twice")]
     Twice(String),
 }
 

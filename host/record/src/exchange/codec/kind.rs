@@ -1,4 +1,4 @@
-//! Content types: which codec takes which, and what an operator adds to them.
+//! Content types: which types each codec accepts, and which types an operator accepts in addition.
 
 use std::collections::BTreeSet;
 
@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{FORM, Incoming};
 
-/// What the operator lets the host decode, beside what every codec takes.
+/// The content types and the compression that an operator accepts from an upstream, in addition to what each codec
+/// accepts.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
@@ -20,7 +21,7 @@ pub struct Accepted {
 }
 
 impl Accepted {
-    /// Whether the operator adds nothing. Records leave such a value out.
+    /// Whether the operator adds nothing, in which case records omit this value.
     pub fn is_plain(&self) -> bool {
         self.content_types.is_empty() && !self.gzip
     }
@@ -41,13 +42,13 @@ pub fn is_kind(text: &str) -> bool {
 /// How a content type relates to the codec of a rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Fit {
-    /// UTF-8, of which ASCII is a part.
+    /// The content is UTF-8, which includes ASCII.
     Utf8,
     /// ASCII only.
     Ascii,
-    /// The type belongs to another encoding.
+    /// The content type belongs to another codec.
     OtherKind,
-    /// The type fits, but the bytes are in another character encoding.
+    /// The content type fits the codec, but the content is in another character encoding.
     OtherCharset,
 }
 
@@ -79,7 +80,7 @@ fn is_own(codec: Incoming, essence: &str) -> bool {
     }
 }
 
-/// What a parameter says about the characters. Many servers write `utf8` for UTF-8.
+/// What a parameter of a content type says about the character encoding. Many servers write `utf8` for UTF-8.
 fn charset(parameter: &str) -> Fit {
     match parameter.split_once('=') {
         Some(("charset", value)) => match value.trim_matches('"') {

@@ -5,8 +5,8 @@ use serde_json::Value;
 
 use crate::contract::schema::decimal;
 
-/// The body's bytes, in canonical form but for the numbers. Fails when the body has no canonical form, or the value at
-/// a pointer is not a decimal.
+/// Encodes a body in canonical form, except that the texts at the pointers are written as numbers. Fails when the body
+/// has no canonical form, or the value at a pointer is not a decimal.
 pub(super) fn encode(body: &Value, numbers: &[String]) -> Result<Vec<u8>, String> {
     let mut out = Vec::new();
     write(body, "", numbers, &mut out)?;
@@ -24,7 +24,7 @@ fn write(value: &Value, at: &str, numbers: &[String], out: &mut Vec<u8>) -> Resu
     match value {
         Value::Object(members) if numbers.iter().any(inside) => {
             let mut members: Vec<_> = members.iter().collect();
-            // The order of canonical JSON (RFC 8785 section 3.2.3).
+            // Members are written in the order of canonical JSON (RFC 8785 section 3.2.3).
             members.sort_by(|one, other| one.0.encode_utf16().cmp(other.0.encode_utf16()));
             out.push(b'{');
             for (n, (name, member)) in members.into_iter().enumerate() {

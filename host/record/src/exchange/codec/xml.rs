@@ -56,9 +56,9 @@ pub enum XmlError {
     Syntax(String),
     #[error("the answer contains {0}, which is not supported")]
     Forbidden(&'static str),
-    #[error("`{0}` mixes text and elements")]
+    #[error("element `{0}` contains both text and child elements")]
     Mixed(String),
-    #[error("`{0}` occurs twice; a list must be named in `codec.lists`")]
+    #[error("element `{0}` occurs more than once; if it is a list, name it in `codec.lists`")]
     Repeated(String),
     #[error("the answer is nested deeper than {DEPTH_MAX} elements")]
     Deep,

@@ -1,5 +1,5 @@
-//! Reads the states that have `from` from the exchanges of an observation. No other input is used, so a verifier can
-//! read them again.
+//! Reads the states that declare `from` from the exchanges of an observation. Only the contract and the exchanges are
+//! used, so a verifier can read the same states again.
 
 use std::collections::BTreeMap;
 
@@ -11,18 +11,19 @@ use crate::contract::template::Rule;
 use crate::contract::{Contract, StateShape};
 use crate::exchange::{Exchange, Fate, Rendered};
 
-/// Bytes of all states of a look, as JSON: they are stored in addition to the answers.
+/// The maximum size in bytes of all states of an observation as JSON, because they are stored in addition to the
+/// answers.
 const STATES_MAX: usize = 2 << 20;
 
-/// The states that a look's exchanges show, and the first reason why one of them was not read.
+/// The states that were read from the exchanges of an observation, and the first reason why a state could not be read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Declared {
-    /// By name; null if the state does not exist.
+    /// The states by name; null if a state does not exist.
     pub states: BTreeMap<String, Value>,
     pub problem: Option<String>,
 }
 
-/// Takes every state that has `from`. `looks` are what the rules of `observe` ask, in the contract's order.
+/// Reads every state that declares `from`. `looks` are what the rules of `observe` ask, in the contract's order.
 pub fn declared(contract: &Contract, looks: &[Asked<'_>], exchanges: &[Exchange]) -> Declared {
     let (mut found, mut bytes) = (Declared::default(), 0_usize);
     for (name, shape) in contract.state.iter() {
@@ -52,7 +53,7 @@ pub fn declared(contract: &Contract, looks: &[Asked<'_>], exchanges: &[Exchange]
     found
 }
 
-/// Whether a state cannot be read from an answer of 2xx, so that the same answer would not help another time either.
+/// Whether a state cannot be read from a 2xx answer, so that repeating the request would not help.
 pub(super) fn misfits(contract: &Contract, looks: &[Asked<'_>], exchanges: &[Exchange]) -> bool {
     contract.state.values().any(|shape| {
         let rule = contract.source_of(shape).and_then(|at| looks.get(at)?.request());
@@ -61,8 +62,8 @@ pub(super) fn misfits(contract: &Contract, looks: &[Asked<'_>], exchanges: &[Exc
     })
 }
 
-/// The first usable answer to the request: 2xx, or a status in `absent`. If the adapter repeats the request after that,
-/// the later answers do not count, as for entity tags.
+/// The first usable answer to the request: 2xx, or a status in `absent`. Later answers to the same request do not
+/// count, as for entity tags.
 fn usable<'a>(rule: &Rendered, exchanges: &'a [Exchange]) -> Option<&'a Exchange> {
     let of_rule = |one: &&Exchange| one.request == *rule;
     exchanges.iter().filter(of_rule).find(|one| one.is_success() || one.says_absent())
@@ -98,8 +99,9 @@ fn state(
     }
 }
 
-/// Null, if the rule has no `control` or its control request was answered with success. An upstream also answers 404 if
-/// the permission to read is missing or the path is wrong.
+/// Returns null for an absent state, if its rule has no `control` or the control request was answered with success. The
+/// control request is useful because an upstream also answers 404 if the permission to read is missing or the path is
+/// wrong.
 fn confirmed(
     contract: &Contract,
     shape: &StateShape,
@@ -154,7 +156,7 @@ fn present(shape: &StateShape, answer: &Exchange) -> Result<Option<Value>, Strin
     }
 }
 
-/// Whether a redacted place contains the value at the pointer, or is in the part of it that is kept.
+/// Whether a redacted place contains the value at the pointer, or lies in the part of that value that is kept.
 pub fn hides(redacted: &str, pointer: &str, shape: &StateShape) -> bool {
     let below = |inner: &str, outer: &str| {
         inner

@@ -30,17 +30,18 @@ impl Observation {
         self.exchanges.iter().filter(same).any(|one| one.is_success() || one.says_absent())
     }
 
-    /// Whether the adapter's claim can be explained by these failures.
+    /// Whether the failed requests explain the adapter's claim.
     fn is_claim_about(&self, failed: &[&Exchange]) -> bool {
         match &self.claim {
             Some(Claim::Done | Claim::Unavailable(_) | Claim::Unknown(_)) => true,
-            // The run ended while it waited for the upstream, and not because the adapter did not end.
+            // The run reached its time limit while it waited for the upstream, and not because the adapter itself kept
+            // running.
             Some(Claim::TimedOut) => failed.last().is_some_and(|last| !last.is_concluded()),
             _ => false,
         }
     }
 
-    /// Whether the states that were read have no redacted value and every required member.
+    /// Whether every state that was read has all required members and no redacted value.
     fn is_complete(&self, contract: &Contract) -> bool {
         let shape_of = |name: &String| contract.state.get(name);
         let lacks = |(name, value): (&String, &serde_json::Value)| {

@@ -39,7 +39,8 @@ pub(super) fn foreign(seen: &Seen<'_>, writes: &[&Exchange]) -> Option<(Outcome,
     Some((outcome, why))
 }
 
-/// Whether a write to the state's upstream was answered as a creation, or the state contains the id of this action.
+/// Whether this action created the state: a write to the state's upstream was answered with a status in `created`, or
+/// the state contains the id of this action.
 fn is_ours(seen: &Seen<'_>, shape: &StateShape, post: &Value, writes: &[&Exchange]) -> bool {
     to_its_upstream(seen, shape, writes).any(Exchange::is_created)
         || contains(post, seen.action.as_str())

@@ -1,6 +1,6 @@
 //! The events between the start and the end of an attempt, all of which belong to the attempt's epoch.
 //!
-//! Events of an epoch other than the running one are refused.
+//! Events of an epoch other than the running attempt's epoch are refused.
 
 use std::sync::Arc;
 

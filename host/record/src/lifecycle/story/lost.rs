@@ -36,7 +36,7 @@ impl Story {
 
     fn lost(&self, write: &Intended, now_ms: i64) -> Exchange {
         let request = self.intended(write.request_sha256);
-        // A guarded write is sent with the tag of the look, or not at all.
+        // A write that is guarded by an entity tag is sent only with the tag from the observation.
         let tag = self.pre.as_ref().filter(|_| request.guard == Some(Guard::Etag));
         let if_match = tag.and_then(|pre| pre.tag(&request)).map(str::to_owned);
         Exchange {
@@ -55,13 +55,14 @@ impl Story {
             failure: None,
             started_ms: write.at_ms,
             ended_ms: now_ms,
-            // The full wait is repeated, because the clock may have been changed while the host was stopped.
+            // The full time until the deadline counts again, because the clock may have been changed while the host was
+            // stopped.
             deadline_ms: now_ms.saturating_add(write.deadline_ms.saturating_sub(write.at_ms)),
         }
     }
 
-    /// The rendered write of an intent. If the contract renders no such write, a placeholder is returned, because the
-    /// write may still have taken effect.
+    /// The rendered write of an intent. If the contract renders no write with this digest, a placeholder is returned,
+    /// because the intended write may still have taken effect.
     fn intended(&self, digest: Digest) -> Rendered {
         let fits = |r: &&Rendered| {
             deed_spec::json::to_canonical(r).is_ok_and(|bytes| Digest::of(&bytes) == digest)

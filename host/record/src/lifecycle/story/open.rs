@@ -8,7 +8,7 @@ use crate::lifecycle::status::Status;
 use crate::statement::envelope::Kind;
 
 impl Story {
-    /// The nonce of a resolution. It is derived from the receipt and the number of earlier resolutions, so that a
+    /// The nonce of a resolution, which is derived from the receipt and the number of earlier resolutions, so that a
     /// request for a resolution remains valid after a restart.
     pub fn resolution_nonce(&self) -> Option<String> {
         let receipt = self.envelope.as_ref()?.payload_digest().ok()?;

@@ -47,7 +47,7 @@ fn nothing_is_no_story() {
     assert_eq!(Story::fold(&[]).unwrap_err(), StoryError::Empty);
 }
 
-/// The walks must make progress, or the tests prove nothing.
+/// Tests that the random sequences of events reach every status; otherwise the other tests would prove nothing.
 #[test]
 fn walks_reach_every_status() {
     use proptest::strategy::ValueTree as _;
@@ -77,7 +77,7 @@ fn written(story: &Story) -> String {
     format!("{story:?}")
 }
 
-/// Applies one pick to a story. Returns the resulting story, and the entry if it was accepted.
+/// Applies one pick to a story. Returns the resulting story, and the entry if the story accepted its event.
 fn step(story: Story, pick: Pick, at_ms: i64) -> (Story, Option<Entry>) {
     let ends =
         |event: &Event| matches!(event, Event::Judged { .. } | Event::CancelRequested { .. });
@@ -98,7 +98,7 @@ fn step(story: Story, pick: Pick, at_ms: i64) -> (Story, Option<Entry>) {
     (story, None)
 }
 
-/// Applies the picks, checks after each, and returns the accepted entries.
+/// Applies the picks one by one, checks the story after each pick, and returns the accepted entries.
 fn walk(picks: &[Pick]) -> Result<Vec<Entry>, TestCaseError> {
     let mut taken = vec![proposed()];
     let mut story = Story::fold(&taken).unwrap();
@@ -133,7 +133,7 @@ fn refuse_what_is_illegal(story: &Story, pick: Pick, at_ms: i64) -> Result<(), T
     Ok(())
 }
 
-/// Checks the invariants of every legal prefix, computed from the entries and not from the fold.
+/// Checks the invariants of a legal prefix of events, which are computed from the entries and not from the fold.
 fn sound(story: &Story, taken: &[Entry]) -> Result<(), TestCaseError> {
     prop_assert_eq!(story.version, taken.len() as u64);
     prop_assert_eq!(story.at_ms, taken.last().unwrap().at_ms);
@@ -234,8 +234,8 @@ impl Attempts {
     }
 }
 
-/// Each attempt has its number, its epoch, its clearance and its decision; one runs at a time; writes and their ends
-/// occur only in the running attempt.
+/// Each attempt has its number, its epoch, its clearance and its decision; only one attempt runs at a time; writes and
+/// their ends occur only in the running attempt.
 fn attempts_in_order(story: &Story, taken: &[Entry]) -> Result<(), TestCaseError> {
     let mut book = Attempts::default();
     taken.iter().try_for_each(|entry| book.take(&entry.event))?;

@@ -1,6 +1,7 @@
 //! The fields of `context` that one parsed policy reads.
 //!
-//! The search never guesses: it returns an error if a policy uses `context` as a whole, or cannot be converted to JSON.
+//! The search never guesses: it fails if a policy uses `context` as a whole, or if the policy cannot be converted to
+//! JSON.
 
 use std::collections::BTreeSet;
 
@@ -48,7 +49,7 @@ fn collect(tree: &Value, fields: &mut BTreeSet<String>) -> Result<(), Unclear> {
     }
 }
 
-/// The member `attr` is a name, or a list of names for an expression such as `context has pre.user`.
+/// In Cedar's JSON, the member `attr` is a name, or a list of names for an expression such as `context has pre.user`.
 fn field(operand: &Value) -> Option<&str> {
     let attr = operand.get("attr")?;
     attr.as_str().or_else(|| attr.get(0)?.as_str())

@@ -1,7 +1,7 @@
-//! The policy question. It is built from the facts of an action or from a bundle's files, and converted to plain JSON
-//! or Cedar values.
+//! The policy question, which is built from the facts of an action or from a bundle's files, and is converted to plain
+//! JSON or Cedar values.
 //!
-//! Unknown fields in the files are errors, because Cedar's own tool might read them.
+//! Unknown fields in a bundle's files are errors, because Cedar's own tool might read them.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::LazyLock;
@@ -93,8 +93,8 @@ fn without_nulls(value: &Value) -> Value {
 }
 
 impl Question {
-    /// Builds the question from facts. Every role of the vocabulary gets a count, so that `context.approvals["ROLE"]`
-    /// always exists.
+    /// Builds the question from facts. Every role in the schema gets a count of approvals, so that
+    /// `context.approvals["ROLE"]` always exists.
     pub(in crate::policy) fn of(facts: &Facts, roles: &BTreeSet<String>) -> Self {
         let mut approvals: BTreeMap<&str, u32> =
             roles.iter().map(|role| (role.as_str(), 0)).collect();
@@ -145,7 +145,7 @@ impl Question {
             resource_attributes: resource.attrs.clone(),
             context: request.context.clone(),
         };
-        // The files may contain only the question, because another tool might use additional content.
+        // The bundle's files may contain only the policy question, because another tool might use additional content.
         let given = Snapshot { entities: json!([agent, resource]), request: json!(request) };
         if question.snapshot() == given {
             Ok(question)
@@ -209,7 +209,7 @@ fn fields<const N: usize>(fields: [(&str, Value); N]) -> Map<String, Value> {
     fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
-/// An entity type of the schema. It is parsed once, because every decision needs all three entity types.
+/// An entity type of the schema, parsed once because every decision needs all three entity types.
 type TypeName = LazyLock<Result<EntityTypeName, String>>;
 
 static AGENT: TypeName = LazyLock::new(|| type_name("Deed::Agent"));
@@ -261,7 +261,8 @@ fn expression(value: &Value) -> Result<RestrictedExpression, String> {
     }
 }
 
-/// A decimal as Cedar's JSON writes it. No property of a contract can have the name `__extn`.
+/// Converts a decimal in Cedar's JSON format, which is unambiguous because no property of a contract can have the name
+/// `__extn`.
 fn decimal(map: &Map<String, Value>) -> Result<RestrictedExpression, String> {
     let inner = map.get("__extn").filter(|_| map.len() == 1).and_then(Value::as_object);
     let inner = inner.filter(|inner| inner.len() == 2);

@@ -102,7 +102,8 @@ fn house_rules_are_enforced_at_load() {
     }
 }
 
-/// Tests whether an obligation may later require approval of a restore or a read, depending on what its policy reads.
+/// Tests whether an obligation may require approval later, depending on the action and on what the obligation's policy
+/// reads.
 #[test]
 fn obligations_that_rest_on_the_look_or_the_time_may_ask_later() {
     let restore = r#"action == Deed::Action::"idp.restore_access""#;

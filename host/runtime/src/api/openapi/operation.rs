@@ -76,7 +76,7 @@ pub(crate) enum Content {
 }
 
 impl Operation {
-    /// The path item, without operations.
+    /// The OpenAPI path item of this route, without its operations.
     pub(super) fn item(&self) -> Value {
         if !self.for_operations {
             return json!({});

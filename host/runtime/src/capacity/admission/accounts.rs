@@ -1,4 +1,5 @@
-//! The admission counters for the host, each tenant and each agent. Every change updates all three levels.
+//! The admission counters for the host, each tenant and each agent. Every change updates the counters at all three
+//! levels.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -93,8 +94,8 @@ impl Accounts {
 }
 
 impl Account {
-    /// Adds the duration of one action to the average. The first duration becomes the average; each later duration has
-    /// a weight of one eighth.
+    /// Adds the duration of one action to the average. The first duration becomes the average, and each later duration
+    /// enters the average with a weight of one eighth.
     pub(super) fn learn(&mut self, stay: Duration) {
         self.stay = if self.stay.is_zero() { stay } else { (self.stay * 7 + stay) / 8 };
     }

@@ -53,7 +53,7 @@ impl Limit {
     }
 }
 
-/// New work was refused because a limit is reached. Nothing was done for it.
+/// New work was refused because a limit is reached, before anything was done for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{}; retry in {retry_after_s} s", limit.told())]
 pub struct Overload {

@@ -102,7 +102,8 @@ fn only_what_carried_an_action_says_how_long_one_takes() {
     let (held, _) = all(&admission, "a", "x");
     let told = || admission.admit("a", "x").unwrap_err().retry_after_s;
     assert_eq!(told(), 41);
-    // These places do not carry an action, for example because the action was refused after admission.
+    // The places that are taken and released here do not carry an action, for example because the action was refused
+    // after admission.
     (0..100).for_each(|_| drop(admission.admit_answer("a", "x").unwrap()));
     assert_eq!(told(), 41);
     drop(admission.enter("a", "x").carrying());

@@ -13,14 +13,15 @@ use crate::api::view::View;
 pub(super) enum Fate {
     /// The answer counts: the action continues, waits for other approvers, or was ended by the answer.
     Counts,
-    /// The host does not know yet, because it still reads the state or another action holds the resource.
+    /// The host does not know yet whether the answer counts, because it still reads the state or another action holds
+    /// the resource.
     Open,
     /// The answer does not count, for this reason.
     Void(String),
 }
 
 impl Fate {
-    /// The fate of the answer with these terms.
+    /// Determines whether the answer with these terms counts.
     pub(super) fn of(view: &View, terms: &Terms) -> Self {
         match (terms.decision, view.outcome) {
             (Answer::Deny, Some(Outcome::Denied)) => Self::Counts,

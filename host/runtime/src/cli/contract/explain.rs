@@ -34,11 +34,11 @@ struct Report {
     may_change: Vec<String>,
 }
 
-/// Where the host takes a state from.
+/// Where the host reads a state from.
 #[derive(Debug, Serialize)]
 struct State {
     name: String,
-    /// The request of the contract, or `None` if the adapter reads the state.
+    /// The request from whose answer the host reads the state, or `None` if the adapter reads the state.
     from: Option<String>,
     may_be_absent: bool,
 }
@@ -60,7 +60,7 @@ struct Origin {
     place: &'static str,
 }
 
-/// An action's id has this form; the random part of this one is zero.
+/// The random part of the example action id, which is zero.
 const EXAMPLE: [u8; 10] = [0; 10];
 
 pub(super) fn run(args: &ExplainArgs) -> Result<ExitCode, Failure> {
@@ -155,7 +155,7 @@ fn request(contract: &Contract, rule: &Rule, rendered: Rendered) -> Result<Reque
     Ok(Request { encoded: encoded(&rendered)?, rendered, values })
 }
 
-/// The bytes of a form, which are ASCII.
+/// The bytes of a form-urlencoded body, which are ASCII.
 fn encoded(rendered: &Rendered) -> Result<Option<String>, Failure> {
     match (&rendered.body, rendered.codec.request) {
         (Some(body), Outgoing::Form) => {

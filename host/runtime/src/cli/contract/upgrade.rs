@@ -1,4 +1,4 @@
-//! `deed contract upgrade`: a contract of format 1 in format 2, with the same requests.
+//! `deed contract upgrade`: rewrites a contract of format 1 in format 2, with the same requests.
 
 use std::fs;
 use std::process::ExitCode;
@@ -16,7 +16,7 @@ pub(super) fn run(args: &UpgradeArgs) -> Result<ExitCode, Failure> {
     }
     let upgraded = upgraded(&text, &contract);
     let name = args.file.display().to_string();
-    // What cannot be rewritten line by line is reported instead of being guessed.
+    // Parts of a contract that cannot be rewritten line by line are reported and not guessed.
     let by_hand = |why: &str| {
         Failure::Failed(format!("{why}; correct the contract by hand and write `format = 2`"))
     };
@@ -35,8 +35,8 @@ pub(super) fn run(args: &UpgradeArgs) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Whether everything but the format and the requests is the same, and no parameter has a name that format 2 reads as
-/// something else.
+/// Whether both contracts are equal except for the format and the requests, and no parameter has a name that format 2
+/// reads as something else.
 fn is_same_but_rules(old: &Contract, new: &Contract) -> bool {
     let plain = |name: &String| !name.contains(['.', '?', '{', '}']);
     let bare = |contract: &Contract| {
@@ -50,7 +50,7 @@ fn is_same_but_rules(old: &Contract, new: &Contract) -> bool {
 }
 
 /// Rewrites the line of `format`, and each placeholder that is the whole text of an optional parameter. Comments and
-/// the order of lines stay.
+/// the order of lines are kept.
 fn upgraded(text: &str, contract: &Contract) -> String {
     let optional: Vec<&String> = contract
         .params

@@ -41,8 +41,8 @@ impl Source {
         Ok(Self::Address { agent: client::agent(), url, token })
     }
 
-    /// The host's own record of the settled tree (`HEAD`). Only a directory has this file, because it is not published
-    /// over HTTP. Fails when the file exists but cannot be read.
+    /// The host's own record of the tree whose tiles are written (`HEAD`). Only a directory has this file, because it
+    /// is not published over HTTP. Fails when the file exists but cannot be read.
     pub(super) fn head(&self) -> Result<Option<String>, Failure> {
         let Self::Directory(files) = self else {
             return Ok(None);
@@ -117,7 +117,7 @@ fn get(agent: &Agent, url: &str, token: Option<&str>, max: u64) -> Result<Fetche
     let mut response = request.call().map_err(|e| e.to_string())?;
     let status = response.status().as_u16();
     let limit = if status == 200 { max } else { REFUSAL_MAX };
-    // The limit also refuses a body of exactly that size, so one byte is added.
+    // The HTTP client also refuses a body whose size is exactly the limit, so one byte is added.
     let body = response.body_mut().with_config().limit(limit.saturating_add(1)).read_to_vec();
     match (status, body) {
         (404 | 410, _) => Ok(Fetched::Absent),

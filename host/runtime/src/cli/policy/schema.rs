@@ -21,7 +21,7 @@ use crate::config;
 pub(in crate::cli) struct SchemaArgs {
     /// The directory that the host serves, with deed.toml in it
     dir: PathBuf,
-    /// The tenant; required when there are several
+    /// The tenant; required if the host has several tenants
     #[arg(long, value_name = "NAME")]
     tenant: Option<String>,
 }
@@ -60,7 +60,8 @@ fn laid_out(schema: &str) -> String {
             depth = depth.saturating_sub(1);
             end_record(&mut out, depth);
         }
-        // White space at the beginning of an output line comes from `start_line`, so that of the input is skipped.
+        // White space at the beginning of an output line comes from `start_line`, so white space of the input is
+        // skipped there.
         let space = !quoted && (c == '\n' || c == ' ' && out.ends_with([' ', '\n']));
         if !space {
             out.push(c);

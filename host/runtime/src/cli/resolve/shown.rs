@@ -1,6 +1,7 @@
 //! Formats what an operator reads before signing, from a resolution request whose digests were recomputed.
 //!
-//! Data that the host adds to the receipt is not shown as if it were signed.
+//! Data that the host sends in addition to the signed receipt, such as the last observation, is not presented as
+//! signed.
 
 use deed_record::exchange::{ExchangeSummary, Rendered};
 use deed_record::statement::receipt::Receipt;
@@ -14,7 +15,7 @@ use deed_spec::text::safe;
 use super::super::page::{change_text, from_agent};
 use super::super::text::{line, pretty, safe_lines};
 
-/// Formats everything that the resolution is about, and the resolution itself.
+/// Formats the action, its writes, the last observation, and the resolution that the operator signs.
 pub(super) fn open(
     request: &ResolutionRequest,
     receipt: &Receipt,

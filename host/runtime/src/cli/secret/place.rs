@@ -54,7 +54,8 @@ pub(super) fn of(dir: &Path, name: &str, tenant: Option<&str>) -> Result<Place, 
 fn file(one: &NamedSecret) -> Result<&str, Failure> {
     match &one.source {
         Ok(SecretSource::File(file)) => Ok(file),
-        // The error omits the variable's name, because an operator may have written the secret itself there by mistake.
+        // The error omits the value of `env`, because an operator may have written the secret there instead of a
+        // variable's name.
         Ok(SecretSource::Env(_)) => Err(Failure::Failed(format!(
             "secret `{}` is read from the environment variable that its `env` names; set it where the host is \
              started, or use `file` instead",

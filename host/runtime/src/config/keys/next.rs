@@ -40,7 +40,7 @@ impl Next {
     ///
     /// # Errors
     ///
-    /// Fails when the other key is being rotated, or when a file cannot be read or written.
+    /// Fails when the host's other key is being rotated, or when a file cannot be read or written.
     pub fn make(dir: &Path, purpose: Purpose) -> Result<Self, KeyError> {
         let other = match purpose {
             Purpose::Receipt => Purpose::Log,
@@ -88,7 +88,7 @@ impl Next {
     }
 }
 
-/// Public keys that this host used for this purpose before, in no particular order.
+/// The public keys of the retired keys that this host used for this purpose, in no particular order.
 ///
 /// # Errors
 ///

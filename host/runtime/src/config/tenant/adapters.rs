@@ -7,20 +7,21 @@ use std::collections::{BTreeMap, BTreeSet};
 use deed_spec::digest::Digest;
 use deed_system::files::{ADAPTER_MAX, Files};
 
-/// The adapter files that were read. Each file is read once.
+/// The adapter files that were read. Each adapter file is read once.
 #[derive(Debug, Default)]
 pub(in crate::config) struct Adapters {
     read: RefCell<BTreeMap<String, Read>>,
-    /// Files that were already reported as unreadable. Each file is reported once, even if several grants name it.
+    /// Files that were already reported as unreadable. An unreadable file is reported once, even if several grants name
+    /// it.
     told: RefCell<BTreeSet<String>>,
 }
 
-/// Digest and bytes of a file, or why it could not be read.
+/// Digest and bytes of a file, or the reason why the file could not be read.
 type Read = Result<(Digest, Vec<u8>), String>;
 
 impl Adapters {
-    /// Returns the digest of this file's bytes. Fails with the reason, or with `None` if the reason was reported
-    /// before.
+    /// Returns the digest of this file's bytes. If the file cannot be read, fails with the reason, or with `None` if
+    /// the reason was reported before.
     pub(super) fn digest(&self, files: &Files, name: &str) -> Result<Digest, Option<String>> {
         let mut read = self.read.borrow_mut();
         let found = read.entry(name.to_owned()).or_insert_with(|| {
@@ -37,7 +38,7 @@ impl Adapters {
         read.entry(digest.to_string()).or_insert_with(|| Ok((digest, bytes.to_vec())));
     }
 
-    /// The bytes that were read, by digest.
+    /// The bytes of the adapter files that were read, by digest.
     pub(in crate::config) fn into_bytes(self) -> BTreeMap<Digest, Vec<u8>> {
         self.read.into_inner().into_values().flatten().collect()
     }

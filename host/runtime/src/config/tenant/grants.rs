@@ -11,7 +11,7 @@ use super::upstreams::unallowed;
 use super::{Builder, Granted};
 use crate::config::{declared, raw};
 
-/// A text that locates the faulty line, and what is wrong with the line.
+/// A text by which the faulty line of `deed.toml` is found, and what is wrong with that line.
 type Wrong = (&'static str, String);
 
 impl Builder<'_> {
@@ -32,8 +32,8 @@ impl Builder<'_> {
         grants
     }
 
-    /// Builds a grant from the contract, adapter and upstreams that it names. Fails with what is wrong, or with `None`
-    /// if the fault was reported before.
+    /// Builds a grant from the contract, adapter and upstreams that it names. Fails with the fault, or with `None` if
+    /// the fault was reported before.
     fn grant(&self, name: &str, raw: &raw::Grant) -> Result<Granted, Option<Wrong>> {
         let Some((file, contract, digest)) = self.contracts.get(name) else {
             let what = format!(
@@ -41,7 +41,8 @@ impl Builder<'_> {
             );
             return Err(Some(("", what)));
         };
-        // Before the digest: a contract that cannot be served is not worth a pin.
+        // The headers are checked before the digest, so that an operator is not asked to pin a contract that cannot be
+        // used.
         self.headers(file, contract)?;
         pinned("contract", raw.contract.as_deref(), *digest, file)?;
         let wasm_name = format!("adapters/{}.wasm", contract.action.adapter);
@@ -57,7 +58,8 @@ impl Builder<'_> {
         Ok(Granted { contract: Arc::clone(contract), digest: *digest, adapter, upstreams })
     }
 
-    /// Checks that every upstream lets the contract set its headers. Fails at the first that does not.
+    /// Checks that every upstream allows the headers that the contract sets. Fails at the first header that is not
+    /// allowed.
     fn headers(&self, file: &str, contract: &Contract) -> Result<(), Wrong> {
         for rule in contract.observe.http.iter().chain(&contract.perform.http) {
             let table = format!("[tenant.{}.upstream.{}]", self.name, rule.upstream);
@@ -69,7 +71,8 @@ impl Builder<'_> {
         Ok(())
     }
 
-    /// The digest of the adapter that ships with the host: the pinned version, or the newest one.
+    /// The digest of the adapter that ships with the host: of the pinned version, or of the newest version if none is
+    /// pinned.
     fn declared(&self, pinned: Option<&str>) -> Result<Digest, Wrong> {
         let file = format!("{}.wasm", declared::NAME);
         if self.files.names("adapters").is_ok_and(|names| names.contains(&file)) {
@@ -86,7 +89,7 @@ impl Builder<'_> {
         Ok(digest)
     }
 
-    /// The upstreams of a grant: exactly those that its contract needs. Fails when they differ.
+    /// The upstreams of a grant. Fails when the grant does not have exactly the upstreams that its contract needs.
     fn reached(
         &self,
         file: &str,

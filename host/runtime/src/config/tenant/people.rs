@@ -71,7 +71,7 @@ impl Builder<'_> {
     }
 }
 
-/// The error does not quote the text, because it may be the token itself.
+/// The error does not quote the text, because the text may be the token itself.
 fn no_hash(text: &str) -> &'static str {
     if text.is_empty() || text.to_ascii_lowercase().starts_with("sha") {
         return "`token` is not the digest of a token; write `sha256:` and 64 lower-case hex digits, the hash that \

@@ -1,4 +1,5 @@
-//! Resource attributes and policies of a tenant. The policies are compiled against everything that the tenant grants.
+//! Resource attributes and policies of a tenant. The policies are compiled against the names that the tenant's grants,
+//! roles and resource attributes define.
 
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
@@ -18,7 +19,8 @@ impl Builder<'_> {
         for (name, attributes) in &self.raw.resource {
             let mut values = BTreeMap::new();
             for (key, value) in attributes {
-                // `__entity` and `__extn` have a special meaning in Cedar's JSON format.
+                // Names that start with `__` are refused, because `__entity` and `__extn` have a special meaning in
+                // Cedar's JSON format.
                 if key.starts_with("__") {
                     let what = format!(
                         "attribute name `{key}` is reserved; a name must not start with `__`"
@@ -66,7 +68,7 @@ impl Builder<'_> {
                 Err(e) => self.unread_policy(name, &e),
             }
         }
-        // A faulty grant has its own fault. Compiling the policies that name the grant would only repeat the fault.
+        // A faulty grant was already reported. Compiling the policies that name this grant would only report it again.
         if grants.len() < self.raw.grant.len() {
             return None;
         }
@@ -74,7 +76,8 @@ impl Builder<'_> {
         policy::compile(&sources, &vocabulary).map_err(|e| self.faults.push(e.into())).ok()
     }
 
-    /// Reports the fault at the line that names the file. Several tenants may name the same file.
+    /// Reports an unreadable policy file at the line of this tenant that names the file, because several tenants may
+    /// name it.
     fn unread_policy(&mut self, file: &str, error: &FileError) {
         let remedy = match error.kind() {
             Some(ErrorKind::NotFound) => "; put the file there or correct `policies`",

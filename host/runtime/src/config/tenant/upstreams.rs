@@ -19,17 +19,17 @@ pub(super) use self::headers::unallowed;
 use super::Builder;
 use crate::config::{raw, secret};
 
-/// The timeout of an upstream whose table sets no timeout.
+/// The timeout of an upstream that has no configured timeout.
 const UPSTREAM_TIMEOUT_MS: u64 = 10_000;
 
-/// Concurrent runs to an upstream whose table sets no limit. The default is half of the sandbox's run slots, so that a
-/// slow upstream leaves the other half to other upstreams.
+/// Maximum number of concurrent runs that use an upstream, if none is configured. The default is half of the sandbox's
+/// run slots, so that a slow upstream leaves the other half to other upstreams.
 const CONCURRENCY: usize = 32;
 /// The largest value of `concurrency`: the number of runs that the sandbox has room for.
 const CONCURRENCY_MAX: usize = 64;
 
 type Secrets = BTreeMap<String, Arc<Secret>>;
-/// A text that locates the faulty line, and what is wrong with the line.
+/// A text by which the faulty line of `deed.toml` is found, and what is wrong with that line.
 type Wrong = (&'static str, String);
 
 impl Builder<'_> {

@@ -1,5 +1,5 @@
-//! The names that the policies of a tenant may use, for policy authors. The list does not depend on whether the
-//! policies compile.
+//! The names that the policies of a tenant may use, for policy authors. The list is available even if the policies do
+//! not compile.
 
 use deed_record::policy::Vocabulary;
 

@@ -15,7 +15,7 @@ use crate::stage::reconcile::{self, Conclusion};
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) struct Driver {
     pub(super) pc: Pc,
-    /// The journal as the driver knows it.
+    /// The journal lines that the driver has read or appended.
     pub(super) view: Lines,
 }
 
@@ -39,7 +39,7 @@ pub(super) enum Pc {
     Rest,
 }
 
-/// A run that this driver may make, because its start was appended.
+/// A run that this driver may make, because the driver appended the start of the run.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) struct Run {
     n: u32,
@@ -50,7 +50,7 @@ pub(super) struct Run {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 enum At {
-    /// The adapter asks for its next write.
+    /// The adapter is about to ask for its next write.
     Next,
     /// The intent of the write is durable, and the write has not been sent.
     Sending {
@@ -65,7 +65,7 @@ enum At {
 }
 
 impl Driver {
-    /// The epoch under which the driver may send now, if any.
+    /// The epoch of the run in which the driver may send a write now; `None` if it may not send one.
     pub(super) fn can_write(&self, now: i64) -> Option<u64> {
         match &self.pc {
             Pc::Run(Run { epoch, at: At::Sending { deadline }, .. }) if now < *deadline => {
@@ -108,7 +108,7 @@ pub(super) fn steps(world: &World, at: usize, rules: &Rules) -> Steps {
     }
 }
 
-/// Appends and continues at `then`, or reads the journal again if another append came first.
+/// Appends the lines; the driver then continues at `then`, or reads the journal again if another append came first.
 fn appended(
     world: &World,
     at: usize,

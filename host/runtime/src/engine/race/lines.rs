@@ -49,12 +49,12 @@ pub(super) enum What {
     Judged { outcome: u8 },
 }
 
-/// A journal history, represented by its number in the book, because hundreds of thousands of worlds are compared and
-/// stored.
+/// A journal history, represented by its index in [`Book`], because the explorer compares and stores hundreds of
+/// thousands of histories.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) struct Lines(u32);
 
-/// One contract, one action of this contract, and every journal history that occurs in some world.
+/// One contract, one action of this contract, and every journal history that the exploration reaches.
 #[derive(Debug)]
 pub(super) struct Book {
     pub(super) contract: Contract,
@@ -68,7 +68,7 @@ struct Page {
     before: Lines,
     line: Option<What>,
     length: usize,
-    /// `None` if the lines are inconsistent.
+    /// The story of the action after the last line; `None` if the lines are inconsistent.
     story: Option<Rc<Story>>,
 }
 
@@ -100,7 +100,7 @@ impl Book {
         self.pages.borrow()[lines.0 as usize].length
     }
 
-    /// The story after these lines; `None` if the lines are inconsistent.
+    /// The story of the action after these journal lines; `None` if the lines are inconsistent.
     pub(super) fn story(&self, lines: Lines) -> Option<Rc<Story>> {
         self.pages.borrow()[lines.0 as usize].story.clone()
     }

@@ -9,7 +9,8 @@ use deed_record::contract::Effect;
 use super::driver::{Driver, Pc};
 use super::lines::{Book, Lines, What};
 
-/// Number of events of the action before the race begins. Policy has allowed the action at the gate by then.
+/// Number of events of the action before the race begins. In these events, policy has already allowed the action to be
+/// attempted.
 const BEFORE: u64 = 5;
 
 /// The assumptions of an exploration. `swaps`, `durable`, `waits` and `forgets_effect` are rules of the host; a test
@@ -26,11 +27,11 @@ pub(super) struct Rules {
     pub(super) ticks: i64,
     /// Pairs of the actual version and the expected version for which the journal accepts an append.
     pub(super) answers: Rc<HashSet<(u64, u64)>>,
-    /// An append is refused if another append came first.
+    /// Whether an append is refused if another append came first.
     pub(super) swaps: bool,
-    /// The intent of a write is durable before the write is sent.
+    /// Whether the intent of a write is durable before the write is sent.
     pub(super) durable: bool,
-    /// No attempt is repeated while an earlier request may still take effect.
+    /// Whether an attempt is repeated only when no earlier request can still take effect.
     pub(super) waits: bool,
     /// Whether recovery ignores the effect that the contract declares.
     pub(super) forgets_effect: bool,

@@ -23,7 +23,7 @@ pub enum StartError {
     Config(Fault),
     #[error(transparent)]
     Key(#[from] keys::KeyError),
-    #[error("`state/` has another version: {0}")]
+    #[error("the version of `state/` cannot be used: {0}")]
     Version(#[from] VersionError),
     #[error("`state/` cannot be used: {0}")]
     State(#[source] FileError),
@@ -37,7 +37,9 @@ pub enum StartError {
     Id(#[from] IdError),
     #[error("the journal cannot be read: {0}")]
     Story(#[source] EngineError),
-    #[error("the journal cannot be read: it lists {0} as open but has no row for it")]
+    #[error(
+        "the journal cannot be read: its index lists {0} as open but has no row for this action"
+    )]
     NoRow(String),
     #[error("the key history of this host cannot be read: {0}")]
     KeyHistory(#[from] KeyHistoryError),
@@ -61,7 +63,7 @@ pub enum StartError {
          back until it has"
     )]
     TenantNeeded { action: ActionId, tenant: String },
-    /// With this clock, approvals and idempotency keys would be valid for too long.
+    /// The clock was set back, so approvals and idempotency keys would be valid for too long.
     #[error(
         "the clock was set back: the system's time is {}, but the journal has an event of {}; correct the clock, or \
          start the host after that time", utc(*now_ms), utc(*latest_ms)

@@ -23,10 +23,10 @@ use tokio::sync::watch;
 use super::{head, told};
 use crate::capacity::connection_slots::ConnectionSlot;
 
-/// The maximum size of the request line and headers together. Tokens, keys and traces are far smaller.
+/// The maximum size of the request line and headers together. Tokens, idempotency keys and trace ids are far smaller.
 const HEAD_MAX: usize = 16 * 1024;
 const HEADERS_MAX: usize = 64;
-/// The maximum number of bytes that are buffered for one connection.
+/// The maximum number of bytes that the host buffers for one connection.
 const BUFFER_MAX: usize = 64 * 1024;
 /// For how long, and up to how many bytes, the host keeps reading after the last answer. A caller that is still sending
 /// can then read why it was refused.
@@ -81,7 +81,7 @@ async fn linger(mut stream: TcpStream) {
     }
     let (mut rest, mut nowhere) = (stream.take(LINGER_BYTES), tokio::io::sink());
     let drained = tokio::io::copy(&mut rest, &mut nowhere);
-    // The connection is closed next, whether or not the caller closed its side in time.
+    // The result is ignored, because the connection is closed next, whether or not the caller closed its side in time.
     tokio::time::timeout(LINGER, drained).await.map(|_| ()).unwrap_or_default();
 }
 

@@ -9,8 +9,8 @@ use crate::api::problem::Problem;
 /// The maximum length of a path with its query, which contain only ids, names and a few filters.
 const TARGET_MAX: usize = 2_048;
 
-/// Checks that a request has exactly one `Host` header, a path as its target, and a declared body length. Fails
-/// otherwise, or when the path or the body is too long.
+/// Checks that a request has exactly one `Host` header (HTTP/1.0 also allows none), a path as its target, and no
+/// chunked body. Fails if it does not, or if the path or the body is too long.
 pub(super) fn check<B>(request: &Request<B>) -> Result<(), Problem> {
     let (uri, headers) = (request.uri(), request.headers());
     if uri.authority().is_some() || uri.scheme().is_some() {

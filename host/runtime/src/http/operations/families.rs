@@ -16,14 +16,15 @@ impl<'a> Families<'a> {
         Self(encoder)
     }
 
-    /// Writes a counter without labels. The name must not end in `_total`, because the encoder appends that suffix.
+    /// Writes a counter without labels. The name of the metric must not end in `_total`, because the encoder appends
+    /// that suffix.
     pub(super) fn counter(&mut self, name: &str, help: &str, value: u64) -> fmt::Result {
         let encoder = self.0.encode_descriptor(name, help, None, MetricType::Counter)?;
         ConstCounter::new(value).encode(encoder)
     }
 
-    /// Writes a counter for each set of labels. The name must not end in `_total`, because the encoder appends that
-    /// suffix.
+    /// Writes a counter for each set of labels. The name of the metric must not end in `_total`, because the encoder
+    /// appends that suffix.
     pub(super) fn counters<L: EncodeLabelSet>(
         &mut self,
         name: &str,

@@ -1,6 +1,6 @@
 //! Counters and gauges in the Prometheus text exposition format 0.0.4.
 //!
-//! The values are read at every scrape. Their meaning is defined in the modules that maintain them.
+//! The values are read at every scrape. The modules that maintain the values define their meaning.
 
 use std::fmt;
 use std::time::Duration;
@@ -56,7 +56,8 @@ fn counters(families: &mut Families<'_>, m: &Metrics) -> fmt::Result {
     counters.iter().try_for_each(|(name, help, count)| families.counter(name, help, count.get()))
 }
 
-/// Writes whether new work is accepted, the reasons if it is not, and the values that this depends on.
+/// Writes whether new work is accepted, the reasons if it is refused, and the measured values that these reasons depend
+/// on.
 fn readiness(families: &mut Families<'_>, engine: &Engine) -> fmt::Result {
     let reasons = engine.unready();
     let (drift_ms, free) = engine.gauges();

@@ -57,7 +57,7 @@ pub struct OfFile {
 /// Why a directory is not a backup.
 #[derive(Debug, thiserror::Error)]
 pub enum ManifestError {
-    #[error("this is not a backup, or the backup is incomplete: {0}")]
+    #[error("the directory is not a backup, or the backup is incomplete: {0}")]
     Read(#[from] FileError),
     #[error("`{MANIFEST}` cannot be read: {0}")]
     Form(#[from] serde_json::Error),
@@ -82,9 +82,9 @@ impl Manifest {
     ///
     /// # Errors
     ///
-    /// Fails when the manifest cannot be read or has another format.
+    /// Fails when the manifest cannot be read, or has a format that this version does not support.
     pub fn read(backup: &Path) -> Result<Self, ManifestError> {
-        /// The format is read first, so that an unknown format can be refused.
+        /// The format is parsed before the other members, so that an unknown format is reported as such.
         #[derive(Deserialize)]
         struct Form {
             format: String,
@@ -102,8 +102,8 @@ impl Manifest {
     }
 }
 
-/// Whether a path stays inside the backup. A path with an empty part, such as `state//etc`, is refused too, because the
-/// text after `state/` would be an absolute path.
+/// Whether a path in the manifest stays inside the backup. A path with an empty part, such as `state//etc`, is refused
+/// too, because the text after `state/` would be an absolute path.
 fn is_plain(path: &str) -> bool {
     path.split('/').all(|part| !matches!(part, "" | "." | ".."))
 }

@@ -1,5 +1,5 @@
 //! A staging directory next to a target path. Files are written into it, and the directory is renamed to the target
-//! path when all files are on disk. A staging directory that is dropped before that is removed.
+//! path when all files are on disk. If the value is dropped before the rename, the directory is removed.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, DirBuilder, File, OpenOptions};
@@ -50,7 +50,7 @@ impl StagingDir {
         self.files.clone()
     }
 
-    /// Writes a file. Fails when it cannot be written.
+    /// Writes a file. Fails when the file cannot be written.
     pub(crate) fn put(&mut self, path: &str, bytes: &[u8]) -> Result<(), StagingError> {
         self.write(path, &mut &*bytes).map(|_| ())
     }
@@ -64,7 +64,7 @@ impl StagingDir {
         limit: Option<u64>,
     ) -> Result<Digest, StagingError> {
         let file = match File::open(from) {
-            // A journal without a record may have no file yet.
+            // A missing file counts as empty, because a journal without a record may have no file yet.
             Err(e) if e.kind() == io::ErrorKind::NotFound && limit == Some(0) => {
                 return self.write(path, &mut io::empty()).map(|one| one.sha256);
             }
@@ -112,7 +112,7 @@ impl StagingDir {
         sync_above(target)
     }
 
-    /// Marks the staging directory as moved to its target path by the caller.
+    /// Records that the caller has moved the staging directory to its target path, so that it is not removed on drop.
     pub(crate) fn placed(mut self) {
         self.placed = true;
     }

@@ -71,7 +71,7 @@ fn trees(check: &mut Check, claims: &Claims, keys: &[VerifierKey]) -> Trees {
 /// Root hashes by tree size, each with the record that states it.
 type Trees = BTreeMap<u64, Vec<(Hash, Place, String)>>;
 
-/// The state of a walk over the log.
+/// The state of the check while it reads the entries of the log in order.
 struct Seen<'a> {
     by_index: BTreeMap<u64, Vec<&'a Claim>>,
     trees: &'a Trees,
@@ -111,7 +111,7 @@ impl<'a> Seen<'a> {
     }
 
     fn tell(mut self, check: &mut Check, file: &str, size: u64) {
-        // The leaves that remain are beyond the end of the log.
+        // The entries that remain, which stories state, have indexes beyond the end of the log.
         for (index, claims) in &self.by_index {
             for claim in claims {
                 let kind = &claim.kind;

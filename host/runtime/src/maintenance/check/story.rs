@@ -20,7 +20,7 @@ pub(super) fn check(check: &mut Check, action: &str, records: &Records) {
     let mut story = None;
     for (place, summary) in records {
         if let Err(what) = record(check, *place, summary, action, &mut story) {
-            // All later records depend on this one.
+            // The check of this action ends here, because all later records of the action depend on the faulty one.
             check.at(*place, action, what);
             break;
         }
@@ -64,7 +64,7 @@ fn record(
     Ok(())
 }
 
-/// Whose signature an envelope needs.
+/// The party whose signature an envelope needs.
 #[derive(Clone, Copy)]
 enum By {
     Host,

@@ -1,5 +1,6 @@
 //! Computes what a restore would lose: the actions and log entries that a directory's state has and the backup does
-//! not. Neither the state nor the backup is trusted. A state that cannot be read to its end is reported.
+//! not. Neither the state nor the backup is trusted. If the state cannot be read to its end, this is reported as a
+//! possible further loss.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -18,7 +19,7 @@ pub struct Loss {
     pub changed: u64,
     /// Logs that would have fewer entries.
     pub logs: Vec<LogLoss>,
-    /// Why more data than this may be lost.
+    /// The reason why more data may be lost than these fields show.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unread: Option<String>,
 }

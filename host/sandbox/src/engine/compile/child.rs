@@ -1,5 +1,5 @@
-//! The child process that compiles a component. It reads the component from stdin, and writes the machine code or the
-//! error to stdout.
+//! The child process that compiles a component. The child process reads the component from stdin, and writes the
+//! machine code or the error to stdout.
 //!
 //! The process does not open files, make connections or start other processes. It sets its own limits before it reads
 //! the first byte.

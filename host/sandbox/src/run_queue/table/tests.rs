@@ -9,7 +9,7 @@ fn claim(tenant: &str, agent: &str, upstreams: &[(&str, usize)]) -> Arc<RunReque
     Arc::new(RunRequest { tenant: tenant.to_owned(), agent: agent.to_owned(), upstreams })
 }
 
-/// All callers that are served now, in order.
+/// Serves all callers that can be served now, and returns them in order.
 fn served(board: &mut RunTable<u64>) -> Vec<u64> {
     std::iter::from_fn(|| board.next().map(|(_, who)| who)).collect()
 }
@@ -37,7 +37,7 @@ fn who_has_least_is_next_among_tenants_and_among_agents() {
     };
     assert_eq!(next(&mut board), [21]);
     assert_eq!(next(&mut board), [22]);
-    // Both tenants have three slots, so the agent that has none is next.
+    // Both tenants have three slots, so the agent without a slot is next.
     assert_eq!(next(&mut board), [10]);
     board.give_back(&polite);
     assert_eq!(served(&mut board), [11]);
@@ -89,7 +89,7 @@ fn starved() -> (RunTable<u64>, u64, u64) {
     board.ask(&b, 1);
     assert_eq!(served(&mut board), [0, 1]);
     let starving = board.ask(&claim("t", "y", &[("a", 1), ("b", 1)]), 1_000);
-    // `b` is never free, and `a` is taken again at once.
+    // In this loop, `b` is never free, and `a` is taken again at once when it becomes free.
     let kept = (2..PATIENCE * 2).find(|n| {
         board.ask(&a, *n);
         board.give_back(&a);
@@ -148,7 +148,7 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// A model of the table that only counts.
+/// A simple model of the table: it has no lanes or reservations, and counts current runs to decide who may run.
 #[derive(Default)]
 struct Model {
     queued: Vec<(u64, Arc<RunRequest>)>,
@@ -179,7 +179,7 @@ impl Model {
             && claim.upstreams.iter().all(room)
     }
 
-    /// Serves every caller whose turn it is, and checks that it was entitled to the slot.
+    /// Serves every caller whose turn it is, and checks that each caller was entitled to its slot.
     fn serve(&mut self, board: &mut RunTable<u64>, slots: usize) {
         while let Some((claim, who)) = board.next() {
             assert!(self.may(&claim, slots), "{claim:?} must not run now");

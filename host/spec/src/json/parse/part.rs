@@ -1,8 +1,8 @@
-//! Reading of a part of a JSON text: the values that paths lead to.
+//! Parses a part of a JSON text: the values to which the given paths lead.
 //!
-//! A value that is on no path is only checked against the grammar of RFC 8259, and skipped. In it, a key may occur
-//! twice, nesting has no limit, and an escape may be half of a surrogate pair: none of these changes where the
-//! value ends.
+//! A value that is not on any path is checked only against the grammar of RFC 8259, and is skipped. In a skipped value,
+//! a key may occur twice, nesting has no limit, and an escape may be half of a surrogate pair, because none of these
+//! affects where the value ends.
 
 use std::collections::BTreeSet;
 
@@ -10,22 +10,23 @@ use serde_json::{Map, Value};
 
 use super::{ParseError, Parsed, Parser, read, twice};
 
-/// Like [`super::parse`], for the values that the paths lead to; each path is the tokens of an RFC 6901 pointer.
+/// Like [`super::parse`], but returns only the values to which the paths lead. Each path consists of the tokens of an
+/// RFC 6901 pointer.
 ///
-/// The objects and arrays on the way stay, without the members that no path leads to. Items of an array that are left
-/// out are null if a later item is kept.
+/// The result contains the objects and arrays on the paths, without the members to which no path leads. An array item
+/// that is left out is null if a later item is kept.
 ///
 /// # Errors
 ///
-/// Fails at the first place that is not JSON. Fails where a path leads if the text is not strict JSON there, and if a key
-/// to which a path leads occurs twice.
+/// Fails at the first place that is not JSON. Also fails if a value to which a path leads is not strict JSON, or if a
+/// key on a path occurs twice.
 pub fn parse_part(bytes: &[u8], paths: &[Vec<String>]) -> Result<Value, ParseError> {
     let paths: Vec<&[String]> = paths.iter().map(Vec::as_slice).collect();
     read(bytes, false, |parser| Ok(parser.part(&paths)?.unwrap_or_default()))
 }
 
 impl Parser<'_> {
-    /// The part of a value that the paths lead to; `None` if they lead nowhere in it.
+    /// The part of a value to which the paths lead; `None` if no path leads to a part of the value.
     fn part(&mut self, paths: &[&[String]]) -> Parsed<Option<Value>> {
         if paths.iter().any(|path| path.is_empty()) {
             return self.value().map(Some);
@@ -114,7 +115,8 @@ impl Parser<'_> {
         }
     }
 
-    /// Moves behind the start of an object or array, and behind its end if it is empty.
+    /// Moves past the opening bracket of an object or array, and also past its closing bracket if the object or array
+    /// is empty.
     fn is_empty(&mut self, close: u8) -> bool {
         self.at += 1;
         self.space();
@@ -162,7 +164,7 @@ impl Parser<'_> {
     }
 }
 
-/// The rest of the paths that lead through this member or item.
+/// The paths that lead through this member or item, each without its first token.
 fn below<'a>(paths: &[&'a [String]], token: &str) -> Vec<&'a [String]> {
     let through = |path: &&'a [String]| {
         let (first, rest) = path.split_first()?;

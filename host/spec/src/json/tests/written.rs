@@ -1,5 +1,5 @@
-//! Compares the canonical writer with a simple writer for `Value`. Both must write the same bytes, and the canonical
-//! writer must refuse every value that the simple writer refuses.
+//! Compares the canonical writer with a simple writer for `Value`. The two writers must write the same bytes, and the
+//! canonical writer must refuse every value that the simple writer refuses.
 
 use std::collections::BTreeMap;
 
@@ -107,7 +107,7 @@ struct Unit;
 #[expect(clippy::option_option, reason = "serde serialises both levels")]
 struct Inner(Option<Option<i64>>);
 
-/// A map that serialises its members in this order. A key may occur twice.
+/// A map that serialises its members in the order of the list, which may contain a key twice.
 #[derive(Clone, Debug)]
 struct Pairs(Vec<(String, i64)>);
 
@@ -249,7 +249,7 @@ fn a_refusal_names_the_place() {
 #[test]
 fn what_is_signed_inside_of_another_can_be_read_again() {
     let nested = |levels: usize| (0..levels).fold(json!(1), |inner, _| json!([inner]));
-    // One level is left for the surrounding statement.
+    // A value may have 63 levels, because the statement that contains the value adds the 64th.
     let deepest = to_readable(&nested(63)).unwrap();
     assert!(parse(&[b"[", &deepest[..], b"]"].concat()).is_ok());
     let refused = to_readable(&nested(64)).unwrap_err();

@@ -56,12 +56,12 @@ fn paths_are_those_of_the_reference_tests() {
     }
 }
 
-/// The example of RFC 9162 §2.1.5 has seven leaves. It shows the audit paths of `d0`, `d3`, `d4` and `d6`, and the
+/// The example of RFC 9162 §2.1.5 has seven leaves. The RFC shows the audit paths of `d0`, `d3`, `d4` and `d6`, and the
 /// consistency paths from 3, 4 and 6 leaves.
 #[test]
 fn paths_have_the_shape_of_the_rfcs_example() {
     let leaves = many(7);
-    // The diagram in the RFC names these nodes g, h, i, then j, then k and l.
+    // The diagram in the RFC names these nodes g (`d01`), h (`d23`), i (`d45`), j (`d6`), k (`left`) and l (`right`).
     let pair = |first: usize| node_hash(&leaves[first], &leaves[first + 1]);
     let (d01, d23, d45, d6) = (pair(0), pair(2), pair(4), leaves[6]);
     let (left, right) = (node_hash(&d01, &d23), node_hash(&d45, &d6));
@@ -81,7 +81,7 @@ fn paths_have_the_shape_of_the_rfcs_example() {
     }
 }
 
-/// All paths that differ from this path in one place: one bit, or one hash missing, added or moved.
+/// All paths that differ from `path` in one place: one bit is changed, or one hash is missing, added or moved.
 fn changed(path: &[Hash], at: usize, bit: u8) -> Vec<Vec<Hash>> {
     let mut all =
         vec![[path, &[leaf_hash(b"more")]].concat(), [&[leaf_hash(b"more")], path].concat()];
@@ -111,7 +111,7 @@ fn bent(hash: &Hash, bit: u8) -> Hash {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(256))]
 
-    // The test does not change only the size, because in RFC 6962 the size is not part of the root, and many sizes have
+    // The test never changes the size alone, because in RFC 6962 the size is not part of the root, and many sizes have
     // the same path. A checkpoint signs the size together with the root, so a changed size makes its signature invalid.
     #[test]
     fn inclusion_holds_and_any_single_change_breaks_it(

@@ -33,7 +33,7 @@ pub enum Fault {
     Line,
     #[error("{0}")]
     Key(#[from] KeyError),
-    #[error("this key is used in an earlier line; every log and witness needs its own")]
+    #[error("this key is used in an earlier line; every log and witness needs its own key")]
     KeyTwice,
     #[error("`{0}` is used in an earlier line; every witness and group needs its own name")]
     NameTwice(String),

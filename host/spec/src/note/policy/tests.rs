@@ -74,10 +74,11 @@ fn strangers_are_ignored_and_a_bad_line_of_a_known_witness_refuses() {
     assert!(policy.check(&(whole.clone() + &line(9, 1, "another text\n"))).unwrap().met);
     let bad = NoteError::BadSignature { name: "w5.example".to_owned() };
     assert_eq!(policy.check(&(whole.clone() + &line(5, 1, "another text\n"))), Err(bad.clone()));
-    // A valid and an invalid line of the same witness.
+    // A note with a valid and an invalid line of the same witness is refused.
     let both = witnessed(&[5, 1, 2]) + &line(5, 1, "another text\n");
     assert_eq!(policy.check(&both), Err(bad));
-    // The lines have a time other than the signed one, a time beyond the format's limit, or a blob of another length.
+    // Signature lines are refused if their time is not the signed time or exceeds the format's limit, or if their blob
+    // has a wrong length.
     let text = format!("{}\n", note().split("\n\n").next().unwrap());
     let good = line(1, 5, &text);
     let blob = BASE64.decode(good.trim_end().rsplit(' ').next().unwrap().as_bytes()).unwrap();

@@ -36,7 +36,7 @@ fn signatures_of_the_specifications_hold() {
         let bad = NoteError::BadSignature { name: key.name().to_owned() };
         let other = text.replacen('.', "!", 1);
         assert_eq!(verify(&format!("{other}\n{line}"), &key), Err(bad));
-        // "Verifiers MUST ignore signatures from unknown keys, even if they share a name or ID".
+        // C2SP signed-note: "Verifiers MUST ignore signatures from unknown keys, even if they share a name or ID".
         let missing = Err(NoteError::NotSigned { name: key.name().to_owned() });
         let renamed = line.replace(key.name(), "example.com/other");
         assert_eq!(verify(&format!("{text}\n{renamed}"), &key), missing);
@@ -58,7 +58,7 @@ fn a_text_may_have_empty_lines() {
     assert_eq!(signature.len(), 64);
 }
 
-/// The example of C2SP tlog-checkpoint. The key for it is not published, so only parsing and writing are checked.
+/// The example of C2SP tlog-checkpoint. Its key is not published, so the test only parses and writes the checkpoint.
 #[test]
 fn the_checkpoint_of_the_specification_reads_and_writes() {
     let text =
@@ -69,7 +69,7 @@ fn the_checkpoint_of_the_specification_reads_and_writes() {
     let line = "— example.com/behind-the-sofa Az3grlgtzPICa5OS8npVmf1Myq/5IZniMp+ZJurmRDeOoRDe4URYN7u5/Zhcyv2q1gGzGku9nTo+zyWE+xeMcTOAYQ8=";
     let (name, id, signature) = signature_line(line).unwrap();
     assert_eq!((name, id, signature.len()), (tree.origin.as_str(), [0x03, 0x3d, 0xe0, 0xae], 64));
-    // "no leading zeroes (unless the tree is empty, in which case the tree size is `0`)"
+    // C2SP tlog-checkpoint: "no leading zeroes (unless the tree is empty, in which case the tree size is `0`)"
     let empty = Checkpoint { origin: tree.origin, size: 0, root: crate::merkle::empty_root() };
     assert_eq!(Checkpoint::parse(&empty.to_string()).unwrap(), empty);
 }

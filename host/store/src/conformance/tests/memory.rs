@@ -1,5 +1,6 @@
-//! An in-memory store. It keeps the sequence of appends and searches it from the beginning each time. It is slow but so
-//! simple that it is easy to see that it keeps the contract. A flaw makes it break the contract in one way.
+//! An in-memory store. The store keeps the sequence of appends and searches the sequence from the beginning each time.
+//! This is slow, but so simple that a reader can see that the store keeps the contract. A flaw makes the store break
+//! the contract in one way.
 
 mod flaw;
 mod kept;
@@ -82,7 +83,7 @@ impl Memory {
         self.seen(kept, Flaw::ComparesWithTheDisk)
     }
 
-    /// The whole sequence, or only the part that is on disk if the store has the flaw `short`.
+    /// The part of the sequence that is on disk if the store has the flaw `short`, otherwise the whole sequence.
     fn seen<'a>(&self, kept: &'a Kept, short: Flaw) -> Seen<'a> {
         let end = if self.has(short) { kept.durable } else { kept.appends.len() };
         Seen { appends: &kept.appends[..end], flaw: self.flaw }

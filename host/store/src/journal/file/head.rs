@@ -1,5 +1,6 @@
-//! `segments/HEAD` states up to which record the journal must be complete. HEAD is written only when these records were
-//! synced anyway (on startup, when a segment begins, and on graceful shutdown), so it adds no cost to an append.
+//! `segments/HEAD` states up to which record the journal must be complete. HEAD is written only when the records up to
+//! there were synced anyway (on startup, when a segment begins, and on graceful shutdown), so it adds no cost to an
+//! append.
 //!
 //! Without HEAD, a torn end could not be distinguished from a segment that was truncated or lost. Data that HEAD covers
 //! is never treated as a torn end. A person can accept a loss by emptying HEAD, because an empty HEAD covers nothing.
@@ -17,7 +18,8 @@ use super::{Hash, Tail, path};
 const FILE: &str = "HEAD";
 const WORDS: &str = "deed journal 1";
 
-/// Reads the HEAD of these segments. Returns `None` if HEAD is empty, or if it is missing and not required.
+/// Reads the HEAD file in the segments directory `dir`. Returns `None` if HEAD is empty, or if it is missing and not
+/// required.
 pub(in super::super) fn read(dir: &Path, required: bool) -> Result<Option<Tail>, OpenError> {
     let file = dir.join(FILE);
     let text = match fs::read_to_string(&file) {
@@ -44,7 +46,7 @@ pub(in super::super) fn write(dir: &Path, tail: &Tail) -> io::Result<()> {
     replace(&file, text.as_bytes())
 }
 
-/// The text of HEAD. Its second line has the number of the last segment, the length of that segment, and the number and
+/// The text of HEAD. The second line has the number of the last segment, the length of that segment, and the number and
 /// hash of the last record.
 pub(in super::super) fn text(tail: &Tail) -> String {
     let Tail { segment, length, seq, hash } = tail;

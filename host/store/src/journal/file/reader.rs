@@ -1,5 +1,5 @@
-//! Reads single records by position and checks them. The reader keeps the files of a few segments open. It has no
-//! buffer of its own, because the operating system reads ahead.
+//! Reads single records by position and checks them. The reader keeps the files of a few segments open. The reader has
+//! no buffer of its own, because the operating system reads ahead.
 
 use std::collections::VecDeque;
 use std::fs::File;
@@ -15,7 +15,7 @@ use super::{HEADER, Place, frame, length, path};
 /// Number of segments that stay open; most reads are from the newest ones.
 const OPEN_MAX: usize = 16;
 
-/// Number of bytes that the first call reads. Most records are shorter and need no second call.
+/// Number of bytes that the first system call for a record reads. Most records are shorter and need no second call.
 const FIRST: usize = 8 << 10;
 
 /// The segments of a journal, which any thread can read at any time.

@@ -1,5 +1,5 @@
-//! Reads all records in order, beginning with a given segment, and finds where the journal ends. It changes no file and
-//! never skips a bad record.
+//! Reads all records in order, beginning with a given segment, and finds where the journal ends. The scan changes no
+//! file and never skips a bad record.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -21,7 +21,7 @@ pub(in super::super) struct Tail {
     pub(in super::super) seq: u64,
 }
 
-/// A record that the scan has found. Its events are decoded only on request.
+/// A record that the scan has found. The events of the record are decoded only on request.
 pub(in super::super) struct Found<'a> {
     pub(in super::super) envelope: Framed,
     body: &'a [u8],
@@ -41,9 +41,9 @@ pub(in super::super) fn first() -> u64 {
 /// Calls `each` with every record from the beginning of segment `from`, its position, and the end that the journal
 /// would have after it.
 ///
-/// The journal ends at a bad record if no later record states that the bad record was durable. In that case, the bad
-/// record was being written when the power failed, and a disk may reorder writes that were not synced. A bad record
-/// that was durable, a break in the hash chain and a missing segment are errors.
+/// The journal ends at a bad record if no later record states that the bad record was durable. Such a record was being
+/// written when the power failed, and good records may follow it, because a disk may reorder writes that were not
+/// synced. A bad record that was durable, a break in the hash chain and a missing segment are errors.
 pub(in super::super) fn scan(
     dir: &Path,
     from: u64,
@@ -62,8 +62,9 @@ pub(in super::super) fn scan(
         while at < bytes.len() {
             let offset = at as u64;
             let Some(found) = frame(&bytes, at) else {
-                // This check needs the number of the previous record. If that number is unknown, the caller scans again
-                // from the first segment.
+                // Whether the bad record was durable depends on its number, and so on the number of the previous
+                // record. If that number is unknown, the scan ends here and the caller scans again from the first
+                // segment.
                 let unread = !known;
                 if segment == last && (unread || durable_after(&bytes, at) <= tail.seq) {
                     return Ok(tail);
@@ -87,8 +88,8 @@ pub(in super::super) fn scan(
     Ok(tail)
 }
 
-/// The greatest record number that the good records after the bad one at `bad` state as durable; 0 if no good record
-/// follows.
+/// The greatest number of a durable record that the good records after the bad record at `bad` state; 0 if no good
+/// record follows.
 pub(in super::super) fn durable_after(bytes: &[u8], bad: usize) -> u64 {
     let bodies = bytes.windows(BEGINNING.len()).enumerate().skip(bad + HEADER + 1);
     let records = bodies
@@ -109,7 +110,7 @@ pub(in super::super) fn next_good(bytes: &[u8], bad: usize) -> Option<usize> {
 
 /// The number of the last segment; 0 if no segment exists yet.
 pub(in super::super) fn last_segment(dir: &Path) -> Result<u64, OpenError> {
-    // A new journal has no segments, so the range of segment numbers is empty.
+    // For a new journal, this is less than the first segment number, so the range of segments to read is empty.
     Ok(segments(dir)?.last().copied().unwrap_or_default())
 }
 

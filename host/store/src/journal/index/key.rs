@@ -86,16 +86,17 @@ pub(in super::super) fn action_of(key: &[u8]) -> Option<String> {
 /// The last part of a key, which is the id of an action and has no zero byte.
 pub(super) fn last_part(key: &[u8]) -> Option<String> {
     let parts = key.strip_suffix(&END)?;
-    // The part begins after the kind byte, or after the terminator of the previous part.
+    // The last part begins after the terminator of the previous part, or, if it is the only part, after the kind byte.
     let mark = parts.windows(END.len()).rposition(|two| two == END);
     let part = parts.get(mark.map_or(1, |mark| mark + END.len())..)?;
     String::from_utf8(part.to_vec()).ok()
 }
 
-/// The terminator of a part. It is smaller than anything that can follow inside a part, and not a prefix of it.
+/// The terminator of a part. The terminator is smaller than any bytes that can continue a part, and is not a prefix of
+/// such bytes.
 const END: [u8; 2] = [0, 1];
 
-/// The byte after a zero byte that belongs to the part.
+/// The byte that is written after a zero byte in a name, to distinguish it from a terminator.
 const ESCAPED: u8 = 0xff;
 
 fn key(kind: u8, parts: &[&str]) -> Vec<u8> {

@@ -1,13 +1,14 @@
-//! Finds the actions of a tenant that pass a filter, newest first. It reads the lists for the fields of the filter. It
-//! reads the list of all actions of the tenant only if the filter has no such field.
+//! Finds the actions of a tenant that pass a filter, newest first. The search reads the lists for the agent, status,
+//! resource and trace in the filter. Only if the filter has none of these fields, the search reads the list of all
+//! actions of the tenant.
 //!
 //! Every list is sorted by action id. The search moves from list to list, always down to the smallest candidate so far,
-//! until one action is in every list. It therefore skips actions that are in only some of the lists.
+//! until one action is in every list. The search therefore skips actions that are in only some of the lists.
 
 use super::{Index, IndexError, key};
 use crate::store::{Filter, Row};
 
-/// Alternative lists. At least one of them must contain an action.
+/// Alternative lists: an action passes if at least one of them contains it.
 type Either = Vec<Vec<u8>>;
 
 impl Index {
@@ -25,7 +26,7 @@ impl Index {
             let Some(action) = self.next(&lists, below.as_deref())? else { break };
             let row = self.row(&action)?.ok_or(IndexError::Value)?;
             below = Some(action.clone());
-            // The row is checked too, because some lists contain actions that the filter does not accept.
+            // The row is checked against the filter too, because some lists contain actions that do not pass it.
             if row.summary.tenant == tenant && filter.takes(&row) {
                 found.push((action, row));
             }
@@ -82,8 +83,8 @@ fn lists(tenant: &str, filter: &Filter) -> Vec<Either> {
     let mut lists = Vec::new();
     lists.extend(trace.as_ref().map(|trace| vec![key::trace(tenant, trace)]));
     lists.extend(resource.as_ref().map(|name| vec![key::resource(tenant, name)]));
-    // Only ended actions are listed by status, because their status no longer changes. Open actions are few and share
-    // one list.
+    // Only ended actions are listed by status, because their status no longer changes. Open actions are few, so they
+    // share one list for all statuses.
     lists.extend(status.as_ref().map(|status| vec![key::ended(tenant, status), key::open(tenant)]));
     lists.extend(agent.as_ref().map(|agent| vec![key::agent(tenant, agent)]));
     if lists.is_empty() {

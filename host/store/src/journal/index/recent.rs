@@ -14,7 +14,8 @@ use deed_system::failpoint;
 use super::stored::Stored;
 use super::{Applied, Index, IndexError, key};
 
-/// At this number, changes are passed to sled even if their records are not on disk yet, because changes take memory.
+/// When this many changes are collected, they are passed to sled even if their records are not on disk yet, because
+/// changes take memory.
 const MANY: usize = 8_192;
 
 /// How long changes are collected before they are passed to sled.
@@ -54,7 +55,7 @@ impl Recent {
 }
 
 impl Index {
-    /// The value of a key. It must not be the key of a row.
+    /// The value of a key, which must not be the key of a row.
     pub(super) fn bytes(&self, key: &[u8]) -> Result<Option<Vec<u8>>, IndexError> {
         // The lock is held while sled is read, because changes are removed from `recent` only once they are in sled.
         let recent = self.recent();
@@ -98,8 +99,8 @@ impl Index {
         Ok(keys)
     }
 
-    /// Whether it is time to pass the changes to sled. `safe` states whether their records are on disk. If the journal
-    /// loses records that are already in the index, the index must be rebuilt, which takes long.
+    /// Whether it is time to pass the changes to sled. `safe` states whether the records of the changes are on disk. If
+    /// the journal lost records that are already in the index, the index would have to be rebuilt, which takes long.
     pub(in super::super) fn is_due(&self, safe: bool) -> bool {
         let recent = self.recent();
         let late = recent.upto.is_some_and(|(_, since)| since.elapsed() >= TOGETHER);
@@ -107,7 +108,7 @@ impl Index {
     }
 
     /// Passes all changes to sled in one batch, together with the last record that the index then contains. Only the
-    /// journal's writer may call this, because no change may be added meanwhile.
+    /// journal's writer may call this function, because no change may be added while it runs.
     pub(in super::super) fn settle(&self) -> Result<(), IndexError> {
         let Some(batch) = self.batch()? else { return Ok(()) };
         failpoint::hit("journal.settle.before");

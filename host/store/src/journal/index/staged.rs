@@ -39,7 +39,7 @@ impl<'a> Staged<'a> {
         self.rows.len() + self.writes.len()
     }
 
-    /// Why this append is refused, given the index and the staged changes; `None` if it is accepted.
+    /// The reason to refuse an append, given the index and the staged changes; `None` if the append is accepted.
     pub(in super::super) fn refusal(
         &mut self,
         append: &Append,
@@ -91,8 +91,8 @@ impl<'a> Staged<'a> {
         }
     }
 
-    /// Applies all changes to the index, together with the last record that it then contains. The changes are passed to
-    /// sled later.
+    /// Applies all changes to the index, together with the last record that the index then contains. The changes are
+    /// passed to sled later.
     pub(in super::super) fn apply(self, applied: &Applied) {
         let mut recent = self.index.recent_mut();
         for (action, slot) in self.rows {
@@ -105,7 +105,7 @@ impl<'a> Staged<'a> {
         self.index.passed(self.latest_ms);
     }
 
-    /// Moves an action from its previous lists to its present lists. In most cases they are the same.
+    /// Moves an action from its previous lists to its present lists. In most cases, the lists stay the same.
     fn enlist(&mut self, action: &str, before: Option<&Summary>, now: &Summary) {
         if before.is_some_and(|before| stands(before) == stands(now)) {
             return;

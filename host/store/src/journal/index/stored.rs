@@ -1,8 +1,8 @@
 //! The value of a row: what is known about an action, and the positions of its records. There is one row per action,
 //! regardless of the number of its records.
 //!
-//! A row is `places: count and numbers as LEB128 | summary: a JSON list`. The list has no field names, because they
-//! would take half of the space.
+//! A row is `places: count and numbers as LEB128 | summary: a JSON list`. The JSON list has no field names, because
+//! field names would take half of the space.
 
 use super::super::file::Place;
 use super::IndexError;
@@ -55,7 +55,7 @@ impl Stored {
 /// Decodes only the positions of a row.
 pub(super) fn places(bytes: &mut &[u8]) -> Option<Vec<Place>> {
     let count = usize::try_from(take(bytes)?).ok()?;
-    // Each position takes at least two bytes, so the capacity never needs to exceed the number of bytes.
+    // Each position takes at least two bytes, so there are fewer positions than bytes, whatever `count` states.
     let mut places = Vec::with_capacity(count.min(bytes.len()));
     for _ in 0..count {
         places.push(Place { segment: take(bytes)?, offset: take(bytes)? });

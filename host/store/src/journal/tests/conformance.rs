@@ -1,9 +1,9 @@
-//! Tests that the journal keeps the contract of every store, however many of its last bytes a crash leaves.
+//! Tests that the journal keeps the contract of [`Store`], however many of the unsynced bytes survive a crash.
 
 use super::*;
 use crate::conformance::{Place as StorePlace, broken};
 
-/// A place for a journal. A crash leaves `left` percent of the bytes that are not on disk.
+/// A place for a journal. After a crash, `left` percent of the bytes that were not synced are still there.
 struct Files {
     scratch: Scratch,
     left: u64,
@@ -24,12 +24,12 @@ impl StorePlace for Files {
         Ok(Arc::new(journal))
     }
 
-    /// Copies the files to another directory, with only `left` percent of the bytes that are not synced. The original
-    /// files cannot be used, because a journal syncs everything when it is dropped.
+    /// Copies the files to another directory, with only `left` percent of the bytes that are not synced. The test
+    /// cannot go on with the original files, because a journal syncs everything when it is dropped.
     fn crash(&mut self, store: Arc<dyn Store>) -> Result<(), String> {
         let journal = self.open.take().ok_or("it is not open")?;
         let after = Scratch::new();
-        // The synced end is read before the files are copied, because a later sync would move it.
+        // The end of the synced part is read before the files are copied, because a sync in between would move it.
         let synced = *hold(&journal.shared.synced);
         copied(&self.scratch.0, &after.0).map_err(|error| error.to_string())?;
         let last = file::path(&after.path("segments"), synced.segment);
@@ -54,7 +54,7 @@ fn copied(from: &Path, to: &Path) -> std::io::Result<()> {
             copied(&path, &to)?;
         } else {
             match fs::copy(&path, to) {
-                // The index may have removed a file meanwhile.
+                // The index may have removed the file since the directory was listed.
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
                 copied => drop(copied?),
             }

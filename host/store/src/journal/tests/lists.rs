@@ -86,7 +86,7 @@ async fn an_index_of_an_older_form_is_made_again() {
     let older = sled::Config::new().path(scratch.path("index")).open().unwrap();
     let now = older.get("m").unwrap().unwrap();
     older.clear().unwrap();
-    // The previous version stored position and hash without the version of the format.
+    // The previous version of `deed` stored the position and hash of the last record without a format version.
     older.insert("m", [&now[1..17], &now[25..]].concat()).unwrap();
     older.insert("of before", "a1").unwrap();
     older.flush().unwrap();
@@ -96,8 +96,8 @@ async fn an_index_of_an_older_form_is_made_again() {
     assert_eq!(ids(&journal, &Filter::default(), 9), ["a1"]);
 }
 
-/// One index passes every change to sled at once, and the other passes several changes together. Both give the same
-/// answers.
+/// Two indexes return the same results: one passes each change to sled immediately, and the other passes several
+/// changes together.
 #[test]
 fn what_sled_was_not_told_counts_like_what_it_was() {
     let (scratch, mut state) = (Scratch::new(), 11);

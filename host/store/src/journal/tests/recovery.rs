@@ -13,7 +13,8 @@ fn leave(scratch: &Scratch, bytes: &[u8]) {
     fs::write(scratch.path(HEAD), head).unwrap();
 }
 
-/// Creates and closes a journal of three records. Returns its bytes, and the offset of its last record.
+/// Creates and closes a journal of three records. Returns the bytes of the journal's segment, and the offset of the
+/// last record.
 async fn three(scratch: &Scratch) -> (Vec<u8>, usize) {
     let journal = scratch.open();
     journal.append(append("a", 0, "one")).await.unwrap();
@@ -34,7 +35,7 @@ async fn a_torn_end_is_cut_at_every_byte() {
         let journal = scratch.open();
         assert_eq!(texts(&journal, "a"), ["one", "two"], "cut at {end}");
         assert_eq!(fs::metadata(scratch.path(SEGMENT)).unwrap().len(), start as u64);
-        // The nonce of the lost record is free again, and the version counts only the remaining events.
+        // The nonce of the lost record can be used again, and the version counts only the remaining events.
         if end % 40 == 0 {
             let again = Append { nonces: vec!["n".to_owned()], ..append("a", 2, "again") };
             assert_eq!(journal.append(again).await, Ok(3));
@@ -54,7 +55,7 @@ async fn a_bad_last_record_is_a_torn_one() {
         leave(&scratch, &bent);
         assert_eq!(texts(&scratch.open(), "a"), ["one", "two"], "changed at {at}");
     }
-    // The zeros are pages that the file system allocated but never filled.
+    // Zeros after the last record simulate pages that the file system allocated but never filled.
     let zeros = [bytes.as_slice(), &[0; 5000]].concat();
     leave(&scratch, &zeros);
     assert_eq!(texts(&scratch.open(), "a"), ["one", "two", "three"]);
@@ -78,7 +79,7 @@ async fn a_bad_record_before_good_ones_is_an_error_that_says_where() {
         );
         assert_eq!(fs::read(scratch.path(SEGMENT)).unwrap(), bent, "nothing is cut");
     }
-    // A whole record is removed. The other records are good, but their hash chain has a gap.
+    // Without one whole record, the other records are good, but their hash chain has a gap.
     let gap = [&bytes[..size], &bytes[2 * size..]].concat();
     leave(&scratch, &gap);
     let error = open(&scratch.0).unwrap_err();
@@ -87,13 +88,13 @@ async fn a_bad_record_before_good_ones_is_an_error_that_says_where() {
     assert_eq!(texts(&scratch.open(), "a"), ["one", "two", "three"]);
 }
 
-/// Appends that need not be durable may reach the disk in any order, even with a hole before them.
+/// Records of appends without `durable` may reach the disk in any order, so a good record may follow one that was lost.
 #[tokio::test]
 async fn a_hole_in_what_was_not_durable_yet_is_the_end() {
     let scratch = Scratch::new();
     let journal = scratch.open();
-    // A graceful shutdown records in HEAD what must be present. A power failure leaves the HEAD that was written on
-    // startup.
+    // A graceful shutdown records in HEAD what must be present. After a power failure, HEAD is still the file that was
+    // written on startup.
     let head = fs::read(scratch.path("segments/HEAD")).unwrap();
     journal.append(append("a", 0, "one")).await.unwrap();
     let size = || usize::try_from(fs::metadata(scratch.path(SEGMENT)).unwrap().len()).unwrap();
@@ -116,7 +117,7 @@ async fn a_hole_in_what_was_not_durable_yet_is_the_end() {
             fs::write(scratch.path(SEGMENT), &holed).unwrap();
             fs::write(scratch.path("segments/HEAD"), &head).unwrap();
         };
-        // The index either contains the lost records or is empty.
+        // The test runs with an index that contains the lost records, and with an empty index.
         for wiped in [false, true] {
             if wiped {
                 fs::remove_dir_all(scratch.path("index")).unwrap();
@@ -132,7 +133,7 @@ async fn a_hole_in_what_was_not_durable_yet_is_the_end() {
     }
 }
 
-/// All answers of the index.
+/// The results of all lookups in the index.
 fn answers(journal: &Journal) -> String {
     let key = journal.key("acme", "helpdesk", "k", 6).unwrap();
     let list = journal.list("acme", &Filter::default(), 100).unwrap();
@@ -187,7 +188,7 @@ async fn an_index_of_another_or_an_older_journal_is_made_right() {
     fs::remove_dir_all(scratch.path("index")).unwrap();
     copy(&old_index, &scratch.path("index"));
     assert_eq!(texts(&scratch.open(), "a"), ["one", "two"]);
-    // This index belongs to another journal that has a record at the same position.
+    // The old index does not belong to this other journal, although the journal has a record at the same position.
     other.open().append(append("b", 0, "one")).await.unwrap();
     fs::remove_dir_all(other.path("index")).unwrap();
     copy(&old_index, &other.path("index"));
@@ -225,7 +226,7 @@ async fn segments_roll_and_their_loss_is_noticed() {
     let journal = scratch.open();
     assert!((0..8).all(|n| journal.events(&format!("a{n}")).unwrap().unwrap().1[0] == megabytes));
     drop(journal);
-    // A torn end is allowed only at the end of the last segment.
+    // A truncated record at the end of any segment but the last is damage, not a torn end.
     let first = fs::read(scratch.path(SEGMENT)).unwrap();
     fs::write(scratch.path(SEGMENT), &first[..first.len() - 1]).unwrap();
     fs::remove_dir_all(scratch.path("index")).unwrap();
@@ -235,7 +236,7 @@ async fn segments_roll_and_their_loss_is_noticed() {
     fs::write(scratch.path(SEGMENT), &first).unwrap();
     fs::remove_file(second).unwrap();
     assert!(matches!(open(&scratch.0), Err(OpenError::Missing { .. })));
-    // After a person has accepted the loss, the remaining records can be read.
+    // After a person has accepted the loss by emptying HEAD, the remaining records can be read.
     fs::write(scratch.path(HEAD), "").unwrap();
     assert_eq!(scratch.open().open_actions().unwrap().len(), 6);
 }
@@ -249,7 +250,7 @@ async fn the_loss_of_a_last_segment_is_noticed_also_after_a_crash() {
     for n in 0..5 {
         journal.append(large(n)).await.unwrap();
     }
-    // Even if the process is killed now, HEAD records that the second segment was begun.
+    // HEAD already records that the second segment was begun, so this is known even if the process is killed now.
     let head = fs::read_to_string(scratch.path(HEAD)).unwrap();
     assert!(head.starts_with("deed journal 1\n2 0 4 "), "{head}");
     drop(journal);
@@ -259,7 +260,7 @@ async fn the_loss_of_a_last_segment_is_noticed_also_after_a_crash() {
     fs::remove_file(&second).unwrap();
     let error = open(&scratch.0).unwrap_err();
     assert!(matches!(&error, OpenError::Missing { path } if *path == second), "{error}");
-    // A truncated second segment cannot be distinguished from a torn end.
+    // A second segment that exists but is truncated cannot be distinguished from a torn end.
     fs::write(&second, &bytes[..100]).unwrap();
     assert_eq!(scratch.open().open_actions().unwrap().len(), 4);
 }
@@ -281,7 +282,7 @@ async fn what_head_covers_is_no_torn_end() {
     let error = open(&scratch.0).unwrap_err();
     assert!(matches!(error, OpenError::Shorter { record: 3, .. }), "{error}");
     assert_eq!(fs::read(scratch.path(SEGMENT)).unwrap(), bent, "nothing is cut");
-    // The segment is replaced with one of another journal that has the same length.
+    // The segment is replaced with a segment of the same length from another journal.
     let other = Scratch::new();
     let journal = other.open();
     for (n, event) in ["one", "two", "THREE"].into_iter().enumerate() {
@@ -306,7 +307,7 @@ async fn an_older_state_is_marked_and_a_newer_one_is_not_touched() {
     let (bytes, _) = three(&scratch).await;
     let mark = scratch.path("VERSION");
     assert_eq!(fs::read_to_string(&mark).unwrap(), "deed state 2\n");
-    // The previous version had neither `VERSION` nor `HEAD`.
+    // State directories of version 1 have neither `VERSION` nor `HEAD`.
     fs::remove_file(&mark).unwrap();
     fs::remove_file(scratch.path(HEAD)).unwrap();
     assert_eq!(texts(&scratch.open(), "a"), ["one", "two", "three"]);

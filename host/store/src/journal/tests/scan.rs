@@ -54,7 +54,8 @@ async fn behind_a_bad_record_it_goes_on() {
     let (found, seen) = look(&scratch);
     assert_eq!(seen.len(), 5, "{seen:?}");
     assert!(found.wrong.iter().any(|one| one.what.contains("bytes are damaged")));
-    // The action of the damaged record has a later record.
+    // The scan also reports the action of the damaged record, because the numbers of its events have a gap before its
+    // next record.
     assert!(found.wrong.iter().any(|one| one.action.as_deref() == Some("a2")), "{found:?}");
     // Without HEAD, the truncated last record would count as a torn end. HEAD shows that the record was on disk.
     let torn = &bytes[..bytes.len() - 1];
@@ -69,7 +70,7 @@ async fn behind_a_bad_record_it_goes_on() {
     assert!(wrong[0].what.contains("a record that the journal does not have"), "{wrong:?}");
 }
 
-/// Makes a change in the index that does not come from a record.
+/// Applies a change to the index that does not come from a record.
 fn spoil(scratch: &Scratch, change: impl FnOnce(&mut Staged<'_>, &Framed)) {
     let (index, applied) = Index::open(&scratch.path("index")).unwrap();
     let applied: Applied = applied.unwrap();

@@ -17,7 +17,7 @@ async fn a_closed_journal_vouches_for_nothing() {
     assert_eq!(journal.failed(), None);
 }
 
-/// Data that was on disk before the failure is still there, and can be read until the host ends.
+/// After a write failure, data that was already on disk can be read until the host ends.
 #[tokio::test]
 async fn a_journal_that_failed_vouches_for_what_was_on_disk_before() {
     let scratch = Scratch::new();
@@ -34,7 +34,7 @@ async fn a_journal_that_failed_vouches_for_what_was_on_disk_before() {
     assert_eq!(journal.sync().await, failed);
 }
 
-/// The writer panics because it already has the largest record number.
+/// The writer of this test panics, because its last record already has the largest possible number.
 #[tokio::test]
 async fn a_writer_that_panics_is_a_failure_that_everybody_sees() {
     let scratch = Scratch::new();

@@ -1,4 +1,4 @@
-//! Tests crashes after `TAIL` is written and before the tiles are on disk. No acknowledged entry is lost.
+//! Tests that a crash after `TAIL` is written and before the tiles are on disk loses no acknowledged entry.
 
 use super::*;
 
@@ -161,7 +161,8 @@ fn a_checkpoint_that_is_newer_than_the_tail_is_a_rollback() {
     assert!(matches!(scratch.open(), Err(LogError::Rollback { size: 3, head: 6 })));
 }
 
-/// Settled files must not be rewritten, because a rewrite without a sync could lose data that is on disk.
+/// Settled files must not be rewritten, because a crash during a rewrite without a sync could lose data that was
+/// already on disk.
 #[test]
 fn what_has_settled_is_never_written_again() {
     use std::os::unix::fs::MetadataExt;
@@ -175,18 +176,19 @@ fn what_has_settled_is_never_written_again() {
         all.map(|path| (fs::metadata(&path).unwrap().ino(), path)).collect()
     };
     let settled = inodes();
-    // A request for the indexes of entries that are already in the log calls `spread` again.
+    // `spread` is called again, as for a request whose entries are already in the log.
     log.spread().unwrap();
     assert_eq!(inodes(), settled, "shown again");
     drop(log);
-    // The truncation of `TAIL` was lost in a crash.
+    // Restoring `TAIL` simulates a crash in which its truncation was lost.
     fs::write(scratch.path(TAIL), tail).unwrap();
     check_all(&scratch.open().unwrap(), 3);
     assert_eq!(inodes(), settled, "opened again");
     assert_eq!(fs::read(scratch.path(TAIL)).unwrap(), b"");
 }
 
-/// Acknowledged entries may be only in `TAIL`, so a new log in the same directory would be a fork.
+/// A log without `HEAD` is not created again, because acknowledged entries may be only in `TAIL`, and a new log in the
+/// same directory would be a fork.
 #[test]
 fn a_tail_without_its_guard_begins_no_new_log() {
     let scratch = Scratch::new();

@@ -1,5 +1,5 @@
-//! Tests many writers at the same time. Each gets an index and a checkpoint that covers it, and readers see the
-//! checkpoint soon.
+//! Tests many writers at the same time. Each writer gets the index of its entry and a checkpoint that covers the entry,
+//! and readers see the checkpoint soon.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -89,8 +89,8 @@ async fn a_crowd_is_logged_once_each_and_shown_when_it_has_gone() {
     }
 }
 
-/// A single request is visible to readers when it is answered. Later requests are visible as soon as a reader asks, or
-/// after a short time.
+/// The entries of a single request are visible to readers when the request is answered. Entries of requests that follow
+/// immediately become visible when a reader asks for the checkpoint, or after a short time.
 #[tokio::test]
 async fn what_was_answered_is_shown_to_whoever_asks() {
     let scratch = Scratch::new();

@@ -1,4 +1,5 @@
-//! Tests snapshots of a log that is being written. A snapshot does not change, and its copy is a complete log.
+//! Tests snapshots of a log that is being written. A snapshot does not change when the log grows, and a copy made from
+//! it is a complete log.
 
 use std::sync::atomic::{AtomicBool, Ordering as Order};
 
@@ -26,7 +27,8 @@ fn a_snapshot_is_a_log_of_its_own_at_every_size() {
     let mut log = scratch.open().unwrap();
     let mut size = 0;
     for (n, batch) in [1, 2, 252, 1, 1, 400, 300].into_iter().enumerate() {
-        // The new entries are settled, or only entered, or entered after a spread.
+        // In turn, the new entries are settled, are only in `TAIL`, or are only in `TAIL` after earlier entries were
+        // spread to tiles.
         let new = entries(size..size + batch);
         match n % 3 {
             0 => drop(log.append(&new).unwrap()),

@@ -1,8 +1,8 @@
-//! State machine of the witnesses: which checkpoint they are asked to cosign, and what they have answered. It never
-//! waits, reads no clock and does no I/O.
+//! State machine of the witnesses: which checkpoint they are asked to cosign, and what they have answered. This module
+//! never waits, reads no clock and does no I/O.
 //!
 //! All witnesses are asked to cosign the same checkpoint, the target, so that a quorum agrees on one checkpoint while
-//! the log grows. The next target is the newest checkpoint.
+//! the log grows. When the target has its quorum, or cannot get it in time, the newest checkpoint becomes the target.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -28,14 +28,15 @@ pub(super) struct CosignatureBoard {
     pub(super) stopped: bool,
 }
 
-/// The state of one witness with respect to this log.
+/// What is known about one witness of this log.
 #[derive(Debug, Clone, Default)]
 pub(super) struct WitnessState {
-    /// The witness failed or was slow the last time, so no task waits for it.
+    /// Whether the witness failed or was slow when it was last asked; no task waits for such a witness.
     late: bool,
     failures: u32,
     retry_at: Option<Instant>,
-    /// The objection of the witness. Only a forked or rolled-back log, or a dishonest witness, can cause one.
+    /// The objection of the witness to the log. Only a forked or rolled-back log, or a dishonest witness, can cause an
+    /// objection.
     pub(super) alarm: Option<String>,
 }
 
@@ -54,7 +55,7 @@ pub(super) enum Task {
     Sleep(Option<Duration>),
 }
 
-/// The pause after the first failure. It doubles with every further failure, up to the maximum.
+/// The pause after the first failure. The pause doubles with every further failure, up to the maximum.
 const PAUSE: Duration = Duration::from_secs(1);
 const PAUSE_MAX: Duration = Duration::from_mins(1);
 
@@ -94,7 +95,8 @@ impl CosignatureBoard {
         }
     }
 
-    /// Records that a witness has signed this tree with this line. Returns whether the line counts for the target.
+    /// Records that a witness has signed this tree with the signature line `line`. Returns whether the line counts for
+    /// the target.
     pub(super) fn signed(
         &mut self,
         seat: usize,
@@ -121,7 +123,7 @@ impl CosignatureBoard {
         counts
     }
 
-    /// Records that a witness returned no line. It is asked again after a pause.
+    /// Records that a witness returned no signature line. The witness is asked again after a pause.
     pub(super) fn failed(&mut self, seat: usize, alarm: Option<String>, now: Instant) {
         if let Some(seat) = self.seats.get_mut(seat) {
             let pause = PAUSE.saturating_mul(1 << seat.failures.min(6)).min(PAUSE_MAX);
@@ -131,7 +133,8 @@ impl CosignatureBoard {
         self.advance(now);
     }
 
-    /// The note for a task that waits for this tree; `None` while a quorum can still be reached in time.
+    /// The signed note to return to a task that waits for this tree; `None` while a quorum can still be reached in
+    /// time.
     pub(super) fn answer(&self, tree: &Tree) -> Option<String> {
         if let Some(best) = self.best.as_ref().filter(|best| best.size >= tree.size) {
             return Some(best.note.clone());
@@ -141,7 +144,7 @@ impl CosignatureBoard {
         (hopeful < self.quorum).then(|| self.shown(tree))
     }
 
-    /// Ends the wait for this tree. Witnesses that have not answered count as late.
+    /// Ends the wait for a quorum on this tree. Witnesses that have not answered count as late from then on.
     pub(super) fn give_up(&mut self, tree: &Tree, now: Instant) -> String {
         let answered = |target: &Target, seat: &usize| target.lines.contains_key(seat);
         for (place, seat) in self.seats.iter_mut().enumerate() {
@@ -162,14 +165,15 @@ impl CosignatureBoard {
         target.map_or_else(|| tree.note.clone(), Target::note)
     }
 
-    /// How many witnesses have cosigned the target or may do so soon.
+    /// How many witnesses have cosigned the target or may cosign it soon.
     fn prompt(&self, target: Option<&Target>) -> usize {
         let signed = |seat: &usize| target.is_some_and(|target| target.lines.contains_key(seat));
         let seats = self.seats.iter().enumerate();
         seats.filter(|(place, seat)| signed(place) || !seat.late).count()
     }
 
-    /// Makes the newest tree the target when the present target has reached its quorum or will not reach it in time.
+    /// Makes the newest tree the target when the present target has reached its quorum or will not reach its quorum in
+    /// time.
     fn advance(&mut self, now: Instant) {
         let Some(newest) = self.newest.as_ref() else { return };
         let stays = self.target.as_ref().is_some_and(|target| {
@@ -196,7 +200,7 @@ impl WitnessState {
         !self.late
     }
 
-    /// Whether the witness cosigned when it was last asked, in time or not.
+    /// Whether the witness cosigned when it was last asked, even if it was late.
     pub(super) fn is_well(&self) -> bool {
         self.failures == 0 && self.alarm.is_none()
     }

@@ -1,7 +1,7 @@
 //! Client of one witness over HTTP (C2SP tlog-witness): submits a checkpoint and returns the witness's signature line.
 //!
-//! Answers are not trusted. The size of each answer is limited, and a line counts only if the witness's key signed
-//! exactly this checkpoint at a plausible time. The client uses no proxy and follows no redirects.
+//! Answers of the witness are not trusted. The size of each answer is limited, and a line counts only if the witness's
+//! key signed exactly this checkpoint at a plausible time. The client uses no proxy and follows no redirects.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -21,11 +21,11 @@ use crate::log::witnesses::Witness;
 const TIMEOUT: Duration = Duration::from_secs(10);
 /// Maximum bytes of an answer, which is enough for the lines of a few keys.
 const ANSWER_MAX: u64 = 16 << 10;
-/// Maximum number of requests for one submission. A witness that has seen a different size reports that size, and the
-/// next proof starts there.
+/// Maximum number of requests for one submission. If the size of the last tree that the witness saw is not the size in
+/// the request, the witness reports its size, and the next request has a proof from that size.
 const TRIES: usize = 3;
-/// How far a witness's clock may be ahead of the host's, and how long ago the witness may have signed. A witness may
-/// repeat its signature of a checkpoint that it knows.
+/// How far a witness's clock may be ahead of the host's, and how long ago the witness may have signed. A signature may
+/// be old, because a witness may repeat its signature of a checkpoint that it knows.
 const AHEAD_S: i64 = 5 * 60;
 const BEHIND_S: i64 = 24 * 3_600;
 
@@ -52,7 +52,7 @@ pub(super) enum Refusal {
 /// The content of a witness's answer.
 enum Said {
     Line(String),
-    /// The witness has seen a tree of this size.
+    /// The largest tree that the witness has seen has this size.
     Size(u64),
 }
 
@@ -70,7 +70,8 @@ impl WitnessClient {
     /// Submits a checkpoint and returns the witness's signature line, including the trailing newline.
     pub(super) fn submit(&mut self, tree: &Tree) -> Result<String, Refusal> {
         for _ in 0..TRIES {
-            // Trees only grow, so the smaller size belongs to the older tree.
+            // The witness may already have seen a larger tree. Trees only grow, so the smaller size belongs to the
+            // older tree.
             let old = self.seen.min(tree.size);
             match self.post(old, tree)? {
                 Said::Line(line) => {
@@ -123,10 +124,10 @@ impl WitnessClient {
         Ok(format!("old {old}\n{}\n{}", lines.collect::<String>(), tree.note))
     }
 
-    /// Returns the witness's own line, verified. Lines of other keys are ignored.
+    /// Returns the signature line of this witness after verifying it. Lines of other keys are ignored.
     fn line(&self, text: &str, tree: &Tree) -> Result<String, Refusal> {
         let failed = |why: String| Refusal::Failed(why);
-        // A blank line would change the text that is signed.
+        // A blank line in the answer would move the end of the signed text.
         let plain = |line: &str| line.starts_with("— ") && line.ends_with('\n');
         if !text.split_inclusive('\n').all(plain) {
             return Err(failed("the answer is not a list of signature lines".to_owned()));

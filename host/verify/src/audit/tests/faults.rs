@@ -50,7 +50,7 @@ fn entries_that_are_not_those_of_the_tiles_are_found() {
     failed(&files, &[], "tile/0/001.p/44", "hash 2 of the tile");
     // If the tiles are forged to match the entries, only the signed root reveals the change.
     let note = log(300).remove(CHECKPOINT).unwrap();
-    failed(&with(forged, CHECKPOINT, note), &[], CHECKPOINT, "do not have the root");
+    failed(&with(forged, CHECKPOINT, note), &[], CHECKPOINT, "in the signed checkpoint");
 }
 
 #[test]
@@ -94,7 +94,7 @@ fn keys_and_origins_are_those_that_are_trusted() {
     failed(&foreign, &[], CHECKPOINT, "not of `log.example.com/acme`");
     let kept = Since { name: "kept".into(), note: String::from_utf8(elsewhere).unwrap() };
     failed(&log(3), std::slice::from_ref(&kept), "kept", "not of `log.example.com/acme`");
-    // Both keys are trusted, but one log still proves nothing about the other.
+    // The keys of both logs are trusted, but a checkpoint of one log proves nothing about the other log.
     let both = [keys(), vec![key(5, "log.example.com/globex").verifier().clone()]].concat();
     let asked = Asked { keys: &both, since: &[kept], head: None, witnesses: None };
     let found = audit(asked, |path, max| Ok(fetch(&log(3), path, max))).fault.unwrap();

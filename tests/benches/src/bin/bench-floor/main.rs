@@ -2,8 +2,8 @@
 //! work: `POST /whole`, `/exchanges`, `/runs`, `/commits` or `/nothing`.
 //!
 //! `/whole` does these steps in order: a durable commit, a fresh sandbox run with one exchange, a policy decision, a
-//! durable commit, two more runs with one exchange each, a policy decision and two signatures. All waiting requests
-//! share each commit. The server does not check, record or keep anything else.
+//! durable commit, two more runs with one exchange each, a policy decision and two signatures. Each commit is shared by
+//! all requests that wait for it. The server does not check, record or keep anything else.
 
 use std::convert::Infallible;
 use std::fs::File;
@@ -122,7 +122,7 @@ fn writer(mut file: File) -> mpsc::Sender<oneshot::Sender<()>> {
                 return;
             }
             for waiting in group {
-                // A dropped request needs no answer.
+                // If the request was dropped, there is no task that waits for the answer.
                 waiting.send(()).ok();
             }
         }

@@ -30,7 +30,7 @@ const SLOTS: usize = 64;
 pub(super) struct Sandbox {
     pub(super) upstream: SocketAddr,
     engine: Engine,
-    /// As many permits as the pool has instances.
+    /// A semaphore with one permit for each instance of the pool.
     slots: Semaphore,
     pre: InstancePre<()>,
 }

@@ -1,6 +1,6 @@
 //! Finds the paths in an expression, and the paths that its `has()` tests prove present.
 //!
-//! No schema is needed, because two paths are equal if they are written the same way.
+//! The search needs no schema, because two paths are equal if they are written the same way.
 
 use std::collections::BTreeSet;
 
@@ -56,14 +56,14 @@ pub(super) fn facts(condition: &IdedExpr, truth: bool) -> BTreeSet<Path> {
     }
 }
 
-/// The step that marks a path as one whose value is not null; no property has such a name.
+/// The step that is appended to a path to record that the path's value is not null; no property has this name.
 pub(super) const NOT_NULL: &str = "\0not null";
 
 pub(super) fn is_null(node: &IdedExpr) -> bool {
     matches!(node.expr, Expr::Literal(LiteralValue::Null))
 }
 
-/// A comparison with `null`, which proves that the other side is something else.
+/// A comparison with `null` proves that the other operand is not null.
 fn not_null(left: &IdedExpr, right: &IdedExpr) -> BTreeSet<Path> {
     let other = match (is_null(left), is_null(right)) {
         (true, false) => right,
@@ -73,7 +73,8 @@ fn not_null(left: &IdedExpr, right: &IdedExpr) -> BTreeSet<Path> {
     extended(other, NOT_NULL.to_owned()).into_iter().collect()
 }
 
-/// If both sides must have the value, the facts of both sides hold; otherwise only the facts that they share.
+/// Combines the facts of two operands: all facts if both operands must have the truth value, otherwise only the facts
+/// that the operands share.
 fn joined(left: &IdedExpr, right: &IdedExpr, truth: bool, both: bool) -> BTreeSet<Path> {
     let (left, right) = (facts(left, truth), facts(right, truth));
     if both {

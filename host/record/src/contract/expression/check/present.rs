@@ -1,7 +1,8 @@
 //! Presence checks. It is an error to use a value that may be absent, or to test for a value that is always present.
 //!
 //! A test for a value that is always present is always true; its author usually meant to test the value itself. Only
-//! contracts that are being written are checked for such tests, because the contract of a bundle must remain valid.
+//! contracts that are being written are checked for tests that are always true, because the contract of a bundle must
+//! remain valid.
 
 use cel::IdedExpr;
 
@@ -26,7 +27,7 @@ pub(super) fn guarded(
     ))
 }
 
-/// A value that may be null has members only behind a comparison with `null`.
+/// Checks that a member of a value that may be null is used only after the value was compared with `null`.
 pub(super) fn not_null(
     operand: &IdedExpr,
     schema: &Schema,
@@ -45,7 +46,7 @@ pub(super) fn not_null(
     Err(error(format!("`{path}` may be null"), &format!("write `{path} != null && …`")))
 }
 
-/// `has(operand.field)`, which leads to this place and is required there or not.
+/// In a contract that is being written, rejects `has(operand.field)` if the schema requires the field.
 pub(super) fn refuse(
     operand: &IdedExpr,
     field: &str,
@@ -60,8 +61,8 @@ pub(super) fn refuse(
     always_true(&format!("has({path})"), (&operand, &path), found, field)
 }
 
-/// Rejects `'field' in operand` if the operand is an object whose schema requires the field. This syntax is for field
-/// names that are not identifiers.
+/// Rejects `'field' in operand` if the operand is an object whose schema requires the field. The syntax with `in` is
+/// for field names that are not identifiers.
 pub(super) fn refuse_in(
     name: &IdedExpr,
     operand: &IdedExpr,

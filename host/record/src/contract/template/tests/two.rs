@@ -80,7 +80,7 @@ fn what_could_change_the_shape_is_refused() {
     );
 }
 
-/// Values and the text around them make no dot segment together.
+/// A value and the text around the value never form a dot segment together.
 #[test]
 fn dots_do_not_meet() {
     for request in
@@ -157,7 +157,7 @@ fn headers_are_few_visible_and_never_those_of_the_host() {
 }
 
 proptest! {
-    /// No value, however strange, leaves its place: the shape of the target depends on the template alone.
+    /// No parameter value can change the structure of a request target, which depends only on the template.
     #[test]
     fn no_value_leaves_its_place(x in "\\PC{0,20}", y in "[A-Za-z0-9_.@+-]{1,20}") {
         let request = "GET /a/{x}/b/{y}:go?f=name eq \"{y}\"&g={x}";

@@ -4,12 +4,12 @@ use serde_json::{Map, Value};
 
 use super::FormError;
 
-/// Checks a body, or its template, that may have lists and tables.
+/// Checks a form-urlencoded body, or the template of one, that may contain lists and tables.
 ///
 /// # Errors
 ///
-/// Fails at a name with a bracket, at a name that a list item could have, at an empty list or table, and at a value that
-/// a form cannot contain.
+/// Fails at a name with a bracket, at a name that a server could read as a list index, at an empty list or table, and
+/// at a value that a form-urlencoded body cannot contain.
 pub(in super::super) fn check(body: &Value) -> Result<(), FormError> {
     let members = body.as_object().ok_or(FormError::NotFlat)?;
     if members.contains_key("") {

@@ -89,12 +89,12 @@ fn a_name_in_a_nested_form_has_one_place_only() {
     }
     let allowed = json!({"0": "x", "a.b": {"c": ["{id}", 1, true, {"d": "y"}]}});
     assert_eq!(codec.check(Some(&allowed), Shape::Nested), Ok(()));
-    // A record with both ways of writing a place has no bytes.
+    // A body that names the same place both with brackets and by nesting cannot be encoded.
     let both = json!({"a[b]": "x", "a": {"b": "y"}});
     assert_eq!(encode(&both), Err(FormError::Bracket("a[b]".into())));
 }
 
-/// A tree of lists and tables with texts.
+/// Generates a tree of lists and tables with texts as leaves.
 fn trees() -> impl Strategy<Value = Value> {
     let leaf = "[a-c]{0,2}".prop_map(Value::String);
     leaf.prop_recursive(3, 12, 3, |inner| {
@@ -116,7 +116,7 @@ proptest! {
     fn two_bodies_have_different_bytes(one in bodies(), other in bodies()) {
         let (text, its) = (encode(&one).unwrap(), encode(&other).unwrap());
         prop_assert_eq!(text == its, one == other, "{} {}", text, its);
-        // A reader of flat forms sees no name twice.
+        // A reader that does not interpret brackets finds no name twice.
         prop_assert!(decode(text.as_bytes()).is_ok(), "{}", text);
     }
 

@@ -41,7 +41,7 @@ fn none_one_and_many_of_a_list_have_one_shape() {
     assert_eq!(read("<R><Users/></R>"), Ok(json!({"R": {"Users": {"member": []}}})));
     let twice = "<R><id>1</id><id>2</id></R>";
     assert_eq!(read(twice), Err(XmlError::Repeated("R/id".into())));
-    // An element with the same name under another parent is not a list.
+    // An element that has the name of a declared list, but another parent, is not a list.
     assert_eq!(
         read("<member><Users>x</Users></member>").unwrap_err(),
         XmlError::Mixed("Users".into())

@@ -58,7 +58,7 @@ fn looks() -> Vec<Rendered> {
     contract().observe.http.iter().map(|rule| rule.render(&origins).unwrap()).collect()
 }
 
-/// A look whose three requests were answered with these statuses and bodies.
+/// An observation whose three requests were answered with these statuses and bodies.
 fn seen(answers: [(u16, Value); 3]) -> Declared {
     let exchanges: Vec<Exchange> = looks()
         .into_iter()
@@ -119,7 +119,7 @@ fn anything_else_is_not_a_state() {
     }
 }
 
-/// Another upstream's answer to an equal request confirms nothing.
+/// An answer from another upstream to an equal request does not confirm that a state is absent.
 #[test]
 fn an_absence_is_confirmed_by_its_own_upstream() {
     let text = CONTRACT.replacen(

@@ -28,7 +28,7 @@ fn started(n: u32) -> Event {
     Event::AttemptStarted { n, epoch, deadline_ms: 10, decision }
 }
 
-/// A story after one attempt with two equal writes, of which the first succeeded. Another attempt is planned.
+/// A story after one attempt with two equal writes, of which the first succeeded, and with another attempt planned.
 fn between() -> Story {
     let writes = [Exchange { fate: DONE, ..exchange(0) }, exchange(1)];
     let first = Attempt {

@@ -1,14 +1,16 @@
-//! What the host decodes of an upstream's answers, beside what every codec takes.
+//! Content types and compression that the host accepts in an upstream's answers, in addition to what every codec
+//! accepts.
 
 use deed_record::exchange::codec::kind::{Accepted, is_kind};
 
 use super::Wrong;
 use crate::config::raw;
 
-/// More entries would not be read by the person who reviews them.
+/// Maximum number of content types: a person reviews the list, and would not read a longer one.
 const KINDS_MAX: usize = 16;
 
-/// The operator's additions. Fails for an entry that is not a content type, and for one that is written twice.
+/// Parses the content types and the compression that the operator adds. Fails when an entry is not a content type or
+/// occurs twice.
 pub(super) fn accepted(raw: &raw::Upstream) -> Result<Accepted, Wrong> {
     let mut accepted = Accepted { gzip: raw.gzip, ..Accepted::default() };
     for kind in &raw.content_types {

@@ -8,8 +8,8 @@ use deed_record::contract::template::headers::{is_allowed, is_name, is_never, is
 use super::Wrong;
 use crate::config::raw;
 
-/// The operator's headers by lower-case name. Fails for one that the host sets itself, or that changes what a request
-/// means.
+/// The operator's headers by lower-case name. Fails for a header that the host sets itself, or that changes what a
+/// request means.
 pub(super) fn own(raw: &raw::Upstream) -> Result<BTreeMap<String, String>, Wrong> {
     for name in &raw.allow_headers {
         check_name("allow_headers", name, raw)?;
@@ -48,7 +48,7 @@ fn check_name(key: &'static str, name: &str, raw: &raw::Upstream) -> Result<(), 
     Ok(())
 }
 
-/// The first header of a rule that the upstream does not let contracts set, and why.
+/// The first header of a contract's rule that the contract may not set for this upstream, and why.
 pub(in crate::config::tenant) fn unallowed(
     rule: &Rule,
     upstream: &raw::Upstream,

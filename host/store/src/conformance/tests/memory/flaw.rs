@@ -1,6 +1,6 @@
 //! The ways in which the in-memory store can break the contract.
 
-/// One way to break the contract.
+/// One way in which the in-memory store breaks the contract.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in super::super) enum Flaw {
     CutsNewlines,

@@ -29,7 +29,7 @@ impl Kept {
     }
 }
 
-/// A part of the sequence, as a store with this flaw sees it.
+/// A part of the sequence of appends, as a store with this flaw sees it.
 #[derive(Clone, Copy)]
 pub(super) struct Seen<'a> {
     pub(super) appends: &'a [Append],
@@ -68,7 +68,8 @@ impl<'a> Seen<'a> {
         latest.unwrap_or(0)
     }
 
-    /// Fails when an append must be refused. `again` is set for the second check, at the moment of the append.
+    /// Fails when an append must be refused. An append is checked twice, and `again` is set for the second check, at
+    /// the moment of the append.
     pub(super) fn refusal(self, append: &Append, again: bool) -> Result<(), AppendError> {
         self.fits(append)?;
         let actual = self.row(&append.action).map_or(0, |row| row.version);
