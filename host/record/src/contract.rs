@@ -15,6 +15,7 @@ mod limits;
 pub mod may_change;
 pub mod narrow;
 mod normal;
+pub mod outputs;
 mod private;
 pub mod schema;
 pub mod template;
@@ -33,6 +34,7 @@ pub use self::duration::Duration;
 pub use self::fault::ContractError;
 pub use self::limits::{ATTEMPTS_MAX, Limits};
 use crate::contract::expression::Expression;
+use crate::contract::outputs::Output;
 use crate::contract::schema::{Schema, Violation};
 use crate::contract::template::Rule;
 use crate::contract::template::text::Format;
@@ -55,6 +57,9 @@ pub struct Contract {
     pub verify: Verify,
     #[serde(default, skip_serializing_if = "Evidence::is_empty")]
     pub evidence: Evidence,
+    /// Values of the state after the action that the receipt and the answer to the agent contain, by name (format 2).
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub outputs: BTreeMap<String, Output>,
     #[serde(default)]
     pub limits: Limits,
 }

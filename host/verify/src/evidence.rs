@@ -160,9 +160,9 @@ pub(super) fn states(
 
 /// Judges the outcome again from the evidence.
 pub(super) fn outcome(proven: &Proven, contract: &Contract, evidence: Option<&Evidence>) -> Found {
-    let Receipt { attempts, post, changes, unexpected, .. } = &proven.receipt;
+    let Receipt { attempts, post, changes, unexpected, outputs, .. } = &proven.receipt;
     let compared = !attempts.is_empty() && post.is_some();
-    let unchanged = changes.is_empty() && unexpected.is_empty();
+    let unchanged = changes.is_empty() && unexpected.is_empty() && outputs.is_empty();
     if !(compared || unchanged) {
         return Err("the receipt has changes, but the state was not read after a run".to_owned());
     }
@@ -332,6 +332,7 @@ fn compare(receipt: &Receipt, judged: &Judgement) -> Found {
     let same = judged.outcome == receipt.outcome
         && judged.changes == receipt.changes
         && judged.unexpected == receipt.unexpected
+        && judged.outputs == receipt.outputs
         && answers(&judged.checks) == answers(&receipt.checks);
     let word = judged.outcome.as_str();
     if same {
@@ -343,6 +344,7 @@ fn compare(receipt: &Receipt, judged: &Judgement) -> Found {
     if receipt.outcome == Outcome::Indeterminate
         && less(&receipt.changes, &judged.changes)
         && less(&receipt.unexpected, &judged.unexpected)
+        && (receipt.outputs.is_empty() || receipt.outputs == judged.outputs)
     {
         let reason = &receipt.reason;
         return Ok(Finding::Skip(format!(

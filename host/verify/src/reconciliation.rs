@@ -70,6 +70,7 @@ fn agrees(settled: &Reconciliation, wanted: &Judgement, from: &str) -> Result<()
     if wanted.outcome == settled.outcome
         && wanted.changes == settled.changes
         && wanted.unexpected == settled.unexpected
+        && wanted.outputs == settled.outputs
         && evidence::answers(&wanted.checks) == evidence::answers(&settled.checks)
     {
         return Ok(());

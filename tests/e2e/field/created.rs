@@ -2,6 +2,7 @@
 
 use deed_record::contract::Contract;
 use deed_test_support::shared::{ended, look};
+use deed_tests::people::HELPDESK;
 use deed_tests::world::World;
 use serde_json::{Value, json};
 
@@ -82,6 +83,45 @@ fn what_was_created_is_read_under_the_id_of_the_answer() {
     assert_eq!(look(&world, &view, "pre")["state"]["thing"], Value::Null);
     assert_eq!(look(&world, &view, "post")["state"]["thing"]["by"], view["id"]);
     assert_eq!(paths(&upstream).iter().filter(|one| *one == "GET /things/t-1").count(), 1);
+}
+
+/// The receipt and the answer to the agent contain what `[outputs]` names, and a verifier computes it again.
+#[test]
+fn an_output_is_read_from_the_state_after_the_action() {
+    let outputs = "[outputs]\namount = \"post.thing.a\"\nby = \"post.thing.by\"\n";
+    let text = contract("create", CREATE).replace(
+        "properties.by = { type = \"string\" }",
+        "properties.by = { type = \"string\", maxLength = 40 }",
+    );
+    let upstream = things(|_| Reply::json(201, json!({"id": "t-1"})));
+    let world = served(&upstream, &format!("{text}{outputs}"), "");
+    let view = tried(&world);
+    let receipt = ended(&world, &view, "verified", "every expectation holds");
+    let wanted = json!({"amount": 2, "by": view["id"]});
+    assert_eq!(receipt["outputs"], wanted);
+    let path = format!("/v1/actions/{}", view["id"].as_str().unwrap());
+    let told: Value =
+        serde_json::from_slice(&world.client(HELPDESK).get(&path).unwrap().bytes).unwrap();
+    assert_eq!(told["outputs"], wanted);
+    // What was refused has no state to read.
+    let upstream = things(|_| Reply::json(422, json!({})));
+    let world = served(&upstream, &format!("{text}{outputs}"), "");
+    let receipt = ended(&world, &tried(&world), "failed", "the upstream refused");
+    assert_eq!(receipt.get("outputs"), None);
+    for (output, why) in [
+        ("id = \"pre.thing.by\"", "is not a property of a declared state"),
+        ("id = \"post.thing\"", "must be an integer"),
+        ("id = \"post.thing.none\"", "is not a property of a declared state"),
+        ("id = \"answer.create.id\"", "is not a property of a declared state"),
+        ("\"I d\" = \"post.thing.by\"", "has an invalid name"),
+    ] {
+        let text = format!("{text}[outputs]\n{output}\n");
+        let refused = Contract::from_toml("c.toml", &text).unwrap_err().to_string();
+        assert!(refused.contains(why), "{output}: {refused}");
+    }
+    let long = format!("{}{outputs}", contract("create", CREATE));
+    let refused = Contract::from_toml("c.toml", &long).unwrap_err().to_string();
+    assert!(refused.contains("a string with a `maxLength`"), "{refused}");
 }
 
 /// The upstream does not show the thing at once.

@@ -8,7 +8,7 @@ mod states;
 use std::collections::BTreeMap;
 
 use super::fault::Fault;
-use super::{Contract, ambiguous, limits, may_change, private};
+use super::{Contract, ambiguous, limits, may_change, outputs, private};
 use crate::action::id;
 use crate::contract::schema::Schema;
 use crate::contract::template::Rule;
@@ -27,6 +27,7 @@ pub(super) fn check(contract: &Contract) -> Result<(), Fault> {
     phases(contract)?;
     expressions(contract)?;
     pointers(contract)?;
+    outputs::check(contract)?;
     contract.canonical().map_err(|e| Fault::at("", e))?;
     Ok(())
 }
@@ -76,6 +77,9 @@ fn newer(contract: &Contract) -> Result<(), Fault> {
         if shape.from.is_some() || shape.at.is_some() || shape.only.is_some() {
             return Err(Fault::at(&format!("[state.{name}]"), needs("from")));
         }
+    }
+    if !contract.outputs.is_empty() {
+        return Err(Fault::at("[outputs]", needs("outputs")));
     }
     if contract.verify.pending.is_some() {
         return Err(Fault::at("pending", needs("pending")));

@@ -13,6 +13,7 @@ use serde_json::Value;
 
 use crate::action::id::ActionId;
 use crate::contract::expression::{Env, Expression, Scope};
+use crate::contract::outputs::Output;
 use crate::contract::{Contract, Effect, StateShape, may_change};
 use crate::exchange::Exchange;
 use crate::exchange::meaning::Meaning;
@@ -62,6 +63,10 @@ pub struct Judgement {
     /// The elements of `changes` that the contract does not allow.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unexpected: Vec<Change>,
+    /// The values that the contract names in `[outputs]`, from the state after the action. Values that are absent are
+    /// left out.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub outputs: BTreeMap<String, Value>,
 }
 
 /// One expectation and its result.
@@ -96,7 +101,14 @@ pub struct Seen<'a> {
 impl Judgement {
     /// An outcome without observations to compare: refused, expired, cancelled, or failed before anything was sent.
     pub fn plain(outcome: Outcome, reason: impl Into<String>) -> Self {
-        Self { outcome, reason: reason.into(), checks: vec![], changes: vec![], unexpected: vec![] }
+        Self {
+            outcome,
+            reason: reason.into(),
+            checks: vec![],
+            changes: vec![],
+            unexpected: vec![],
+            outputs: BTreeMap::new(),
+        }
     }
 }
 
@@ -128,7 +140,8 @@ pub fn judge_now(seen: &Seen<'_>) -> (Judgement, bool) {
         (Outcome::Indeterminate, why.to_owned())
     } else if holds && unexpected.is_empty() {
         if let Some((outcome, reason)) = existence::foreign(seen, &writes) {
-            return (Judgement { outcome, reason, checks, changes, unexpected }, holds);
+            let outputs = outputs(seen.contract, &post);
+            return (Judgement { outcome, reason, checks, changes, unexpected, outputs }, holds);
         }
         (Outcome::Verified, "every expectation holds and nothing else changed".to_owned())
     } else if changes.is_empty() {
@@ -136,7 +149,8 @@ pub fn judge_now(seen: &Seen<'_>) -> (Judgement, bool) {
     } else {
         (Outcome::Mismatch, differs(&checks, &unexpected))
     };
-    (Judgement { outcome, reason, checks, changes, unexpected }, holds)
+    let outputs = outputs(seen.contract, &post);
+    (Judgement { outcome, reason, checks, changes, unexpected, outputs }, holds)
 }
 
 /// Judges a read, which succeeds with one usable observation.
@@ -171,6 +185,15 @@ fn after(seen: &Seen<'_>, pre: &Value, post: &Value) -> Vec<Check> {
         problem: None,
     });
     rules.chain(expected).collect()
+}
+
+/// The values that the contract names in `[outputs]`.
+fn outputs(contract: &Contract, post: &Value) -> BTreeMap<String, Value> {
+    let value = |(name, output): (&String, &Output)| {
+        Some((name.clone(), json::pointer(post, &output.pointer())?.clone()))
+    };
+    let values = contract.outputs.iter().filter_map(value);
+    values.filter(|(_, value)| !value.is_null()).collect()
 }
 
 /// Whether the contract says that the upstream is still carrying out the action. An expression that cannot be evaluated

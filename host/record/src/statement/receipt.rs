@@ -63,6 +63,9 @@ pub struct Receipt {
     pub changes: Vec<Change>,
     pub unexpected: Vec<Change>,
     pub checks: Vec<Check>,
+    /// The values that the contract names in `[outputs]` (format 2).
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub outputs: BTreeMap<String, Value>,
     /// Whether the action's writes carry a precondition that the upstream checks.
     pub guard: Guard,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -146,6 +149,7 @@ impl Receipt {
             changes: judgement.changes.clone(),
             unexpected: judgement.unexpected.clone(),
             checks: judgement.checks.clone(),
+            outputs: judgement.outputs.clone(),
             guard: Guard::of(&story.bound.perform),
             cancelled_by: story.cancelled_by.clone(),
             trace: story.trace.clone(),

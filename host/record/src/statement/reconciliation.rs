@@ -5,9 +5,12 @@
 //! not change it. A person's resolution is a statement of the same kind, signed with another key:
 //! [`crate::statement::resolution::Resolved`].
 
+use std::collections::BTreeMap;
+
 use deed_spec::digest::Digest;
 use deed_spec::json::Change;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::lifecycle::observation::{Look, Sight};
 use crate::lifecycle::outcome::{Check, Outcome};
@@ -35,6 +38,9 @@ pub struct Reconciliation {
     pub changes: Vec<Change>,
     pub unexpected: Vec<Change>,
     pub checks: Vec<Check>,
+    /// The values that the contract names in `[outputs]`, from the later state (format 2).
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub outputs: BTreeMap<String, Value>,
     /// Unix milliseconds.
     pub settled_ms: i64,
 }
@@ -61,6 +67,7 @@ impl Reconciliation {
             changes: judgement.changes.clone(),
             unexpected: judgement.unexpected.clone(),
             checks: judgement.checks.clone(),
+            outputs: judgement.outputs.clone(),
             settled_ms: story.at_ms,
         }))
     }

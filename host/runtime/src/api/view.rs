@@ -1,6 +1,7 @@
 //! An action as callers see it. Until the action has ended, its agent sees its status and obligations, but not the
 //! observed state.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use deed_record::action::Source;
@@ -78,6 +79,9 @@ pub struct View {
     pub changes: Vec<Change>,
     pub unexpected: Vec<Change>,
     pub checks: Vec<Check>,
+    /// The values of the state after the action that the contract names in `[outputs]`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub outputs: BTreeMap<String, Value>,
     /// The observed state by name, if a read ended `verified`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<serde_json::Map<String, Value>>")]
@@ -173,6 +177,7 @@ pub fn view(story: &Story, entries: &[Entry], person: bool) -> Result<View, Engi
         changes: judged.map(|j| j.changes.clone()).unwrap_or_default(),
         unexpected: judged.map(|j| j.unexpected.clone()).unwrap_or_default(),
         checks: judged.map(|j| j.checks.clone()).unwrap_or_default(),
+        outputs: judged.map(|j| j.outputs.clone()).unwrap_or_default(),
         result: result(story),
         receipt: signed(story, Kind::Receipt)?,
         resolution: story.resolution.as_ref().map(|(said, _)| (**said).clone()),

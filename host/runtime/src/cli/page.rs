@@ -202,6 +202,9 @@ fn changed(view: &View) -> String {
             problem.as_ref().map(|problem| format!(" ({})", safe(problem))).unwrap_or_default();
         text += &row("expected", &format!("{}: {answer}{problem}", safe(expression)));
     }
+    for (name, value) in &view.outputs {
+        text += &row("output", &format!("{} = {}", safe(name), compact(value)));
+    }
     if let Some(result) = &view.result {
         text += "result\n";
         text += &pretty(result, "  ");

@@ -32,6 +32,8 @@ struct Report {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pending: Vec<String>,
     may_change: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    outputs: Vec<String>,
 }
 
 /// Where the host reads a state from.
@@ -130,6 +132,7 @@ fn report(contract: &Contract, params: &Value, rendering: Rendering) -> Result<R
         after: texts(&contract.verify.after),
         pending: contract.verify.pending.iter().map(ToString::to_string).collect(),
         may_change: may_change::allowed(contract, params),
+        outputs: contract.outputs.iter().map(|(name, from)| format!("{name} = {from}")).collect(),
     })
 }
 
@@ -190,6 +193,7 @@ fn page(report: &Report) -> String {
         ("after", &report.after),
         ("open while", &report.pending),
         ("may change", &report.may_change),
+        ("outputs", &report.outputs),
     ] {
         if !list.is_empty() {
             line(&mut text, format_args!("\n{title}"));
