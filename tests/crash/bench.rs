@@ -7,7 +7,7 @@ use std::os::unix::fs::DirBuilderExt as _;
 use std::path::Path;
 
 use deed_tests::home::Home;
-use deed_tests::record::{Record, desk};
+use deed_tests::record::{Record, contracts};
 use deed_tests::services::Result;
 
 /// The fixture of one worker; each worker has its own.
@@ -19,7 +19,7 @@ pub(crate) struct Bench {
 impl Bench {
     pub(crate) fn make() -> Result<Self> {
         let (record, mut template) = (Record::start()?, Home::new("crash-template"));
-        desk::lay_out(&template.dir, &record.base_url())?;
+        contracts::lay_out(&template.dir, &record.base_url())?;
         // The first start compiles the adapters and logs the activation statement.
         template.serve()?;
         if !template.stop()? {

@@ -6,7 +6,7 @@ use std::fmt;
 use std::time::Duration;
 
 use deed_tests::record::Point;
-use deed_tests::record::desk::Deed;
+use deed_tests::record::contracts::Deed;
 
 /// One run of one action with one or two kills of the host.
 #[derive(Debug, Clone)]

@@ -4,7 +4,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use deed_tests::record::Applied;
-use deed_tests::record::desk::{Deed, Kind, VALUE};
+use deed_tests::record::contracts::{Deed, Kind, VALUE};
 use serde_json::Value;
 
 use crate::cell::Cell;

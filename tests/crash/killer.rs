@@ -13,7 +13,7 @@ use crate::cell::Place;
 /// How long to wait until the exchange of the write reaches the chosen point.
 const PATIENCE: Duration = Duration::from_secs(90);
 /// If more time than this passes between the arrival of a request and its effect, the effect may come after the
-/// deadline of the exchange (`desk::TIMEOUT`).
+/// deadline of the exchange (`contracts::TIMEOUT`).
 const LANDED: Duration = Duration::from_secs(1);
 
 /// Kills the host while the exchange of a write is held at this point, then lets the system of record continue.

@@ -9,17 +9,17 @@ mod bench;
 mod cell;
 mod come;
 mod evidence;
+mod execution;
 mod judge;
 mod killer;
-mod life;
 mod pool;
 mod table;
 
 use std::process::ExitCode;
 
-use deed_tests::dice::{self, Dice};
 use deed_tests::out::say;
-use deed_tests::record::desk::{Deed, Kind};
+use deed_tests::record::contracts::{Deed, Kind};
+use deed_tests::rng::{self, Rng};
 use deed_tests::services::Result;
 use libtest_mimic::Arguments;
 
@@ -58,13 +58,13 @@ fn main() -> ExitCode {
 /// Returns whether every cell is correct.
 fn matrix(arguments: &Arguments) -> Result<bool> {
     let full = std::env::var_os("FULL").is_some();
-    let seed = dice::seed()?;
-    let mut dice = Dice::new(seed);
+    let seed = rng::seed()?;
+    let mut rng = Rng::new(seed);
     say(&format!("crash: seed {seed}{}", if full { ", every cell" } else { ", a sample" }));
     let pool = Pool::make(arguments.test_threads.unwrap_or(WORKERS))?;
-    let cells = single(&pool, full, &mut dice, arguments.filter.as_deref())?;
+    let cells = single(&pool, full, &mut rng, arguments.filter.as_deref())?;
     let mut results = pool.each(cells, carry_out);
-    let second = double(&results, full, &mut dice);
+    let second = double(&results, full, &mut rng);
     results.extend(pool.each(second, carry_out));
     let results: Vec<(Cell, Found)> =
         results.into_iter().map(|(cell, found, _)| (cell, found)).collect();
@@ -80,10 +80,10 @@ fn matrix(arguments: &Arguments) -> Result<bool> {
 }
 
 /// The cells with one kill: all cells, or a sample that has cells of every kind of action.
-fn single(pool: &Pool, full: bool, dice: &mut Dice, filter: Option<&str>) -> Result<Vec<Cell>> {
+fn single(pool: &Pool, full: bool, rng: &mut Rng, filter: Option<&str>) -> Result<Vec<Cell>> {
     let runs = Deed::all().into_iter().map(|deed| (deed, true)).chain([(FIRST, false)]);
     let traces = pool.each(runs.collect(), |bench, (deed, served)| {
-        (deed, served, life::trace(bench, deed, served))
+        (deed, served, execution::trace(bench, deed, served))
     });
     let mut cells = Vec::new();
     for (deed, served, trace) in traces {
@@ -100,14 +100,14 @@ fn single(pool: &Pool, full: bool, dice: &mut Dice, filter: Option<&str>) -> Res
         }
         let (hits, exchanges): (Vec<Cell>, Vec<Cell>) =
             all.into_iter().partition(|cell| matches!(cell.death, Death::Hit(_)));
-        cells.extend(spread(dice, hits, SAMPLE[0]));
-        cells.extend(spread(dice, exchanges, SAMPLE[1]));
+        cells.extend(spread(rng, hits, SAMPLE[0]));
+        cells.extend(spread(rng, exchanges, SAMPLE[1]));
     }
     Ok(cells)
 }
 
 /// The cells with two kills. The second kill is at a failpoint that the restarted host passed in a cell with one kill.
-fn double(results: &[(Cell, Found, Vec<String>)], full: bool, dice: &mut Dice) -> Vec<Cell> {
+fn double(results: &[(Cell, Found, Vec<String>)], full: bool, rng: &mut Rng) -> Vec<Cell> {
     let mut cells = Vec::new();
     for deed in Deed::all() {
         let of_deed =
@@ -115,7 +115,7 @@ fn double(results: &[(Cell, Found, Vec<String>)], full: bool, dice: &mut Dice) -
         let all = of_deed.flat_map(|(cell, _, second)| {
             cell::hits(second).into_iter().map(|hit| Cell { again: Some(hit), ..cell.clone() })
         });
-        cells.extend(spread(dice, all.collect(), if full { SECONDS } else { SAMPLE[2] }));
+        cells.extend(spread(rng, all.collect(), if full { SECONDS } else { SAMPLE[2] }));
     }
     cells
 }
@@ -123,7 +123,7 @@ fn double(results: &[(Cell, Found, Vec<String>)], full: bool, dice: &mut Dice) -
 /// Returns the cell, its result, and the failpoints that its second host passed.
 fn carry_out(bench: &Bench, cell: Cell) -> (Cell, Found, Vec<String>) {
     for turn in 1..=TRIES {
-        match life::run(bench, &cell) {
+        match execution::run(bench, &cell) {
             Err(error) => return (cell, judge::nothing(&error.to_string()), vec![]),
             Ok(seen) if (seen.deaths.is_empty() || seen.overdue) && turn < TRIES => {}
             Ok(seen) => {
@@ -137,12 +137,12 @@ fn carry_out(bench: &Bench, cell: Cell) -> (Cell, Found, Vec<String>) {
 }
 
 /// Divides the list into as many sections as items are wanted, and picks one random item from each section.
-fn spread<T>(dice: &mut Dice, all: Vec<T>, wanted: usize) -> Vec<T> {
+fn spread<T>(rng: &mut Rng, all: Vec<T>, wanted: usize) -> Vec<T> {
     let (length, wanted) = (all.len(), wanted.min(all.len()));
     let places: Vec<usize> = (0..wanted)
         .map(|n| {
             let (from, to) = (n * length / wanted, (n + 1) * length / wanted);
-            from + dice.index(to - from)
+            from + rng.index(to - from)
         })
         .collect();
     let keep = |(place, one)| places.contains(&place).then_some(one);

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use deed_tests::record::desk::Deed;
+use deed_tests::record::contracts::Deed;
 
 use crate::cell::Cell;
 use crate::judge::Found;

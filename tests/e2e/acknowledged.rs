@@ -10,7 +10,7 @@ use std::thread;
 use deed_tests::world::HELPDESK;
 use serde_json::Value;
 
-use crate::scene::{RESTORE, SUSPEND, Scene};
+use crate::fixture::{Fixture, RESTORE, SUSPEND};
 
 mod trace;
 
@@ -50,8 +50,8 @@ fn skip(why: &str) {
 
 /// Runs several actions at a time: some end at once, some wait, some are approved and some are cancelled. Returns the
 /// checkpoints that were published while the actions ran.
-fn work(scene: &Scene) -> Vec<String> {
-    let before = scene.checkpoint();
+fn work(fixture: &Fixture) -> Vec<String> {
+    let before = fixture.checkpoint();
     let mut notes = thread::scope(|scope| {
         let threads: Vec<_> = (0..4_u32)
             .map(|of| {
@@ -59,19 +59,20 @@ fn work(scene: &Scene) -> Vec<String> {
                     let mut notes = Vec::new();
                     for n in 0..3 {
                         let user = of * 100 + n * 10;
-                        let ended = scene.propose(SUSPEND, user + 1, "wait=60");
+                        let ended = fixture.propose(SUSPEND, user + 1, "wait=60");
                         assert_eq!(ended["status"], "verified", "{ended:#}");
-                        notes.push(scene.checkpoint());
-                        scene.propose(SUSPEND, user + 2, "wait=0");
-                        let waits = scene.propose(RESTORE, user + 3, "wait=60");
+                        notes.push(fixture.checkpoint());
+                        fixture.propose(SUSPEND, user + 2, "wait=0");
+                        let waits = fixture.propose(RESTORE, user + 3, "wait=60");
                         let id = waits["id"].as_str().unwrap();
-                        assert_eq!(scene.approve(id).text("/status"), "verified");
-                        let waits = scene.propose(RESTORE, user + 4, "wait=60");
+                        assert_eq!(fixture.approve(id).text("/status"), "verified");
+                        let waits = fixture.propose(RESTORE, user + 4, "wait=60");
                         let cancel =
                             format!("/v1/actions/{}/cancel", waits["id"].as_str().unwrap());
-                        let cancelled = scene.client(HELPDESK).post(&cancel, &Value::Null).unwrap();
+                        let cancelled =
+                            fixture.client(HELPDESK).post(&cancel, &Value::Null).unwrap();
                         assert_eq!(cancelled.text("/status"), "cancelled");
-                        notes.push(scene.checkpoint());
+                        notes.push(fixture.checkpoint());
                     }
                     notes
                 })
@@ -89,13 +90,14 @@ fn port(url: &str) -> u16 {
 
 #[test]
 fn no_acknowledgement_and_no_write_leaves_before_the_disk_has_what_it_is_about() {
-    let mut scene = Scene::prepare("acknowledged");
-    scene.serve();
-    let out = scene.home.dir.join("trace");
-    let Some(mut strace) = attach(scene.host().pid(), &out) else { return };
-    let notes = work(&scene);
-    let ports = Ports { host: port(&scene.host().url), upstream: port(&scene.upstream.base_url()) };
-    assert!(scene.home.stop().unwrap());
+    let mut fixture = Fixture::prepare("acknowledged");
+    fixture.serve();
+    let out = fixture.home.dir.join("trace");
+    let Some(mut strace) = attach(fixture.host().pid(), &out) else { return };
+    let notes = work(&fixture);
+    let ports =
+        Ports { host: port(&fixture.host().url), upstream: port(&fixture.upstream.base_url()) };
+    assert!(fixture.home.stop().unwrap());
     strace.wait().unwrap();
     let lines: Vec<String> =
         BufReader::new(File::open(&out).unwrap()).lines().map(Result::unwrap).collect();

@@ -9,7 +9,7 @@ use std::thread;
 use std::time::Duration;
 
 use deed_record::lifecycle::outcome::Outcome;
-use deed_record::statement::resolution::{self, Verdict as Said};
+use deed_record::statement::resolution::{self, ResolutionVerdict as Said};
 use deed_record::statement::resolution_request::ResolutionRequest;
 use deed_test_support::shared::{ended, is_active, locked_out, report, scim, statements};
 use deed_tests::host;

@@ -5,7 +5,7 @@ use std::thread;
 
 use deed_tests::client::{Answer, Client};
 use deed_tests::home::Home;
-use deed_tests::record::desk::{self, Deed, Kind};
+use deed_tests::record::contracts::{self, Deed, Kind};
 use deed_tests::record::{Fault, How, Lands, On, Point, Record};
 use deed_tests::wait;
 use deed_tests::world::{HELPDESK, edit};
@@ -22,8 +22,8 @@ struct Bench {
 impl Bench {
     fn serve(limits: &str) -> Self {
         let (home, record) = (Home::new("turns"), Record::start().unwrap());
-        desk::lay_out(&home.dir, &record.base_url()).unwrap();
-        let timeout = format!("timeout = \"{}\"", desk::TIMEOUT);
+        contracts::lay_out(&home.dir, &record.base_url()).unwrap();
+        let timeout = format!("timeout = \"{}\"", contracts::TIMEOUT);
         edit(&home.dir, "deed.toml", &timeout, "timeout = \"2s\"\nconcurrency = 1").unwrap();
         let contract = "contracts/crash.set.toml";
         edit(&home.dir, contract, "backoff = \"100ms\"", "backoff = \"4s\"").unwrap();

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use deed_tests::client::Answer;
 use deed_tests::home::Home;
 use deed_tests::record::Record;
-use deed_tests::record::desk::{self, Deed, Kind};
+use deed_tests::record::contracts::{self, Deed, Kind};
 use deed_tests::wait::until;
 use deed_tests::world::{BOB, HELPDESK};
 
@@ -16,19 +16,19 @@ const MANY: usize = 150;
 const TWO_HOURS_MS: i64 = 7_200_000;
 
 /// A fixture with a host whose clock the test can set.
-struct Desk {
+struct Fixture {
     home: Home,
     clock: PathBuf,
 }
 
-impl Desk {
+impl Fixture {
     fn new(record: &Record) -> Self {
         let home = Home::new("waiting");
-        desk::lay_out(&home.dir, &record.base_url()).unwrap();
-        let mut desk = Self { clock: home.dir.join("clock"), home };
-        desk.set_clock(0);
-        desk.serve();
-        desk
+        contracts::lay_out(&home.dir, &record.base_url()).unwrap();
+        let mut fixture = Self { clock: home.dir.join("clock"), home };
+        fixture.set_clock(0);
+        fixture.serve();
+        fixture
     }
 
     fn serve(&mut self) {
@@ -58,22 +58,22 @@ impl Desk {
 #[test]
 fn more_than_are_driven_at_a_time_are_taken_up_and_expire_by_themselves() {
     let record = Record::start().unwrap();
-    let mut desk = Desk::new(&record);
+    let mut fixture = Fixture::new(&record);
     for number in 0..MANY {
-        let answer = desk.propose(number);
+        let answer = fixture.propose(number);
         assert_eq!(answer.text("/status"), "waiting", "{answer:?}");
     }
-    assert!(desk.home.stop().unwrap());
-    desk.serve();
-    assert_eq!(desk.propose(MANY).text("/status"), "waiting");
-    assert_eq!((desk.count("waiting"), desk.count("expired")), (MANY + 1, 0));
-    desk.set_clock(TWO_HOURS_MS);
-    until("all expire", || desk.count("expired") == MANY + 1);
-    assert_eq!(desk.count("waiting"), 0);
-    assert!(desk.home.stop().unwrap());
+    assert!(fixture.home.stop().unwrap());
+    fixture.serve();
+    assert_eq!(fixture.propose(MANY).text("/status"), "waiting");
+    assert_eq!((fixture.count("waiting"), fixture.count("expired")), (MANY + 1, 0));
+    fixture.set_clock(TWO_HOURS_MS);
+    until("all expire", || fixture.count("expired") == MANY + 1);
+    assert_eq!(fixture.count("waiting"), 0);
+    assert!(fixture.home.stop().unwrap());
     // No action is left open, and no write was sent.
-    desk.set_clock(TWO_HOURS_MS);
-    desk.serve();
-    assert_eq!(desk.count("expired"), MANY + 1);
+    fixture.set_clock(TWO_HOURS_MS);
+    fixture.serve();
+    assert_eq!(fixture.count("expired"), MANY + 1);
     assert_eq!(record.applied("").len(), 0);
 }

@@ -14,10 +14,10 @@ mod tls;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use deed_tests::dice::{self, Dice};
 use deed_tests::out::say;
-use deed_tests::record::desk::{Deed, Kind};
+use deed_tests::record::contracts::{Deed, Kind};
 use deed_tests::record::{Fault, How, Lands};
+use deed_tests::rng::{self, Rng};
 use deed_tests::services::Result;
 use libtest_mimic::{Arguments, Trial};
 
@@ -31,14 +31,14 @@ type Book = Arc<Mutex<Vec<Found>>>;
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
-    let (seed, full) = (dice::seed().unwrap(), std::env::var_os("FULL").is_some());
+    let (seed, full) = (rng::seed().unwrap(), std::env::var_os("FULL").is_some());
     let (singles, pairs) = (Book::default(), Book::default());
     if arguments.list {
         return libtest_mimic::run(&arguments, vec![]).exit_code();
     }
     say(&format!("faults: seed {seed}{}", if full { ", every cell" } else { ", a sample" }));
     let hows = |number: u64| {
-        record::hows(&mut Dice::new(seed.wrapping_add(number)), if full { usize::MAX } else { 2 })
+        record::hows(&mut Rng::new(seed.wrapping_add(number)), if full { usize::MAX } else { 2 })
     };
     let bench = Arc::new(Bench::make().unwrap());
     let mut trials = vec![
@@ -50,12 +50,12 @@ fn main() -> ExitCode {
         let bench = Arc::clone(&bench);
         trials.push(trial(&deed.contract(), &singles, move || bench.run(&cells)));
     }
-    let drawn = record::pairs(&mut Dice::new(seed), if full { 160 } else { 16 });
+    let drawn = record::pairs(&mut Rng::new(seed), if full { 160 } else { 16 });
     trials.push(trial("pairs", &pairs, move || bench.run(&drawn)));
     let ways = hows(100);
     trials.push(trial("scim", &singles, move || scim::Bench::make().unwrap().run(&ways)));
-    trials.push(trial("refused", &singles, move || refused(&mut Dice::new(seed), full)));
-    trials.push(trial("tls", &singles, move || handshakes(&mut Dice::new(seed), full)));
+    trials.push(trial("refused", &singles, move || refused(&mut Rng::new(seed), full)));
+    trials.push(trial("tls", &singles, move || handshakes(&mut Rng::new(seed), full)));
     let end = libtest_mimic::run(&arguments, trials);
     let (singles, pairs) = (taken(&singles), taken(&pairs));
     table::lines(&singles).iter().chain(&table::list(&pairs)).for_each(|line| say(line));
@@ -92,20 +92,20 @@ fn lie() -> Result<()> {
 
 /// Runs actions in which connections are refused from one call on, for some time. The actions run one at a time, with a
 /// proxy that no other test uses.
-fn refused(dice: &mut Dice, full: bool) -> Vec<Found> {
+fn refused(rng: &mut Rng, full: bool) -> Vec<Found> {
     let bench = Bench::make().unwrap();
     let mut cells = places();
-    dice.shuffle(&mut cells);
+    rng.shuffle(&mut cells);
     cells.truncate(if full { usize::MAX } else { 5 });
     cells.into_iter().map(|(deed, site)| bench.refuse(deed, site).unwrap()).collect()
 }
 
 /// Runs actions in which one TLS handshake fails. The actions run one at a time.
-fn handshakes(dice: &mut Dice, full: bool) -> Vec<Found> {
+fn handshakes(rng: &mut Rng, full: bool) -> Vec<Found> {
     let secure = tls::Secure::make().unwrap();
     let every = |(deed, site)| Bad::ALL.map(|bad| (deed, site, bad));
     let mut cells: Vec<_> = places().into_iter().flat_map(every).collect();
-    dice.shuffle(&mut cells);
+    rng.shuffle(&mut cells);
     cells.truncate(if full { usize::MAX } else { 6 });
     cells.into_iter().map(|(deed, site, bad)| secure.meet(deed, site, bad).unwrap()).collect()
 }

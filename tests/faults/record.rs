@@ -10,11 +10,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use deed_tests::dice::Dice;
 use deed_tests::home::Home;
 use deed_tests::proxy::Proxy;
-use deed_tests::record::desk::{self, Deed};
+use deed_tests::record::contracts::{self, Deed};
 use deed_tests::record::{Fault, How, Lands, On, Record};
+use deed_tests::rng::Rng;
 use deed_tests::services::Result;
 use deed_tests::world::{World, edit};
 use deed_verify::Trust;
@@ -58,7 +58,7 @@ impl Bench {
         let record = Record::start()?;
         let mut world = World::of(Home::new("faults"), Proxy::start(&record.base_url())?);
         let (url, change) = front(world.proxy.base_url())?;
-        desk::lay_out(&world.dir, &url)?;
+        contracts::lay_out(&world.dir, &url)?;
         change(&world.dir)?;
         world.pin()?;
         let trust = world.trusted()?;
@@ -188,11 +188,11 @@ pub(crate) fn single_faults(deed: Deed, hows: &[How]) -> Vec<(Deed, Vec<Meets>)>
 }
 
 /// Generates this many actions with two faults each.
-pub(crate) fn pairs(dice: &mut Dice, count: usize) -> Vec<(Deed, Vec<Meets>)> {
+pub(crate) fn pairs(rng: &mut Rng, count: usize) -> Vec<(Deed, Vec<Meets>)> {
     let deeds: Vec<Deed> = Deed::all().into_iter().filter(|deed| !deed.asked).collect();
     let mut pairs = Vec::new();
     while pairs.len() < count {
-        let deed = deeds[dice.index(deeds.len())];
+        let deed = deeds[rng.index(deeds.len())];
         let mut all = singles(deed.writes, &How::ALL);
         // The second fault may hit a write of a second attempt.
         let again = |(site, fault): &Meets| match site {
@@ -201,7 +201,7 @@ pub(crate) fn pairs(dice: &mut Dice, count: usize) -> Vec<(Deed, Vec<Meets>)> {
         };
         let further: Vec<Meets> = all.iter().map(again).collect();
         all.extend(further);
-        let (one, two) = (all[dice.index(all.len())], all[dice.index(all.len())]);
+        let (one, two) = (all[rng.index(all.len())], all[rng.index(all.len())]);
         if one.0 != two.0 && one.0 != Site::Read(0) && two.0 != Site::Read(0) {
             pairs.push((deed, vec![one, two]));
         }
@@ -225,9 +225,9 @@ pub(crate) fn deeds() -> Vec<Deed> {
 }
 
 /// All ways to fail, or some of them chosen by seed.
-pub(crate) fn hows(dice: &mut Dice, count: usize) -> Vec<How> {
+pub(crate) fn hows(rng: &mut Rng, count: usize) -> Vec<How> {
     let mut all = How::ALL.to_vec();
-    dice.shuffle(&mut all);
+    rng.shuffle(&mut all);
     all.truncate(count);
     all
 }

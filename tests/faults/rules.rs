@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use deed_tests::record::desk::Kind;
+use deed_tests::record::contracts::Kind;
 use deed_tests::record::{Fault, Lands, On};
 
 /// The properties of an action.

@@ -9,7 +9,7 @@ use std::thread;
 
 use deed_tests::out::say;
 use deed_tests::record::How;
-use deed_tests::record::desk::Kind;
+use deed_tests::record::contracts::Kind;
 use deed_tests::services::{Result, ScimServer};
 use deed_tests::world::{SCIM, World, edit};
 use deed_verify::Trust;

@@ -12,7 +12,7 @@ use std::thread;
 
 use deed_test_support::authority::{self, Authority, Shown};
 use deed_tests::proxy::wire;
-use deed_tests::record::desk::{Deed, Kind};
+use deed_tests::record::contracts::{Deed, Kind};
 use deed_tests::services::Result;
 use deed_tests::world::edit;
 use rustls::{ServerConfig, ServerConnection, StreamOwned};

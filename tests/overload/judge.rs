@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, HashMap};
 use deed_tests::client::Client;
 use deed_tests::services::Result;
 
+use crate::fixture::Fixture;
 use crate::load::{GREEDY, Told};
-use crate::site::Site;
 
 /// The limit for the observations that may precede a polite tenant's action in the queue. The tenant with the fewest
 /// run slots is next, so only actions that already have a run slot and actions of the other polite tenants come first.
@@ -80,12 +80,12 @@ fn median(accepted: &[Told]) -> usize {
 
 impl Judged {
     /// Checks that all accepted actions have ended as required.
-    pub(crate) fn ends(&mut self, site: &Site) -> Result<()> {
+    pub(crate) fn ends(&mut self, fixture: &Fixture) -> Result<()> {
         let mut clients: HashMap<(usize, usize), Client> = HashMap::new();
         let mut ends = Vec::new();
         for one in &self.accepted {
             let who = (one.tenant, one.agent);
-            let client = clients.entry(who).or_insert_with(|| site.client(who.0, who.1));
+            let client = clients.entry(who).or_insert_with(|| fixture.client(who.0, who.1));
             let view = client.get(&format!("/v1/actions/{}", one.id))?;
             ends.push(view.text("/status"));
         }
@@ -103,9 +103,9 @@ impl Judged {
     }
 
     /// Checks that each accepted write was sent exactly once, and that no refused write was sent.
-    pub(crate) fn sent(&mut self, site: &Site) {
+    pub(crate) fn sent(&mut self, fixture: &Fixture) {
         let mut arrived: HashMap<(String, bool), usize> = HashMap::new();
-        for request in site.proxy.requests() {
+        for request in fixture.proxy.requests() {
             let item = request.path.split('/').find(|part| part.starts_with("i-"));
             let key = (item.unwrap_or_default().to_owned(), request.method == "GET");
             *arrived.entry(key).or_default() += 1;

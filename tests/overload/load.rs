@@ -10,7 +10,7 @@ use deed_tests::client::Client;
 use deed_tests::services::{Result, workspace};
 use serde_json::{Map, Value, json};
 
-use crate::site::{AGENTS, CAPACITY, Site, TENANTS};
+use crate::fixture::{AGENTS, CAPACITY, Fixture, TENANTS};
 
 /// The greedy tenant, and the polite tenant whose wait is compared.
 pub(crate) const GREEDY: usize = 0;
@@ -70,7 +70,7 @@ impl Offers {
 }
 
 /// Sends every proposal at its due time. Returns all answers once the last one has arrived.
-pub(crate) fn offer(site: &Site, offers: &Offers) -> Vec<Told> {
+pub(crate) fn offer(fixture: &Fixture, offers: &Offers) -> Vec<Told> {
     let told = Mutex::new(Vec::new());
     // The start is slightly in the future, so that all threads have started by then.
     let start = Instant::now() + Duration::from_millis(300);
@@ -80,7 +80,7 @@ pub(crate) fn offer(site: &Site, offers: &Offers) -> Vec<Told> {
             for lane in 0..lanes {
                 let told = &told;
                 scope.spawn(move || {
-                    for one in carry((tenant, rate), (lane, lanes), site, offers, start) {
+                    for one in carry((tenant, rate), (lane, lanes), fixture, offers, start) {
                         told.lock().unwrap_or_else(PoisonError::into_inner).push(one);
                     }
                 });
@@ -95,21 +95,21 @@ pub(crate) fn offer(site: &Site, offers: &Offers) -> Vec<Told> {
 fn carry(
     (tenant, rate): (usize, u64),
     (lane, lanes): (u64, u64),
-    site: &Site,
+    fixture: &Fixture,
     offers: &Offers,
     start: Instant,
 ) -> Vec<Told> {
     let agent = if tenant == GREEDY { at(lane) % AGENTS } else { 0 };
-    let client = site.client(tenant, agent);
+    let client = fixture.client(tenant, agent);
     let phase = &offers.phase;
     let due = |n| due(tenant, n, rate);
     let numbers = (lane..).step_by(at(lanes)).take_while(|n| due(*n) < offers.time);
     let one = |n| {
         let due = start + due(n);
         thread::sleep(due.saturating_duration_since(Instant::now()));
-        let before = site.proxy.count("GET");
+        let before = fixture.proxy.count("GET");
         let one = make(&client, (tenant, agent), format!("i-{phase}-{tenant}-{n}"), n, due);
-        Told { passed: site.proxy.count("GET").saturating_sub(before), ..one }
+        Told { passed: fixture.proxy.count("GET").saturating_sub(before), ..one }
     };
     numbers.map(one).collect()
 }

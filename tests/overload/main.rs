@@ -7,9 +7,9 @@
 //! half a minute.
 #![expect(clippy::indexing_slicing, reason = "JSON is indexed, and a check fails by panicking")]
 
+mod fixture;
 mod judge;
 mod load;
-mod site;
 mod watch;
 
 use std::process::ExitCode;
@@ -20,9 +20,9 @@ use deed_tests::services::Result;
 use libtest_mimic::{Arguments, Trial};
 use serde_json::json;
 
+use self::fixture::Fixture;
 use self::judge::Judged;
 use self::load::Offers;
-use self::site::Site;
 use self::watch::Watch;
 
 const SAMPLE: Duration = Duration::from_secs(15);
@@ -48,24 +48,24 @@ fn whole() -> Result<()> {
 
 /// Runs all tenants at once, without a time measurement.
 fn sample() -> Result<()> {
-    let site = Site::serve()?;
-    let watch = Watch::start(&site)?;
+    let fixture = Fixture::serve()?;
+    let watch = Watch::start(&fixture)?;
     let offers = Offers::everybody(SAMPLE, 0);
-    let told = load::offer(&site, &offers);
-    finish(site, &watch, judge::judge(told))
+    let told = load::offer(&fixture, &offers);
+    finish(fixture, &watch, judge::judge(told))
 }
 
 /// Alternates rounds in which the measured tenant is alone with rounds in which all tenants are active, so that other
 /// load on the machine affects both measurements.
 fn compare(time: Duration) -> Result<()> {
-    let site = Site::serve()?;
-    let watch = Watch::start(&site)?;
+    let fixture = Fixture::serve()?;
+    let watch = Watch::start(&fixture)?;
     let (mut told, mut beside) = (Vec::new(), Vec::new());
     let round = time / ROUNDS;
     for n in 0..ROUNDS {
-        told.extend(load::offer(&site, &Offers::one_alone(round / 3, n)));
-        beside.extend(load::offer(&site, &Offers::everybody(round * 2 / 3, n)));
-        Watch::rest(&site)?;
+        told.extend(load::offer(&fixture, &Offers::one_alone(round / 3, n)));
+        beside.extend(load::offer(&fixture, &Offers::everybody(round * 2 / 3, n)));
+        Watch::rest(&fixture)?;
     }
     let (alone, crowded) = (load::p99(&told, load::MEASURED), load::p99(&beside, load::MEASURED));
     told.extend(beside);
@@ -81,7 +81,7 @@ fn compare(time: Duration) -> Result<()> {
         "rss_mib_over_idle": watch.rss_over_idle_kib() >> 10,
     });
     load::report(&figures)?;
-    finish(site, &watch, judged)?;
+    finish(fixture, &watch, judged)?;
     if ratio <= RATIO_MAX || std::env::var_os("BENCH_LENIENT").is_some() {
         return Ok(());
     }
@@ -89,11 +89,11 @@ fn compare(time: Duration) -> Result<()> {
 }
 
 /// Checks everything that the host answered, and prints the result.
-fn finish(site: Site, watch: &Watch, mut judged: Judged) -> Result<()> {
-    judged.findings.extend(watch.at_rest(&site)?);
-    judged.ends(&site)?;
-    judged.sent(&site);
-    judged.findings.extend(site.stopped()?);
+fn finish(fixture: Fixture, watch: &Watch, mut judged: Judged) -> Result<()> {
+    judged.findings.extend(watch.at_rest(&fixture)?);
+    judged.ends(&fixture)?;
+    judged.sent(&fixture);
+    judged.findings.extend(fixture.stopped()?);
     for line in judged.lines() {
         say(&line);
     }

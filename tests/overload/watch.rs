@@ -10,8 +10,8 @@ use deed_tests::client::Client;
 use deed_tests::host::Host;
 use deed_tests::services::Result;
 
+use crate::fixture::{Fixture, UNDER_WAY};
 use crate::load::{GREEDY, MEASURED};
-use crate::site::{Site, UNDER_WAY};
 
 const EVERY: Duration = Duration::from_millis(100);
 /// The memory that an action in flight may take, in addition to that of the idle host.
@@ -28,11 +28,11 @@ pub(crate) struct Watch {
 
 impl Watch {
     /// First runs one action for each of two tenants, so that everything that is created only once already exists.
-    pub(crate) fn start(site: &Site) -> Result<Self> {
+    pub(crate) fn start(fixture: &Fixture) -> Result<Self> {
         for tenant in [GREEDY, MEASURED] {
-            one_action(&site.client(tenant, 0))?;
+            one_action(&fixture.client(tenant, 0))?;
         }
-        let pid = site.home.host.as_ref().map(Host::pid).ok_or("there is no host")?;
+        let pid = fixture.home.host.as_ref().map(Host::pid).ok_or("there is no host")?;
         let (idle_kib, most_kib) = (rss_kib(pid)?, Arc::<AtomicU64>::default());
         let over = Arc::<AtomicBool>::default();
         let (most, end) = (Arc::clone(&most_kib), Arc::clone(&over));
@@ -51,9 +51,9 @@ impl Watch {
     }
 
     /// Waits until no action is under way.
-    pub(crate) fn rest(site: &Site) -> Result<()> {
+    pub(crate) fn rest(fixture: &Fixture) -> Result<()> {
         let end = Instant::now() + PATIENCE;
-        while site.metric("deed_actions_under_way")? > 0 && Instant::now() < end {
+        while fixture.metric("deed_actions_under_way")? > 0 && Instant::now() < end {
             thread::sleep(EVERY);
         }
         Ok(())
@@ -61,13 +61,13 @@ impl Watch {
 
     /// Waits until no action is under way. Returns what is wrong: memory beyond its bound, or a run slot or queue place
     /// that was not released.
-    pub(crate) fn at_rest(&self, site: &Site) -> Result<Vec<String>> {
+    pub(crate) fn at_rest(&self, fixture: &Fixture) -> Result<Vec<String>> {
         let mut findings = Vec::new();
-        Self::rest(site)?;
+        Self::rest(fixture)?;
         for gauge in
             ["deed_actions_under_way", "deed_runs", "deed_runs_queued", "deed_tenant_actions"]
         {
-            let left = site.metric(gauge)?;
+            let left = fixture.metric(gauge)?;
             if left > 0 {
                 findings.push(format!("`{gauge}` is {left} on an idle host"));
             }

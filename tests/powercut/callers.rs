@@ -5,12 +5,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use deed_record::statement::approval::{self, Answer as Said, ApprovalRequest};
 use deed_tests::client::{Answer, Client};
-use deed_tests::dice::Dice;
+use deed_tests::rng::Rng;
 use deed_tests::world::{BOB, HELPDESK, World};
 use serde_json::Value;
 
 use crate::book::{Book, text};
-use crate::site::{RESTORE, SUSPEND, Site};
+use crate::fixture::{Fixture, RESTORE, SUSPEND};
 use crate::upstream::{active_at_first, id};
 
 /// `Err` describes an answer that a power cut does not explain.
@@ -18,9 +18,9 @@ pub(crate) type Worked = Result<(), String>;
 
 /// One caller.
 pub(crate) struct Caller<'a> {
-    pub(crate) site: &'a Site,
+    pub(crate) fixture: &'a Fixture,
     pub(crate) book: &'a Book,
-    pub(crate) dice: Dice,
+    pub(crate) rng: Rng,
     pub(crate) agent: Client,
     pub(crate) bob: Client,
 }
@@ -29,15 +29,15 @@ pub(crate) struct Caller<'a> {
 type Heard<T> = Option<Result<T, String>>;
 
 impl<'a> Caller<'a> {
-    pub(crate) fn new(site: &'a Site, book: &'a Book, url: &str, dice: Dice) -> Self {
+    pub(crate) fn new(fixture: &'a Fixture, book: &'a Book, url: &str, rng: Rng) -> Self {
         let (agent, bob) = (Client::new(url, HELPDESK), Client::new(url, BOB));
-        Self { site, book, dice, agent, bob }
+        Self { fixture, book, rng, agent, bob }
     }
 
     /// Sends requests until the host no longer answers.
     pub(crate) fn work(mut self) -> Worked {
         loop {
-            let heard = match self.dice.below(12) {
+            let heard = match self.rng.below(12) {
                 0..6 => self.propose(),
                 6..8 => self.answer_one(),
                 8..11 => self.read_checkpoint(),
@@ -52,12 +52,12 @@ impl<'a> Caller<'a> {
     }
 
     fn propose(&mut self) -> Heard<()> {
-        let key = format!("key-{:016x}", self.dice.roll());
-        let suspends = self.dice.percent(60);
+        let key = format!("key-{:016x}", self.rng.roll());
+        let suspends = self.rng.percent(60);
         let user = self.user(suspends);
         let contract = if suspends { SUSPEND } else { RESTORE };
         self.book.posted(&key, contract, &user);
-        let wait = self.dice.one(&["wait=0", "wait=1", "wait=20"]).copied().unwrap_or_default();
+        let wait = self.rng.one(&["wait=0", "wait=1", "wait=20"]).copied().unwrap_or_default();
         let view = match post(&self.agent, contract, &user, &key, wait)? {
             Ok(Some(view)) => view,
             Ok(None) => return Some(Ok(())),
@@ -65,10 +65,10 @@ impl<'a> Caller<'a> {
         };
         self.book.acknowledged(&key, &view);
         let id = text(&view, "/id");
-        if view["status"] == "waiting" && self.dice.percent(60) {
+        if view["status"] == "waiting" && self.rng.percent(60) {
             return self.answer(&id);
         }
-        if view["receipt"]["index"].is_u64() && self.dice.percent(60) {
+        if view["receipt"]["index"].is_u64() && self.rng.percent(60) {
             return self.bundle(&id);
         }
         Some(Ok(()))
@@ -76,7 +76,7 @@ impl<'a> Caller<'a> {
 
     fn answer_one(&mut self) -> Heard<()> {
         let waiting = self.book.waiting();
-        match self.dice.one(&waiting) {
+        match self.rng.one(&waiting) {
             Some(id) => self.answer(id),
             None => self.read_checkpoint(),
         }
@@ -84,7 +84,7 @@ impl<'a> Caller<'a> {
 
     /// Approves, denies or cancels an action.
     fn answer(&mut self, id: &str) -> Heard<()> {
-        if self.dice.percent(15) {
+        if self.rng.percent(15) {
             let said = self.agent.post(&format!("/v1/actions/{id}/cancel"), &Value::Null).ok()?;
             return Some(taken(&said).map(|view| {
                 if let Some(view) = &view {
@@ -97,7 +97,7 @@ impl<'a> Caller<'a> {
         if asked.status != 200 {
             return Some(taken(&asked).map(drop));
         }
-        let says = if self.dice.percent(80) { Said::Approve } else { Said::Deny };
+        let says = if self.rng.percent(80) { Said::Approve } else { Said::Deny };
         let envelope = match self.sign(&asked, says) {
             Ok(envelope) => envelope,
             Err(why) => return Some(Err(why)),
@@ -111,7 +111,8 @@ impl<'a> Caller<'a> {
             serde_json::from_slice(&asked.bytes).map_err(|e| e.to_string())?;
         let terms = shown.terms(says, "bob", "support-lead").map_err(|e| e.to_string())?;
         let action = shown.action.digest().map_err(|e| e.to_string())?;
-        let envelope = approval::sign(action, &terms, &self.site.bob).map_err(|e| e.to_string())?;
+        let envelope =
+            approval::sign(action, &terms, &self.fixture.bob).map_err(|e| e.to_string())?;
         serde_json::to_value(envelope).map_err(|e| e.to_string())
     }
 
@@ -125,7 +126,7 @@ impl<'a> Caller<'a> {
 
     fn bundle_one(&mut self) -> Heard<()> {
         let ended = self.book.ended();
-        match self.dice.one(&ended) {
+        match self.rng.one(&ended) {
             Some(id) => self.bundle(id),
             None => Some(Ok(())),
         }
@@ -143,7 +144,7 @@ impl<'a> Caller<'a> {
     /// The id of a new user that no other action changes, so that the user's state results from one action.
     fn user(&mut self, active: bool) -> String {
         loop {
-            let id = id(self.dice.roll(), NEXT.fetch_add(1, Ordering::Relaxed));
+            let id = id(self.rng.roll(), NEXT.fetch_add(1, Ordering::Relaxed));
             if active_at_first(&id) == active {
                 return id;
             }

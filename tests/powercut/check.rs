@@ -5,7 +5,7 @@
 use std::fs;
 
 use deed_tests::client::Client;
-use deed_tests::dice::Dice;
+use deed_tests::rng::Rng;
 use deed_tests::world::{BOB, HELPDESK};
 use deed_verify::audit::{self, Asked, Fetched, Since};
 use deed_verify::{Verdict, verify};
@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use crate::book::{Book, Known, end, text};
 use crate::callers::{Worked, post, said};
-use crate::site::{RESTORE, Site};
+use crate::fixture::{Fixture, RESTORE};
 
 /// The number of older checkpoints that one audit compares with the log.
 const CHECKPOINTS: usize = 12;
@@ -23,13 +23,13 @@ const TIMES: u32 = 1;
 /// If `full` is true, all actions are checked. Otherwise all new actions and a random part of the older actions are
 /// checked.
 pub(crate) struct Check<'a> {
-    pub(crate) site: &'a Site,
+    pub(crate) fixture: &'a Fixture,
     pub(crate) book: &'a Book,
     pub(crate) url: &'a str,
     pub(crate) full: bool,
     /// The first user that this chain of cuts may change.
     pub(crate) first: u64,
-    pub(crate) dice: &'a mut Dice,
+    pub(crate) rng: &'a mut Rng,
 }
 
 impl Check<'_> {
@@ -38,7 +38,7 @@ impl Check<'_> {
         self.listing()?;
         let known: Vec<(String, Known)> = self.book.pages().actions.clone().into_iter().collect();
         for (id, known) in known {
-            if self.full || known.checked < TIMES || self.dice.percent(5) {
+            if self.full || known.checked < TIMES || self.rng.percent(5) {
                 self.action(&id, &known)?;
             }
         }
@@ -51,7 +51,7 @@ impl Check<'_> {
         let posts: Vec<_> = self.book.pages().posts.clone().into_iter().collect();
         let agent = Client::new(self.url, HELPDESK);
         for (key, asked) in posts {
-            if asked.id.is_some() && !self.dice.percent(5) {
+            if asked.id.is_some() && !self.rng.percent(5) {
                 continue;
             }
             let heard = post(&agent, asked.contract, &asked.user, &key, "wait=20");
@@ -148,7 +148,7 @@ impl Check<'_> {
         if known.bundle.as_ref().is_some_and(|bytes| *bytes != answer.bytes) {
             return Err(format!("the bundle of {id} differs from the earlier bundle"));
         }
-        let report = verify(&answer.bytes, Some(&self.site.trust));
+        let report = verify(&answer.bytes, Some(&self.fixture.trust));
         if report.verdict != Verdict::Verified {
             return Err(format!("the bundle of {id}: {report:#?}"));
         }
@@ -158,8 +158,8 @@ impl Check<'_> {
 
     /// Checks that the system of record agrees with the receipt.
     fn outcome(&self, view: &Value, known: &Known) -> Worked {
-        let user = self.site.upstream.user(known.user());
-        let (restores, suspends) = self.site.effects;
+        let user = self.fixture.upstream.user(known.user());
+        let (restores, suspends) = self.fixture.effects;
         let effect = if known.contract == RESTORE { restores } else { suspends };
         let once = match effect {
             // An idempotent write may arrive several times because a repetition has no further effect; a keyed write
@@ -188,8 +188,8 @@ impl Check<'_> {
             .map(|note| Since { name: "a checkpoint that was seen".to_owned(), note })
             .collect();
         let asked =
-            Asked { keys: &self.site.trust.log, since: &since, head: None, witnesses: None };
-        let log = self.site.log();
+            Asked { keys: &self.fixture.trust.log, since: &since, head: None, witnesses: None };
+        let log = self.fixture.log();
         let found = audit::audit(asked, |path, _| match fs::read(log.join(path)) {
             Ok(bytes) => Ok(Fetched::Bytes(bytes)),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Fetched::Absent),
@@ -204,7 +204,7 @@ impl Check<'_> {
     /// Checks that no user was changed without a known action.
     fn untold(&self) -> Worked {
         let told = self.book.pages().actions.values().map(|k| k.user().to_owned()).collect();
-        let since = self.site.upstream.touched(self.first);
+        let since = self.fixture.upstream.touched(self.first);
         let untold: Vec<&String> = since.difference(&told).collect();
         if untold.is_empty() {
             return Ok(());

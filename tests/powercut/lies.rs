@@ -3,11 +3,11 @@
 
 use deed_tests::disk::Lie;
 
-use crate::life::{CUTS, Life};
-use crate::site::Site;
+use crate::chain::{CUTS, Chain};
+use crate::fixture::Fixture;
 
 /// The number of chains of cuts that are tried before a lie counts as undetected.
-const LIVES: u64 = 25;
+const CHAINS: u64 = 25;
 
 /// Every fsync of the host, by its purpose. A sample ignores only the first fsyncs of this list.
 const LIES: [(&str, Lie); 16] = [
@@ -31,20 +31,20 @@ const LIES: [(&str, Lie); 16] = [
 
 /// Prints a line for each ignored fsync (a "lie"). Returns the number of lies that the check did not detect.
 pub(crate) fn run(
-    site: &Site,
+    fixture: &Fixture,
     seed: u64,
     sample: Option<usize>,
     mut say: impl FnMut(&str),
 ) -> usize {
     let mut unnoticed = 0;
     for (what, lie) in LIES.into_iter().take(sample.unwrap_or(LIES.len())) {
-        let lives = (0..LIVES).map(|life| {
-            let ended = Life::new(site, seed.wrapping_add(life), Some(lie)).run(CUTS);
-            ended.err().map(|why| format!("in life {}, {why}", life + 1))
+        let chains = (0..CHAINS).map(|chain| {
+            let ended = Chain::new(fixture, seed.wrapping_add(chain), Some(lie)).run(CUTS);
+            ended.err().map(|why| format!("in chain {}, {why}", chain + 1))
         });
-        let noticed = lives.into_iter().find_map(|lost| lost);
+        let noticed = chains.into_iter().find_map(|lost| lost);
         unnoticed += usize::from(noticed.is_none());
-        let end = noticed.unwrap_or_else(|| format!("NOT NOTICED in {} cuts", LIVES * CUTS));
+        let end = noticed.unwrap_or_else(|| format!("NOT NOTICED in {} cuts", CHAINS * CUTS));
         say(&format!("powercut: without fsync of {what}: {end}"));
     }
     unnoticed

@@ -13,11 +13,11 @@
 
 mod book;
 mod callers;
+mod chain;
 mod check;
+mod fixture;
 mod lies;
-mod life;
 mod served;
-mod site;
 mod upstream;
 
 use std::process::ExitCode;
@@ -25,11 +25,11 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
-use deed_tests::dice;
 use deed_tests::out::say;
+use deed_tests::rng;
 
-use self::life::{CUTS, Life, Shown};
-use self::site::{NoSite, Site};
+use self::chain::{CUTS, Chain, Shown};
+use self::fixture::{Fixture, NoSite};
 
 /// The number of cuts in a sample.
 const SAMPLE: u64 = 15;
@@ -51,12 +51,12 @@ fn main() -> ExitCode {
     if arguments.iter().any(|argument| argument == "--list") {
         return ExitCode::SUCCESS;
     }
-    let seed = dice::seed().unwrap_or_else(|why| panic!("SEED must be a whole number: {why}"));
+    let seed = rng::seed().unwrap_or_else(|why| panic!("SEED must be a whole number: {why}"));
     let cuts = number("CUTS").unwrap_or(SAMPLE);
     let mut sites = Vec::new();
     for worker in 0..WORKERS {
-        match Site::make(worker, seed) {
-            Ok(site) => sites.push(site),
+        match Fixture::make(worker, seed) {
+            Ok(fixture) => sites.push(fixture),
             Err(NoSite::Unmountable(why)) => {
                 say(&format!("powercut: SKIPPED: no file system can be mounted here: {why}"));
                 return ExitCode::SUCCESS;
@@ -70,15 +70,17 @@ fn main() -> ExitCode {
     say(&format!("powercut: seed {seed}, {cuts} cuts"));
     let run = Run::default();
     thread::scope(|scope| {
-        for (worker, site) in sites.iter().enumerate() {
+        for (worker, fixture) in sites.iter().enumerate() {
             let run = &run;
-            scope.spawn(move || run.work(worker, site, seed, cuts));
+            scope.spawn(move || run.work(worker, fixture, seed, cuts));
         }
     });
     // Runs with a disk that ignores one fsync show that the check detects losses.
     let sample = (cuts <= SAMPLE).then_some(SAMPLE_LIES);
     let unnoticed = match sites.first() {
-        Some(site) if !run.failed.load(Ordering::Relaxed) => lies::run(site, seed, sample, say),
+        Some(fixture) if !run.failed.load(Ordering::Relaxed) => {
+            lies::run(fixture, seed, sample, say)
+        }
         _ => 0,
     };
     if unnoticed > 0 {
@@ -93,14 +95,14 @@ fn main() -> ExitCode {
 impl Run {
     /// Runs one chain of power cuts after the other until the wanted number of cuts is reached. The seed of a chain
     /// depends only on its number and its worker, so that a repeated seed begins with the same chain.
-    fn work(&self, worker: usize, site: &Site, seed: u64, cuts: u64) {
+    fn work(&self, worker: usize, fixture: &Fixture, seed: u64, cuts: u64) {
         for number in 0.. {
             let begun = self.next.fetch_add(CUTS, Ordering::Relaxed);
             if begun >= cuts || self.failed.load(Ordering::Relaxed) {
                 return;
             }
             let own = seed.wrapping_add(number * WORKERS as u64);
-            match Life::new(site, own, None).run(CUTS.min(cuts - begun)) {
+            match Chain::new(fixture, own, None).run(CUTS.min(cuts - begun)) {
                 Ok(shown) => self.add(shown, cuts),
                 Err(why) => {
                     self.failed.store(true, Ordering::Relaxed);

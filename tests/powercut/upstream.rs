@@ -11,9 +11,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use deed_tests::dice::Dice;
 use deed_tests::hostile;
 use deed_tests::proxy::{Recorded, wire};
+use deed_tests::rng::Rng;
 use deed_tests::services::Result;
 use serde_json::{Value, json};
 
@@ -28,7 +28,7 @@ pub(crate) struct Upstream {
 
 struct Shared {
     users: Mutex<BTreeMap<String, User>>,
-    dice: Mutex<Dice>,
+    rng: Mutex<Rng>,
     stopped: AtomicBool,
 }
 
@@ -50,7 +50,7 @@ impl Upstream {
         let address = listener.local_addr()?;
         let shared = Arc::new(Shared {
             users: Mutex::default(),
-            dice: Mutex::new(Dice::new(seed)),
+            rng: Mutex::new(Rng::new(seed)),
             stopped: AtomicBool::new(false),
         });
         let served = Arc::clone(&shared);
@@ -116,7 +116,7 @@ impl Shared {
     }
 
     fn pause(&self) {
-        let pause = lock(&self.dice).below(PAUSE_MS);
+        let pause = lock(&self.rng).below(PAUSE_MS);
         thread::sleep(Duration::from_millis(pause));
     }
 

@@ -12,7 +12,7 @@ use deed_tests::services::Result;
 use deed_tests::world::BOB;
 use serde_json::{Value, json};
 
-use crate::site::{Site, token};
+use crate::fixture::{Fixture, token};
 use crate::walk::{Plan, Then, value};
 
 /// The pause of a caller before it repeats a request.
@@ -34,23 +34,23 @@ pub(crate) trait Where: Sync {
     fn url(&self) -> String;
 }
 
-impl Where for std::sync::RwLock<Site> {
+impl Where for std::sync::RwLock<Fixture> {
     fn url(&self) -> String {
         self.read().unwrap_or_else(std::sync::PoisonError::into_inner).url()
     }
 }
 
 /// Makes all requests about one planned action.
-pub(crate) fn carry(site: &impl Where, dir: &Path, plan: Plan, over: &AtomicBool) -> Known {
-    let id = match propose(site, &plan) {
+pub(crate) fn carry(fixture: &impl Where, dir: &Path, plan: Plan, over: &AtomicBool) -> Known {
+    let id = match propose(fixture, &plan) {
         Ok(id) => id,
         Err(error) => return Known { plan, id: None, problem: Some(error.to_string()) },
     };
-    let problem = people(site, dir, &plan, &id, over).err().map(|error| error.to_string());
+    let problem = people(fixture, dir, &plan, &id, over).err().map(|error| error.to_string());
     Known { plan, id: Some(id), problem }
 }
 
-fn propose(site: &impl Where, plan: &Plan) -> Result<String> {
+fn propose(fixture: &impl Where, plan: &Plan) -> Result<String> {
     let mut proposal = plan.deed.proposal(&plan.item);
     proposal["params"]["value"] = json!(value(plan.number));
     if plan.reads {
@@ -60,7 +60,7 @@ fn propose(site: &impl Where, plan: &Plan) -> Result<String> {
     let key = format!("soak-{}", plan.number);
     let headers = [("prefer", "wait=0"), ("idempotency-key", key.as_str())];
     let answer =
-        until_answered(site, &token(plan.agent), |client| client.propose(&proposal, &headers))?;
+        until_answered(fixture, &token(plan.agent), |client| client.propose(&proposal, &headers))?;
     if matches!(answer.status, 200 | 202) {
         return Ok(answer.text("/id"));
     }
@@ -69,13 +69,13 @@ fn propose(site: &impl Where, plan: &Plan) -> Result<String> {
 
 /// The first answer that does not ask the caller to retry.
 fn until_answered(
-    site: &impl Where,
+    fixture: &impl Where,
     token: &str,
     call: impl Fn(&Client) -> Result<Answer>,
 ) -> Result<Answer> {
     let (start, mut last) = (Instant::now(), String::new());
     while start.elapsed() < PATIENCE {
-        let url = site.url();
+        let url = fixture.url();
         if !url.is_empty() {
             match call(&Client::new(&url, token)) {
                 Ok(answer) if !matches!(answer.status, 429 | 503) => return Ok(answer),
@@ -88,12 +88,18 @@ fn until_answered(
     Err(format!("no host accepted it for two minutes: {last}").into())
 }
 
-fn people(site: &impl Where, dir: &Path, plan: &Plan, id: &str, over: &AtomicBool) -> Result<()> {
+fn people(
+    fixture: &impl Where,
+    dir: &Path,
+    plan: &Plan,
+    id: &str,
+    over: &AtomicBool,
+) -> Result<()> {
     if let Then::Cancel(pause) = plan.then {
         thread::sleep(pause);
         let path = format!("/v1/actions/{id}/cancel");
         let token = token(plan.agent);
-        let answer = until_answered(site, &token, |client| client.post(&path, &Value::Null))?;
+        let answer = until_answered(fixture, &token, |client| client.post(&path, &Value::Null))?;
         // Answer 409 means that it was too late to cancel.
         return match answer.status {
             200 | 202 | 409 => Ok(()),
@@ -107,13 +113,13 @@ fn people(site: &impl Where, dir: &Path, plan: &Plan, id: &str, over: &AtomicBoo
     let path = format!("/v1/actions/{id}");
     // The loop continues while the action waits, because the host requests stale approvals again.
     while !over.load(Ordering::SeqCst) {
-        let answer = until_answered(site, BOB, |client| client.get(&path))?;
+        let answer = until_answered(fixture, BOB, |client| client.get(&path))?;
         match answer.text("/status").as_str() {
             "pending" | "running" => thread::sleep(AGAIN),
             "waiting" => {
                 // The action's status shows whether the answer was accepted. If the host dies before it accepts the
                 // answer, the person answers again.
-                people::answer(&site.url(), dir, [verb, id, "bob", BOB])?;
+                people::answer(&fixture.url(), dir, [verb, id, "bob", BOB])?;
                 thread::sleep(AGAIN);
             }
             _ => return Ok(()),

@@ -5,16 +5,16 @@ use std::sync::RwLock;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use deed_tests::dice::Dice;
 use deed_tests::host;
 use deed_tests::record::Applied;
-use deed_tests::record::desk::{Deed, Kind};
+use deed_tests::record::contracts::{Deed, Kind};
+use deed_tests::rng::Rng;
 use deed_tests::services::Result;
 use deed_tests::world::BOB;
 use serde_json::{Value, json};
 
 use crate::calls::Known;
-use crate::site::Site;
+use crate::fixture::Fixture;
 use crate::walk::{Plan, Then, value};
 use crate::{read, write};
 
@@ -39,30 +39,30 @@ struct Count {
     lines: Vec<String>,
 }
 
-pub(crate) fn judge(site: &RwLock<Site>, known: &[Known], seed: u64) -> Result<Judged> {
+pub(crate) fn judge(fixture: &RwLock<Fixture>, known: &[Known], seed: u64) -> Result<Judged> {
     let mut count = Count::default();
-    let ends = ends(&read(site), known)?;
+    let ends = ends(&read(fixture), known)?;
     for one in known {
         count.take(one, &ends);
     }
-    count.record(read(site).record.applied(""), known, &ends);
-    count.bundles(&read(site), known, seed)?;
+    count.record(read(fixture).record.applied(""), known, &ends);
+    count.bundles(&read(fixture), known, seed)?;
     // The host is stopped in order, and its files are checked once more.
-    write(site).stop()?;
-    write(site).check()?;
-    let site = read(site);
-    count.wrong += site.findings.len();
-    count.lines.extend(site.findings.iter().map(|finding| format!("wrong: {finding}")));
+    write(fixture).stop()?;
+    write(fixture).check()?;
+    let fixture = read(fixture);
+    count.wrong += fixture.findings.len();
+    count.lines.extend(fixture.findings.iter().map(|finding| format!("wrong: {finding}")));
     let Count { twice, lost, wrong, ends, mut lines } = count;
     let words: Vec<String> = ends.iter().map(|(end, count)| format!("{count} {end}")).collect();
     lines.push(format!(
         "soak: seed {seed}: {}; {} stops, {} clock jumps, {} writes applied",
         words.join(", "),
-        site.stops,
-        site.jumps,
-        site.record.applied("").len()
+        fixture.stops,
+        fixture.jumps,
+        fixture.record.applied("").len()
     ));
-    let (actions, kills) = (known.len(), site.kills);
+    let (actions, kills) = (known.len(), fixture.kills);
     let last = format!(
         "soak: {actions} actions, {kills} kills, {twice} twice, {lost} lost, {wrong} wrong"
     );
@@ -70,8 +70,8 @@ pub(crate) fn judge(site: &RwLock<Site>, known: &[Known], seed: u64) -> Result<J
 }
 
 /// The view of every acknowledged action, once each has ended or is open.
-fn ends(site: &Site, known: &[Known]) -> Result<HashMap<String, Value>> {
-    let client = site.home.client(BOB);
+fn ends(fixture: &Fixture, known: &[Known]) -> Result<HashMap<String, Value>> {
+    let client = fixture.home.client(BOB);
     let (start, mut ends) = (Instant::now(), HashMap::new());
     let mut left: Vec<&String> = known.iter().filter_map(|one| one.id.as_ref()).collect();
     while !left.is_empty() && start.elapsed() < PATIENCE {
@@ -158,12 +158,12 @@ impl Count {
     }
 
     /// Checks some bundles with the offline verifier and the public keys.
-    fn bundles(&mut self, site: &Site, known: &[Known], seed: u64) -> Result<()> {
-        let client = site.home.client(BOB);
+    fn bundles(&mut self, fixture: &Fixture, known: &[Known], seed: u64) -> Result<()> {
+        let client = fixture.home.client(BOB);
         let mut ids: Vec<&String> = known.iter().filter_map(|one| one.id.as_ref()).collect();
-        Dice::new(seed).shuffle(&mut ids);
-        let trust = site.home.dir.join("trust").to_string_lossy().into_owned();
-        let file = site.home.dir.join("one.deed");
+        Rng::new(seed).shuffle(&mut ids);
+        let trust = fixture.home.dir.join("trust").to_string_lossy().into_owned();
+        let file = fixture.home.dir.join("one.deed");
         for id in ids.into_iter().take(BUNDLES) {
             let answer = client.get(&format!("/v1/actions/{id}/bundle"))?;
             // An action that waits for people has no receipt yet.

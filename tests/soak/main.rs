@@ -5,8 +5,8 @@
 #![expect(clippy::indexing_slicing, reason = "a check fails by panicking")]
 
 mod calls;
+mod fixture;
 mod judge;
-mod site;
 mod walk;
 
 use std::process::ExitCode;
@@ -15,14 +15,14 @@ use std::sync::{Mutex, PoisonError, RwLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use deed_tests::dice;
 use deed_tests::out::say;
 use deed_tests::record::On;
+use deed_tests::rng;
 use deed_tests::services::Result;
 use libtest_mimic::{Arguments, Trial};
 
 use self::calls::Known;
-use self::site::Site;
+use self::fixture::Fixture;
 use self::walk::{Plan, Step, Walk};
 
 const SAMPLE: Duration = Duration::from_secs(20);
@@ -41,11 +41,11 @@ fn main() -> ExitCode {
 }
 
 fn whole() -> Result<()> {
-    let (seed, time) = (dice::seed()?, time()?);
+    let (seed, time) = (rng::seed()?, time()?);
     say(&format!("soak: seed {seed}, {} s", time.as_secs()));
-    let site = RwLock::new(Site::make()?);
-    let known = walk(&site, seed, time)?;
-    let end = judge::judge(&site, &known, seed)?;
+    let fixture = RwLock::new(Fixture::make()?);
+    let known = walk(&fixture, seed, time)?;
+    let end = judge::judge(&fixture, &known, seed)?;
     end.lines.iter().for_each(|line| say(line));
     say(&end.last);
     if end.is_right { Ok(()) } else { Err(format!("not right; repeat with SEED={seed}").into()) }
@@ -59,9 +59,9 @@ fn time() -> Result<Duration> {
 }
 
 /// Runs steps of the walk until the time is over. Returns what every caller knows at the end.
-fn walk(site: &RwLock<Site>, seed: u64, time: Duration) -> Result<Vec<Known>> {
+fn walk(fixture: &RwLock<Fixture>, seed: u64, time: Duration) -> Result<Vec<Known>> {
     let (known, busy, over) = (Mutex::new(Vec::new()), AtomicUsize::new(0), AtomicBool::new(false));
-    let dir = read(site).home.dir.clone();
+    let dir = read(fixture).home.dir.clone();
     let (mut walk, start) = (Walk::new(seed), Instant::now());
     let mut told = start;
     thread::scope(|scope| {
@@ -69,31 +69,31 @@ fn walk(site: &RwLock<Site>, seed: u64, time: Duration) -> Result<Vec<Known>> {
         while start.elapsed() < time && actions < ACTIONS_MAX {
             match walk.next() {
                 Step::Propose(plan) => {
-                    wait_for_room(site, &busy)?;
+                    wait_for_room(fixture, &busy)?;
                     actions += 1;
-                    order(&read(site), &plan);
+                    order(&read(fixture), &plan);
                     busy.fetch_add(1, Ordering::SeqCst);
                     let (known, busy, over, dir) = (&known, &busy, &over, &dir);
                     scope.spawn(move || {
-                        let one = calls::carry(site, dir, *plan, over);
+                        let one = calls::carry(fixture, dir, *plan, over);
                         known.lock().unwrap_or_else(PoisonError::into_inner).push(one);
                         busy.fetch_sub(1, Ordering::SeqCst);
                     });
                 }
                 Step::Pause(pause) => thread::sleep(pause),
-                Step::Kill => again(site, Site::kill)?,
-                Step::Stop => again(site, Site::stop)?,
-                Step::Jump(by_ms) => write(site).jump(by_ms)?,
+                Step::Kill => again(fixture, Fixture::kill)?,
+                Step::Stop => again(fixture, Fixture::stop)?,
+                Step::Jump(by_ms) => write(fixture).jump(by_ms)?,
             }
             if told.elapsed() > Duration::from_secs(15) {
                 told = Instant::now();
-                let site = read(site);
-                let (kills, found) = (site.kills, site.findings.len());
+                let fixture = read(fixture);
+                let (kills, found) = (fixture.kills, fixture.findings.len());
                 say(&format!("soak: {actions} actions, {kills} kills, {found} findings"));
             }
         }
-        write(site).right()?;
-        read(site).record.calm();
+        write(fixture).right()?;
+        read(fixture).record.calm();
         over.store(true, Ordering::SeqCst);
         Ok::<(), Box<dyn std::error::Error + Send + Sync>>(())
     })
@@ -103,39 +103,39 @@ fn walk(site: &RwLock<Site>, seed: u64, time: Duration) -> Result<Vec<Known>> {
 
 /// Waits until the number of active callers is below its limit. A host whose clock was set back accepts nothing new
 /// until a person corrects the clock.
-fn wait_for_room(site: &RwLock<Site>, busy: &AtomicUsize) -> Result<()> {
+fn wait_for_room(fixture: &RwLock<Fixture>, busy: &AtomicUsize) -> Result<()> {
     let mut since = Instant::now();
     while busy.load(Ordering::SeqCst) >= AT_ONCE {
         thread::sleep(Duration::from_millis(5));
         if since.elapsed() > SET_RIGHT {
             since = Instant::now();
-            write(site).right()?;
+            write(fixture).right()?;
         }
     }
     Ok(())
 }
 
 /// Sets up the faults of this action's calls.
-fn order(site: &Site, plan: &Plan) {
+fn order(fixture: &Fixture, plan: &Plan) {
     for trouble in &plan.faults {
         let on = if trouble.reading { On::reads(&plan.item) } else { On::writes(&plan.item) };
-        site.record.fail(&on, trouble.skip, 1, trouble.fault);
+        fixture.record.fail(&on, trouble.skip, 1, trouble.fault);
     }
 }
 
 /// Ends the host, checks everything that the host left, and starts it again. While the host is down, the callers cannot
 /// connect.
-fn again(site: &RwLock<Site>, end: fn(&mut Site) -> Result<()>) -> Result<()> {
-    let mut site = write(site);
-    end(&mut site)?;
-    site.check()?;
-    site.start()
+fn again(fixture: &RwLock<Fixture>, end: fn(&mut Fixture) -> Result<()>) -> Result<()> {
+    let mut fixture = write(fixture);
+    end(&mut fixture)?;
+    fixture.check()?;
+    fixture.start()
 }
 
-fn read(site: &RwLock<Site>) -> std::sync::RwLockReadGuard<'_, Site> {
-    site.read().unwrap_or_else(PoisonError::into_inner)
+fn read(fixture: &RwLock<Fixture>) -> std::sync::RwLockReadGuard<'_, Fixture> {
+    fixture.read().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn write(site: &RwLock<Site>) -> std::sync::RwLockWriteGuard<'_, Site> {
-    site.write().unwrap_or_else(PoisonError::into_inner)
+fn write(fixture: &RwLock<Fixture>) -> std::sync::RwLockWriteGuard<'_, Fixture> {
+    fixture.write().unwrap_or_else(PoisonError::into_inner)
 }

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use deed_tests::dice::Dice;
-use deed_tests::record::desk::{Deed, Kind};
+use deed_tests::record::contracts::{Deed, Kind};
 use deed_tests::record::{Fault, How, Lands};
+use deed_tests::rng::Rng;
 
 /// One step of the random walk.
 #[derive(Debug)]
@@ -57,7 +57,7 @@ pub(crate) const AGENTS: usize = 4;
 const SHARED: usize = 24;
 
 pub(crate) struct Walk {
-    dice: Dice,
+    rng: Rng,
     number: usize,
     /// The mean number of steps between two steps that kill the host.
     kill_every: usize,
@@ -65,56 +65,56 @@ pub(crate) struct Walk {
 
 impl Walk {
     pub(crate) fn new(seed: u64) -> Self {
-        Self { dice: Dice::new(seed), number: 0, kill_every: 45 }
+        Self { rng: Rng::new(seed), number: 0, kill_every: 45 }
     }
 
     pub(crate) fn next(&mut self) -> Step {
-        let dice = &mut self.dice;
-        if dice.one_in(self.kill_every) {
+        let rng = &mut self.rng;
+        if rng.one_in(self.kill_every) {
             return Step::Kill;
         }
-        if dice.one_in(400) {
+        if rng.one_in(400) {
             return Step::Stop;
         }
-        if dice.one_in(150) {
-            return Step::Jump(jump(dice));
+        if rng.one_in(150) {
+            return Step::Jump(jump(rng));
         }
-        if dice.one_in(8) {
-            return Step::Pause(Duration::from_millis(dice.index(120) as u64));
+        if rng.one_in(8) {
+            return Step::Pause(Duration::from_millis(rng.index(120) as u64));
         }
         self.number += 1;
-        Step::Propose(Box::new(plan(dice, self.number)))
+        Step::Propose(Box::new(plan(rng, self.number)))
     }
 }
 
 /// The size of a clock jump. The clock usually jumps forward by at most an hour, as after a machine slept, and
 /// sometimes back by seconds.
-fn jump(dice: &mut Dice) -> i64 {
+fn jump(rng: &mut Rng) -> i64 {
     let forward = [1_000, 5_000, 60_000, 900_000, 3_600_000];
-    if dice.one_in(4) { -5_000 } else { dice.one(&forward).copied().unwrap_or(1_000) }
+    if rng.one_in(4) { -5_000 } else { rng.one(&forward).copied().unwrap_or(1_000) }
 }
 
-fn plan(dice: &mut Dice, number: usize) -> Plan {
+fn plan(rng: &mut Rng, number: usize) -> Plan {
     let deeds = Deed::all();
-    let deed = deeds[dice.index(deeds.len())];
-    let shared = matches!(deed.kind, Kind::Set | Kind::Add) && dice.one_in(3);
+    let deed = deeds[rng.index(deeds.len())];
+    let shared = matches!(deed.kind, Kind::Set | Kind::Add) && rng.one_in(3);
     let item =
-        if shared { format!("shared-{}", dice.index(SHARED)) } else { format!("own-{number}") };
+        if shared { format!("shared-{}", rng.index(SHARED)) } else { format!("own-{number}") };
     let faults =
-        if dice.one_in(3) { (0..=dice.index(2)).map(|_| trouble(dice)).collect() } else { vec![] };
-    let then = match dice.index(12) {
-        0 => Then::Cancel(Duration::from_millis(dice.index(400) as u64)),
+        if rng.one_in(3) { (0..=rng.index(2)).map(|_| trouble(rng)).collect() } else { vec![] };
+    let then = match rng.index(12) {
+        0 => Then::Cancel(Duration::from_millis(rng.index(400) as u64)),
         1 => Then::Deny,
         _ => Then::Approve,
     };
-    let (agent, reads) = (dice.index(AGENTS), deed.kind == Kind::Set && dice.one_in(4));
+    let (agent, reads) = (rng.index(AGENTS), deed.kind == Kind::Set && rng.one_in(4));
     Plan { number, deed, reads, item, agent, faults, then }
 }
 
-fn trouble(dice: &mut Dice) -> Trouble {
-    let lands = if dice.one_in(2) { Lands::Before } else { Lands::Never };
-    let how = dice.one(&How::ALL).copied().unwrap_or(How::Reset);
-    Trouble { reading: dice.one_in(3), skip: dice.index(2), fault: Fault { lands, how } }
+fn trouble(rng: &mut Rng) -> Trouble {
+    let lands = if rng.one_in(2) { Lands::Before } else { Lands::Never };
+    let how = rng.one(&How::ALL).copied().unwrap_or(How::Reset);
+    Trouble { reading: rng.one_in(3), skip: rng.index(2), fault: Fault { lands, how } }
 }
 
 /// The value that an action writes. The value is unique, so that the system of record can attribute the effect to the

@@ -19,7 +19,7 @@ pub use self::faults::Lie;
 pub use self::image::Image;
 use self::power::Power;
 use self::serve::Served;
-use crate::dice::Dice;
+use crate::rng::Rng;
 
 mod contents;
 mod cut;
@@ -101,8 +101,8 @@ impl Disk {
     }
 
     /// The content of the disk when the power returns.
-    pub fn after(&self, manner: Manner, dice: &mut Dice) -> Image {
-        self.power.lock().image.cut(manner, dice)
+    pub fn after(&self, manner: Manner, rng: &mut Rng) -> Image {
+        self.power.lock().image.cut(manner, rng)
     }
 
     /// Limits the free space to this many bytes; `None` removes the limit.

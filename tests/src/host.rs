@@ -6,9 +6,9 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::child_guard::ChildGuard;
 use crate::client::Client;
 use crate::services::Result;
-use crate::tether::Tether;
 pub use starting::{Said, Starting};
 
 mod starting;
@@ -101,7 +101,7 @@ pub fn expect(args: &[&str]) -> Result<String> {
 #[derive(Debug)]
 pub struct Host {
     /// Ends the child if the test process dies. This guard is dropped before the child is ended in the ordinary way.
-    tether: Option<Tether>,
+    child_guard: Option<ChildGuard>,
     child: Child,
     pub url: String,
     pub operations: String,
@@ -139,7 +139,7 @@ impl Host {
 
     /// The exit code of a host that ends by itself within this time.
     pub fn end(mut self, patience: Duration) -> Result<Option<i32>> {
-        self.tether = None;
+        self.child_guard = None;
         let end = Instant::now() + patience;
         while Instant::now() < end {
             if let Some(status) = self.child.try_wait()? {
@@ -205,7 +205,7 @@ impl Host {
 
 impl Drop for Host {
     fn drop(&mut self) {
-        self.tether = None;
+        self.child_guard = None;
         // The process may have ended by itself, so errors are ignored here.
         self.child.kill().and_then(|()| self.child.wait()).ok();
     }

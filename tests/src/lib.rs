@@ -2,8 +2,8 @@
 #![expect(clippy::missing_errors_doc, reason = "the callers are tests, which stop at any error")]
 
 pub mod canary;
+pub mod child_guard;
 pub mod client;
-pub mod dice;
 pub mod disk;
 pub mod guests;
 pub mod home;
@@ -16,8 +16,8 @@ pub mod people;
 pub mod private;
 pub mod proxy;
 pub mod record;
+pub mod rng;
 pub mod services;
-pub mod tether;
 pub mod trust;
 pub mod wait;
 pub mod world;

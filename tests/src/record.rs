@@ -14,7 +14,7 @@ use std::thread;
 
 use serde_json::Value;
 
-pub mod desk;
+pub mod contracts;
 pub(crate) mod fault;
 pub(crate) mod order;
 mod stop;

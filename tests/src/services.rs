@@ -16,7 +16,7 @@ use std::{
 
 use serde_json::{Value, json};
 
-use crate::tether::Tether;
+use crate::child_guard::ChildGuard;
 
 /// The result type of the harness. Tests unwrap the error, and the demo prints it.
 pub type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
@@ -36,7 +36,7 @@ const PATCH_SCHEMA: &str = "urn:ietf:params:scim:api:messages:2.0:PatchOp";
 #[derive(Debug)]
 pub struct ScimServer {
     /// Ends the server if the test process dies. This guard is dropped before the server is ended in the ordinary way.
-    tether: Option<Tether>,
+    child_guard: Option<ChildGuard>,
     process: Child,
     address: SocketAddr,
     log: PathBuf,
@@ -64,8 +64,8 @@ impl ScimServer {
         let log = std::env::temp_dir().join(format!("deed-scim-{}.log", address.port()));
         let program = venv().join("bin/scim2-server");
         let process = spawn(&program, address.port(), &log)?;
-        let tether = Some(Tether::to(process.id())?);
-        let mut server = Self { tether, process, address, log, agent: agent() };
+        let child_guard = Some(ChildGuard::to(process.id())?);
+        let mut server = Self { child_guard, process, address, log, agent: agent() };
         server.wait_until_it_answers()?;
         Ok(server)
     }
@@ -173,7 +173,7 @@ impl ScimServer {
 
 impl Drop for ScimServer {
     fn drop(&mut self) {
-        self.tether = None;
+        self.child_guard = None;
         // The process may have ended by itself, so errors are ignored here.
         self.process.kill().and_then(|()| self.process.wait()).ok();
         fs::remove_file(&self.log).ok();

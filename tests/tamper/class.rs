@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use deed_record::bundle::{self, Files};
-use deed_tests::dice::Dice;
+use deed_tests::rng::Rng;
 use deed_verify::{Line, Report, Status, Trust, Verdict, verify};
 
 use crate::samples::{Bench, Sample};
@@ -35,7 +35,7 @@ pub(crate) enum End {
 /// Receives the mutations, and verifies and counts each mutation at once.
 pub(crate) struct Sink<'a> {
     pub(crate) bench: &'a Bench,
-    pub(crate) dice: Dice,
+    pub(crate) rng: Rng,
     /// Whether to mutate every place or only a sample.
     pub(crate) full: bool,
     pub(crate) found: Found,
@@ -108,7 +108,7 @@ impl Sink<'_> {
 
     /// Decides at random whether to try a mutation, so that a sample tries about `many` of `of` mutations.
     pub(crate) fn picks(&mut self, many: usize, of: usize) -> bool {
-        self.full || of <= many || self.dice.index(of) < many
+        self.full || of <= many || self.rng.index(of) < many
     }
 }
 

@@ -22,8 +22,8 @@ use std::collections::BTreeMap;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use deed_tests::dice::{self, Dice};
 use deed_tests::out::say;
+use deed_tests::rng::{self, Rng};
 use libtest_mimic::{Arguments, Failed, Trial};
 
 use self::class::{Class, End, Found, Sink};
@@ -34,7 +34,7 @@ type Book = Arc<Mutex<BTreeMap<&'static str, Found>>>;
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
-    let (seed, full) = (dice::seed().unwrap(), std::env::var_os("FULL").is_some());
+    let (seed, full) = (rng::seed().unwrap(), std::env::var_os("FULL").is_some());
     let book = Book::default();
     let mut trials = Vec::new();
     for class in classes::all() {
@@ -87,7 +87,7 @@ fn run(class: Class, kind: &str, seed: u64, full: bool, book: &Book) -> Result<(
     let name = format!("{}{kind}", class.name);
     let own = name.bytes().fold(seed, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into()));
     let mut sink =
-        Sink { bench, dice: Dice::new(own), full, found: Found::default(), kept: BTreeMap::new() };
+        Sink { bench, rng: Rng::new(own), full, found: Found::default(), kept: BTreeMap::new() };
     (class.make)(&mut sink, sample);
     vectors::keep(class.name, kind, &sink.kept);
     let mut book = book.lock().unwrap_or_else(PoisonError::into_inner);

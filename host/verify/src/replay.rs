@@ -17,7 +17,7 @@ pub use self::compare::{Seen, compare};
 /// The result of replaying a bundle.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Report {
-    pub verdict: Verdict,
+    pub verdict: ReplayVerdict,
     pub action: String,
     /// Digest of the adapter that was rerun.
     pub adapter: Digest,
@@ -33,7 +33,7 @@ pub struct Report {
 /// What a reader may conclude from the report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Verdict {
+pub enum ReplayVerdict {
     /// Every recorded run had the same result when it was repeated.
     Identical,
     Different,
@@ -72,7 +72,7 @@ pub struct Difference {
     pub got: Value,
 }
 
-impl Verdict {
+impl ReplayVerdict {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Identical => "identical",

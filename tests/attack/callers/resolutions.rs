@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use deed_record::statement::envelope::{Kind, Statement};
-use deed_record::statement::resolution::{self, REASON_MAX, Resolved, Verdict};
+use deed_record::statement::resolution::{self, REASON_MAX, ResolutionVerdict, Resolved};
 use deed_record::statement::resolution_request::ResolutionRequest;
 use deed_spec::digest::Digest;
 use deed_spec::dsse::Envelope;
@@ -77,7 +77,7 @@ fn open() -> Open {
 impl Open {
     fn word(&self) -> Resolved {
         let now_ms = self.request.look.as_ref().unwrap().at_ms;
-        self.request.resolved(Verdict::NotApplied, "I asked the owner", now_ms).unwrap()
+        self.request.resolved(ResolutionVerdict::NotApplied, "I asked the owner", now_ms).unwrap()
     }
 
     fn signed(&self, key: &SigningKey, change: impl FnOnce(&mut Resolved)) -> Envelope {
@@ -159,7 +159,7 @@ fn something_else() {
     let carol = key(&open.world, "carol");
     let (_, other) = lost(&open.world);
     let now_ms = other.look.as_ref().unwrap().at_ms;
-    let word = other.resolved(Verdict::NotApplied, "I asked", now_ms).unwrap();
+    let word = other.resolved(ResolutionVerdict::NotApplied, "I asked", now_ms).unwrap();
     let (subject, _) = other.open().unwrap();
     for (subject, word) in [(subject, &word), (open.subject, &word), (subject, &open.word())] {
         let signed = resolution::sign(subject, word, &carol).unwrap();
@@ -251,7 +251,7 @@ fn replayed() {
     let envelope = open.signed(&carol, |_| ());
     open.still_good();
     let before = open.world.bundle(&open.id).unwrap();
-    let again = open.signed(&carol, |word| word.resolution.verdict = Verdict::Applied);
+    let again = open.signed(&carol, |word| word.resolution.verdict = ResolutionVerdict::Applied);
     for envelope in [envelope, again] {
         let answer = open.send(CAROL, &json!(envelope));
         assert_eq!(answer.status, 409, "{}", answer.json());

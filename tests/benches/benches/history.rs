@@ -16,7 +16,7 @@ use deed_benches::process::rss_mib;
 use deed_benches::{RSS_OF_ACTION, report, rounded, say};
 use deed_tests::client::Client;
 use deed_tests::host::Host;
-use deed_tests::record::{Record, desk};
+use deed_tests::record::{Record, contracts};
 use deed_tests::services::Result;
 use deed_tests::world::edit;
 use serde_json::json;
@@ -91,7 +91,7 @@ fn memory(root: &Path, record: &Record) -> Result<()> {
 }
 
 fn laid_out(dir: &Path, record: &Record) -> Result<PathBuf> {
-    desk::lay_out(dir, &record.base_url())?;
+    contracts::lay_out(dir, &record.base_url())?;
     // The limits are high, because in this bench one agent owns all waiting actions.
     let room = "[limits]\nwaiting = { host = 80_000, tenant = 40_000, agent = 20_000 }\n\n[http]";
     edit(dir, "deed.toml", "[http]", room)?;

@@ -3,7 +3,7 @@
 use std::fs;
 
 use deed_record::statement::approval::{self, Answer, ApprovalRequest};
-use deed_record::statement::resolution::{self, Verdict};
+use deed_record::statement::resolution::{self, ResolutionVerdict};
 use deed_record::statement::resolution_request::ResolutionRequest;
 use deed_test_support::shared::{locked_out, scim, user};
 use deed_tests::client::Client;
@@ -164,7 +164,7 @@ fn resolving(trial: &mut Trial) {
     let pem = fs::read_to_string(trial.world.dir.join("approvers/carol.key")).unwrap();
     let key = SigningKey::from_pkcs8_pem(&pem).unwrap();
     let now_ms = request.look.as_ref().unwrap().at_ms;
-    let word = request.resolved(Verdict::NotApplied, "asked", now_ms).unwrap();
+    let word = request.resolved(ResolutionVerdict::NotApplied, "asked", now_ms).unwrap();
     let (action, _) = request.open().unwrap();
     let signed = serde_json::to_value(resolution::sign(action, &word, &key).unwrap()).unwrap();
     assert_eq!(trial.post(HELPDESK, RESOLVE, &id, &signed).0, 403);

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use super::contents::{Change, Contents, Kept};
 use super::entries::Entries;
 use super::image::{Body, Image, Node, ROOT};
-use crate::dice::Dice;
+use crate::rng::Rng;
 
 /// How much of the data that was not synced remains.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,8 +26,8 @@ impl Manner {
     pub const ALL: [Self; 4] = [Self::Bare, Self::Full, Self::Ordered, Self::Mixed];
 
     /// Chooses at random how much of the unsynced data remains. The more destructive choices are more frequent.
-    pub fn any(dice: &mut Dice) -> Self {
-        match dice.below(10) {
+    pub fn any(rng: &mut Rng) -> Self {
+        match rng.below(10) {
             0..2 => Self::Bare,
             2 => Self::Full,
             3..6 => Self::Ordered,
@@ -39,8 +39,8 @@ impl Manner {
 impl Image {
     /// The image that remains if the power is cut now.
     #[must_use]
-    pub fn cut(&self, manner: Manner, dice: &mut Dice) -> Self {
-        let mut fate = Fate::new(self, manner, dice);
+    pub fn cut(&self, manner: Manner, rng: &mut Rng) -> Self {
+        let mut fate = Fate::new(self, manner, rng);
         let mut left = BTreeMap::new();
         let mut open = vec![ROOT];
         while let Some(number) = open.pop() {
@@ -68,14 +68,14 @@ struct Fate<'a> {
     last: u64,
     /// Without an order, the percentage of changes that is kept.
     share: u64,
-    dice: &'a mut Dice,
+    rng: &'a mut Rng,
 }
 
 impl<'a> Fate<'a> {
-    fn new(image: &Image, manner: Manner, dice: &'a mut Dice) -> Self {
-        let last = dice.below(image.order() + 1);
-        let share = dice.one(&[5, 25, 50, 75, 95]).copied().unwrap_or(50);
-        Self { manner, last, share, dice }
+    fn new(image: &Image, manner: Manner, rng: &'a mut Rng) -> Self {
+        let last = rng.below(image.order() + 1);
+        let share = rng.one(&[5, 25, 50, 75, 95]).copied().unwrap_or(50);
+        Self { manner, last, share, rng }
     }
 
     fn keeps(&mut self, order: u64) -> bool {
@@ -83,14 +83,14 @@ impl<'a> Fate<'a> {
             Manner::Bare => false,
             Manner::Full => true,
             Manner::Ordered => order <= self.last,
-            Manner::Mixed => self.dice.percent(self.share),
+            Manner::Mixed => self.rng.percent(self.share),
         }
     }
 
     fn of(&mut self, change: &Change) -> Kept {
         let torn = match self.manner {
             Manner::Ordered => change.order == self.last + 1,
-            Manner::Mixed => self.dice.percent(25),
+            Manner::Mixed => self.rng.percent(25),
             Manner::Bare | Manner::Full => false,
         };
         if torn && change.size() > 0 {
@@ -101,8 +101,8 @@ impl<'a> Fate<'a> {
 
     /// Usually keeps the beginning of a write, up to any byte. A disk that reorders may also keep the end of the write.
     fn torn(&mut self, size: usize) -> Kept {
-        let at = usize::try_from(self.dice.below(size as u64)).unwrap_or_default();
-        if self.manner == Manner::Mixed && self.dice.percent(30) {
+        let at = usize::try_from(self.rng.below(size as u64)).unwrap_or_default();
+        if self.manner == Manner::Mixed && self.rng.percent(30) {
             Kept::Part(at, size)
         } else {
             Kept::Part(0, at)

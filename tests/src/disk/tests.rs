@@ -4,7 +4,7 @@ use super::contents::Contents;
 use super::entries::Entries;
 use super::image::{Body, Image, ROOT, Refusal};
 use super::{Manner, cut};
-use crate::dice::Dice;
+use crate::rng::Rng;
 
 fn name(text: &str) -> &OsStr {
     OsStr::new(text)
@@ -15,7 +15,7 @@ fn file(image: &mut Image, folder: u64, called: &str) -> u64 {
 }
 
 fn bare(image: &Image) -> Vec<(String, Vec<u8>)> {
-    image.cut(Manner::Bare, &mut Dice::new(1)).files().into_iter().collect()
+    image.cut(Manner::Bare, &mut Rng::new(1)).files().into_iter().collect()
 }
 
 fn one(called: &str, bytes: &[u8]) -> Vec<(String, Vec<u8>)> {
@@ -65,7 +65,7 @@ fn a_rename_is_one_change_and_needs_its_folder() {
     assert_eq!(bare(&image).len(), 2);
     for seed in 0..200 {
         let manner = Manner::ALL[usize::try_from(seed % 4).unwrap()];
-        let left = image.cut(manner, &mut Dice::new(seed)).files();
+        let left = image.cut(manner, &mut Rng::new(seed)).files();
         let whole = left.len() == 2 && left["old"] == b"old" && left["new"] == b"new";
         assert!(whole || left.len() == 1 && left["old"] == b"new", "{left:?}");
     }
@@ -102,7 +102,7 @@ fn a_mixed_cut_leaves_every_mixture_and_never_touches_what_is_durable() {
     image.write(a, 6, b"cd").unwrap();
     let mut seen = std::collections::BTreeSet::new();
     for seed in 0..2_000 {
-        let left = image.cut(Manner::Mixed, &mut Dice::new(seed)).files();
+        let left = image.cut(Manner::Mixed, &mut Rng::new(seed)).files();
         assert!(left["a"].starts_with(b"####"), "{left:?}");
         seen.insert(left["a"][4..].to_vec());
     }
@@ -123,7 +123,7 @@ fn an_ordered_cut_keeps_a_beginning() {
     let whole = image.files()["a"].clone();
     let mut lengths = std::collections::BTreeSet::new();
     for seed in 0..500 {
-        let left = image.cut(Manner::Ordered, &mut Dice::new(seed)).files()["a"].clone();
+        let left = image.cut(Manner::Ordered, &mut Rng::new(seed)).files()["a"].clone();
         assert!(whole.starts_with(&left), "{left:?}");
         lengths.insert(left.len());
     }
@@ -151,11 +151,11 @@ fn the_same_seed_leaves_the_same() {
         image.write(number, 0, called.as_bytes()).unwrap();
     }
     for manner in Manner::ALL {
-        let left = |seed| image.cut(manner, &mut Dice::new(seed)).files();
+        let left = |seed| image.cut(manner, &mut Rng::new(seed)).files();
         assert!((0..50).all(|seed| left(seed) == left(seed)));
     }
     let any: std::collections::BTreeSet<_> =
-        (0..99).map(|seed| format!("{:?}", cut::Manner::any(&mut Dice::new(seed)))).collect();
+        (0..99).map(|seed| format!("{:?}", cut::Manner::any(&mut Rng::new(seed)))).collect();
     assert_eq!(any.len(), 4);
 }
 

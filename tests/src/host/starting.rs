@@ -9,8 +9,8 @@ use std::thread;
 use std::time::Duration;
 
 use super::{Host, LOG, binary};
+use crate::child_guard::ChildGuard;
 use crate::services::Result;
-use crate::tether::Tether;
 
 /// A host that has not yet reported the addresses at which it serves.
 #[derive(Debug)]
@@ -44,9 +44,9 @@ impl Host {
             .stderr(errors)
             .spawn()?;
         let lines = first_line(&mut child);
-        let tether = Some(Tether::to(child.id())?);
+        let child_guard = Some(ChildGuard::to(child.id())?);
         let (url, operations) = (String::new(), String::new());
-        Ok(Starting { host: Self { tether, child, url, operations, log, begun }, lines })
+        Ok(Starting { host: Self { child_guard, child, url, operations, log, begun }, lines })
     }
 
     /// `serving http://A (operations http://B), …`

@@ -13,12 +13,12 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use super::{Result, START_PATIENCE, agent, free_address, venv};
-use crate::tether::Tether;
+use crate::child_guard::ChildGuard;
 
 /// The server with one collection, `/buckets/deed/collections/notes`. Dropping this value ends the server.
 #[derive(Debug)]
 pub struct Kinto {
-    tether: Option<Tether>,
+    child_guard: Option<ChildGuard>,
     process: Child,
     address: SocketAddr,
     files: [PathBuf; 2],
@@ -54,8 +54,8 @@ impl Kinto {
             .map_err(|error| {
                 format!("`{}` does not start: {error}; run `make venv`", program.display())
             })?;
-        let tether = Some(Tether::to(process.id())?);
-        let mut server = Self { tether, process, address, files: [ini, log], agent: agent() };
+        let child_guard = Some(ChildGuard::to(process.id())?);
+        let mut server = Self { child_guard, process, address, files: [ini, log], agent: agent() };
         server.wait_until_it_answers()?;
         server.create_collection()?;
         Ok(server)
@@ -125,7 +125,7 @@ impl Kinto {
 
 impl Drop for Kinto {
     fn drop(&mut self) {
-        self.tether = None;
+        self.child_guard = None;
         // The process may have ended by itself, so errors are ignored here.
         self.process.kill().and_then(|()| self.process.wait()).ok();
         for file in &self.files {

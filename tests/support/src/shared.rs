@@ -15,7 +15,7 @@ use deed_tests::world::{BOB, World};
 use serde_json::Value;
 
 /// The first test that needs the SCIM server starts it. Statics are never dropped, so the server's child guard
-/// (`Tether`) ends the server when the test binary exits.
+/// (`ChildGuard`) ends the server when the test binary exits.
 pub fn scim() -> &'static ScimServer {
     static SERVER: OnceLock<ScimServer> = OnceLock::new();
     static STARTING: Mutex<()> = Mutex::new(());

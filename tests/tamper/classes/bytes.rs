@@ -10,7 +10,7 @@ pub(super) fn flipped(sink: &mut Sink<'_>, sample: &Sample) {
     for at in 0..sample.bundle.len() {
         if sink.picks(MANY, sample.bundle.len()) {
             let mut bytes = sample.bundle.clone();
-            let bit = sink.dice.index(8);
+            let bit = sink.rng.index(8);
             bytes[at] ^= 1 << bit;
             sink.bytes(&format!("{}: byte {at}, bit {bit}", sample.kind), &bytes);
         }
@@ -23,7 +23,7 @@ pub(super) fn flipped_in_parts(sink: &mut Sink<'_>, sample: &Sample) {
     for (name, content) in &sample.files {
         for at in 0..content.len() {
             if sink.picks(MANY, size) {
-                let bit = sink.dice.index(8);
+                let bit = sink.rng.index(8);
                 files.get_mut(name).unwrap()[at] ^= 1 << bit;
                 sink.files(&format!("{}: {name} byte {at}, bit {bit}", sample.kind), &files);
                 files.insert(name.clone(), content.clone());
@@ -35,7 +35,7 @@ pub(super) fn flipped_in_parts(sink: &mut Sink<'_>, sample: &Sample) {
 pub(super) fn cut(sink: &mut Sink<'_>, sample: &Sample) {
     let whole = &sample.bundle;
     for n in 0..if sink.full { 400 } else { 20 } {
-        let (one, other) = (sink.dice.index(whole.len()), sink.dice.index(whole.len()));
+        let (one, other) = (sink.rng.index(whole.len()), sink.rng.index(whole.len()));
         let (from, to) = (one.min(other), one.max(other) + 1);
         let kind = sample.kind;
         sink.bytes(&format!("{kind}: cut at {from}"), &whole[..from]);

@@ -137,7 +137,7 @@ pub(super) fn files(sink: &mut Sink<'_>, sample: &Sample) {
         for at in 0..content.len() {
             if sink.picks(40, content.len()) {
                 let mut changed = log.clone();
-                changed.get_mut(name).unwrap()[at] ^= 1 << sink.dice.index(8);
+                changed.get_mut(name).unwrap()[at] ^= 1 << sink.rng.index(8);
                 note_audit(sink, &format!("{name} byte {at}"), &changed);
             }
         }

@@ -286,10 +286,10 @@ mod tests {
             judgement: Arc::new(crate::lifecycle::outcome::Judgement::plain(outcome, "r")),
         };
         let escalated = Event::Escalated { reason: "r".into() };
-        let applied = resolved(resolution::Verdict::Applied);
+        let applied = resolved(resolution::ResolutionVerdict::Applied);
         assert_eq!(Status::next(Some(open), &escalated), Ok(open));
         assert_eq!(Status::next(Some(open), &applied), Ok(Status::Resolved));
-        let retry = resolved(resolution::Verdict::Retry);
+        let retry = resolved(resolution::ResolutionVerdict::Retry);
         assert_eq!(Status::next(Some(open), &retry), Ok(Status::Resolved));
         let failed = settled(Outcome::Failed);
         assert_eq!(

@@ -24,7 +24,7 @@ pub const REASON_MAX: usize = 1_000;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(inline))]
 #[serde(rename_all = "snake_case")]
-pub enum Verdict {
+pub enum ResolutionVerdict {
     /// The writes that were sent took effect.
     Applied,
     /// No write that was sent took effect.
@@ -41,7 +41,7 @@ pub struct Resolution {
     pub person: String,
     #[cfg_attr(feature = "schema", schemars(extend("const" = ROLE)))]
     pub role: String,
-    pub verdict: Verdict,
+    pub verdict: ResolutionVerdict,
     /// How the person knows what happened, in at most 1,000 bytes. The text is untrusted.
     #[cfg_attr(feature = "schema", schemars(length(min = 1, max = REASON_MAX)))]
     pub reason: String,
@@ -60,7 +60,7 @@ pub struct Resolved {
     pub resolution: Resolution,
 }
 
-impl Verdict {
+impl ResolutionVerdict {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Applied => "applied",
@@ -87,9 +87,9 @@ impl Resolution {
     /// The resolution as a sentence for people.
     pub fn words(&self) -> String {
         let what = match self.verdict {
-            Verdict::Applied => "it was applied",
-            Verdict::NotApplied => "it was not applied",
-            Verdict::Retry => "it was not applied and is to be proposed again",
+            ResolutionVerdict::Applied => "it was applied",
+            ResolutionVerdict::NotApplied => "it was not applied",
+            ResolutionVerdict::Retry => "it was not applied and is to be proposed again",
         };
         format!("{} ({}) says that {what}", self.person, self.role)
     }
@@ -102,8 +102,8 @@ impl Resolution {
             return judged.clone();
         }
         let outcome = match self.verdict {
-            Verdict::Applied => Outcome::Mismatch,
-            Verdict::NotApplied | Verdict::Retry => Outcome::Failed,
+            ResolutionVerdict::Applied => Outcome::Mismatch,
+            ResolutionVerdict::NotApplied | ResolutionVerdict::Retry => Outcome::Failed,
         };
         let looked = match seen {
             Some(_) => "the host's look does not show it",

@@ -11,7 +11,7 @@ use crate::exchange::Rendered;
 use crate::lifecycle::outcome::Outcome;
 use crate::statement::envelope::{EnvelopeError, Kind, Statement};
 use crate::statement::receipt::Receipt;
-use crate::statement::resolution::{FormError, ROLE, Resolution, Resolved, Verdict};
+use crate::statement::resolution::{FormError, ROLE, Resolution, ResolutionVerdict, Resolved};
 
 /// Everything that a person needs to know to sign a resolution.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -77,7 +77,7 @@ impl ResolutionRequest {
     /// Fails when the reason is not valid.
     pub fn resolved(
         &self,
-        verdict: Verdict,
+        verdict: ResolutionVerdict,
         reason: &str,
         signed_ms: i64,
     ) -> Result<Resolved, ShownError> {

@@ -11,7 +11,7 @@ use deed_spec::digest::Digest;
 use deed_spec::text::safe;
 use deed_system::clock::Clock;
 use deed_verify as proof;
-use deed_verify::replay::{Case, Line, Report, Status, Verdict};
+use deed_verify::replay::{Case, Line, ReplayVerdict, Report, Status};
 use deed_verify::{page, verify};
 use serde::Serialize;
 
@@ -152,10 +152,10 @@ fn show(text: &mut String, run: &Line) {
 fn code(found: &Findings) -> ExitCode {
     let verified = found.verify.as_ref().map(|report| report.verdict);
     match (verified, found.replay.verdict) {
-        (Some(proof::Verdict::Failed), _) | (_, Verdict::Different) => ExitCode::FAILURE,
+        (Some(proof::Verdict::Failed), _) | (_, ReplayVerdict::Different) => ExitCode::FAILURE,
         // A bundle of which only the signatures can be verified has no evidence, so it cannot be replayed.
         (Some(proof::Verdict::Unverifiable | proof::Verdict::SignaturesOnly), _)
-        | (_, Verdict::NotReplayed) => ExitCode::from(2),
-        (_, Verdict::Identical) => ExitCode::SUCCESS,
+        | (_, ReplayVerdict::NotReplayed) => ExitCode::from(2),
+        (_, ReplayVerdict::Identical) => ExitCode::SUCCESS,
     }
 }

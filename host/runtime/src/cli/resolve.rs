@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::ValueEnum;
-use deed_record::statement::resolution::{self, Verdict};
+use deed_record::statement::resolution::{self, ResolutionVerdict};
 use deed_record::statement::resolution_request::ResolutionRequest;
 use deed_system::clock::Clock;
 
@@ -61,7 +61,7 @@ enum Said {
     Retry,
 }
 
-impl From<Said> for Verdict {
+impl From<Said> for ResolutionVerdict {
     fn from(said: Said) -> Self {
         match said {
             Said::Applied => Self::Applied,

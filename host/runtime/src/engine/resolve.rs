@@ -14,7 +14,7 @@ use deed_record::lifecycle::event::Event;
 use deed_record::lifecycle::outcome::Outcome;
 use deed_record::lifecycle::story::Story;
 use deed_record::statement::envelope::Signed;
-use deed_record::statement::resolution::Verdict;
+use deed_record::statement::resolution::ResolutionVerdict;
 use deed_record::statement::resolution_request::{LastLook, ResolutionRequest};
 use deed_record::timeline::utc;
 use deed_spec::dsse::Envelope;
@@ -130,7 +130,7 @@ impl Drive<'_> {
             Later::InVain(why) => unseen(&id, &why),
         };
         let mut judgement = said.conclude(seen);
-        if said.verdict == Verdict::Retry && judgement.outcome == Outcome::Failed {
+        if said.verdict == ResolutionVerdict::Retry && judgement.outcome == Outcome::Failed {
             judgement.reason += &self.propose_again().await?;
         }
         let (observation, judgement) = (look, Arc::new(judgement));

@@ -154,14 +154,14 @@ struct Check {
     activations: BTreeSet<Digest>,
     /// Log entries that belong to stored statements.
     stated: BTreeSet<Vec<u8>>,
-    tenants: BTreeMap<String, Claims>,
+    tenants: BTreeMap<String, LogReferences>,
     found: Checked,
 }
 
 /// What the stories of one tenant state about its log.
 #[derive(Debug, Default)]
-struct Claims {
-    leaves: Vec<Claim>,
+struct LogReferences {
+    leaves: Vec<LogReference>,
     /// Signed checkpoints, each with the record and the action that contain it.
     notes: BTreeMap<String, (Place, String)>,
     /// Every log entry that belongs to an envelope in a story.
@@ -169,7 +169,7 @@ struct Claims {
 }
 
 #[derive(Debug)]
-struct Claim {
+struct LogReference {
     index: u64,
     entry: Vec<u8>,
     kind: String,
@@ -248,7 +248,7 @@ impl Check {
         let gone: Vec<String> = self
             .tenants
             .iter()
-            .filter(|(tenant, claims)| !seen.contains(*tenant) && !claims.leaves.is_empty())
+            .filter(|(tenant, references)| !seen.contains(*tenant) && !references.leaves.is_empty())
             .map(|(tenant, _)| tenant.clone())
             .collect();
         for tenant in gone {

@@ -15,7 +15,7 @@ use deed_record::statement::receipt::Receipt;
 use deed_spec::digest::Digest;
 use deed_spec::json;
 
-use super::{Line, Report, Seen, Verdict};
+use super::{Line, ReplayVerdict, Report, Seen};
 use crate::{Opened, open, rendering};
 
 /// A bundle that can be replayed.
@@ -131,7 +131,7 @@ impl Case {
     /// The report on all runs, which were repeated with the adapter of this digest.
     pub fn report(&self, adapter: Digest, runs: Vec<Line>) -> Report {
         Report {
-            verdict: Verdict::of(&self.faults, &runs),
+            verdict: ReplayVerdict::of(&self.faults, &runs),
             action: self.action.id.to_string(),
             adapter,
             recorded_adapter: Some(self.action.adapter).filter(|recorded| *recorded != adapter),

@@ -160,11 +160,11 @@ fn a_difference_outweighs_what_is_not_known() {
     let line =
         |status| Line { run: String::new(), status, detail: String::new(), difference: None };
     let (same, open) = (line(Status::Same), line(Status::NotReplayed));
-    let of = |runs: &[Line]| Verdict::of(&[], runs);
-    assert_eq!(of(&[]), Verdict::Identical);
-    assert_eq!(of(std::slice::from_ref(&same)), Verdict::Identical);
-    assert_eq!(of(&[same.clone(), open.clone()]), Verdict::NotReplayed);
-    assert_eq!(of(&[open, line(Status::Different)]), Verdict::Different);
-    assert_eq!(Verdict::of(&["other".to_owned()], &[same]), Verdict::Different);
-    assert_eq!(Value::from(Verdict::NotReplayed.as_str()), "not replayed");
+    let of = |runs: &[Line]| ReplayVerdict::of(&[], runs);
+    assert_eq!(of(&[]), ReplayVerdict::Identical);
+    assert_eq!(of(std::slice::from_ref(&same)), ReplayVerdict::Identical);
+    assert_eq!(of(&[same.clone(), open.clone()]), ReplayVerdict::NotReplayed);
+    assert_eq!(of(&[open, line(Status::Different)]), ReplayVerdict::Different);
+    assert_eq!(ReplayVerdict::of(&["other".to_owned()], &[same]), ReplayVerdict::Different);
+    assert_eq!(Value::from(ReplayVerdict::NotReplayed.as_str()), "not replayed");
 }

@@ -54,7 +54,7 @@ fn word_of(story: &Story) -> Resolved {
     let resolution = Resolution {
         person: "lead".into(),
         role: resolution::ROLE.into(),
-        verdict: resolution::Verdict::Applied,
+        verdict: resolution::ResolutionVerdict::Applied,
         reason: "the upstream's own audit trail has it".into(),
         nonce: story.resolution_nonce().unwrap(),
         signed_ms: 40_000,
@@ -116,7 +116,7 @@ fn settled(case: Case, outcome: Outcome, words: &str) {
 #[test]
 fn a_word_settles_what_no_look_can_and_never_makes_it_verified() {
     let not = |case: Case| Case {
-        word: |word| word.resolution.verdict = resolution::Verdict::NotApplied,
+        word: |word| word.resolution.verdict = resolution::ResolutionVerdict::NotApplied,
         ..case
     };
     let with = |look| Case { look: Some(look), ..honest() };

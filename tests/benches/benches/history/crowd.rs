@@ -5,7 +5,7 @@ use std::thread;
 use deed_benches::history;
 use deed_tests::client::Client;
 use deed_tests::host::Host;
-use deed_tests::record::desk::{Deed, Kind};
+use deed_tests::record::contracts::{Deed, Kind};
 use deed_tests::services::Result;
 use deed_tests::world::HELPDESK;
 

@@ -15,7 +15,7 @@ use deed_system::files::room;
 use deed_tests::client::Client;
 use deed_tests::host::Host;
 use deed_tests::record::Record;
-use deed_tests::record::desk::{Deed, Kind};
+use deed_tests::record::contracts::{Deed, Kind};
 use deed_tests::services::Result;
 use deed_tests::world::{BOB, HELPDESK};
 use serde_json::{Map, Value, json};

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use deed_tests::host;
-use deed_tests::record::{Record, desk};
+use deed_tests::record::{Record, contracts};
 use deed_tests::services::Result;
 
 /// The number of contracts, including those that already exist; a folder may not have more files.
@@ -16,7 +16,7 @@ const MODEL: &str = "crash.set";
 const ADAPTER: &str = "writes-in-order";
 
 pub(crate) fn full(dir: &Path, record: &Record) -> Result<PathBuf> {
-    desk::lay_out(dir, &record.base_url())?;
+    contracts::lay_out(dir, &record.base_url())?;
     let contract = fs::read_to_string(dir.join(format!("contracts/{MODEL}.toml")))?;
     let wasm = fs::read(dir.join(format!("adapters/{ADAPTER}.wasm")))?;
     for number in 0..ADAPTERS {

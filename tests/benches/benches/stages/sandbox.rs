@@ -9,7 +9,7 @@ use deed_host::maintenance::replay::replay as again;
 use deed_sandbox::Sandbox;
 use deed_system::clock::Clock;
 use deed_tests::services::{Result, workspace};
-use deed_verify::replay::{Case, Verdict};
+use deed_verify::replay::{Case, ReplayVerdict};
 
 use super::material::Material;
 use super::stage::Once;
@@ -41,7 +41,7 @@ pub(crate) fn replay(material: &Material) -> Result<Once<'_>> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
     Ok(Box::new(move || {
         let report = runtime.block_on(again(&sandbox, &adapter, black_box(&case)));
-        if report.verdict == Verdict::Identical {
+        if report.verdict == ReplayVerdict::Identical {
             return Ok(());
         }
         Err(format!("{report:#?}").into())

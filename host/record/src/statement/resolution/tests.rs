@@ -6,7 +6,7 @@ use serde_json::json;
 use super::*;
 use crate::statement::reconciliation::Reconciliation;
 
-fn says(verdict: Verdict) -> Resolution {
+fn says(verdict: ResolutionVerdict) -> Resolution {
     Resolution {
         person: "bob".into(),
         role: ROLE.into(),
@@ -22,16 +22,31 @@ fn a_look_that_answers_counts_and_else_the_word_does() {
     let seen = |outcome| Some(Judgement::plain(outcome, "seen"));
     let open = || seen(Outcome::Indeterminate);
     let table = [
-        (Verdict::Applied, None, Outcome::Mismatch, "the host could not look again"),
-        (Verdict::Applied, open(), Outcome::Mismatch, "the host's look does not show it"),
-        (Verdict::NotApplied, None, Outcome::Failed, "bob (operator) says that it was not applied"),
-        (Verdict::NotApplied, open(), Outcome::Failed, "the host's look does not show it"),
-        (Verdict::Retry, None, Outcome::Failed, "it was not applied and is to be proposed again"),
-        (Verdict::Retry, open(), Outcome::Failed, "the host's look does not show it"),
-        (Verdict::Retry, seen(Outcome::Verified), Outcome::Verified, "seen"),
-        (Verdict::Applied, seen(Outcome::Failed), Outcome::Failed, "seen"),
-        (Verdict::NotApplied, seen(Outcome::Verified), Outcome::Verified, "seen"),
-        (Verdict::NotApplied, seen(Outcome::Mismatch), Outcome::Mismatch, "seen"),
+        (ResolutionVerdict::Applied, None, Outcome::Mismatch, "the host could not look again"),
+        (ResolutionVerdict::Applied, open(), Outcome::Mismatch, "the host's look does not show it"),
+        (
+            ResolutionVerdict::NotApplied,
+            None,
+            Outcome::Failed,
+            "bob (operator) says that it was not applied",
+        ),
+        (
+            ResolutionVerdict::NotApplied,
+            open(),
+            Outcome::Failed,
+            "the host's look does not show it",
+        ),
+        (
+            ResolutionVerdict::Retry,
+            None,
+            Outcome::Failed,
+            "it was not applied and is to be proposed again",
+        ),
+        (ResolutionVerdict::Retry, open(), Outcome::Failed, "the host's look does not show it"),
+        (ResolutionVerdict::Retry, seen(Outcome::Verified), Outcome::Verified, "seen"),
+        (ResolutionVerdict::Applied, seen(Outcome::Failed), Outcome::Failed, "seen"),
+        (ResolutionVerdict::NotApplied, seen(Outcome::Verified), Outcome::Verified, "seen"),
+        (ResolutionVerdict::NotApplied, seen(Outcome::Mismatch), Outcome::Mismatch, "seen"),
     ];
     for (verdict, seen, outcome, reason) in table {
         let judged = says(verdict).conclude(seen);
@@ -42,8 +57,9 @@ fn a_look_that_answers_counts_and_else_the_word_does() {
 
 #[test]
 fn a_reason_is_there_and_bounded() {
-    let with =
-        |reason: &str| Resolution { reason: reason.into(), ..says(Verdict::Applied) }.check();
+    let with = |reason: &str| {
+        Resolution { reason: reason.into(), ..says(ResolutionVerdict::Applied) }.check()
+    };
     assert_eq!(with(&"ä".repeat(REASON_MAX / 2)), Ok(()));
     assert_eq!(with(&"ä".repeat(REASON_MAX / 2 + 1)), Err(FormError::Long(REASON_MAX + 2)));
     for empty in ["", " ", "\n\t"] {
@@ -54,7 +70,8 @@ fn a_reason_is_there_and_bounded() {
 #[test]
 fn no_statement_passes_for_both_forms() {
     let digest = Digest::of(b"r");
-    let resolved = Resolved { receipt_sha256: digest, resolution: says(Verdict::Applied) };
+    let resolved =
+        Resolved { receipt_sha256: digest, resolution: says(ResolutionVerdict::Applied) };
     let person = serde_json::to_value(&resolved).unwrap();
     let host = json!({
         "receipt_sha256": digest, "resolved_by": digest, "outcome": "failed", "reason": "r",
@@ -75,8 +92,10 @@ fn no_statement_passes_for_both_forms() {
 #[test]
 fn a_word_is_signed_and_opened_as_it_was_said() {
     let key = SigningKey::from_bytes(&[7; 32]);
-    let resolved =
-        Resolved { receipt_sha256: Digest::of(b"r"), resolution: says(Verdict::NotApplied) };
+    let resolved = Resolved {
+        receipt_sha256: Digest::of(b"r"),
+        resolution: says(ResolutionVerdict::NotApplied),
+    };
     let envelope = sign(Digest::of(b"a"), &resolved, &key).unwrap();
     let opened = open(&envelope, &key.verifying_key()).unwrap();
     assert_eq!(opened, (Digest::of(b"a"), resolved.clone()));

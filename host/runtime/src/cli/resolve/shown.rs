@@ -5,7 +5,7 @@
 
 use deed_record::exchange::{ExchangeSummary, Rendered};
 use deed_record::statement::receipt::Receipt;
-use deed_record::statement::resolution::{Resolved, Verdict};
+use deed_record::statement::resolution::{ResolutionVerdict, Resolved};
 use deed_record::statement::resolution_request::ResolutionRequest;
 use deed_record::timeline::{fate, utc};
 use deed_spec::digest::Digest;
@@ -94,9 +94,9 @@ fn seen(request: &ResolutionRequest) -> String {
 fn word(resolved: &Resolved) -> String {
     let said = &resolved.resolution;
     let verdict = match said.verdict {
-        Verdict::Applied => "it WAS APPLIED",
-        Verdict::NotApplied => "it was NOT APPLIED",
-        Verdict::Retry => "it was NOT APPLIED and is to be PROPOSED AGAIN",
+        ResolutionVerdict::Applied => "it WAS APPLIED",
+        ResolutionVerdict::NotApplied => "it was NOT APPLIED",
+        ResolutionVerdict::Retry => "it was NOT APPLIED and is to be PROPOSED AGAIN",
     };
     let (person, role) = (safe(&said.person), safe(&said.role));
     let mut text = format!("\nyou sign: {verdict}, as {person} in the role {role}, because\n");

@@ -8,7 +8,7 @@ use deed_spec::note::{self, Checkpoint, VerifierKey};
 use deed_store::journal::Place;
 use deed_store::log;
 
-use super::{Check, CheckError, Claim, Claims, Logged};
+use super::{Check, CheckError, LogReference, LogReferences, Logged};
 
 /// The maximum number of findings of one kind that are reported one by one.
 const TOLD_MAX: usize = 50;
@@ -19,14 +19,14 @@ pub(super) fn check(check: &mut Check, tenant: &str) -> Result<(), CheckError> {
     let origin = check.origin_of(tenant);
     let retired = check.past.as_ref().map(|past| past.retired(tenant, &origin)).transpose()?;
     let retired = retired.unwrap_or_default();
-    let claims = check.tenants.remove(tenant).unwrap_or_default();
+    let references = check.tenants.remove(tenant).unwrap_or_default();
     let keys: Vec<VerifierKey> =
         std::iter::once(key.clone()).chain(retired.iter().map(|one| one.key.clone())).collect();
-    let trees = trees(check, &claims, &keys);
+    let trees = trees(check, &references, &keys);
     let snapshot = match log::snapshot(&check.dir.join("state").join(&file), &key, &retired) {
         Ok(Some(snapshot)) => snapshot,
         Ok(None) => {
-            if !claims.leaves.is_empty() {
+            if !references.leaves.is_empty() {
                 let what = "the log is empty, but actions have ended in it".to_owned();
                 check.finding(&file, None, None, what);
             }
@@ -38,10 +38,10 @@ pub(super) fn check(check: &mut Check, tenant: &str) -> Result<(), CheckError> {
         }
     };
     check.found.logs.push(Logged { tenant: tenant.to_owned(), size: snapshot.size() });
-    let mut seen = Seen::new(&claims, &trees);
+    let mut seen = Seen::new(&references, &trees);
     let walked = snapshot.walk(&mut |entry, edge| {
         let index = edge.size() - 1;
-        let known = claims.entries.contains(entry) || check.stated.contains(entry);
+        let known = references.entries.contains(entry) || check.stated.contains(entry);
         seen.entry(index, entry, known);
         seen.tree(edge.size(), || edge.root());
     });
@@ -54,9 +54,9 @@ pub(super) fn check(check: &mut Check, tenant: &str) -> Result<(), CheckError> {
 }
 
 /// The roots in the checkpoints of all stories. A checkpoint that does not verify is a finding.
-fn trees(check: &mut Check, claims: &Claims, keys: &[VerifierKey]) -> Trees {
+fn trees(check: &mut Check, references: &LogReferences, keys: &[VerifierKey]) -> Trees {
     let mut trees = Trees::new();
-    for (text, (place, action)) in &claims.notes {
+    for (text, (place, action)) in &references.notes {
         let found = keys.iter().find_map(|key| note::verify(text, key).ok());
         if let Some(Checkpoint { size, root, .. }) = found {
             trees.entry(size).or_default().push((root, *place, action.clone()));
@@ -73,16 +73,16 @@ type Trees = BTreeMap<u64, Vec<(Hash, Place, String)>>;
 
 /// The state of the check while it reads the entries of the log in order.
 struct Seen<'a> {
-    by_index: BTreeMap<u64, Vec<&'a Claim>>,
+    by_index: BTreeMap<u64, Vec<&'a LogReference>>,
     trees: &'a Trees,
     wrong: Vec<(Place, String, String)>,
     unknown: Vec<u64>,
 }
 
 impl<'a> Seen<'a> {
-    fn new(claims: &'a Claims, trees: &'a Trees) -> Self {
-        let mut by_index: BTreeMap<u64, Vec<&Claim>> = BTreeMap::new();
-        for claim in &claims.leaves {
+    fn new(references: &'a LogReferences, trees: &'a Trees) -> Self {
+        let mut by_index: BTreeMap<u64, Vec<&LogReference>> = BTreeMap::new();
+        for claim in &references.leaves {
             by_index.entry(claim.index).or_default().push(claim);
         }
         Self { by_index, trees, wrong: vec![], unknown: vec![] }
@@ -112,8 +112,8 @@ impl<'a> Seen<'a> {
 
     fn tell(mut self, check: &mut Check, file: &str, size: u64) {
         // The entries that remain, which stories state, have indexes beyond the end of the log.
-        for (index, claims) in &self.by_index {
-            for claim in claims {
+        for (index, references) in &self.by_index {
+            for claim in references {
                 let kind = &claim.kind;
                 let what = format!("its {kind} is at {index}, but the log has {size} entries");
                 self.wrong.push((claim.place, claim.action.clone(), what));

@@ -13,7 +13,7 @@ use deed_store::journal::{self, Place};
 use deed_store::store::Summary;
 use ed25519_dalek::VerifyingKey;
 
-use super::{Check, Claim, Records};
+use super::{Check, LogReference, Records};
 use crate::engine::{activate, stories};
 
 pub(super) fn check(check: &mut Check, action: &str, records: &Records) {
@@ -119,8 +119,8 @@ fn envelope(
 ) -> Option<String> {
     let action = &story.bound.action;
     if let Ok(digest) = envelope.payload_digest() {
-        let claims = check.tenants.entry(action.tenant.clone()).or_default();
-        claims.entries.insert(deed_record::lifecycle::event::entry(kind.as_str(), &digest));
+        let references = check.tenants.entry(action.tenant.clone()).or_default();
+        references.entries.insert(deed_record::lifecycle::event::entry(kind.as_str(), &digest));
     }
     let (keys, signer): (&[VerifyingKey], _) = match by {
         By::Host => (&check.receipt_keys, "a key of this host"),
@@ -162,12 +162,12 @@ fn claim(
     place: Place,
 ) -> Option<String> {
     let action = story.bound.action.id.to_string();
-    let claims = check.tenants.entry(story.bound.action.tenant.clone()).or_default();
+    let references = check.tenants.entry(story.bound.action.tenant.clone()).or_default();
     for leaf in leaves {
         let (index, entry, kind) = (leaf.index, leaf.entry(), leaf.kind.clone());
-        claims.leaves.push(Claim { index, entry, kind, place, action: action.clone() });
+        references.leaves.push(LogReference { index, entry, kind, place, action: action.clone() });
     }
-    claims.notes.entry(checkpoint.to_owned()).or_insert((place, action));
+    references.notes.entry(checkpoint.to_owned()).or_insert((place, action));
     let expected = match activate::leaves(story) {
         Ok(expected) => expected,
         Err(error) => return Some(error.to_string()),

@@ -5,7 +5,7 @@ use super::super::record::Framed;
 use super::*;
 
 /// Returns the next number of a pseudo-random sequence that is the same in every test run.
-fn dice(state: &mut u64, sides: u64) -> u64 {
+fn random(state: &mut u64, sides: u64) -> u64 {
     *state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
     (*state >> 33) % sides
 }
@@ -32,7 +32,7 @@ async fn every_filter_gives_what_a_look_at_every_row_gives() {
     let (scratch, mut state) = (Scratch::new(), 7);
     let mut journal = scratch.open();
     for n in 0..400 {
-        let mut roll = |sides| dice(&mut state, sides);
+        let mut roll = |sides| random(&mut state, sides);
         let tenant = if roll(5) == 0 { "acme\0" } else { "acme" };
         let mut first = append(&format!("a{:03}", roll(300)), 0, "x");
         let before = journal.row(&first.action).unwrap();
@@ -53,7 +53,7 @@ async fn every_filter_gives_what_a_look_at_every_row_gives() {
         let rows = journal.list("acme", &Filter::default(), usize::MAX).unwrap();
         assert!(rows.len() > 100 && rows.is_sorted_by(|one, other| one.0 > other.0));
         for _ in 0..300 {
-            let mut roll = |sides| dice(&mut state, sides);
+            let mut roll = |sides| random(&mut state, sides);
             let words = ["waiting", "verified", "failed", "never"];
             let filter = Filter {
                 agent: some("agent", roll(8), 4),
@@ -104,7 +104,7 @@ fn what_sled_was_not_told_counts_like_what_it_was() {
     let open = |name: &str| Index::open(&scratch.path(name)).unwrap().0;
     let (each, mixed) = (open("each"), open("mixed"));
     for n in 0..600_u32 {
-        let mut roll = |sides| dice(&mut state, sides);
+        let mut roll = |sides| random(&mut state, sides);
         let action = format!("a{:02}", roll(60));
         let (status, ended) =
             [("waiting", false), ("verified", true)][usize::try_from(roll(2)).unwrap()];

@@ -216,7 +216,7 @@ fn resolved() -> Event {
     let resolution = Resolution {
         person: "oscar".into(),
         role: "operator".into(),
-        verdict: resolution::Verdict::Applied,
+        verdict: resolution::ResolutionVerdict::Applied,
         reason: "seen".into(),
         nonce: "22".repeat(16),
         signed_ms: 1,

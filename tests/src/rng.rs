@@ -6,9 +6,9 @@ use crate::services::Result;
 
 /// A stream of random numbers.
 #[derive(Debug, Clone)]
-pub struct Dice(u64);
+pub struct Rng(u64);
 
-impl Dice {
+impl Rng {
     pub fn new(seed: u64) -> Self {
         Self(seed)
     }

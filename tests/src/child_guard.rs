@@ -1,4 +1,4 @@
-//! The child guard (`Tether`) ends a server process when the process that started it has ended in any way. A watcher
+//! The child guard (`ChildGuard`) ends a server process when the process that started it has ended in any way. A watcher
 //! process reads a pipe that only its parent holds open.
 
 use std::io;
@@ -7,9 +7,9 @@ use std::process::{Child, Command, Stdio};
 
 /// A child guard. The owner drops the child guard before it ends the server in the ordinary way.
 #[derive(Debug)]
-pub struct Tether(Child);
+pub struct ChildGuard(Child);
 
-impl Tether {
+impl ChildGuard {
     /// The watcher has its own process group, because Ctrl-C must not end it early.
     pub fn to(pid: u32) -> io::Result<Self> {
         let watch = Command::new("sh")
@@ -23,7 +23,7 @@ impl Tether {
     }
 }
 
-impl Drop for Tether {
+impl Drop for ChildGuard {
     fn drop(&mut self) {
         // The watcher is killed first, because closing its pipe would make it end the server.
         self.0.kill().and_then(|()| self.0.wait()).ok();

@@ -18,12 +18,12 @@ pub(crate) const RESTORE: &str = "idp.restore_access";
 pub(crate) const SUSPEND: &str = "idp.suspend_user";
 
 /// A host, its upstream, and its served directory, which is removed on drop.
-pub(crate) struct Scene {
+pub(crate) struct Fixture {
     pub(crate) home: Home,
     pub(crate) upstream: Hostile,
 }
 
-impl Scene {
+impl Fixture {
     /// Prepares the served directory without starting the host.
     pub(crate) fn prepare(name: &str) -> Self {
         let (home, upstream) = (Home::new(name), Hostile::start().unwrap());

@@ -6,16 +6,16 @@ use std::path::PathBuf;
 use std::thread;
 use std::time::Duration;
 
-use deed_tests::dice::Dice;
 use deed_tests::disk::{Image, Lie, Manner};
 use deed_tests::host::{self, Host};
+use deed_tests::rng::Rng;
 use deed_tests::services::{Result, workspace};
 
 use crate::book::Book;
 use crate::callers::{Caller, Worked, next_user};
 use crate::check::Check;
+use crate::fixture::Fixture;
 use crate::served::{self, Start, kill};
-use crate::site::Site;
 
 /// The number of cuts in one chain.
 pub(crate) const CUTS: u64 = 8;
@@ -28,10 +28,10 @@ const UNDER_WORK: u64 = 400;
 const PATIENCE: Duration = Duration::from_secs(3);
 
 /// A chain of power cuts on one disk.
-pub(crate) struct Life<'a> {
-    site: &'a Site,
+pub(crate) struct Chain<'a> {
+    fixture: &'a Fixture,
     seed: u64,
-    dice: Dice,
+    rng: Rng,
     book: Book,
     /// The number of the first user that this chain of cuts changes.
     first: u64,
@@ -52,17 +52,17 @@ pub(crate) struct Shown {
     pub(crate) checkpoints: usize,
 }
 
-impl<'a> Life<'a> {
+impl<'a> Chain<'a> {
     /// Creates a chain on a correct disk, or on a disk that ignores one fsync.
-    pub(crate) fn new(site: &'a Site, seed: u64, lie: Option<Lie>) -> Self {
-        let mut dice = Dice::new(seed);
+    pub(crate) fn new(fixture: &'a Fixture, seed: u64, lie: Option<Lie>) -> Self {
+        let mut rng = Rng::new(seed);
         // A host without compiled adapters starts slowly, so the chain rarely begins without them.
-        let first = if dice.percent(10) { Image::default() } else { site.fresh.clone() };
+        let first = if rng.percent(10) { Image::default() } else { fixture.fresh.clone() };
         let (before, after) = (first.clone(), first);
         Self {
-            site,
+            fixture,
             seed,
-            dice,
+            rng,
             book: Book::default(),
             first: next_user(),
             before,
@@ -82,8 +82,8 @@ impl<'a> Life<'a> {
         }
         let ended = self.up().and_then(|served| {
             self.check(&served, true)?;
-            kill(served, &self.site.disk).map_err(|e| e.to_string())?;
-            self.site.disk.load(self.site.disk.image());
+            kill(served, &self.fixture.disk).map_err(|e| e.to_string())?;
+            self.fixture.disk.load(self.fixture.disk.image());
             self.journal(true)
         });
         ended.map_err(|why| self.lost(shown.cuts, &why))?;
@@ -95,16 +95,16 @@ impl<'a> Life<'a> {
 
     /// Runs the host from power-on to the cut. Returns whether the cut happened during the start.
     fn once(&mut self) -> std::result::Result<bool, String> {
-        let disk = &self.site.disk;
+        let disk = &self.fixture.disk;
         self.load().map_err(|e| e.to_string())?;
         // The journal must pass its check even before a host has started again.
         let has_journal = self.after.files().keys().any(|path| path.starts_with("segments/"));
-        if has_journal && self.dice.percent(30) {
+        if has_journal && self.rng.percent(30) {
             self.journal(false)?;
         }
-        if self.dice.percent(25) {
-            disk.cut_after(self.dice.below(UNDER_START));
-            match served::start(&self.site.home.dir, disk).map_err(|e| e.to_string())? {
+        if self.rng.percent(25) {
+            disk.cut_after(self.rng.below(UNDER_START));
+            match served::start(&self.fixture.home.dir, disk).map_err(|e| e.to_string())? {
                 Start::Cut => {
                     self.cut();
                     return Ok(true);
@@ -116,10 +116,10 @@ impl<'a> Life<'a> {
         }
         let served = self.start()?;
         // Sometimes the check is left out, so that the next cut happens while the host is still recovering.
-        if !self.dice.percent(35) {
+        if !self.rng.percent(35) {
             self.check(&served, false)?;
         }
-        disk.cut_after(self.dice.below(UNDER_WORK));
+        disk.cut_after(self.rng.below(UNDER_WORK));
         self.work(served)?;
         Ok(false)
     }
@@ -127,7 +127,7 @@ impl<'a> Life<'a> {
     /// Runs the host's own check of everything that it wrote. After a power cut, the index may be ahead of the journal,
     /// because it is only a copy that the next start rebuilds.
     fn journal(&self, started: bool) -> Worked {
-        let dir = self.site.home.dir.to_string_lossy();
+        let dir = self.fixture.home.dir.to_string_lossy();
         let found = host::run(&["journal", "check", &dir], "").map_err(|e| e.to_string())?;
         let said = String::from_utf8_lossy(&[found.stdout, found.stderr].concat()).into_owned();
         let mut findings = said.lines().filter(|line| line.starts_with("FINDING"));
@@ -141,17 +141,17 @@ impl<'a> Life<'a> {
 
     /// Runs all callers until the power is cut.
     fn work(&mut self, served: Host) -> Worked {
-        let (site, book, url) = (self.site, &self.book, served.url.as_str());
+        let (fixture, book, url) = (self.fixture, &self.book, served.url.as_str());
         let callers: Vec<Caller<'_>> =
-            (0..CALLERS).map(|_| Caller::new(site, book, url, self.dice.split())).collect();
+            (0..CALLERS).map(|_| Caller::new(fixture, book, url, self.rng.split())).collect();
         let url = served.url.clone();
         let worked: Worked = thread::scope(|scope| {
             let threads: Vec<_> =
                 callers.into_iter().map(|caller| scope.spawn(move || caller.work())).collect();
-            if !site.disk.wait(PATIENCE) {
-                site.disk.cut();
+            if !fixture.disk.wait(PATIENCE) {
+                fixture.disk.cut();
             }
-            let killed = kill(served, &site.disk).map_err(|e| format!("{url}: {e}"));
+            let killed = kill(served, &fixture.disk).map_err(|e| format!("{url}: {e}"));
             let ends = threads.into_iter().map(|thread| {
                 thread.join().unwrap_or_else(|_| Err("a caller panicked".to_owned()))
             });
@@ -162,18 +162,18 @@ impl<'a> Life<'a> {
     }
 
     fn cut(&mut self) {
-        self.manner = Manner::any(&mut self.dice);
-        self.before = self.site.disk.image();
-        self.after = self.site.disk.after(self.manner, &mut self.dice);
+        self.manner = Manner::any(&mut self.rng);
+        self.before = self.fixture.disk.image();
+        self.after = self.fixture.disk.after(self.manner, &mut self.rng);
     }
 
     /// Loads the disk as the cut left it, and sometimes changes the policies.
     fn load(&mut self) -> Result<()> {
-        if self.dice.percent(50) {
-            self.site.vary(self.dice.roll())?;
+        if self.rng.percent(50) {
+            self.fixture.vary(self.rng.roll())?;
         }
-        self.site.disk.load(self.after.clone());
-        self.site.disk.lie(self.lie);
+        self.fixture.disk.load(self.after.clone());
+        self.fixture.disk.lie(self.lie);
         Ok(())
     }
 
@@ -183,7 +183,9 @@ impl<'a> Life<'a> {
     }
 
     fn start(&self) -> std::result::Result<Host, String> {
-        match served::start(&self.site.home.dir, &self.site.disk).map_err(|e| e.to_string())? {
+        match served::start(&self.fixture.home.dir, &self.fixture.disk)
+            .map_err(|e| e.to_string())?
+        {
             Start::Up(served) => Ok(served),
             Start::Cut => Err("the power was off before it was cut".to_owned()),
             Start::Failed(why) => Err(format!("the host did not start:\n{why}")),
@@ -191,14 +193,14 @@ impl<'a> Life<'a> {
     }
 
     fn check(&self, served: &Host, full: bool) -> Worked {
-        let mut dice = self.dice.clone();
+        let mut rng = self.rng.clone();
         let mut check = Check {
-            site: self.site,
+            fixture: self.fixture,
             book: &self.book,
             url: &served.url,
             full,
             first: self.first,
-            dice: &mut dice,
+            rng: &mut rng,
         };
         check.run()
     }
@@ -230,7 +232,7 @@ impl<'a> Life<'a> {
                 fs::write(path, bytes)?;
             }
         }
-        fs::copy(self.site.home.dir.join(host::LOG), out.join("serve.log"))?;
+        fs::copy(self.fixture.home.dir.join(host::LOG), out.join("serve.log"))?;
         Ok(out)
     }
 }

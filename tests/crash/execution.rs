@@ -13,7 +13,7 @@ use deed_tests::home::Home;
 use deed_tests::host::Host;
 use deed_tests::journal;
 use deed_tests::record::On;
-use deed_tests::record::desk::Deed;
+use deed_tests::record::contracts::Deed;
 use deed_tests::services::Result;
 use deed_tests::world::{BOB, HELPDESK};
 use serde_json::Value;

@@ -27,7 +27,7 @@ const EFFECTS: [(&str, &str); 2] = [("observable", "idempotent"), ("opaque", "ke
 const LIMITS: &str = "timeout = \"30s\"\nattempts = 3\nbackoff = \"10ms\"";
 
 /// The fixture: everything that outlives a power cut.
-pub(crate) struct Site {
+pub(crate) struct Fixture {
     pub(crate) disk: Disk,
     pub(crate) upstream: Upstream,
     /// The effects of restoring and of suspending.
@@ -56,7 +56,7 @@ impl<E: Into<Box<dyn std::error::Error + Send + Sync>>> From<E> for NoSite {
     }
 }
 
-impl Site {
+impl Fixture {
     pub(crate) fn make(worker: usize, seed: u64) -> std::result::Result<Self, NoSite> {
         let (home, upstream) = (Home::new("powercut"), Upstream::start(seed)?);
         let dir = home.dir.as_path();

@@ -7,7 +7,7 @@ use deed_tests::client::Client;
 use deed_tests::home::Home;
 use deed_tests::layout::{self, HEAD};
 use deed_tests::proxy::{Fault, Proxy};
-use deed_tests::record::{Record, desk};
+use deed_tests::record::{Record, contracts};
 use deed_tests::services::Result;
 
 pub(crate) const TENANTS: usize = 10;
@@ -21,7 +21,7 @@ pub(crate) const CAPACITY: u64 = RUNS * 1_000 / LOOK_MS;
 /// The number of actions that the host may have under way.
 pub(crate) const UNDER_WAY: u64 = 256;
 
-pub(crate) struct Site {
+pub(crate) struct Fixture {
     pub(crate) home: Home,
     pub(crate) proxy: Proxy,
     _record: Record,
@@ -31,15 +31,15 @@ pub(crate) fn token(tenant: usize, agent: usize) -> String {
     format!("deed_token-of-agent-{agent}-of-tenant-{tenant}-of-the-crowd")
 }
 
-impl Site {
+impl Fixture {
     pub(crate) fn serve() -> Result<Self> {
         let record = Record::start()?;
         let proxy = Proxy::start(&record.base_url())?;
         proxy.set("GET", Fault::Delay { ms: LOOK_MS });
         let mut home = Home::new("overload");
         let dir = &home.dir;
-        desk::lay_out(dir, proxy.base_url())?;
-        desk::add_a_read(dir)?;
+        contracts::lay_out(dir, proxy.base_url())?;
+        contracts::add_a_read(dir)?;
         let permit = "@id(\"desk\")\npermit (principal, action, resource);\n";
         fs::write(dir.join("policies/all.cedar"), permit)?;
         fs::write(dir.join("deed.toml"), configuration(proxy.base_url())?)?;

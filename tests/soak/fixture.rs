@@ -7,12 +7,12 @@ use std::sync::{PoisonError, RwLock};
 
 use deed_tests::home::Home;
 use deed_tests::layout;
-use deed_tests::record::{Record, desk};
+use deed_tests::record::{Record, contracts};
 use deed_tests::services::Result;
 
 use crate::walk::AGENTS;
 
-pub(crate) struct Site {
+pub(crate) struct Fixture {
     pub(crate) record: Record,
     pub(crate) home: Home,
     /// The base URL of the host; empty while no host runs.
@@ -35,15 +35,15 @@ pub(crate) fn token(agent: usize) -> String {
     format!("deed_token-of-the-walking-agent-number-{agent}")
 }
 
-impl Site {
+impl Fixture {
     pub(crate) fn make() -> Result<Self> {
         let record = Record::start()?;
         let home = Home::new("soak");
-        desk::lay_out(&home.dir, &record.base_url())?;
+        contracts::lay_out(&home.dir, &record.base_url())?;
         add_agents_and_a_read(&home)?;
         home.trust()?;
         let clock = home.dir.join("clock");
-        let mut site = Self {
+        let mut fixture = Self {
             record,
             home,
             url: RwLock::default(),
@@ -56,9 +56,9 @@ impl Site {
             jumps: 0,
             findings: vec![],
         };
-        site.set_clock(0)?;
-        site.start()?;
-        Ok(site)
+        fixture.set_clock(0)?;
+        fixture.start()?;
+        Ok(fixture)
     }
 
     pub(crate) fn url(&self) -> String {
@@ -133,7 +133,7 @@ impl Site {
 
 fn add_agents_and_a_read(home: &Home) -> Result<()> {
     let dir = &home.dir;
-    desk::add_a_read(dir)?;
+    contracts::add_a_read(dir)?;
     let mut toml = fs::read_to_string(dir.join("deed.toml"))?;
     toml += "\n[tenant.acme.grant.\"crash.set_read\"]\nupstreams = [\"record\"]\n";
     for agent in 0..AGENTS {
