@@ -175,8 +175,8 @@ fn must(deed: Deed, seen: &Seen) -> Must {
     // The state of every write is known, or a repetition does no harm, so the host sends the missing writes.
     let repeats = match deed.kind {
         _ if !is(Word::Open) => true,
-        Kind::Set | Kind::Keyed => true,
-        Kind::Add => untouched,
+        Kind::Set | Kind::Keyed | Kind::Create => true,
+        Kind::Add | Kind::Find | Kind::Delete => untouched,
         Kind::Opaque => false,
     };
     let outcome = match deed.kind {

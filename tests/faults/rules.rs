@@ -161,7 +161,7 @@ impl Way<'_> {
 
     /// A write with an idempotency key takes effect only once, and so does a write that sets a value.
     fn land(&mut self, slot: usize) {
-        let once = matches!(self.subject.kind, Kind::Set | Kind::Keyed);
+        let once = matches!(self.subject.kind, Kind::Set | Kind::Keyed | Kind::Create);
         if !once || self.effects[slot] == 0 {
             self.effects[slot] += 1;
         }
@@ -171,6 +171,10 @@ impl Way<'_> {
         let shown = self.effects.iter().take(self.subject.writes).filter(|count| **count > 0);
         match shown.count() {
             _ if self.subject.kind == Kind::Opaque => Look::Unchanged,
+            // What was created is read under the id in the answer.
+            _ if self.subject.kind == Kind::Create && self.open[0] && !self.done[0] => {
+                Look::Nothing
+            }
             0 => Look::Unchanged,
             all if all == self.subject.writes => Look::Holds,
             _ => Look::Partly,
@@ -185,8 +189,8 @@ impl Way<'_> {
             Look::Partly => "mismatch",
             Look::Unchanged if self.done.contains(&true) => "mismatch",
             Look::Unchanged => match self.subject.kind {
-                Kind::Set | Kind::Add => "failed",
-                Kind::Keyed | Kind::Opaque => "indeterminate",
+                Kind::Set | Kind::Add | Kind::Find | Kind::Delete => "failed",
+                Kind::Keyed | Kind::Opaque | Kind::Create => "indeterminate",
             },
         }
     }
@@ -196,8 +200,10 @@ impl Way<'_> {
         let open = (0..2).any(|slot| self.open[slot] && !self.done[slot]);
         !open
             || match self.subject.kind {
-                Kind::Set | Kind::Keyed => true,
-                Kind::Add => look == Look::Unchanged && !self.done.contains(&true),
+                Kind::Set | Kind::Keyed | Kind::Create => true,
+                Kind::Add | Kind::Find | Kind::Delete => {
+                    look == Look::Unchanged && !self.done.contains(&true)
+                }
                 Kind::Opaque => false,
             }
     }

@@ -74,6 +74,9 @@ pub struct Rendered {
     /// CEL expression over `answer` that is true if a 2xx answer is a refusal.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refused_when: Option<Expression>,
+    /// The name by which later requests refer to the answer of this write.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
     /// The form of the path in the header `Location` of the answer, whose parts later requests contain.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub location: Option<String>,

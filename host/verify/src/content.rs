@@ -70,9 +70,13 @@ fn requests(proven: &Proven, contract: &Contract, seen: Option<&Evidence>) -> Fo
         return Err("the guard in the receipt is not that of the contract".to_owned());
     }
     let later = proven.settled.iter().filter_map(|settled| settled.look.as_ref());
-    let looks = receipt.pre.iter().chain(&receipt.post).chain(later).map(|look| &look.exchanges);
+    let before: Vec<Rendered> =
+        rendering.observe.iter().filter(|rule| !rule.awaits_answer()).cloned().collect();
+    let pre = receipt.pre.iter().map(|look| (&look.exchanges, &before));
+    let after = receipt.post.iter().chain(later);
+    let looks = pre.chain(after.map(|look| (&look.exchanges, &rendering.observe)));
     let runs = receipt.attempts.iter().map(|attempt| &attempt.exchanges);
-    let looked: Result<usize, String> = looks.map(|run| of_rules(run, &rendering.observe)).sum();
+    let looked: Result<usize, String> = looks.map(|(run, rules)| of_rules(run, rules)).sum();
     let sent: Result<usize, String> = runs.map(|run| of_rules(run, &rendering.perform)).sum();
     let (looked, sent) = (looked?, sent?);
     bound(receipt, &rendering)?;
@@ -117,10 +121,14 @@ fn of_rules(run: &[ExchangeSummary], rules: &[Rendered]) -> Result<usize, String
         let sent = run.iter().filter(|one| is_of(one, rule)).count();
         // If a rule sends values of the state, the body of its request is not known here, so a request may belong to
         // any rule that differs only in the body.
-        let calls = if rule.pre.is_empty() {
+        let sum = |sum: u32, other: &Rendered| other.calls.saturating_add(sum);
+        let calls = if rule.awaits_answer() {
+            // Without the answer, a request may be of any rule whose form it has.
+            rules.iter().filter(|other| may_be(other, rule)).fold(0, sum)
+        } else if rule.pre.is_empty() {
             rule.calls
         } else {
-            alike(rule, rules).fold(0, |sum, other| other.calls.saturating_add(sum))
+            alike(rule, rules).fold(0, sum)
         };
         u32::try_from(sent).map_or(true, |sent| sent > calls)
     };
@@ -130,6 +138,13 @@ fn of_rules(run: &[ExchangeSummary], rules: &[Rendered]) -> Result<usize, String
         }
         None => Ok(run.len()),
     }
+}
+
+/// Whether a request of a rule may have the form of another rule, which has values of answers.
+fn may_be(other: &Rendered, rule: &Rendered) -> bool {
+    other.upstream == rule.upstream
+        && other.method == rule.method
+        && (other.awaits_answer() || rule.is_filled_as(&other.path))
 }
 
 /// What the contract renders from the action's parameters.
@@ -163,7 +178,7 @@ fn is_of(sent: &ExchangeSummary, rule: &Rendered) -> bool {
     sent.upstream == rule.upstream
         && sent.method == rule.method
         // The values of an answer can be compared only with the evidence, which contains the answer.
-        && (sent.path == rule.path || rule.awaits_answer() && rule.is_filled_as(&sent.path))
+        && if rule.awaits_answer() { rule.is_filled_as(&sent.path) } else { sent.path == rule.path }
         && sent.writes == rule.writes
         && sent.guard == rule.guard
         // A body with values of the state can be compared only with the evidence, which contains the state.

@@ -25,6 +25,8 @@ pub(super) struct Evidence {
     post: Option<Observation>,
     later: Option<Observation>,
     attempts: Vec<Attempt>,
+    /// Whether the receipt leaves the outcome open.
+    is_open: bool,
 }
 
 /// Reads the evidence and compares it with the receipt. Returns `None` for a copy that an agent received, which has no
@@ -53,6 +55,7 @@ pub(super) fn read(opened: &Opened, proven: &Proven) -> Result<Option<Evidence>,
             proven.settled.as_ref().and_then(|one| one.look.as_ref()),
         )?,
         attempts,
+        is_open: receipt.outcome == Outcome::Indeterminate,
     }))
 }
 
@@ -64,14 +67,44 @@ impl Evidence {
         contract: &Contract,
         rendering: &'a Rendering,
     ) -> Vec<(&'a Observation, Vec<Asked<'a>>)> {
-        let sent: Vec<&Exchange> =
-            self.attempts.iter().flat_map(|attempt| &attempt.exchanges).collect();
-        let answers = Answers::of(contract, &rendering.perform, &sent);
-        let before = self.pre.iter().map(|seen| (seen, Answers::default()));
-        let after = self.post.iter().chain(&self.later).map(|seen| (seen, answers.clone()));
-        let all = before.chain(after);
-        all.map(|(seen, answers)| (seen, answers.asked(&rendering.observe))).collect()
+        let looks = &rendering.observe;
+        let before = self.pre.iter().map(|seen| (seen, Answers::default().asked(looks)));
+        let post = self.post.iter().map(|seen| (seen, self.asked_after(contract, rendering, seen)));
+        let all = self.attempts.len();
+        let later = self.later.iter();
+        let later = later.map(|seen| (seen, self.answers(contract, rendering, all).asked(looks)));
+        before.chain(post).chain(later).collect()
     }
+
+    /// What the observation after the attempts asked. If the outcome is open, the observation may be older than the last
+    /// attempts: the host stopped before it could read the state again.
+    fn asked_after<'a>(
+        &self,
+        contract: &Contract,
+        rendering: &'a Rendering,
+        seen: &Observation,
+    ) -> Vec<Asked<'a>> {
+        let all = self.attempts.len();
+        let first = if self.is_open { all.min(1) } else { all };
+        let asked = |count| self.answers(contract, rendering, count).asked(&rendering.observe);
+        let is_its = |asked: &Vec<Asked<'_>>| {
+            of_look(seen, asked).is_ok() && states_of(contract, seen, asked).is_ok()
+        };
+        (first..=all).rev().map(asked).find(is_its).unwrap_or_else(|| asked(all))
+    }
+
+    /// The answers to the named writes of this many attempts.
+    fn answers(&self, contract: &Contract, rendering: &Rendering, count: usize) -> Answers {
+        let attempts = self.attempts.iter().take(count);
+        let sent: Vec<&Exchange> = attempts.flat_map(|attempt| &attempt.exchanges).collect();
+        Answers::of(contract, &rendering.perform, &sent)
+    }
+}
+
+/// Every request of an observation is one that its rules asked.
+fn of_look(look: &Observation, asked: &[Asked<'_>]) -> Result<(), String> {
+    let rules: Vec<&Rendered> = asked.iter().filter_map(Asked::request).collect();
+    of_contract(&look.exchanges, |request| rules.contains(&request))
 }
 
 pub(super) fn found(evidence: Option<&Evidence>) -> Found {
@@ -89,8 +122,7 @@ pub(super) fn requests(
     rendering: &Rendering,
 ) -> Result<(), String> {
     for (look, asked) in evidence.looks(contract, rendering) {
-        let rules: Vec<&Rendered> = asked.iter().filter_map(Asked::request).collect();
-        of_contract(&look.exchanges, |request| rules.contains(&request))?;
+        of_look(look, &asked)?;
     }
     for attempt in &evidence.attempts {
         of_contract(&attempt.exchanges, |request| {
@@ -142,20 +174,23 @@ pub(super) fn states(
     rendering: &Rendering,
 ) -> Result<(), String> {
     for (seen, asked) in evidence.looks(contract, rendering) {
-        let Declared { states, problem } = declared(contract, &asked, &seen.exchanges);
-        let from = contract.state.iter().filter(|(_, shape)| shape.from.is_some());
-        for (name, _) in from {
-            if seen.state.get(name) != states.get(name) {
-                return Err(format!(
-                    "the state `{name}` is not that of the answer it is read from"
-                ));
-            }
-        }
-        if let (Some(problem), None) = (problem, &seen.problem) {
-            return Err(format!("an observation has no `problem`, but {problem}"));
-        }
+        states_of(contract, seen, &asked)?;
     }
     Ok(())
+}
+
+fn states_of(contract: &Contract, seen: &Observation, asked: &[Asked<'_>]) -> Result<(), String> {
+    let Declared { states, problem } = declared(contract, asked, &seen.exchanges);
+    let from = contract.state.iter().filter(|(_, shape)| shape.from.is_some());
+    for (name, _) in from {
+        if seen.state.get(name) != states.get(name) {
+            return Err(format!("the state `{name}` is not that of the answer it is read from"));
+        }
+    }
+    match (problem, &seen.problem) {
+        (Some(problem), None) => Err(format!("an observation has no `problem`, but {problem}")),
+        _ => Ok(()),
+    }
 }
 
 /// Judges the outcome again from the evidence.
@@ -369,7 +404,8 @@ mod tests {
         let (claim, exchanges) = (Claim::Done, vec![exchange(&write, 200, body)]);
         let attempt =
             Attempt { n: 1, claim, exchanges, refused: vec![], started_ms: 0, ended_ms: 0 };
-        let evidence = Evidence { pre: None, post: None, later: None, attempts: vec![attempt] };
+        let attempts = vec![attempt];
+        let evidence = Evidence { pre: None, post: None, later: None, attempts, is_open: false };
         let (observe, perform) = (vec![], vec![write]);
         let rendering = Rendering { resource: String::new(), observe, perform };
         requests(&evidence, &contract(), &rendering)

@@ -376,7 +376,47 @@ fn a_contract_says_where_a_value_of_an_answer_may_be() {
             "can only be in the path or query",
         ),
         (create.replace("field/{id}", "field/{answer.create.id}"), "`resource` cannot contain"),
-        (create.replace("control  = \"GET /things\"\n", ""), "needs `control`"),
+        (create.replace("control  = \"GET /things\"\n", ""), "need `control`"),
+        (
+            create.replace("absent   = [404]\ncontrol  = \"GET /things\"\n", "").replace(
+                "required = [\"a\", \"by\"]",
+                "only = \"/list\"\nrequired = [\"a\", \"by\"]",
+            ),
+            "need `control`",
+        ),
+        (
+            create
+                .replace("[[observe.http]]\nupstream = \"field\"\nrequest  = \"GET /things\"\n", "")
+                .replace("absent   = [404]\ncontrol  = \"GET /things\"\n", ""),
+            "nothing could be read before the write",
+        ),
+        (create.replace("created  = [201]", "guard = \"absent\""), "a guarded write with `answer`"),
+        (
+            create
+                .replace("created  = [201]", "codec.response = \"xml\"")
+                .replace(schema, "{ type = \"integer\" }"),
+            "must be a string, because",
+        ),
+        (
+            create
+                .replace("created  = [201]", "location = \"/things/{id}\"")
+                .replace(schema, "{ type = \"boolean\" }"),
+            "must be a string or an integer",
+        ),
+        (
+            create.replace(schema, "{ type = \"string\", pattern = \"^[a-z]+$\", private = true }"),
+            "must be an integer",
+        ),
+        (
+            create
+                .replace("GET /things/{answer.create.id}", "GET /things/{note}/{answer.create.id}")
+                .replace(
+                    "properties.note = { type = \"string\" }",
+                    "properties.note = { type = \"string\", private = true }",
+                )
+                .replace("required = [\"id\"]", "required = [\"id\", \"note\"]"),
+            "has a private parameter",
+        ),
         (
             create.replace("created  = [201]", "created = [201]\ncalls = 2"),
             "is for a write that is sent once",
@@ -405,4 +445,54 @@ fn a_contract_says_where_a_value_of_an_answer_may_be() {
         assert!(refused.contains(why), "{why}: {refused}");
     }
     Contract::from_toml("c.toml", &create).unwrap();
+}
+
+/// Without the evidence, a request with a value of an answer looks like other requests of the contract.
+#[test]
+fn other_requests_may_have_the_form_of_one_with_an_answer() {
+    let text = contract("create", CREATE)
+        .replace("GET /things\"", "GET /things/me\"")
+        .replace("type = \"string\", pattern = \"^[a-z0-9.-]{1,20}$\"", "type = \"integer\"");
+    let upstream = Upstream::start(|request| match request.method.as_str() {
+        "POST" => Reply::json(201, json!({"id": 7})),
+        _ if request.target == "/things/me" => Reply::json(200, json!([])),
+        _ => Reply::json(200, json!({"a": 2, "by": "x"})),
+    });
+    let world = served(&upstream, &text, "");
+    ended(&world, &tried(&world), "verified", "every expectation holds");
+}
+
+/// The creation of one thing does not prove the creation of another.
+#[test]
+fn only_the_named_write_proves_what_its_answer_leads_to() {
+    let second = "[[perform.http]]\nupstream = \"field\"\nrequest = \"POST /charges\"\ncreated = [201]\n[verify]";
+    let text = contract("create", CREATE).replace("[verify]", second).replace("2s", "0s");
+    for (status, outcome) in [(200, "mismatch"), (201, "verified")] {
+        let upstream = Upstream::start(move |request| match request.target.as_str() {
+            "/charges" => Reply::json(201, json!({})),
+            "/things" if request.method == "POST" => Reply::json(status, json!({"id": "t-9"})),
+            "/things" => Reply::json(200, json!([])),
+            _ => Reply::json(200, json!({"a": 2, "by": "another"})),
+        });
+        let world = served(&upstream, &text, "");
+        ended(&world, &tried(&world), outcome, "");
+    }
+}
+
+/// `pending` covers neither a change that is not allowed nor a refusal.
+#[test]
+fn a_job_of_somebody_else_does_not_keep_an_outcome_open() {
+    let text = contract("update", JOB)
+        .replace("\"1s\"", "\"0s\"")
+        .replace("post.job != null && post.job.status in ['queued', 'running']", "post.user.active")
+        .replace("may_change = [\"/job\", ", "may_change = [");
+    let upstream = job("/jobs/7", &["running"]);
+    let world = served(&upstream, &text, "");
+    ended(&world, &tried(&world), "mismatch", "`/job` changed, which is not allowed");
+    let upstream = Upstream::start(|request| match request.target.as_str() {
+        "/users/a1" => Reply::json(200, json!({"active": true})),
+        _ => Reply::json(422, json!({})),
+    });
+    let world = served(&upstream, &text, "");
+    ended(&world, &tried(&world), "failed", "the upstream refused and nothing changed");
 }

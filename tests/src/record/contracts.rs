@@ -2,6 +2,8 @@
 //! write, one with one write and one with two, and a contract that needs approval. The commands of the real binary make
 //! the directory.
 
+mod items;
+
 use std::fs;
 use std::path::Path;
 
@@ -29,10 +31,18 @@ pub enum Kind {
     Keyed,
     Add,
     Opaque,
+    /// A POST that creates a thing under an id of the record's own. The thing is read under the id in the answer.
+    Create,
+    /// A POST that creates a thing. The thing is found again by the id of the action.
+    Find,
+    /// A DELETE of the item.
+    Delete,
 }
 
 impl Kind {
-    pub const ALL: [Self; 4] = [Self::Set, Self::Keyed, Self::Add, Self::Opaque];
+    /// The kinds whose items have two slots, so that an action can have one write or two.
+    const OF_SLOTS: [Self; 4] = [Self::Set, Self::Keyed, Self::Add, Self::Opaque];
+    const OF_ITEMS: [Self; 3] = [Self::Create, Self::Find, Self::Delete];
 
     pub fn as_str(self) -> &'static str {
         match self {
@@ -40,6 +50,9 @@ impl Kind {
             Self::Keyed => "keyed",
             Self::Add => "add",
             Self::Opaque => "opaque",
+            Self::Create => "create",
+            Self::Find => "find",
+            Self::Delete => "delete",
         }
     }
 
@@ -47,19 +60,22 @@ impl Kind {
     pub fn effect(self) -> &'static str {
         match self {
             Self::Set => "idempotent",
-            Self::Keyed => "keyed",
-            Self::Add => "observable",
+            Self::Keyed | Self::Create => "keyed",
+            Self::Add | Self::Find | Self::Delete => "observable",
             Self::Opaque => "opaque",
         }
     }
 }
 
 impl Deed {
-    /// Actions with one and with two writes of every kind, and an action that needs approval.
+    /// Actions with one and with two writes of every kind with slots, an action that needs approval, and actions that
+    /// create or delete an item.
     pub fn all() -> Vec<Self> {
         let plain = |(kind, writes)| Self { kind, writes, asked: false };
-        let every = Kind::ALL.into_iter().flat_map(|kind| [(kind, 1), (kind, 2)]);
-        every.map(plain).chain([Self { kind: Kind::Add, writes: 1, asked: true }]).collect()
+        let every = Kind::OF_SLOTS.into_iter().flat_map(|kind| [(kind, 1), (kind, 2)]);
+        let asked = Self { kind: Kind::Add, writes: 1, asked: true };
+        let items = Kind::OF_ITEMS.map(|kind| plain((kind, 1)));
+        every.map(plain).chain([asked]).chain(items).collect()
     }
 
     /// The name of the action's contract.
@@ -88,6 +104,9 @@ impl Deed {
 
     /// The contract as TOML.
     fn toml(self) -> String {
+        if Kind::OF_ITEMS.contains(&self.kind) {
+            return items::toml(self.kind);
+        }
         let shown = if self.kind == Kind::Set { "string" } else { "integer" };
         let after = |slot: &&str| match self.kind {
             Kind::Set => format!("\"post.item.{slot} == params.value\""),

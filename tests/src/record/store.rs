@@ -1,6 +1,8 @@
 //! The state of the system of record, which applies requests and returns their answers. Every applied write stays in
 //! the list with its key, whether or not its answer was delivered.
 
+mod items;
+
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
@@ -27,6 +29,8 @@ pub(super) struct Store {
     applied: Vec<Applied>,
     /// The request and the answer of each keyed write, by its key.
     keys: BTreeMap<String, (String, Vec<u8>)>,
+    /// What was created or deleted: kind, item and the thing.
+    things: Vec<(String, String, Value)>,
 }
 
 impl Store {
@@ -49,7 +53,10 @@ impl Store {
             {
                 self.write(request, kind, item, slot)
             }
-            _ => problem("404 Not Found", "there is no such item, slot or operation"),
+            (method, [kind @ ("create" | "find" | "delete"), item, rest @ ..]) => {
+                self.item(request, method, kind, item, rest)
+            }
+            _ => missing(),
         }
     }
 
@@ -101,6 +108,10 @@ impl Store {
         let here = |one: &&Applied| one.kind == "set" && one.item == item && one.slot == slot;
         self.applied.iter().rev().find(here).map_or_else(|| json!(""), |one| one.value.clone())
     }
+}
+
+fn missing() -> Vec<u8> {
+    problem("404 Not Found", "there is no such item, slot or operation")
 }
 
 /// The request that an idempotency key is bound to. The key must not be used for another request.

@@ -2,13 +2,14 @@
 //! reported.
 
 mod answers;
+mod outputs;
 mod placeholders;
 mod states;
 
 use std::collections::BTreeMap;
 
 use super::fault::Fault;
-use super::{Contract, ambiguous, limits, may_change, outputs, private};
+use super::{Contract, ambiguous, limits, may_change, private};
 use crate::action::id;
 use crate::contract::schema::Schema;
 use crate::contract::template::Rule;

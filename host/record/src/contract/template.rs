@@ -151,6 +151,7 @@ impl Rule {
             throttled: self.throttled.clone(),
             accepted: self.accepted.clone(),
             refused_when: self.refused_when.clone(),
+            name: self.name.clone(),
             location: self.location.clone(),
         })
     }
@@ -227,7 +228,21 @@ impl Rule {
 
     /// Whether the request has a value of the answer to a write, so that it can be sent only after the write.
     pub fn awaits_answer(&self) -> bool {
-        self.request.contains("{answer.")
+        self.request.contains("{answer.") && self.answers().next().is_some()
+    }
+
+    /// The values of answers in the request, as `NAME.MEMBER`.
+    pub fn answers(&self) -> impl Iterator<Item = &str> {
+        let target = self.split().map(|(_, target)| target).unwrap_or_default();
+        let (path, query) = target::split(target);
+        let values = target::pairs(query.unwrap_or_default()).filter_map(Result::ok);
+        let texts = target::segments(path, Format::Two).chain(values.map(|(_, value)| value));
+        texts.flat_map(|text| text::pieces(text, Format::Two).unwrap_or_default()).filter_map(
+            |piece| match piece {
+                text::Piece::Value(Source::Answer(path)) => Some(path),
+                _ => None,
+            },
+        )
     }
 
     /// Whether this `observe` rule reads the entity tag of the resource that the rule `write` changes.

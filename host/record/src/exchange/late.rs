@@ -1,6 +1,8 @@
 //! Values that are not known when the action is proposed: values of the state before the action, in the body of a
 //! write, and values of the answer to a write, in the path of a later look.
 
+use std::collections::BTreeSet;
+
 use deed_spec::json;
 use serde_json::Value;
 
@@ -64,14 +66,13 @@ impl Rendered {
     /// Whether a path that was sent is this one with some values of answers.
     pub fn is_filled_as(&self, sent: &str) -> bool {
         let mut parts = self.path.split(ANSWER);
-        let mut pattern = format!("^{}", regex::escape(parts.next().unwrap_or_default()));
-        for part in parts {
-            let literal = part.split_once('}').map_or("", |(_, literal)| literal);
-            pattern.push_str("[A-Za-z0-9._~%-]+");
-            pattern.push_str(&regex::escape(literal));
+        let Some(rest) = sent.strip_prefix(parts.next().unwrap_or_default()) else { return false };
+        let target = sent.split('?').next().unwrap_or_default();
+        if target.split('/').any(|one| matches!(one, "." | "..")) {
+            return false;
         }
-        pattern.push('$');
-        regex::Regex::new(&pattern).is_ok_and(|pattern| pattern.is_match(sent))
+        let literals = parts.map(|part| part.split_once('}').map_or("", |(_, literal)| literal));
+        ends(rest.as_bytes(), literals).contains(&rest.len())
     }
 
     /// Fills the values of a whole state into the body of the request.
@@ -109,6 +110,25 @@ impl Rendered {
         }
         bare
     }
+}
+
+/// The positions in a text at which a sequence of values, each followed by its literal, can end. Linear in the text for
+/// each literal.
+fn ends<'l>(text: &[u8], literals: impl Iterator<Item = &'l str>) -> BTreeSet<usize> {
+    let is_of_value = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~%".contains(byte);
+    let mut starts: BTreeSet<usize> = [0].into();
+    for literal in literals {
+        let (mut next, mut inside) = (BTreeSet::new(), false);
+        for (at, byte) in text.iter().enumerate() {
+            inside = (inside || starts.contains(&at)) && is_of_value(byte);
+            let behind = text.get(at + 1..).unwrap_or_default();
+            if inside && behind.starts_with(literal.as_bytes()) {
+                next.insert(at + 1 + literal.len());
+            }
+        }
+        starts = next;
+    }
+    starts
 }
 
 #[cfg(test)]

@@ -135,7 +135,10 @@ pub fn judge_now(seen: &Seen<'_>) -> (Judgement, bool) {
     let checks = after(seen, &pre, &post);
     let (changes, unexpected) = compare(seen.contract, seen.params, &pre, &post);
     let holds = checks.iter().all(|c| c.holds);
-    let (outcome, reason) = if !holds && is_pending(seen, &pre, &post) {
+    let (outcome, reason) = if !holds
+        && unexpected.is_empty()
+        && is_pending(seen, &writes, &pre, &post)
+    {
         let why = "the upstream is still carrying out the action: `pending` of the contract holds";
         (Outcome::Indeterminate, why.to_owned())
     } else if holds && unexpected.is_empty() {
@@ -196,10 +199,14 @@ fn outputs(contract: &Contract, post: &Value) -> BTreeMap<String, Value> {
     values.filter(|(_, value)| !value.is_null()).collect()
 }
 
-/// Whether the contract says that the upstream is still carrying out the action. An expression that cannot be evaluated
-/// does not hold.
-pub fn is_pending(seen: &Seen<'_>, pre: &Value, post: &Value) -> bool {
+/// Whether the contract says that the upstream is still carrying out the action, and a write was not refused. An
+/// expression that cannot be evaluated does not hold.
+fn is_pending(seen: &Seen<'_>, writes: &[&Exchange], pre: &Value, post: &Value) -> bool {
     let Some(pending) = &seen.contract.verify.pending else { return false };
+    let refused = |write: &&Exchange| write.meaning() == Some(Meaning::Refused);
+    if writes.iter().filter(|write| write.may_have_written()).all(refused) {
+        return false;
+    }
     let scope = Env { params: seen.params, pre, post: Some(post) }.scope();
     pending.holds(&scope).unwrap_or(false)
 }

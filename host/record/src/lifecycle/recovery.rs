@@ -51,7 +51,9 @@ pub fn another(
     let writes = standing(&runs);
     // If a write succeeded but no change is visible, an unchanged state does not show that another write had no effect.
     let seen = judged.changes.is_empty() && !judged.checks.is_empty();
-    let untouched = seen && !writes.iter().any(|write| write.is(Word::Done));
+    // While the upstream still carries out the action, an unchanged state shows nothing.
+    let pending = judged.outcome == Outcome::Indeterminate && contract.verify.pending.is_some();
+    let untouched = seen && !pending && !writes.iter().any(|write| write.is(Word::Done));
     repeatable(contract.action.effect, &writes, bindings, untouched, now_ms)
 }
 

@@ -209,6 +209,10 @@ fn afterwards(request: &ApprovalRequest, contract: &Contract) -> String {
     for expression in &contract.verify.after {
         line(&mut text, format_args!("  {}", safe(&expression.to_string())));
     }
+    if let Some(pending) = &contract.verify.pending {
+        let what = format_args!("  the outcome stays open while {}", safe(&pending.to_string()));
+        line(&mut text, what);
+    }
     for (pointer, value) in &request.proposal.expect {
         line(
             &mut text,

@@ -8,7 +8,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use deed_record::action::id::ActionId;
+use deed_record::contract::Contract;
 use deed_record::lifecycle::event::{Event, Phase};
+use deed_record::lifecycle::observation::answers::Asked;
 use deed_record::lifecycle::observation::{Observation, Sight};
 use deed_record::lifecycle::outcome::{Judgement, Outcome};
 use deed_record::lifecycle::status::Status;
@@ -88,6 +90,9 @@ impl Drive<'_> {
             let why = format!("{other} has changed the state that an observation would read");
             return Ok(Later::InVain(why));
         }
+        if let Some(why) = self.unknown_answer(&granted.contract) {
+            return Ok(Later::InVain(why));
+        }
         let slot = match self.take_run_slot(&granted).await? {
             Taken::RunSlot(slot) => slot,
             Taken::Ended(_) => return Ok(Later::NotNow("the sandbox was full")),
@@ -97,6 +102,16 @@ impl Drive<'_> {
         Ok(match reconcile::settle(&granted.contract, &self.work.story, &look, began_ms) {
             Some(judgement) => Later::Seen(Sight::shared(look), Arc::new(judgement)),
             None => Later::NotNow("the observation began while a write could still take effect"),
+        })
+    }
+
+    /// Why a state cannot be read, if its request contains a value of an answer that no later observation can provide.
+    fn unknown_answer(&self, contract: &Contract) -> Option<String> {
+        let story = &self.work.story;
+        let asked = story.answers(contract).asked(&story.bound.observe);
+        asked.into_iter().find_map(|one| match one {
+            Asked::Unknown(why) => Some(why),
+            Asked::Request(_) | Asked::Filled(_) | Asked::Nothing => None,
         })
     }
 

@@ -13,8 +13,8 @@ use deed_record::lifecycle::observation::declared::{Declared, declared};
 use deed_sandbox::grant::ReadGrant;
 use deed_sandbox::{Adapter, Run, RunSlot, Sandbox};
 
-/// Runs the adapter's `observe` function in a new instance. The guest cannot tell whether it runs before or after the
-/// attempt.
+/// Runs the adapter's `observe` function in a new instance. The guest is not told whether it runs before or
+/// after the attempt.
 pub async fn look(
     sandbox: &Sandbox,
     adapter: &Adapter,

@@ -85,8 +85,10 @@ impl Case {
 
     /// Every run in the evidence, in the original order.
     pub fn runs(&self) -> Vec<Recorded> {
-        let sent: Vec<&Exchange> =
-            self.attempts.iter().flat_map(|attempt| &attempt.exchanges).collect();
+        // If the host stopped before it could read the state again, the observation is older than the last attempt.
+        let began_ms = self.post.as_ref().map_or(i64::MAX, Observation::began_ms);
+        let attempts = self.attempts.iter().filter(|attempt| attempt.ended_ms <= began_ms);
+        let sent: Vec<&Exchange> = attempts.flat_map(|attempt| &attempt.exchanges).collect();
         let after = Answers::of(&self.contract, &self.rendering.perform, &sent);
         let look = |name: &str, look: &Observation, answers: &Answers| {
             let asked = answers.asked(&self.rendering.observe);

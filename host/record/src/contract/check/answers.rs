@@ -1,7 +1,7 @@
 //! Checks the names and answers of writes, and the requests of `observe` that contain values of answers.
 
-use super::super::Contract;
 use super::super::fault::Fault;
+use super::super::{Contract, StateShape};
 use crate::action::id;
 use crate::contract::narrow::Alphabet;
 use crate::contract::schema::{Kind, Schema};
@@ -15,7 +15,7 @@ pub(super) fn check(contract: &Contract) -> Result<(), Fault> {
             let what = "`name`, `answer` and `location` are for [[perform.http]]: they are about the answer to a write";
             return Err(Fault::at(&rule.request, what));
         }
-        look(rule)?;
+        look(contract, rule)?;
     }
     for (n, rule) in contract.perform.http.iter().enumerate() {
         let earlier = contract.perform.http.iter().take(n);
@@ -23,25 +23,41 @@ pub(super) fn check(contract: &Contract) -> Result<(), Fault> {
             let name = rule.name.as_deref().unwrap_or_default();
             return Err(Fault::at(&rule.request, format!("`{name}` names two writes")));
         }
-        write(rule)?;
+        write(contract, rule)?;
     }
-    Ok(())
+    reads_before(contract)
+}
+
+/// Something is read before the write, so that a missing permission or a wrong path is found before anything changes.
+fn reads_before(contract: &Contract) -> Result<(), Fault> {
+    let looks = &contract.observe.http;
+    match looks.iter().find(|rule| rule.awaits_answer()) {
+        Some(rule) if looks.iter().all(Rule::awaits_answer) => {
+            let what = "every [[observe.http]] has a value of an answer, so nothing could be read before the write; \
+                        add one without, such as the list that will contain what is created";
+            Err(Fault::at(&rule.request, what))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Whether the state is absent is known without the answer, or confirmed as for other states.
-fn look(rule: &Rule) -> Result<(), Fault> {
+fn look(contract: &Contract, rule: &Rule) -> Result<(), Fault> {
     if !rule.awaits_answer() {
         return Ok(());
     }
-    if !rule.absent.is_empty() && rule.control.is_none() {
-        let what = "the request has a value of an answer, so `absent` needs `control`: without it, an upstream that \
+    let reads = |shape: &&StateShape| shape.from.as_ref() == Some(&rule.request);
+    let mut states = contract.state.values().filter(reads);
+    let may_be_absent = !rule.absent.is_empty() || states.any(|shape| shape.only.is_some());
+    if may_be_absent && rule.control.is_none() {
+        let what = "the request has a value of an answer, so `absent` and `only` need `control`: without it, an upstream that \
                     does not show what it created yet looks like one that created nothing";
         return Err(Fault::at(&rule.request, what));
     }
     Ok(())
 }
 
-fn write(rule: &Rule) -> Result<(), Fault> {
+fn write(contract: &Contract, rule: &Rule) -> Result<(), Fault> {
     let refuse = |what: String| Err(Fault::at(&rule.request, what));
     if let Some(name) = rule.name.as_ref().filter(|name| !id::is_name(name)) {
         return refuse(format!("`{name}` is not a name; use lower-case letters and digits"));
@@ -55,6 +71,7 @@ fn write(rule: &Rule) -> Result<(), Fault> {
     if rule.calls.is_some_and(|calls| calls != 1) || !rule.may_write().unwrap_or(true) {
         return refuse("`answer` is for a write that is sent once".to_owned());
     }
+    guarded(contract, rule)?;
     let parts = rule.location.as_deref().map(|form| location(form, rule)).transpose()?;
     let parts = parts.unwrap_or_default();
     for (name, schema) in &rule.answer {
@@ -67,6 +84,14 @@ fn write(rule: &Rule) -> Result<(), Fault> {
             ));
         }
         let from_body = !parts.contains(&name.as_str());
+        // Forms and XML have only texts, and so do paths, in which the host also recognizes integers.
+        let texts = !from_body || matches!(rule.codec.response, Incoming::Form | Incoming::Xml);
+        if texts && !is_text(schema, !from_body) {
+            let kinds = if from_body { "a string" } else { "a string or an integer" };
+            return refuse(format!(
+                "`answer.{name}` must be {kinds}, because it is taken from text"
+            ));
+        }
         if from_body && !rule.codec.has_members() {
             return refuse(format!(
                 "`answer.{name}` is a member of the body, so `codec.response` cannot be `text` or `none`"
@@ -82,10 +107,6 @@ fn write(rule: &Rule) -> Result<(), Fault> {
 /// The members that the parts of a `location` are.
 fn location<'r>(form: &'r str, rule: &'r Rule) -> Result<Vec<&'r str>, Fault> {
     let refuse = |what: String| Err(Fault::at(form, what));
-    if rule.codec.response == Incoming::None {
-        let what = "`codec.response = \"none\"` ignores the answer, so `location` has no effect";
-        return refuse(what.to_owned());
-    }
     let Some(rest) = form.strip_prefix('/') else {
         return refuse(format!("`location` is a path such as `/jobs/{{job}}`, not `{form}`"));
     };
@@ -115,8 +136,31 @@ fn location<'r>(form: &'r str, rule: &'r Rule) -> Result<Vec<&'r str>, Fault> {
     Ok(parts)
 }
 
+/// A guard can stop a write that took effect at its first delivery. Only a state that is read without its answer shows
+/// that.
+fn guarded(contract: &Contract, rule: &Rule) -> Result<(), Fault> {
+    let shows = |shape: &StateShape| {
+        let source = contract.source_of(shape).and_then(|at| contract.observe.http.get(at));
+        source.is_some_and(|look| look.upstream == rule.upstream && !look.awaits_answer())
+    };
+    if rule.guard.is_none() || contract.state.values().any(shows) {
+        return Ok(());
+    }
+    let what = "a guarded write with `answer` needs a state that is read without its answer; add one, or remove `guard`";
+    Err(Fault::at(&rule.request, what))
+}
+
+/// Whether a value that is taken from text can fit the schema.
+fn is_text(schema: &Schema, or_integer: bool) -> bool {
+    match schema.kind() {
+        Some(Kind::String) => true,
+        Some(Kind::Integer) => or_integer,
+        _ => false,
+    }
+}
+
 fn is_narrow(schema: &Schema) -> bool {
-    if schema.nullable {
+    if schema.nullable || schema.private {
         return false;
     }
     match schema.kind() {
@@ -156,6 +200,13 @@ pub(super) fn placeholder(
     }
     if schema.kind() == Some(Kind::Object) {
         return refuse("is an object; name one of its members".to_owned());
+    }
+    let secret = |param: &String| {
+        rule.request.contains(&format!("{{{param}}}"))
+            && contract.params.properties.get(param).is_some_and(|schema| schema.private)
+    };
+    if contract.params.properties.keys().any(secret) {
+        return refuse("cannot be in a request that has a private parameter".to_owned());
     }
     let controls = |other: &Rule| other.control.as_ref() == Some(&rule.request);
     if contract.observe.http.iter().any(controls) {

@@ -9,7 +9,7 @@ use deed_spec::json;
 use serde_json::{Map, Value};
 
 use crate::contract::Contract;
-use crate::contract::schema::Schema;
+use crate::contract::schema::{Kind, Schema};
 use crate::contract::template::{self, Rule};
 use crate::exchange::meaning::Meaning;
 use crate::exchange::{Exchange, Rendered};
@@ -25,6 +25,10 @@ pub enum Asked<'a> {
     /// The request is not known, for this reason.
     Unknown(String),
 }
+
+/// Maximum bytes of one member of an answer, as JSON, and of a path that contains members.
+const VALUE_MAX: usize = 1 << 10;
+const PATH_MAX: usize = 8 << 10;
 
 /// The answers to the named writes of a contract.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -75,6 +79,9 @@ impl Answers {
             return Asked::Request(look);
         }
         match look.with_answers(|path| self.text(path)) {
+            Ok(filled) if filled.path.len() > PATH_MAX => Asked::Unknown(format!(
+                "a path with values of answers has more than {PATH_MAX} bytes"
+            )),
             Ok(filled) => Asked::Filled(Box::new(filled)),
             Err(error) => Asked::Unknown(error.to_string()),
         }
@@ -161,6 +168,9 @@ fn members(rule: &Rule, exchange: &Exchange) -> Result<Value, String> {
         if let Some(missing) = schema.missing(&kept).first() {
             return Err(format!("{of} has no `{name}{}`", missing.replace('/', ".")));
         }
+        if kept.to_string().len() > VALUE_MAX {
+            return Err(format!("{of} has more than {VALUE_MAX} bytes in `{name}`"));
+        }
         found.insert(name.clone(), kept);
     }
     Ok(Value::Object(found))
@@ -168,7 +178,10 @@ fn members(rule: &Rule, exchange: &Exchange) -> Result<Value, String> {
 
 fn member(exchange: &Exchange, name: &str) -> Result<Value, String> {
     let pointer = format!("/{}", name.replace('~', "~0").replace('/', "~1"));
-    let inside = |place: &String| place.is_empty() || place.starts_with(&pointer);
+    let inside = |place: &String| {
+        let below = place.strip_prefix(&pointer);
+        place.is_empty() || below.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    };
     if exchange.redacted.iter().any(inside) {
         return Err(format!("held a secret in `{name}`"));
     }
@@ -201,9 +214,10 @@ fn parts(form: &str, path: &str) -> Option<BTreeMap<String, String>> {
 fn typed(schema: &Schema, part: &str) -> Value {
     let text = || Value::from(part);
     match part.parse::<i64>() {
-        Ok(number) if !schema.violations(&Value::from(number)).is_empty() => text(),
-        Ok(number) => Value::from(number),
-        Err(_) => text(),
+        Ok(number) if schema.kind() == Some(Kind::Integer) && number.to_string() == part => {
+            Value::from(number)
+        }
+        _ => text(),
     }
 }
 

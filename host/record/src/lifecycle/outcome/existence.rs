@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::{Outcome, Seen};
 use crate::contract::StateShape;
+use crate::contract::template::Rule;
 use crate::exchange::Exchange;
 
 /// Whether an absence without a `control` request counts: the state existed before, and a write to its upstream was
@@ -42,8 +43,19 @@ pub(super) fn foreign(seen: &Seen<'_>, writes: &[&Exchange]) -> Option<(Outcome,
 /// Whether this action created the state: a write to the state's upstream was answered with a status in `created`, or
 /// the state contains the id of this action.
 fn is_ours(seen: &Seen<'_>, shape: &StateShape, post: &Value, writes: &[&Exchange]) -> bool {
-    to_its_upstream(seen, shape, writes).any(Exchange::is_created)
+    let rule = seen.contract.source_of(shape).and_then(|at| seen.contract.observe.http.get(at));
+    // A state that is read by the answer of a write was created by that write, or by none.
+    let names: Vec<&str> = rule.into_iter().flat_map(Rule::answers).filter_map(name_of).collect();
+    let is_its = |write: &&Exchange| {
+        names.is_empty() || write.request.name.as_deref().is_some_and(|name| names.contains(&name))
+    };
+    to_its_upstream(seen, shape, writes).filter(is_its).any(Exchange::is_created)
         || contains(post, seen.action.as_str())
+}
+
+/// The name of the write in `NAME.MEMBER`.
+fn name_of(path: &str) -> Option<&str> {
+    path.split('.').next()
 }
 
 fn to_its_upstream<'a>(

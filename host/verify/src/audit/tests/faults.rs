@@ -91,15 +91,15 @@ fn keys_and_origins_are_those_that_are_trusted() {
     let elsewhere = Checkpoint { origin: "log.example.com/globex".to_owned(), ..tree };
     let elsewhere = signed(&elsewhere, &key(5, "log.example.com/globex"));
     let foreign = with(log(3), CHECKPOINT, elsewhere.clone());
-    failed(&foreign, &[], CHECKPOINT, "not of `log.example.com/acme`");
+    failed(&foreign, &[], CHECKPOINT, "not to `log.example.com/acme`");
     let kept = Since { name: "kept".into(), note: String::from_utf8(elsewhere).unwrap() };
-    failed(&log(3), std::slice::from_ref(&kept), "kept", "not of `log.example.com/acme`");
+    failed(&log(3), std::slice::from_ref(&kept), "kept", "not to `log.example.com/acme`");
     // The keys of both logs are trusted, but a checkpoint of one log proves nothing about the other log.
     let both = [keys(), vec![key(5, "log.example.com/globex").verifier().clone()]].concat();
     let asked = Asked { keys: &both, since: &[kept], head: None, witnesses: None };
     let found = audit(asked, |path, max| Ok(fetch(&log(3), path, max))).fault.unwrap();
     assert_eq!(found.file, "kept");
-    assert!(found.reason.contains("not of `log.example.com/acme`"), "{found:?}");
+    assert!(found.reason.contains("not to `log.example.com/acme`"), "{found:?}");
     let head = Frontier::default().checkpoint("log.example.com/globex").to_string();
     assert_eq!(fault(&log(3), &[], Some(&head)).1, HEAD);
     failed(&log(3), &[since(&mallory)], "kept", "no signature of");

@@ -23,6 +23,9 @@ properties.id = { type = "string" }
 [[observe.http]]
 upstream = "shop"
 request = "GET /orders/{answer.create.data.id}?as=o-{answer.create.data.id}"
+[[observe.http]]
+upstream = "shop"
+request = "GET /orders"
 [[perform.http]]
 upstream = "shop"
 name = "create"
@@ -88,6 +91,8 @@ fn a_look_has_the_value_of_the_answer_in_every_place() {
         ("/orders/a/b?as=o-a", false),
         ("/orders/a?as=o-a&x=y", false),
         ("/x/orders/a?as=o-a", false),
+        ("/orders/..?as=o-a", false),
+        ("/orders/{answer.create.data.id}?as=o-a", false),
     ] {
         assert_eq!(filled.is_filled_as(sent), is, "{sent}");
     }
@@ -119,10 +124,24 @@ fn without_a_usable_answer_nothing_is_asked() {
         (vec![redacted("/data/id")], "held a secret in `data`"),
         (vec![redacted("")], "held a secret in `data`"),
         (vec![redacted("/secret")], "/orders/a?as=o-a"),
+        (vec![redacted("/data_of_others")], "/orders/a?as=o-a"),
+        (vec![bench.write(201, order(&"a".repeat(2_000)))], "has more than 1024 bytes in `data`"),
     ] {
         let found = bench.asked(&sent);
         assert!(found.contains(wanted), "{found}: {wanted}");
     }
+}
+
+#[test]
+fn a_part_of_a_path_is_an_integer_only_in_its_own_form() {
+    let integer = Schema { declared: Some(Kind::Integer), ..Schema::default() };
+    let text = Schema { declared: Some(Kind::String), ..Schema::default() };
+    assert_eq!(typed(&integer, "7"), json!(7));
+    assert_eq!(typed(&integer, "-7"), json!(-7));
+    for part in ["+7", "007", "-0", " 7", "7.0", "99999999999999999999"] {
+        assert_eq!(typed(&integer, part), json!(part));
+    }
+    assert_eq!(typed(&text, "7"), json!("7"));
 }
 
 #[test]
