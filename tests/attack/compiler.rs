@@ -41,7 +41,8 @@ fn bloats() {
     assert!(started.elapsed() < PATIENCE);
 }
 
-/// Even if an operator pins such a component, the host does not start, and names the file in its error.
+/// Even if an operator pins a component that the compiler refuses, the host does not start, and its error names the
+/// file.
 fn is_granted_and_served() {
     let mut world = World::lay_out(scim(), "scim").unwrap();
     let honest = fs::read(world.dir.join("adapters/scim.wasm")).unwrap();

@@ -10,7 +10,7 @@ use deed_tests::home::Home;
 use deed_tests::record::{Record, contracts};
 use deed_tests::services::Result;
 
-/// The fixture of one worker; each worker has its own.
+/// The fixture of one worker. Workers do not share fixtures.
 pub(crate) struct Bench {
     pub(crate) record: Record,
     template: Home,

@@ -1,5 +1,5 @@
 //! The definition of a cell of the crash matrix: an action, the point of the action at which the host is killed, and
-//! the point of recovery at which it is killed again.
+//! the point of the recovery at which the restarted host is killed, if there is one.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -12,7 +12,7 @@ use deed_tests::record::contracts::Deed;
 #[derive(Debug, Clone)]
 pub(crate) struct Cell {
     pub(crate) deed: Deed,
-    /// Whether this directory was served before; otherwise the host is killed during its very first start.
+    /// Whether the directory was served before. If not, the host is killed during its very first start.
     pub(crate) served: bool,
     pub(crate) death: Death,
     /// The point at which the host is killed during recovery.
@@ -127,8 +127,8 @@ pub(crate) fn first_starts(deed: Deed, trace: &[String]) -> Vec<Cell> {
 }
 
 /// Returns the events that are out of order in the trace of a run without a kill. An intent must be on disk before its
-/// write is sent, and the end of an exchange must be written before the adapter continues (it is synced before the next
-/// intent or the receipt).
+/// write is sent. The end of an exchange must be written to the journal before the adapter continues, and synced before
+/// the next intent or the receipt.
 pub(crate) fn disorder(trace: &[String], writes: usize) -> Vec<String> {
     let step = [
         "journal.sync.after/write_intended",

@@ -1,5 +1,5 @@
-//! The progress of an action when its host was killed, as the journal states it for each write. The next host learns
-//! nothing more about the writes from its files.
+//! The progress of an action when its host was killed, as the journal states it for each write. From its files, the
+//! restarted host learns nothing more about the writes than what this module reads.
 
 use deed_record::exchange::{Fate, Rendered};
 use deed_record::lifecycle::event::Event;

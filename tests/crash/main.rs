@@ -1,5 +1,6 @@
-//! The crash matrix. For every effect, the real host is killed at every point at which it writes, publishes or calls
-//! the system of record, and is started again. The system of record counts the writes that it applied.
+//! The crash matrix. For actions with every kind of effect, the test kills the real host at every point at which the
+//! host writes, publishes or calls the system of record, and starts the host again. The system of record counts the
+//! writes that it applied.
 //!
 //! `SEED=N` repeats a sample; `FULL=1` runs every cell (`make crash`). An argument selects the cells whose name
 //! contains it.

@@ -1,5 +1,5 @@
-//! Tests that failpoints, at which tests kill the host, exist only in test builds: they are off by default, only the
-//! crate of the tests turns them on, and a build without debug assertions has none.
+//! Tests that failpoints (places at which tests kill the host) exist only in test builds. Failpoints are off by
+//! default, only the crate of the tests turns them on, and a build without debug assertions has none.
 
 use std::fs;
 use std::path::Path;

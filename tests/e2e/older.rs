@@ -1,11 +1,11 @@
 //! Tests that the present version of `deed` opens a directory of an older version, reports everything that happened
 //! there, and continues the open actions.
 //!
-//! `older/state-1.tar.gz` is the served directory of the last version without `state/VERSION`, after a stop at `MADE`:
-//! its host ran one action to each outcome in `ENDED` and left one more action waiting. Caches, the lock and the log of
-//! the process were removed. The approval request expires after thirty days, the maximum that a configuration allows.
-//! So that the request is still valid, the host that opens the directory in this test runs with a clock that shows the
-//! day of the recording (`older/clock.c`).
+//! `older/state-1.tar.gz` contains the served directory of a host of the last `deed` version without `state/VERSION`.
+//! That host ran one action to each outcome in `ENDED`, left one more action waiting, and was stopped at the time
+//! `MADE`. Caches, the lock and the log of the process were removed. The approval request expires after thirty days,
+//! the maximum that a configuration allows. So that the request is still valid, the host that opens the directory in
+//! this test runs with a clock that shows the day of the recording (`older/clock.c`).
 
 use std::collections::BTreeMap;
 use std::fs;

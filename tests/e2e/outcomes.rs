@@ -1,6 +1,6 @@
-//! One test for each row of the outcome table (`host/record/src/lifecycle/outcome.rs`), against the real SCIM server,
-//! through a proxy where the row needs a fault. Each test reads the state from the server itself and counts the writes
-//! that were sent.
+//! One test for each row of the outcome table (`host/record/src/lifecycle/outcome.rs`), against the real SCIM server.
+//! If a row needs a fault, a proxy causes the fault. Each test reads the state from the server itself and counts the
+//! writes that were sent.
 
 mod guests;
 

@@ -1,5 +1,6 @@
 //! Tests of key rotation: `deed key rotate` replaces the host's keys, and the configuration replaces approvers' keys.
-//! Signatures made while a key was valid keep verifying; signatures made with the key later do not verify.
+//! A signature that was made while its key was valid stays valid. A signature that was made with the key later is not
+//! valid.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -160,8 +161,8 @@ fn a_rotation_that_was_killed_is_finished_by_the_next_one() {
     let mut world = World::start(scim()).unwrap();
     let before = act(&world);
     stop(&mut world);
-    // The rotation is killed before any log records it, when only one of two logs records it, or when both logs record
-    // it but the new key has not replaced the old one.
+    // The rotation is killed at one of three points: before any log records the rotation, when only one of two logs
+    // records it, or when both logs record it but the new key has not replaced the old one.
     let cuts: [&[&str]; 3] = [&["acme", "globex"], &["globex"], &[]];
     for (n, (key, other)) in [("receipt", "log"), ("log", "receipt")].into_iter().enumerate() {
         for (m, logs) in cuts.into_iter().enumerate() {

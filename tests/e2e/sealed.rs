@@ -12,8 +12,8 @@ use serde_json::Value;
 /// The name of a crate, and the path of its compiled library.
 type Extern = (&'static str, PathBuf);
 
-/// A source for each crate that compiles only with the right build of the crate: the build against which the libraries
-/// found so far were compiled.
+/// For each crate, a source that compiles only with the build of this crate against which the libraries found so far
+/// were compiled.
 const PROBES: [(&str, &str); 3] = [
     (
         "deed_record",
@@ -101,8 +101,8 @@ fn scratch(source: &str) -> PathBuf {
     dir
 }
 
-/// The lines and the code of an error message. An error without a line gets line 0; an error without a code gets its
-/// text.
+/// The lines and the code of a compiler error. If the error has no line, the line is 0. If the error has no code, its
+/// text is used instead.
 fn errors(line: &str) -> Vec<(u64, String)> {
     let message: Value = serde_json::from_str(line).unwrap_or_default();
     let text = message["message"].as_str().unwrap_or_default();

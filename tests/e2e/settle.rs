@@ -112,8 +112,8 @@ fn looks_at_what_is_open_do_not_pile_up() {
     let id = view["id"].as_str().unwrap();
     let under_way = || world.metric("deed_actions_under_way").unwrap().unwrap();
     world.proxy.set("GET", Fault::Delay { ms: 10_000 });
-    // At first, the pauses between observations are shorter than this delay. The first observation that is answered
-    // settles the action.
+    // At first, the pauses between observations are shorter than the delay of 10 s. The first observation that is
+    // answered settles the action.
     until("a look is answered", || {
         assert!(under_way() <= 1, "{} looks are under way", under_way());
         world.show(id).unwrap()["status"] != "indeterminate"

@@ -220,7 +220,7 @@ fn the_approvers_client_signs_nothing_that_is_not_what_it_shows() {
         request.terms(Answer::Approve, "bob", "support-lead").err().map(|e| e.to_string())
     };
     assert_eq!(refused(&honest), None);
-    // A dishonest host shows one thing and asks the approver to sign another.
+    // A dishonest host shows the approver one change and asks for a signature of another change.
     let lies = [
         ("/perform/0/path", json!("/Users/ffffffffffffffffffffffffffffffff")),
         ("/perform/0/body/Operations/0/value", json!(false)),

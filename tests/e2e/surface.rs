@@ -89,8 +89,8 @@ fn two_actions_on_one_resource_run_in_order() {
         (&restored["status"], &suspended["status"]),
         (&json!("verified"), &json!("verified"))
     );
-    // The second action waited for the resource and then read the state again, so it changed the state that the first
-    // action had left.
+    // The second action waited for the resource and read the state only after the first action had ended, so it changed
+    // the state that the first action had left.
     let back = json!([{"pointer": "/user/active", "old": true, "new": false}]);
     assert_eq!(suspended["changes"], back, "{suspended}");
     let calls = |view: &Value| view["calls"].as_array().unwrap().clone();

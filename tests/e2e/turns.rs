@@ -143,7 +143,7 @@ fn a_planned_attempt_that_waits_beyond_its_total_is_given_up() {
     bench.record.fail(&On::writes("once"), 0, 1, refused);
     let once = bench.propose("once");
     // The pause before the retry is at least two seconds. An action that starts during the pause holds the run slot for
-    // longer than the time left.
+    // longer than the time that the retry has left.
     bench.told(&once, "retry_planned");
     let slow: Vec<String> = items.iter().map(|item| bench.propose(item)).collect();
     let view = bench.settled(&once);

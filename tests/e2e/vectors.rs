@@ -118,7 +118,7 @@ fn agrees(root: &Path) {
 fn npms_cedar_decides_the_same() {
     let oracle = workspace().join("target/node");
     if !oracle.join("node_modules/@cedar-policy/cedar-wasm").exists() {
-        // This message is visible only in a test run that shows output; `make` reports the skipped check, too.
+        // This message is visible only in a test run that shows output, so `make` also reports the skipped check.
         std::io::Write::write_all(
             &mut std::io::stderr(),
             b"NOT CHECKED by npm's Cedar: target/node is missing; it takes node and npm, then `make oracle`\n",

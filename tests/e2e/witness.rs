@@ -88,8 +88,8 @@ fn an_action_is_cosigned_and_verifies_under_the_policy() {
     let shown = served(&world);
     world.restart().unwrap();
     assert_eq!(served(&world), shown, "what they said is on disk");
-    // The host does not store the tree sizes that the witnesses have cosigned: each witness reports its size, and the
-    // host continues from that size.
+    // The host does not store which tree size each witness cosigned last. After a restart, each witness reports that
+    // size, and the host continues from there.
     let later = act(&world);
     assert_eq!(verify(&world, &later).0, 0);
     let ours = concat!("deed/", env!("CARGO_PKG_VERSION"));

@@ -1,6 +1,6 @@
 //! Faults of the system of record that counts writes. The cases combine every effect, one or two writes, every call and
-//! every way to fail; pairs of faults in one action are chosen by seed. One host serves all actions, each on its own
-//! item.
+//! every way to fail. For cases with two faults in one action, a seed chooses the pairs of faults. One host serves all
+//! actions, each on its own item.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -25,7 +25,7 @@ use crate::rules::{End, Meets, Site, Subject, ends, refused};
 /// The number of concurrent actions.
 const AT_ONCE: usize = 12;
 
-/// How long connections are refused: longer than an observation takes, shorter than two retries.
+/// How long connections are refused. This time is longer than an observation, and shorter than two retries take.
 const REFUSED: Duration = Duration::from_millis(1_500);
 
 /// Fixture: a host with the counting system of record as its upstream and a proxy between them.

@@ -49,7 +49,7 @@ pub(crate) struct End {
 /// Every correct end.
 pub(crate) fn ends(subject: Subject, faults: &[Meets]) -> BTreeSet<End> {
     let mut found = BTreeSet::new();
-    // An observation before the writes is repeated, and each repetition is one more read.
+    // If the observation before the writes fails, the host repeats it. Each repetition counts as one more read.
     match (0..LOOKS).find(|read| fault(faults, Site::Read(*read)).is_none()) {
         None => drop(found.insert(End { outcome: "failed", effects: [0; 2] })),
         Some(good) => {
@@ -59,7 +59,7 @@ pub(crate) fn ends(subject: Subject, faults: &[Meets]) -> BTreeSet<End> {
     found
 }
 
-/// How often the host observes the state before it gives up an action that has sent nothing.
+/// How often the host tries the first observation before it gives up an action that has sent nothing.
 const LOOKS: usize = 4;
 
 /// Every correct end if connections are refused from this call on, so that no part of the call was sent. Whether the
@@ -69,8 +69,8 @@ pub(crate) fn refused(subject: Subject, site: Site) -> BTreeSet<End> {
     let seen = if subject.kind == Kind::Opaque { "mismatch" } else { "verified" };
     let whole = End { outcome: seen, effects: all };
     let never = match site {
-        // The host repeats the first observation a few times, so the observation may succeed in the end or fail for
-        // good.
+        // The host repeats the first observation a few times, so the observation either succeeds in the end or fails
+        // every time.
         Site::Read(0) => return [whole, End { outcome: "failed", effects: [0; 2] }].into(),
         Site::Read(_) => return [whole].into(),
         Site::Write(0) => End { outcome: "failed", effects: [0; 2] },
@@ -117,8 +117,8 @@ enum Look {
 }
 
 impl Way<'_> {
-    /// The attempt sends the writes that are not done, until one of them gets no answer; then the host observes the
-    /// state.
+    /// The attempt sends the writes that are not done. When all are sent or one of them gets no answer, the host
+    /// observes the state.
     fn attempt(mut self, n: usize, found: &mut BTreeSet<End>) {
         let mut hindered = false;
         for slot in 0..self.subject.writes {

@@ -19,7 +19,8 @@ use crate::cell::{Counted, Found, Is, callers, carry, place, singles, word};
 use crate::record::attempts;
 use crate::rules::{End, Meets, Subject, ends};
 
-/// The SCIM server handles one request at a time and queues five; further connections wait for seconds.
+/// The number of concurrent actions. It is low because the SCIM server handles one request at a time and queues only
+/// five, and further connections wait for seconds.
 const AT_ONCE: usize = 2;
 /// The maximum number of actions that are run for one cell of the fault matrix, until the fault occurs.
 const TRIES: usize = 3;
@@ -67,9 +68,9 @@ impl Bench {
         found.into_inner().unwrap()
     }
 
-    /// Runs one cell. If the call of the fault never happened, the action proves nothing: on a busy machine, the Python
-    /// server may leave another observation unanswered, which ends the action early. If the fault did not occur, the
-    /// cell is tried again with another user.
+    /// Runs one cell. If the call that should fail never happened, the action proves nothing, and the cell is tried
+    /// again with another user. On a busy machine, the Python server may leave another observation unanswered, which
+    /// ends the action before this call.
     fn meet(&self, contract: &str, sets: bool, cell: &Meets) -> Result<Found> {
         for _ in 0..TRIES {
             let (found, met) = self.try_once(contract, sets, cell)?;

@@ -97,7 +97,8 @@ impl Secure {
 
 /// If a handshake failed, its request was never sent.
 fn right(subject: Subject, site: Site) -> BTreeSet<End> {
-    // The host repeats an observation that failed before any write, and only one handshake fails.
+    // If the handshake of the first observation fails, the host repeats the observation. The repetition succeeds,
+    // because only one handshake fails.
     if subject.attempts == 1 && site != Site::Read(0) {
         return crate::rules::refused(subject, site);
     }
@@ -128,7 +129,7 @@ impl Front {
                     return;
                 }
                 let shared = Arc::clone(&accepting);
-                // Failed handshakes are the purpose of this server.
+                // Errors are ignored, because this server makes handshakes fail on purpose.
                 thread::spawn(move || shared.serve(stream).ok());
             }
         });

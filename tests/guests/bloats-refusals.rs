@@ -1,5 +1,5 @@
-//! Attack: sends a small body whose refusal is huge: one long name, and thousands of fields below it. A refusal that
-//! named every difference would fill the host's memory.
+//! Attack: sends a small body whose refusal is huge: one long name, and thousands of fields below it. If the text of
+//! the refusal named every difference from the contract's body, the text would fill the host's memory.
 
 use deed_adapter_sdk::{Action, Adapter, Failure, export_adapter, log};
 use deed_guests::{denied, look, request, restore, user};

@@ -1,5 +1,5 @@
-//! Attack: calls an upstream that does not answer, and never ends afterwards. While the guest waits for the call, it
-//! reaches neither a branch nor its end, where the host could stop it.
+//! Attack: calls an upstream that does not answer, and never ends afterwards. While the guest waits for the answer, it
+//! reaches no place in its code at which the host could stop it, such as a branch.
 
 use std::hint::black_box;
 

@@ -1,6 +1,6 @@
 //! Attack: sends as many reads as its contract allows, each with an answer of the maximum size, and derives as much
-//! state from them as a run may keep. The record of such an observation has megabytes, and so has the record of the
-//! changes between two observations.
+//! state from them as a run may keep. The record of one observation of this guest has megabytes. The record of the
+//! changes between two observations has megabytes, too.
 
 use deed_adapter_sdk::{Action, Adapter, Failure, export_adapter, http, state};
 use deed_guests::{look, restore, user};

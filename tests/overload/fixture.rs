@@ -13,8 +13,8 @@ use deed_tests::services::Result;
 pub(crate) const TENANTS: usize = 10;
 /// The number of agents of each tenant. The greedy tenant uses all of its agents; the other tenants use one.
 pub(crate) const AGENTS: usize = 4;
-/// The number of run slots, and the time that the upstream takes to answer an observation. Together, they determine the
-/// number of observations per second.
+/// The number of run slots, and the time that the upstream takes to answer an observation. Together, these two numbers
+/// determine how many observations per second are possible.
 const RUNS: u64 = 8;
 const LOOK_MS: u64 = 250;
 pub(crate) const CAPACITY: u64 = RUNS * 1_000 / LOOK_MS;

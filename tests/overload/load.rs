@@ -115,7 +115,7 @@ fn carry(
 }
 
 /// The due time of a proposal. Each period has one proposal at a random offset, which is the same in each run. The
-/// offsets of the tenants are independent: if all proposals were due at the full second, the polite tenants would wait
+/// offsets of the tenants are independent. If all proposals were due at the full second, the polite tenants would wait
 /// for one another and not for the greedy tenant.
 fn due(tenant: usize, n: u64, rate: u64) -> Duration {
     let period = Duration::from_secs(1) / u32::try_from(rate).unwrap_or(1);

@@ -21,7 +21,8 @@ use crate::served::{self, Start, kill};
 pub(crate) const CUTS: u64 = 8;
 /// The number of concurrent callers.
 const CALLERS: usize = 3;
-/// The maximum number of changes of the disk before the cut: during a start, and under load.
+/// The maximum number of changes of the disk before a cut: the first limit is for a cut during a start, the second for
+/// a cut under load.
 const UNDER_START: u64 = 90;
 const UNDER_WORK: u64 = 400;
 /// After this time the power is cut in any case.

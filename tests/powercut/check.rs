@@ -17,7 +17,7 @@ use crate::fixture::{Fixture, RESTORE};
 
 /// The number of older checkpoints that one audit compares with the log.
 const CHECKPOINTS: usize = 12;
-/// The number of full checks of an ended action; after them, the action is checked only at random.
+/// How often each ended action is checked in full. Further checks of the action are made only at random.
 const TIMES: u32 = 1;
 
 /// If `full` is true, all actions are checked. Otherwise all new actions and a random part of the older actions are
@@ -162,8 +162,8 @@ impl Check<'_> {
         let (restores, suspends) = self.fixture.effects;
         let effect = if known.contract == RESTORE { restores } else { suspends };
         let once = match effect {
-            // An idempotent write may arrive several times because a repetition has no further effect; a keyed write
-            // may arrive several times but must be applied once.
+            // An idempotent write may arrive several times, because a repetition has no further effect. A write with an
+            // idempotency key may also arrive several times, but must be applied only once.
             "idempotent" => true,
             "keyed" => user.applied <= 1,
             _ => user.came <= 1,

@@ -39,7 +39,8 @@ pub(crate) struct Fixture {
     pub(crate) fresh: Image,
     /// The text that the policies begin with in every variant.
     policies: String,
-    /// This must be the last field, so that the directory is removed after the disk is unmounted.
+    /// Fields are dropped in order. `home` must be the last field, so that the directory is removed after the disk is
+    /// unmounted.
     pub(crate) home: Home,
 }
 

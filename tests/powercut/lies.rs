@@ -1,5 +1,5 @@
-//! A test of the power-cut check itself. The simulated disk ignores one of the host's fsyncs (a "lie"), which is as if
-//! the host's code omitted that fsync, and the check must detect the resulting loss.
+//! A test of the power-cut check itself. The simulated disk ignores one of the host's fsyncs (a "lie"), as if the
+//! host's code omitted that fsync. The check must detect the resulting loss.
 
 use deed_tests::disk::Lie;
 

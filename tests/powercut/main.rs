@@ -2,9 +2,9 @@
 //! that the host acknowledged must still exist, no write may have been applied twice, and the host must start without
 //! help.
 //!
-//! `make powercut CUTS=… SEED=…`; a sample is part of `make test`. The seed determines the requests, the times of the
-//! cuts and what the disk keeps; the scheduling of threads depends on the machine. If no file system can be mounted,
-//! the test reports that and checks nothing.
+//! `make powercut CUTS=… SEED=…` runs this number of cuts from this seed, and `make test` runs a sample. The seed
+//! determines the requests, the times of the cuts and the data that the disk keeps. The scheduling of threads depends
+//! on the machine. If no file system can be mounted, the test reports that and checks nothing.
 #![expect(
     clippy::indexing_slicing,
     clippy::panic,

@@ -60,7 +60,7 @@ impl Upstream {
                     break;
                 }
                 let served = Arc::clone(&served);
-                // Callers that disconnect in the middle are the purpose of this test.
+                // Errors are ignored, because this test makes callers disconnect in the middle of a request.
                 thread::spawn(move || served.talk(stream).is_ok());
             }
         });

@@ -18,7 +18,8 @@ pub(crate) struct Fixture {
     /// The base URL of the host; empty while no host runs.
     url: RwLock<String>,
     clock: PathBuf,
-    /// How many milliseconds the system clock is ahead of the true time: now, and at most since the start of the walk.
+    /// How many milliseconds the system clock is ahead of the true time: the present value, and the largest value since
+    /// the start of the walk.
     offset_ms: i64,
     furthest_ms: i64,
     /// Files with all checkpoints of the log that were public at some time.

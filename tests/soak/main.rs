@@ -30,7 +30,8 @@ const SAMPLE: Duration = Duration::from_secs(20);
 const AT_ONCE: usize = 24;
 /// If the walk waits this long for a caller to finish, the test corrects the system clock, as a person would do.
 const SET_RIGHT: Duration = Duration::from_secs(2);
-/// The maximum number of actions in a walk: enough for any duration, and few enough to read all their bundles.
+/// The maximum number of actions in a walk. The number is high enough for any duration, and low enough that the test
+/// can read every bundle.
 const ACTIONS_MAX: usize = 200_000;
 
 fn main() -> ExitCode {

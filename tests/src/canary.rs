@@ -104,8 +104,7 @@ pub fn forms(value: &[u8]) -> Vec<(String, Vec<u8>)> {
         ("utf16le".to_owned(), value.iter().flat_map(|b| [*b, 0]).collect()),
         ("utf16be".to_owned(), value.iter().flat_map(|b| [0, *b]).collect()),
     ];
-    // This form percent-encodes only the characters that require it. For most values, the percent-encoded form equals
-    // the value itself.
+    // Percent-encodes only the characters that require it, so the result equals the value itself for most values.
     let some = each(value, |b| match b {
         b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' | b'-' | b'.' | b'_' | b'~' => char::from(b).into(),
         _ => format!("%{b:02X}"),

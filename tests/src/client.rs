@@ -25,7 +25,7 @@ pub struct Client {
 pub struct Answer {
     pub status: u16,
     pub content_type: String,
-    /// Seconds; `None` when the answer has no `Retry-After`.
+    /// The value of `Retry-After` in seconds; `None` when the answer has no such header.
     pub retry_after: Option<u64>,
     pub bytes: Vec<u8>,
 }

@@ -135,7 +135,8 @@ impl Disk {
 
 impl Drop for Disk {
     fn drop(&mut self) {
-        // Neither the kernel nor any process may wait for an answer that never arrives.
+        // Every waiting request gets an error, because neither the kernel nor a process may wait for an answer that
+        // never arrives.
         self.power.off();
         let ended = self.session.take().map_or(Ok(()), BackgroundSession::umount_and_join);
         if ended.is_err() {

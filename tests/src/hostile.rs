@@ -1,6 +1,6 @@
-//! A scripted hostile upstream: raw bytes, pauses and endless answers, over plain TCP or TLS. Requests without a script
-//! get honest answers from a small user directory (`hostile/directory.rs`), so that an ordinary action receives exactly
-//! one false answer.
+//! A scripted hostile upstream: raw bytes, pauses and endless answers, over plain TCP or TLS. A request without a
+//! script gets an honest answer from a small user directory (`hostile/directory.rs`). A test can therefore give an
+//! ordinary action exactly one false answer.
 
 use std::collections::VecDeque;
 use std::io::{Read, Write};

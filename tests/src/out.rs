@@ -4,6 +4,6 @@ use std::io::Write as _;
 
 /// Prints a line.
 pub fn say(line: &str) {
-    // If stdout is closed, there is no reader.
+    // A write error is ignored: if stdout is closed, there is no reader.
     drop(writeln!(std::io::stdout(), "{line}"));
 }

@@ -17,8 +17,9 @@ pub const STRANGER: &str = "deed_token-of-an-agent-of-globex";
 /// The pause between two attempts while the host still waits.
 const AGAIN: Duration = Duration::from_millis(100);
 
-/// Signs an answer: the verb, the action, the person and their token. The person's key is in this served directory.
-/// Returns whether the answer was accepted, and everything that the client printed.
+/// Signs an answer with the real client. The array contains the verb, the action's id, the person and the person's
+/// token, and `dir` is the served directory with the person's key. Returns whether the answer was accepted, and
+/// everything that the client printed.
 pub fn answer(
     url: &str,
     dir: &Path,
@@ -30,7 +31,8 @@ pub fn answer(
     say(&[&[verb, id], &to[..], &who[..]].concat())
 }
 
-/// Signs a resolution of an open action: the action, the verdict, the person and their token.
+/// Signs a resolution of an open action with the real client. The array contains the action's id, the verdict, the
+/// person and the person's token.
 pub fn resolve(
     url: &str,
     dir: &Path,

@@ -225,8 +225,8 @@ fn closes(request: &Recorded, shared: &Shared) -> Option<Duration> {
     Some(pause)
 }
 
-/// Returns a well-formed answer, which the fault then damages. A read is always forwarded because it has no effect; a
-/// write is forwarded only if the fault lets it take effect.
+/// Returns a well-formed answer, which the fault then damages. A read is always forwarded, because it has no effect. A
+/// write is forwarded only if the fault lets the write take effect.
 fn spoiled(request: &Recorded, lands: Lands, shared: &Arc<Shared>) -> Result<Vec<u8>> {
     let reads = request.method == "GET";
     let mut body = r#"{"number":1}"#.to_owned();

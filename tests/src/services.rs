@@ -21,10 +21,11 @@ use crate::child_guard::ChildGuard;
 /// The result type of the harness. Tests unwrap the error, and the demo prints it.
 pub type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 
-/// Python takes most of a second to start, and longer while the machine also compiles.
+/// How long to wait for a server to start. Python takes most of a second to start, and longer while the machine also
+/// compiles.
 const START_PATIENCE: Duration = Duration::from_mins(1);
 const CALL_PATIENCE: Duration = Duration::from_secs(20);
-/// Another process may take the free port before the server binds it.
+/// How often a start is tried, because another process may take the free port before the server binds it.
 const START_ATTEMPTS: u32 = 3;
 
 const USER_SCHEMA: &str = "urn:ietf:params:scim:schemas:core:2.0:User";

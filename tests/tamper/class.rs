@@ -23,8 +23,8 @@ pub(crate) struct Class {
 pub(crate) enum End {
     /// The verifier must not verify any mutation of the class.
     Caught,
-    /// Mutations of certain fields may be verified: the fields are the host's statements about itself, which nothing in
-    /// a bundle contradicts. `word.txt` lists them.
+    /// Mutations of certain fields may be verified, because these fields are the host's statements about itself, and no
+    /// other part of a bundle contradicts them. `word.txt` lists them.
     Word,
     /// The mutation cannot be detected from a single bundle, so another party must detect it, such as a witness.
     Witness,

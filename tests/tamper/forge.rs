@@ -33,7 +33,8 @@ pub(crate) fn kind(envelope: &Envelope) -> String {
     kind.unwrap_or_default().to_owned()
 }
 
-/// Whether a person signed the envelope, which is then an approval or a resolution of an open action.
+/// Whether a person signed the envelope. Persons sign only answers to approval requests and resolutions of open
+/// actions.
 pub(crate) fn is_a_persons(envelope: &Envelope) -> bool {
     kind(envelope) == "approval" || payload(envelope)["predicate"].get("resolution").is_some()
 }
@@ -138,9 +139,8 @@ fn first_index(files: &Files) -> Option<u64> {
 /// A map from old to new digests, in hex.
 pub(crate) type Renamed = BTreeMap<String, String>;
 
-/// Changes one part and adjusts everything that contains its digest, as far as this key can sign:
-/// `action.json`, `grant.json`, and every statement by the receipt key. Statements signed by
-/// others are unchanged.
+/// Changes one part and everything that contains its digest, as far as this key can sign. These are `action.json`,
+/// `grant.json`, and every statement by the receipt key. Statements that other keys signed are unchanged.
 pub(crate) fn rehashed(
     files: &Files,
     part: &str,

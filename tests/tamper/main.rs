@@ -51,7 +51,7 @@ fn main() -> ExitCode {
         ));
     }
     if !arguments.list {
-        // If the bundles cannot be made, that is one failure and not one failure for each class.
+        // If the bundles cannot be made, the run reports one failure in total and not one for each class.
         bench();
     }
     let end = libtest_mimic::run(&arguments, trials);

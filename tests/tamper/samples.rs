@@ -26,8 +26,8 @@ pub(crate) struct Bench {
     pub(crate) samples: Vec<Sample>,
     pub(crate) trust: Trust,
     pub(crate) keys: Keys,
-    /// The files of the log of `acme`, by path; its checkpoints, oldest first; the
-    /// checkpoint of another tenant.
+    /// The files of the log of `acme` by path, the checkpoints of that log with the oldest first, and the checkpoint of
+    /// another tenant's log.
     pub(crate) log: BTreeMap<String, Vec<u8>>,
     pub(crate) checkpoints: Vec<String>,
     pub(crate) foreign: String,
@@ -174,8 +174,8 @@ impl Bench {
 
 const ACME: &str = "state/log/acme";
 
-/// Changes the directory so that approval requests expire after 25 s, while the other bundles are made, and so that one
-/// policy forbids an action.
+/// Changes the directory: approval requests expire after 25 s, during which the other bundles are made, and one policy
+/// forbids an action.
 fn configure(dir: &Path) -> Result<()> {
     shared::declare(dir)?;
     edit(dir, "deed.toml", "expires = \"1h\"", "expires = \"25s\"")?;
@@ -246,7 +246,7 @@ fn fetch(world: &World, id: &str, token: &str) -> Vec<u8> {
     world.client(token).bundle(id).unwrap()
 }
 
-/// The checkpoint of another tenant's log, signed with the same key.
+/// The checkpoint of another tenant's log, signed with the key that also signs the log of `acme`.
 fn foreign(world: &World) -> String {
     let proposal = World::proposal("idp.read_user", &user("foreign", Some(true)));
     let wait = [("prefer", "wait=60")];

@@ -45,7 +45,8 @@ fn note(class: Class, found: &Found) -> String {
     }
 }
 
-/// The last line, which states that no mutation that one bundle can show was verified.
+/// The last line of the table. If the run passes, this line states that no mutation that can be detected from one
+/// bundle was verified.
 pub(crate) fn end(book: &Counts) -> String {
     let (mut mutations, mut verified) = (0, 0);
     for class in classes::all() {

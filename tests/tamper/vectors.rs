@@ -42,8 +42,8 @@ pub(crate) fn keep(
 ) {
     if asked().is_some_and(|version| kinds(version).contains(&kind)) {
         let mut kept = KEPT.lock().unwrap_or_else(PoisonError::into_inner);
-        // For mutations of single fields, keep only bundles that the policy or the outcome check catches, because the
-        // others only test the structure of a document.
+        // Of the mutations of single fields, only those that the policy check or the outcome check catches are kept,
+        // because the others only test the structure of a document.
         let told = |check: &str| class != "host/fields" || JUDGED.contains(&check);
         for (check, one) in found.iter().filter(|(check, _)| told(check)) {
             kept.entry((class, *check)).or_insert_with(|| one.clone());

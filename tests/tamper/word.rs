@@ -1,6 +1,6 @@
-//! Fields that only the host states: it could have signed other values, and nothing in the
-//! bundle contradicts them. `word.txt` lists them, and a full run compares that list with the
-//! mutations that were verified.
+//! Fields that only the host states: the host could have signed other values, and no other part of the bundle would
+//! contradict those values. `word.txt` lists the fields, and a full run compares that list with the mutations that were
+//! verified.
 
 use std::collections::BTreeSet;
 use std::fs;

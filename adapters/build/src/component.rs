@@ -1,5 +1,5 @@
-//! Encodes a core module, or WebAssembly text, as a component file (Component Model, binary format). This module does
-//! not write a component that imports an interface outside the package `deed:adapter`.
+//! Encodes a core module, or WebAssembly text, as a component file (Component Model, binary format). If the component
+//! would import an interface outside the package `deed:adapter`, the module reports an error and writes no file.
 
 use std::{
     fs, io,
@@ -21,7 +21,7 @@ pub(crate) fn write(name: &str, module: &Path, out: &Path) -> Result<(), Compone
 }
 
 /// Assembles WebAssembly text, a core module of the world `adapter` or a whole component, and writes the component to
-/// `out`. Fails as [`write()`] does.
+/// `out`. Fails in the same cases as [`write()`].
 pub(crate) fn assemble(
     name: &str,
     text: &Path,
@@ -101,7 +101,7 @@ fn encode(core: &[u8]) -> Result<Vec<u8>, String> {
     encoder.and_then(|mut encoder| encoder.encode()).map_err(|error| format!("{error:#}"))
 }
 
-/// Names of the imports that are not an interface of `deed:adapter`.
+/// Names of the imports that are not interfaces of `deed:adapter`.
 fn foreign_imports(component: &[u8]) -> Result<Vec<String>, String> {
     match wit_component::decode(component).map_err(|error| format!("{error:#}"))? {
         DecodedWasm::Component(resolve, world) => Ok(foreign(&resolve, world)),
@@ -130,7 +130,7 @@ fn is_ours(resolve: &Resolve, key: &WorldKey) -> bool {
         .is_some_and(|package| package.name.namespace == "deed" && package.name.name == "adapter")
 }
 
-/// Writes the component to a temporary file and renames the file, so that a host never loads half a file.
+/// Writes the component to a temporary file and renames the file, so that a host never loads a partly written file.
 fn store(out: &Path, component: &[u8]) -> io::Result<()> {
     if let Some(directory) = out.parent() {
         fs::create_dir_all(directory)?;

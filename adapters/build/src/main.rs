@@ -1,5 +1,5 @@
-//! Builds one component per workspace package, or one per example of a package without a library. The tool does not
-//! write a component that imports anything but `deed:adapter`.
+//! Builds one component per workspace package, or one per example of a package without a library. If a component would
+//! import anything but `deed:adapter`, the tool reports an error and does not write it.
 //!
 //! ```text
 //! deed-adapter-build OUT_DIR PACKAGE...             build components, also from `.wat` files, into OUT_DIR

@@ -72,7 +72,8 @@ impl Toolchain {
     }
 }
 
-/// Settings for small, reproducible components. A panic ends in a WebAssembly trap, which the host sees.
+/// Settings for small, reproducible components. A panic aborts the adapter with a WebAssembly trap, which the host
+/// detects.
 const PROFILE: [(&str, &str); 6] = [
     ("CARGO_PROFILE_RELEASE_OPT_LEVEL", "s"),
     ("CARGO_PROFILE_RELEASE_LTO", "true"),

@@ -1,5 +1,5 @@
 //! The cargo workspace around the current directory: its root, its target directory, and the components that its
-//! packages contain. This module builds nothing.
+//! packages contain. This module only reads the workspace; it does not build components.
 
 use std::{
     fs, io,

@@ -1,4 +1,5 @@
-//! Builds the SCIM request for an action (RFC 7644 sections 3.4.1 and 3.5.2). This module sends nothing.
+//! Builds the SCIM request for an action (RFC 7644 sections 3.4.1 and 3.5.2). This module only builds requests and does
+//! not send them.
 
 use deed_adapter_sdk::{Action, Failure, path};
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! Rust bindings of `wit/`, generated once for every adapter. This file has no handwritten code and makes no decisions.
+//! Rust bindings of `wit/`, generated once in this crate and used by every adapter. This file has no handwritten code.
 #![expect(clippy::pedantic, reason = "generated code")]
 
 wit_bindgen::generate!({

@@ -1,5 +1,5 @@
-//! Sends the requests that the contract allows in this run. The adapter opens no connection. The host sends its own
-//! rendering of the request, with a credential that the adapter does not see, and returns the exchange as the host
+//! Sends the requests that the contract allows in this run. The adapter itself opens no connection. The host sends its
+//! own rendering of the request, with a credential that the adapter does not see, and returns the exchange as the host
 //! recorded it.
 
 use serde_json::Value;

@@ -39,8 +39,8 @@ pub use bindings::deed::adapter::types::{Failure, Request};
 
 /// The trait that an integration author implements for one type. The type serves one or more contracts.
 pub trait Adapter {
-    /// Reads the declared state. The host calls this function before and after `perform`, each time in a new instance
-    /// that cannot tell which of the two calls it is. The host refuses writes during this call.
+    /// Reads the declared state. The host calls this function before and after `perform`, each time in a new instance.
+    /// The instance cannot tell whether `perform` has run. The host refuses writes during this call.
     ///
     /// # Errors
     ///

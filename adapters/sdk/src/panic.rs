@@ -1,4 +1,5 @@
-//! Logs why a panic stopped the adapter. The trap after a panic reports only that the adapter stopped.
+//! Logs why a panic stopped the adapter. Without this log line, the host would learn only that the adapter stopped,
+//! because a trap does not carry the panic's message.
 
 use std::panic::PanicHookInfo;
 

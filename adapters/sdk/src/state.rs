@@ -1,13 +1,13 @@
-//! Functions with which an adapter reports a state: by its place in an exchange, or as a computed value. The host reads
-//! the value from its own copy of the answer, so an adapter can point to state but cannot invent it. An adapter may
-//! call these functions only in `observe`.
+//! Functions with which an adapter reports a state: as a place in an upstream's answer, or as a computed value. The
+//! host reads the value from its own copy of the answer, so an adapter can point to state but cannot invent it. An
+//! adapter may call these functions only in `observe`.
 
 use serde_json::Value;
 
 use crate::Failure;
 use crate::bindings::deed::adapter::state as host;
 
-/// Makes the value at `pointer` (RFC 6901; `""` is the whole body) of `exchange` the state `name`.
+/// Reports the value at `pointer` (RFC 6901; `""` is the whole body) in the answer of `exchange` as the state `name`.
 ///
 /// # Errors
 ///

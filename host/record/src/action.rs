@@ -64,7 +64,7 @@ pub struct Source {
     pub sha256: Option<String>,
 }
 
-/// The versions of the formats in a bundle; an action has the version of its contract. Both versions are frozen;
+/// The versions of the formats in a bundle. An action has the version of its contract. Versions 1 and 2 are frozen;
 /// `tests/vectors` holds the reference files.
 pub const VERSIONS: [u32; 2] = [1, 2];
 
@@ -108,7 +108,7 @@ pub struct ContractRef {
     pub digest: Digest,
 }
 
-/// The configuration of one upstream, as far as an approval covers it.
+/// The part of an upstream's configuration that an approval covers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
@@ -120,7 +120,7 @@ pub struct Binding {
     /// Digest of the PEM file with the upstream's own TLS roots.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tls_roots: Option<Digest>,
-    /// The credentials for `observe` and for `perform`, each by name and slot but without its value.
+    /// The credentials for `observe` and for `perform`: the name and the slot of each, but not the secret value.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub read: Option<CredentialRef>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -132,14 +132,14 @@ pub struct Binding {
     /// codec accepts.
     #[serde(default, skip_serializing_if = "Accepted::is_plain")]
     pub accepted: Accepted,
-    /// How the upstream distinguishes a repeated write from a new write; absent if it does not.
+    /// How the upstream distinguishes a repeated write from a new write; absent if the upstream cannot do so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub idempotency: Option<Idempotency>,
     /// The rendered requests of `observe` and `perform` that go to this upstream.
     pub rules: Vec<Rendered>,
 }
 
-/// Of several writes with the same key, the upstream carries out only the first.
+/// An upstream's support for idempotency keys: it carries out only the first of several writes with the same key.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
@@ -150,7 +150,7 @@ pub struct Idempotency {
     pub window_ms: u64,
 }
 
-/// A credential by name, never its value.
+/// A credential, identified by its name; the record does not contain the secret value.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
@@ -199,8 +199,8 @@ pub struct Rendering {
 const TEXT_MAX: usize = 4096;
 const SOURCES_MAX: usize = 32;
 const NAME_MAX: usize = 256;
-/// The maximum size of all rendered writes of an action. One journal record of at most 16 MiB must hold all exchanges
-/// of an attempt, including the responses.
+/// The maximum size of all rendered writes of an action. All exchanges of an attempt, including the responses, must fit
+/// into one journal record of at most 16 MiB.
 const REQUESTS_MAX: usize = 4 << 20;
 
 /// Checks a proposal against its contract and renders every request in the recorded form: private parameters are
@@ -279,7 +279,7 @@ fn weight(request: &Rendered) -> usize {
     body.saturating_add(request.path.len()).saturating_mul(calls)
 }
 
-/// Checks the nesting depth, because a record that contains a more deeply nested value could not be parsed again.
+/// Checks that no value is nested too deeply, because a record that contains such a value could not be parsed again.
 fn nesting(proposal: &Proposal) -> Result<(), BindError> {
     if json::depth(&proposal.params) > json::NESTED_MAX {
         return Err(BindError::Text("/params", "is nested deeper than 48 levels"));

@@ -1,7 +1,7 @@
 //! The `.deed` file. This module assembles a bundle from the story of an ended action and its log proofs, and reads the
 //! parts of a bundle.
 //!
-//! The reader accepts a file only if each byte is the one that `write` produces for the same parts.
+//! The reader accepts a file only if `write` would produce exactly the same bytes for the parts of the file.
 
 mod assemble;
 mod container;
@@ -84,8 +84,8 @@ const FILE_MAX: usize = 64 << 20;
 const ENTRY_MAX: usize = 16 << 20;
 const ENTRIES_MAX: usize = 64;
 
-/// The maximum number of envelopes in one bundle. Each envelope has a log proof, which is a separate part of the
-/// bundle.
+/// The maximum number of envelopes in one bundle. The number is limited because each envelope has a log proof, which is
+/// a separate part of the bundle.
 pub const CHAIN_MAX: usize = ENTRIES_MAX - NAMES.len();
 
 /// The name of the log proof of the `n`th envelope of the chain, from 0.

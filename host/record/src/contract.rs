@@ -159,7 +159,7 @@ pub struct StateShape {
     /// Whether the adapter may compute this state itself; the receipt then says that the state was computed.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub derived: bool,
-    /// The request of the `observe` rule from whose answer the host reads the state, without the adapter (format 2).
+    /// The request of the `observe` rule from whose answer the host, and not the adapter, reads the state (format 2).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from: Option<String>,
     /// JSON pointer to the state in the answer; the whole answer if absent (format 2).
@@ -192,17 +192,17 @@ impl Rules {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Verify {
-    /// CEL expressions over `params` and `pre`.
+    /// CEL expressions over `params` and `pre` that must be true before the action.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub before: Vec<Expression>,
-    /// CEL expressions over `params`, `pre` and `post`.
+    /// CEL expressions over `params`, `pre` and `post` that must be true after the action.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub after: Vec<Expression>,
     /// JSON pointers to the parts of the state that may change. A change in any other part of the state is a mismatch.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub may_change: Vec<String>,
-    /// CEL over `params`, `pre` and `post`. While it holds, the upstream is still carrying out the action, so the outcome
-    /// stays open (format 2).
+    /// CEL expression over `params`, `pre` and `post`. While this expression is true, the upstream is still carrying
+    /// out the action, so the outcome stays open (format 2).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pending: Option<Expression>,
     /// How long the `after` expressions may take to become true.
@@ -308,7 +308,8 @@ impl Contract {
         self.observe.http.iter().position(|rule| rule.request == *from)
     }
 
-    /// The write that `NAME.MEMBER` names, and the schema of the member of its answer.
+    /// Finds the write with the name `NAME` for a path `NAME.MEMBER`. Returns the rule of this write, and the schema of
+    /// the member in its answer.
     pub(crate) fn answer_at(&self, path: &str) -> Option<(&Rule, &Schema)> {
         let mut steps = path.split('.');
         let name = steps.next()?;
@@ -327,8 +328,8 @@ impl Contract {
         })
     }
 
-    /// Whether the absence of a state is confirmed: by another request of the same look, or because the write whose
-    /// answer leads to the state was not carried out.
+    /// Whether the absence of a state is confirmed: by another request in the same observation, or because the write
+    /// whose answer leads to the state was not carried out.
     pub fn confirms_absence(&self, shape: &StateShape) -> bool {
         let rule = self.source_of(shape).and_then(|at| self.observe.http.get(at));
         rule.is_some_and(|rule| rule.control.is_some() || rule.awaits_answer())

@@ -26,8 +26,8 @@ pub struct Rendered {
     pub upstream: String,
     /// The HTTP method in upper case.
     pub method: String,
-    /// The percent-encoded path with the query. It is joined to the upstream's base URL. A request that is sent after a
-    /// write has `{answer.NAME.MEMBER}` here until the write was answered (format 2).
+    /// The percent-encoded path with the query. The host appends the path to the upstream's base URL. In a request that
+    /// is sent after a write, the path contains `{answer.NAME.MEMBER}` until the write was answered (format 2).
     pub path: String,
     /// Headers of the contract, by lower-case name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -77,7 +77,7 @@ pub struct Rendered {
     /// The name by which later requests refer to the answer of this write.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// The form of the path in the header `Location` of the answer, whose parts later requests contain.
+    /// The form of the path in the header `Location` of the answer. Later requests contain parts of this path.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub location: Option<String>,
 }
@@ -105,7 +105,8 @@ pub enum Fate {
     NotSent,
     /// Bytes were sent and no complete response arrived, so the request may have taken effect.
     NoAnswer,
-    /// A complete response arrived, or at least its head if the body does not count (`codec.response = "none"`).
+    /// A complete response arrived. If the contract ignores the body (`codec.response = "none"`), the head of the
+    /// response is enough.
     Answered {
         #[cfg_attr(feature = "schema", schemars(range(min = 100, max = 999)))]
         status: u16,
@@ -184,7 +185,7 @@ pub struct ExchangeSummary {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub guard: Option<Guard>,
     pub fate: Fate,
-    /// What the answer to a write means, if the contract declares another meaning than the one that the status has.
+    /// What the answer to a write means, if the contract gives the answer a meaning other than that of its status.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub meaning: Option<Meaning>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -201,8 +202,8 @@ pub struct ExchangeSummary {
     pub ended_ms: i64,
 }
 
-/// The requests of a run that were outside its grant. A refused request that occurs among the exchanges was inside the
-/// grant; the host did not send it because of the upstream's configuration.
+/// The requests of a run that were outside its grant. A refused request that also occurs among the exchanges is left
+/// out: the grant allowed it, but the upstream's configuration did not.
 pub fn beyond_grant<'a>(
     refused: &'a [String],
     exchanges: &'a [Exchange],
@@ -212,7 +213,8 @@ pub fn beyond_grant<'a>(
 }
 
 impl Exchange {
-    /// Why the upstream's configuration does not allow the host to send this request; `None` if it does.
+    /// Why the upstream's configuration does not allow the host to send this request; `None` if the configuration
+    /// allows the request.
     pub fn forbidden(&self) -> Option<&str> {
         self.problem.as_deref().filter(|_| self.failure == Some(Failure::Denied))
     }
@@ -306,7 +308,7 @@ impl ExchangeSummary {
     }
 }
 
-/// Whether the upstream did not carry out a guarded write because the state differs from what the host read.
+/// Whether the upstream rejected a guarded write because the state differs from what the host read.
 fn is_turned_away(guard: Option<Guard>, fate: Fate) -> bool {
     guard.is_some() && fate == Fate::Answered { status: PRECONDITION_FAILED }
 }

@@ -1,4 +1,5 @@
-//! The lifecycle of an action: its events, the fold over these events, and the judgement of an attempt.
+//! The lifecycle of an action: its events, the status and story that result from these events, and the judgement of an
+//! attempt.
 
 pub mod event;
 pub mod observation;

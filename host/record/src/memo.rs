@@ -31,7 +31,7 @@ impl<T, K: Clone> Memo<T, K> {
         Arc::new(Self::new(record))
     }
 
-    /// Returns the record so that it can be changed, and drops the computed value.
+    /// Returns the record for modification, and drops the computed value, which would no longer match.
     pub fn into_record(self) -> T {
         self.record
     }

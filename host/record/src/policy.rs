@@ -1,8 +1,8 @@
 //! Cedar policies. This module evaluates the policies for the facts of one action, and returns the decision with the
 //! policies that determined it.
 //!
-//! An action is never permitted by omission. An action is denied if there are no policies, if no policy permits it, on
-//! an evaluation error and on a fact of the wrong type.
+//! An action is permitted only if a policy permits it. An action is denied if there are no policies, if no policy
+//! permits it, on an evaluation error and on a fact of the wrong type.
 
 pub mod asked;
 mod compile;
@@ -74,7 +74,7 @@ pub struct Policies {
     roles: BTreeSet<String>,
     schema: cedar_policy::Schema,
     full: cedar_policy::PolicySet,
-    /// `full` without the forbids that an approval can satisfy.
+    /// The policies of `full` without the forbids that no longer apply once an approval is given.
     without_obligations: cedar_policy::PolicySet,
     rules: BTreeMap<String, Rule>,
 }
@@ -127,8 +127,8 @@ impl Policies {
         compile::reads(self, action, param)
     }
 
-    /// Whether a policy may require approval of this action later although none is required now: after the state was
-    /// read, or as time passes.
+    /// Whether a policy that requires no approval of this action now may require one later, after the state was read or
+    /// as time passes.
     pub fn may_ask_later(&self, action: &str) -> bool {
         let turns = |(id, rule): (&String, &Rule)| {
             rule.obligation.is_some()
@@ -152,7 +152,8 @@ impl Policies {
         if live == recorded {
             return recorded;
         }
-        // Cedar's error messages quote the values that could not be evaluated.
+        // An error that occurs only with the private values is replaced, because Cedar's error messages quote the
+        // values that could not be evaluated.
         for error in live.errors.iter_mut().filter(|error| !recorded.errors.contains(error)) {
             PRIVATE_ERROR.clone_into(error);
         }
@@ -214,14 +215,14 @@ pub struct Decision {
     pub verdict: Verdict,
     /// The approvals that would turn `ask` into `allow`; empty for the other verdicts.
     pub obligations: Vec<Obligation>,
-    /// Ids of the policies that determined the verdict, sorted; empty if the host itself refused. For `ask`, these are
-    /// the permits and the forbids that require approval.
+    /// Ids of the policies that determined the verdict, sorted; empty if the host itself refused. For the verdict
+    /// `ask`, the list contains the permits, and the forbids that require approval.
     pub determining: Vec<String>,
-    /// Ids of the other policies about this action, sorted.
+    /// Ids of the policies about this action that did not determine the verdict, sorted.
     pub not_applied: Vec<String>,
     /// Evaluation and validation errors; any error denies the action.
     pub errors: Vec<String>,
-    /// Digest of the set that decided.
+    /// Digest of the policy set that decided.
     pub policy_set: Digest,
     /// The reason in words; absent if the verdict is `allow`.
     pub reason: Option<String>,

@@ -71,7 +71,8 @@ impl Teller<'_> {
         match event {
             Event::Proposed { .. } => proposed(event),
             Event::Decided { gate, decision, .. } => decided(*gate, decision),
-            // An observation before a write is repeated after a failure that may pass, and after a restart.
+            // Two starts in a row mean that the first observation gave no result: it failed for a reason that may pass,
+            // or the host was restarted.
             Event::ObserveStarted { phase } if matches!(before, Some(Event::ObserveStarted { phase: last }) if last == phase) =>
             {
                 format!("{}; the look before it gave no result", looking(*phase))
@@ -202,7 +203,8 @@ fn landed(attempt: &Attempt) -> &'static str {
     }
 }
 
-/// The requests of `perform`. If a request contains values of the state, it occurs once for every observed state.
+/// The requests of `perform`. A request that contains values of the state occurs in the list once for every observed
+/// state.
 fn writes(entries: &[Entry]) -> Cow<'_, [Rendered]> {
     let bound = entries.iter().find_map(|entry| match &entry.event {
         Event::Proposed { bound, .. } => Some(bound),
@@ -315,7 +317,7 @@ fn logged(leaves: &[Leaf]) -> String {
     }
 }
 
-/// Lists exchanges, such as `idp: GET /Users/1 answered 200; …`. With a verb, an item reads
+/// Lists exchanges, such as `idp: GET /Users/1 answered 200; …`. If a verb such as `sent` is given, an item reads
 /// `sent PATCH /Users/1 to idp: answered 204`.
 fn exchanges(all: &[Exchange], verb: Option<&str>) -> String {
     let one = |e: &Exchange| {
@@ -345,8 +347,8 @@ pub fn fate(fate: Fate) -> String {
 
 /// Year, month and day of a count of days since 1970-01-01 in the proleptic Gregorian calendar.
 ///
-/// Years in this algorithm begin on 1 March, so the leap day is the last day of a year. An era is 400 years with
-/// 146,097 days.
+/// In this algorithm, a year begins on 1 March, so that the leap day is the last day of the year. An era is 400 years,
+/// which always have 146,097 days in total.
 fn civil(days: i64) -> (i64, i64, i64) {
     let shifted = days + 719_468;
     let (era, day_of_era) = (shifted.div_euclid(146_097), shifted.rem_euclid(146_097));

@@ -1,7 +1,7 @@
 //! The served directory: `deed.toml`, contracts, policies, adapters, keys and secrets, read once and checked.
 //!
 //! Loading returns a [`Config`] in which every name resolves and every digest matches, or a list of faults, each with
-//! file, line and remedy. Only this module reads environment variables.
+//! file, line and remedy. No other module reads environment variables.
 
 mod accepted;
 pub mod declared;
@@ -39,9 +39,9 @@ pub use self::secret::{NamedSecret, secrets};
 pub use self::size::Size;
 pub use self::tenant::{Agent, Granted, Person, Tenant};
 
-/// The default of `disk_reserve`. An action writes about 100 KiB and at most 16 MiB, so this reserve lets hundreds of
-/// actions end and has room for the current journal segment. The reserve fits on any disk that a host is likely to
-/// have.
+/// The default of `disk_reserve`. An action usually writes about 100 KiB, and at most 16 MiB. The reserve therefore has
+/// room for hundreds of actions to end, and for the current journal segment. The reserve fits on any disk that a host
+/// is likely to have.
 const DISK_RESERVE: Size = Size::mib(64);
 
 /// A checked configuration, which does not change while the host runs.
@@ -64,7 +64,7 @@ pub struct Config {
     pub witnesses: Arc<Witnesses>,
     pub tenants: BTreeMap<String, Arc<Tenant>>,
     /// The bytes of all granted adapters, by digest. The code that loads the adapters removes the bytes from this map,
-    /// because an adapter has megabytes and is needed once.
+    /// because they can have megabytes and are not needed again.
     pub adapters: BTreeMap<Digest, Vec<u8>>,
     /// Settings that are allowed but probably not intended.
     pub warnings: Vec<Fault>,

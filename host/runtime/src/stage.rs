@@ -1,5 +1,5 @@
-//! The stages of an action. Each stage is a function that computes the next record of an action from the previous
-//! record. Stages do not call each other.
+//! The stages of an action. Each stage is a set of functions that compute the next record of an action from the
+//! previous record. Stages do not call each other.
 
 pub mod activation;
 pub mod approval;

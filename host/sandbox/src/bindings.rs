@@ -1,5 +1,5 @@
-//! Host-side bindings of `wit/`, generated at build time for each version of the package. The conversions between the
-//! versions are the only handwritten code.
+//! Host-side bindings of `wit/`, generated at build time for each version of the package. Only the conversions between
+//! the versions are handwritten.
 
 /// Version 0.1.
 pub(super) mod v1 {

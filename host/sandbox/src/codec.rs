@@ -43,7 +43,7 @@ pub(super) fn encode(
     };
     let method =
         Method::from_bytes(request.method.as_bytes()).map_err(|_unfit| EncodeError::Target)?;
-    // hyper omits `Content-Length` for an empty body, and some servers then answer 411.
+    // `Content-Length: 0` is set here because hyper omits it for an empty body, and some servers then answer 411.
     let empty = body.is_empty() && (request.body.is_some() || expects_content(&method));
     let mut built = Request::builder()
         .method(method)
@@ -70,9 +70,9 @@ pub(super) fn encode(
     Ok(built)
 }
 
-/// Adds the headers of the contract or of the operator. These headers may replace `Accept` and `Content-Type`, but no
-/// header that frames, guards or authorises the request, and no header that was added before. Fails for a header that a
-/// checked configuration or contract cannot contain.
+/// Adds the headers of the contract or of the operator. These headers may replace `Accept` and `Content-Type`. They
+/// must not replace a header that frames, guards or authorises the request, or a header that was added before. Fails
+/// for a header that a checked configuration or contract cannot contain.
 pub(super) fn add(
     headers: &mut HeaderMap,
     more: &BTreeMap<String, String>,

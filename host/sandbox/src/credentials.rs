@@ -1,6 +1,7 @@
 //! Loads secrets. The value of a secret is zeroed on drop and never printed.
 //!
-//! Only the egress reads the value of a secret. The value is never passed to a guest, a log line or an error.
+//! Only the module `egress`, which sends requests, reads the value of a secret. The value is never passed to a guest, a
+//! log line or an error.
 
 use std::fmt;
 
@@ -11,8 +12,7 @@ use zeroize::Zeroizing;
 /// ordinary text.
 pub const SECRET_MIN: usize = 16;
 
-/// Maximum length of a secret in bytes. Servers do not accept longer headers, so a larger file is probably the wrong
-/// file.
+/// Maximum length of a secret in bytes. Servers reject longer headers, so a larger file is probably the wrong file.
 pub const SECRET_MAX: usize = 16 * 1024;
 
 /// Reads a secret and checks that it is 16 bytes to 16 KiB of text without control characters.
@@ -72,8 +72,8 @@ impl Secret {
         &self.name
     }
 
-    /// The secret value. The egress needs the value to send the credential in a request and to find the secret in an
-    /// answer.
+    /// The secret value. The module `egress` needs the value to send the credential in a request, and to find the
+    /// secret in an answer.
     pub fn reveal(&self) -> &str {
         &self.value
     }
@@ -97,7 +97,7 @@ pub enum CredentialError {
     #[error("secret `{name}`: environment variable `{variable}` is not set or not UTF-8; set it")]
     Env { name: String, variable: String },
     #[error(
-        "secret `{name}`: environment variable `{variable}` has another purpose; use a different variable"
+        "secret `{name}`: environment variable `{variable}` is reserved for another purpose; use a different variable"
     )]
     NoSecret { name: String, variable: String },
     /// The error does not quote the value of `env`, because that value may be the secret itself.
@@ -117,8 +117,8 @@ pub enum CredentialError {
     NotText(String),
 }
 
-/// Maximum number of bytes that a secret file may have. It exceeds [`SECRET_MAX`], so that a secret that is slightly
-/// too long is reported as such.
+/// Maximum number of bytes that a secret file may have. The number exceeds [`SECRET_MAX`], so that a secret that is
+/// slightly too long is read and then reported as too long.
 const FILE_MAX: u64 = 64 << 10;
 
 fn read_file(name: &str, files: &Files, path: &str) -> Result<Zeroizing<Vec<u8>>, CredentialError> {

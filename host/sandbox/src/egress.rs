@@ -1,10 +1,11 @@
 //! Sends a guest's requests to their upstreams. No other code opens a connection for a guest.
 //!
-//! The steps always run in this order: match → budget → resolve, check, pin → durable intent (writes only) → connect →
-//! inject → send the host's rendering → cap → unpack → decode what is exposed → redact → record → result in the journal
-//! (writes only) → answer. A write that an earlier attempt completed is answered from its record. The host sends the
-//! live rendering of a request, which contains private values. The exchange log, the intent and all messages contain
-//! the public rendering, which has commitments in their place.
+//! The steps always run in this order: match the request with a rendering and its budget; resolve the host name and
+//! check its addresses; make the intent durable (writes only); connect to a checked address; add the credential; send
+//! the host's rendering; limit, decompress, decode and redact the exposed part of the answer; record the exchange;
+//! write the result to the journal (writes only); answer the guest. A write that an earlier attempt completed is
+//! answered from its record. The host sends the rendering of a request that contains the private values. The exchange
+//! log, the intent and all messages contain the public rendering, which has commitments in place of the private values.
 
 pub(crate) mod allowlist;
 mod answer;
@@ -125,8 +126,8 @@ impl Network {
         }
         let (answer, answered) = oneshot::channel();
         self.writes.push(tokio::spawn(async move {
-            // Sending the result to the guest fails if the guest has ended. The exchange log contains the result in any
-            // case.
+            // An error of sending the result to the guest is ignored: the guest may have ended, and the exchange log
+            // contains the result in any case.
             drop(answer.send(job.run().await));
         }));
         answered
@@ -163,7 +164,7 @@ struct Job {
     known: Known,
     /// Unix milliseconds after which the upstream may have forgotten the idempotency key of this write.
     until_ms: Option<i64>,
-    /// Whether the intent to send was passed to the journal, and the journal has not refused it.
+    /// Whether the intent to send was passed to the journal and not refused by the journal.
     declared: AtomicBool,
     /// Status and headers of an answer whose body the codec of the rule ignores.
     head: OnceLock<(u16, HeaderMap)>,
@@ -204,8 +205,8 @@ impl Job {
         let rendered = &self.request.public;
         match &self.keep {
             Some(keep) if declared => record(keep, &self.entry).await,
-            // The write was never sent. Its result is recorded nevertheless, because later equal requests are numbered
-            // by the records.
+            // The write was never sent, but its result is recorded: the rule allows several equal writes, which are
+            // numbered in the order of their records.
             Some(keep) if rendered.writes && is_counted(rendered) => {
                 record(keep, &self.entry).await.or(Ok(()))
             }
@@ -314,7 +315,7 @@ impl Job {
         Ok(request)
     }
 
-    /// Unpacks an answer. Unpacked bytes count towards the answers of the run.
+    /// Unpacks an answer. The total size of the answers of a run is counted in decompressed bytes.
     fn unpacked<'h>(
         &self,
         status: u16,
@@ -395,7 +396,8 @@ async fn record(keep: &Keep, entry: &Entry) -> Result<(), Error> {
     kept.map_err(|why| Error::NoAnswer(format!("the journal did not accept the result: {why}")))
 }
 
-/// Builds the response that a guest sees. Both transports use this function.
+/// Builds the response that a guest sees. The response of an upstream and the recorded response of a replay are built
+/// by this same function.
 pub(super) fn response(
     exchange: u32,
     status: u16,
@@ -421,8 +423,8 @@ fn unanswered(error: &hyper::Error) -> Halt {
     Halt::NoAnswer(format!("the connection ended before the answer was complete: {error}{cause}"))
 }
 
-/// Drives the connection until the answer is complete. If the connection ends first, the data that it has already read
-/// is still delivered.
+/// Drives the connection until the answer is complete. If the connection ends first, the data that was already read
+/// from it is still delivered.
 async fn drive<T>(
     connection: impl Future<Output = hyper::Result<()>>,
     answer: impl Future<Output = T>,

@@ -1,7 +1,7 @@
 //! Compilation and checking of components. A component may import only `deed:adapter`.
 //!
-//! This module does not run components. It loads machine code only if the compiler made that code from the bytes that
-//! were hashed.
+//! This module does not run components. The module loads machine code only if the compiler made that code from the
+//! bytes whose digest was computed.
 
 pub(crate) mod compile;
 use deed_spec::digest::Digest;
@@ -16,7 +16,7 @@ use super::bindings::{v1, v2};
 use super::host_functions::Guest;
 use super::{Sandbox, limits};
 
-/// What an adapter may import: these four interfaces, in one of two versions, and nothing else.
+/// The only imports of an adapter that the host accepts: four interfaces, all in version 0.1.0 or all in version 0.2.0.
 const FIRST: [&str; 4] = [
     "deed:adapter/types@0.1.0",
     "deed:adapter/http@0.1.0",
@@ -33,14 +33,14 @@ const SECOND: [&str; 4] = [
 /// The functions that an adapter must export.
 const EXPORTS: [&str; 2] = ["observe", "perform"];
 
-/// A compiled component, ready to be instantiated for each run. It is cheap to clone.
+/// A compiled component, ready to be instantiated for each run. Clones are cheap.
 #[derive(Clone)]
 pub struct Adapter {
     digest: Digest,
     pre: Pre,
 }
 
-/// A component that is linked to the functions of its version of the package.
+/// A component that is linked to the host functions of the version of `deed:adapter` that it imports.
 #[derive(Clone)]
 pub(super) enum Pre {
     First(v1::AdapterPre<Guest>),
@@ -97,7 +97,8 @@ fn component(engine: &Engine, compiler: &Compiler, bytes: &[u8]) -> Result<Compo
     check_kind(bytes)?;
     let code = compiler.code(bytes)?;
     // SAFETY: the code was made by `Engine::precompile_component` of this same program from these bytes, in a child
-    // process, or was read from the owner's private cache directory, where the digest of these bytes is its name.
+    // process, or was read from the owner's private cache directory, from the file that is named by the digest of these
+    // bytes.
     let component = unsafe { Component::deserialize(engine, code) };
     component.map_err(|error| LoadError::Compile(CompileError::Refused(text(&error))))
 }
@@ -163,7 +164,7 @@ pub enum LoadError {
     Shape(String),
 }
 
-/// Advice on how to build a component without this import.
+/// Advice to the author of an adapter on how to build the component without this import.
 fn remedy(import: &str) -> &'static str {
     if import.starts_with("wasi:") {
         ". Build it without WASI: componentize-py with `--stub-wasi`, componentize-js with `--disable all`, \
@@ -221,8 +222,8 @@ pub(super) fn settings() -> Config {
         .relaxed_simd_deterministic(true)
         .wasm_relaxed_simd(false)
         .wasm_memory64(false)
-        // The pool reserves only the memory that a run may use, not 4 GiB, which keeps the address space of the pool
-        // small.
+        // To keep the address space of the pool small, the pool reserves for each memory only what a run may use, and
+        // not 4 GiB.
         .memory_reservation(u64::try_from(limits::MEMORY).unwrap_or(u64::MAX))
         .memory_guard_size(64 << 10)
         .memory_may_move(false);
@@ -241,8 +242,9 @@ fn pool() -> PoolingAllocationConfig {
         .max_tables_per_component(limits::TABLES)
         .max_memory_size(limits::MEMORY)
         .table_elements(limits::TABLE_ELEMENTS)
-        // Zeroing a few pages is cheaper than returning every page to the system. `pagemap_scan` is not used, because
-        // it skips pages that were swapped out, and the next run could then read data of the previous run.
+        // The first pages of a memory are zeroed and kept, because that is cheaper than returning every page to the
+        // system. `pagemap_scan` is not used, because it skips pages that were swapped out, and the next run could then
+        // read data of the previous run.
         .pagemap_scan(Enabled::No)
         .linear_memory_keep_resident(limits::KEPT)
         .table_keep_resident(16 << 10);

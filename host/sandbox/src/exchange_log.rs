@@ -98,7 +98,8 @@ impl ExchangeLog {
 
     /// Returns all exchanges, in the order in which the guest requested them.
     ///
-    /// Exchanges that are still open end at the current time, or at their deadline if it is earlier.
+    /// An exchange that is still open is recorded as ended at the current time, or at its deadline if the deadline is
+    /// earlier.
     pub(super) fn close(self) -> Vec<Exchange> {
         let now = self.clock.now_ms();
         let mut entries = std::mem::take(&mut *self.lock());
@@ -108,8 +109,8 @@ impl ExchangeLog {
         entries
     }
 
-    /// A poisoned lock is used as it is: the lock is held only for plain assignments, so a panic elsewhere cannot leave
-    /// an entry half written.
+    /// A poisoned lock is used as it is, because a panic cannot leave an entry half written: while the lock is held,
+    /// only plain assignments are made.
     fn lock(&self) -> MutexGuard<'_, Vec<Exchange>> {
         self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -162,7 +163,8 @@ impl Entry {
         self.exchanges.with(self.ordinal, Exchange::clone)
     }
 
-    /// When the host gives up the exchange, by the system clock if that is ahead of the host's clock.
+    /// The time at which the host gives up the exchange. If the system's clock is ahead of the host's clock, the time
+    /// is given on the system's clock.
     pub(super) fn given_up_ms(&self) -> i64 {
         let clock = &self.exchanges.clock;
         let ahead_ms = clock.latest_ms().saturating_sub(clock.now_ms()).max(0);

@@ -2,8 +2,9 @@
 //! and the scope of one run.
 //!
 //! A grant can be used only once, because grants are not `Clone` and are taken by value. A live grant exists only after
-//! the start of its attempt is durable. Two values authorise it, and neither this module nor a caller can create them:
-//! the permit comes from a policy evaluation, and the proof of the start comes from the store.
+//! the start of its attempt is durable. A live grant needs two values that neither this module nor its caller can
+//! create: a permit, which comes from a policy evaluation, and the proof that the start is durable, which comes from
+//! the store.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -83,7 +84,7 @@ pub fn replay(scope: Scope, record: Vec<Exchange>) -> ReplayGrant {
     ReplayGrant { scope, record }
 }
 
-/// What one run of an adapter may know and do.
+/// The data that one run of an adapter gets, and the requests that it may send.
 #[derive(Debug)]
 pub struct Scope {
     pub tenant: String,
@@ -102,7 +103,7 @@ pub struct Scope {
     pub tags: BTreeMap<(String, String), String>,
     /// What is known about the writes before the run; empty for an observation.
     pub once: Vec<Once>,
-    /// Upstreams by short name, including at least those of the requests.
+    /// Upstreams by short name, including at least the upstreams to which the requests go.
     pub upstreams: BTreeMap<String, Arc<Upstream>>,
     /// States that an observation may read, by name.
     pub states: Arc<BTreeMap<String, StateShape>>,
@@ -121,7 +122,8 @@ pub struct Once {
     pub key: Option<String>,
     /// Unix milliseconds after which the upstream may have forgotten the key; the write must arrive before then.
     pub until_ms: Option<i64>,
-    /// The successful exchange of this write in an earlier attempt. If it is set, the write is not sent again.
+    /// The successful exchange of this write in an earlier attempt. If there is such an exchange, the write is not sent
+    /// again.
     pub done: Option<Exchange>,
 }
 
@@ -145,27 +147,29 @@ pub struct ReplayGrant {
 }
 
 impl ReplayGrant {
-    /// Returns the scope of the run, and the exchanges that answer its requests. Only the sandbox uses this.
+    /// Returns the scope of the run, and the recorded exchanges that answer its requests. Only the sandbox calls this
+    /// function.
     pub(crate) fn into_parts(self) -> (Scope, Vec<Exchange>) {
         (self.scope, self.record)
     }
 }
 
 impl ReadGrant {
-    /// Returns the scope of the run. Only the sandbox uses this.
+    /// Returns the scope of the run. Only the sandbox calls this function.
     pub(crate) fn into_scope(self) -> Scope {
         self.0
     }
 }
 
 impl LiveGrant {
-    /// Returns the scope of the run. Only the sandbox uses this.
+    /// Returns the scope of the run. Only the sandbox calls this function.
     pub(crate) fn into_scope(self) -> Scope {
         self.0
     }
 }
 
-/// Why a grant was refused. Every error except a denial is a mistake of the caller, not of the agent.
+/// Why a grant was refused. Except for a denial by policy, every error is a mistake in the host's own code and not the
+/// fault of an agent.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum GrantError {
     #[error("policy denies the action, so no state is read for it")]

@@ -1,6 +1,7 @@
 //! The imports of `deed:adapter`: the host functions that a guest may call.
 //!
-//! A state that is read does not come from the guest. The host extracts it from its own copy of an exchange.
+//! The guest does not supply the value of a state that it reads: the host extracts the value from the host's own copy
+//! of an exchange.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -27,8 +28,8 @@ const REFUSAL: usize = 1 << 10;
 /// line is only for the operator, and may contain data that a receipt must not contain.
 const PANICKED: &str = "panicked at ";
 
-/// The host's state of one run, which the guest uses through host functions. It is created for each run, and only its
-/// results outlive the run.
+/// The host's state of one run, which the guest uses through host functions. A new value is created for each run, and
+/// only the results in it are used after the run.
 pub(super) struct Guest {
     pub(super) egress: Egress,
     pub(super) observing: bool,
@@ -97,8 +98,9 @@ impl log::Host for Guest {
 }
 
 impl Guest {
-    /// The trap's own message, followed by the panic that the guest logged, because in most languages the trap of a
-    /// panic does not say why. The message is cut at the same length in every release, because a replay compares it.
+    /// The trap's own message, followed by the panic message that the guest logged. The panic message is added because,
+    /// in most languages, the trap after a panic does not contain the reason. The message is cut at the same length in
+    /// every release, because a replay compares it.
     pub(super) fn trapped(&self, message: &str) -> String {
         let trap = self.redactor.text(message, limits::TEXT);
         match self.last_words() {
@@ -157,7 +159,8 @@ impl Guest {
         let value = json::parse(value.as_bytes())
             .map_err(|error| format!("the value is no strict JSON: {error}"))?;
         let value = shape.project(&value).map_err(|violation| format!("{UNFIT}: {violation}"))?;
-        // The value is searched for private parameters, because the guest knows them and the value will be recorded.
+        // The value is searched for private parameters, because the guest knows their values and the computed value
+        // will be recorded.
         if !self.redactor.value(&mut value.clone()).is_empty() {
             let why = "the value holds what no record may: a private parameter";
             return Err(why.to_owned().into());

@@ -1,5 +1,5 @@
-//! The sandbox runs an adapter under a grant and returns what the host saw. It is the only crate that uses wasmtime,
-//! opens connections for guests and handles credentials.
+//! The sandbox runs an adapter under a grant and returns what the host saw. Only this crate uses wasmtime, opens
+//! connections for guests and handles credentials.
 //!
 //! No adapter runs without a grant, and each run has its own wasmtime store.
 
@@ -55,7 +55,8 @@ pub struct Sandbox {
     engine: wasmtime::Engine,
     compiler: Compiler,
     clock: Clock,
-    /// The queue has at most as many slots as the instance pool, because otherwise a run could fail instead of waiting.
+    /// The queue has at most as many slots as the instance pool. With more slots, a run could start although the pool
+    /// is full, and fail instead of waiting.
     turns: RunQueue,
 }
 
@@ -195,7 +196,8 @@ impl std::fmt::Debug for Sandbox {
 }
 
 /// Records a step of a write in the journal. If recording fails, the write is not sent or its result is not reported.
-/// An intent is on disk when the future is ready. A result is on disk before the next intent or the receipt.
+/// When the returned future is ready, an intent is on disk. A result is on disk at the latest before the next intent or
+/// the receipt.
 pub type Keep = Arc<dyn Fn(WriteStep) -> BoxFuture<Result<(), String>> + Send + Sync>;
 
 /// A future that may move between threads.
@@ -316,7 +318,8 @@ fn requested(rendered: &Rendered) -> Result<Request, String> {
     })
 }
 
-/// Both credentials of every upstream: an answer in one phase may echo the credential of the other.
+/// Returns the read and the write credential of every upstream, because an answer during `observe` may echo the
+/// credential for `perform`, or the other way round.
 fn secrets(
     upstreams: &BTreeMap<String, Arc<Upstream>>,
 ) -> impl Iterator<Item = &Arc<crate::credentials::Secret>> {

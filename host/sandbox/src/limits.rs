@@ -1,4 +1,4 @@
-//! Every limit of a run, with its reason, and the check of a guest's memory and tables.
+//! Every limit of a run, with the reason for the limit, and the check of a guest's memory and tables.
 //!
 //! Limits on memory and table elements apply to the total of a run, so a guest does not get more by using several
 //! memories or tables.
@@ -7,17 +7,19 @@ use std::time::Duration;
 
 use wasmtime::ResourceLimiter;
 
-/// Maximum total bytes of all linear memories of a run. A JavaScript engine compiled to wasm starts with about 30 MiB.
+/// Maximum total bytes of all linear memories of a run. The limit has room for a JavaScript engine compiled to
+/// WebAssembly, which starts with about 30 MiB.
 pub const MEMORY: usize = 64 << 20;
 
-/// Maximum total number of elements of all tables of a run. A large guest calls a few thousand functions indirectly.
+/// Maximum total number of elements of all tables of a run. The limit is sufficient, because even a large guest has
+/// table elements for only a few thousand functions.
 pub const TABLE_ELEMENTS: usize = 10_000;
 
-/// Maximum number of core instances of one component. Component encoders add a shim and a fix-up module to the guest's
-/// own modules.
+/// Maximum number of core instances of one component. A component has more instances than the guest has modules,
+/// because component encoders add a shim module and a fix-up module.
 pub const INSTANCES: u32 = 16;
 
-/// Memories of one component; adapters that embed a language runtime have one or two.
+/// Maximum number of memories of one component. Adapters that embed a language runtime have one or two memories.
 pub const MEMORIES: u32 = 4;
 
 /// Maximum number of tables of one component, including those of shims.
@@ -37,10 +39,11 @@ pub const RESPONSE: usize = 1 << 20;
 /// is kept in a record until its action has ended.
 pub const VALUES: usize = 20_000;
 
-/// Total bytes of all answers of one run. Together with their events, they must fit into one journal record.
+/// Maximum total bytes of all answers of one run. All answers must fit into one journal record, together with the rest
+/// of their events.
 pub const RESPONSES: usize = 6 << 20;
 
-/// Total bytes of all state of one run, which must fit into one journal record.
+/// Maximum total bytes of all state of one run. All of it must fit into one journal record.
 pub const STATE: usize = 2 << 20;
 
 /// Maximum bytes of the status line and headers of a response, and maximum number of its headers.
@@ -50,22 +53,25 @@ pub const RESPONSE_HEADERS: usize = 100;
 /// Maximum bytes of an entity tag that the host keeps to guard a write.
 pub const ETAG: usize = 256;
 
-/// Maximum bytes of a header that is shown to a guest and recorded. Content types and entity tags are short.
+/// Maximum bytes of a header that is shown to a guest and recorded. The limit is sufficient, because content types and
+/// entity tags are short.
 pub const HEADER: usize = 256;
 
-/// Bytes of one answer as received, including headers, chunk sizes and interim answers.
+/// Maximum bytes that are received for one answer, including headers, chunk sizes and interim answers.
 pub const WIRE: usize = 4 << 20;
 
 /// Maximum number of exchanges of one run, regardless of the limits of individual rules.
 pub const EXCHANGES: usize = 64;
 
-/// Time to open one connection, including TLS; a server that takes longer will not answer in time either.
+/// Maximum time to open one connection, including TLS. A server that takes longer to accept a connection would probably
+/// not answer a request in time either.
 pub const CONNECT: Duration = Duration::from_secs(10);
 
-/// Number of refused requests that are kept, which is enough to see what an adapter tried.
+/// Maximum number of refused requests that the result of a run keeps. The first few show well enough what an adapter
+/// tried.
 pub const REFUSALS: usize = 8;
 
-/// Number of lines of a run's log, and bytes per line. The log is for people to read.
+/// Maximum number of lines of a run's log, and maximum bytes of a line. The limits are low because people read the log.
 pub const LOG_LINES: usize = 100;
 pub const LOG_LINE: usize = 4 << 10;
 
@@ -73,7 +79,7 @@ pub const LOG_LINE: usize = 4 << 10;
 /// its longest encoding (six bytes for each byte). The search is limited because a guest may pass megabytes repeatedly.
 pub const LOG_SEARCH: usize = 128 << 10;
 
-/// Bytes of the logged panic that is appended to the text of a trap.
+/// Maximum bytes of the logged panic message that is appended to the text of a trap.
 pub const LAST_ERROR: usize = 512;
 
 /// Maximum bytes of the text of a guest's claim or of a trap.
@@ -82,27 +88,29 @@ pub const TEXT: usize = 1 << 10;
 /// Maximum number of concurrent runs: the pool has exactly this many slots, and further runs wait.
 pub const RUNS: u32 = 64;
 
-/// Bytes at the beginning of a memory that are zeroed and stay resident for the next run. A small guest uses about this
-/// much memory.
+/// Bytes at the beginning of a memory that are zeroed and stay resident for the next run. The size is about the memory
+/// that a small guest uses.
 pub const KEPT: usize = 128 << 10;
 
 /// Maximum bytes of an adapter. Compiling an adapter takes memory and time in proportion to its size.
 pub const ADAPTER: usize = 64 << 20;
 
-/// Address space of the process that compiles an adapter; compiling a language runtime of 12 MiB takes half of it.
+/// Maximum address space of the process that compiles an adapter. Compiling a language runtime of 12 MiB takes half of
+/// this size.
 pub const COMPILE_MEMORY: u64 = 2 << 30;
 
-/// CPU seconds of the process that compiles an adapter, in proportion to the adapter's size and with a reserve for slow
-/// machines.
+/// Maximum CPU time, in seconds, of the process that compiles an adapter. The time grows with the adapter's size and
+/// includes a reserve for slow machines.
 pub fn compile_seconds(bytes: usize) -> u64 {
     let mib = u64::try_from(bytes >> 20).unwrap_or(u64::MAX);
     mib.saturating_mul(10).saturating_add(20).min(300)
 }
 
-/// Bytes of the machine code of an adapter; about four times the size of its WebAssembly.
+/// Maximum bytes of the machine code of an adapter. The machine code has about four times the size of the adapter's
+/// WebAssembly.
 pub const CODE: usize = 256 << 20;
 
-/// How often a guest in a loop yields the thread.
+/// How often a guest that computes without pause yields its thread to other runs.
 pub const TICK: Duration = Duration::from_millis(10);
 
 /// Adds up the memory and the table elements of one run.

@@ -1,6 +1,7 @@
 //! The writes that a run has not requested yet, and what was known about each of them before the run.
 //!
-//! Each entry is used once. Equal requests take their entries in order.
+//! Each entry is used once. If there are several entries for equal requests, the requests take them in the order of the
+//! entries.
 
 use deed_record::exchange::Rendered;
 
@@ -14,7 +15,7 @@ impl Writes {
         Self(writes)
     }
 
-    /// Removes and returns the next entry that equals this request. Returns an empty entry if none is left.
+    /// Removes and returns the next entry that equals this request. Returns an empty entry if no such entry is left.
     pub(super) fn take(&mut self, rendered: &Rendered) -> Once {
         match self.0.iter().position(|write| write.request == *rendered) {
             Some(at) => self.0.remove(at),

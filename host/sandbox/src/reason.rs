@@ -62,8 +62,8 @@ pub(super) fn of_attempt(claim: &Claim, timeout: Duration) -> Option<String> {
     })
 }
 
-/// The report of an adapter that gave up because of an answer. The answer is at fault, so the text does not blame the
-/// adapter.
+/// The report of an adapter that gave up because of an answer that was at fault. The text therefore does not say that
+/// the adapter failed.
 fn not_at_fault(claim: &Claim) -> Option<String> {
     match claim {
         Claim::Invalid(text) => Some(format!("the adapter reports: {text}")),

@@ -1,6 +1,6 @@
 //! Removes a run's secrets, and deceptive characters, from data that upstreams and guests send.
 //!
-//! A secret is not cut out of a text. The whole text that contains the secret is replaced, and its place is recorded.
+//! The whole text that contains a secret is replaced, and not only the secret in it. The place of the text is recorded.
 
 mod escape;
 
@@ -20,8 +20,8 @@ use crate::credentials::{SECRET_MIN, Secret};
 /// The replacement for a text that contained a secret.
 pub(super) const REDACTED: &str = "redacted";
 
-/// Maximum number of redacted places in one answer, and of the bytes of their pointers. An answer that exceeds a limit
-/// is replaced as a whole.
+/// Maximum number of redacted places in one answer, and maximum total bytes of the JSON pointers to these places. An
+/// answer that exceeds a limit is replaced as a whole.
 const PLACES: usize = 64;
 const PLACES_TEXT: usize = 64 << 10;
 
@@ -33,8 +33,8 @@ pub(super) struct Redactor {
     /// The letters and digits of each encoding of a secret. Other characters are left out, so that line breaks,
     /// separators, letter case and the base64 alphabet do not matter.
     forms: Vec<Zeroizing<String>>,
-    /// Encodings that have too few letters and digits to be recognised by these alone. These encodings are compared
-    /// unchanged.
+    /// Encodings of a secret that have too few letters and digits to be recognised by letters and digits alone. These
+    /// encodings are compared with all their characters.
     exact: Vec<Zeroizing<String>>,
     /// Length in bytes of the shortest text that can contain a secret.
     shortest: usize,
@@ -72,8 +72,8 @@ impl Redactor {
         self
     }
 
-    /// Replaces every leaf that contains a secret, and every object with a key that contains a secret. If there are
-    /// more than [`PLACES`] of them, replaces the whole value.
+    /// Replaces every leaf that contains a secret, and every object with a key that contains a secret. If more than
+    /// [`PLACES`] places would be replaced, replaces the whole value.
     ///
     /// Returns the JSON pointers of the replaced places, sorted.
     pub(super) fn value(&self, value: &mut Value) -> Vec<String> {
@@ -132,7 +132,7 @@ impl Redactor {
     fn walk<'a>(&self, value: &'a mut Value, path: &mut Vec<Step<'a>>, hits: &mut Vec<String>) {
         let hit = match value {
             Value::String(text) => self.finds(text),
-            // A secret that consists of digits may have been parsed as a number.
+            // Numbers are searched too, because a secret that consists of digits may have been parsed as a number.
             Value::Number(number) => self.finds(&number.to_string()),
             Value::Object(members) => members.keys().any(|key| self.finds(key)),
             _ => false,
@@ -205,7 +205,8 @@ fn forms(value: &str) -> Vec<Zeroizing<String>> {
     forms
 }
 
-/// The base64 digits that depend on the secret alone, not on the `shift` bytes before it or on the bytes after it.
+/// The base64 digits that depend only on the secret. The digits that also depend on the `shift` bytes before the
+/// secret, or on the bytes after it, are left out.
 fn whole_digits(encoded: &str, shift: usize, bytes: usize) -> Option<&str> {
     encoded.get((shift * 8).div_ceil(6)..bytes * 8 / 6)
 }

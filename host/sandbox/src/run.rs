@@ -1,6 +1,6 @@
 //! Runs an adapter once in a new wasmtime store.
 //!
-//! A run ends at its wall-clock limit, except for writes that may already have been sent.
+//! A run ends at its wall-clock limit. Only writes that may already have been sent continue until their own deadline.
 
 use std::time::Duration;
 
@@ -24,7 +24,7 @@ pub(super) async fn run(
 ) -> Run {
     let mut store = fresh(engine, guest);
     let ended = tokio::time::timeout(timeout, call(&mut store, adapter, action)).await;
-    // The guest's stack and memory are freed here; only its results are left.
+    // Freeing the store frees the guest's stack and memory, so that only the results of the run are left.
     let guest = store.into_data();
     let claim = match ended {
         Ok(Ok(Ok(()))) => Claim::Done,

@@ -119,8 +119,8 @@ impl Drop for RunSlot {
 
 impl Drop for Queued<'_> {
     fn drop(&mut self) {
-        // A caller that has a slot is no longer in the queue. A caller that leaves the queue may have blocked another
-        // caller.
+        // If the caller was still in the queue and so had no slot, free slots are assigned again, because the caller
+        // may have blocked another caller.
         if self.turns.lock().leave(self.ticket) {
             self.turns.hand_out();
         }

@@ -110,7 +110,7 @@ async fn an_observation_reads_state_out_of_its_exchange() {
     let bench =
         Bench::new(&format!("(call $get) (call $read) (call $log) {OK}"), OK, vec![user(), user()])
             .await;
-    // The second run has a new store, so reading the state again is allowed.
+    // The second run has a new store, so it may read the state although the first run has already read it.
     for _ in 0..2 {
         let run = bench.observe().await;
         assert_eq!((run.claim, run.problem), (Claim::Done, None));

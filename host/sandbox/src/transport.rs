@@ -1,4 +1,4 @@
-//! The transport of a run's requests: the upstreams answer them, or a record does.
+//! The transport of a run's requests: either the upstreams answer the requests, or a replay answers them from a record.
 //!
 //! The transport is fixed at the start of a run. A replay of a record cannot reach the network, because it has no
 //! upstream, no credential and no journal.
@@ -28,8 +28,8 @@ pub(super) struct Recorded {
     redactor: Arc<Redactor>,
 }
 
-/// The error for a guest when the record ends or has a different request at this position. The replay is compared with
-/// the record only up to this request.
+/// The error for a guest when the record ends or has a different request at this position. A replay is compared with
+/// its record only up to this request.
 const OFF_THE_RECORD: &str = "the record has no answer to this request at this place";
 
 impl Transport {
@@ -50,8 +50,8 @@ impl Transport {
         Self::Record(Recorded { rest: exchanges.into_iter(), redactor })
     }
 
-    /// The redactor of this run. For a record, it finds only the commitments of private parameters, because a record
-    /// contains no secrets.
+    /// The redactor of this run. In a replay, the redactor finds only the commitments of private parameters, because a
+    /// record contains no secrets.
     pub(super) fn redactor(&self) -> Arc<Redactor> {
         match self {
             Self::Network(network) => Arc::clone(&network.redactor),

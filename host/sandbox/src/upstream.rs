@@ -28,12 +28,12 @@ pub struct Upstream {
     pub base: Base,
     /// Classes of addresses to which the host may connect. Every resolved address must belong to one of these classes.
     pub addresses: BTreeSet<AddressClass>,
-    /// From [`tls_config`]; needed when the base URL is `https`.
+    /// The TLS configuration that [`tls_config`] creates; needed when the base URL is `https`.
     pub tls: Option<Arc<rustls::ClientConfig>>,
     /// Time limit from the start of an exchange to the end of its answer.
     pub timeout: Duration,
-    /// Maximum number of runs that may reach this upstream at the same time. A run has one exchange at a time, so this
-    /// also limits exchanges.
+    /// Maximum number of runs that may reach this upstream at the same time. A run has one exchange at a time, so the
+    /// number also limits the exchanges at the same time.
     pub concurrency: usize,
     /// Limits how many look-ups of the host name run at the same time.
     pub lookups: Lookups,
@@ -43,7 +43,7 @@ pub struct Upstream {
     pub headers: BTreeMap<String, String>,
     /// The content types and compression that the host accepts in answers, in addition to what every codec accepts.
     pub accepted: Accepted,
-    /// Injected while observing.
+    /// Credential for the requests of observations.
     pub read: Option<Credential>,
     /// Credential for the requests of attempts.
     pub write: Option<Credential>,
@@ -57,8 +57,9 @@ pub struct Lookups(Arc<Semaphore>);
 #[derive(Debug)]
 pub struct Lookup(#[expect(dead_code, reason = "it is held, not read")] OwnedSemaphorePermit);
 
-/// Maximum number of look-ups of one host name at the same time. With a working resolver, fewer run at the same time,
-/// and the process has far more threads than this.
+/// Maximum number of look-ups of one host name at the same time. With a working resolver, fewer look-ups run at the
+/// same time, so they do not wait for each other. The process has far more threads than this number, so blocked
+/// look-ups cannot use up the threads.
 const LOOKUPS: usize = 8;
 
 impl Default for Lookups {
@@ -228,8 +229,8 @@ fn host_of(host: &str) -> Option<String> {
     (known && !bare.ends_with('.')).then(|| bare.to_ascii_lowercase())
 }
 
-/// The port in the URL, or the default port of the scheme. The text is parsed here because `Authority::port` returns
-/// `None` for a port that is out of range.
+/// The port in the URL, or the default port of the scheme. The text of the port is parsed here, because
+/// `Authority::port` returns `None` both for a missing port and for a port that is out of range.
 fn port_of(authority: &str, tls: bool) -> Option<u16> {
     let after_host = authority.rsplit_once(']').map_or(authority, |(_, rest)| rest);
     match after_host.rsplit_once(':') {

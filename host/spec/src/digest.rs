@@ -113,7 +113,7 @@ impl<'de> Deserialize<'de> for Digest {
     }
 }
 
-/// Parses a digest without allocating, because the history of an action contains dozens of digests.
+/// Parses a digest without allocating memory for each one, because the history of an action contains dozens of digests.
 struct Text;
 
 impl Visitor<'_> for Text {

@@ -1,7 +1,6 @@
 //! Strict JSON: parses untrusted bytes, writes RFC 8785 bytes, and computes leaf-level differences.
 //!
-//! Duplicate keys are rejected, floats never become JSON numbers, and no result depends on the iteration order of a
-//! map.
+//! Duplicate keys are rejected. Floats never become JSON numbers. No result depends on the iteration order of a map.
 
 mod canonical;
 mod diff;
@@ -21,8 +20,8 @@ pub use shape::{ShapeError, from_value};
 /// The largest integer that every JSON reader represents exactly: 2^53 − 1 (RFC 7493 section 2.2).
 pub const MAX_INTEGER: i64 = 9_007_199_254_740_991;
 
-/// The deepest nesting that a value from outside may have. The limit is lower than the 64 levels of the parser, because
-/// records contain the value inside other values.
+/// The deepest nesting that a value from outside may have. The limit is lower than the 64 levels that the parser
+/// accepts, because a record contains the value nested inside other values.
 pub const NESTED_MAX: usize = 48;
 
 /// The number of nested array and object levels in a value; 0 for a string, number, boolean or null.

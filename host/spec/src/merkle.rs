@@ -38,13 +38,13 @@ pub fn root(leaves: &[Hash]) -> Hash {
     }
 }
 
-/// The roots of the complete subtrees over a list of leaves, the largest subtree first. These roots suffice to compute
-/// the root of the whole list, and to add more leaves.
+/// The roots of the complete subtrees over a list of leaves, the largest subtree first. The roots of the complete
+/// subtrees suffice to compute the root of the whole list, and to add more leaves.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Peaks(Vec<(u64, Hash)>);
 
 impl Peaks {
-    /// Returns the peaks of the list with `leaf` added at its end.
+    /// Returns the peaks (roots of complete subtrees) of the list with `leaf` added at its end.
     #[must_use]
     pub fn with(mut self, leaf: Hash) -> Self {
         let mut last = (1, leaf);

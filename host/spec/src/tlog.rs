@@ -9,8 +9,8 @@ pub mod tile;
 pub const CHECKPOINT: &str = "checkpoint";
 
 /// Name of the file with which the host detects a rolled-back log; C2SP does not define this file. `HEAD` contains the
-/// unsigned checkpoint text of the largest tree whose tiles are all on disk, and the host updates the file shortly
-/// after each checkpoint. A log that has fewer entries than the tree in `HEAD` was rolled back.
+/// unsigned checkpoint text of the largest tree whose tiles are all on disk. The host updates `HEAD` shortly after each
+/// checkpoint. A log that has fewer entries than the tree in `HEAD` was rolled back.
 pub const HEAD: &str = "HEAD";
 
 /// Name of the file with the latest checkpoint that a witness cosigned, which may be older than [`CHECKPOINT`].

@@ -1,7 +1,7 @@
 //! The contract of [`Store`] as a test suite. The suite checks each clause on a new store and returns the clauses that
 //! fail.
 //!
-//! The suite does not simulate disk errors. Each store has its own tests of what it does after a failed write or sync.
+//! The suite does not simulate disk errors. Each store has its own tests of its behaviour after a failed write or sync.
 
 mod appends;
 mod durability;
@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 use crate::store::{Append, AppendError, KeyClaim, Pending, Store, Summary};
 
-/// A place for one store, which is initially empty.
+/// A place in which one store keeps its data. The place is initially empty.
 pub trait Place: Send {
     /// Opens the store in this place, or creates it. Fails when the store does not open.
     ///

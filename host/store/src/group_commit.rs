@@ -11,14 +11,14 @@ use std::time::{Duration, Instant};
 /// The smallest number of actions in progress for which there is a pause.
 const CROWD: usize = 8;
 
-/// Length of the pause per action in progress. With more actions in progress, each action takes longer too; the pause
-/// is about a hundredth of the time that an action takes.
+/// Length of the pause per action in progress. The more actions are in progress, the longer each action takes, so the
+/// pause stays at about a hundredth of the time that an action takes.
 const EACH: Duration = Duration::from_micros(20);
 
 /// The longest pause between two commits.
 const MOST: Duration = Duration::from_millis(2);
 
-/// The number of actions in progress. All clones share the number.
+/// The number of actions in progress. All clones of this value share one number.
 #[derive(Clone, Debug, Default)]
 pub struct GroupCommit(Arc<AtomicUsize>);
 

@@ -103,12 +103,13 @@ struct Shared {
     /// The end of the part of the journal that is on disk.
     synced: Arc<Mutex<Place>>,
     crowd: GroupCommit,
-    /// The lock must be the last field, so that no process opens the journal before the index is released.
+    /// Fields are dropped in order. The lock must be the last field, so that no other process opens the journal before
+    /// the index is released.
     _lock: Arc<File>,
 }
 
 impl Journal {
-    /// The number of actions in progress, which the caller sets. The more actions there are, the more appends are
+    /// The number of actions in progress, which the caller sets. The more actions are in progress, the more appends are
     /// committed together.
     pub fn crowd(&self) -> &GroupCommit {
         &self.shared.crowd

@@ -4,7 +4,7 @@
 //!
 //! Entries and their checkpoint are on disk together, in `TAIL`, before any reader sees them. The tiles of the entries
 //! are written later. Once the tiles are on disk too, the entries are settled: `HEAD` records this, and `TAIL` is
-//! emptied. If a crash interrupts these steps, the next opening of the log completes them.
+//! emptied. If a crash interrupts the settling of entries, the next opening of the log completes it.
 
 mod leaf_index;
 mod pending_batch;
@@ -104,10 +104,12 @@ impl Log {
         open::open(dir, origin, key, retired)
     }
 
-    /// Appends these entries in order and publishes the tree that contains them. Also settles all tiles of the tree.
+    /// Appends these entries in order and publishes the tree that contains them. This function also settles all tiles
+    /// of the tree.
     ///
-    /// When this function returns, everything is on disk. After a write error the log refuses further writes: open the
-    /// log again to find out which entries were published, and check with [`Log::index_of`] before trying again.
+    /// When this function returns, everything is on disk. After a write error, the log refuses further writes. To find
+    /// out which entries were published, open the log again and look up each entry with [`Log::index_of`] before you
+    /// append it again.
     ///
     /// # Errors
     ///

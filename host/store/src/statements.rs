@@ -15,7 +15,8 @@ use deed_spec::dsse::{DsseError, Envelope};
 use deed_system::failpoint;
 use serde::{Deserialize, Serialize};
 
-/// Maximum size of a statement's file in bytes. An activation of a tenant with a hundred thousand resources is smaller.
+/// Maximum size of a statement's file in bytes. Even the activation of a tenant with a hundred thousand resources is
+/// smaller than this limit.
 const STATEMENT_MAX: u64 = 32 << 20;
 
 /// The folder `state/statements` of a served directory.
@@ -90,7 +91,7 @@ impl Statements {
         Ok(names)
     }
 
-    /// Stores a statement; it is on disk when this returns.
+    /// Stores a statement. The statement is on disk when this function returns.
     ///
     /// # Errors
     ///

@@ -1,7 +1,7 @@
 //! The store of actions: an append-only sequence of events, grouped by action, with a few lookups.
 //!
 //! [`Store`] is the contract that the engine relies on. `deed_store::conformance` checks it. A new store is a module of
-//! this crate. A store is complete when it passes the conformance suite and has its own tests of what it does after a
+//! this crate. A store is complete when it passes the conformance suite and has its own tests of its behaviour after a
 //! failed write or sync. A store does not parse events.
 
 mod durable;
@@ -51,20 +51,21 @@ pub type Pending<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 /// # After a disk error
 ///
 /// If a write or a sync fails, the content of the disk is unknown, and a second sync can report success for data that
-/// was lost. The store then fails every append and every sync with [`AppendError::Failed`] for as long as it is open,
-/// and [`failed`](Store::failed) returns the reason. Appends that are waiting when the error occurs fail too; each of
-/// them may or may not be present after the next open. Data that was on disk before the error is still there, and reads
-/// may continue. The store recovers only when a new process opens it and reads what is on disk.
+/// was lost. After a failed write or sync, the store fails every append and every sync with [`AppendError::Failed`] for
+/// as long as it is open, and [`failed`](Store::failed) returns the reason. Appends that are waiting when the error
+/// occurs fail too. Each of these appends may or may not be present after the next open. Data that was on disk before
+/// the error is still there, and reads may continue. The store recovers only when a new process opens it and reads what
+/// is on disk.
 ///
 /// # Idempotency keys and nonces
 ///
 /// A [`KeyClaim`] gives an idempotency key to the action of its append for [`CLAIM_LIFE_MS`] from the `at_ms` of the
 /// claim. The key belongs to a tenant and an agent; the same key of another tenant or agent is a different key. While
 /// the key is held, another append that claims it gets [`AppendError::KeyTaken`] with the action that holds the key and
-/// the digest of the request body that came with the first claim. The store does not compare this digest with the
-/// digest of the new claim, because the caller does so. A key is held as soon as it is claimed, even if the time of a
-/// later claim or lookup is before the `at_ms` of the claim. A claim is never forgotten:
-/// [`last_claim`](Store::last_claim) finds it even after it has expired. A nonce can be used only once, ever.
+/// the digest of the request body that came with the first claim. The caller, and not the store, compares this digest
+/// with the digest of the new claim. A key is held as soon as it is claimed, even if the time of a later claim or
+/// lookup is before the `at_ms` of the claim. A claim is never forgotten: [`last_claim`](Store::last_claim) finds it
+/// even after it has expired. A nonce can be used only once, ever.
 ///
 /// # Reading
 ///
@@ -75,8 +76,8 @@ pub trait Store: Debug + Send + Sync {
     /// version. Fails when `expect`, the key or a nonce does not match, when the append has no events or too many bytes
     /// ([`AppendError::Unfit`]), and when the store is closed or has failed.
     ///
-    /// Every store accepts events of up to [`EVENTS_MAX`] bytes in total, where each event counts [`EVENT_COST`] bytes
-    /// more than its length, together with up to [`WORDS_MAX`] bytes of other text as JSON. Every store refuses events
+    /// In one append, every store accepts events of up to [`EVENTS_MAX`] bytes in total and up to [`WORDS_MAX`] bytes
+    /// of other text as JSON. Each event counts [`EVENT_COST`] bytes more than its length. Every store refuses events
     /// of more than [`EVENTS_REFUSED`] bytes in total.
     fn append(&self, append: Append) -> Pending<'_, Result<u64, AppendError>>;
 
@@ -172,7 +173,7 @@ pub trait Store: Debug + Send + Sync {
     fn failed(&self) -> Option<&Failure>;
 
     /// Closes the store: completes the appends that wait, and accepts no new ones. Everything is on disk when this
-    /// method returns. Blocks the thread. From then on, [`append`](Store::append),
+    /// method returns. Blocks the thread. After the store is closed, [`append`](Store::append),
     /// [`append_durable`](Store::append_durable), [`sync`](Store::sync) and [`sync_action`](Store::sync_action) always
     /// fail with [`Failure::Closed`]. Closing again does nothing.
     fn close(&self);

@@ -4,9 +4,9 @@
 //! clock does not shorten a wait or a deadline. The host's clock reports the difference between itself and the system
 //! clock. The host's clock never jumps by itself: it adopts the system time only on request, and only forwards.
 //!
-//! While a machine is suspended, the monotonic clock stops. It is intended that this time does not count, because the
-//! host does nothing while the machine is suspended, and data in a socket is sent only after the machine resumes. To
-//! the host, a suspension looks like a system clock that jumped ahead.
+//! While a machine is suspended, the monotonic clock stops. Time while the machine is suspended is deliberately not
+//! counted, because the host does nothing during this time, and data in a socket is sent only after the machine
+//! resumes. To the host, a suspension looks like a system clock that jumped ahead.
 
 #[cfg(all(feature = "failpoints", debug_assertions))]
 mod skew;
@@ -44,8 +44,8 @@ pub enum Drift {
 
 impl Default for Clock {
     fn default() -> Self {
-        // The system clock is read first. If the thread is then delayed, the host's clock is behind the system clock
-        // until it adopts the system time, but it is never ahead.
+        // The system clock is read before the monotonic clock. If the thread is delayed between the two reads, the
+        // host's clock is behind the system clock until it adopts the system time. The host's clock is never ahead.
         let began_ms = system_ms();
         let began = Instant::now();
         let base_ms = watch::Sender::new(began_ms);
@@ -139,8 +139,8 @@ impl Clock {
     }
 }
 
-/// A system time before 1970 counts as 0. With such a time the host refuses to start, because the journal contains
-/// later times.
+/// A system time before 1970 counts as 0. With a system time before 1970, the host refuses to start, because the
+/// journal contains later times.
 fn system_ms() -> i64 {
     #[expect(clippy::disallowed_methods, reason = "this is the module that reads the wall clock")]
     let now = SystemTime::now();

@@ -13,7 +13,7 @@ pub use armed::{hit, hit_at};
 #[inline(always)]
 pub fn hit(_name: &str) {}
 
-/// Does nothing, like [`hit`], and does not evaluate `_what`.
+/// Does nothing and does not evaluate `_what`, because this is not a test build.
 #[cfg(not(all(feature = "failpoints", debug_assertions)))]
 #[inline(always)]
 pub fn hit_at(_name: &str, _what: impl FnOnce() -> String) {}
@@ -46,7 +46,7 @@ mod armed {
             drop(writeln!(trace, "{name}"));
         }
         if asked.name == name && asked.left.fetch_sub(1, Ordering::SeqCst) == 1 {
-            // With SIGKILL, as in a crash, no destructor runs and nothing is flushed.
+            // SIGKILL is used because, as in a crash, no destructor runs and nothing is flushed.
             kill_process(getpid(), Signal::KILL).ok();
         }
     }

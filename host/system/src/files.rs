@@ -20,11 +20,13 @@ pub use self::error::FileError;
 pub use self::free_space::{FreeSpace, room};
 pub use self::state::make as make_state;
 
-/// Maximum size of `deed.toml`. The file is smaller even if it has a thousand tenants.
+/// Maximum size of `deed.toml`. Even a file with a thousand tenants is smaller than this limit.
 pub const CONFIG_MAX: u64 = 1 << 20;
-/// Maximum size of a contract or policy. People must be able to read the text before they accept it.
+/// Maximum size of a contract or policy. The limit is low because people must be able to read the text before they
+/// accept it.
 pub const TEXT_MAX: u64 = 256 << 10;
-/// Maximum size of an adapter. An interpreter compiled into a component has about 40 MiB.
+/// Maximum size of an adapter. The limit leaves room for an interpreter that is compiled into a component, which has
+/// about 40 MiB.
 pub const ADAPTER_MAX: u64 = 64 << 20;
 /// Maximum size of a PEM file with public keys or CA certificates.
 pub const PEM_MAX: u64 = 1 << 20;
@@ -57,7 +59,8 @@ impl Files {
     ///
     /// # Errors
     ///
-    /// Fails when the file is longer, is not a regular file inside the directory, is world-writable, or cannot be read.
+    /// Fails when the file is longer than `max`, is not a regular file inside the directory, is world-writable, or
+    /// cannot be read.
     pub fn bytes(&self, path: &str, max: u64) -> Result<Vec<u8>, FileError> {
         let mut bytes = self.read(path, max, check_shared)?;
         Ok(std::mem::take(&mut *bytes))

@@ -1,8 +1,8 @@
 //! Checks that each decision used the configuration that the log contained when the decision was made: policies,
 //! contract and adapter, approvers, the agent's roles, and the resource's attributes.
 //!
-//! This check cannot detect that a newer activation was logged before a decision. Only an audit of the whole log can
-//! detect this.
+//! If a newer activation was logged before a decision, this check cannot detect that the decision ignored it. Only an
+//! audit of the whole log can detect such a decision.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -121,7 +121,8 @@ fn allowed(activation: &Activation, action: &Action) -> Result<(), String> {
     Ok(())
 }
 
-/// Whether the latest decision belongs to an action that ran. A read counts as run if its outcome is `verified`.
+/// Whether the latest decision belongs to an action that ran. An action that only reads counts as run if its outcome is
+/// `verified`.
 fn ran(receipt: &Receipt) -> bool {
     let attempted = !receipt.attempts.is_empty() && !receipt.is_given_up();
     attempted || receipt.outcome == Outcome::Verified

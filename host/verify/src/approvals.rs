@@ -65,7 +65,7 @@ pub(super) fn check(
 }
 
 /// The number of distinct persons whose approvals count, by role. A person with several approvals counts only once, in
-/// the role of the first one.
+/// the role of the person's first approval.
 pub(super) fn counts(receipt: &Receipt) -> BTreeMap<String, u32> {
     let mut persons: BTreeMap<&str, &str> = BTreeMap::new();
     let counted = |one: &&ApprovalRef| one.counted && one.decision == Answer::Approve;

@@ -58,8 +58,8 @@ pub enum Fetched {
 /// Audits the log whose files `fetch` returns. `fetch` takes a path below the log directory and the maximum number of
 /// bytes.
 ///
-/// `fetch` returns an error if it can neither read the file nor determine that the file is absent. The verdict of the
-/// audit is then `unverifiable`.
+/// `fetch` returns an error if it can neither read the file nor determine that the file is absent. If `fetch` returns
+/// an error, the verdict of the audit is `unverifiable`.
 pub fn audit(asked: Asked<'_>, fetch: impl FnMut(&str, u64) -> Result<Fetched, String>) -> Audit {
     let mut found = Audit {
         verdict: Verdict::Verified,
@@ -110,8 +110,8 @@ where
         extends(files, &older, &tree)?;
         found.consistent.push(Consistent { name: older.name, size: older.tree.size });
     }
-    // The cosignatures of witnesses are checked last, because missing cosignatures prove nothing, while the other
-    // failures prove a fault.
+    // The cosignatures of witnesses are checked last: missing cosignatures prove nothing, but a failure of an earlier
+    // check proves a fault of the log.
     let why = witnessed.as_ref().and_then(crate::shortfall);
     why.map_or(Ok(()), |why| Err(Fault::Unwitnessed { why }))
 }

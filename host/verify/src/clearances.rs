@@ -32,7 +32,8 @@ pub(super) fn check(
     if receipt.decision.is_none() {
         return Err("the action was attempted, but the receipt has no decision".to_owned());
     }
-    // The numbers must have no gaps, because an omitted attempt would hide the requests that it sent.
+    // The attempt numbers must have no gaps, because a receipt without an attempt would hide the requests of that
+    // attempt.
     if !receipt.attempts.iter().map(|attempt| attempt.n).eq(1..=count(receipt)) {
         return Err("the attempts are not numbered from 1".to_owned());
     }

@@ -119,8 +119,8 @@ fn of_rules(run: &[ExchangeSummary], rules: &[Rendered]) -> Result<usize, String
     }
     let often = |rule: &&Rendered| {
         let sent = run.iter().filter(|one| is_of(one, rule)).count();
-        // If a rule sends values of the state, the body of its request is not known here, so a request may belong to
-        // any rule that differs only in the body.
+        // If a rule sends values of the state, the contract alone does not determine the body of its request. A request
+        // may then belong to any rule that differs only in the body, so the limits `calls` of these rules are added.
         let sum = |sum: u32, other: &Rendered| other.calls.saturating_add(sum);
         let calls = if rule.awaits_answer() {
             // Without the answer, a request may be of any rule whose form it has.

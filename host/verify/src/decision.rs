@@ -69,8 +69,8 @@ pub(super) fn is_same(again: &Decision, said: &Decision) -> bool {
     worded == *said && again.errors.is_empty() == said.errors.is_empty()
 }
 
-/// Checks what is possible of a decision that cannot be repeated, because the bundle lacks the values of private
-/// parameters.
+/// Makes the checks that are possible when a decision cannot be evaluated again, because the bundle lacks the values of
+/// private parameters.
 fn on_private(
     proven: &Proven,
     contract: &Contract,
@@ -116,8 +116,9 @@ fn refused_by_host(decision: &Decision, again: Decision) -> Found {
 }
 
 /// Rebuilds the facts that the policies must have been given. Only facts that the host alone knew are taken from the
-/// files of the bundle. These are the roles of the agent and the attributes of the resource, which were compared with
-/// the activation; the time of the evaluation; and, if nothing ran, the state that the host had seen by then.
+/// files of the bundle. The facts that only the host knew are the roles of the agent and the attributes of the resource
+/// (both were compared with the activation), the time of the evaluation and, if nothing ran, the state that the host
+/// had read before the evaluation.
 fn facts(
     proven: &Proven,
     contract: &Contract,
@@ -159,9 +160,10 @@ fn facts(
     })
 }
 
-/// The time at which the policies were evaluated, in Unix seconds. This time must be between proposal and judgement or,
-/// for an action that ran, between the observation before the last attempt and the start of that attempt. If any time
-/// were accepted, a host could evaluate the policies for another time of day.
+/// The time at which the policies were evaluated, in Unix seconds. For an action that ran, this time must be between
+/// the observation before the last attempt and the start of that attempt. For any other action, this time must be
+/// between proposal and judgement. If any time were accepted, a host could evaluate the policies for another time of
+/// day.
 fn time(proven: &Proven, found: Option<&Value>) -> Result<i64, String> {
     let second = |ms: i64| ms.div_euclid(1000);
     let receipt = &proven.receipt;

@@ -60,8 +60,8 @@ pub(super) fn read(opened: &Opened, proven: &Proven) -> Result<Option<Evidence>,
 }
 
 impl Evidence {
-    /// The observations, each with what the rules of `observe` asked in it: before the attempts nothing that depends on
-    /// their answers, and afterwards also that.
+    /// Each observation with the requests that the rules of `observe` render for it. For the observation before the
+    /// attempts, a rule that uses an answer of an attempt renders no request, because no attempt has an answer yet.
     fn looks<'a>(
         &'a self,
         contract: &Contract,
@@ -272,8 +272,8 @@ fn look(opened: &Opened, name: &str, short: Option<&Look>) -> Result<Option<Obse
     Ok(Some(full))
 }
 
-/// Whether an observation has no `problem`, although its run failed or made refused requests. Because the judgement
-/// reads only `problem`, it would accept such an observation.
+/// Whether an observation has no `problem`, although its run failed or made refused requests. The judgement would
+/// accept such an observation, because the judgement reads only `problem`.
 fn hides_its_problem(look: &Observation) -> bool {
     let is_clean = look.claim == Some(Claim::Done) && look.refused.is_empty();
     look.problem.is_none() && !is_clean

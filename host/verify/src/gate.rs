@@ -18,8 +18,8 @@ use super::evidence::Evidence;
 use super::proven::Proven;
 use super::{Finding, Found, pass};
 
-/// Checks that nothing ran, or that the action was allowed, granted and approved. A read whose outcome is `verified`
-/// counts as run.
+/// Checks that nothing ran, or that the action was allowed, granted and approved. An action that only reads counts as
+/// run if its outcome is `verified`.
 pub(super) fn check(proven: &Proven, contract: &Contract, seen: Option<&Evidence>) -> Found {
     use Outcome as O;
     let Proven { receipt, .. } = proven;
@@ -51,8 +51,8 @@ pub(super) fn check(proven: &Proven, contract: &Contract, seen: Option<&Evidence
     approvals(proven, contract, seen)
 }
 
-/// Checks that no attempt followed one that may have changed something, unless the contract allows this, and that no
-/// request that was carried out was sent again.
+/// Checks that no attempt followed an attempt that may have changed something, unless the contract allows a further
+/// attempt. Also checks that no request was sent again after it was carried out.
 fn repetitions(
     receipt: &Receipt,
     contract: &Contract,

@@ -61,11 +61,11 @@ pub struct Report {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
-    /// All checks that a proof needs have passed. Lines marked as skipped name checks that were not made and that the
-    /// proof does not need.
+    /// All checks that a proof needs have passed. A line that is marked as skipped names a check that was not made and
+    /// that the proof does not need.
     Verified,
-    /// Signatures, log proofs and digests are valid, but the copy has no evidence. The outcome is then only the host's
-    /// statement.
+    /// Signatures, log proofs and digests are valid, but the copy has no evidence. Without evidence, the outcome rests
+    /// on the host's statement alone.
     SignaturesOnly,
     /// At least one check failed.
     Failed,

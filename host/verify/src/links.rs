@@ -17,7 +17,8 @@ pub(super) struct Links {
     /// The activations (signed configurations) that were in force when the decisions were made.
     pub(super) activated: Vec<usize>,
     receipt: usize,
-    /// A person's resolution of a receipt that left the outcome open; the host's conclusion always follows it.
+    /// A person's resolution of a receipt that left the outcome open. The host's conclusion always follows the
+    /// resolution.
     pub(super) resolution: Option<usize>,
     /// The host's last statement, which follows the receipt and a person's resolution, if there is one.
     pub(super) reconciliation: Option<usize>,

@@ -23,7 +23,7 @@ use super::{
     digests, pass, reconciliation, resolution, witnesses,
 };
 
-/// Runs every check that needs only hashes and signatures. Returns `None` unless all of these checks pass.
+/// Runs every check that needs only hashes and signatures. Returns `None` unless all checks pass.
 pub(super) fn prove(opened: &Opened, trust: &Trust, book: &mut Book) -> Option<Proven> {
     let statement = match signature(opened, trust) {
         Ok(statement) => statement,
@@ -110,8 +110,8 @@ fn subject(opened: &Opened, statement: &Statement) -> Result<Action, String> {
             action.v
         ));
     }
-    // The digest is computed from the parsed action, so a field that this version does not read as it was written is
-    // noticed.
+    // The digest is computed from the parsed action, so it does not match if this version reads a field differently
+    // from what was written.
     if action.digest().ok() == Some(found) {
         Ok(action)
     } else {
@@ -167,8 +167,8 @@ fn checkpoint(opened: &Opened, tenant: &str, trust: &Trust) -> Result<Checkpoint
     Err(Err(fault))
 }
 
-/// Checks that all envelopes are in the log, in the order of the chain, in which each envelope precedes the envelopes
-/// that were signed after it.
+/// Checks that the envelopes are in the log in the order of the chain. In the chain, each envelope precedes the
+/// envelopes that were signed after it.
 fn inclusion(opened: &Opened, links: &Links, tree: &Checkpoint) -> Found {
     let mut places = Vec::new();
     if !opened.proofs.is_sorted_by(|one, next| one.index < next.index) {

@@ -118,8 +118,8 @@ fn a_copy_lacks_evidence_and_question_together_or_fails() {
         })
     };
     assert_eq!(failing(&world, &lacks(bundle::REQUEST)), QUESTION);
-    // Without the exchanges, the bundle counts as a copy without evidence. Such a copy may contain neither observations
-    // nor a policy request with state, so two checks fail.
+    // Without the exchanges, the bundle counts as a copy without evidence. A copy without evidence may contain neither
+    // observations nor a policy request with state, so two checks fail for this bundle.
     let report = verify(&lacks(bundle::EXCHANGES), Some(&world.trust()));
     for name in [QUESTION, EVIDENCE] {
         assert_eq!(line(&report, name).status, Status::Fail, "{report:#?}");

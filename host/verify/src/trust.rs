@@ -156,8 +156,8 @@ impl Trust {
         Ok(pems.concat())
     }
 
-    /// The key with the key ID `hint`, by which a statement at this index of the log names its signer. Fails when the
-    /// key is not trusted or not valid at that index.
+    /// Returns the key with the key ID `hint`. `hint` is the key ID in a statement, and `index` is the statement's
+    /// index in the log. Fails when the key is not trusted or not valid at `index`.
     pub(super) fn receipt_key(&self, hint: &str, index: u64) -> Result<&VerifyingKey, String> {
         let mut named = self.receipt_keys.iter().filter(|one| is(&one.key, hint)).peekable();
         if named.peek().is_none() {

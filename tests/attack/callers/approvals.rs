@@ -128,7 +128,7 @@ fn foreign_person() {
     still_good(&world, &asked, &user);
 }
 
-/// Replaces a member that the terms cover with the digest of other content, or removes the member.
+/// Replaces a digest in the terms with the given digest of other content, or removes a member of the terms.
 type Change = fn(&mut Terms, Digest);
 
 fn something_else() {

@@ -29,8 +29,8 @@ pub(super) fn cases() -> Vec<Case> {
     ]
 }
 
-/// Four times the host's timeout, to allow for a busy machine. Without this timeout of the host, none of the slow
-/// connections would end.
+/// Four times the host's timeout, to allow for a busy machine. If the host had no timeout, none of the slow connections
+/// would end.
 const CUT_PATIENCE: Duration = Duration::from_mins(1);
 
 /// Writes one byte at a time, with pauses, until the host has closed the connection.
@@ -214,8 +214,8 @@ pub(super) fn patient() -> World {
     World::with(scim(), "scim", longer).unwrap()
 }
 
-/// One agent makes every connection wait for one of its own actions. The agent gets a large share of the connections,
-/// but not all.
+/// One agent opens 200 connections, on each of which a request waits for a slow action of this agent. The agent gets a
+/// large share of the connections, but not all.
 fn greedy() {
     let world = patient();
     world.proxy.set("GET", Fault::Delay { ms: 20_000 });

@@ -146,8 +146,8 @@ pub(super) fn unsound(world: &World, asked: &Asked) -> Vec<(&'static str, Envelo
     ]
 }
 
-/// The signature with the group order added to its scalar S. A lenient verifier would accept this as a second encoding
-/// of the same signature.
+/// The signature with the group order added to its scalar S. A lenient verifier would accept the result as a second
+/// encoding of the original signature.
 fn beyond_the_order(signature: &[u8]) -> Vec<u8> {
     const ORDER: [u8; 32] = [
         0xed, 0xd3, 0xf5, 0x5c, 0x1a, 0x63, 0x12, 0x58, 0xd6, 0x9c, 0xf7, 0xa2, 0xde, 0xf9, 0xde,
@@ -163,7 +163,8 @@ fn beyond_the_order(signature: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// Statements with the same or more content, encoded in other bytes, each correctly signed by `bob`.
+/// Statements that a reader could take for the valid answer, because they have its content, or more, in other bytes.
+/// `bob` signed each of them correctly.
 pub(super) fn not_canonical(world: &World, asked: &Asked) -> Vec<(&'static str, Envelope)> {
     let (bob, good) = (key(world, "bob"), asked.statement());
     let text = String::from_utf8(canonical(&good).unwrap()).unwrap();

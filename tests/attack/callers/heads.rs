@@ -27,8 +27,7 @@ fn body() {
     over.refuses(413, "one byte over");
     call(&world, HELPDESK, "POST", "/v1/actions", &vec![b' '; 4 * 1024 * 1024])
         .refuses(413, "4 MiB");
-    // An ordinary client that sends the whole body before it reads receives the answer too, and not only a connection
-    // reset.
+    // A client that sends its whole body before it reads also receives the answer, not a connection reset.
     for _ in 0..20 {
         let said = world.client(HELPDESK).send("POST", "/v1/actions", &[], vec![b' '; 900 * 1024]);
         assert_eq!(said.unwrap().status, 413);

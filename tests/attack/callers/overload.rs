@@ -35,7 +35,8 @@ pub(super) const OTHERS: [&str; 3] = [
 ];
 pub(super) const PATIENCE: Duration = Duration::from_mins(2);
 
-/// Adds more agents to the tenant `acme`, a read credential to `globex`, and these lines before the first table.
+/// Changes `deed.toml`: adds agents to the tenant `acme`, a read credential to the tenant `globex`, and the lines
+/// `limits` before the table `[http]`.
 pub(super) fn prepare(dir: &Path, limits: &str) -> Result<()> {
     let http = "[http]\nlisten";
     edit(dir, "deed.toml", http, &format!("{limits}\n{http}"))?;

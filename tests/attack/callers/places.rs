@@ -36,8 +36,7 @@ const A_FEW: usize = 12;
 /// Every agent of a tenant keeps as many requests in progress as it may, but another tenant still gets its own share.
 fn one_tenant() {
     let world = World::with(scim(), "scim", |dir| prepare(dir, "")).unwrap();
-    // The bodies of these requests do not arrive. The host cuts the requests off in the end, and until then they are in
-    // progress.
+    // The bodies of these requests do not arrive. The requests are in progress until the host cuts them off.
     let begin = |token: &str| {
         let lines = [&bearer(token), "Content-Type: application/json", "Content-Length: 1000"];
         let head = request("POST", "/v1/actions", &lines, b"");
@@ -66,8 +65,8 @@ fn one_tenant() {
 fn hold(world: &World, bytes: &[u8], times: usize) -> Vec<TcpStream> {
     let one = |_| {
         let mut stream = connect(address(world));
-        // The write may fail, because the host answers a connection that it refuses and may close it before it has read
-        // the request.
+        // The write may fail, because the host may refuse a connection and close it before the whole request has
+        // arrived.
         stream.write_all(bytes).ok();
         stream
     };

@@ -40,8 +40,8 @@ fn exhaust(ask: impl Fn() -> u16) -> (usize, usize) {
     let served = (0..5_000).take_while(|_| ask() != 429).count();
     let forgiven = (usize::try_from(start.elapsed().as_secs()).unwrap() + 2) * FORGIVEN_S;
     assert!(served >= BURST, "a polite caller would have met it: after {served}");
-    // Requests that were in progress when the budget ran out may be answered too; one principal may have `AT_ONCE` of
-    // them.
+    // Requests that were in progress when the budget ran out may be answered too. One principal may have `AT_ONCE`
+    // requests in progress.
     (served, BURST + forgiven + AT_ONCE)
 }
 
@@ -76,7 +76,8 @@ fn refused() {
     forgiven(&world);
 }
 
-/// Each denied action has a receipt, a signature and a leaf in the log, and is therefore charged.
+/// Each denied action costs the host a receipt, a signature and a leaf in the log, and is therefore charged to the
+/// caller's budget of refusals.
 fn denied() {
     let world = World::start(scim()).unwrap();
     let mut body = World::proposal("idp.read_user", &locked_out());
@@ -90,7 +91,7 @@ fn denied() {
     forgiven(&world);
 }
 
-/// A caller that repeats a proposal that is denied, and disconnects before it receives the answer, is charged too.
+/// A denied proposal is charged even if its caller disconnects before it receives the answer.
 fn denied_unseen() {
     let world = World::start(scim()).unwrap();
     let mut body = World::proposal("idp.read_user", &locked_out());
@@ -105,7 +106,7 @@ fn denied_unseen() {
         world.client(HELPDESK).get("/v1/contracts").unwrap().status
     });
     // A request costs nothing if its connection was closed before the host read the request. Each request that became
-    // an action was charged.
+    // an action was charged to the caller's budget.
     let taken = world.client(BOB).get("/v1/actions?limit=500").unwrap().json();
     let taken = taken["actions"].as_array().unwrap().len();
     assert!(taken <= most, "{taken} actions");
@@ -143,7 +144,7 @@ fn endless() {
     };
     assert_eq!((over.status, over.content_type.as_str()), (429, "application/problem+json"));
     assert!(taken.len() > 50, "a polite caller would have met it: after {}", taken.len());
-    // The agent may still read, and is not charged for answers that ask it to wait.
+    // The agent may still read. An answer that asks the agent to wait is not charged.
     for _ in 0..150 {
         assert_eq!(ask().unwrap().status, 429);
     }

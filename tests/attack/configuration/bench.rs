@@ -43,8 +43,8 @@ impl Bench {
         copy(&self.world.dir, &self.good);
     }
 
-    /// Checks that `deed check` and `deed serve` both refuse the attacked directory in one line that contains every
-    /// fragment, and that neither prints a raw control character.
+    /// Checks that `deed check` and `deed serve` both refuse the attacked directory. Each must print one line that
+    /// contains every fragment, and no raw control character.
     pub(crate) fn refused(
         &mut self,
         name: &str,

@@ -145,9 +145,9 @@ fn no_memory_image_of_the_host() {
     unharmed(&world);
 }
 
-/// A process may trace another process of the same user and read its vault, unless that process is marked as not
-/// dumpable. The files in /proc of a process that is not dumpable belong to root. Root may trace any process, so the
-/// test must serve the host as another user.
+/// A process may trace the host if both run as the same user, and could then read the host's credential vault. The
+/// kernel forbids this if the host is marked as not dumpable. The files in /proc of a process that is not dumpable
+/// belong to root. Root may trace any process, so the test must serve the host as another user.
 fn no_neighbour_reads_the_hosts_memory() {
     let bench = Bench::new();
     let me = fs::metadata("/proc/self").unwrap().uid();

@@ -199,7 +199,7 @@ fn secrets_in_the_environment() {
         let said = bench.refused(variable, attack, &["deed.toml:", "secret `idp_read`", variable]);
         assert!(!said.contains("/usr/bin"), "{said}");
     }
-    // A secret from the environment is hidden as well as a secret from a file.
+    // A secret from an environment variable is hidden in the same way as a secret from a file.
     let value = "scim-read-token-from-the-environment";
     let file = "file = \"secrets/idp_read\"";
     replace(bench.dir(), "deed.toml", file, "env = \"DEED_TEST_IDP_READ\"");

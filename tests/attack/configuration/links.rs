@@ -90,7 +90,7 @@ fn links_through_an_open_folder() {
             mode(&dir.join("open"), 0o703);
         };
         bench.refused(path, attack, &["open", "chmod", "-w open"]);
-        // Here, the path leads through the open folder, because a link in the folder leads out of it again.
+        // The file is outside the open folder, but its path leads through a link in this folder.
         let by_way = |dir: &Path| {
             fs::create_dir(dir.join("open")).unwrap();
             let hidden = dir.join(path).with_file_name("..data");

@@ -70,7 +70,7 @@ fn contracts_without_end() {
         }
     };
     bench.refused("many", many, &["contracts", "1000"]);
-    // The automaton of this pattern would fill the memory.
+    // The automaton that a regular-expression engine builds from this pattern would fill the memory.
     let bomb = |dir: &Path| {
         let pattern = "pattern = \"^[0-9a-f]{32}$\"";
         replace(

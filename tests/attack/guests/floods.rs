@@ -68,8 +68,8 @@ pub(super) fn state() {
 }
 
 /// All observed state changes after the write. The observation, the judgement and the receipt have megabytes each, and
-/// are produced one directly after the other. They must be stored in separate journal records, because one record could
-/// not hold all three.
+/// are produced one directly after the other. The observation, the judgement and the receipt must be stored in separate
+/// journal records, because one record could not hold all three.
 pub(super) fn looks() {
     let again = "[state.again]\nproperties.displayName = { type = \"string\" }\n\n[[observe.http]]";
     let stage = Stage::with(Hostile::start().unwrap(), |dir| {

@@ -122,8 +122,8 @@ pub(super) fn foreign_imports() {
     ]);
 }
 
-/// A component with the right exports around this inner module; the types of its exports do not
-/// match the interface.
+/// A component around this inner module. The exports of the component have the right names but not the types of the
+/// interface.
 fn component(module: &str, instances: usize) -> Vec<u8> {
     let more = "(core instance (instantiate $m))".repeat(instances - 1);
     text(&format!(
@@ -147,8 +147,8 @@ pub(super) fn too_many_parts() {
     ]);
 }
 
-/// The bytes of an empty component that is nested in components; written in binary, because the text format does not
-/// allow so many levels.
+/// The bytes of an empty component inside `depth` nested components. The component is written in binary, because the
+/// text format does not allow so many levels.
 fn nested(depth: usize) -> Vec<u8> {
     let preamble = b"\0asm\x0d\0\x01\0";
     let mut inner = preamble.to_vec();

@@ -51,8 +51,8 @@ impl Siege {
         Self { world, user: locked_out(), gets_in_perform: false, before_kib }
     }
 
-    /// Creates the fixture with a contract in which `perform` allows both requests as often as a contract may declare,
-    /// which is twice what a run may send.
+    /// Creates the fixture with a contract that allows each of the two requests in `perform` 64 times, the maximum for
+    /// one request. Together, these are twice as many requests as a run may send.
     pub(super) fn generous(guest: Guest) -> Self {
         let rule = "[[perform.http]]                   # RFC 7644 section 3.5.2.3\n";
         let both = "[[perform.http]]\nupstream = \"idp\"\nrequest  = \"GET /Users/{user_id}\"\n\

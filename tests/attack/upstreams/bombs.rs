@@ -32,8 +32,8 @@ const KIND: &str = "content-type: application/json";
 const GENEROUS: Duration = Duration::from_mins(1);
 /// A memory limit that is above what a host needs for a few answers of 1 MiB, and far below what a bomb would need.
 const GROWTH: usize = 192 << 20;
-/// An upper bound for the bytes that an upstream can send after which it notices that the host has stopped reading: the
-/// host's limit of 4 MiB and the buffers of both sockets.
+/// An upper bound for the bytes that an upstream can send before it notices that the host has stopped reading. The
+/// bound allows for the host's limit of 4 MiB and the buffers of both sockets.
 const TAKEN: usize = 16 << 20;
 
 fn each_fails(scripts: &[(&str, Script)]) -> Stage {

@@ -243,8 +243,8 @@ fn unpacked() {
     unharmed(&stage.world);
 }
 
-/// With basic authentication, the upstream echoes the `Authorization` header that the host built from user name and
-/// credential, both as sent and decoded.
+/// The host builds the `Authorization` header of basic authentication from user name and credential. The upstream
+/// echoes this header, both as sent and decoded.
 fn basic() {
     let stage = Stage::with(Hostile::start().unwrap(), |dir| {
         let slot = "slot = { basic = { user = \"deed\" } }";

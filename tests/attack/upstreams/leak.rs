@@ -1,5 +1,5 @@
-//! Searches everything that a test fixture wrote and returned for credentials, whole or in part, in the encodings in
-//! which a server may have echoed them. This search shares no code with the host's own redaction.
+//! Searches everything that a test fixture wrote and returned for credentials and parts of credentials, in every
+//! encoding in which a server may have echoed them. This search shares no code with the host's own redaction.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -119,7 +119,7 @@ const NEVER: &str = "an address that the host never connects to";
 const LOOPBACK: &str = "resolves to a loopback address, which is not allowed";
 const PRIVATE: &str = "resolves to a private address, which is not allowed";
 
-/// The operator allows public addresses only; the listener on loopback receives no connection.
+/// The operator allows public addresses only, so the listener on loopback must not receive a connection.
 fn only_public(table: &[(&str, &str)]) {
     let named = Named::new("\"public\"");
     for (answers, words) in table {

@@ -1,5 +1,5 @@
-//! Witnesses that lie, flood, stall or redirect. No action fails or waits long because of such a witness. The host
-//! stores no false signature line, and uses the witness again as soon as the witness behaves correctly.
+//! Witnesses that lie, flood, stall or redirect. No action fails or waits long because of a witness that misbehaves.
+//! The host stores no false signature line, and uses the witness again as soon as the witness behaves correctly.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -1,9 +1,9 @@
 //! Measures how many leaves per second 64 writers can add to a log with durable, signed checkpoints, compared with
 //! appending to a plain file (the floor).
 //!
-//! In the floor, the same 64 tasks send their leaves to one thread through the same kind of channel. The thread takes
-//! all waiting leaves, hashes each leaf, appends the hashes and the leaves to one file, calls `fdatasync` once for all
-//! of them and answers each task. The floor has no tree and no signatures, so it proves nothing.
+//! In the floor, 64 tasks send their leaves to one thread, through the kind of channel that the log uses. The thread
+//! takes all waiting leaves, hashes each leaf, appends the hashes and the leaves to one file, calls `fdatasync` once
+//! for all of them and answers each task. The floor has no tree and no signatures, so it proves nothing.
 
 use std::fs::{self, File};
 use std::io::Write as _;

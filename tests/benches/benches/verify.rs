@@ -1,8 +1,9 @@
 //! Measures how many bundles per second `deed verify` checks, compared with the minimum work of any verifier.
 //!
-//! This minimum (the floor) works on parts that are extracted beforehand. The floor checks every Ed25519 signature of
-//! the bundle once (each envelope and the checkpoint), hashes every part once with SHA-256, and runs one Cedar
-//! evaluation as the stock tool does: parse policies and schema, read entities and request against the schema, decide.
+//! The minimum work (the floor) is done on parts that are extracted before the measurement. The floor checks every
+//! Ed25519 signature of the bundle once (each envelope and the checkpoint), hashes every part once with SHA-256, and
+//! runs one Cedar evaluation as the stock tool does: parse policies and schema, read entities and request against the
+//! schema, decide.
 
 use std::fs;
 use std::hint::black_box;

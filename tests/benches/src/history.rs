@@ -1,9 +1,9 @@
 //! Writes a history into a served directory that no host has open. The history consists of the requested number of
 //! actions, each of which copies the records and log leaves of an action that has ended in this directory.
 //!
-//! The journal's and the log's own code writes the history. Each copy has a new id, item, times, key and leaves, but
-//! the content of its signed envelopes and the leaf indices in its records are those of the original. A host does not
-//! read the envelopes and leaf indices while it serves, but `deed journal check` reports each of them as wrong.
+//! The journal's and the log's own code writes the history. Each copy has a new id, item, times, key and leaves. The
+//! content of its signed envelopes and the leaf indices in its records are copied unchanged. A host does not read the
+//! envelopes and leaf indices while it serves, but `deed journal check` reports each of them as wrong.
 
 mod model;
 
@@ -28,8 +28,8 @@ use tokio::task::JoinSet;
 pub use self::model::{ITEM_LENGTH, item};
 use self::model::{Model, New};
 
-/// The number of actions that are written concurrently. The records of these actions interleave as in a busy host, but
-/// all records of one action are queued at once, so that the journal's commit groups are full.
+/// The number of actions that are written concurrently. The records of these actions interleave as in a busy host. All
+/// records of one action are queued at once, so that the journal's commit groups are full.
 const ABREAST: usize = 64;
 /// The number of leaves that are appended at once.
 const LEAVES: usize = 16_384;

@@ -32,7 +32,8 @@ pub struct Paired {
 /// Pause between two measurements, so that deferred work of one implementation is not counted in the time of the other.
 const REST: Duration = Duration::from_millis(100);
 
-/// Runs both implementations `rounds` times with `work` operations each. The two take turns in running first.
+/// Runs both implementations `rounds` times with `work` operations each. The two implementations take turns in running
+/// first.
 pub fn paired(
     rounds: usize,
     work: u32,

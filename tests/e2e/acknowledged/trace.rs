@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Events that must be durable before an answer reports them.
+/// Names of the events that must be durable before an answer of the host reports them.
 const WEIGHTY: [&str; 8] = [
     "proposed",
     "asked",
@@ -195,8 +195,8 @@ impl Found {
         if !told.contains(&"proposed") {
             self.faults.push(format!("answer about {id} without its ledger: {body}"));
         }
-        // When an answer reports that the receipt is logged, the log entry must be durable; the journal may record the
-        // index of the entry later.
+        // If an answer reports that the receipt is in the log, the log entry must be durable. The journal may record
+        // the index of the entry later.
         let receipt = between(body, "\"payload_sha256\":\"", '"').unwrap_or_default();
         let leaf = receipt.trim_start_matches("sha256:");
         if told.contains(&"logged") && (leaf.is_empty() || !tail.contains(leaf)) {

@@ -68,7 +68,8 @@ fn a_strong_tag_that_never_changes_is_given_up_at_once() {
     }
 }
 
-/// A user directory whose primary takes writes and has changed, while a replica still answers reads.
+/// A user directory with two servers. The primary takes the writes, and its state has changed. A replica still answers
+/// reads with the old state.
 #[derive(Default)]
 struct Lagging {
     turned_away: AtomicUsize,

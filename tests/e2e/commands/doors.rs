@@ -30,7 +30,7 @@ fn of_path(path: &str, item: &Value) -> Vec<Route> {
     operations.map(route).collect()
 }
 
-/// A path that matches a route: an unknown path would not test the authorization.
+/// Fills the parameters of a route, because a request for an unknown path would not test the authorization.
 fn filled(template: &str) -> String {
     let fill = [
         ("{id}", "act_00000000000000000000000000"),

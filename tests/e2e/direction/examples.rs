@@ -1,5 +1,5 @@
-//! Each example file tries to evade the import rules in one way. The import rules must refuse every example; this shows
-//! that the tests of the real sources can fail.
+//! Each example file tries to evade the import rules in one way. The import rules must refuse every example, which
+//! shows that the tests of the real sources can fail.
 
 use std::path::Path;
 

@@ -8,7 +8,7 @@ use super::visit;
 
 pub(super) const PURE: [&str; 3] = ["host/spec", "host/record", "host/verify"];
 
-/// Allowed modules of the standard library. They only compute.
+/// Modules of the standard library that the pure crates may use, because these modules only compute.
 const ALLOWED: [&str; 19] = [
     "array",
     "borrow",
@@ -60,7 +60,8 @@ pub(super) fn faults(source: &str) -> Vec<String> {
     faults
 }
 
-/// `io` has the traits that readers of bytes in memory implement; each allowed name is listed.
+/// Most of `std::io` is not allowed. The list `IO` names its allowed items, such as the traits that readers of bytes in
+/// memory implement.
 fn is_allowed(first: &str, second: &str, third: Option<&str>) -> bool {
     let io = second == "io" && third.is_some_and(|name| IO.contains(&name));
     ALLOWED.contains(&second) && !(first == "std" && second == "*") || io

@@ -62,7 +62,8 @@ fn copy(world: &World, from: &str, to: &str) -> PathBuf {
 fn act(world: &World) {
     let view = world.run(&World::proposal("idp.restore_access", &locked_out())).unwrap();
     assert_eq!(view["status"], "verified", "{view}");
-    // The host writes the files of the log within moments; a request for the checkpoint makes it write them at once.
+    // The host writes the files of the log within moments. A request for the checkpoint makes the host write the files
+    // at once.
     assert_eq!(world.client(BOB).get("/log/acme/checkpoint").unwrap().status, 200);
 }
 

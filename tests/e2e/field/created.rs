@@ -1,4 +1,5 @@
-//! Values that only the answer to a write gives: the id of what was created, and the path of a job.
+//! Tests of values that the host learns only from the answer to a write: the id of a created object, and the path of a
+//! job.
 
 use deed_record::contract::Contract;
 use deed_test_support::shared::{ended, look};
@@ -41,8 +42,8 @@ backoff  = "50ms"
 observe  = "3s"
 "#;
 
-/// Things by id. `answer` is the answer to the write with this number, from 1, after which the thing exists under `t-1`;
-/// a second thing is called `t-2`.
+/// An upstream that creates an object at each write. `answer` gets the number of each write, counted from 1, and
+/// returns the answer to the write. The first object has the id `t-1`, and the second has the id `t-2`.
 fn things(mut answer: impl FnMut(usize) -> Reply + Send + 'static) -> Upstream {
     let (mut made, mut writes): (Vec<Value>, usize) = (vec![], 0);
     Upstream::start(move |request| {
@@ -85,7 +86,8 @@ fn what_was_created_is_read_under_the_id_of_the_answer() {
     assert_eq!(paths(&upstream).iter().filter(|one| *one == "GET /things/t-1").count(), 1);
 }
 
-/// The receipt and the answer to the agent contain what `[outputs]` names, and a verifier computes it again.
+/// The receipt and the answer to the agent contain the values that `[outputs]` names, and a verifier computes these
+/// values again.
 #[test]
 fn an_output_is_read_from_the_state_after_the_action() {
     let outputs = "[outputs]\namount = \"post.thing.a\"\nby = \"post.thing.by\"\n";
@@ -103,7 +105,7 @@ fn an_output_is_read_from_the_state_after_the_action() {
     let told: Value =
         serde_json::from_slice(&world.client(HELPDESK).get(&path).unwrap().bytes).unwrap();
     assert_eq!(told["outputs"], wanted);
-    // What was refused has no state to read.
+    // If the upstream refused the write, there is no state from which outputs could be read.
     let upstream = things(|_| Reply::json(422, json!({})));
     let world = served(&upstream, &format!("{text}{outputs}"), "");
     let receipt = ended(&world, &tried(&world), "failed", "the upstream refused");
@@ -124,7 +126,7 @@ fn an_output_is_read_from_the_state_after_the_action() {
     assert!(refused.contains("a string with a `maxLength`"), "{refused}");
 }
 
-/// The upstream does not show the thing at once.
+/// The upstream shows the created object only at the third read of its path.
 #[test]
 fn a_read_after_a_create_may_be_early() {
     let (mut made, mut reads) = (Value::Null, 0);
@@ -143,7 +145,8 @@ fn a_read_after_a_create_may_be_early() {
     ended(&world, &tried(&world), "verified", "every expectation holds");
 }
 
-/// No value of an answer reaches another path, and nothing more is sent after a misfit.
+/// No value in an answer can make the host read another path. If a value does not match its schema, the host sends no
+/// further request with this value.
 #[test]
 fn an_answer_cannot_name_another_path() {
     let nothing = |id: Value| json!({ "id": id });
@@ -184,7 +187,7 @@ fn a_refused_create_leaves_nothing_to_read() {
     }
 }
 
-/// The id is that of something that existed before.
+/// The answer contains the id of an object that existed before the action.
 #[test]
 fn an_id_of_something_else_is_not_what_this_action_created() {
     let upstream = Upstream::start(|request| match request.method.as_str() {
@@ -196,7 +199,8 @@ fn an_id_of_something_else_is_not_what_this_action_created() {
     ended(&world, &tried(&world), "mismatch", "nothing proves that this action created it");
 }
 
-/// The first answer is lost. Under the same key, the upstream gives it again.
+/// The answer to the first write is lost. The host sends the write again with the same idempotency key, and the
+/// upstream returns the answer.
 #[test]
 fn a_lost_answer_is_got_again_under_the_same_key() {
     let lines = "idempotency = { header = \"Idempotency-Key\", window = \"24h\" }";
@@ -214,7 +218,7 @@ fn a_lost_answer_is_got_again_under_the_same_key() {
         .collect();
     assert_eq!(keys.len(), 2);
     assert_eq!(keys[0], keys[1]);
-    // Without a key, what was created cannot be found again, and it is not created a second time.
+    // Without an idempotency key, the host cannot find the created object again, and does not create a second one.
     let upstream = things(|_| Reply::empty(0));
     let world = served(&upstream, &contract("create", CREATE).replace("2s", "0s"), "");
     ended(&world, &tried(&world), "indeterminate", "has no definite answer");
@@ -254,7 +258,8 @@ settle     = "1s"
 observe  = "20s"
 "#;
 
-/// A user who is suspended by the job 7, which reads as these statuses, one after the other; the last one stays.
+/// An upstream on which job 7 suspends a user. Each read of the job returns the next of these statuses, and the last
+/// status is repeated.
 fn job(location: &'static str, statuses: &'static [&'static str]) -> Upstream {
     let mut reads = 0;
     let mut active = true;
@@ -290,7 +295,7 @@ fn a_job_is_followed_to_its_end() {
     }
 }
 
-/// A job that runs longer than the contract waits leaves the outcome open, and a later look closes it.
+/// If a job runs longer than the contract waits, the outcome is open until a later observation settles it.
 #[test]
 fn a_slow_job_is_settled_later() {
     let text = contract("update", JOB).replace("settle     = \"1s\"", "settle     = \"0s\"");
@@ -308,7 +313,7 @@ fn a_slow_job_is_settled_later() {
     }
 }
 
-/// The outcome after the later look, with the bundle that a verifier accepts.
+/// Returns the outcome that a later observation settled, and asserts that a verifier accepts the bundle.
 fn settled(world: &World, view: &Value) -> String {
     let id = view["id"].as_str().unwrap();
     let view = world.until(id, |view| view["status"] != "indeterminate").unwrap();

@@ -25,10 +25,10 @@ pub(super) struct Reply {
     pub(super) status: u16,
     pub(super) headers: Vec<(&'static str, String)>,
     pub(super) body: Option<Vec<u8>>,
-    /// The content type. If it is empty, the answer has no `content-type` header.
+    /// The content type. If the content type is empty, the answer has no `content-type` header.
     pub(super) kind: &'static str,
-    /// The number of bytes that the content length announces but the body does not have, and how long the connection
-    /// then stays open.
+    /// How many bytes the body is shorter than the content length states, and how long the connection stays open after
+    /// the body.
     pub(super) missing: (usize, Duration),
 }
 

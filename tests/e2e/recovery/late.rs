@@ -104,7 +104,8 @@ fn a_key_that_was_slept_through_is_not_sent_again() {
     assert_eq!((attempts(&receipt), world.proxy.count("PATCH")), (1, 1));
 }
 
-/// The host is killed after policy allowed the second attempt and before that attempt starts; then the policy changes.
+/// The host is killed after policy allowed the second attempt and before this attempt starts. The policy is changed
+/// before the host starts again.
 #[test]
 fn what_was_allowed_before_a_restart_is_asked_again() {
     let user = locked_out();

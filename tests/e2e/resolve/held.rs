@@ -36,7 +36,8 @@ fn another_action_waits_until_the_open_one_is_resolved() {
     let agents = world.client(HELPDESK).get(&format!("/v1/actions/{second}")).unwrap().json();
     assert_eq!(agents["held_by"], Value::Null, "an agent is told of its own actions only");
     escalated(&world, &first);
-    // A host that stops does not wait for queued actions; after the start both actions are in the same state as before.
+    // A host that stops does not wait for queued actions. After a restart, the second action is still held by the
+    // first.
     world.restart().unwrap();
     until(&world, &second, is_held(&first));
     world.host.take().unwrap().kill().unwrap();

@@ -56,7 +56,8 @@ fn from_proposal_to_verified_bundle() {
     transcript.check("action-story");
 }
 
-/// The bundle in the version for persons and in the version for the agent, and the reports of offline tools about it.
+/// The bundle in the version for persons and in the version for the agent, and the reports of offline tools about these
+/// bundles.
 fn evidence(world: &World, transcript: &mut Transcript, id: &str) {
     let path = |name: &str| world.dir.join(name).display().to_string();
     let (whole, agents, trust) = (path("whole.deed"), path("agents.deed"), path("trust"));

@@ -17,7 +17,7 @@ fn every_committed_input_holds() {
         let inputs = fs::read_to_string(corpus.join(target.name)).unwrap();
         assert!(!inputs.is_empty(), "`corpus/{}` is empty; run `make fuzz`", target.name);
         for (line, input) in (1..).zip(inputs.lines()) {
-            // The output is shown when the target panics, and then names the input.
+            // The line is shown only if the target panics, and it names the input.
             eprintln!("corpus/{}:{line}", target.name);
             (target.run)(&STANDARD.decode(input).unwrap());
         }

@@ -70,8 +70,8 @@ proptest! {
         for request in ["PATCH /Users/{p}/x", "POST /a/{p}/{q}?b={q}&c=1&d={p}", "PUT /fixed?e={p}", "POST /"] {
             let rule = rule(request, form);
             prop_assert!(rule.check(false, Format::One).is_ok());
-            // A refused request is not sent; only empty strings, dot segments and control
-            // characters are refused.
+            // A request whose rendering is refused is not sent. Only empty strings, dot segments and control characters
+            // may be refused.
             match rule.render(&origins(&params)) {
                 Ok(rendered) => stays(&rule, &params, &rendered),
                 Err(error) => prop_assert!([&p, &q].into_iter().any(unfit), "{} {}", error, params),

@@ -22,8 +22,8 @@ pub struct Image {
 
 #[derive(Debug, Clone)]
 pub(super) struct Node {
-    /// Permission bits. Changed permission bits are durable at once; this hides no fault, because the host does not
-    /// rely on their durability.
+    /// Permission bits. The simulated disk makes changed permission bits durable at once. This cannot hide a fault of
+    /// the host, because the host does not rely on the durability of these bits.
     pub(super) mode: u16,
     pub(super) body: Body,
 }
@@ -34,7 +34,7 @@ pub(super) enum Body {
     Folder(Entries),
 }
 
-/// Why a change cannot be made; the names are those of errno.
+/// Why a change cannot be made. The names of the variants follow those of errno.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Refusal {
     NoEntry,
@@ -170,7 +170,7 @@ impl Image {
         }
     }
 
-    /// Removes everything except one folder of the root. The content of this folder is then durable.
+    /// Removes everything except one folder of the root. Afterwards, the content of the remaining folder is durable.
     pub fn keep_only(&mut self, name: &str) {
         let names = self.folder(ROOT).map(|entries| entries.now().clone()).unwrap_or_default();
         let order = self.tick();

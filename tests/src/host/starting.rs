@@ -49,7 +49,7 @@ impl Host {
         Ok(Starting { host: Self { child_guard, child, url, operations, log, begun }, lines })
     }
 
-    /// `serving http://A (operations http://B), …`
+    /// Takes the two addresses from the line `serving http://A (operations http://B), …`.
     fn takes(&mut self, line: &str) -> Option<()> {
         let mut words = line.split([' ', '(', ')', ',']).filter(|word| word.starts_with("http://"));
         (self.url, self.operations) = (words.next()?.to_owned(), words.next()?.to_owned());

@@ -1,5 +1,5 @@
-//! The listener of a proxy, which is open or closed. While it is closed, every connection is refused. The listener
-//! keeps its address and binds it again when the time is over.
+//! The listener of a proxy, which is open or closed. While the listener is closed, every connection is refused. The
+//! listener keeps its address, and binds the address again when the time is over.
 
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};

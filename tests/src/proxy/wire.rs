@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use crate::services::Result;
 
-/// The timeout for a peer; the host's own deadlines are far shorter.
+/// The timeout for a peer. It is far longer than the host's own deadlines.
 pub const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A request as it arrived. The path includes the query, and header names are in lower case.

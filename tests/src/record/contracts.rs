@@ -1,6 +1,6 @@
-//! Fixture: a served directory for the counting system of record. The directory has two contracts for each kind of
-//! write, one with one write and one with two, and a contract that needs approval. The commands of the real binary make
-//! the directory.
+//! Fixture: a served directory for the counting system of record. For each kind of write, the directory has a contract
+//! with one write and a contract with two writes. It also has a contract that needs approval. The commands of the real
+//! binary make the directory.
 
 mod items;
 
@@ -177,7 +177,7 @@ backoff = "100ms"
 /// The value that every action writes.
 pub const VALUE: &str = "wanted";
 
-/// How long the host waits for one exchange, and therefore how long a write stays open.
+/// How long the host waits for one exchange. A write without an answer therefore stays open for this time.
 pub const TIMEOUT: &str = "1200ms";
 
 /// Makes a served directory for the record at this base URL.

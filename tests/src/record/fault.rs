@@ -30,7 +30,7 @@ pub enum Lands {
     Never,
     /// The request takes effect before the caller sees the fault.
     Before,
-    /// The request takes effect this long after it arrived, even if the caller has disconnected.
+    /// The request takes effect this long after its arrival, even if the caller has disconnected by then.
     After(Duration),
 }
 

@@ -79,8 +79,8 @@ impl Orders {
         }
     }
 
-    /// Counts the request in every matching order. If several faults are due for a request, only the first one applies;
-    /// likewise, only the first of several stops applies.
+    /// Counts the request in every matching order. If several faults are due for a request, only the first one applies.
+    /// If several stops are due, only the first one applies.
     pub(crate) fn turn(&mut self, request: &Recorded) -> Turn {
         let mut turn = Turn::default();
         for order in self.0.iter_mut().filter(|order| order.on.means(request)) {

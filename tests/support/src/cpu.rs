@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use deed_tests::world::World;
 
-/// Fails unless an idle host uses less than 30 of 100 ticks in a second.
+/// Fails unless the idle host uses less than 30 of the 100 ticks of CPU time in a second.
 pub fn quiet(world: &World) {
     let pid = world.host.as_ref().unwrap().pid();
     let mut burnt = 0;

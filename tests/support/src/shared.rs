@@ -52,8 +52,9 @@ pub fn approve_then(world: &World, id: &str, look: Fault) {
     });
 }
 
-/// Checks the end of an action: this outcome, a reason that matches it, a receipt in the log that says the same, and
-/// a bundle that the offline verifier accepts with public keys only. Returns the receipt's predicate.
+/// Checks that an action ended with this outcome and with a reason that contains this text, that the receipt is in the
+/// log and has the same outcome and reason, and that the offline verifier accepts the bundle with public keys only.
+/// Returns the receipt's predicate.
 pub fn ended(world: &World, view: &Value, outcome: &str, reason: &str) -> Value {
     assert_eq!(view["status"], outcome, "{view:#}");
     assert_eq!(view["outcome"], outcome, "{view:#}");
@@ -70,8 +71,8 @@ pub fn ended(world: &World, view: &Value, outcome: &str, reason: &str) -> Value 
     receipt["predicate"].clone()
 }
 
-/// Checks with `deed replay` that the adapter does the same again on the data of the bundle. A run that was cut off by
-/// a timeout or by the end of the host may differ.
+/// Checks with `deed replay` that the adapter behaves on the data of the bundle as it did in the recorded runs. A run
+/// that was cut off by a timeout or by the end of the host may differ.
 fn replays(world: &World, id: &str) {
     let file = world.dir.join(format!("{id}.deed"));
     let bundle = world.bundle(id).unwrap();

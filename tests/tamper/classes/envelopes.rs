@@ -150,7 +150,8 @@ pub(super) fn base64(sink: &mut Sink<'_>, sample: &Sample) {
     }
 }
 
-/// A lenient decoder reads the same bytes, but the unused bits before the padding are not zero.
+/// Returns a base64 text in which the unused bits before the padding are not zero. A lenient decoder reads the bytes of
+/// the original text from it.
 fn spare_bits(text: &str) -> String {
     const LETTERS: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let body = text.trim_end_matches('=');
@@ -191,8 +192,8 @@ pub(super) fn signatures(sink: &mut Sink<'_>, sample: &Sample) {
     }
 }
 
-/// A verifier that does not require S to be below the order of the group (RFC 8032 §5.1.7) accepts this signature as
-/// equal.
+/// The signature with the order of the group added to S. A verifier that does not require S to be below the order (RFC
+/// 8032 §5.1.7) accepts the result.
 fn plus_order(signature: &[u8]) -> Vec<u8> {
     const ORDER: [u8; 32] = [
         0xed, 0xd3, 0xf5, 0x5c, 0x1a, 0x63, 0x12, 0x58, 0xd6, 0x9c, 0xf7, 0xa2, 0xde, 0xf9, 0xde,

@@ -130,7 +130,8 @@ pub(super) fn files(sink: &mut Sink<'_>, sample: &Sample) {
     }
     let log = sink.bench.log.clone();
     assert_eq!(audited(sink, &log), Verdict::Verified, "the log is in order");
-    // A partial file that a later one replaces may be absent (C2SP tlog-tiles), and the audit does not read it.
+    // A partial file may be absent once a larger file has replaced it (C2SP tlog-tiles). The audit does not read such a
+    // partial file.
     for (name, content) in
         log.iter().filter(|(name, _)| is_published(name) && !is_spare(&log, name))
     {

@@ -1,4 +1,4 @@
-//! Mutations of the trust: the bundles are unchanged.
+//! Mutations of the trusted keys. The bundles are unchanged.
 
 use std::collections::BTreeSet;
 

@@ -16,10 +16,10 @@ pub(super) const DEBIAN_CARGO: &str = "/usr/bin/cargo";
 pub(super) const DEBIAN_RUSTC: &str = "/usr/bin/rustc";
 const DEBIAN_PACKAGES: [&str; 3] = ["rustc-web", "cargo-web", "rust-web-src"];
 
-/// The time limit for rustup. A mirror that does not have the target answers at once, and waiting longer for a mirror
-/// that hangs is not useful.
+/// The time limit for rustup. A mirror that lacks the target answers at once, so a longer limit would only prolong the
+/// wait for a mirror that hangs.
 const RUSTUP_PATIENCE: Duration = Duration::from_secs(90);
-/// The time limit for apt-get. Debian's three packages are about 200 MB in size.
+/// The time limit for apt-get. The three Debian packages to install have about 200 MB in total.
 const APT_PATIENCE: Duration = Duration::from_mins(10);
 
 pub(super) fn find(from_source: bool) -> Result<Toolchain, ToolchainError> {

@@ -1,7 +1,7 @@
 //! The reason in the body of an upstream's error answer, for people to read.
 //!
-//! A reason has at most [`MAX`] bytes. From a JSON body, a reason contains only the value of a member such as `detail`,
-//! or the names of the members, because other values may be data that an agent must not see.
+//! A reason has at most [`MAX`] bytes. A reason from a JSON body contains only the value of a member such as `detail`,
+//! or the names of the members. Other values may be data that an agent must not see.
 
 use serde_json::{Map, Value};
 
@@ -26,7 +26,7 @@ const TEXTS: [&str; 10] = [
     "reason",
 ];
 
-/// Members that contain an object, or a list of objects, with a member named in [`TEXTS`].
+/// Members whose value is an object or a list of objects, in which a member named in [`TEXTS`] may hold the reason.
 const NESTED: [&str; 4] = ["error", "errors", "fault", "Error"];
 
 /// How many levels of nested members are searched for a reason.

@@ -24,7 +24,7 @@ pub const SEARCHED_MIN: usize = 8;
 /// A salt of 32 random bytes. Each private parameter of each action has its own salt.
 pub type Salt = [u8; 32];
 
-/// Data derived from private values, which has no serialised form and whose `Debug` output hides the content.
+/// Data derived from private values. It cannot be serialised, and its `Debug` output hides the content.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Live<T>(T);
 

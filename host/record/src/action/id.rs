@@ -1,5 +1,5 @@
-//! Action ids and names. Ids and names are parsed once, where they enter the program, and ids have their own type from
-//! then on.
+//! Action ids and names. Ids and names are checked once, where they enter the program. From then on, an id is an
+//! [`ActionId`] and not a text.
 
 use std::fmt;
 use std::str::FromStr;

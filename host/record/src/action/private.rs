@@ -1,5 +1,5 @@
-//! Replaces the values of an action's private parameters with commitments, and restores the values for a holder of the
-//! openings.
+//! Replaces the values of an action's private parameters with commitments, and restores the values from the openings
+//! (each a value and its salt).
 
 use std::collections::BTreeMap;
 
@@ -48,11 +48,12 @@ impl Prepared {
         all.into_iter().map(filled).collect()
     }
 
-    /// The request with these percent-encoded values of answers in its path.
+    /// Returns the request with its `{answer.NAME.MEMBER}` placeholders replaced by the percent-encoded text that
+    /// `value` returns for each name.
     ///
     /// # Errors
     ///
-    /// Fails when a value is empty or makes a dot segment.
+    /// Fails when a value is empty or results in a dot segment.
     pub fn with_answers(self, value: impl Fn(&str) -> Option<String>) -> Result<Self, NoAnswer> {
         if !self.public.awaits_answer() {
             return Ok(self);
@@ -105,8 +106,8 @@ pub fn seal(
         let rendering = action::render(contract, &proposal, id)?;
         return Ok(Sealed { proposal, rendering, openings: Openings::default() });
     }
-    // The proposal is checked here with its private values, because the contract constrains them, and below with the
-    // commitments that the records will hold.
+    // The proposal is first checked with its private values, because the contract constrains these values. Below, it is
+    // checked with the commitments that replace them in records.
     action::render_live(contract, &proposal, id)?;
     let mut openings = Openings::default();
     for name in contract.private() {
@@ -129,7 +130,8 @@ impl Openings {
         self.0.iter()
     }
 
-    /// The texts that must not leave a run: the private values that are long enough to search for, and all commitments.
+    /// The texts that are searched for in the results of a run and must not occur there: the private values that are
+    /// long enough to search for, and all commitments.
     pub fn hidden(&self) -> Live<Vec<String>> {
         let long = self.0.values().filter(|one| one.value.len() >= SEARCHED_MIN);
         let values = long.map(|one| one.value.clone());
@@ -166,7 +168,7 @@ impl Openings {
         Ok(Live::new(params))
     }
 
-    /// The requests of both phases, each as it would be sent and as records contain it.
+    /// The requests of `observe` and `perform`, each as it would be sent and as records contain it.
     ///
     /// # Errors
     ///

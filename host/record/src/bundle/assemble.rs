@@ -21,10 +21,11 @@ use crate::statement::envelope::EnvelopeError;
 
 /// Assembles a bundle; the same ended story always results in the same bytes.
 ///
-/// `policies` are the text and schema of the policy set that decided, `snapshot` is the policy question, `activations`
-/// are the activations in force, in the order in which the story names them, and `proofs` are the audit paths of the
-/// story's leaves, in their order, in the tree of its checkpoint. Without evidence, the result is an agent's copy. An
-/// agent's copy omits the state that the host read, and omits the policy request if the request contains that state.
+/// `policies` contains the text and the schema of the policy set that decided, and `snapshot` is the policy question.
+/// `activations` lists the activations in force, in the order in which the story names them. `proofs` contains one
+/// audit path for each log entry of the story, in the same order, for the tree of the story's checkpoint. Without
+/// evidence, the result is an agent's copy. An agent's copy omits the state that the host read, and omits the policy
+/// request if the request contains that state.
 ///
 /// # Errors
 ///

@@ -27,7 +27,7 @@ pub(super) fn encode(files: &Files) -> Vec<u8> {
         directory.extend(CENTRAL);
         directory.extend(VERSION.to_le_bytes());
         directory.extend(&common);
-        // The ten zero bytes mean no comment, disk 0 and no attributes; the offset of the local header follows.
+        // Ten zero bytes: no comment, disk 0 and no attributes. The offset of the local header follows them.
         directory.extend([0; 10]);
         directory.extend(length(out.len()).to_le_bytes());
         directory.extend(name.as_bytes());

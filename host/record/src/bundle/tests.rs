@@ -88,7 +88,7 @@ fn sizes(bytes: &[u8], name: &str) -> Vec<usize> {
     find(bytes, name).into_iter().flat_map(fields).collect()
 }
 
-/// The headers state a size that differs from the part's actual size: a larger size, a smaller size or zero.
+/// Each case writes a size into the headers that differs from the part's actual size: larger, smaller or zero.
 #[test]
 fn sizes_that_lie_are_refused_and_cost_nothing() {
     let bytes = write(&parts()).unwrap();
@@ -151,7 +151,7 @@ fn a_name_that_stands_twice_is_refused_in_every_place() {
         let twice = [local, other.as_slice()].concat();
         assert_eq!(read(&twice), Err(BundleError::NotCanonical));
     }
-    // The directory lists the same entry twice, but the file contains the entry once.
+    // The central directory of the zip lists the same entry twice, but the file contains the entry once.
     let directory = &one[find(&one, "PK\x01\x02")[0]..one.len() - 22];
     let twice = [local, directory, directory, &one[one.len() - 22..]].concat();
     assert_eq!(read(&twice), Err(BundleError::NotCanonical));

@@ -91,7 +91,7 @@ impl<'a> Pair<'a> {
         let ((path, query), (its_path, its_query)) = (target(one), target(other));
         let (path, its_path) =
             (path.split('/').collect::<Vec<_>>(), its_path.split('/').collect::<Vec<_>>());
-        // A body that is not a template is reported by another check.
+        // A body that is not a valid template is skipped here, because another check reports it.
         let (Ok(body), Ok(its_body)) = (one.body_template(), other.body_template()) else {
             return false;
         };
@@ -149,7 +149,8 @@ impl<'a> Pair<'a> {
         }
     }
 
-    /// Whether a parameter may be rendered as this text, and has the same text everywhere else it is used.
+    /// Whether a parameter may be rendered as this text, and no other place requires a different text for the
+    /// parameter.
     fn takes_text(&mut self, name: &str, text: &str) -> bool {
         let Some(schema) = self.contract.params.properties.get(name) else { return false };
         let as_text = Value::String(text.to_owned());
@@ -162,8 +163,8 @@ impl<'a> Pair<'a> {
         *self.bound.entry(name.to_owned()).or_insert_with(|| text.to_owned()) == text
     }
 
-    /// Whether two parameters may have the same value. Equality is excluded only if the schema of one parameter lists
-    /// its values.
+    /// Whether two parameters may have the same value. Equality is excluded only if one schema lists its values and the
+    /// other schema allows none of them.
     fn overlap(&self, one: &str, other: &str) -> bool {
         let schema = |name: &str| self.contract.params.properties.get(name);
         let (Some(one), Some(other)) = (schema(one), schema(other)) else { return false };
@@ -327,7 +328,7 @@ fn decoded(literal: &str) -> String {
     percent_encoding::percent_decode_str(literal).decode_utf8_lossy().into_owned()
 }
 
-/// The only values that a schema allows, if it lists them.
+/// The values that a schema allows, if the schema lists them.
 fn listed(schema: &Schema) -> Option<Vec<&Value>> {
     match (&schema.constant, &schema.choices) {
         (Some(value), _) => Some(vec![value]),

@@ -101,8 +101,8 @@ fn newer(contract: &Contract) -> Result<(), Fault> {
 
 fn schemas(contract: &Contract) -> Result<(), Fault> {
     contract.params_schema().well_formed().map_err(|e| Fault::at("[params]", e))?;
-    // In policies a member that is null counts as absent, so a policy that tests for its presence would miss an
-    // explicit null.
+    // Policies cannot see a member that is null, so a policy that tests whether the member is present would not notice
+    // an explicit null.
     if contract.params_schema().has_nullable() {
         return Err(Fault::at(
             "nullable",
@@ -156,7 +156,7 @@ fn guard(contract: &Contract, rule: &Rule) -> Result<(), Fault> {
     if rule.guard.is_none() {
         return Ok(());
     }
-    // The first write changes the entity tag, so a second write could never match it.
+    // The first guarded write changes the entity tag, so the upstream would reject a second write with the same tag.
     let guarded = contract.perform.http.iter().filter(|other| other.guard.is_some());
     let same = guarded.filter(|other| other.has_target_of(rule)).count();
     if rule.calls.is_some_and(|calls| calls != 1) || same > 1 {
@@ -221,7 +221,7 @@ fn expressions(contract: &Contract) -> Result<(), Fault> {
 }
 
 /// Rejects expressions that test for a value that is always present. Contracts that are read back from records are
-/// exempt.
+/// exempt from this check.
 pub(super) fn tests(contract: &Contract) -> Result<(), Fault> {
     let (params, states) = (contract.params_schema(), contract.state_schemas());
     let verify = &contract.verify;

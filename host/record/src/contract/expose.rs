@@ -103,7 +103,7 @@ fn keep(value: Value, paths: &[&[String]]) -> Option<Value> {
     }
 }
 
-/// The remaining steps of the paths that lead through this member or item.
+/// For each path that leads through this member or item, the steps of the path after it.
 fn below<'a>(paths: &[&'a [String]], token: &str) -> Vec<&'a [String]> {
     let through = |path: &&'a [String]| {
         let (first, rest) = path.split_first()?;

@@ -19,8 +19,9 @@ use serde_json::Value;
 
 use crate::contract::schema::Schema;
 
-/// The maximum size of an expression. The parser and the evaluator recurse for each operator. This limit keeps them far
-/// below a 2 MiB stack, but a limit of 4 KiB would not, for an expression such as `1+1+…`.
+/// The maximum size of an expression. The parser and the evaluator recurse for each operator, so the limit bounds their
+/// stack. With 1 KiB, they need far less than a stack of 2 MiB; with 4 KiB, an expression such as `1+1+…` could come
+/// close to that size.
 const MAX_BYTES: usize = 1024;
 
 /// The standard functions, built once because building them costs more than an evaluation.
@@ -39,7 +40,7 @@ pub struct Env<'a> {
     pub params: &'a Value,
     /// The states before the action, as one object by state name.
     pub pre: &'a Value,
-    /// The states after the action, in the same format; `None` for a `before` expression.
+    /// The states after the action, as one object by state name; `None` for a `before` expression.
     pub post: Option<&'a Value>,
 }
 
@@ -64,7 +65,7 @@ impl Env<'_> {
     }
 }
 
-/// A context without variables. Fails when the library does not accept a function.
+/// A context without variables. Fails when the CEL library does not accept the function `dec`.
 fn functions() -> Result<cel::Context<'static, 'static>, String> {
     let mut context = cel::Context::with_env(Arc::clone(&LIBRARY));
     context.add_function("dec", decimals::dec).map_err(|error| error.to_string())?;
@@ -86,13 +87,14 @@ pub struct ExpressionError {
 }
 
 impl Expression {
-    /// Parses CEL (google/cel-spec, standard macros), at most 1 KiB, integers only, known functions only.
+    /// Parses a CEL expression (google/cel-spec) of at most 1 KiB, which may use the standard macros, integers and
+    /// known functions.
     ///
     /// Parsing takes milliseconds in the worst case, so parse a text once and keep the expression.
     ///
     /// # Errors
     ///
-    /// Fails for any text that is not such an expression.
+    /// Fails when the text is longer, is not CEL, or uses anything else.
     pub fn parse(source: &str) -> Result<Self, ExpressionError> {
         if source.len() > MAX_BYTES {
             let what = format!(
@@ -132,7 +134,7 @@ impl Expression {
     /// [`Expression::check`].
     ///
     /// Use this check of `has()` tests only for contracts that are being written. The contracts of bundles and of
-    /// running actions are exempt.
+    /// running actions are exempt from this check, because they must remain valid.
     ///
     /// # Errors
     ///
@@ -146,7 +148,7 @@ impl Expression {
         check::check(self.program.expression(), &roots)
     }
 
-    /// Checks that the expression names nothing but `answer`, and fails at the first other name.
+    /// Checks that the expression refers to no variable except `answer`, and fails at the first other name.
     pub(crate) fn check_answer(&self) -> Result<(), ExpressionError> {
         answer::check(self.program.expression(), &[])
     }

@@ -1,7 +1,7 @@
 //! `[limits]`: how long each step of an action may take, and how often the action is tried.
 //!
-//! Every limit has a default. `timeout` is always part of the canonical form. Other limits are left out if they have
-//! their default value, so a contract written before a limit existed keeps its digest.
+//! Every limit has a default. `timeout` is always part of the canonical form. Any other limit is left out of the
+//! canonical form if it has its default value, so that a contract written before the limit existed keeps its digest.
 
 #![expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks with a reference")]
 
@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 use super::Duration;
 use super::fault::Fault;
 
-/// The maximum number of attempts of one action. A bundle could not hold the envelopes of more attempts.
+/// The maximum number of attempts of one action. The number is limited because a bundle has no room for the envelopes
+/// of more attempts.
 pub const ATTEMPTS_MAX: u32 = 5;
 
 /// `[limits]`: the limits of one action.

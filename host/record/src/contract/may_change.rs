@@ -11,7 +11,7 @@ use super::template::text::Format;
 use super::{Contract, check};
 
 /// The pointers of `may_change` with the values of their parameters filled in. A pointer whose parameter is absent
-/// allows nothing.
+/// allows no change.
 pub fn allowed(contract: &Contract, params: &Value) -> Vec<String> {
     let written = contract.verify.may_change.iter();
     if contract.templates() == Format::One {

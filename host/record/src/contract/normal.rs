@@ -1,5 +1,5 @@
-//! Converts parameters and states to their normal form, and to the forms in which states are compared and policies read
-//! both.
+//! Converts parameters and states to their normal form and to the form that policies read, and converts states to the
+//! form in which they are compared.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -28,8 +28,8 @@ impl Contract {
             let schema = check::schema_at(&states, pointer);
             let Some(schema) = schema else { continue };
             let normal = decimal::normal(schema, value);
-            // The projection would drop members that the contract does not declare, so a value with such members stays
-            // unchanged.
+            // A value with members that the contract does not declare stays unchanged, because the projection would
+            // drop these members.
             let fits = schema.violations(&normal).is_empty();
             if let Some(sorted) = schema.project(&normal).ok().filter(|_| fits) {
                 *value = sorted;

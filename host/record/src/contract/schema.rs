@@ -78,7 +78,7 @@ pub struct Schema {
     /// Whether the value may be null, which is not the same as an absent value (format 2).
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub nullable: bool,
-    /// How a decimal parameter is sent in a JSON body; as text if absent (format 2).
+    /// How a decimal parameter is sent in a JSON body; without this keyword, it is sent as text (format 2).
     #[serde(
         rename = "as",
         default,
@@ -274,7 +274,7 @@ impl Kind {
     }
 }
 
-/// Rejects an explicit null, because a keyword that is written must have an effect.
+/// Rejects a keyword with the value null, because a keyword that is written must have an effect.
 fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<T>, D::Error> {

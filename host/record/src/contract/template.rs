@@ -1,8 +1,8 @@
 //! Closed request templates: a rule and the values of its placeholders result in exactly one rendered request.
 //!
-//! An absent query or body stays absent. A value is encoded for its place: it cannot leave its segment, query value,
-//! header or body value. If text stands next to a placeholder, `deed check` has proved from the parameter's schema that
-//! no value can change the meaning of the text.
+//! A rule without a query or body is rendered without one. A value is encoded for the place at which it stands, so that
+//! it cannot leave its path segment, query value, header or body value. If text stands next to a placeholder,
+//! `deed check` has proved from the parameter's schema that no value can change the meaning of the text.
 
 mod body;
 mod error;
@@ -83,12 +83,12 @@ pub struct Rule {
     /// The name of a write, by which `{answer.NAME.MEMBER}` refers to its answer (format 2).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// The members of the answer to a write that requests of `observe` contain. An answer without one of them cannot be
-    /// used (format 2).
+    /// The members of the answer to a write that requests of `observe` contain. An answer that lacks one of these
+    /// members cannot be used (format 2).
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub answer: BTreeMap<String, Schema>,
-    /// The form of the path in the header `Location` of the answer to a write, such as `/jobs/{job}`. Its placeholders
-    /// are members of `answer` (format 2).
+    /// The form of the path in the header `Location` of the answer to a write, such as `/jobs/{job}`. Each placeholder
+    /// of this path is a member of `answer` (format 2).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub location: Option<String>,
 }
@@ -156,7 +156,7 @@ impl Rule {
         })
     }
 
-    /// Checks the shape of the rule itself; `observing` allows only GET and HEAD.
+    /// Checks the rule itself, without the rest of the contract. With `observing`, the rule may only use GET and HEAD.
     ///
     /// # Errors
     ///
@@ -196,7 +196,7 @@ impl Rule {
         body.map_or(Ok(()), |body| body::check(&body, format))
     }
 
-    /// The first key that only format 2 has, if the rule uses one.
+    /// The first key of this rule that exists only in format 2, if there is one.
     pub(crate) fn newer(&self) -> Option<&'static str> {
         let keys = [
             ("headers", !self.headers.is_empty()),
@@ -226,7 +226,8 @@ impl Rule {
         Ok(self.writes || !is_safe(self.split()?.0))
     }
 
-    /// Whether the request has a value of the answer to a write, so that it can be sent only after the write.
+    /// Whether the request contains a value of the answer to a write, so that the request can be sent only after that
+    /// write.
     pub fn awaits_answer(&self) -> bool {
         self.request.contains("{answer.") && self.answers().next().is_some()
     }
@@ -308,7 +309,7 @@ impl Rule {
     fn filled(&self, origins: &Origins<'_>) -> Result<body::Filled, RenderError> {
         let Some(template) = self.body_template()? else { return Ok(body::Filled::default()) };
         let filled = body::fill(&template, origins)?;
-        // A record could not distinguish a null body from an absent body.
+        // A null body is refused, because a record could not distinguish it from an absent body.
         if filled.value.as_ref().is_some_and(Value::is_null) {
             return Err(RenderError::NullBody);
         }

@@ -60,7 +60,7 @@ pub enum Incoming {
 const FORM: &str = "application/x-www-form-urlencoded";
 
 impl Codec {
-    /// Whether this is the default codec, which records leave out.
+    /// Whether this is the default codec. Records leave out a codec that is the default.
     pub fn is_plain(&self) -> bool {
         is_default(self)
     }
@@ -107,7 +107,7 @@ impl Codec {
         }
     }
 
-    /// Encodes a rendered body. In JSON, the texts at `numbers` are written as numbers.
+    /// Encodes a rendered body. In a JSON body, the texts at the pointers in `numbers` are written as numbers.
     ///
     /// # Errors
     ///
@@ -151,7 +151,8 @@ impl Codec {
             Fit::Ascii | Fit::Utf8 => {}
         }
         let value = self.exposed(received)?;
-        // A more deeply nested value could not be read again from the evidence in a bundle.
+        // The nesting is limited, because a more deeply nested value could not be read again from the evidence in a
+        // bundle.
         if json::depth(&value) > json::NESTED_MAX { Err(DecodeError::Deep) } else { Ok(value) }
     }
 

@@ -1,5 +1,5 @@
-//! Values that are not known when the action is proposed: values of the state before the action, in the body of a
-//! write, and values of the answer to a write, in the path of a later look.
+//! Values in requests that are not known when the action is proposed. The body of a write may contain values of the
+//! state before the action, and the path of a later read may contain values of the answer to a write.
 
 use std::collections::BTreeSet;
 
@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::Rendered;
 
-/// The start of a value of an answer in a rendered path. All other braces of a path are percent-encoded.
+/// The beginning of a placeholder for a value of an answer. In a rendered path, all other braces are percent-encoded.
 const ANSWER: &str = "{answer.";
 
 /// The state lacks a value that a write sends.
@@ -33,22 +33,23 @@ pub struct NoAnswer {
 }
 
 impl Rendered {
-    /// Whether the path has a value of an answer that is not known yet.
+    /// Whether the path contains a placeholder for a value of an answer that is not known yet.
     pub fn awaits_answer(&self) -> bool {
         self.path.contains(ANSWER)
     }
 
-    /// The values of answers in the path, as `NAME.MEMBER`.
+    /// The placeholders for values of answers in the path, as `NAME.MEMBER`.
     pub fn answers(&self) -> impl Iterator<Item = &str> {
         let behind = self.path.split(ANSWER).skip(1);
         behind.filter_map(|rest| rest.split_once('}').map(|(name, _)| name))
     }
 
-    /// The request with these percent-encoded values of answers in its path. Values that are missing stay as they are.
+    /// Returns the request with the placeholders for values of answers replaced by the percent-encoded text that
+    /// `value` returns. A placeholder without a text stays unchanged.
     ///
     /// # Errors
     ///
-    /// Fails when a value is empty or makes a dot segment.
+    /// Fails when a value is empty or results in a dot segment.
     pub fn with_answers(&self, value: impl Fn(&str) -> Option<String>) -> Result<Self, NoAnswer> {
         let mut filled = self.clone();
         for name in self.answers() {
@@ -63,7 +64,8 @@ impl Rendered {
         Ok(filled)
     }
 
-    /// Whether a path that was sent is this one with some values of answers.
+    /// Whether the path `sent` is the path of this request with each placeholder for a value of an answer replaced by
+    /// some value.
     pub fn is_filled_as(&self, sent: &str) -> bool {
         let mut parts = self.path.split(ANSWER);
         let Some(rest) = sent.strip_prefix(parts.next().unwrap_or_default()) else { return false };
@@ -99,7 +101,7 @@ impl Rendered {
         Ok(filled)
     }
 
-    /// The request without the values of a state, as the contract renders it.
+    /// The request as the contract renders it, in which the values of the state are not filled in.
     #[must_use]
     pub fn without_state(&self) -> Self {
         let mut bare = self.clone();

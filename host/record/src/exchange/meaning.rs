@@ -1,5 +1,5 @@
-//! What an upstream's answer to a write means. The status of the answer decides, unless the contract declares another
-//! meaning.
+//! What an upstream's answer to a write means. The status of the answer determines the meaning, unless the contract
+//! declares another one.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::codec::Incoming;
 use super::{Exchange, ExchangeSummary, Fate, is_definite_refusal};
 
-/// What is known of a write from its answer.
+/// What the answer to a write says about whether the write was carried out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
@@ -57,15 +57,15 @@ impl Exchange {
             && self.retry_after_s.is_some()
     }
 
-    /// The meaning to store in the summary of a write; `None` if it is the meaning of the status.
+    /// The meaning to store in the summary of a write; `None` if the meaning follows from the status alone.
     pub(super) fn special_meaning(&self) -> Option<Meaning> {
         let Fate::Answered { status } = self.fate else { return None };
         self.meaning()
             .filter(|meaning| self.request.writes && *meaning != Meaning::of_status(status))
     }
 
-    /// Whether `refused_when` makes this answer a refusal, which it does not if the answer cannot be read as it was
-    /// sent or the expression cannot be evaluated.
+    /// Whether `refused_when` makes this answer a refusal. Returns false if the answer could not be read, was redacted,
+    /// or the expression cannot be evaluated.
     fn is_refused_by_body(&self, status: u16) -> bool {
         let Some(refused_when) = &self.request.refused_when else { return false };
         if self.problem.is_some() || self.failure.is_some() || !self.redacted.is_empty() {

@@ -1,5 +1,5 @@
-//! Events: what the journal stores about an action, in order. The status and the story of an action are folds over its
-//! events.
+//! Events: what the journal stores about an action, in order. The status and the story of an action are computed by
+//! applying its events one after another.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -62,11 +62,11 @@ pub enum Event {
     Answered {
         answer: Arc<Answer>,
     },
-    /// The approvals so far are void, because what would happen now differs from what was approved.
+    /// The approvals so far became void, because the action would now differ from what was approved.
     Stale {
         reason: String,
     },
-    /// The action passed the gate, so the adapter may run once.
+    /// The action passed the last checks before an attempt (the gate), so the adapter may run once.
     Cleared {
         grant: Arc<GrantRecord>,
     },
@@ -81,7 +81,7 @@ pub enum Event {
     /// The intent to send a write. This event is durable before the first byte of the write is sent.
     WriteIntended {
         n: u32,
-        /// The epoch of the attempt; absent in journals written before the field existed.
+        /// The epoch of the attempt; absent in journals that are older than this field.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         epoch: Option<u64>,
         ordinal: u32,
@@ -90,8 +90,8 @@ pub enum Event {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         idempotency_key: Option<String>,
     },
-    /// The result of an intended write, which is written before the adapter gets it, and is durable before the next
-    /// intent or the receipt.
+    /// The result of an intended write. This event is written before the adapter gets the result, and is durable before
+    /// the next intent or the receipt.
     WriteEnded {
         n: u32,
         epoch: u64,
@@ -129,7 +129,7 @@ pub enum Event {
     },
     /// The outcome that the receipt left open was settled by a later observation or by a person's resolution.
     Settled {
-        /// Absent if the host could not read the state after a person's resolution.
+        /// The later observation; absent if the host could not read the state after a person's resolution.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         observation: Option<Arc<Sight>>,
         judgement: Arc<Judgement>,
@@ -151,7 +151,7 @@ pub enum Event {
 pub enum Phase {
     /// The read before any person is asked for approval.
     Pre,
-    /// The read at the gate, directly before an attempt, which is needed because time has passed since the first read.
+    /// The read directly before an attempt (at the gate), because time has passed since the first read.
     Gate,
     /// The read after the attempt.
     Post,
@@ -214,7 +214,8 @@ impl Leaf {
         entry(&self.kind, &self.payload)
     }
 
-    /// The leaf of an entry at this index; `None` if the entry does not have this form.
+    /// Parses an entry of the log and returns the leaf for this index; `None` if the entry does not have the form
+    /// `urn:deed:entry:v1\n<kind> <hex>\n`.
     pub fn of(bytes: &[u8], index: u64) -> Option<Self> {
         let line = std::str::from_utf8(bytes).ok()?.strip_prefix("urn:deed:entry:v1\n")?;
         let (kind, hex) = line.strip_suffix('\n')?.split_once(' ')?;

@@ -48,16 +48,16 @@ impl Observation {
     }
 
     /// The start of the first request in Unix milliseconds, or the end of the observation if it made no request. The
-    /// start is used because the response to a request that began while a write could still take effect does not prove
-    /// the later state.
+    /// start decides, and not the end: if a request began while a write could still take effect, its response does not
+    /// prove the state after that time.
     pub fn began_ms(&self) -> i64 {
         self.exchanges.iter().map(|e| e.started_ms).min().unwrap_or(self.at_ms)
     }
 
     /// The entity tag for a write, from the first successful response to a GET of the same path.
     ///
-    /// The tag of a later response is never used, because the state may have been read from the first response and must
-    /// not be older than the tag.
+    /// The tag of a later response is never used. The state may come from the first response, and it must not be older
+    /// than the tag.
     pub fn tag(&self, write: &Rendered) -> Option<&str> {
         let same = |look: &&Exchange| {
             look.request.upstream == write.upstream
@@ -97,7 +97,8 @@ impl Observation {
                 return Some(format!("state `{name}` was not read"));
             };
             if value.is_null() && contract.may_be_absent(shape) {
-                // A 404 may also mean that the credential lost its permission.
+                // The status 404 alone does not prove that the state is absent, because an upstream may also answer 404
+                // when the credential has lost its permission.
                 if contract.confirms_absence(shape) || is_gone(name, shape) {
                     continue;
                 }

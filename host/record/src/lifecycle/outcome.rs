@@ -200,7 +200,7 @@ fn outputs(contract: &Contract, post: &Value) -> BTreeMap<String, Value> {
 }
 
 /// Whether the contract says that the upstream is still carrying out the action, and a write was not refused. An
-/// expression that cannot be evaluated does not hold.
+/// expression that cannot be evaluated counts as false.
 fn is_pending(seen: &Seen<'_>, writes: &[&Exchange], pre: &Value, post: &Value) -> bool {
     let Some(pending) = &seen.contract.verify.pending else { return false };
     let refused = |write: &&Exchange| write.meaning() == Some(Meaning::Refused);
@@ -242,7 +242,7 @@ fn covers(place: &str, pointer: &str) -> bool {
     pointer.strip_prefix(place).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
-/// The rows of the outcome table for a post-state that equals the pre-state.
+/// Applies the rows of the outcome table for a state after the action that equals the state before it.
 fn unchanged(seen: &Seen<'_>, writes: &[&Exchange]) -> (Outcome, String) {
     let sent = || writes.iter().filter(|e| e.may_have_written());
     if sent().all(|e| e.meaning() == Some(Meaning::Refused)) {

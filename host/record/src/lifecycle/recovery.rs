@@ -15,9 +15,9 @@ use crate::exchange::{Exchange, ExchangeSummary, Failure, Fate, Rendered};
 use crate::lifecycle::event::Attempt;
 use crate::lifecycle::outcome::{Judgement, Outcome};
 
-/// Whether another attempt may follow the latest attempt. `judged` must be based on an observation that began when no
-/// sent write could take effect any more. Returns the reason for the next attempt, for the ledger; fails with the
-/// reason why no attempt follows.
+/// Whether another attempt may follow the latest attempt. `judged` must be based on an observation that began after the
+/// last time at which a sent write could take effect. Returns the reason for the next attempt, for the ledger; fails
+/// with the reason why no attempt follows.
 ///
 /// # Errors
 ///
@@ -49,7 +49,8 @@ pub fn another(
     }
     let runs: Vec<Vec<ExchangeSummary>> = attempts.iter().map(summaries).collect();
     let writes = standing(&runs);
-    // If a write succeeded but no change is visible, an unchanged state does not show that another write had no effect.
+    // If a write succeeded and its effect is not visible in the state, the unchanged state does not prove that another
+    // write had no effect.
     let seen = judged.changes.is_empty() && !judged.checks.is_empty();
     // While the upstream still carries out the action, an unchanged state shows nothing.
     let pending = judged.outcome == Outcome::Indeterminate && contract.verify.pending.is_some();
@@ -82,7 +83,7 @@ pub fn in_time(
     Ok(())
 }
 
-/// The first time at which [`in_time`] fails; `i64::MAX` if it never fails.
+/// The first time at which [`in_time`] fails; `i64::MAX` if there is no such time.
 pub fn in_time_until_ms(
     contract: &Contract,
     attempts: &[Attempt],
@@ -195,7 +196,8 @@ pub enum Final {
     Keyless,
 }
 
-/// What is known about one write over all attempts, from the weakest to the strongest knowledge.
+/// What is known about one write after all attempts; the variants are ordered from the weakest to the strongest
+/// knowledge.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Word {
     NotSent,
@@ -234,7 +236,8 @@ impl Write<'_> {
         let promise = bindings.get(&first.upstream)?.idempotency.as_ref()?;
         let window_ms = i64::try_from(promise.window_ms).unwrap_or(i64::MAX);
         first.idempotency_key.as_ref()?;
-        // The margin of at most 60 s ensures that a repetition arrives within the window by the upstream's clock.
+        // The upstream may measure the time for which it remembers a key by a different clock. The margin of at most 60
+        // s ensures that a repetition arrives within that time.
         let until_ms = first.started_ms.saturating_add(window_ms - (window_ms / 10).min(60_000));
         left.all(|one| one.idempotency_key == first.idempotency_key).then_some(until_ms)
     }
@@ -288,15 +291,17 @@ fn repeatable(
 fn word(one: &ExchangeSummary) -> Word {
     match (one.fate, one.known_meaning()) {
         (Fate::NotSent, _) => Word::NotSent,
-        // A write that the upstream accepted may be carried out later, so it is not sent again either.
+        // Like a write that was carried out, a write that the upstream accepted is not sent again, because it may be
+        // carried out later.
         (_, Some(Meaning::Done | Meaning::Accepted)) => Word::Done,
         (_, Some(Meaning::Refused)) => Word::Refused,
         (_, Some(Meaning::Open) | None) => Word::Open,
     }
 }
 
-/// Whether the last attempt failed because of the connection to the upstream, the upstream or the host. If the adapter
-/// gave up by itself or the host refused a request, the next attempt would end in the same way.
+/// Whether the last attempt failed because of the connection to the upstream, the upstream or the host. No further
+/// attempt is made if the adapter gave up by itself or the host refused a request, because the next attempt would end
+/// in the same way.
 fn is_hindered(last: &Attempt) -> bool {
     let hindered = |one: &Exchange| match one.fate {
         Fate::NotSent => one.failure != Some(Failure::Denied),

@@ -1,4 +1,4 @@
-//! The status of an action, which is a pure fold over its events. Only this module decides which event may follow
+//! The status of an action, which is computed from its events alone. Only this module decides which event may follow
 //! which.
 
 use serde::{Deserialize, Serialize};
@@ -111,8 +111,7 @@ impl Status {
             }
             (S::Attempting, Event::AttemptEnded { .. }) => S::Attempted,
             (S::Observed(Phase::Post), Event::RetryPlanned { .. }) => S::Retrying,
-            // Before a retry only policy is evaluated again, because the action still has its grant and holds its
-            // resource.
+            // Before a retry, the action still has its grant and holds its resource, so only policy is evaluated again.
             (S::Retrying, Event::Decided { gate: true, decision, .. })
                 if decision.verdict == Verdict::Allow =>
             {
@@ -149,8 +148,8 @@ impl Status {
                     | Self::Observing(Phase::Pre)
                     | Self::Stale
             ),
-            // In the statuses `Gated` and `Cleared`, the host reads the state only after a restart, because a restart
-            // loses the lease of the resource.
+            // In the statuses `Gated` and `Cleared`, the host reads the state again only after a restart, because a
+            // restart loses the lease of the resource.
             Phase::Gate => matches!(
                 self,
                 Self::Observed(Phase::Pre | Phase::Gate)
@@ -169,7 +168,8 @@ impl Status {
     /// Cancelling is legal while no write can be under way: until the attempt starts, and between two attempts.
     pub fn may_cancel(self) -> bool {
         match self {
-            // Between two attempts no write is under way, and the writes that were carried out are still judged.
+            // Between two attempts no write is under way. If the action is cancelled then, the writes that were carried
+            // out are still judged.
             Self::Proposed
             | Self::Decided(_)
             | Self::Gated(_)
@@ -209,7 +209,7 @@ impl Status {
         }
     }
 
-    /// Whether no event can follow; after an indeterminate outcome, a settlement can follow.
+    /// Whether no event can follow. After an indeterminate outcome, a settlement can still follow.
     pub fn is_final(self) -> bool {
         matches!(self, Self::Ended(outcome) if outcome != Outcome::Indeterminate)
     }

@@ -1,4 +1,4 @@
-//! The story of an action: its status and every fact so far, folded from its events.
+//! The story of an action: its status and every fact so far, computed from its events.
 //!
 //! The receipt, the bundle, the ledger and every interface read only the story.
 
@@ -53,7 +53,8 @@ pub struct Story {
     attempted_on: Option<(Decided, Digest)>,
     /// The observation that a decision or approval is based on.
     pub pre: Option<Arc<Sight>>,
-    /// Whether an attempt was based on `pre`; if so, the next attempt needs an observation of its own.
+    /// Whether an attempt was based on `pre`. If approval has to be requested again after that attempt, a new
+    /// observation is needed.
     pub pre_is_spent: bool,
     pub post: Option<Arc<Sight>>,
     /// The current request for approval.
@@ -115,7 +116,7 @@ pub struct Intended {
     pub at_ms: i64,
 }
 
-/// Why events do not form a story: the journal contains entries that the host never writes.
+/// Why events do not form a story. Each variant is a sequence of journal entries that the host never writes.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StoryError {
     #[error("the action has no events")]
@@ -248,8 +249,8 @@ impl Story {
         Ok(())
     }
 
-    /// If a planned attempt was allowed but did not start, restores the decision and activation of the last attempt, on
-    /// which the outcome is based.
+    /// If a planned attempt was allowed but did not start, restores the decision and activation of the last attempt
+    /// that did start, because the outcome is based on that attempt.
     fn rest_on_attempt(&mut self) {
         if let Some((decision, activated)) = self.attempted_on.clone().filter(|_| self.pre_is_spent)
         {
@@ -336,7 +337,8 @@ impl Story {
     }
 
     /// The requests of the next or the running attempt: the contract's requests, filled with the values of the state
-    /// before the action. After an attempt that may have changed something, further attempts use the same state.
+    /// before the action. After an attempt that may have changed something, further attempts use the state that was
+    /// read before the first attempt.
     ///
     /// # Errors
     ///
@@ -351,7 +353,7 @@ impl Story {
         filled.map(Cow::Owned)
     }
 
-    /// The answers to the named writes of the attempts so far, for an observation after them.
+    /// The answers to the named writes of the attempts so far, for an observation after these attempts.
     pub fn answers(&self, contract: &Contract) -> Answers {
         Answers::of(contract, &self.bound.perform, &self.exchanges())
     }
@@ -365,8 +367,9 @@ impl Story {
     /// The time after which no write without a definite response can take effect: the latest deadline plus the
     /// contract's settle time.
     ///
-    /// If the host's clock started after an attempt ended, the time that was left at the end of the attempt counts
-    /// again in full, because changes of the system clock in between are unknown.
+    /// If the host was restarted after an attempt ended, its clock started again at that restart. The time that was
+    /// left until the deadline when the attempt ended then counts again in full from the restart, because the system
+    /// clock may have been changed.
     pub fn lands_until_ms(&self, settle_ms: i64, clock_began_ms: i64) -> Option<i64> {
         let landing = |attempt: &Attempt, deadline_ms: i64| {
             let left_ms = deadline_ms.saturating_sub(attempt.ended_ms).max(0);

@@ -1,4 +1,5 @@
-//! Compiles policy files and a vocabulary into a validated set whose obligations are part of its text.
+//! Compiles policy files into a validated policy set. The obligations become part of the policies' text, and a
+//! vocabulary supplies the names that the policies may use.
 //!
 //! A policy that could be skipped silently is refused. Validation is therefore strict, every policy must have an id,
 //! and only known annotations are allowed.
@@ -74,8 +75,8 @@ pub(super) fn read(text: &str, schema_text: &str) -> Result<Policies, Flaw> {
     assemble(text, schema_text, roles, schema)
 }
 
-/// Whether a policy reads this string parameter of this action: if so, the policy set does not validate with another
-/// type for the parameter.
+/// Whether a policy reads this string parameter of this action. To find out, the parameter gets another type in the
+/// schema: if a policy reads the parameter, the policy set then fails validation.
 pub(super) fn reads(policies: &Policies, action: &str, param: &str) -> bool {
     let fragment = schema::retyped(&policies.schema_text, action, param);
     let schema = fragment.and_then(|one| Schema::from_schema_fragments([one]).ok());
@@ -214,7 +215,8 @@ fn unusable(error: &dyn std::fmt::Display) -> Flaw {
 
 fn validate(schema: &Schema, set: &PolicySet) -> Result<(), Flaw> {
     let result = Validator::new(schema.clone()).validate(set, ValidationMode::Strict);
-    // Cedar lists its findings in no fixed order, so the finding that comes first in the text is reported.
+    // Cedar lists its findings in no fixed order. To report the same one every time, the finding that comes first in
+    // the text is selected.
     let found = result.validation_errors().map(|error| (DetailedError::from(error), error));
     let Some((detail, error)) =
         found.min_by_key(|(detail, _)| (offset(detail), detail.message.clone()))

@@ -55,8 +55,8 @@ pub fn question(schema_text: &str, facts: &Facts) -> Result<asked::Question, Str
     asked.named().map_err(|error| error.to_string())
 }
 
-/// Decides a question. The verdict is `allow` if the full set allows it, `ask` if the set without the forbids that
-/// require approval allows it, and `deny` otherwise and on any error.
+/// Decides a question. The verdict is `allow` if the full policy set allows the action. It is `ask` if the set allows
+/// the action without the forbids that require approval. In all other cases, and on any error, it is `deny`.
 pub(super) fn decide(policies: &Policies, question: &Question) -> Decision {
     let about = Answer { policies, contract: &question.contract };
     if policies.full.is_empty() {
@@ -73,8 +73,8 @@ pub(super) fn decide(policies: &Policies, question: &Question) -> Decision {
         Ok((false, reasons)) => reasons,
         Err(errors) => return about.failed(errors),
     };
-    // The reason names only the policies that deny even with every approval, because naming an approval that would not
-    // help would mislead.
+    // The reason names only the policies that deny the action even with every approval. It does not name a required
+    // approval, because that approval would not help.
     match verdict(&ask(&policies.without_obligations)) {
         Ok((true, permits)) => about.ask(&reasons, &permits),
         Ok((false, hard)) if hard.is_empty() => about.deny(&reasons, super::NOT_PERMITTED),
@@ -83,7 +83,8 @@ pub(super) fn decide(policies: &Policies, question: &Question) -> Decision {
     }
 }
 
-/// Returns no verdict on an evaluation error, because Cedar skips a policy whose evaluation fails, even a forbid.
+/// Returns an error instead of a verdict if any policy fails to evaluate, because Cedar skips such a policy, even if it
+/// is a forbid.
 fn verdict(response: &Response) -> Result<(bool, Vec<String>), Vec<String>> {
     let errors = sorted(response.diagnostics().errors().map(ToString::to_string));
     if !errors.is_empty() {

@@ -1,4 +1,4 @@
-//! The permit to attempt an action. Only a policy evaluation creates a permit, and only if its verdict is `allow`.
+//! The permit to attempt an action. A permit is created only by a policy evaluation with the verdict `allow`.
 
 use deed_spec::digest::Digest;
 use serde_json::Value;

@@ -32,7 +32,7 @@ pub(super) fn text(vocabulary: &Vocabulary) -> String {
     out + "}\n"
 }
 
-/// The roles for which a schema text of [`text`] counts approvals.
+/// The roles for which a schema text, as created by [`text`], declares counts of approvals.
 pub(super) fn roles(schema_text: &str) -> Result<BTreeSet<String>, String> {
     let (schema, _warnings) =
         SchemaFragment::from_cedarschema_str(schema_text).map_err(|error| error.to_string())?;
@@ -57,8 +57,8 @@ pub(super) fn retyped(schema_text: &str, action: &str, param: &str) -> Option<Sc
     let context = value.pointer_mut("/Deed/actions")?.get_mut(action)?;
     let params = context.pointer_mut("/appliesTo/context/attributes/params/attributes")?;
     let kind = params.get_mut(param)?.as_object_mut()?;
-    // The replacement type accepts no value that a string type accepts. A required parameter stays required, and an
-    // optional parameter stays optional.
+    // The replacement type shares no value with a string type, so that a policy that reads the parameter fails
+    // validation. A required parameter stays required, and an optional parameter stays optional.
     kind.retain(|member, _| member == "required");
     kind.insert("type".to_owned(), Value::from("Record"));
     kind.insert("attributes".to_owned(), Value::Object(serde_json::Map::new()));

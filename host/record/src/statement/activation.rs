@@ -2,7 +2,7 @@
 //! action runs under that configuration.
 //!
 //! The names and data of agents and resources are recorded as digests. A reader who knows a name can check what was
-//! activated for that name, if anything, without learning about other names.
+//! activated for that name, but cannot learn other names from the statement.
 
 use std::collections::{BTreeMap, BTreeSet};
 

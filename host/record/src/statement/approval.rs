@@ -1,8 +1,9 @@
 //! Approvals: what people are asked, what they sign, and whether the signed terms match what would happen.
 //!
 //! The approver's client recomputes every digest from the content that it shows, and signs these digests. When the
-//! answer arrives, the host compares the digests with its request. Directly before an attempt, the host compares the
-//! digests with the current state, the current policies, the current signers and every digest that the action names.
+//! answer arrives, the host compares the signed digests with those of its own request. Directly before an attempt, the
+//! host compares the digests with the current state, the current policies, the current signers and every digest that
+//! the action names.
 
 use std::collections::BTreeMap;
 
@@ -183,8 +184,8 @@ pub fn sign(action: Digest, terms: &Terms, key: &SigningKey) -> Result<Envelope,
     Statement { kind: Kind::Approval, action, predicate }.sign(key)
 }
 
-/// Checks the signature and the format of an approval, and fails when either is wrong. The caller compares the signed
-/// terms with its own.
+/// Checks the signature and the format of an approval, and fails when either is wrong. The caller must compare the
+/// signed terms with the terms of its own request.
 ///
 /// # Errors
 ///
@@ -196,7 +197,7 @@ pub fn open(envelope: &Envelope, key: &VerifyingKey) -> Result<(Digest, Terms), 
     Ok((statement.action, terms))
 }
 
-/// The name of the first field in which an approval differs from what would happen now.
+/// The name of the first field in which the signed terms differ from the action as it would run now.
 pub fn difference(signed: &Terms, now: &Terms) -> Option<&'static str> {
     [
         (signed.contract != now.contract, "contract"),
@@ -211,8 +212,8 @@ pub fn difference(signed: &Terms, now: &Terms) -> Option<&'static str> {
     .find_map(|(differs, what)| differs.then_some(what))
 }
 
-/// Why the content of an approval request is inconsistent, so that the host shows something other than what it would
-/// do.
+/// Why the content of an approval request is inconsistent. An inconsistent request shows something other than what the
+/// host would do.
 #[derive(Debug, thiserror::Error)]
 pub enum ShownError {
     #[error("the approval request is inconsistent in its {0}; do not sign, and report this error")]

@@ -1,8 +1,8 @@
 //! The predicate of a `decision`. A decision states why one attempt may run, and is signed before the attempt can send
 //! anything.
 //!
-//! A decision is built from the story of a cleared action and the policy question. Like a receipt, a decision contains
-//! only the digest of the state that was read.
+//! A decision is built from the policy question and the story of an action that has passed the last checks before an
+//! attempt. Like a receipt, a decision contains only the digest of the state that was read.
 
 use deed_spec::digest::Digest;
 use deed_spec::dsse::DsseError;
@@ -32,7 +32,8 @@ pub struct Clearance {
     pub grant: GrantRecord,
     /// The observation that the decision is based on.
     pub pre: Look,
-    /// The time at which the action was cleared and the time by which its run has to end, in Unix milliseconds.
+    /// The time at which the action passed the last checks, and the time by which its run has to end, in Unix
+    /// milliseconds.
     pub cleared_ms: i64,
     pub deadline_ms: i64,
 }

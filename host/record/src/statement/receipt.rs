@@ -84,7 +84,7 @@ pub enum Guard {
     Unguarded,
     /// Every write carried the entity tag that the host read, and the upstream checks this tag.
     Etag,
-    /// Every write was to be carried out only if nothing exists at its path, and the upstream checks that.
+    /// Every write was sent with the condition that nothing exists at its path, and the upstream checks this condition.
     Absent,
 }
 
@@ -117,7 +117,7 @@ pub struct AttemptSummary {
 }
 
 impl Receipt {
-    /// Builds the receipt of a judged action. `asked` is the policy question of its latest decision.
+    /// Builds the receipt of a judged action. `asked` is the policy question of the action's latest decision.
     ///
     /// # Errors
     ///
@@ -167,8 +167,8 @@ impl Receipt {
         exchanges.into_iter().any(|exchange| !exchange.is_without_effect())
     }
 
-    /// Whether the action ended without effect after the guard rejected its writes and the host read the state again:
-    /// people denied the action, or the new observation was unusable.
+    /// Whether the action ended without effect after the upstream had rejected its guarded writes and the host had read
+    /// the state again: either people then denied the action, or the new observation was unusable.
     pub fn is_given_up(&self) -> bool {
         match self.outcome {
             Outcome::Denied | Outcome::Expired | Outcome::Cancelled => true,

@@ -2,7 +2,7 @@
 //! from a later observation or from a person's resolution.
 //!
 //! A reconciliation is built from the story of a settled action. A reconciliation names the receipt by digest and does
-//! not change it. A person's resolution is a statement of the same kind, signed with another key:
+//! not change the receipt. A person's resolution is a statement of the same kind, signed with another key:
 //! [`crate::statement::resolution::Resolved`].
 
 use std::collections::BTreeMap;

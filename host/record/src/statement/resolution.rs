@@ -2,7 +2,7 @@
 //! host concludes from the statement.
 //!
 //! This module builds the statement to sign from what the host shows, and reads a resolution back from a statement. A
-//! resolution never makes an outcome `verified`; only an observation does.
+//! resolution never makes an outcome `verified`; only an observation can do so.
 
 use deed_spec::digest::Digest;
 use deed_spec::dsse::Envelope;

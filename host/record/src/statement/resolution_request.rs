@@ -31,7 +31,7 @@ pub struct ResolutionRequest {
     pub escalated: Option<String>,
     /// The nonce of the request; a resolution for another request does not match.
     pub nonce: String,
-    /// The person as whom the host identified the caller.
+    /// The person that the host identified as the caller.
     pub person: String,
 }
 
@@ -70,7 +70,7 @@ impl ResolutionRequest {
         Ok((action, receipt))
     }
 
-    /// Builds the resolution that the person signs about what is shown.
+    /// Builds the resolution of the shown outcome, for the person to sign.
     ///
     /// # Errors
     ///
@@ -94,7 +94,7 @@ impl ResolutionRequest {
     }
 }
 
-/// Why what is shown must not be signed.
+/// Why a resolution of the shown outcome must not be signed.
 #[derive(Debug, thiserror::Error)]
 pub enum ShownError {
     #[error("the {0} in the request is about another action; do not sign, and report this error")]

@@ -1,5 +1,5 @@
-//! Key rotation. With a rotation statement, the host's receipt key states that a new key is valid from a log index on,
-//! or that an old key is no longer valid.
+//! Key rotation. A rotation statement, signed with the host's receipt key, says that a new key is valid from a log
+//! index on, or that an old key is no longer valid after a log index.
 //!
 //! Each tenant's log has its own rotation statements. A rotation statement names an index of the log, and is itself an
 //! entry of that log.

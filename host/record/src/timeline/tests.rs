@@ -115,7 +115,7 @@ fn a_read_that_failed_after_a_write_does_not_hide_the_write() {
         let told = only(Event::AttemptEnded { attempt: Arc::new(attempt.clone()) });
         assert!(told.contains("the adapter reports that the upstream was not available"), "{told}");
         assert_eq!(told.ends_with(landed), said, "{told}");
-        // A write that an earlier attempt carried out is not reported as carried out by this attempt.
+        // If an earlier attempt carried out a write, the ledger does not say that this attempt carried it out.
         attempt.exchanges[0].carried_from = Some(1);
         let told = only(Event::AttemptEnded { attempt: Arc::new(attempt) });
         assert!(!told.contains(landed), "{told}");

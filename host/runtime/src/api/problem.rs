@@ -16,7 +16,8 @@ use crate::capacity::admission::Overload;
 use crate::engine::{EngineError, IntakeError, Unready};
 use crate::stage::contract::BindFault;
 
-/// The retry delay while the store does not answer, which only an operator or a restart can fix.
+/// The retry delay while the store does not answer. Only an operator or a restart can fix the store, so a shorter delay
+/// would not help.
 const UNAVAILABLE_RETRY_S: u64 = 30;
 const MEDIA_TYPE: &str = "application/problem+json";
 
@@ -129,7 +130,7 @@ impl Problem {
         Self { retry_after: Some(over.retry_after_s), limit: Some(over.limit.word()), ..problem }
     }
 
-    /// Whether the answer asks the caller to retry, because the request may be correct.
+    /// Whether the answer asks the caller to retry later, in which case the request itself may be correct.
     pub(crate) fn is_for_later(&self) -> bool {
         self.retry_after.is_some()
     }

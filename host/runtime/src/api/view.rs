@@ -82,7 +82,7 @@ pub struct View {
     /// The values of the state after the action that the contract names in `[outputs]`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub outputs: BTreeMap<String, Value>,
-    /// The observed state by name, if a read ended `verified`.
+    /// The observed state by name, if the action is a read that ended `verified`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<serde_json::Map<String, Value>>")]
     pub result: Option<Value>,
@@ -107,7 +107,7 @@ pub struct Said {
     pub person: String,
     pub role: String,
     pub approves: bool,
-    /// False once the answer is void.
+    /// Whether the answer still counts; false once it is void.
     pub counts: bool,
     /// The signed reason; shown to people only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -162,8 +162,8 @@ pub fn view(story: &Story, entries: &[Entry], person: bool) -> Result<View, Engi
         intent: proposal.intent.clone(),
         reasoning: proposal.reasoning.clone(),
         sources: proposal.sources.clone(),
-        // Parameters and the writes without values of the state come from the proposal and the contract alone, so the
-        // agent may see them at any time.
+        // The agent may see the parameters at any time, and also the writes without values of the state, because they
+        // come from the proposal and the contract alone.
         params: action.params.clone(),
         writes: writes(story, person),
         obligations: obligations(story),
@@ -247,7 +247,7 @@ fn result(story: &Story) -> Option<Value> {
 }
 
 fn signed(story: &Story, kind: Kind) -> Result<Option<ReceiptRef>, EngineError> {
-    // A person's resolution has the same kind as the host's own reconciliation and is skipped here.
+    // A person's resolution is skipped here, although it has the same kind as the host's own reconciliation.
     let word = story.resolution.as_ref().map(|(_, envelope)| envelope);
     let mut chain = story.chain.iter().rev().filter(|(_, envelope)| Some(envelope) != word);
     let Some((_, envelope)) = chain.find(|(is, _)| *is == kind) else {

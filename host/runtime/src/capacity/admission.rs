@@ -1,8 +1,8 @@
 //! Admission control: accepts or refuses new work depending on how many actions are under way. A refusal names the
 //! limit and the time to retry, and happens before anything is written. Accepted work is never dropped.
 //!
-//! The counters are updated when an `ActivePlace` is taken or released and on every append. The host never scans all
-//! actions to count them.
+//! The counters are updated when an `ActivePlace` is taken or released, and on every append to the journal. The host
+//! never scans all actions to count them.
 
 mod accounts;
 mod limit;
@@ -19,7 +19,8 @@ pub use self::limit::{Limit, Overload};
 use super::fair_share::{Level, Pool, reached_of_free};
 use crate::config::Limits;
 
-/// Approvals take minutes, so retrying more often would not help.
+/// The retry delay for limits on actions that wait for people. People take minutes to answer, so a shorter delay would
+/// not help.
 const PEOPLE_RETRY_S: u64 = 60;
 /// Upper limit of `retry_after_s` for limits on actions under way.
 const RETRY_MAX_S: u64 = 60;
@@ -70,7 +71,8 @@ impl Drop for ActivePlace {
         book.pool.give_back(left);
         book.each(&self.tenant, &self.agent, |account| {
             account.under_way = account.under_way.saturating_sub(1);
-            // Places of refused or already known proposals never carried an action and would distort the average.
+            // A place that was taken for a refused or already known proposal never carried an action, so its duration
+            // would distort the average.
             if self.carries {
                 account.learn(stay);
             }
@@ -79,7 +81,7 @@ impl Drop for ActivePlace {
 }
 
 impl Admission {
-    /// `crowd` is notified of the number of actions under way.
+    /// `crowd` receives every new number of actions under way.
     pub(crate) fn new(limits: Limits, tenants: usize, crowd: GroupCommit) -> Self {
         let book = AccountBook::new(Pool::new(limits.under_way, tenants), crowd);
         Self { limits, book: Arc::new(Mutex::new(book)) }
@@ -106,7 +108,8 @@ impl Admission {
         let mut book = lock(&self.book);
         let most = self.limits.under_way.host;
         let own = book.of(tenant, agent).tenant.under_way;
-        // Approvals of other tenants cannot take the guaranteed places of a tenant.
+        // The check does not apply to a tenant's guaranteed places, because approvals of other tenants cannot take
+        // them.
         if !book.pool.is_guaranteed(own) && book.host.under_way >= most + most / FOR_PEOPLE {
             let stay = book.host.stay;
             return Err(book.refuse(Limit::HostUnderWay, seconds(stay)));
@@ -119,8 +122,8 @@ impl Admission {
         self.begin(&mut lock(&self.book), tenant, agent)
     }
 
-    /// The limit that does not allow one more action to wait for people. Returns `None` if the action could wait even
-    /// if every action under way had to wait as well.
+    /// The limit that may not allow one more action to wait for people. Every action under way is counted as if it also
+    /// had to wait; returns `None` if the limits allow even that.
     pub(crate) fn full_of_waiting(&self, tenant: &str, agent: &str) -> Option<Limit> {
         // The action that may have to wait is already counted as under way.
         let may = |account: Account| {
@@ -183,8 +186,9 @@ impl Admission {
     }
 }
 
-/// Returns 1 if an action with this status counts as waiting, otherwise 0. The names of the statuses are compared, as
-/// on startup. A stale action, for which approval is requested again, also counts as waiting.
+/// Returns 1 if an action with this status counts as waiting, otherwise 0. The statuses are compared by the names that
+/// callers see, as on startup. Therefore an action whose approval became stale and is requested again also counts as
+/// waiting.
 fn waits(status: Status) -> isize {
     isize::from(status.word() == Status::Waiting.word())
 }

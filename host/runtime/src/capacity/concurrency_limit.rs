@@ -1,4 +1,4 @@
-//! Limits the number of requests in progress of one kind of caller, agents or people. Places are assigned by the
+//! Limits the number of requests in progress, either of all agents or of all people. Places are assigned by the
 //! fair-share rule of [`fair_share`](super::fair_share).
 
 use std::collections::HashMap;
@@ -26,8 +26,8 @@ impl ConcurrencyLimit {
         Self(Mutex::new(Places { pool, held: 0, tenants: HashMap::new() }))
     }
 
-    /// Takes a place for a principal that holds `own` places and may hold `own_max`. Fails with the level whose bound
-    /// is reached.
+    /// Takes a place for an agent or person that holds `own` places and may hold at most `own_max`. Fails with the
+    /// level (host, tenant or agent) whose bound is reached.
     pub(crate) fn enter(&self, tenant: &str, own: usize, own_max: usize) -> Result<(), Level> {
         let mut places = self.lock();
         let of_tenant = places.tenants.get(tenant).copied().unwrap_or(0);

@@ -29,8 +29,8 @@ impl Metrics {
         self.throttled.inc();
     }
 
-    /// Counts a connection that was closed because its request did not arrive in time, or to make room for another
-    /// connection.
+    /// Counts a connection that the host closed before its request had arrived completely, because time was up or to
+    /// make room for another connection.
     pub(crate) fn cut(&self) {
         self.cut.inc();
     }

@@ -1,12 +1,12 @@
 //! The fair-share rule, which decides whether a tenant or an agent may take one more place of a limited resource.
 //!
-//! Half of the places are guaranteed to tenants in equal parts. The other half is shared: a tenant holds at most as
-//! many shared places as it leaves free, and an agent holds at most as many places as it leaves to the other agents of
+//! Half of the places are guaranteed to tenants in equal parts. The other half is shared: a tenant may hold at most as
+//! many shared places as stay free, and an agent may hold at most as many places as stay free for the other agents of
 //! its tenant. A tenant or agent that holds few places can therefore always take one more place, even if others take as
 //! many places as they can.
 //!
-//! The caller counts the places that are held. Run slots are not assigned by this rule, because no action is refused a
-//! run slot: the sandbox queues the actions and decides which action is next.
+//! The caller counts the places that are held. Run slots are not assigned by this rule: an action that finds no free
+//! run slot is not refused, but waits in a queue of the sandbox.
 
 use crate::config::Bounds;
 
@@ -43,7 +43,8 @@ impl Pool {
         Self { bounds, guaranteed, shared, shared_held: 0 }
     }
 
-    /// The level whose bound does not allow one more place, if any.
+    /// The level (host, tenant or agent) whose bound does not allow one more place; `None` if all levels allow the
+    /// place.
     pub(crate) fn reached(&self, held: Held, agent_max: usize) -> Option<Level> {
         let bounds = Bounds { agent: agent_max.min(self.bounds.agent), ..self.bounds };
         reached(bounds, held, self.guaranteed, self.shared.saturating_sub(self.shared_held))

@@ -1,7 +1,7 @@
 //! The limits of each principal. Refusals are charged to a budget that recovers over time, and the number of requests
 //! in progress is limited.
 //!
-//! Budgets are kept only in memory, so a restart resets them, which does no harm.
+//! Budgets are kept only in memory, so a restart of the host resets them. Such a reset does no harm.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -16,9 +16,11 @@ use crate::capacity::fair_share::Level;
 pub(crate) struct Limits {
     /// How long one refusal counts against the budget. The budget recovers two refusals per second.
     refusal: Duration,
-    /// The maximum debt, which is reached after 120 refusals in a row. A person's typing errors never reach this limit.
+    /// The maximum debt, which is reached after 120 refusals in a row. The limit is too high for a person's typing
+    /// errors to reach it.
     owed_max: Duration,
-    /// Maximum number of requests in progress, even if other principals have few.
+    /// Maximum number of requests of one principal in progress, which applies even if other principals have few
+    /// requests.
     at_once_max: usize,
 }
 
@@ -41,7 +43,7 @@ pub(crate) struct ConcurrencyLimits {
 
 impl ConcurrencyLimits {
     pub(crate) fn new(connections_max: usize, tenants: usize) -> Self {
-        // There is at least one place, even if the operating system allows the host very few connections.
+        // Each group gets at least one place, even if the operating system allows the host very few connections.
         let hall = |eighths: usize| {
             Arc::new(ConcurrencyLimit::new((connections_max * eighths / 8).max(1), tenants))
         };

@@ -26,8 +26,8 @@ use crate::config::keys;
 
 /// Propose an action to the host, as an agent does
 ///
-/// Prints the result on stdout. Stderr shows the action's id before the command waits, and the next command to type at
-/// the end. The exit code is 0 if the action is verified or waits for a person, otherwise 1.
+/// Prints the result on stdout. Stderr shows the action's id before the command waits for the action to end, and
+/// afterwards the next command to run. The exit code is 0 if the action is verified or waits for a person, otherwise 1.
 #[derive(Debug, clap::Args)]
 pub(super) struct ActArgs {
     #[command(flatten)]
@@ -35,7 +35,8 @@ pub(super) struct ActArgs {
     /// Idempotency key; a request that repeats the key and the body returns the same action
     #[arg(long, value_name = "TEXT")]
     key: Option<String>,
-    /// How long to wait for the action to end; the default is at most 10 seconds, or until the action waits for a person
+    /// How long to wait for the action to end; by default, at most 10 seconds, and no longer once the action waits for
+    /// a person
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(..=86_400))]
     wait: Option<u64>,
     /// Only print the policy decision, the requests that would be sent, and what is missing; send nothing
@@ -98,7 +99,7 @@ fn parameters_of(client: &Client, contract: &str) -> Result<BTreeMap<String, Sch
     Ok(granted.contract.params.properties)
 }
 
-/// Proposes the action with an idempotency key, so that the request can be repeated without creating a second action.
+/// Proposes the action with an idempotency key. The request can therefore be repeated without creating a second action.
 /// The action's id is printed before the wait, so that a user who interrupts the wait can still look up the action.
 fn propose(args: &ActArgs, client: &Client, body: &[u8]) -> Result<View, Failure> {
     let deadline = Instant::now() + Duration::from_secs(args.wait.unwrap_or(WAIT_S));

@@ -75,7 +75,7 @@ pub(super) fn deny(args: &DenyArgs) -> Result<ExitCode, Failure> {
     answer(&args.answer, Answer::Deny)
 }
 
-/// The exit code if the answer was submitted but it is not known yet whether it counts.
+/// The exit code if the answer was submitted, but the host does not know yet whether the answer counts.
 const NOT_YET: u8 = 3;
 
 /// How long to wait until the host knows whether an answer counts. The host reads the state again, and the action may
@@ -117,8 +117,8 @@ fn send(client: &Client, id: &str, body: &[u8], terms: &Terms) -> Result<View, F
     }))
 }
 
-/// Whether the host has decided if the answer counts. For an answer that does not count, the action must also have
-/// ended or have new obligations.
+/// Whether the host has decided if the answer counts. If the answer does not count, returns true only after the action
+/// has ended or has new obligations.
 fn is_settled(view: &View, terms: &Terms) -> bool {
     match Fate::of(view, terms) {
         Fate::Open => false,

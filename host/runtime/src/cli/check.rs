@@ -123,8 +123,8 @@ fn adapters(config: &Config) -> Vec<Fault> {
 
 /// A sandbox with the compile cache of a served directory. Fails when `state/` or the cache cannot be used.
 fn sandbox(dir: &Path) -> Result<Sandbox, Fault> {
-    // The version is checked before anything is created in `state/`, because a newer version may use these paths
-    // differently.
+    // The format version of `state/` is checked before anything is created there, because a newer version of the host
+    // may use the same paths for other data.
     version(&dir.join("state")).map_err(|e| Fault::new("state", 0, e.to_string()))?;
     files::make_state(dir).map_err(|e| Fault::new("state", 0, e.to_string()))?;
     let sandbox = Sandbox::new(&dir.join("state/cache"), Clock::new());

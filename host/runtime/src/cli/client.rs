@@ -60,7 +60,8 @@ impl Connection {
         Ok(Client { agent: agent(), url, authorization: format!("Bearer {token}") })
     }
 
-    /// The host's address, if it is not the default and a suggested command therefore has to name it.
+    /// The host's address, for use in suggested commands; `None` if it is the default, because a command then need not
+    /// name it.
     pub(super) fn other_url(&self) -> Option<&str> {
         Some(self.url.trim_end_matches('/')).filter(|url| *url != URL)
     }
@@ -167,7 +168,7 @@ fn with_list(failure: Failure, path: &str) -> Failure {
 }
 
 /// Formats problem details (RFC 9457) as one line, followed by one line for each reported place. `with_token` tells
-/// whether a token was sent, because a 401 answer does not say so.
+/// whether the request had a token, because a 401 answer does not say whether the token was missing or wrong.
 pub(super) fn refusal(status: u16, body: &[u8], with_token: bool) -> Failure {
     let problem = json::parse(body).unwrap_or_default();
     let text = |value: &Value, key: &str| value.get(key).and_then(Value::as_str).map(safe);

@@ -92,7 +92,7 @@ fn configuration(helpdesk: &Token, bob: &Token) -> String {
 fn make(dir: &Path, adapter: Option<&[u8]>, configuration: &str) -> Result<(), Failure> {
     let failed = |e: io::Error| Failure::Failed(format!("`{}`: {e}", dir.display()));
     private_dir(dir).map_err(failed)?;
-    // The directory may have existed before, with permissions for other users.
+    // The permissions are set again, because the directory may have existed before, with permissions for other users.
     fs::set_permissions(dir, std::os::unix::fs::PermissionsExt::from_mode(0o700))
         .map_err(failed)?;
     for folder in FOLDERS {

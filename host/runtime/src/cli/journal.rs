@@ -29,7 +29,7 @@ pub(super) struct CheckArgs {
     format: Format,
 }
 
-/// Prints the findings and returns the exit code that results from them.
+/// Prints the findings, and returns the exit code that corresponds to them.
 pub(super) fn run(command: &JournalCommand) -> ExitCode {
     let JournalCommand::Check(args) = command;
     let checked = check::check(&args.dir).map_err(Failure::failed);

@@ -55,7 +55,7 @@ pub(super) fn run(command: &LogCommand) -> ExitCode {
         Ok(verdict) => verify::code(verdict),
         Err(failure) => {
             out::note(&failure.to_string());
-            // The log was not checked, so the verdict is unverifiable and not failed.
+            // An error means that the log was not checked, so the verdict is `unverifiable` and not `failed`.
             verify::code(Verdict::Unverifiable)
         }
     }

@@ -30,8 +30,8 @@ pub(super) enum PolicyCommand {
 
 /// Evaluate the policies for test cases, and compare the decisions with the expected ones
 ///
-/// Prints one line per case with the policies that decide, and exits with 1 if a decision differs. If the host itself
-/// denies a case, for example because a source is missing, the line names no policy.
+/// Prints one line per case with the policies that decide, and exits with 1 if a decision differs from the expected
+/// one. If the host itself denies a case, for example because a source is missing, the line names no policy.
 #[derive(Debug, clap::Args)]
 pub(super) struct TestArgs {
     /// The directory that the host serves, with deed.toml in it

@@ -59,7 +59,7 @@ pub(super) fn run(args: &ReplayArgs) -> ExitCode {
         Ok(code) => code,
         Err(failure) => {
             out::note(&failure.to_string());
-            // No run was compared, so the exit code is that of a bundle that cannot be replayed.
+            // After an error no run was compared, so the exit code is that of a bundle that cannot be replayed.
             ExitCode::from(2)
         }
     }

@@ -26,8 +26,8 @@ use crate::config::keys;
 /// Only a person with the role `operator` who is not responsible for the agent can resolve an action.
 /// First find out in the system of record itself whether the writes took effect. After your resolution, the host reads
 /// the state again. If the state settles the outcome, that result takes precedence; otherwise your resolution decides.
-/// If your resolution decides, `applied` gives the outcome `mismatch`, because the host itself did not observe the
-/// effect, and `not-applied` gives `failed`. A resolution never results in `verified`.
+/// If your resolution decides, the verdict `not-applied` gives the outcome `failed`. The verdict `applied` gives the
+/// outcome `mismatch`, because the host itself did not observe the effect. A resolution never results in `verified`.
 #[derive(Debug, clap::Args)]
 pub(super) struct ResolveArgs {
     /// The action's id

@@ -1,7 +1,8 @@
 //! `deed restore`: replaces a stopped host's state with that of a backup, and asks for confirmation before any data is
 //! lost.
 //!
-//! Without a terminal the command cannot ask, so a restore that loses data then needs --accept-older.
+//! Without a terminal the command cannot ask for confirmation, so a restore that loses data then needs
+//! `--accept-older`.
 
 use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
 use std::path::PathBuf;
@@ -21,8 +22,8 @@ use crate::maintenance::restore::{Loss, Restore, Restored};
 /// are never replaced.
 ///
 /// If the log is rolled back, every party that saw the newer log sees a fork: witnesses refuse the next checkpoints of
-/// this host, and `deed log audit --since` reports the fork. The host no longer knows the actions that started after
-/// the backup, although they may have changed other systems.
+/// this host, and `deed log audit --since` reports the fork. After a restore, the host no longer knows the actions
+/// that started after the backup, although these actions may have changed other systems.
 #[derive(Debug, clap::Args)]
 pub(super) struct RestoreArgs {
     /// The copy that `deed backup` created

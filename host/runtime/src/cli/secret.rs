@@ -102,8 +102,8 @@ pub(super) fn key(command: &KeyCommand) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The next step after a key was created. The host finds its own keys by their path, but the key of a person must be
-/// named in deed.toml.
+/// The next step after a key was created. The host finds its own keys by their path. The key of a person, however, must
+/// be named in `deed.toml`.
 fn after_key(path: &Path) -> String {
     let folder = path.parent().unwrap_or(Path::new(""));
     let served = folder.parent().filter(|dir| dir.join("deed.toml").is_file());

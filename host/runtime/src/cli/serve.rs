@@ -27,18 +27,19 @@ pub struct ServeArgs {
     dir: PathBuf,
 }
 
-/// How long a stop waits for open connections after all actions have come to rest.
+/// How long the host waits for open connections when it stops, after no action is running any more.
 const CONNECTION_PATIENCE: Duration = Duration::from_secs(5);
-/// The maximum number of operations connections: enough for a metrics scraper, two probes and an operator.
+/// The maximum number of connections to the operations listener: enough for a metrics scraper, two probes and an
+/// operator.
 const OPERATIONS_CONNECTIONS_MAX: usize = 32;
 
 /// Serves until a signal arrives. The exit code is 1 if the host cannot start, if its store fails, or if a second
-/// signal ends the host before its actions have come to rest. The reason for exit code 1 is written to stderr.
+/// signal ends the host while actions are still running. The reason for exit code 1 is written to stderr.
 pub fn run(args: &ServeArgs) -> ExitCode {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let result = runtime.map_err(|e| e.to_string()).and_then(|runtime| {
         let result = runtime.block_on(serve(args));
-        // The host is exiting, so it does not wait for tasks that still run, such as a DNS lookup.
+        // The host exits without waiting for tasks that still run, such as a DNS lookup.
         runtime.shutdown_background();
         result
     });
@@ -65,7 +66,8 @@ async fn serve(args: &ServeArgs) -> Result<(), String> {
     let resumed = engine.resume().map_err(|e| e.to_string())?;
     let connections_max = limits::connections_max();
     let app = App::new(Arc::clone(&engine), connections_max);
-    // The signal handlers are installed before the host announces that it serves, so that no later signal is missed.
+    // The signal handlers are installed before the host prints that it serves, so that no signal sent after that line
+    // is missed.
     let mut signals = Signals::listen()?;
     announce(&main, &side, resumed)?;
     let listeners = Listeners::open(&app, (main, connections_max), side);

@@ -146,7 +146,7 @@ fn writes(request: &ApprovalRequest, contract: &Contract) -> Result<String, Fail
     Ok(text)
 }
 
-/// Notes on a body: the texts that are sent as numbers, and the values that come from the state.
+/// Formats notes on a request body: which texts are sent as numbers, and which values come from the state.
 pub(super) fn notes(request: &Rendered) -> String {
     let mut text = String::new();
     for (place, source) in &request.pre {
@@ -169,7 +169,7 @@ fn state(request: &ApprovalRequest, contract: &Contract, now_ms: i64) -> String 
     let pre = contract.comparable(&request.pre);
     for pointer in &may_change::allowed(contract, &request.action.params) {
         let now = match pre.pointer(pointer) {
-            // If a whole state is null, the state does not exist; null inside a state is an ordinary value.
+            // A whole state that is null does not exist, but null inside a state is an ordinary value.
             Some(Value::Null) if is_state(pointer) => "does not exist".to_owned(),
             Some(value) => compact(value),
             None => "nothing".to_owned(),
@@ -190,7 +190,8 @@ pub(super) fn is_state(pointer: &str) -> bool {
     pointer.matches('/').count() == 1
 }
 
-/// A time on the host's clock, and how long ago it is by this machine's clock, unless this machine's clock is behind.
+/// Formats a time of the host's clock and how long ago it was. The age is left out if this machine's clock is behind
+/// that time.
 fn when(at_ms: i64, now_ms: i64) -> String {
     let at = utc(at_ms);
     let seconds = now_ms.saturating_sub(at_ms) / 1000;

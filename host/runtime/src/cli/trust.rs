@@ -13,8 +13,8 @@ use crate::maintenance::trust_export;
 /// witnesses
 ///
 /// The directory also contains retired keys and removed approvers, each with the log index up to which it is valid.
-/// Therefore `deed verify` still accepts older signatures by these keys and approvers, but not newer ones. Write a new
-/// directory after a key rotation, or when approvers change.
+/// Therefore `deed verify` still accepts older signatures by retired keys and removed approvers, but not newer ones.
+/// Write a new directory after a key rotation, or when approvers change.
 ///
 /// Send the directory to auditors over a different channel than the bundles, because auditors trust only the
 /// keys in it. The approvers of a tenant are valid for that tenant only, so each tenant has its own directory.

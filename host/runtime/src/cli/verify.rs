@@ -35,7 +35,7 @@ pub fn run(args: &VerifyArgs) -> ExitCode {
         Ok(verdict) => code(verdict),
         Err(failure) => {
             out::note(&failure.to_string());
-            // The bundle was not checked, so the verdict is unverifiable and not failed.
+            // An error means that the bundle was not checked, so the verdict is `unverifiable` and not `failed`.
             code(Verdict::Unverifiable)
         }
     }

@@ -1,7 +1,7 @@
 //! `accepted/`: the contracts that `deed pin` wrote into grants, as canonical JSON by digest.
 //!
-//! The next `deed pin` reads these files to show what changed in a contract. A running host does not read them and
-//! works the same without them.
+//! The next `deed pin` reads these files to show what changed in a contract. A running host does not need these files
+//! and does not read them.
 
 use deed_spec::digest::Digest;
 use deed_system::files::{FileError, Files, PEM_MAX};

@@ -31,7 +31,8 @@ impl Faults {
         Self(vec![fault])
     }
 
-    /// Whether a contract file has a fault. If one has, the caller need not report other faults that result from it.
+    /// Whether a contract file has a fault. If a contract file has a fault, the caller need not report other faults
+    /// that result from that fault.
     pub(super) fn in_contracts(&self) -> bool {
         self.0.iter().any(|fault| fault.file.starts_with("contracts/"))
     }

@@ -1,20 +1,21 @@
 //! `[limits]`: how many runs and actions the host handles at once, in total, per tenant and per agent.
 //!
-//! The defaults are for a machine with two cores. A tenant or agent may use at most as much as it leaves for others, so
-//! a lone agent or tenant gets at most half. A configured limit above half could never be reached and is refused.
+//! The defaults are for a machine with two cores. A tenant or agent may use at most as much as it leaves free for
+//! others, so it gets at most half even if no other tenant or agent uses anything. A configured limit above half could
+//! never be reached, so it is refused.
 
 use super::fault::{Faults, Source};
 use super::raw;
 
-/// The number of runs that the sandbox has room for.
+/// The maximum number of concurrent runs that can be configured: the sandbox has room for no more.
 const RUNS_MAX: u32 = 64;
 /// Upper bound of the action limits: more actions than a host could hold in memory or people could answer.
 const ACTIONS_MAX: usize = 1_000_000;
 
-/// An ordinary action takes about 100 KiB while it is under way.
+/// The default limits on actions under way. An ordinary action takes about 100 KiB of memory while it is under way.
 const UNDER_WAY: Bounds = Bounds { host: 512, tenant: 256, agent: 128 };
-/// An action that waits for people takes a few KiB. A thousand waiting actions of one agent are more than people will
-/// read.
+/// The default limits on actions that wait for people. Such an action takes a few KiB of memory. A limit of 1,000 for
+/// one agent is enough, because people will not read more of its actions.
 const WAITING: Bounds = Bounds { host: 40_000, tenant: 20_000, agent: 1_000 };
 
 /// How many runs and actions the host handles at once.

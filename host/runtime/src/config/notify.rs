@@ -29,8 +29,8 @@ pub(super) fn build(
     }
 }
 
-/// Whether the URL is allowed. The URL is parsed instead of compared by prefix, because
-/// `http://127.0.0.1:80@elsewhere.example` begins like a loopback URL.
+/// Whether the URL is allowed. The URL is parsed, because a comparison by prefix would accept
+/// `http://127.0.0.1:80@elsewhere.example`, which begins like a loopback URL.
 pub(super) fn is_fit(url: &str) -> bool {
     let Ok(uri) = url.parse::<Uri>() else { return false };
     let Some(authority) = uri.authority() else { return false };

@@ -15,7 +15,7 @@ use super::raw;
 /// The size limit of a log's head file. The file has three short lines, but the name in it has no length limit.
 const HEAD_MAX: u64 = 64 << 10;
 
-/// Names that RFC 2606 reserves for examples and tests, so no operator can own them.
+/// Names that RFC 2606 reserves for examples and tests. No operator can own such a name.
 const RESERVED: [&str; 7] =
     ["example", "test", "invalid", "localhost", "example.com", "example.net", "example.org"];
 
@@ -67,8 +67,8 @@ fn begun(files: &Files, tenant: &str) -> Result<Option<String>, Fault> {
     let head = match files.text(&path, HEAD_MAX) {
         Ok(head) => head,
         Err(FileError::Read(_, e)) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
-        // A folder that other users can write to is not reported here: the check of all of `state/` reports it with the
-        // remedy.
+        // If other users can write to a folder, the check of all of `state/` reports that folder with the remedy, so
+        // this function does not report it.
         Err(FileError::Writable(at, _)) if at != path => return Ok(None),
         Err(error) => return Err(Fault::new(&path, 0, error.to_string())),
     };

@@ -1,7 +1,8 @@
 //! `deed pin`: writes the digests of contracts and adapters into the grants, and stores the accepted contracts in
 //! `accepted/`.
 //!
-//! Making a [`Plan`] only reads files, so that adapters can be checked before anything is written.
+//! Pinning has two steps: making a [`Plan`] only reads files, so that the adapters can be checked before the second
+//! step writes anything.
 
 mod members;
 
@@ -156,7 +157,7 @@ impl Plan {
         self.adapters.iter().map(|(file, (_, bytes))| (file.as_str(), bytes.as_slice()))
     }
 
-    /// Grants whose contract has no file, as `TENANT/GRANT`. These grants are not changed.
+    /// Grants whose contract has no file, each as `TENANT/GRANT`. `deed pin` does not change these grants.
     pub fn unknown(&self) -> &[String] {
         &self.unknown
     }

@@ -75,7 +75,7 @@ pub struct Log {
 pub struct Witness {
     /// The name of the witness in reports and policies.
     pub name: String,
-    /// C2SP tlog-cosignature, Ed25519: `NAME+KEYID+KEY`.
+    /// The verifier key of the witness in the form `NAME+KEYID+KEY`, for Ed25519 cosignatures (C2SP tlog-cosignature).
     pub vkey: String,
     /// The submission prefix of the witness (C2SP tlog-witness).
     pub url: String,

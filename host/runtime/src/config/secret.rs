@@ -20,7 +20,7 @@ pub struct NamedSecret {
     pub source: Result<SecretSource, String>,
 }
 
-/// The webhook's secret has no name of its own in `deed.toml`.
+/// The name under which commands address the webhook's secret, which has no name in `deed.toml`.
 pub(super) const NOTIFY: &str = "notify";
 
 /// Folders of the served directory that are reserved for other files. A secret stored in a reserved folder could

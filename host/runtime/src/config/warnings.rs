@@ -57,7 +57,7 @@ impl Place<'_> {
     }
 }
 
-/// Credentials are compared by value, so a secret that was copied into two files counts as one secret.
+/// Credentials are compared by value, so two files with the same secret count as one secret.
 fn shared_credentials(config: &Config, here: &Source, found: &mut Vec<Fault>) {
     let mut by_value: BTreeMap<&str, Vec<Place<'_>>> = BTreeMap::new();
     for tenant in config.tenants.values() {
@@ -164,8 +164,8 @@ fn is_public(upstream: &Upstream) -> bool {
     }
 }
 
-/// Warns about a witness on this machine: a party that controls this machine can reset the witness's state together
-/// with the log.
+/// Warns about a witness on this machine, because a party that controls this machine could reset the witness's state
+/// together with the log.
 fn near_witnesses(config: &Config, here: &Source, found: &mut Vec<Fault>) {
     for witness in config.witnesses.all.iter().filter(|one| one.url.starts_with("http://")) {
         let what = format!(

@@ -13,7 +13,8 @@ use ed25519_dalek::VerifyingKey;
 use super::fault::{Fault, Faults, Source};
 use super::{Person, Tenant, notify, raw};
 
-/// The host runs one thread per witness and tenant, and a signed note has room for 64 signatures.
+/// The maximum number of witnesses. It is small because the host runs one thread per witness and tenant, and because a
+/// checkpoint has room for 64 signatures.
 const WITNESSES_MAX: usize = 16;
 const WAIT_MS: u64 = 2_000;
 const WAIT_RANGE_MS: std::ops::RangeInclusive<u64> = 100..=30_000;

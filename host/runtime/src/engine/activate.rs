@@ -90,8 +90,8 @@ pub(crate) fn publish_open(
 }
 
 /// The log entries (leaves) of every envelope that an action's story contains or depends on, without their log indexes.
-/// The leaves of the statements about the action come first, followed by those of its activations, which are in the log
-/// already.
+/// The leaves of the statements about the action come first, followed by the leaves of its activations, which are in
+/// the log already.
 pub(crate) fn leaves(story: &Story) -> Result<Vec<Leaf>, EngineError> {
     let leaf = |kind: Kind, payload| Leaf { kind: kind.as_str().to_owned(), payload, index: 0 };
     let mut leaves = Vec::new();

@@ -99,8 +99,8 @@ impl Drive<'_> {
         if let Some(step) = self.stopped_short(&granted).await? {
             return Ok(step);
         }
-        // Without a permit, the last checks before an attempt are repeated, because a recorded decision does not
-        // replace a permit.
+        // If the driver has no permit, it repeats the last checks before an attempt, because a recorded decision does
+        // not replace a permit.
         let Some(permit) = self.permit.take() else {
             self.slot = Some(slot);
             return self.observe(Phase::Gate).await;
@@ -140,7 +140,8 @@ impl Drive<'_> {
         self.append(vec![Event::AttemptEnded { attempt: Arc::new(ended) }], false).await
     }
 
-    /// The present policy set and pre-state. A permit is valid only if its decision was based on them.
+    /// The present policy set and pre-state. A permit is valid only if its policy decision was based on this policy set
+    /// and this pre-state.
     fn basis(&self) -> PermitBasis {
         let story = &self.work.story;
         let pre = story.pre.as_ref().map(|pre| policy::state(&self.tenant, story, pre.value()));
@@ -149,8 +150,8 @@ impl Drive<'_> {
 
     /// Makes the start event durable, in one append with all pending events, and returns the live grant.
     ///
-    /// If the journal's proof is for another event than the start event, the adapter is not run, and the attempt is
-    /// recovered like an attempt that a crash interrupted.
+    /// If the journal's proof is not for the start event, the adapter is not run. The host then treats the attempt like
+    /// one that a crash interrupted.
     async fn start(&mut self, cleared: Cleared, started: Event) -> Result<LiveGrant, EngineError> {
         self.append(vec![started], false).await?;
         let proof = self.work.flush_durably(self.engine).await?;

@@ -11,10 +11,10 @@ const ATTEMPTS: usize = ATTEMPTS_MAX as usize;
 /// by the host, and one denial.
 const RESERVED: usize = 2 * ATTEMPTS + 5;
 
-/// Maximum number of answers of an action. A bundle has no room for more answers.
+/// Maximum number of answers of people to one action. A bundle has no room for more.
 pub(super) const ANSWERS_MAX: usize = bundle::CHAIN_MAX - RESERVED;
 
-/// Another attempt is made only if the previous attempts have at most this many bytes in total. The part of a bundle
-/// that contains all attempts must have room for one more attempt, with requests of 4 MiB, answers of 6 MiB and their
-/// metadata.
+/// Another attempt is made only if the records of the previous attempts have at most this many bytes in total.
+/// Otherwise, the part of a bundle that contains all attempts would have no room for one more attempt, which may have
+/// requests of 4 MiB, answers of 6 MiB and their metadata.
 pub(super) const ATTEMPTS_BYTES: usize = 5 << 20;

@@ -64,7 +64,7 @@ impl Engine {
         by_schema: impl FnOnce(&str, &Facts) -> Result<T, String>,
     ) -> Result<Option<T>, EngineError> {
         let Some((decision, facts)) = &story.decision else { return Ok(None) };
-        // Usually the decision was made by the policy set in force, whose schema need not be parsed again.
+        // If the policy set in force made the decision, which is the usual case, its schema need not be parsed again.
         let tenant = self.tenant(&story.bound.action.tenant);
         let same = tenant.filter(|tenant| tenant.policies.digest() == decision.policy_set);
         let asked = if let Some(tenant) = same {
@@ -77,7 +77,7 @@ impl Engine {
         asked.map(Some).map_err(EngineError::Question)
     }
 
-    /// The policy set that made the latest decision, as it was stored then.
+    /// The stored policy set that made the latest decision.
     fn policies_of(&self, story: &Story) -> Result<Option<StoredPolicies>, EngineError> {
         let Some((decision, _)) = &story.decision else { return Ok(None) };
         let bytes = self.kept(decision.policy_set)?;

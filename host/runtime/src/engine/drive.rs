@@ -42,8 +42,8 @@ pub(super) struct Drive<'a> {
     /// Permission for the next attempt, from a decision that this driver made itself. The decision of an earlier driver
     /// is only a record, so policy is asked again.
     pub(super) permit: Option<Permit>,
-    /// The lease of the action's resource, which is held from the observation on which the action acts until its
-    /// outcome.
+    /// The lease of the action's resource. The driver holds it from the observation on which the action is based until
+    /// the outcome of the action.
     pub(super) lease: Option<Lease>,
     /// The run slot in the sandbox, which is kept from one run to the next.
     pub(super) slot: Option<RunSlot>,
@@ -51,7 +51,8 @@ pub(super) struct Drive<'a> {
     pub(super) failed: Failed,
     /// Whether the state was observed a second time after the guard of a write rejected the write.
     pub(super) looked_again: bool,
-    /// Whether to observe the state once more if the outcome is open. Only timers request this; callers cannot.
+    /// Whether to observe the state once more if the outcome is open. Only a timer can request this observation; a
+    /// caller cannot.
     pub(super) settling: bool,
 }
 
@@ -102,8 +103,8 @@ pub(super) async fn drive(
                 drive.permit = None;
             }
             Err(error) => {
-                // Events that this driver could not write to the journal must not determine whether the action keeps
-                // its resource.
+                // The story is loaded again, because events that this driver could not write to the journal must not
+                // determine whether the action keeps its resource.
                 if let Ok(told) = engine.load(id) {
                     drive.work.story = told.story;
                 }
@@ -126,9 +127,9 @@ impl Drive<'_> {
             if let Some(judgement) = self.take_resource().await? {
                 return self.judge(judgement).await;
             }
-            // An earlier process held the lease and ended, so the observation may be older than another action's write
-            // and is repeated. Between two attempts the resource was reserved, so the state observed before the first
-            // attempt still counts.
+            // The observation is repeated if an earlier process made it: the lease was lost with that process, so
+            // another action may have written since then. Between two attempts the resource stays reserved, so the
+            // state observed before the first attempt still counts.
             if !self.is_between_attempts()
                 && matches!(
                     self.work.story.status,
@@ -190,7 +191,8 @@ impl Drive<'_> {
         Ok(Step::Go)
     }
 
-    /// Writes pending events to the journal. Drivers call this before any external effect and before any wait.
+    /// Writes pending events to the journal. A driver calls this function before any external effect and before any
+    /// wait.
     pub(super) async fn flush(&mut self, durable: bool) -> Result<(), EngineError> {
         self.work.flush(self.engine, durable).await
     }
@@ -276,8 +278,8 @@ impl Drive<'_> {
             );
             return Some(Judgement::plain(Outcome::Failed, reason));
         }
-        // Preconditions are checked before entity tags: a state that does not exist has no tag either, and the
-        // precondition that it fails is the more useful reason.
+        // Preconditions are checked before entity tags. A state that does not exist fails both checks, and the failed
+        // precondition is the more useful reason to report.
         if let Some(judgement) = reconcile::unmet_before(&granted.contract, &self.work.story) {
             return Some(judgement);
         }

@@ -23,7 +23,7 @@ use tokio::task::JoinError;
 use crate::config::keys::KeyError;
 use crate::stage::receipt::SealError;
 
-/// The host is stopping, so a driver that only waits ends and leaves its action unchanged.
+/// The error of a driver that only waits while the host is stopping. The driver ends and leaves its action unchanged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the host is stopping; it continues the action when it starts again")]
 pub struct Stopping;
@@ -34,7 +34,7 @@ pub enum EngineError {
     #[error("there is no such action")]
     Unknown,
     /// Another event was appended to the action first. The caller must read the action again and continue from there.
-    #[error("another event was appended to the action in the meantime")]
+    #[error("another event was appended after the action was read; read the action again")]
     Conflict,
     #[error("the idempotency key is already used by {action}")]
     KeyTaken { action: String, body_sha256: String },
@@ -100,7 +100,7 @@ pub enum EngineError {
     Dsse(#[from] DsseError),
     #[error("the bundle cannot be created: {0}")]
     Bundle(#[from] AssembleError),
-    #[error("a task of the host ended early: {0}")]
+    #[error("a task of the host was aborted or panicked: {0}")]
     Task(#[from] JoinError),
 }
 

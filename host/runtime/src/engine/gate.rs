@@ -24,8 +24,8 @@ impl Drive<'_> {
         // known now.
         let (decision, _) =
             policy::decide(&self.tenant, &self.work.story, now_ms, Some(pre.value()));
-        // If the verdict is not `ask`, either no approval is needed or no approval would help. The decision at the gate
-        // determines which of the two is true.
+        // If the verdict is not `ask`, either no approval is needed or no approval would help. The next policy decision
+        // allows or denies the action accordingly.
         if decision.verdict != Verdict::Ask {
             return self.decide(true).await;
         }
@@ -36,7 +36,7 @@ impl Drive<'_> {
             return self.judge(Judgement::plain(Outcome::Denied, reason)).await;
         }
         let nonce = keys::random_hex::<16>()?;
-        // The expiry time is set by the same clock that is used to check it.
+        // The expiry time is computed from the clock against which it is checked later.
         let latest_ms = self.engine.clock.latest_ms();
         let expires_ms = latest_ms + self.engine.config.approval_expires.as_signed();
         let ask = approval::ask(&granted.contract, pre, &decision, nonce, expires_ms)?;
@@ -105,8 +105,8 @@ impl Drive<'_> {
         self.world_then_decide().await
     }
 
-    /// The reason why the approval is stale, or `None` if it is not: the state or the policies changed, or an answer no
-    /// longer counts.
+    /// The reason why the approval is stale: the state or the policies changed, or an answer no longer counts. `None`
+    /// if the approval is not stale.
     fn staleness(&self, granted: &Granted) -> Result<Option<String>, EngineError> {
         let (Some(ask), Some(pre)) = (&self.work.story.ask, &self.work.story.pre) else {
             return Ok(None);
@@ -197,7 +197,8 @@ impl Drive<'_> {
     }
 }
 
-/// The number of answers that meet every obligation. An answer in a role counts for all obligations of that role.
+/// The number of answers that are needed to meet every obligation. An answer in a role counts for all obligations of
+/// that role.
 fn wanted(decision: &Decision) -> usize {
     let mut most: BTreeMap<&str, u32> = BTreeMap::new();
     for one in &decision.obligations {

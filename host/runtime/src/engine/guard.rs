@@ -26,8 +26,8 @@ const TURNED_AWAY: &str =
     "the upstream rejected the write (412): the state changed after the observation";
 
 impl Drive<'_> {
-    /// Whether the guard rejected the latest write and the observation after the write does not indicate that it took
-    /// effect.
+    /// Whether the guard rejected the latest write, and the observation after the write does not indicate that the
+    /// write took effect.
     pub(super) fn was_turned_away(&self, granted: &Granted) -> bool {
         self.work.story.was_turned_away()
             && !reconcile::may_have_landed(&granted.contract, &self.work.story)
@@ -42,7 +42,8 @@ impl Drive<'_> {
     ) -> Result<Step, EngineError> {
         let failed = judgement.outcome == Outcome::Failed;
         match self.unmoved(&granted.contract)?.filter(|_| failed) {
-            // The action fails, because `If-Match` never matches a weak tag (RFC 9110 section 13.1.1).
+            // The write carried a weak tag, which `If-Match` never matches (RFC 9110 section 13.1.1), so the action
+            // fails.
             Some(write) if write.if_match.as_deref().is_some_and(|tag| tag.starts_with("W/")) => {
                 let reason = useless(
                     write,
@@ -79,8 +80,9 @@ impl Drive<'_> {
         Ok(Some(write).filter(|_| same))
     }
 
-    /// Waits before the state is observed again. An unchanged strong tag may come from a replica that still shows the
-    /// old state: the write may have been delivered twice, carried out once, and rejected the second time.
+    /// Waits before the state is observed again. An unchanged strong tag does not prove that the write had no effect:
+    /// if the write was delivered twice, it may have been carried out the first time and rejected the second time, and
+    /// a replica may still show the old state.
     async fn wait_for_replicas(&mut self) -> Result<(), EngineError> {
         let Some(granted) = self.granted() else { return Ok(()) };
         let pause = pause::after(&granted.contract.limits, 1, &[])?;

@@ -18,7 +18,7 @@ use super::stored_action::StoredAction;
 /// How often a stopping host logs the number of actions that it still waits for.
 const SAY_EVERY: Duration = Duration::from_secs(5);
 
-/// Number of unused lease names that are tolerated before they are removed.
+/// Number of unused lease names that may accumulate before they are removed.
 const SWEEP: usize = 64;
 
 /// Named leases, granted in the order of requests (tokio's mutex is fair).
@@ -121,8 +121,8 @@ pub struct DriverHandle(JoinHandle<Option<StoredAction>>);
 
 impl DriverHandle {
     /// Waits until the action waits for people or has ended, and returns the action. The driver continues if this
-    /// future is dropped. Returns `None` when the driver failed or panicked; the journal then has the state of the
-    /// action.
+    /// future is dropped. Returns `None` when the driver failed or panicked; the caller must then read the action from
+    /// the journal.
     pub async fn to_rest(self) -> Option<StoredAction> {
         self.0.await.unwrap_or_default()
     }
@@ -173,8 +173,8 @@ impl InFlight {
         *self.stopping.borrow()
     }
 
-    /// Waits for `over`. Fails with [`Stopping`] when the host stops. The journal has all events of a driver that
-    /// waits, so the next start can continue its action.
+    /// Waits for `over`. Fails with [`Stopping`] when the host stops. A driver writes all its events to the journal
+    /// before it waits, so the next start of the host can continue the action.
     pub(super) async fn pause<T>(&self, over: impl Future<Output = T>) -> Result<T, Stopping> {
         let mut stopping = self.stopping.subscribe();
         tokio::select! {

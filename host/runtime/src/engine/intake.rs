@@ -89,8 +89,8 @@ impl Engine {
         self.take(caller, proposal, Some(claimed), trace, room).await
     }
 
-    /// Accepts a proposal, unless its idempotency key already belongs to an action. If it does, that action is returned
-    /// regardless of the number of actions under way, and does not count as a new one.
+    /// Accepts a proposal, unless its idempotency key already belongs to an action. An action with that key is returned
+    /// regardless of the number of actions under way, and does not count as a new action.
     async fn take(
         self: &Arc<Self>,
         caller: Caller<'_>,
@@ -205,7 +205,7 @@ impl Engine {
             return Err(AnswerError::NotAsked.into());
         }
         let answer = approval::receive(configured, story, envelope, self.clock.latest_ms())?;
-        // The limit on answers does not apply to a denial, because a denial ends the action.
+        // A denial is accepted even if the limit on answers is reached, because a denial ends the action.
         if answer.approves && story.all_answers.len() >= ANSWERS_MAX {
             return Err(AnswerError::NotAsked.into());
         }
@@ -214,8 +214,8 @@ impl Engine {
         let nonce = format!("{nonce}/{}", if answer.approves { "approve" } else { "deny" });
         let event = Event::Answered { answer: Arc::new(answer) };
         let told = self.append_fact(told, event, vec![nonce]).await?;
-        // The log index of the answer shows when the answer was given, so it still counts if the approver's key is
-        // retired before the action ends.
+        // The answer is offered to the log at once. Its log index shows when it was given, so that the answer still
+        // counts if the approver's key is retired before the action ends.
         if let Some(publisher) = self.publisher(tenant) {
             publisher.offer(leaves(&told.story)?);
         }

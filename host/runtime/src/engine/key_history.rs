@@ -134,7 +134,8 @@ impl KeyHistory {
             return Ok(None);
         };
         let kept = self.statements.get(Kind::Activated, leaf.payload)?;
-        // If the activation is lost, or its key is no longer known, the host signs and logs a new activation.
+        // `None` if the stored statement is lost or was signed with an unknown key; the host then signs and logs a new
+        // activation.
         let opened = kept.and_then(|kept| self.activation(&kept));
         Ok(opened.map(|activation| (leaf.payload, activation)))
     }

@@ -33,8 +33,8 @@ impl Engine {
     /// Counts an action that was accepted earlier as under way, regardless of the number of actions under way.
     pub(super) fn course_of(&self, story: &Story) -> Option<ActivePlace> {
         let action = &story.bound.action;
-        // An action that waits or has ended takes no place, because its driver only checks the action, which does not
-        // count as work.
+        // An action that waits or has ended takes no place, because its driver only checks the action and does no work
+        // for it.
         (!story.status.rests()).then(|| self.admission.enter(&action.tenant, &action.principal))
     }
 

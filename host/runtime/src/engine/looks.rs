@@ -30,8 +30,8 @@ impl Drive<'_> {
         if let Some(failed) = hindrance.filter(|_| self.is_before_a_write(phase)) {
             match self.again_at_ms(granted, &observation)? {
                 Ok(at_ms) => {
-                    // The failed observation is dropped during the wait, because many actions may wait at once and the
-                    // recorded answers can be large.
+                    // The failed observation is dropped before the wait to save memory: many actions may wait at once,
+                    // and the recorded answers can be large.
                     drop(observation);
                     return self.wait_to_look(phase, &failed, at_ms).await;
                 }

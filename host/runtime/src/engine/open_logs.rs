@@ -1,5 +1,6 @@
-//! Opens the logs of all tenants when the host starts, then activates the configuration in each log. Logs and journal
-//! are opened in parallel, because both read much data. All logs are open before the host writes to the first log.
+//! Opens the logs of all tenants when the host starts, then activates the configuration in each log. The logs and the
+//! journal are opened in parallel, because opening each of them reads much data. All logs are open before the host
+//! writes to the first log.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -8,7 +8,7 @@ use deed_record::exchange::Exchange;
 use super::error::EngineError;
 use crate::config::keys;
 
-/// The longest pause, before jitter, unless the contract or the upstream asks for a longer one.
+/// The longest pause, before it is reduced at random, unless the contract or the upstream asks for a longer pause.
 const PAUSE_MAX: Duration = Duration::from_mins(1);
 
 /// How many observations failed since the last recorded observation, and when the first of these failed observations

@@ -28,7 +28,7 @@ use self::world::{Rules, World};
 #[derive(Debug)]
 struct Explored {
     states: usize,
-    /// The maximum, over all states, of the number of steps on the shortest path to the state.
+    /// The largest distance of a state from the initial state, in steps on the shortest path.
     depth: usize,
     /// The maximum number of attempts on one path. `applied` is the maximum number of times that a write was applied.
     attempts: u32,
@@ -95,7 +95,7 @@ fn answers_of_the_journal() -> HashSet<(u64, u64)> {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let mut taken = HashSet::new();
     for actual in 0..VERSIONS {
-        // The matching version comes last, because its append is accepted and adds one event.
+        // The matching version is tried last, because an accepted append adds an event and so changes the version.
         let others = (0..VERSIONS).filter(|expect| *expect != actual).chain([actual]);
         for expect in others {
             match runtime.block_on(journal.append(append(expect))) {
@@ -180,7 +180,8 @@ fn race(effect: Effect, settings: &[Setting]) {
     say(&format!("race: {effect:?}: {total} states, 0 violations"));
 }
 
-/// Tests the explorer itself: without a rule, it must find the violation that the rule prevents.
+/// Tests the explorer itself: if a rule of the host is turned off, the explorer must find the violation that the rule
+/// prevents.
 #[test]
 fn without_a_rule_the_explorer_finds_what_it_prevents() {
     let answers = Rc::new(answers_of_the_journal());

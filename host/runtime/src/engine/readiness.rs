@@ -15,7 +15,8 @@ use deed_system::files::{FreeSpace, room};
 use super::Engine;
 use crate::config::Size;
 
-/// How long a measurement of free space is reused. Within this time, the host writes far less than the reserve.
+/// How long a measurement of free space is reused. The time is so short that the host writes far less than the reserve
+/// within it.
 const ROOM_FOR: Duration = Duration::from_secs(1);
 /// Number of files reserved for actions under way: a few segments, tiles and index files.
 const FILES_RESERVE: u64 = 256;
@@ -159,8 +160,9 @@ impl Engine {
         })
     }
 
-    /// Warns the operator when the system's clock differs from the host's clock. If the system's clock is ahead and no
-    /// action is under way, the host adopts its time, so that no wait or deadline becomes shorter.
+    /// Warns the operator when the system's clock differs from the host's clock. If the system's clock is ahead, the
+    /// host's clock adopts its time. This happens only while no action is under way, so that no wait or deadline of an
+    /// action becomes shorter.
     pub fn mind_clock(&self) {
         let drift = self.clock.drift();
         if self.clock_warning.0.swap(drift.is_some(), Ordering::Relaxed) != drift.is_some() {

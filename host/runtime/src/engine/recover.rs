@@ -76,16 +76,16 @@ impl Drive<'_> {
             return self.give_up(&why).await;
         }
         match self.decide(true).await {
-            // `leave` got a permit, but this second evaluation of policy no longer allows the attempt, because time
-            // passed in between.
+            // This evaluation of policy no longer allows the attempt, although the evaluation in `leave` allowed it,
+            // because time has passed since then.
             Err(EngineError::Story(_)) => self.give_up("policy no longer allows it").await,
             other => other,
         }
     }
 
-    /// Returns permission to run a planned attempt now. Fails with the reason when the attempt may not run. The host's
-    /// clock does not adopt the system's time while this action is under way, so only the system's clock shows how long
-    /// the machine was suspended.
+    /// Returns permission to run a planned attempt now. Fails with the reason when the attempt may not run. The time
+    /// limits are checked by the later of the host's clock and the system's clock. The host's clock does not adopt the
+    /// system's time while an action is under way, so only the system's clock shows how long the machine was suspended.
     fn leave(&self, granted: &Granted) -> Result<Permit, String> {
         let (now_ms, late_ms) = (self.engine.clock.now_ms(), self.engine.clock.latest_ms());
         if self.expired(late_ms).is_some() {
@@ -110,8 +110,8 @@ impl Drive<'_> {
         recovery::in_time(&granted.contract, attempts, bindings, at_ms)
     }
 
-    /// Ends a planned attempt that policy had allowed but that may no longer start, because the host may have been down
-    /// in between and may have restarted with another configuration. If the attempt may start, its permit comes from a
+    /// Ends a planned attempt that policy had allowed but that may no longer start. Since policy allowed it, the host
+    /// may have been down and restarted with another configuration. If the attempt may start, its permit comes from a
     /// new policy decision and not from the recorded one.
     pub(super) async fn stopped_short(
         &mut self,
@@ -142,8 +142,8 @@ impl Drive<'_> {
             return self.judge_other_world(what).await;
         }
         let now_ms = self.engine.clock.now_ms();
-        // The observation counts without a further wait, because the process that planned the attempt had already
-        // waited before this observation.
+        // No further wait is needed before the observation counts: the process that planned the attempt waited until no
+        // write could take effect any more, and then made the observation.
         let judged =
             match reconcile::reconcile(&granted.contract, &self.work.story, now_ms, i64::MIN) {
                 Conclusion::Judged(judged) => judged,

@@ -81,8 +81,8 @@ impl Engine {
                 Err(EngineError::Conflict) => {}
                 Err(error) => return Err(error.into()),
                 Ok(told) => {
-                    // The log index of the resolution shows when the resolution was given, so it still counts if the
-                    // operator's key is retired later.
+                    // The resolution is offered to the log at once. Its log index shows when it was given, so that the
+                    // resolution still counts if the operator's key is retired later.
                     if let Some(publisher) = self.publisher(tenant) {
                         publisher.offer(leaves(&told.story)?);
                     }
@@ -117,8 +117,8 @@ impl Drive<'_> {
     pub(super) async fn conclude_resolved(&mut self) -> Result<Step, EngineError> {
         let Some((said, _)) = self.work.story.resolution.clone() else { return Ok(Step::Rest) };
         let id = self.work.story.bound.action.id.clone();
-        // The driver has to wait here only after a restart, because the new process repeats the wait that an earlier
-        // process began.
+        // Usually, no write can take effect any more, so the driver need not wait here. After a restart it may have to
+        // wait, because the new process repeats the wait that an earlier process began.
         let settle_ms = self.engine.contract_of(&self.work.story)?.verify.settle.as_signed();
         let began_ms = self.engine.clock.began_ms();
         self.flush(false).await?;
@@ -143,7 +143,7 @@ impl Drive<'_> {
 }
 
 /// Separates the parts of an idempotency key for a retry. No HTTP header can contain this character, so no agent can
-/// claim such a key.
+/// send an idempotency key that contains it.
 const NO_HEADER: char = '\n';
 
 impl Drive<'_> {

@@ -1,4 +1,5 @@
-//! Resource leases. One action at a time holds a resource, from the observation on which it acts until its outcome.
+//! Resource leases. One action at a time holds a resource, from the observation on which the action is based until its
+//! outcome.
 
 use std::time::{Duration, Instant};
 
@@ -21,8 +22,8 @@ impl Drive<'_> {
             return false;
         }
         match self.work.story.status {
-            // An allowed action needs its resource, because it does not wait for approval and acts on the state that it
-            // observes now.
+            // An action that policy allows needs its resource already now: it does not wait for approval, so it acts on
+            // the state that this observation shows.
             Status::Decided(verdict) | Status::Gated(verdict) => verdict == Verdict::Allow,
             Status::Observing(Phase::Pre) | Status::Observed(Phase::Pre) => {
                 self.work.story.attempts.is_empty() && self.latest_verdict() == Some(Verdict::Allow)
@@ -119,8 +120,9 @@ impl Drive<'_> {
 }
 
 impl Engine {
-    /// Reserves the resources whose state is unknown, when the host starts and before any driver runs. A write that may
-    /// be under way takes precedence over an open outcome, because older directories may have both for one resource.
+    /// Reserves the resources whose state is unknown, when the host starts and before any driver runs. An action whose
+    /// write may be under way takes precedence over an action with an open outcome. Older directories may have one
+    /// action of each kind for the same resource.
     pub(super) fn reserve_resources(&self, left: &[LeftOpen]) {
         let open = left.iter().filter(|one| !one.under_way);
         for one in left.iter().filter(|one| one.under_way).chain(open) {
@@ -166,8 +168,8 @@ pub(super) fn under_way(story: &Story) -> bool {
         | Status::Retrying
         | Status::Observing(Phase::Post)
         | Status::Observed(Phase::Post) => true,
-        // This status is between two attempts if an attempt was made before: the next attempt has been cleared and not
-        // started.
+        // In the status `Cleared`, an attempt may start but has not started. The action is then between two attempts if
+        // an attempt was made before.
         Status::Cleared => story.pre_is_spent,
         _ => false,
     }

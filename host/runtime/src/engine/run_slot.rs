@@ -1,7 +1,7 @@
 //! Run slots. An action takes a run slot before it observes or writes, and keeps the slot while it continues without
 //! waiting. An action that has expired does not start a run.
 //!
-//! There are few run slots, so an action never holds a slot while it waits for a resource, a person or a time.
+//! Run slots are few. Therefore an action gives up its slot before it waits for a resource, a person or a time.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

@@ -1,7 +1,7 @@
 //! Computes the scope of a run from a story and its grant: which data an observation or an attempt gets, and which
 //! requests it may send.
 //!
-//! A scope permits nothing by itself: only the module `grant` turns a scope into a grant.
+//! A scope alone does not permit a run: only the module `grant` turns a scope into a grant, with a permit from policy.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -61,7 +61,8 @@ impl Drive<'_> {
         Ok(once)
     }
 
-    /// The scope of an observation. A request that needs an answer which is not known is left out.
+    /// The scope of an observation. A request that contains a value of an answer is left out as long as that answer is
+    /// not known.
     pub(super) fn look_scope(
         &self,
         granted: &Granted,

@@ -71,8 +71,8 @@ impl Drive<'_> {
             }
         };
         let event = Event::Logged { leaves: logged.leaves, checkpoint: logged.checkpoint };
-        // The log entry is on disk already. The event that records its index must be on disk too, because readers of
-        // the checkpoint need the event and a caller usually waits for it.
+        // The log entry is on disk already. The event that records the index of the entry is now synced to disk too,
+        // because readers of the checkpoint need the event, and because a caller usually waits for that.
         self.append(vec![event], true).await?;
         self.engine.tell_if_open(&self.work.story);
         self.engine.settle_later(&self.work.story);

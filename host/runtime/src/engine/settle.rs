@@ -168,8 +168,9 @@ impl Drive<'_> {
     }
 
     /// Another action, if any, that may have changed the same resource since the first attempt of this action. An
-    /// observation may then show the effect of either action, so it settles the outcome of neither. Two such actions
-    /// can exist only in directories written before actions kept their resources.
+    /// observation may then show the effect of either action, so it settles neither outcome. Such another action can
+    /// exist only in a directory of an older version, in which actions with an open outcome did not keep their
+    /// resources.
     fn written_since(&self) -> Result<Option<ActionId>, EngineError> {
         let action = &self.work.story.bound.action;
         let Some(began_ms) = self.work.story.attempts.first().map(|first| first.started_ms) else {
@@ -204,7 +205,8 @@ impl Drive<'_> {
 impl Engine {
     /// Wakes the driver of an action with an open outcome repeatedly, until the outcome is settled or the host stops.
     pub(super) fn settle_later(self: &Arc<Self>, story: &Story) {
-        // A resolved action without a recorded outcome waits for a temporary condition, such as free disk space.
+        // An action with the status `Resolved` has no recorded outcome yet, because it waits for a temporary condition
+        // to end, such as a full disk.
         if !matches!(story.status, Status::Ended(Outcome::Indeterminate) | Status::Resolved) {
             return;
         }

@@ -1,5 +1,5 @@
-//! Wakes tasks that wait for an event of an action. The event itself is in the journal. A signal only means that the
-//! waiting task should read the journal again.
+//! Wakes tasks that wait for an event of an action. A signal does not contain the event. It only means that the waiting
+//! task should read the journal again, which contains the event.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

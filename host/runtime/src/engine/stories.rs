@@ -1,5 +1,5 @@
-//! Reads an action's story from the journal, and appends the first event of a new action. Every append compares and
-//! swaps the version.
+//! Reads an action's story from the journal, and appends the first event of a new action. An append succeeds only if
+//! the action still has the version (number of events) that the writer read.
 
 use std::sync::Arc;
 

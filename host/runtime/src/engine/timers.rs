@@ -1,9 +1,9 @@
 //! Timers. One task wakes the driver of an action that waits for people when its approval request expires, and the
 //! driver of an open outcome when its next observation is due.
 //!
-//! A waiting action needs only one entry in a sorted map, and neither a task nor a story in memory. Only a few drivers
-//! are started at a time, even if many timers are due at once. Timers are not durable; the host creates them again when
-//! it starts.
+//! A waiting action needs only one entry in a sorted map; no task runs for it, and its story is not in memory. Only a
+//! few drivers are started at a time, even if many timers are due at once. Timers are not durable; the host creates
+//! them again when it starts.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock, Weak};
@@ -16,7 +16,7 @@ use tokio::sync::{Semaphore, mpsc};
 use super::Engine;
 use crate::capacity::admission::ActivePlace;
 
-/// Maximum number of drivers that are started at a time without a request by a caller.
+/// Maximum number of drivers that timers and the start of the host start at the same time.
 const ABREAST: usize = 64;
 
 /// How long a started driver counts towards `ABREAST`. A started driver may wait in a queue for minutes, so the next

@@ -27,7 +27,7 @@ pub(super) struct UnitOfWork {
     flushed: Status,
 }
 
-/// A saved state to which the unit of work can return. When it was saved, all events had been flushed.
+/// A saved state to which the unit of work can return. A state is saved only when all events have been flushed.
 pub(super) struct Mark {
     story: Story,
     entries: usize,
@@ -68,8 +68,8 @@ impl UnitOfWork {
         Ok(())
     }
 
-    /// Writes pending events to the journal; with `durable`, waits for the disk. After an error the story is ahead of
-    /// the journal, so the caller must reload or drop it.
+    /// Writes pending events to the journal; with `durable`, waits for the disk. After an error the story contains
+    /// events that the journal does not have, so the caller must reload or drop the story.
     pub(super) async fn flush(
         &mut self,
         engine: &Engine,
@@ -125,8 +125,8 @@ impl UnitOfWork {
 }
 
 impl Engine {
-    /// Durably appends one external event, with nonces that must never have been used before, and notifies a driver
-    /// that waits for something else.
+    /// Durably appends one external event, and notifies the driver of the action if that driver waits. The append fails
+    /// if one of the nonces was used before.
     pub(super) async fn append_fact(
         &self,
         told: StoredAction,

@@ -20,8 +20,8 @@ pub(super) enum Waited<T> {
 impl Drive<'_> {
     /// Waits for `ready` until `limit` or until `over_ms` on the host's clock, whichever is earlier.
     ///
-    /// An external event that this driver does not know ends the wait with [`EngineError::Conflict`], so that a
-    /// cancellation takes effect at once. A stop of the host ends the wait with [`EngineError::Stopping`].
+    /// The wait ends with [`EngineError::Conflict`] when an external event is appended that this driver has not read,
+    /// so that a cancellation takes effect at once. A stop of the host ends the wait with [`EngineError::Stopping`].
     pub(super) async fn wait<T>(
         &self,
         ready: impl Future<Output = T>,

@@ -1,4 +1,5 @@
-//! Write-ahead journaling: each step of a write is in the journal before egress continues.
+//! Write-ahead journaling: each step of a write is in the journal before the sandbox's egress, which sends the write,
+//! continues.
 
 use std::sync::Arc;
 

@@ -13,7 +13,8 @@ use crate::api::problem::{self, Problem};
 use crate::capacity::fair_share::Level;
 use crate::capacity::rate_limit::{RequestPermit, TooMany};
 
-/// The `Retry-After` time when too many requests are in progress. The host does not know when one of them will end.
+/// The `Retry-After` time when too many requests are in progress. The time is short, because the host does not know
+/// when one of these requests will end.
 const IN_PROGRESS_RETRY_S: u64 = 1;
 
 /// The place where the `Caller` extractor stores the request's permit, so that the permit is held until the answer is
@@ -23,8 +24,8 @@ pub(super) struct RefusalAccount(Arc<OnceLock<RequestPermit>>);
 
 impl RefusalAccount {
     pub(super) fn keep(&self, leave: RequestPermit) {
-        // A request needs only one permit, because it has one caller. A second permit for the same request is released
-        // here.
+        // If the request already has a permit, the second permit is released here, because a request has one caller and
+        // needs one permit.
         drop(self.0.set(leave));
     }
 }

@@ -44,7 +44,7 @@ pub(super) async fn propose(
     let trace = traceparent(&headers)?;
     let taking = take(app.clone(), caller.clone(), proposal, claimed, trace);
     let taken = carried(taking).await;
-    // A proposal does not count as refused if its caller is asked to retry later.
+    // A proposal that the caller should retry later does not count as refused.
     let refused = |problem: &Problem| {
         if !problem.is_for_later() {
             app.metrics.refused();

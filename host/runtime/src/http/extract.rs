@@ -1,4 +1,5 @@
-//! Extractors for the path and query of a request. Their errors are problem details, like those of all routes.
+//! Extractors for the path and query of a request. The extractors report errors as problem details (RFC 9457), as all
+//! routes do.
 //!
 //! A malformed path gets the same answer as a path without a route.
 

@@ -58,7 +58,7 @@ pub(super) fn wait(headers: &HeaderMap) -> Result<Option<Duration>, Problem> {
 }
 
 /// The value of a header that may occur only once. A repeated header is refused, because a proxy in front of the host
-/// may have used the value that the host would ignore.
+/// may use another of the values than the host.
 fn only<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a str>, Problem> {
     let mut all = headers.get_all(name).iter();
     let (value, None) = (all.next(), all.next()) else {

@@ -1,7 +1,7 @@
 //! The HTTP listener: an accept loop with limits on all resources that a caller can make it use.
 //!
-//! It serves HTTP/1.1 until it is stopped. The listener does not identify callers; it limits the resources of every
-//! connection, with or without a token.
+//! The listener serves HTTP/1.1 until it is stopped. The listener does not identify callers; it limits the resources of
+//! every connection, with or without a token.
 
 mod connection;
 mod head;
@@ -19,7 +19,7 @@ use super::Metrics;
 use crate::capacity::connection_slots::ConnectionSlots;
 
 /// How long the head of a request may take to arrive, counted from the previous answer, and how long the body may then
-/// take. A connection is idle if the head of its next request does not arrive in time.
+/// take. The host closes a connection if the head of its next request does not arrive in this time.
 const REQUEST_PATIENCE: Duration = Duration::from_secs(15);
 /// How often connections are checked for requests that do not arrive in time.
 const SWEEP_EVERY: Duration = Duration::from_secs(1);

@@ -1,9 +1,9 @@
 //! `deed backup`: copies a served directory to a new path, even while its host runs. A host can serve the copy as if
 //! the original host had stopped at one moment.
 //!
-//! A backup shows the host as it was at the moment at which the sizes of all logs were read. The steps rely on the
-//! order in which a host writes: an envelope is in the journal before its leaf is in the log, and the journal records
-//! the index of a leaf only after the leaf is in the log. A backup has these steps:
+//! A backup shows the host as it was at one moment, at which all logs had the sizes that the backup noted. The steps
+//! rely on the order in which a host writes: an envelope is in the journal before its leaf is in the log, and the
+//! journal records the index of a leaf only after the leaf is in the log. A backup has these steps:
 //!
 //! 1. The sizes of all logs at one moment are noted.
 //! 2. The journal is read to its end, and cut before the first record that names a leaf beyond these sizes. The journal
@@ -106,7 +106,7 @@ pub fn backup(
     let state = dir.join("state");
     refuse(&state, target)?;
     journal::version(&state).map_err(OpenError::from)?;
-    // No backup is made during a key rotation, because it would contain a key that is only half replaced.
+    // No backup is made during a key rotation, because the backup would contain an unfinished replacement of a key.
     Next::must_be_none(dir)?;
     let keys = keys::public(dir)?;
     let snapshots = moment(dir)?;
@@ -129,7 +129,8 @@ pub fn backup(
     }
     let logs = copy_logs(&mut draft, &snapshots)?;
     configuration(dir, &mut draft, with_keys)?;
-    // The backup fails if a key was rotated in the meantime, because the copied logs do not name the new key yet.
+    // The backup fails if a key was rotated while the backup was made, because the copied logs do not name the new key
+    // yet.
     Next::must_be_none(dir)?;
     if keys::public(dir)? != keys {
         return Err(BackupError::Rotated);
@@ -233,8 +234,8 @@ fn configuration(dir: &Path, draft: &mut StagingDir, with_keys: bool) -> Result<
     Ok(())
 }
 
-/// The paths of files after all links and `..` are resolved. In a directory from an older version, a secret may be
-/// stored among the files that every backup contains.
+/// The paths of files after all links and `..` are resolved. The paths are compared to leave secrets out of a backup:
+/// in a directory from an older version, a secret may be stored among the files that every backup contains.
 fn places(dir: &Path, names: &BTreeSet<String>) -> BTreeSet<PathBuf> {
     names.iter().filter_map(|name| dir.join(name).canonicalize().ok()).collect()
 }

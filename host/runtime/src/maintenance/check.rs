@@ -259,8 +259,8 @@ impl Check {
         }
     }
 
-    /// Compares the index with the journal. This check runs last, because an index that cannot be compared with a
-    /// damaged journal is not a separate finding.
+    /// Compares the index with the journal. This check runs last. If the journal is damaged, the index cannot be
+    /// compared with it, and this is not reported as a separate finding.
     fn index(&mut self) {
         let damaged = self.found.findings.iter().any(|one| one.file.ends_with(".journal"));
         match journal::compare_index(&self.state) {

@@ -64,8 +64,8 @@ impl PolicyTest<'_> {
         self.check_state()?;
         let (decision, mut facts) =
             policy::decide(self.tenant, &story, self.now_ms, self.pre.cloned());
-        // If the decision differs from the result of the policies, the host itself refuses the action, and approvals
-        // would not change that.
+        // If the decision differs from the result of the policies, the host itself refuses the action. Approvals would
+        // not change this refusal.
         if decision != policy::evaluate(self.tenant, &story, &facts) {
             return Ok(decision);
         }

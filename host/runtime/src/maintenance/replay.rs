@@ -1,8 +1,8 @@
 //! Replays the runs of a bundle: runs an adapter again with the recorded exchanges.
 //!
-//! A replay cannot reach the network, because its grants have no upstreams. A replay shows that the adapter does the
-//! same when it gets the same answers. A replay does not show that the recorded answers are authentic; `deed verify`
-//! checks that.
+//! A replay cannot reach the network, because its grants have no upstreams. A replay shows whether the adapter does the
+//! same as in the record when it gets the same answers. A replay does not show that the recorded answers are authentic;
+//! `deed verify` checks that.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -196,7 +196,7 @@ fn swap(draft: StagingDir, state: &Path) -> Result<Option<PathBuf>, RestoreError
     let new = draft.settle()?.to_owned();
     match renameat_with(CWD, &new, CWD, state, RenameFlags::EXCHANGE) {
         Ok(()) => {
-            // From here on, the old state is at the path of the staging directory.
+            // After the exchange, the old state is at the path of the staging directory.
             draft.placed();
             fs::rename(&new, &aside).map_err(failed)?;
         }

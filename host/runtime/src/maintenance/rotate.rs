@@ -82,7 +82,7 @@ pub fn rotate(config: &Config, clock: &Clock, purpose: Purpose) -> Result<Rotati
     let (tenants, now_ms) = (tenants(&config.dir)?, clock.now_ms());
     let rotating = Rotating { config, keys: &keys, store: &journal, past: &past, purpose, now_ms };
     if Next::must_be_none(&config.dir).is_ok() {
-        // If the keys on disk are an older copy, they must not be used to retire any key.
+        // Checks that the keys on disk are valid according to the log: keys from an older copy must not retire any key.
         for tenant in &tenants {
             past.check_present(tenant, rotating.open(tenant)?.history(), &keys)?;
         }
@@ -146,7 +146,7 @@ impl Rotating<'_> {
         if log.size() == 0 {
             return Ok(None);
         }
-        // The statement that retires a key is the last statement for which the key is valid.
+        // The old key is valid up to and including the statement that retires it.
         let (until_index, from_index) = (log.size() + 1, log.size() + 2);
         let added = self.statement(tenant, Kind::KeyAdded, new, from_index)?;
         let retired = self.statement(tenant, Kind::KeyRetired, old, until_index)?;

@@ -37,8 +37,8 @@ pub enum TrustFault {
 ///
 /// Fails when the log or the key history cannot be read.
 pub fn trust(config: &Config, keys: &Keys, tenant: &Tenant) -> Result<Trust, TrustFault> {
-    // A verifier key includes the name of its log: one key signs the logs of all tenants, but every log has its own
-    // name.
+    // A verifier key includes the name of a log. The same key signs the logs of all tenants, but the logs have
+    // different names, so each log has its own verifier key.
     let origin = format!("{}/{}", config.log_origin, tenant.name);
     let verifier = |key: VerifyingKey| VerifierKey::new(&origin, key).map_err(bad);
     let present = verifier(keys.log.verifying_key())?;
@@ -66,7 +66,7 @@ pub fn trust(config: &Config, keys: &Keys, tenant: &Tenant) -> Result<Trust, Tru
     })
 }
 
-/// The witnesses that the host asks and how many of them must cosign; `None` if there are none.
+/// The witnesses that the host asks and how many of them must cosign; `None` if no witness is configured.
 fn policy(witnesses: &Witnesses, logs: &[VerifierKey]) -> Result<Option<LogPolicy>, TrustFault> {
     if witnesses.all.is_empty() {
         return Ok(None);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::signals::Signals;
 use crate::engine::Engine;
 
-/// How long a stop waits for actions that are under way.
+/// How long the host waits for running actions when it stops.
 const STOP_PATIENCE: Duration = Duration::from_mins(1);
 /// How long a host whose store has failed keeps answering, so that people and probes can read the reason.
 const FAILED_PATIENCE: Duration = Duration::from_secs(30);
@@ -37,8 +37,8 @@ pub(crate) async fn wait_for_end(signals: &mut Signals, engine: &Engine) -> End 
 
 /// Shuts the host down. New work is refused, but callers can still read everything until the listeners are closed.
 ///
-/// `close_listeners` is awaited when all work has come to rest, so that until then callers can read why new work is
-/// refused. Fails with the reason if the store has failed.
+/// `close_listeners` is awaited only after no action is running any more, so that until then callers can read why new
+/// work is refused. Fails with the reason if the store has failed.
 pub(crate) async fn run_down(
     end: End,
     engine: &Engine,

@@ -1,4 +1,4 @@
-//! Stage 4: creates the approval request for people, and checks whether a signed answer answers exactly that request.
+//! Stage 4: creates the approval request for people, and checks whether a signed answer is for exactly that request.
 //!
 //! This module checks the signature, the terms and the signer of an answer when the answer arrives and again before the
 //! attempt; `engine/gate.rs` checks expiry and staleness. This module does not decide whether an action may run: policy

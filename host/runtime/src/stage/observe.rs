@@ -1,7 +1,6 @@
 //! Stage 3: creates an observation from the exchanges of a read-only run.
 //!
-//! The observed state is what the host itself read. What the adapter reports only determines whether the observation
-//! counts.
+//! The observed state is what the host itself read. The adapter's report can only make the observation unusable.
 
 use std::collections::BTreeMap;
 
@@ -57,7 +56,7 @@ pub(crate) fn observation(run: Run, at_ms: i64, rules: Looks<'_>) -> Observation
     let derived = derived.collect();
     let mut state: BTreeMap<_, _> =
         run.reads.into_iter().map(|(name, read)| (name, read.value)).collect();
-    // A state that the contract itself declares how to read needs only that the adapter sent the requests.
+    // If the contract declares how to read a state, the adapter only has to send the requests.
     let Declared { states, problem } = declared(rules.contract, rules.asked, &run.exchanges);
     state.extend(states);
     Observation {

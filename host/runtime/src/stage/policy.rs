@@ -1,7 +1,7 @@
 //! Stage 2: evaluates policy for an action, with the facts that are known about the action.
 //!
-//! Only this module collects facts for Cedar. This module does no I/O and never allows an action by itself: the host's
-//! own checks can only turn a decision into a denial.
+//! Only this module collects facts for Cedar. This module does no I/O. It never allows an action that the policies do
+//! not allow: the host's own checks can only turn a decision into a denial.
 
 use deed_record::action::Bound;
 use deed_record::action::commitment::Live;
@@ -32,13 +32,13 @@ pub fn permit(
     let facts = facts(tenant, story, now_ms, pre);
     let (mut decision, mut permit) = asked(tenant, story, &facts);
     if let Some(reason) = refusal(tenant, story) {
-        // Policy is evaluated without private values here, so that an evaluation of the recorded input gives the same
-        // result.
+        // Policy is evaluated here with the commitments and not the private values, so that an evaluation of the
+        // recorded input gives the same result.
         permit = None;
         decision = tenant.policies.evaluate(&facts);
         decision.verdict = Verdict::Deny;
         decision.reason = Some(reason);
-        // No policies are named as the reason, because the host itself refused the action.
+        // The decision names no policies as its reason, because the host itself refused the action.
         decision.obligations.clear();
         decision.determining.clear();
     }

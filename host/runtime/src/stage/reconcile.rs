@@ -18,8 +18,8 @@ pub enum Conclusion {
     Judged(Judgement),
 }
 
-/// Judges an action after its post-observation, or returns when the state must be read again. A wait that an earlier
-/// process began is restarted with this process's clock.
+/// Judges an action after its post-observation, or returns when the state must be read again. If an earlier process
+/// began to wait for the last effects of writes, this process starts that wait again on its own clock.
 pub fn reconcile(
     contract: &Contract,
     story: &Story,

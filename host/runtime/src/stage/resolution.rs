@@ -1,5 +1,5 @@
 //! Stage 4, after the end of an action: creates the resolution request that an operator is shown for an open outcome,
-//! and checks whether a signed statement answers exactly that request.
+//! and checks whether a signed statement is for exactly that request.
 //!
 //! Only this module checks resolutions. This module does not settle the outcome: the driver settles it, with the
 //! resolution as input.

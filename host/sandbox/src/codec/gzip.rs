@@ -1,6 +1,6 @@
 //! Unpacks an answer that is compressed with gzip, if the operator allows it for the upstream.
 //!
-//! The limit of an answer applies to the bytes on the wire and to the unpacked bytes.
+//! The size limit of an answer applies both to the bytes that are received and to the decompressed bytes.
 
 use std::io::{self, Read as _};
 
@@ -66,7 +66,7 @@ fn unpack(bytes: &[u8]) -> Result<Vec<u8>, GzipError> {
     if content.len() > limits::RESPONSE {
         return Err(GzipError::TooLarge);
     }
-    // The decoder compares length and checksum when it reaches the end of the stream.
+    // When the decoder reaches the end of the stream, it checks the length and the checksum of the content.
     read.map_err(|_invalid| GzipError::Broken)?;
     if stream.into_inner().is_empty() { Ok(content) } else { Err(GzipError::Trailing) }
 }

@@ -130,7 +130,8 @@ fn an_odd_content_type_is_a_problem_that_names_its_remedy() {
     assert!(
         odd.ends_with("add `application/json+scim` to `content_types` in its table in deed.toml")
     );
-    // `content_types` allows neither another charset nor an answer without a content type.
+    // No setting of `content_types` allows another charset or an answer without a content type, so the errors do not
+    // suggest that setting.
     for kind in ["application/json; charset=latin-1", "json", ""] {
         assert!(!decoded(kind, b"{}").unwrap_err().contains("content_types"), "{kind}");
     }

@@ -1,6 +1,6 @@
 //! The requests that a run may send. A guest's request selects one of the host's own renderings or is refused.
 //!
-//! The host sends its own rendering and no byte of the guest's request.
+//! The host sends its own rendering and never any byte of the guest's request.
 
 use deed_record::action::private::Prepared;
 use deed_record::exchange::Rendered;
@@ -68,8 +68,8 @@ impl Allowance {
         Ok(rendered.clone())
     }
 
-    /// Builds the refusal of an unknown request. It names the requests of this run and the contract lines that would
-    /// allow the refused one.
+    /// Builds the refusal of an unknown request. The refusal names the requests of this run, and the lines that would
+    /// allow the refused request if the contract had them.
     fn unknown(&self, request: &Request) -> String {
         let known: Vec<String> = self
             .requests
@@ -151,7 +151,8 @@ fn other_body(rendered: &Prepared, body: Option<&Value>) -> String {
 }
 
 /// Collects the first few places where a body differs from the rendered body. The function does not search deeper than
-/// the rendered body, because a guest can put thousands of fields below a long name, and each place repeats that name.
+/// the rendered body: a guest could put thousands of fields below a long name, and each reported place would repeat
+/// that name.
 fn differing(own: &Value, other: &Value, at: &str, places: &mut Vec<String>) {
     let (Value::Object(left), Value::Object(right)) = (own, other) else {
         if own != other {

@@ -1,7 +1,8 @@
 //! Converts an upstream's answer to the form that is recorded and shown to the guest: decoded, bounded and without
 //! secrets.
 //!
-//! No excerpt of an answer with a secret is shown, because the excerpt may contain a part of the secret.
+//! If an answer contains a secret, no excerpt of the answer is shown, because the excerpt could contain a part of the
+//! secret.
 
 use std::collections::BTreeMap;
 
@@ -44,8 +45,8 @@ pub(super) fn read(
         Some(why) => Err(Unusable::by_head(why.to_string())),
     };
     let (mut body, problem) = match decoded {
-        // A body that is `null` counts as absent: a record does not distinguish the two, and no state can be read from
-        // either.
+        // A body that is `null` counts as absent: a record does not distinguish a `null` body from an absent body, and
+        // neither contains a state.
         Ok(body) => (body.filter(|value| !value.is_null()), None),
         // An excerpt would show fields that the rule does not expose.
         Err(Unusable { quotes: true, .. }) if rule.expose.is_some() => {
@@ -77,7 +78,7 @@ fn etag(redactor: &Redactor, headers: &HeaderMap) -> Option<String> {
 fn retry_after_s(headers: &HeaderMap) -> Option<u32> {
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?;
     if !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) {
-        // A number that does not fit into `u32` must not make the host retry at once.
+        // A number that does not fit into `u32` becomes the largest `u32`, so that the host does not retry at once.
         return Some(text.parse().unwrap_or(u32::MAX));
     }
     let until = httpdate::parse_http_date(text).ok()?;

@@ -77,9 +77,10 @@ async fn dial(upstream: &Upstream, address: SocketAddr) -> Result<Box<dyn Stream
         let tcp = TcpStream::connect(address)
             .await
             .map_err(|source| ConnectError::Connect { upstream: upstream.name.clone(), source })?;
-        // A request is one small write, which Nagle's algorithm would only delay.
+        // Nagle's algorithm is turned off, because it would only delay a request, which is one small write.
         drop(tcp.set_nodelay(true));
-        // The limit does not count TLS overhead, so that it is the same with and without TLS.
+        // The limit on received bytes does not count the overhead of TLS, so that the limit is the same with and
+        // without TLS.
         if upstream.base.tls {
             Ok(Box::new(Bounded::new(secure(upstream, tcp).await?)) as Box<dyn Stream>)
         } else {

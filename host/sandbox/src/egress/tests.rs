@@ -45,7 +45,8 @@ async fn perform(
     (answer, exchange, count)
 }
 
-/// Repeats the request on the record of its exchange, as in a bundle, and expects the same answer and the same record.
+/// Replays the request with the record of its exchange, as `deed replay` does, and expects the same answer and the same
+/// record.
 async fn replays(request: &Rendered, answer: &Result<Response, Error>, exchange: &Exchange) {
     let bytes = json::to_canonical(exchange).unwrap();
     let recorded: Exchange = serde_json::from_slice(&bytes).unwrap();
@@ -158,7 +159,7 @@ async fn of_equal_writes_what_is_carried_and_what_never_left_are_kept_too() {
     let Transport::Network(network) = &mut egress.road else { unreachable!() };
     let once = |until_ms, done| Once { request: request.clone(), key: None, until_ms, done };
     let carried = Exchange { carried_from: Some(1), ..done };
-    // The time until the upstream may forget the idempotency key is too short for another try.
+    // The upstream may forget the idempotency key before a repeated write could arrive.
     let until_ms = Clock::new().now_ms() + 4_000;
     network.once = Writes::new(vec![once(None, Some(carried)), once(Some(until_ms), None)]);
     assert_eq!(egress.send(&ask(&request)).await.unwrap().status, 200);

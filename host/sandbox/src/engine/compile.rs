@@ -1,8 +1,8 @@
 //! Compiles components to machine code in a child process, and caches the code by the component's digest.
 //!
-//! The host process itself does not compile. A component that makes the compiler use too much time or memory reaches
-//! the limits of the child process, and the host continues. Only a benchmark compiles in its own process, if its tool
-//! does not allow a child process.
+//! The host process itself does not compile components, because a hostile component could use up its time or memory. A
+//! component that makes the compiler use too much time or memory reaches the limits of the child process, and the host
+//! continues. Only a benchmark may compile in its own process, when its measuring tool does not allow a child process.
 
 mod cache;
 mod child;
@@ -26,7 +26,8 @@ use crate::redact::plain;
 /// The subcommand that runs this program as the child process: `deed compile-adapter`.
 pub const COMMAND: &str = "compile-adapter";
 
-/// Wall-clock time beyond the CPU limit, because the system may delay the child process.
+/// How much longer than its limit of CPU time the child process may take in wall-clock time, because the system may
+/// delay the process.
 const SLACK: Duration = Duration::from_secs(30);
 
 /// How often the host checks whether the child has ended.
@@ -90,7 +91,7 @@ fn compile(bytes: &[u8]) -> Result<Vec<u8>, CompileError> {
     in_child(&program()?, bytes)
 }
 
-/// The path of this program. On Linux, it is valid even after the program's file was replaced.
+/// The path of this program. On Linux, the path is valid even after the program's file was replaced.
 #[cfg(not(test))]
 fn program() -> Result<std::path::PathBuf, CompileError> {
     if cfg!(target_os = "linux") {
@@ -125,7 +126,8 @@ fn converse(child: &mut Child, bytes: &[u8]) -> Option<Vec<u8>> {
     thread::scope(|scope| {
         scope.spawn(move || {
             let mut stdin = stdin;
-            // An error of writing to the child process is ignored: if the process ended early, its output says why.
+            // An error of writing to the child process is ignored. Such an error means that the process ended early,
+            // and its output says why.
             stdin.write_all(bytes).ok();
         });
         scope.spawn(move || {

@@ -24,7 +24,7 @@ pub(super) struct Unread {
     pub(super) misfit: bool,
 }
 
-/// An error that is only a text describes a mistake of the guest, so there is no text for the operator.
+/// An error that was created from a text alone describes a mistake of the guest, so it has no text for the operator.
 impl From<String> for Unread {
     fn from(told: String) -> Self {
         Self { told, why: None, misfit: false }
@@ -65,8 +65,8 @@ pub(super) fn extract(
     }
 }
 
-/// Quotes a pointer from the guest. A long pointer is left out instead of cut, so that a private value in the quotation
-/// is always found.
+/// Quotes a pointer from the guest. A long pointer is left out and not shortened, because a private value that was cut
+/// in two would not be found in the quotation.
 fn quoted(pointer: &str) -> String {
     if pointer.len() <= POINTER {
         format!("`{pointer}`")

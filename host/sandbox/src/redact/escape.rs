@@ -12,8 +12,8 @@ type Read = fn(&[u8], &mut Vec<u8>) -> Option<usize>;
 const PERCENT: Kind = ('%', percent);
 const BACKSLASH: Kind = ('\\', backslash);
 const ENTITY: Kind = ('&', entity);
-/// Quoted-printable (RFC 2045 section 6.7). It is not combined with other kinds, because `=` is an ordinary character
-/// elsewhere.
+/// Quoted-printable (RFC 2045 section 6.7). Quoted-printable is not combined with other kinds of escapes, because `=`
+/// is an ordinary character in other texts.
 const QUOTED: Kind = ('=', percent);
 
 pub(super) const KINDS: [Kind; 4] = [PERCENT, BACKSLASH, ENTITY, QUOTED];

@@ -1,4 +1,4 @@
-//! The table of run slots: who has slots, who waits, and which caller is next. It does no I/O and never blocks.
+//! The table of run slots: who has slots, who waits, and which caller is next. The table does no I/O and never blocks.
 //!
 //! The next slot goes to the tenant with the fewest slots, and within the tenant to the agent with the fewest. Among
 //! tenants or agents with equally many slots, the one that was served longest ago comes first. The table never gives
@@ -9,13 +9,13 @@ use std::sync::Arc;
 
 use super::{RunRequest, Standing, UpstreamLoad};
 
-/// A tenant may have at most this many times the number of slots that it leaves free (56 of 64), so that the next
-/// tenant need not wait for a slow run to end.
+/// A tenant may have at most this many times as many slots as stay free. Of 64 slots, one tenant can thus have 56, so
+/// that another tenant need not wait for a slow run to end.
 const TENANT_SHARE: usize = 8;
-/// An agent may have at most this many times the number of slots that it leaves free (51 of 64).
+/// An agent may have at most this many times as many slots as stay free. Of 64 slots, one agent can thus have 51.
 const AGENT_SHARE: usize = 4;
-/// After this many events in the queue, places at the upstreams are reserved for a waiting run that needs several
-/// upstreams at once.
+/// How long a waiting run that needs several upstreams at once waits, in events of the queue, until places at its
+/// upstreams are reserved for it.
 const PATIENCE: u64 = 128;
 
 /// Slots, shares and the queue. `W` is the handle through which a waiting caller gets its slot.
@@ -178,7 +178,8 @@ impl<W> RunTable<W> {
         lanes.min_by_key(|lane| lane.head()).map(|lane| &lane.claim)
     }
 
-    /// Whether a run of this lane would take the last place of an upstream that is reserved for the starving request.
+    /// Whether a run of this lane would take the last place at an upstream, while that place is reserved for the
+    /// starving request.
     fn in_the_way(&self, lane: &Lane<W>, starving: Option<&Arc<RunRequest>>) -> bool {
         let Some(starving) = starving.filter(|one| **one != lane.claim) else { return false };
         let last = |(name, most): &(String, usize)| {

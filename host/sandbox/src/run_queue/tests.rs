@@ -44,7 +44,7 @@ async fn who_goes_away_with_its_turn_hands_it_on() {
     while turns.standing().queued < 2 {
         tokio::task::yield_now().await;
     }
-    // The first caller has been given a slot but never polls again.
+    // The future of the first caller has been given a slot but is never polled again.
     drop(held);
     drop(first);
     second.await.unwrap();

@@ -1,5 +1,5 @@
-//! Tests that a component has no source of randomness. A component with a feature that could provide randomness does
-//! not load.
+//! Tests that a component has no source of randomness: a component that uses a feature that could provide randomness is
+//! refused when it is loaded.
 
 use super::*;
 

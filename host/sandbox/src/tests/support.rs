@@ -203,8 +203,8 @@ impl Drop for Dir {
 /// Builds an adapter component whose two exports run these bodies. Each body leaves the pointer to its result on the
 /// stack.
 ///
-/// `$get`, `$patch`, `$read`, `$log` and `$forbidden` call the host. The result at 256 is a success; the result at 512
-/// reports `refused` with the text at 64.
+/// `$get`, `$patch`, `$read`, `$log` and `$forbidden` call the host. The result at address 256 of the memory is a
+/// success. The result at address 512 reports `refused` with the text at address 64.
 pub(crate) fn guest(observe: &str, perform: &str) -> Vec<u8> {
     let text =
         include_str!("guest.wat").replace(";;OBSERVE;;", observe).replace(";;PERFORM;;", perform);

@@ -1,5 +1,5 @@
-//! Classifies IP addresses. An operator can allow classes of addresses; the host never connects to an address without a
-//! class.
+//! Classifies IP addresses. Classes of addresses, which an operator can allow for an upstream. The host never connects
+//! to an address that belongs to no class.
 //!
 //! An IPv4 address that is embedded in an IPv6 address counts as the IPv4 address.
 
@@ -28,8 +28,8 @@ impl AddressClass {
     }
 }
 
-/// Addresses of metadata services, which return the machine's own credentials. Without this list, these addresses would
-/// belong to a class that an operator can allow.
+/// Addresses of metadata services, which return the machine's own credentials. The addresses are listed because they
+/// would otherwise belong to a class that an operator can allow.
 const METADATA_V4: [Ipv4Addr; 2] = [
     Ipv4Addr::new(100, 100, 100, 200), // Alibaba Cloud, in the CGNAT block
     Ipv4Addr::new(168, 63, 129, 16),   // Azure's wire server, a public address

@@ -34,7 +34,7 @@ pub struct Change {
     pub new: Option<Value>,
 }
 
-/// Deserialises a present field as `Some`, even if its value is null: a null value and an absent field differ.
+/// Deserialises a field with the value null as `Some(null)`, because it differs from an absent field.
 fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
     Value::deserialize(deserializer).map(Some)
 }
@@ -57,8 +57,9 @@ fn collect(old: Option<&Value>, new: Option<&Value>, pointer: String, changes: &
 
 type MaybeMap<'a> = Option<&'a Map<String, Value>>;
 
-/// Returns both sides if they can be compared member by member as objects. An absent side counts as an object, unless
-/// the other side is an empty object: adding or removing an empty object is itself a leaf.
+/// Returns both sides if they can be compared member by member as objects. An absent side counts as an object without
+/// members. If the other side is an empty object, however, the function returns `None`, because adding or removing an
+/// empty object is itself a change of one leaf.
 fn both_objects<'a>(
     old: Option<&'a Value>,
     new: Option<&'a Value>,

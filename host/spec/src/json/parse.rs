@@ -189,7 +189,8 @@ impl Parser<'_> {
         self.text.get(start..self.at).unwrap_or_default()
     }
 
-    /// Whether a string ends here, after [`Self::run`]. If the string does not end here, an escape follows.
+    /// Whether a string ends at the position where [`Self::run`] stopped. If the string does not end there, an escape
+    /// follows.
     fn is_closed(&mut self) -> Parsed<bool> {
         match self.peek() {
             Some(b'"') => {

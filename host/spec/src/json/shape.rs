@@ -39,7 +39,7 @@ fn place(pointer: &str) -> String {
     if pointer.is_empty() { "the top level".to_owned() } else { format!("`{pointer}`") }
 }
 
-/// The name of the missing member, if serde's error is about one.
+/// The name of the member that serde's error reports as missing; `None` for any other error.
 fn missing(reason: &str) -> Option<&str> {
     reason.strip_prefix("missing field `")?.strip_suffix('`')
 }

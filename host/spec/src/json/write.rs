@@ -22,7 +22,7 @@ pub(super) fn write<T: Serialize + ?Sized>(value: &T) -> Result<(Vec<u8>, usize)
     Ok((writer.out, writer.deepest))
 }
 
-/// An error that is passed up to the caller. The error is boxed, which keeps results small, because errors are rare.
+/// An error that is passed up to the caller. Errors are rare, so the error is boxed to keep results small.
 #[derive(Debug)]
 pub(super) struct Refused(Box<NotCanonical>);
 
@@ -52,7 +52,7 @@ impl ser::Error for Refused {
     }
 }
 
-/// The output so far. `members` contains the members of all unfinished objects; the members of inner objects come last.
+/// The output so far. `members` contains the members of all unfinished objects, with the members of inner objects last.
 pub(super) struct Writer {
     out: Vec<u8>,
     members: Vec<Member>,

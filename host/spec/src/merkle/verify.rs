@@ -89,7 +89,8 @@ impl Walk {
         }
         let left = self.node & 1 == 1 || self.node == self.last;
         if left {
-            // The last node of a level has no sibling if its index is even. Such a node moves up unchanged.
+            // The last node of a level has no sibling if its index is even. A node without a sibling moves up
+            // unchanged.
             while self.node & 1 == 0 && self.node != 0 {
                 self.up();
             }

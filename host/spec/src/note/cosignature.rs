@@ -84,8 +84,8 @@ impl FromStr for WitnessKey {
     }
 }
 
-/// A witness's statement that, at this time, the tree in the note was the largest tree of the log that the witness had
-/// seen, and consistent with all smaller trees that the witness had seen.
+/// A witness's statement about the tree in a note: at this time, it was the largest tree of the log that the witness
+/// had seen, and it was consistent with all smaller trees that the witness had seen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cosignature<'a> {
     /// The Unix time of the cosignature in seconds, by the witness's clock.

@@ -13,7 +13,7 @@ mod parse;
 pub struct LogPolicy {
     text: String,
     logs: Vec<VerifierKey>,
-    /// Witnesses and groups in the order of the text. Each group comes after its members.
+    /// Witnesses and groups in the order of the policy's text. Each group comes after its members.
     members: Vec<Member>,
     /// The witness or group that must have cosigned; `None` if the text has `quorum none`.
     quorum: Option<usize>,
@@ -73,7 +73,8 @@ impl LogPolicy {
         }
         let names: Vec<&str> = witnesses.iter().map(|(name, ..)| *name).collect();
         let names = names.join(" ");
-        // No witness is called `_all`, because names in the configuration begin with a letter.
+        // The group name `_all` cannot be the name of a witness, because names in the configuration begin with a
+        // letter.
         writeln!(text, "group _all {quorum} {names}\nquorum _all").unwrap_or_default();
         Self::parse(&text)
     }

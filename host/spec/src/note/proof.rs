@@ -32,7 +32,7 @@ impl LogProof {
     ///
     /// # Errors
     ///
-    /// Fails for a text that `Display` would not write again with the same bytes.
+    /// Fails unless `Display` would write the parsed proof as exactly this text.
     pub fn parse(text: &str) -> Result<Self, ProofError> {
         let (head, checkpoint) = text.split_once("\n\n").ok_or(ProofError::Shape)?;
         let mut lines = head.split('\n').peekable();
@@ -61,8 +61,8 @@ impl LogProof {
         Ok(checkpoint)
     }
 
-    /// Checks only the path, against a checkpoint that was already verified, because several proofs can share a
-    /// checkpoint.
+    /// Checks only the path of the proof, against a checkpoint that was already verified. Proofs that share a
+    /// checkpoint need its signature checked only once.
     ///
     /// # Errors
     ///

@@ -83,9 +83,9 @@ impl Frontier {
 
     /// The root of the tree (RFC 6962 §2.1).
     pub fn root(&self) -> Hash {
-        // All hashes of a level cover complete subtrees of one size, and the lower levels together form one smaller
-        // subtree after them. By RFC 6962, the root over a level and all lower levels is therefore the root over a
-        // list: the hashes of this level, then the root of the lower levels.
+        // The hashes of a level cover complete subtrees of one size. The lower levels together form one smaller
+        // subtree, which follows the subtrees of the level. By RFC 6962, the root over a level and all lower levels is
+        // therefore the root over a list: the hashes of this level, then the root of the lower levels.
         let below = self.levels.iter().fold(None, |below: Option<Hash>, level| match below {
             Some(below) => level.peaks.clone().with(below).root(),
             None => level.peaks.root(),

@@ -64,12 +64,12 @@ pub(super) async fn refused(place: &mut dyn Place) -> Checked {
         let key = store.key("acme", "helpdesk", "free", 5).map_err(text)?;
         same("key after a refusal", &key, &None)?;
     }
-    // The refused appends have used neither the key nor the nonce, so this append is made.
+    // The refused appends have used neither the key `free` nor the nonce `free`, so an append with both is made.
     made(&*store, free()).await
 }
 
-/// Checks the size limits with few large events and with many empty events. The summaries also have nearly their
-/// maximum size as JSON, because each character of the resource takes six bytes.
+/// Checks the size limits with few large events and with many empty events. The summaries of the appends also have
+/// nearly their maximum size as JSON, because each character of the resource name takes six bytes.
 pub(super) async fn fit(place: &mut dyn Place) -> Checked {
     let store = place.open()?;
     let error = refusal(&*store, Append { events: Vec::new(), ..append("a", 0, "") }).await?;
@@ -85,7 +85,7 @@ pub(super) async fn fit(place: &mut dyn Place) -> Checked {
 
 async fn fits(store: &dyn Store, action: &str, events: Vec<Vec<u8>>) -> Checked {
     let short = summary("acme", "helpdesk", "running");
-    // The text of the summary is close to its limit `WORDS_MAX` too.
+    // The text of the summary is close to its limit `WORDS_MAX`.
     let resource = "\u{1}".repeat((WORDS_MAX - 512) / "\\u0001".len());
     let summary = Summary { resource, ..short };
     made(store, Append { events: events.clone(), summary, ..append(action, 0, "") }).await?;

@@ -93,7 +93,7 @@ pub(super) async fn lost_end(place: &mut dyn Place) -> Checked {
     Ok(())
 }
 
-/// Whether the nth append is present. An absent append must have left neither its key nor its nonce.
+/// Whether the nth append is present. If the append is absent, neither its key nor its nonce may count as used.
 async fn is_whole(store: &dyn Store, n: usize) -> Result<bool, String> {
     let action = format!("a{n}");
     let events = texts(store, &action)?;

@@ -3,7 +3,7 @@
 use super::{Checked, Place, append, claim, lazy, made, refusal, same, summary, text, texts};
 use crate::store::{Append, AppendError, Filter, Row, Summary};
 
-/// An append with a claim and a nonce that does not wait for the disk.
+/// An append that has a claim and a nonce and does not wait for the disk.
 fn first() -> Append {
     Append {
         claim: Some(claim("helpdesk", "k", '0', 5)),

@@ -14,10 +14,11 @@ use super::index::{Applied, Index, IndexError, Staged, action_of};
 use super::replay::BATCH;
 use super::scan::Wrong;
 
-/// Maximum number of rows that are reported; the index of another journal would differ in every row.
+/// Maximum number of differing rows that are reported. The report needs a limit, because the index of another journal
+/// would differ in every row.
 const TOLD_MAX: usize = 50;
 
-/// Returns the faults of the index, and a note if the next start will change it.
+/// Returns the faults of the index, and a note if the next start will change the index.
 ///
 /// # Errors
 ///
@@ -130,7 +131,7 @@ impl Scratch {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let next = NEXT.fetch_add(1, Ordering::Relaxed);
         let dir = std::env::temp_dir().join(format!("deed-index-{}-{next}", std::process::id()));
-        // If the directory already exists, it belongs to another process.
+        // Fails if the directory already exists, because that directory belongs to another process.
         DirBuilder::new().mode(0o700).create(&dir)?;
         Ok(Self(dir))
     }

@@ -26,8 +26,8 @@ pub enum OpenError {
     )]
     Chain { path: PathBuf, offset: u64 },
     #[error(
-        "the record at offset {offset} of `{}` is intact but has another version; start the version that wrote it",
-        path.display()
+        "the record at offset {offset} of `{}` is intact but was written by another version of `deed`; start that \
+        version", path.display()
     )]
     Format { path: PathBuf, offset: u64 },
     #[error("`{}` is missing; restore the whole directory from one copy", path.display())]
@@ -73,7 +73,8 @@ pub enum ReadError {
     Index(#[from] IndexError),
 }
 
-/// Distinguishes damaged data from data that the disk does not return. In both cases, the error text names the file.
+/// Distinguishes damaged data from data that the disk does not return. The error text names the file, whether the data
+/// is damaged or the disk does not return it.
 impl From<ReadError> for store::ReadError {
     fn from(error: ReadError) -> Self {
         match error {

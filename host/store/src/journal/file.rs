@@ -17,10 +17,10 @@ pub(super) mod head;
 mod reader;
 mod scan;
 
-/// Size of a segment in bytes; a write that would exceed it begins the next segment.
+/// Size of a segment in bytes. A write that would exceed this size begins the next segment.
 const SEGMENT: u64 = 64 << 20;
 
-/// Maximum size of a segment in bytes, even after the largest single write.
+/// Maximum size of a segment in bytes. No segment exceeds this limit, even after the largest single write.
 const SEGMENT_MAX: u64 = 2 * SEGMENT;
 
 /// Longest body of a record, in bytes.
@@ -204,8 +204,8 @@ fn hash(before: &Hash, body: &[u8]) -> Hash {
     Sha256::new().chain_update(before).chain_update(body).finalize().into()
 }
 
-/// Reads a whole segment. Anything except a regular file of at most [`SEGMENT_MAX`] bytes is not read, because it might
-/// be endless or not fit into memory.
+/// Reads a whole segment. Only a regular file of at most [`SEGMENT_MAX`] bytes is read. Anything else might be endless
+/// or not fit into memory.
 pub(super) fn read_segment(path: &Path) -> io::Result<Vec<u8>> {
     let meta = fs::metadata(path)?;
     if meta.is_file() && meta.len() <= SEGMENT_MAX {

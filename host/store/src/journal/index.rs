@@ -29,7 +29,7 @@ mod recent;
 mod staged;
 mod stored;
 
-/// Bytes of the index that sled keeps in memory; sled's default is a gigabyte.
+/// Bytes of the index that sled keeps in memory. The limit is set because sled's default is a gigabyte.
 const CACHE_BYTES: u64 = 64 << 20;
 
 /// Number of retries, and the pause between them, while another handle still has the index open.

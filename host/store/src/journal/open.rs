@@ -98,8 +98,8 @@ fn recover(
     segments: &Path,
     head: Option<&Tail>,
 ) -> Result<(Index, Tail), OpenError> {
-    // Lost records are reported before the index is opened. Otherwise, the index would be deleted because it does not
-    // match the remaining records.
+    // Lost records are reported before the index is opened, because an index that does not match the remaining records
+    // would be deleted.
     covered(segments, head)?;
     match Index::open(index_dir) {
         Ok((index, applied)) => {

@@ -29,7 +29,7 @@ impl Payloads {
         Ok(Self { dir, next: AtomicU64::new(0) })
     }
 
-    /// Stores these bytes; when this method returns, they are on disk under the returned name.
+    /// Stores these bytes and returns their name. When this method returns, the bytes are on disk under this name.
     pub(super) fn put(&self, bytes: &[u8]) -> Result<String, PayloadError> {
         let name = Digest::of(bytes).hex();
         match self.write(&name, bytes) {
@@ -56,7 +56,8 @@ impl Payloads {
         let place = place(name);
         let directory = prefix(name);
         self.dir.create_dir_all(&directory)?;
-        // An existing file was complete before it got its name, but its name may not be on disk yet.
+        // An existing file is complete, because a file gets its name only when it is complete. But the name may not be
+        // on disk yet, so the directories are synced in any case.
         if !self.dir.try_exists(&place)? {
             let number = self.next.fetch_add(1, Ordering::Relaxed);
             let temporary = format!("{place}.{}-{number}.tmp", std::process::id());

@@ -26,8 +26,8 @@ pub(super) struct Framed {
     pub(super) claim: Option<KeyClaim>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) nonces: Vec<String>,
-    /// Number of the last record that was durable before this record was written. No record up to that number can be
-    /// torn. Records of older versions do not have this field.
+    /// Number of the last record that was durable before this record was written. No record up to the record with this
+    /// number can be torn. Records of older versions do not have this field.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) durable: Option<u64>,
 }

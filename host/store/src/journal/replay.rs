@@ -55,7 +55,8 @@ fn read(
     sender: &SyncSender<Vec<Read>>,
 ) -> Result<Tail, OpenError> {
     let mut ready = Vec::with_capacity(TOGETHER);
-    // No caller ever sees this error, because the receiver is dropped only after the index has failed.
+    // No caller ever sees this error. The receiver is dropped early only if the index has failed, and then the error of
+    // the index is returned.
     let gone = |_| OpenError::Index(IndexError::Value);
     let tail = scan(segments, from, |place, tail, record| {
         if head.is_some_and(|head| head.seq == tail.seq && head.hash != tail.hash) {

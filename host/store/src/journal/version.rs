@@ -1,8 +1,8 @@
 //! The file `VERSION` has the version of the layout of a state directory. If the version of a directory is newer than
 //! this program supports, no other file of the directory is read.
 //!
-//! The version changes when an older `deed` would lose or misread something. Version 1 had no file `VERSION`; version 2
-//! added `segments/HEAD`.
+//! The version is increased when an older `deed` would lose or misread data in the new layout. Version 1 had no file
+//! `VERSION`; version 2 added `segments/HEAD`.
 
 use std::fs::{self, File};
 use std::io::{self, Write as _};

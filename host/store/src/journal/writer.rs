@@ -51,7 +51,8 @@ pub(super) struct Writer {
     /// The end of the records that are on disk, for readers.
     pub(super) synced: Arc<Mutex<Place>>,
     pub(super) crowd: GroupCommit,
-    /// The lock must be the last field, so that no process opens the journal before segments and index are released.
+    /// Fields are dropped in order. The lock must be the last field, so that no other process opens the journal before
+    /// segments and index are released.
     pub(super) lock: Arc<File>,
 }
 
@@ -91,8 +92,8 @@ impl Writer {
         }
     }
 
-    /// Runs one operation of the writer. An error or a panic stops the writer permanently, because the content of the
-    /// disk and the state of the writer are then unknown; after that, only its field `failed` is read.
+    /// Runs one operation of the writer. After an error or a panic, the content of the disk and the state of the writer
+    /// are unknown, so the writer stops permanently. From then on, only the writer's field `failed` is read.
     fn guarded<T>(
         &mut self,
         work: impl FnOnce(&mut Self) -> Result<T, Failure>,

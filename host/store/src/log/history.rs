@@ -20,7 +20,7 @@ pub struct History {
     pub leaves: Vec<Leaf>,
 }
 
-/// Reads the log in `dir`; a log that was never opened has no history.
+/// Reads the log in `dir`. The history of a log that was never opened is empty.
 ///
 /// # Errors
 ///

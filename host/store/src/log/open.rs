@@ -39,8 +39,8 @@ pub(super) fn open(
     let signers = Signers { key: key.verifier(), retired };
     let batches = unsettled(batches, &head, signers)?;
     if batches.is_empty() {
-        // All entries have settled, so no tile is rewritten, because nothing could restore a tile whose rewrite was
-        // lost.
+        // All entries have settled. No tile is rewritten, because nothing could restore a tile if a crash lost its
+        // rewrite.
         pending.clear()?;
     }
     let Found { frontier, leaf_index, history, note } = if batches.is_empty() {
@@ -82,8 +82,8 @@ impl Signers<'_> {
     }
 
     /// The last tree that a retired key signed must end with a statement that retires this key. A key may have several
-    /// such statements: an interrupted rotation leaves the statement that it signed, and the next rotation signs
-    /// another.
+    /// statements that retire it: an interrupted rotation leaves the statement that it signed, and the next rotation
+    /// signs another.
     pub(super) fn check_end(self, found: &Found) -> Result<(), LogError> {
         let Some(note) = found.note.as_ref().filter(|note| verify(note, self.key).is_err()) else {
             return Ok(());
@@ -152,8 +152,8 @@ pub(super) fn shown(
     Ok(found)
 }
 
-/// Reads a log that was not settled. The tiles are good up to the tree in `HEAD`; later tiles are built again from
-/// `TAIL`, whatever a crash left of them.
+/// Reads a log that was not settled. The tiles are intact up to the tree in `HEAD`. Later tiles may have been damaged
+/// by a crash, so they are built again from `TAIL`.
 fn follow(
     store: &mut Store,
     head: &Checkpoint,
@@ -183,7 +183,8 @@ fn follow(
     Ok(found)
 }
 
-/// The batches after the tree in `HEAD`; earlier batches had settled before the process ended.
+/// The batches after the tree in `HEAD`. Earlier batches are left out, because they had settled before the process
+/// ended.
 pub(super) fn unsettled(
     batches: Vec<Batch>,
     head: &Checkpoint,
@@ -250,8 +251,8 @@ pub(super) fn read_head(
     Ok(Some(head))
 }
 
-/// Reads the signed checkpoint on disk, and returns its text and the verified tree. Both values are `None` before the
-/// first append.
+/// Reads the signed checkpoint on disk, and returns its text and the verified tree. The text and the tree are `None`
+/// before the first append.
 fn published(
     store: &Store,
     signers: Signers<'_>,
@@ -322,7 +323,8 @@ fn check(store: &Store, tiles: &[Resource]) -> Result<(), LogError> {
             Some((full, width)) => stored(store, full, width.parse().ok())?,
             None => stored(store, &made.path, None)?,
         };
-        // A full tile may have replaced a partial one. The additional hashes of the full tile are not published.
+        // A full tile may have replaced a partial one. The additional hashes of the full tile are not part of the
+        // published tree.
         if !found.starts_with(&made.bytes) {
             return Err(LogError::Damaged {
                 path: made.path.clone(),

@@ -61,7 +61,7 @@ pub enum PublishError {
     Log(Arc<LogError>),
 }
 
-/// Maximum number of waiting requests; each request belongs to one action, which waits for the answer.
+/// Maximum number of waiting requests. Each request belongs to one action, which waits for the answer.
 const QUEUE_MAX: usize = 1_024;
 /// Maximum number of actions in one batch, under one checkpoint.
 const BATCH_MAX: usize = 256;
@@ -69,16 +69,16 @@ const BATCH_MAX: usize = 256;
 const SPREAD_WITHIN: Duration = Duration::from_millis(100);
 /// How long the log must be without requests before its entries are settled (written to tiles and synced).
 const IDLE: Duration = Duration::from_millis(20);
-/// Maximum number of entries that a busy log has on disk but not in its tiles. A start after a crash builds the tiles
-/// of these entries again.
+/// Maximum number of entries that a busy log has on disk but not in its tiles. The limit bounds the work of a start
+/// after a crash, which builds the tiles of these entries again.
 const SETTLE_AT: usize = 4_096;
-/// Maximum number of files that a busy log syncs when it settles. Each time a reader asks for the checkpoint of the
-/// log, more files may be written.
+/// Maximum number of files that a busy log syncs when it settles. The log needs this limit, because each request for
+/// its checkpoint may write more files.
 const SETTLE_FILES_AT: usize = 512;
 
 impl Publisher {
-    /// Starts the publisher's thread. From then on, witnesses are asked to cosign every checkpoint, including the
-    /// present checkpoint. The more actions are in progress (`crowd`), the more actions one checkpoint covers.
+    /// Starts the publisher's thread. Once the thread runs, witnesses are asked to cosign every checkpoint, including
+    /// the present checkpoint. The more actions are in progress (`crowd`), the more actions one checkpoint covers.
     pub fn start(log: Log, witnesses: &Arc<Witnesses>, clock: &Clock, crowd: &GroupCommit) -> Self {
         let (queue, requests) = mpsc::sync_channel(QUEUE_MAX);
         let shared = Arc::new(Shared::default());
@@ -92,7 +92,7 @@ impl Publisher {
     }
 
     /// Appends leaves to the log, and waits for the signed checkpoint and, for a limited time, for the cosignatures of
-    /// witnesses. Leaves that are already in the log keep their index.
+    /// witnesses. A leaf that is already in the log keeps its index.
     ///
     /// # Errors
     ///
@@ -196,8 +196,8 @@ fn serve(
         batch.extend(requests.try_iter().take(BATCH_MAX - 1));
         let mut log = log.lock().unwrap_or_else(PoisonError::into_inner);
         let mut result = append(&mut log, &batch);
-        // A single request is visible to readers of the files at once; the entries of a stream of requests become
-        // visible at intervals.
+        // The entries of a single request become visible to readers of the files at once. The entries of a stream of
+        // requests become visible at intervals.
         if result.is_ok() && (rested || seen.is_none_or(|seen| seen.elapsed() >= SPREAD_WITHIN)) {
             result = result.and_then(|entered| show(&mut log, shared).map(|()| entered));
             seen = Some(Instant::now());

@@ -19,8 +19,8 @@ use super::pending_batch::{self, Batch, TAIL, damaged};
 use super::store::{Store, at};
 use super::{CHECKPOINT, COSIGNED, HEAD, LogError, Retired};
 
-/// Number of tries, and the pause between them. A reader tries again if the host was moving entries from `TAIL` to the
-/// tiles while the files were read.
+/// Number of tries to read a consistent snapshot, and the pause between two tries. A reader tries again if the host was
+/// moving entries from `TAIL` to the tiles while the files were read.
 const LOOKS: u32 = 100;
 const PAUSE: Duration = Duration::from_millis(2);
 

@@ -106,7 +106,8 @@ impl Store {
 
     /// Removes the partial versions of tiles that have become full, as tlog-tiles allows.
     ///
-    /// Partial tiles are only copies. If a partial tile cannot be removed, it stays and a warning is logged.
+    /// A partial tile is only a copy of data in the full tile. If a partial tile cannot be removed, it stays and a
+    /// warning is logged.
     fn drop_partials(&self) {
         for file in self.spread.iter().filter(|path| path.starts_with("tile/")) {
             if tile::is_partial(file) {

@@ -236,7 +236,7 @@ impl WitnessPanel {
     /// Stores the newest signature lines with their checkpoint. If a crash loses the lines, the witnesses return them
     /// again.
     fn keep(&self) {
-        // Only one thread at a time stores lines, and it stores the lines that are the newest at that moment.
+        // Only one thread at a time stores lines. The thread stores the lines that are the newest at that moment.
         let _one = self.keeping.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(note) = self.board().cosigned().map(str::to_owned) else { return };
         let mut log = self.log.lock().unwrap_or_else(PoisonError::into_inner);

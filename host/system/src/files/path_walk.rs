@@ -35,7 +35,7 @@ pub(super) fn folders(dir: &Dir, path: &str) -> Result<Vec<String>, FileError> {
         if links > LINKS_MAX {
             return Err(FileError::Irregular(path.to_owned()));
         }
-        // `read_link` refuses a link with an absolute target.
+        // No absolute target is possible here, because `read_link` refuses a link with an absolute target.
         ahead.extend(steps(&dir.read_link(&next).map_err(failed)?));
     }
     Ok(seen)

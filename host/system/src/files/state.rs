@@ -48,8 +48,8 @@ fn check_own(root: &Path, name: &str) -> Result<(), FileError> {
     }
 }
 
-/// Fails when the folder contains a link or a file that other users could have written. If `deep` is set, the folders
-/// below it are checked too.
+/// Fails when the folder contains a link or a file that other users could have written. If `deep` is set, the
+/// subfolders of the folder are checked too.
 fn check_inside(root: &Path, folder: &str, deep: bool) -> Result<(), FileError> {
     let failed = |e| FileError::Read(folder.to_owned(), e);
     for entry in fs::read_dir(root.join(folder)).map_err(failed)? {

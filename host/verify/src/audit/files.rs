@@ -9,7 +9,7 @@ use deed_spec::tlog::{CHECKPOINT, Resource};
 
 use super::{Fault, Fetched};
 
-/// Maximum size of a checkpoint in bytes. A note with 64 signatures is far smaller.
+/// Maximum size of a checkpoint in bytes. Even a note with 64 signatures is far smaller than this limit.
 const NOTE_MAX: u64 = 64 << 10;
 /// Maximum size of a tile in bytes: 256 hashes.
 const TILE_MAX: u64 = WIDTH * 32;
@@ -52,7 +52,8 @@ impl<F: FnMut(&str, u64) -> Result<Fetched, String>> Files<F> {
         Self { fetch, tiles: HashMap::new() }
     }
 
-    /// The published checkpoint. `expected` means that an older checkpoint proves that the log was published.
+    /// The published checkpoint. `expected` is set if an older checkpoint proves that the log was published. In this
+    /// case, a missing checkpoint proves a fault.
     pub(super) fn checkpoint(&mut self, expected: bool) -> Result<String, Fault> {
         let gone = if expected { Fault::CheckpointGone } else { Fault::NoCheckpoint };
         let bytes = self.get(CHECKPOINT, NOTE_MAX)?.ok_or(gone)?;

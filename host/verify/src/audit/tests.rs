@@ -136,7 +136,7 @@ proptest! {
         let found = audited(&files, &[since(&log(older))], None);
         prop_assert_eq!(found.verdict, Verdict::Verified);
         prop_assert_eq!(found.consistent[0].size, older);
-        // One entry of the fork differs. Only an older checkpoint that covers this entry reveals the fork.
+        // The fork differs from the log in one entry. Only an older checkpoint that covers this entry reveals the fork.
         let fork = log_of((0..size).map(|n| entry(if n == other { n + 10_000 } else { n })));
         let found = audited(&fork, &[since(&log(older))], None);
         let expected = if other < older { Verdict::Failed } else { Verdict::Verified };

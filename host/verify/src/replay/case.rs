@@ -115,8 +115,8 @@ impl Case {
         pre.chain(self.attempts.iter().map(attempt)).chain(post).collect()
     }
 
-    /// The requests of an attempt, with the state values that the attempt sent, or, for requests that it did not send,
-    /// the values of the state before the attempt.
+    /// The requests of an attempt. Requests that the attempt sent contain the state values that were sent; the others
+    /// contain the values of the state before the attempt.
     fn sent(&self, attempt: &Attempt) -> Vec<Rendered> {
         let filled = |rule: &Rendered| {
             if rule.pre.is_empty() {

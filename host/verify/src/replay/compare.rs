@@ -1,7 +1,7 @@
 //! The first difference between a recorded run and its repetition.
 //!
-//! Times and data that were not visible to the adapter are not compared. Nothing is compared after the point where a
-//! timeout ended the original run.
+//! Times are not compared, and neither are data that were not visible to the adapter. Nothing is compared after the
+//! point where a timeout ended the original run.
 
 use std::collections::BTreeSet;
 
@@ -141,8 +141,8 @@ fn rest(recorded: &Seen, again: &Seen) -> Result<(), Halt> {
     same("whether the look is usable", &recorded.is_usable, &again.is_usable)
 }
 
-/// Earlier releases recorded a trap without the adapter's last log line. Such a recorded trap counts as equal to a trap
-/// that differs only by that line.
+/// Earlier releases recorded a trap without the adapter's last log line. A recorded trap without the adapter's last log
+/// line counts as equal to a trap that differs only by that line.
 fn said_less(recorded: Option<&Claim>, again: Option<&Claim>) -> bool {
     let (Some(Claim::Trapped(then)), Some(Claim::Trapped(now))) = (recorded, again) else {
         return false;
@@ -157,7 +157,7 @@ impl Seen {
     }
 }
 
-/// Checks that two values are equal. The error contains the first value inside them that differs.
+/// Checks that two values are equal. The error contains the first difference between the two values.
 fn same<T: Serialize + PartialEq>(place: &str, expected: &T, got: &T) -> Result<(), Halt> {
     if expected == got {
         return Ok(());

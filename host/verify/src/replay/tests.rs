@@ -64,8 +64,8 @@ fn the_first_difference_is_the_one_that_is_told() {
     assert_eq!(at(|seen| seen.claim = Some(Claim::Lost)), "claim");
 }
 
-/// The text that explains why an observation is unusable depends on the release of the host, so only its presence is
-/// compared, which decides whether the observation counts.
+/// The text that explains why an observation is unusable depends on the release of the host. Only the presence of this
+/// text is compared, because it decides whether the observation counts.
 #[test]
 fn a_look_that_counts_on_one_side_only_differs() {
     let crashed = || Claim::Trapped("wasm trap: unreachable".into());

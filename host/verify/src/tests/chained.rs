@@ -184,7 +184,8 @@ fn a_receipt_with_an_answer_is_not_settled_again() {
 
 #[test]
 fn the_receipts_place_is_where_the_sigstore_bundle_points() {
-    // The file of the receipt contains a decision, which the same key signed, but which is a statement of another kind.
+    // The file of the receipt contains a decision instead. The key that signed the receipt also signed the decision,
+    // but a decision is a statement of another kind.
     let world = approved();
     let forged = world.forged(|files| {
         let chain = String::from_utf8(files[deed_record::bundle::CHAIN].clone()).unwrap();

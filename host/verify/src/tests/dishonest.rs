@@ -186,7 +186,7 @@ fn a_run_that_policy_did_not_allow_has_no_decision() {
     assert_eq!(line(&report, CLEARANCES).status, Status::Fail, "{report:#?}");
 }
 
-/// A verifier with another release of Cedar may get another text for an error, but it also gets an error.
+/// A verifier with another release of Cedar also gets an error, but the text of the error may be different.
 #[test]
 fn a_decision_is_the_same_whatever_words_cedar_has_for_an_error() {
     let world = approved();
@@ -201,8 +201,8 @@ fn a_decision_is_the_same_whatever_words_cedar_has_for_an_error() {
     assert!(!is_same(&failed(&[]), &failed(&["overflow"])));
 }
 
-/// The host omits policies, request and activation for an action whose write was rejected. Without them, a reader could
-/// not check that the attempt was allowed.
+/// The host omits policies, request and activation for an action whose write was rejected. Without the policies, the
+/// request to them and the activation, a reader could not check that the attempt was allowed.
 #[test]
 fn an_attempt_without_a_decision_in_the_receipt_is_found_out() {
     let world = approved();

@@ -1,4 +1,4 @@
-//! Tests of hostile envelopes and parts: those with two meanings, those that would pass without a key, and those that
+//! Tests of hostile envelopes and parts: some can be read in two ways, some would be accepted without a key, and some
 //! are expensive to process.
 
 use base64::Engine as _;

@@ -63,7 +63,8 @@ fn a_quorum_of_witnesses_is_seen_and_a_lack_of_it_said() {
         // If cosignatures are missing, all other checks are still made.
         assert_eq!(super::line(&report, OUTCOME).status, Status::Pass, "{report:#?}");
     }
-    // A reader without a witness policy needs no cosignatures. The report says what such a reader cannot detect.
+    // A reader without a witness policy needs no cosignatures. The report says that a reader without cosignatures
+    // cannot detect a forked log.
     let report = verify(&both, Some(&world.trust()));
     assert_eq!(report.verdict, Verdict::Verified, "{report:#?}");
     assert!(line(&report, WITNESSES).detail.contains("forks its log"), "{report:#?}");

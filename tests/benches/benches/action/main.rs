@@ -85,7 +85,8 @@ impl Bench {
         self.keep("read", callers, table, read)?;
         let write = || self.cost(stage.plain.pid(), plain, callers, Plain("idp.restore_access"));
         self.keep("write", callers, table, write)?;
-        // Approvals are measured with fewer callers only, because one person may have at most 128 requests in progress.
+        // Approvals are measured with at most `PERSON_MAX` callers, because one person may have at most 128 requests in
+        // progress.
         if callers > PERSON_MAX {
             return Ok(());
         }

@@ -9,7 +9,7 @@ use deed_tests::host;
 use deed_tests::record::{Record, contracts};
 use deed_tests::services::Result;
 
-/// The number of contracts, including those that already exist; a folder may not have more files.
+/// The number of contracts, including those that already exist. This is the maximum number of files in a folder.
 const CONTRACTS: usize = 1_000;
 const ADAPTERS: usize = 100;
 const MODEL: &str = "crash.set";

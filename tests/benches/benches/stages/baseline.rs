@@ -14,8 +14,8 @@ use serde_json::{Value, json};
 
 use super::stage::Stage;
 
-/// The tolerance in thousandths of the baseline. A stage fails if its count exceeds the baseline by more than this; if
-/// its count is lower by more than this, the baseline should be written again.
+/// The tolerance in thousandths of the baseline. A stage fails if its count exceeds the baseline by more than the
+/// tolerance. If its count is lower by more than the tolerance, the baseline should be written again.
 const SLACK: u64 = 50;
 
 /// The instruction counts, and the compiler, target, build and Valgrind version with which they were made.

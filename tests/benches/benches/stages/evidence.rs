@@ -40,8 +40,8 @@ pub(crate) fn receipt(material: &Material) -> Result<Once<'_>> {
     let asked = question(material, &story)?;
     let judgement = story.judgement.clone().ok_or("the story is not judged")?;
     let fresh = material.fresh("sealed")?;
-    // Before the receipt is made, the host has already signed the decision and computed the digests of the chain, so
-    // this is not counted.
+    // A host has signed the decision and computed the digests of the chain before it makes the receipt, so this work is
+    // done here and is not counted.
     for story in &fresh {
         sealing::decide(story, &asked, 0, 0, &material.key)?;
         story.chain.iter().try_for_each(|(_, envelope)| envelope.payload_digest().map(drop))?;

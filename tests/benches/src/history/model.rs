@@ -14,9 +14,11 @@ use deed_tests::services::Result;
 pub const ITEM_LENGTH: usize = 24;
 /// The number of digits of a time in Unix milliseconds.
 const TIME_LENGTH: usize = 13;
-/// A number is taken for a time of the action only if it is closer than this to the action's start.
+/// A number in a record is taken for a time of the action only if it is within this many milliseconds of the action's
+/// start.
 const NEAR_MS: i64 = 24 * 60 * 60 * 1000;
-/// A directory with more actions already has a generated history and cannot be used as a model.
+/// Maximum number of actions in a directory that is used as a model. A directory with more actions already has a
+/// generated history.
 const MODELS_MAX: usize = 64;
 /// The number of actions on one item.
 const EACH_ITEM: u64 = 10;

@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use super::*;
 
-/// The time limit for an audit. It is generous because it only distinguishes an audit that hangs from one that ends.
+/// The time limit for an audit. The limit is generous, because it only has to distinguish an audit that hangs from an
+/// audit that ends.
 const PATIENCE: Duration = Duration::from_mins(1);
 
 fn in_time(log: &str, more: &[&str]) -> (i32, String) {

@@ -41,7 +41,7 @@ fn reads_before(contract: &Contract) -> Result<(), Fault> {
     }
 }
 
-/// Whether the state is absent is known without the answer, or confirmed as for other states.
+/// Checks that a request with a value of an answer has a `control` request if the request has statuses in `absent`.
 fn look(contract: &Contract, rule: &Rule) -> Result<(), Fault> {
     if !rule.awaits_answer() {
         return Ok(());
@@ -104,7 +104,7 @@ fn write(contract: &Contract, rule: &Rule) -> Result<(), Fault> {
     Ok(())
 }
 
-/// The members that the parts of a `location` are.
+/// Checks the path in `location`, and returns the members of `answer` that the path names.
 fn location<'r>(form: &'r str, rule: &'r Rule) -> Result<Vec<&'r str>, Fault> {
     let refuse = |what: String| Err(Fault::at(form, what));
     let Some(rest) = form.strip_prefix('/') else {

@@ -61,7 +61,7 @@ fn is_bound(contract: &Contract, one: &Use<'_>, needle: &str) -> Result<(), Faul
         return Err(Fault::at(needle, what));
     }
     let required = contract.params.required.iter().any(|r| r == name);
-    // In format 1, the parameter of any placeholder in a body may be absent.
+    // In format 1, every placeholder in a body may stand for an absent parameter.
     if optional || contract.templates() == Format::One && one.place == Place::Body {
         if optional && required {
             let what = format!("`{name}` is required, so write `{{{name}}}` without `?`");
@@ -104,8 +104,9 @@ fn is_narrow(contract: &Contract, one: &Use<'_>) -> Result<(), Fault> {
     Err(Fault::at(one.text, what))
 }
 
-/// Checks that a value of the state before the action is a whole value in the JSON body of a write. The value must be
-/// required, so that the request is complete, and not volatile, so that an approval is bound to the value.
+/// Checks that a value of the state before the action is a whole value in the JSON body of a write. The schema must
+/// require the value, so that the request is complete. The value must not be volatile, so that an approval is bound to
+/// it.
 fn of_state(contract: &Contract, one: &Use<'_>, rule: &Rule, observing: bool) -> Result<(), Fault> {
     let Source::Pre(path) = one.source else { return Ok(()) };
     let written = one.source.written();

@@ -7,7 +7,7 @@ use super::super::fault::Fault;
 use crate::contract::template::Rule;
 use crate::exchange::codec::Incoming;
 
-/// The name of the adapter that ships with the host and sends what the contract declares.
+/// The name of the adapter that ships with the host and sends the requests that the contract declares.
 pub(super) const DECLARED: &str = "declared";
 
 pub(super) fn check(contract: &Contract) -> Result<(), Fault> {

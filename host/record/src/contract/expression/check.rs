@@ -30,7 +30,7 @@ pub(super) fn check(expression: &IdedExpr, roots: &Roots<'_>) -> Result<(), Expr
     walk(expression, &Scope { roots: *roots, locals: BTreeMap::new(), present: BTreeSet::new() })
 }
 
-/// What the check knows at one point of the expression.
+/// What is known at one point of the expression: loop variables, and paths that are proved present.
 #[derive(Clone)]
 struct Scope<'a> {
     roots: Roots<'a>,

@@ -7,8 +7,8 @@ use cel::common::ast::{CallExpr, ComprehensionExpr, Expr, LiteralValue, operator
 
 use super::{ExpressionError, decimals, error};
 
-/// The allowed operators, and the allowed functions on strings, lists and integers. All other functions are unknown or
-/// have no use in a contract.
+/// The allowed operators, and the allowed functions on strings, lists and integers. All other functions are refused,
+/// because they are unknown or have no use in a contract.
 const FUNCTIONS: [&str; 28] = [
     operators::CONDITIONAL,
     operators::LOGICAL_AND,

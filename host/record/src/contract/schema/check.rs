@@ -22,7 +22,7 @@ pub(super) fn violations(schema: &Schema, value: &Value) -> Vec<Violation> {
     found
 }
 
-/// Finds the violations of this value itself, without those of nested values.
+/// Finds the violations of this value itself; violations of nested values are found separately.
 pub(super) fn own(schema: &Schema, value: &Value, at: &str, found: &mut Vec<Violation>) {
     if schema.nullable && value.is_null() {
         return;

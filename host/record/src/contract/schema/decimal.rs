@@ -9,8 +9,9 @@ use super::{Kind, Schema};
 /// The number one as a count of ten-thousandths.
 pub(crate) const ONE: i64 = 10_000;
 
-/// Reads a decimal as text, or as the digits of a JSON number, with an optional exponent. Returns the decimal as a
-/// count of ten-thousandths; `None` if the text is not a number, has more than four fraction digits or is out of range.
+/// Reads a decimal from a text or from the digits of a JSON number, which may have an exponent. Returns the decimal as
+/// a count of ten-thousandths; `None` if the text is not a number, has more than four fraction digits or is out of
+/// range.
 pub(crate) fn parse(text: &str) -> Option<i64> {
     let (negative, digits) = text.strip_prefix('-').map_or((false, text), |rest| (true, rest));
     let (mantissa, exponent) = match digits.split_once(['e', 'E']) {

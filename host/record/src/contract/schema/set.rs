@@ -43,7 +43,8 @@ pub(super) fn sorted(schema: &Schema, items: &mut [Value], at: &str) -> Result<(
 }
 
 /// The value with its unordered arrays as objects, so that a comparison names the elements that differ. The name of an
-/// element is its key, or else its text, or the digest of a long text; equal elements become one list under that name.
+/// element is its key. An element without a key is named by its text. A long name is replaced by its digest. Equal
+/// elements become one list under their common name.
 pub(crate) fn by_name(schema: &Schema, value: &Value) -> Value {
     match (value, schema.items.as_deref()) {
         (Value::Array(items), Some(inner)) if schema.is_set() => {
@@ -72,7 +73,7 @@ fn named(schema: &Schema, inner: &Schema, items: &[Value]) -> Map<String, Value>
         let more = by_name(inner, item);
         match all.get_mut(&name) {
             None => drop(all.insert(name, more)),
-            // An element is never itself a list, so a list at this place holds equal elements.
+            // Elements are never lists, so a list in place of an element is the list of several equal elements.
             Some(Value::Array(equal)) => equal.push(more),
             Some(one) => {
                 let first = one.take();

@@ -64,7 +64,7 @@ fn walk(schema: &Schema, at: &str, depth: usize) -> Result<(), SchemaError> {
     }
 }
 
-/// Rejects a keyword that belongs to another type, where the keyword would silently have no effect.
+/// Rejects a keyword that belongs to another type, because such a keyword would silently have no effect.
 fn foreign_keyword(schema: &Schema, kind: Kind, at: &str) -> Result<(), SchemaError> {
     let written = [
         ("properties", Kind::Object, !schema.properties.is_empty()),

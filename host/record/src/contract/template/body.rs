@@ -10,7 +10,8 @@ use super::text::{self, Format, Origins, Piece, Source};
 
 /// Reads the text of `body_json`. Fails when the text is not strict JSON or has a number without a canonical form.
 pub(super) fn parse(text: &str) -> Result<Value, String> {
-    // The strict parser is called only to refuse duplicate names, because it returns fractions as text.
+    // The strict parser is used only to refuse duplicate names; its result is not used, because it contains fractions
+    // as text.
     json::parse(text.as_bytes()).map_err(|error| error.to_string())?;
     let body: Value = serde_json::from_str(text).map_err(|error| error.to_string())?;
     json::canonical(&body).map_err(|error| error.to_string())?;

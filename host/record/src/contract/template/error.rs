@@ -77,7 +77,8 @@ pub enum RenderError {
     #[error(transparent)]
     Expose(#[from] ExposeError),
     #[error(
-        "`expose` has pointers, but the answer is read as text or not at all; to hide a text, write `expose = []`"
+        "`expose` has pointers, but the codec reads the answer as text or ignores it; to hide a text answer, write \
+        `expose = []`"
     )]
     ExposesNothing,
     #[error(

@@ -1,7 +1,8 @@
 //! Headers that a contract may set, and their rendering.
 //!
-//! The host allows names that select a representation or a version of an API. A header with any other name needs the
-//! operator's `allow_headers`. Names that frame a request, carry credentials or change its method are never allowed.
+//! A contract may set headers that select a representation or a version of an API. For any other header, the operator
+//! must list its name in `allow_headers`. Headers that frame a request, carry credentials or change the method are
+//! never allowed.
 
 use std::collections::BTreeMap;
 

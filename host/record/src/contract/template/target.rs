@@ -58,7 +58,8 @@ pub(super) fn check_query(query: &str, format: Format) -> Result<(), RenderError
 fn check_literals(pieces: &[Piece<'_>], whole: &str, format: Format) -> Result<(), RenderError> {
     pieces.iter().try_for_each(|piece| match piece {
         Piece::Literal(literal) if pieces.len() == 1 => check_literal(literal, format),
-        // Only rendering can tell whether the literal and the value together are a dot segment.
+        // Whether a literal and a value together are a dot segment is checked when the request is rendered, because the
+        // value is not known before.
         Piece::Literal(literal) => check_characters(literal, format)
             .then_some(())
             .ok_or_else(|| RenderError::Literal(whole.to_owned())),
@@ -77,9 +78,9 @@ fn check_literal(literal: &str, format: Format) -> Result<(), RenderError> {
     Ok(())
 }
 
-/// In format 1, a literal consists of RFC 3986 `pchar` characters other than `%`, `&`, `=` and `;`. In format 2, the
-/// host encodes the characters that need it, and a literal may contain percent-encoded octets; `;` and `#` must be
-/// percent-encoded.
+/// In format 1, literal text may contain only RFC 3986 `pchar` characters other than `%`, `&`, `=` and `;`. In format
+/// 2, the host encodes the characters that need it, and a literal may contain percent-encoded octets; `;` and `#` must
+/// be percent-encoded.
 fn check_characters(literal: &str, format: Format) -> bool {
     if format == Format::One {
         return literal

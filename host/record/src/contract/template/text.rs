@@ -63,7 +63,8 @@ impl Origins<'_> {
         match source {
             Source::Param { name, .. } => self.params.get(name).map(Cow::Borrowed),
             Source::ActionId => self.action.map(|id| Cow::Owned(Value::from(id.as_str()))),
-            // Known when the host has read the state or sent the write; see `exchange::late`.
+            // These values are known only after the host has read the state or sent the write; `exchange::late` fills
+            // them in.
             Source::Pre(_) | Source::Answer(_) => None,
         }
     }
@@ -160,8 +161,8 @@ pub fn whole<'t>(pieces: &[Piece<'t>]) -> Option<Source<'t>> {
     }
 }
 
-/// The text with every value in its place, as written by `escaped`. Fails when a value is absent or is not a text,
-/// number or boolean.
+/// The text with every placeholder replaced by its value, encoded by `escaped`. Fails when a value is absent or is not
+/// a text, number or boolean.
 pub(super) fn render(
     pieces: &[Piece<'_>],
     origins: &Origins<'_>,
@@ -172,7 +173,8 @@ pub(super) fn render(
     for piece in pieces {
         match piece {
             Piece::Literal(text) => out.push_str(&literal(text)),
-            // A rendered value has no braces, so this placeholder is found again when the answer is known.
+            // The placeholder stays in the text until the answer is known. It can be found again then, because rendered
+            // values contain no braces.
             Piece::Value(source @ Source::Answer(_)) => out.push_str(&source.written()),
             Piece::Value(source) => out.push_str(&escaped(&plain(*source, origins)?)),
         }

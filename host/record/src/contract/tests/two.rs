@@ -2,7 +2,7 @@
 
 use crate::contract::Contract;
 
-/// Returns the text of a contract of this format that contains these tables.
+/// Returns the text of a contract with this format and these tables.
 fn text(format: u32, resource: &str, tables: &str) -> String {
     format!(
         r#"

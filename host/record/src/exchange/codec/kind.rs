@@ -15,7 +15,7 @@ pub struct Accepted {
     /// Further content types that the upstream sends for the codec of a rule, in lower case and without parameters.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub content_types: BTreeSet<String>,
-    /// Whether requests ask for gzip, and the host unpacks answers that are compressed with it.
+    /// Whether the host asks for gzip in its requests and decompresses answers that are compressed with gzip.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub gzip: bool,
 }

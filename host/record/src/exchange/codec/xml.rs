@@ -14,8 +14,8 @@ use serde_json::{Map, Value};
 pub use self::text::is_name;
 use self::text::{is_char, is_space};
 
-/// The maximum depth of elements. Each level takes one JSON object and, for a list, one array, so the result stays
-/// within the 64 levels that JSON may have.
+/// The maximum depth of elements. Each level of elements results in one JSON object and, for a list, also one array, so
+/// the JSON value stays within its limit of 64 levels.
 const DEPTH_MAX: usize = 30;
 
 /// Decodes an XML document into a JSON object whose only member is the root element.

@@ -14,15 +14,15 @@ use crate::contract::template::{self, Rule};
 use crate::exchange::meaning::Meaning;
 use crate::exchange::{Exchange, Rendered};
 
-/// What one `observe` rule asks in an observation.
+/// The request that one `observe` rule sends in an observation, if there is one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Asked<'a> {
     Request(&'a Rendered),
-    /// A request with values of answers.
+    /// A request whose path contains values of answers to writes.
     Filled(Box<Rendered>),
-    /// Nothing: the write whose answer the request contains was not carried out.
+    /// No request, because the write whose answer the path needs was not carried out.
     Nothing,
-    /// The request is not known, for this reason.
+    /// The reason why the request is not known.
     Unknown(String),
 }
 
@@ -52,7 +52,7 @@ impl Answers {
         Self(named.collect())
     }
 
-    /// What the rendered rules of `observe` ask, in their order.
+    /// What each rendered `observe` rule sends, in the order of the rules.
     pub fn asked<'a>(&self, looks: &'a [Rendered]) -> Vec<Asked<'a>> {
         looks.iter().map(|look| self.of_look(look)).collect()
     }
@@ -108,7 +108,7 @@ impl Asked<'_> {
     }
 }
 
-/// The answer to one named write in all attempts. Repeated writes must have got the same answer.
+/// The answer to one named write in all attempts. If the write was sent more than once, all answers must be equal.
 fn answer(rule: &Rule, request: &Rendered, sent: &[&Exchange]) -> Answer {
     let of_rule = |one: &&&Exchange| {
         one.request.path == request.path && one.request.without_state() == *request
@@ -189,7 +189,8 @@ fn member(exchange: &Exchange, name: &str) -> Result<Value, String> {
     value.cloned().ok_or_else(|| format!("has no `{name}`"))
 }
 
-/// The parts of a path that a form such as `/jobs/{job}` names, decoded.
+/// The decoded parts of a path, by the placeholders of a pattern such as `/jobs/{job}`; `None` if the path does not
+/// match the pattern.
 fn parts(form: &str, path: &str) -> Option<BTreeMap<String, String>> {
     let (form, path) = (form.split('/'), path.split('/').collect::<Vec<_>>());
     let form: Vec<&str> = form.collect();
@@ -210,7 +211,7 @@ fn parts(form: &str, path: &str) -> Option<BTreeMap<String, String>> {
     Some(found)
 }
 
-/// A part of a path as its schema declares it.
+/// Converts a part of a path to a number if the schema allows that, otherwise to a text.
 fn typed(schema: &Schema, part: &str) -> Value {
     let text = || Value::from(part);
     match part.parse::<i64>() {

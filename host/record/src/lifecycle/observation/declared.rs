@@ -11,8 +11,8 @@ use crate::contract::template::Rule;
 use crate::contract::{Contract, StateShape};
 use crate::exchange::{Exchange, Fate, Rendered};
 
-/// The maximum size in bytes of all states of an observation as JSON, because they are stored in addition to the
-/// answers.
+/// The maximum total size in bytes of the states of an observation as JSON. The size is limited because a record stores
+/// the states in addition to the answers.
 const STATES_MAX: usize = 2 << 20;
 
 /// The states that were read from the exchanges of an observation, and the first reason why a state could not be read.
@@ -23,7 +23,8 @@ pub struct Declared {
     pub problem: Option<String>,
 }
 
-/// Reads every state that declares `from`. `looks` are what the rules of `observe` ask, in the contract's order.
+/// Reads every state that declares `from`. `looks` contains what each `observe` rule sends, in the order of the
+/// contract.
 pub fn declared(contract: &Contract, looks: &[Asked<'_>], exchanges: &[Exchange]) -> Declared {
     let (mut found, mut bytes) = (Declared::default(), 0_usize);
     for (name, shape) in contract.state.iter() {
@@ -53,7 +54,7 @@ pub fn declared(contract: &Contract, looks: &[Asked<'_>], exchanges: &[Exchange]
     found
 }
 
-/// Whether a state cannot be read from a 2xx answer, so that repeating the request would not help.
+/// Whether there is a 2xx answer from which a state cannot be read, so that repeating the request would not help.
 pub(super) fn misfits(contract: &Contract, looks: &[Asked<'_>], exchanges: &[Exchange]) -> bool {
     contract.state.values().any(|shape| {
         let rule = contract.source_of(shape).and_then(|at| looks.get(at)?.request());
@@ -62,8 +63,8 @@ pub(super) fn misfits(contract: &Contract, looks: &[Asked<'_>], exchanges: &[Exc
     })
 }
 
-/// The first usable answer to the request: 2xx, or a status in `absent`. Later answers to the same request do not
-/// count, as for entity tags.
+/// The first usable answer to the request: 2xx, or a status in `absent`. Later answers to the same request are ignored;
+/// entity tags are also read from the first answer only.
 fn usable<'a>(rule: &Rendered, exchanges: &'a [Exchange]) -> Option<&'a Exchange> {
     let of_rule = |one: &&Exchange| one.request == *rule;
     exchanges.iter().filter(of_rule).find(|one| one.is_success() || one.says_absent())

@@ -9,9 +9,9 @@ use crate::exchange::{Exchange, beyond_grant};
 
 impl Observation {
     /// The last request that failed for a reason that may pass: no connection, no complete answer, or the status 408,
-    /// 425, 429 or 5xx. `None` if the observation is usable, or if anything else is wrong with it: another status, an
-    /// answer that does not fit the contract, or a failure of the adapter itself. `looks` are what the rules of
-    /// `observe` ask, in the contract's order.
+    /// 425, 429 or 5xx. `None` if the observation is usable, or if it failed for any other reason: another status, an
+    /// answer that does not fit the contract, or a failure of the adapter itself. `looks` contains what each `observe`
+    /// rule sends, in the order of the contract.
     pub fn hindrance(&self, contract: &Contract, looks: &[Asked<'_>]) -> Option<&Exchange> {
         self.unusable(contract)?;
         let failed: Vec<&Exchange> =
@@ -34,8 +34,7 @@ impl Observation {
     fn is_claim_about(&self, failed: &[&Exchange]) -> bool {
         match &self.claim {
             Some(Claim::Done | Claim::Unavailable(_) | Claim::Unknown(_)) => true,
-            // The run reached its time limit while it waited for the upstream, and not because the adapter itself kept
-            // running.
+            // The run reached its time limit because it waited for the upstream, and not because the adapter was busy.
             Some(Claim::TimedOut) => failed.last().is_some_and(|last| !last.is_concluded()),
             _ => false,
         }

@@ -7,8 +7,8 @@ use crate::contract::StateShape;
 use crate::contract::template::Rule;
 use crate::exchange::Exchange;
 
-/// Whether an absence without a `control` request counts: the state existed before, and a write to its upstream was
-/// answered with success.
+/// Whether the absence of a state is accepted without a `control` request: the state existed before, and a write to its
+/// upstream was answered with success.
 pub(super) fn is_gone(
     seen: &Seen<'_>,
     name: &str,

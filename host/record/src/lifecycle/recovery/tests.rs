@@ -21,8 +21,8 @@ fn attempt(n: u32, exchanges: Vec<Exchange>) -> Attempt {
     fixtures::attempt(n, Claim::Unknown(String::new()), exchanges)
 }
 
-/// Three judgements: of an observation without a change, of an observation with a change, and without a usable
-/// observation.
+/// Three judgements: one of an observation without a change, one of an observation with a change, and one without a
+/// usable observation.
 fn unchanged() -> Judgement {
     let check = crate::lifecycle::outcome::Check {
         expression: "after".into(),

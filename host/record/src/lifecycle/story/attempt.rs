@@ -1,4 +1,5 @@
-//! The events between the start and the end of an attempt, all of which belong to the attempt's epoch.
+//! The events between the start and the end of an attempt. All of them belong to the attempt's epoch, a number that
+//! identifies this run.
 //!
 //! Events of an epoch other than the running attempt's epoch are refused.
 

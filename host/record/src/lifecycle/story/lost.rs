@@ -1,6 +1,6 @@
 //! The result of an attempt during which the host stopped.
 //!
-//! The result contains no guesses: each write has either its known result or a fate that says it may have taken effect.
+//! The result contains no guesses: a write has its known result, or is recorded as a write that may have taken effect.
 
 use std::collections::BTreeMap;
 
@@ -36,7 +36,8 @@ impl Story {
 
     fn lost(&self, write: &Intended, now_ms: i64) -> Exchange {
         let request = self.intended(write.request_sha256);
-        // A write that is guarded by an entity tag is sent only with the tag from the observation.
+        // The entity tag of the write is the tag from the observation, because a write that is guarded by an entity tag
+        // is sent with no other tag.
         let tag = self.pre.as_ref().filter(|_| request.guard == Some(Guard::Etag));
         let if_match = tag.and_then(|pre| pre.tag(&request)).map(str::to_owned);
         Exchange {

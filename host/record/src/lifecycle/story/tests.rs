@@ -1,5 +1,5 @@
-//! Property tests: every sequence of events folds to a legal status or is refused, and a refused event leaves the story
-//! unchanged.
+//! Property tests: every sequence of events results in a legal status or is refused, and a refused event leaves the
+//! story unchanged.
 
 mod again;
 mod sequence;
@@ -15,7 +15,8 @@ use crate::policy::Verdict;
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(192))]
 
-    /// Most picks are legal events, so that the walk makes progress; the other picks are arbitrary.
+    /// Most picks select legal events, so that the generated sequence of events becomes long; the other picks are
+    /// arbitrary.
     #[test]
     fn every_legal_prefix_is_sound_and_a_refused_event_changes_nothing(picks in picks()) {
         walk(&picks)?;
@@ -27,8 +28,8 @@ proptest! {
         walk(&blind)?;
     }
 
-    /// Folds all events at once, as the journal does. The first illegal event rejects the whole sequence and is named
-    /// in the error.
+    /// Computes the story from all events at once, as the journal does. The first illegal event rejects the whole
+    /// sequence and is named in the error.
     #[test]
     fn folding_at_once_is_folding_one_by_one(picks in picks()) {
         let taken = walk(&picks)?;
@@ -174,7 +175,7 @@ struct Attempts {
     started: u32,
     ended: u32,
     epoch: u64,
-    /// Policy's latest verdict at the gate, and whether the attempt is cleared.
+    /// The latest verdict of policy directly before an attempt (at the gate), and whether the attempt is cleared.
     allowed: bool,
     cleared: bool,
     /// Whether a retry is planned. A retry evaluates policy again but keeps its grant.
@@ -224,7 +225,8 @@ impl Attempts {
                 prop_assert!(!runs && self.ended > 0, "a retry of nothing");
                 (self.planned, self.cleared) = (true, false);
             }
-            // A new observation revokes the clearance, so the action has to pass the gate again.
+            // A new observation revokes the clearance, so the action has to pass the last checks before an attempt (the
+            // gate) again.
             Event::ObserveStarted { .. } => {
                 (self.cleared, self.allowed, self.planned) = (false, false, false);
             }

@@ -1,7 +1,7 @@
 //! The fields of `context` that one parsed policy reads.
 //!
-//! The search never guesses: it fails if a policy uses `context` as a whole, or if the policy cannot be converted to
-//! JSON.
+//! The search fails if it would have to guess: if a policy uses `context` as a whole, or if the policy cannot be
+//! converted to JSON.
 
 use std::collections::BTreeSet;
 

@@ -10,7 +10,7 @@ use super::context::{self, Unclear};
 use super::{Flaw, Vocabulary};
 use crate::policy::Obligation;
 
-/// The known annotations. Any other annotation is refused as a probable misspelling.
+/// The annotations that a policy may have. Any other annotation is refused, because it is probably misspelled.
 const ANNOTATIONS: [&str; 3] = ["id", "obligation", "description"];
 
 /// The maximum number of approvals that one obligation can require.
@@ -50,8 +50,8 @@ pub(super) fn id(policy: &Policy) -> Result<String, Flaw> {
     Ok(id.into())
 }
 
-/// The approvals that `@obligation` requires. The annotation is legal only on a forbid, where a tool that ignores the
-/// annotation denies the action.
+/// The approvals that `@obligation` requires. The annotation is legal only on a forbid, so that a tool that ignores the
+/// annotation denies the action instead of allowing it.
 pub(super) fn obligation(policy: &Policy, id: &str) -> Result<Option<Obligation>, Flaw> {
     let Some(text) = policy.annotation("obligation") else { return Ok(None) };
     if policy.effect() != Effect::Forbid {
@@ -103,8 +103,8 @@ fn read_obligation(text: &str) -> Option<(u32, String)> {
 /// Checks that a permit does not read the observed state, because permits are evaluated before the host reads the
 /// state.
 ///
-/// To make it visible which fields a permit reads, a permit may use `context` only as `context.NAME` or `context has
-/// NAME`.
+/// A permit may use `context` only as `context.NAME` or `context has NAME`, so that this check can find all fields that
+/// the permit reads.
 fn before_observation(policy: &Policy, id: &str) -> Result<(), Flaw> {
     let what = match context::read_by(policy) {
         Ok(fields) if !fields.contains("pre") => return Ok(()),

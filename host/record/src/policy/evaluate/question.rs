@@ -239,8 +239,8 @@ fn values(map: &Map<String, Value>) -> Result<Values, String> {
     map.iter().map(|(name, value)| Ok((name.clone(), expression(value)?))).collect()
 }
 
-/// Converts JSON to a Cedar value: a string, integer or boolean, an array to a set, an object to a record. Cedar has
-/// neither null nor floats.
+/// Converts JSON to a Cedar value. A string, integer or boolean keeps its type, an array becomes a set, and an object
+/// becomes a record. Cedar has neither null nor floats.
 fn expression(value: &Value) -> Result<RestrictedExpression, String> {
     match value {
         Value::String(text) => Ok(RestrictedExpression::new_string(text.clone())),
@@ -261,8 +261,8 @@ fn expression(value: &Value) -> Result<RestrictedExpression, String> {
     }
 }
 
-/// Converts a decimal in Cedar's JSON format, which is unambiguous because no property of a contract can have the name
-/// `__extn`.
+/// Converts a decimal in Cedar's JSON format. The format is unambiguous, because no property of a contract can have the
+/// name `__extn`.
 fn decimal(map: &Map<String, Value>) -> Result<RestrictedExpression, String> {
     let inner = map.get("__extn").filter(|_| map.len() == 1).and_then(Value::as_object);
     let inner = inner.filter(|inner| inner.len() == 2);

@@ -125,7 +125,7 @@ fn obligations_that_rest_on_the_look_or_the_time_may_ask_later() {
         // A policy set read from a bundle equals the compiled set.
         let again = Policies::read(policies.text(), policies.schema()).unwrap();
         assert_eq!(again.may_ask_later("idp.restore_access"), may[0], "{action} {condition}");
-        // A forbid without an obligation never asks for approval.
+        // A forbid without an obligation denies the action and never requires approval.
         assert!(!set(&[BASE, &policy("")]).may_ask_later("idp.restore_access"), "{condition}");
     }
 }

@@ -15,7 +15,7 @@ pub(crate) type SchemaOf = fn(&mut SchemaGenerator) -> Schema;
 #[derive(Debug)]
 pub(super) struct Schemas {
     generator: SchemaGenerator,
-    /// Schemas of request bodies, in which a member that the schema does not name is an error.
+    /// Schemas of request bodies. In a request body, a member that the schema does not name is an error.
     closed: BTreeSet<String>,
 }
 

@@ -30,7 +30,8 @@ pub(super) struct Tenant {
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Account {
     pub(super) under_way: usize,
-    /// May be negative for a moment, because the end of a wait may be counted before its beginning.
+    /// The number of waiting actions. It may be negative for a moment, because the end of a wait may be counted before
+    /// its beginning.
     pub(super) waiting: isize,
     /// Average time that recent actions were under way.
     pub(super) stay: Duration,

@@ -47,13 +47,13 @@ impl Limit {
         }
     }
 
-    /// Whether the limit applies to the whole host, so that the caller cannot do anything about it.
+    /// Whether the limit applies to the whole host. The caller can do nothing about such a limit.
     pub fn is_hosts(self) -> bool {
         matches!(self, Self::HostUnderWay | Self::HostWaiting)
     }
 }
 
-/// New work was refused because a limit is reached, before anything was done for it.
+/// New work was refused because a limit is reached. Nothing had been done for the work before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{}; retry in {retry_after_s} s", limit.told())]
 pub struct Overload {

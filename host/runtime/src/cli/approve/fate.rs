@@ -11,7 +11,7 @@ use crate::api::view::View;
 /// Whether an answer counts.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Fate {
-    /// The answer counts: the action continues, waits for other approvers, or was ended by the answer.
+    /// The answer counts: the action continues, waits for other approvers, or ended because of the answer.
     Counts,
     /// The host does not know yet whether the answer counts, because it still reads the state or another action holds
     /// the resource.

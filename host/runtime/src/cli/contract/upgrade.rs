@@ -16,7 +16,8 @@ pub(super) fn run(args: &UpgradeArgs) -> Result<ExitCode, Failure> {
     }
     let upgraded = upgraded(&text, &contract);
     let name = args.file.display().to_string();
-    // Parts of a contract that cannot be rewritten line by line are reported and not guessed.
+    // If a part of a contract cannot be rewritten line by line, the command reports that part instead of guessing, and
+    // writes nothing.
     let by_hand = |why: &str| {
         Failure::Failed(format!("{why}; correct the contract by hand and write `format = 2`"))
     };

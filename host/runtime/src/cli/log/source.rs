@@ -1,7 +1,7 @@
 //! Reads the files of a log by path, from a directory or over HTTP.
 //!
-//! A read cannot leave the directory or exceed the requested size. Redirects are not followed, and a token is sent to
-//! another machine only over TLS.
+//! A read returns only data inside the directory, and at most the requested size. Redirects are not followed, and a
+//! token is sent to another machine only over TLS.
 
 use std::io::ErrorKind;
 use std::path::Path;

@@ -59,7 +59,7 @@ pub(super) struct Case {
     pub(super) by: Option<BTreeSet<String>>,
 }
 
-/// Reads a file of test cases. Fails with the first fault; an unknown field is also a fault.
+/// Reads a file of test cases. Fails with the first fault in the file. An unknown field is a fault.
 pub(super) fn read(path: &Path) -> Result<Cases, Fault> {
     let file = path.display().to_string();
     let text = std::fs::read_to_string(path)

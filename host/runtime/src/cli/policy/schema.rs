@@ -60,8 +60,8 @@ fn laid_out(schema: &str) -> String {
             depth = depth.saturating_sub(1);
             end_record(&mut out, depth);
         }
-        // White space at the beginning of an output line comes from `start_line`, so white space of the input is
-        // skipped there.
+        // At the beginning of an output line, white space of the input is skipped, because `start_line` already indents
+        // the line.
         let space = !quoted && (c == '\n' || c == ' ' && out.ends_with([' ', '\n']));
         if !space {
             out.push(c);

@@ -100,7 +100,7 @@ fn list<'a>(secrets: impl Iterator<Item = &'a NamedSecret>) -> String {
 }
 
 /// Refuses a file outside the directory or behind a symbolic link. A user who can create a link on the path could
-/// redirect the secret to a file that this user can read.
+/// otherwise make this command write the secret to a file that this user can read.
 fn inside(dir: &Path, file: &str) -> Result<(), Failure> {
     let path = Path::new(file);
     let plain = |step: Component<'_>| matches!(step, Component::Normal(_));

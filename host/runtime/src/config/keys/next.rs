@@ -1,4 +1,5 @@
-//! Key rotation: the next key of a host, which is created before the present key is retired, and the retired keys.
+//! Key rotation: stores the next key of a host, which is created before the present key is retired, and the public keys
+//! of the retired keys.
 //!
 //! A rotation is under way as long as `keys/next-PURPOSE.key` exists. A single rename replaces the old key with the new
 //! key, so a crash leaves one of the two keys.
@@ -124,7 +125,7 @@ fn is_there(dir: &Path, purpose: Purpose) -> bool {
 fn replace(path: &Path, bytes: &[u8], mode: u32) -> Result<(), KeyError> {
     let draft = path.with_extension("tmp");
     let written = || -> io::Result<()> {
-        // A file left by an earlier run may contain half a key.
+        // A temporary file that an interrupted run left may contain an incomplete key, so it is replaced.
         match fs::remove_file(&draft) {
             Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
             _ => {}

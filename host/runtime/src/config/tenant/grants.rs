@@ -41,8 +41,8 @@ impl Builder<'_> {
             );
             return Err(Some(("", what)));
         };
-        // The headers are checked before the digest, so that an operator is not asked to pin a contract that cannot be
-        // used.
+        // The headers are checked before the digest. Otherwise, the operator could be asked to pin a contract that
+        // cannot be used.
         self.headers(file, contract)?;
         pinned("contract", raw.contract.as_deref(), *digest, file)?;
         let wasm_name = format!("adapters/{}.wasm", contract.action.adapter);

@@ -44,7 +44,7 @@ impl Builder<'_> {
         persons
     }
 
-    /// Reports two persons with the same key, because one human could then approve as two persons.
+    /// Reports a key that two persons share, because the holder of that key could approve as two persons.
     fn own_keys(&mut self, name: &str, person: &Person, others: &BTreeMap<String, Person>) {
         let same = |other: &Person| other.keys.iter().any(|key| person.keys.contains(key));
         if let Some((other, _)) = others.iter().find(|(_, other)| same(other)) {

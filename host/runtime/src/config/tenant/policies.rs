@@ -68,7 +68,8 @@ impl Builder<'_> {
                 Err(e) => self.unread_policy(name, &e),
             }
         }
-        // A faulty grant was already reported. Compiling the policies that name this grant would only report it again.
+        // The policies are not compiled if a grant has a fault: the fault was already reported, and policies that name
+        // the grant would only cause further errors.
         if grants.len() < self.raw.grant.len() {
             return None;
         }

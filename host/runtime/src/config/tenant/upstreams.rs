@@ -134,7 +134,8 @@ impl Builder<'_> {
             Some(secret) => {
                 Ok(Some(Credential { secret: Arc::clone(secret), slot: raw.slot.clone() }))
             }
-            // The secret's own table already has a fault that says why the secret cannot be loaded.
+            // No fault is reported here, because the secret's own table already has a fault that says why the secret
+            // cannot be loaded.
             None if self.raw.secret.contains_key(&raw.secret) => Ok(None),
             None => {
                 // A text as long as a secret is not shown, because it may be a secret that was written in place of its
@@ -207,10 +208,11 @@ const TAKEN: [&str; 15] = [
     "user-agent",
 ];
 
-/// The headers of [`TAKEN`] in which a credential may be sent.
+/// Headers in which a credential may be sent although the host itself sets them ([`TAKEN`]).
 const CREDENTIALS: [&str; 2] = ["authorization", "cookie"];
 
-/// Whether a credential may be sent in this header. A header that is refused here would be refused at each request.
+/// Checks that a credential may be sent in this header. Without this check, the host would refuse each request that
+/// needs the credential.
 fn fits(slot: &Slot) -> Result<(), String> {
     let name = match slot {
         Slot::Header { name } => name,

@@ -1,6 +1,6 @@
 //! Models one driver with the steps of `drive` and `attempt`, and computes the possible results of its next step. The
 //! model announces and records an observation in one append, because two drivers that announce observations in turn
-//! would otherwise never end. No write depends on this simplification.
+//! would otherwise never end. The simplification does not change which writes a driver can send.
 
 use deed_record::lifecycle::event::Phase;
 use deed_record::lifecycle::recovery;

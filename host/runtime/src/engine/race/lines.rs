@@ -33,8 +33,8 @@ pub(super) enum Sent {
     Done,
 }
 
-/// A line of the journal. It has no time of writing, because only deadlines and the start times of observations are
-/// compared.
+/// A line of the journal. A line does not contain the time at which it was written, because only deadlines and the
+/// start times of observations are compared.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) enum What {
     Cleared,

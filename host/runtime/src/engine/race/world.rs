@@ -9,8 +9,8 @@ use deed_record::contract::Effect;
 use super::driver::{Driver, Pc};
 use super::lines::{Book, Lines, What};
 
-/// Number of events of the action before the race begins. In these events, policy has already allowed the action to be
-/// attempted.
+/// Number of events of the action before the race begins. With these events, policy has already allowed an attempt of
+/// the action.
 const BEFORE: u64 = 5;
 
 /// The assumptions of an exploration. `swaps`, `durable`, `waits` and `forgets_effect` are rules of the host; a test
@@ -23,7 +23,7 @@ pub(super) struct Rules {
     pub(super) writes: usize,
     pub(super) crashes: u8,
     pub(super) cuts: u8,
-    /// The last tick of the clock. An exchange must end before the next tick.
+    /// The last tick of the clock. An exchange must end before the tick after its start.
     pub(super) ticks: i64,
     /// Pairs of the actual version and the expected version for which the journal accepts an append.
     pub(super) answers: Rc<HashSet<(u64, u64)>>,
@@ -71,7 +71,7 @@ pub(super) struct World {
     pub(super) journal: Lines,
     /// The number of journal lines that survive a power cut.
     pub(super) durable: usize,
-    /// The drivers are sorted, because their order has no meaning.
+    /// The drivers, sorted so that two worlds that differ only in the order of the drivers are equal.
     pub(super) drivers: Vec<Driver>,
     pub(super) now: i64,
     pub(super) in_flight: Vec<Flight>,

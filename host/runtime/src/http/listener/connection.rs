@@ -81,7 +81,7 @@ async fn linger(mut stream: TcpStream) {
     }
     let (mut rest, mut nowhere) = (stream.take(LINGER_BYTES), tokio::io::sink());
     let drained = tokio::io::copy(&mut rest, &mut nowhere);
-    // The result is ignored, because the connection is closed next, whether or not the caller closed its side in time.
+    // The result is ignored, because the host closes the connection next in any case.
     tokio::time::timeout(LINGER, drained).await.map(|_| ()).unwrap_or_default();
 }
 

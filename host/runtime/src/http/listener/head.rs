@@ -6,11 +6,12 @@ use axum::http::{HeaderMap, Request, StatusCode, Version, header};
 use crate::api::BODY_MAX;
 use crate::api::problem::Problem;
 
-/// The maximum length of a path with its query, which contain only ids, names and a few filters.
+/// The maximum length of a path with its query. It can be small, because a path and a query contain only ids, names and
+/// a few filters.
 const TARGET_MAX: usize = 2_048;
 
 /// Checks that a request has exactly one `Host` header (HTTP/1.0 also allows none), a path as its target, and no
-/// chunked body. Fails if it does not, or if the path or the body is too long.
+/// chunked body. Fails if the request does not meet these conditions, or if the path or the body is too long.
 pub(super) fn check<B>(request: &Request<B>) -> Result<(), Problem> {
     let (uri, headers) = (request.uri(), request.headers());
     if uri.authority().is_some() || uri.scheme().is_some() {
@@ -29,7 +30,8 @@ pub(super) fn check<B>(request: &Request<B>) -> Result<(), Problem> {
     body(headers)
 }
 
-/// Refuses a chunked body, because parsers disagree about where a request with two stated lengths ends.
+/// Refuses a chunked body. A chunked request that also has `Content-Length` states two lengths, and parsers disagree
+/// about where such a request ends.
 fn body(headers: &HeaderMap) -> Result<(), Problem> {
     if headers.contains_key(header::TRANSFER_ENCODING) {
         let detail = "send the body with `Content-Length` and without `Transfer-Encoding`";

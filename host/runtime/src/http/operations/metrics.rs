@@ -1,6 +1,6 @@
 //! Counters and gauges in the Prometheus text exposition format 0.0.4.
 //!
-//! The values are read at every scrape. The modules that maintain the values define their meaning.
+//! The values are read at every scrape. What a value means is documented in the module that maintains it.
 
 use std::fmt;
 use std::time::Duration;

@@ -12,16 +12,16 @@ use super::BackupError;
 use crate::config::{self, keys};
 use crate::engine::key_history::KeyHistory;
 
-/// How many times the logs are read until their sizes are unchanged, and the pause between two attempts.
+/// The maximum number of attempts to find a moment at which all sizes are known, and the pause between two attempts.
 const LOOKS: u32 = 500;
 const PAUSE: Duration = Duration::from_millis(3);
 
 pub(super) type Snapshots = BTreeMap<String, Snapshot>;
 
 /// The sizes of all logs at one moment. Each attempt reads every log three times. Logs only grow, so a log with the
-/// same size in the first and third reading had that size during the whole second reading. One log may grow in the
-/// meantime, because its size in the second reading was valid at a moment at which the other sizes were valid too.
-/// Fails when a log cannot be read or the logs do not stop growing.
+/// same size in the first and third reading had that size during the whole second reading. At most one log may have
+/// grown between the readings: when its size was read in the second reading, the sizes of all other logs were valid
+/// too. Fails when a log cannot be read or the logs do not stop growing.
 pub(super) fn moment(dir: &Path) -> Result<Snapshots, BackupError> {
     let signed = Signed::of(dir)?;
     let mut last = None;

@@ -1,5 +1,5 @@
-//! A staging directory next to a target path. Files are written into it, and the directory is renamed to the target
-//! path when all files are on disk. If the value is dropped before the rename, the directory is removed.
+//! A staging directory next to a target path. Files are written into the staging directory, which is renamed to the
+//! target path when all files are on disk. If the value is dropped before the rename, the directory is removed.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, DirBuilder, File, OpenOptions};

@@ -111,7 +111,7 @@ impl<'a> Seen<'a> {
     }
 
     fn tell(mut self, check: &mut Check, file: &str, size: u64) {
-        // The entries that remain, which stories state, have indexes beyond the end of the log.
+        // Entries that stories state and that are still left here have indexes beyond the end of the log.
         for (index, references) in &self.by_index {
             for claim in references {
                 let kind = &claim.kind;

@@ -153,7 +153,7 @@ fn contents(story: &Story, sealed: &Envelope) -> Option<String> {
     (!same).then(|| "its receipt and its events have different exchanges".to_owned())
 }
 
-/// Notes what the story states about the log, and checks that its leaves are those of its envelopes.
+/// Notes what the story states about the log, and checks that the stated leaves are those of the story's envelopes.
 fn claim(
     check: &mut Check,
     story: &Story,

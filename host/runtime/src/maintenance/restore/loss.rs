@@ -1,5 +1,5 @@
 //! Computes what a restore would lose: the actions and log entries that a directory's state has and the backup does
-//! not. Neither the state nor the backup is trusted. If the state cannot be read to its end, this is reported as a
+//! not. Neither the state nor the backup is trusted. If some data of the state cannot be read, the result reports a
 //! possible further loss.
 
 use std::collections::BTreeMap;

@@ -40,7 +40,7 @@ fn a_bomb_ends_at_the_limit() {
     let mut more = most;
     more.push(b' ');
     assert_eq!(said(&["gzip"], packed(&more), true), Err(GzipError::TooLarge));
-    // The decoder stops at the limit, so the rest of the stream has no effect.
+    // The decoder stops at the size limit, so the part of the stream after the limit has no effect.
     let mut bomb = packed(&vec![0; 256 << 20]);
     assert!(bomb.len() < limits::RESPONSE);
     bomb.truncate(bomb.len() - 8);

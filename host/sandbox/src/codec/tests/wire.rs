@@ -23,8 +23,8 @@ fn written(request: Request<Full<Bytes>>) -> Vec<u8> {
         while head_length(&bytes).is_none_or(|head| bytes.len() < head + length) {
             theirs.read_buf(&mut bytes).await.unwrap();
         }
-        // hyper ends the connection once its peer has shut down. Any bytes that hyper sends after the request are read
-        // here too.
+        // After its peer has shut down, hyper ends the connection, so any bytes that hyper sends after the request are
+        // read here too.
         tokio::io::AsyncWriteExt::shutdown(&mut theirs).await.unwrap();
         theirs.read_to_end(&mut bytes).await.unwrap();
         drop((answer.await, connection.await));

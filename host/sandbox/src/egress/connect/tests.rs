@@ -86,8 +86,8 @@ async fn the_next_address_is_dialled_only_if_the_first_has_no_connection() {
     assert!(connect(&upstream, Pinned(vec![closed, open])).await.is_ok());
     let refused = connect(&upstream, Pinned(vec![closed, closed])).await.err();
     assert!(matches!(refused, Some(ConnectError::Connect { .. })));
-    // The server accepts the connection but does not speak TLS, so its TLS failure is the result, and no other address
-    // is tried.
+    // The server at the first address accepts the connection but does not speak TLS. The failed handshake is the
+    // result, and no other address is tried.
     let mut upstream = support::upstream(open.port());
     upstream.base.tls = true;
     upstream.tls = Some(tls_config(None).unwrap());

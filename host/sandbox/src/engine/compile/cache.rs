@@ -63,7 +63,7 @@ impl Cache {
         (Digest::of(&code).as_bytes() == bytes.as_slice()).then_some(code)
     }
 
-    /// Stores the code of a component. A reader sees the whole file or no file.
+    /// Stores the code of a component. A reader of the cache sees either the complete file or no file.
     pub(super) fn put(&self, component: Digest, code: &[u8]) -> std::io::Result<()> {
         let path = self.path(component);
         let unfinished = path.with_extension(format!("{}.tmp", std::process::id()));

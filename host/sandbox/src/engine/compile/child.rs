@@ -1,8 +1,8 @@
 //! The child process that compiles a component. The child process reads the component from stdin, and writes the
 //! machine code or the error to stdout.
 //!
-//! The process does not open files, make connections or start other processes. It sets its own limits before it reads
-//! the first byte.
+//! The process does not open files, make connections or start other processes. Before the process reads the first byte,
+//! it sets its own limits.
 
 use std::io::{Read as _, Write as _};
 use std::process::ExitCode;

@@ -1,4 +1,4 @@
-//! Tests the order in which callers get slots, in fixed cases and under random loads.
+//! Tests the order in which callers get run slots, in fixed cases and under random loads.
 
 use proptest::prelude::*;
 
@@ -68,7 +68,8 @@ fn who_needs_two_upstreams_is_not_passed_over_for_ever() {
     }
     served(&mut board);
     board.ask(&both, 1_000);
-    // Each returned place is requested again before the other upstream has a free place.
+    // Each place that becomes free at one upstream is requested again at once, so that `a` and `b` never have a free
+    // place at the same time without a reservation.
     for n in 0..PATIENCE * 2 {
         let one = if n % 2 == 0 { &a } else { &b };
         board.ask(one, n);
@@ -131,7 +132,8 @@ fn who_left_is_not_served_and_nobody_is_remembered() {
     assert!(board.tenants.is_empty() && board.lanes.is_empty() && board.taken == 0);
 }
 
-/// One random event. A number selects a waiting or running caller, modulo their count.
+/// One random event. Each number selects one of the waiting or running callers: the number modulo the count of these
+/// callers is the index of the caller.
 #[derive(Clone, Copy, Debug)]
 enum Step {
     Ask { tenant: u8, agent: u8, upstreams: u8 },

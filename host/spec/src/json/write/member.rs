@@ -12,8 +12,8 @@ pub(super) struct Member {
     pub(super) start: usize,
     pub(super) key_end: usize,
     pub(super) end: usize,
-    /// The first eight bytes of a plain ASCII key as a big-endian number, in which most keys differ; `None` for any
-    /// other key.
+    /// The first eight bytes of a plain ASCII key as a big-endian number; `None` for any other key. Most keys differ in
+    /// these bytes.
     pub(super) begins: Option<u64>,
 }
 

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-/// Index (from 0), size, and the audit path (RFC 6962 §2.1.1, RFC 9162 §2.1.3.1).
+/// Leaf index (from 0), tree size, and the audit path (RFC 6962 §2.1.1, RFC 9162 §2.1.3.1).
 const INCLUSION: [(u64, u64, &[&str]); 5] = [
     (0, 1, &[]),
     (0, 8, &[L1, N23, N4567]),
@@ -14,7 +14,7 @@ const INCLUSION: [(u64, u64, &[&str]); 5] = [
     (1, 5, &["6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d", N23, L4]),
 ];
 
-/// Old size, new size, and the consistency path (RFC 6962 §2.1.2, RFC 9162 §2.1.4.1).
+/// Old tree size, new tree size, and the consistency path (RFC 6962 §2.1.2, RFC 9162 §2.1.4.1).
 const CONSISTENCY: [(u64, u64, &[&str]); 4] = [
     (1, 1, &[]),
     (1, 8, &[L1, N23, N4567]),

@@ -3,8 +3,8 @@
 use super::{LogPolicy, Member, Rule};
 use crate::note::{KeyError, VerifierKey, WitnessKey, decimal};
 
-/// Maximum number of logs, of witnesses and of groups. C2SP requires support for at least 32 of each, and a note can
-/// have 64 signatures.
+/// Maximum number of logs, of witnesses and of groups in a policy. C2SP requires support for at least 32 of each. A
+/// note can have 64 signatures, which is enough for 32 witnesses.
 const MEMBERS_MAX: usize = 32;
 const TEXT_MAX: usize = 64 << 10;
 /// The name in a `quorum` line that requires no witness.
@@ -28,7 +28,8 @@ pub enum Fault {
     #[error("the last line does not end with a newline")]
     End,
     #[error(
-        "write `log VKEY [URL]`, `witness NAME VKEY [URL]`, `group NAME any|all|K NAME…` or `quorum NAME`"
+        "the line is not valid; write `log VKEY [URL]`, `witness NAME VKEY [URL]`, `group NAME any|all|K NAME…` or \
+        `quorum NAME`"
     )]
     Line,
     #[error("{0}")]

@@ -145,7 +145,7 @@ fn texts_that_are_no_policy_are_refused_at_their_line() {
         (format!("{two}group g most a b\nquorum g\n"), 3, threshold("most")),
         (format!("{twice}quorum a\n"), 2, Fault::KeyTwice),
         (format!("log {0}\nlog {0}\nquorum none\n", of_log.verifier()), 2, Fault::KeyTwice),
-        // A witness key in a `log` line, and a log key in a `witness` line.
+        // A witness key in a `log` line is refused, and so is a log key in a `witness` line.
         (format!("log {w1}\nquorum none\n"), 1, Fault::Key(crate::note::KeyError::Key(1))),
         (
             format!("witness a {}\nquorum a\n", of_log.verifier()),
@@ -178,7 +178,8 @@ fn the_word_of_a_public_witness_is_good() {
     let found = cosignature(PUBLIC, &key).unwrap().unwrap();
     assert_eq!(found.time, 1_785_704_691);
     assert!(cosignature(&PUBLIC.replace("185550722", "185550723"), &key).is_err());
-    // The signature blob in the specification's example has the same length, and the time is at the same offset.
+    // The signature blob in the specification's example has the length of this witness's blob, and contains the time at
+    // the same offset.
     let example = "jWbPPwAAAABkGFDLEZMHwSRaJNiIDoe9DYn/zXcrtPHeolMI5OWXEhZCB9dlrDJsX3b2oyin1nPZqhf5nNo0xUe+mbIUBkBIfZ+qnA==";
     let bytes = BASE64.decode(example.as_bytes()).unwrap();
     assert_eq!(bytes.len(), 4 + 8 + 64);

@@ -58,7 +58,8 @@ fn a_text_may_have_empty_lines() {
     assert_eq!(signature.len(), 64);
 }
 
-/// The example of C2SP tlog-checkpoint. Its key is not published, so the test only parses and writes the checkpoint.
+/// The example of C2SP tlog-checkpoint. The key of the example is not published, so the test only parses and writes the
+/// checkpoint.
 #[test]
 fn the_checkpoint_of_the_specification_reads_and_writes() {
     let text =

@@ -1,6 +1,6 @@
 //! An in-memory store. The store keeps the sequence of appends and searches the sequence from the beginning each time.
-//! This is slow, but so simple that a reader can see that the store keeps the contract. A flaw makes the store break
-//! the contract in one way.
+//! A search from the beginning is slow, but so simple that a reader can see that the store keeps the contract. A flaw
+//! makes the store break the contract in one way.
 
 mod flaw;
 mod kept;

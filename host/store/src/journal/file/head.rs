@@ -1,6 +1,6 @@
 //! `segments/HEAD` states up to which record the journal must be complete. HEAD is written only when the records up to
-//! there were synced anyway (on startup, when a segment begins, and on graceful shutdown), so it adds no cost to an
-//! append.
+//! there were synced anyway (on startup, when a segment begins, and on graceful shutdown), so that no append has to
+//! wait for a write of HEAD.
 //!
 //! Without HEAD, a torn end could not be distinguished from a segment that was truncated or lost. Data that HEAD covers
 //! is never treated as a torn end. A person can accept a loss by emptying HEAD, because an empty HEAD covers nothing.
@@ -37,7 +37,7 @@ pub(in super::super) fn read(dir: &Path, required: bool) -> Result<Option<Tail>,
     parse(&text).map(Some).ok_or(OpenError::Head { path: file })
 }
 
-/// Records that everything up to `tail` is on disk; when this returns, HEAD is on disk too.
+/// Records that everything up to `tail` is on disk. When this function returns, HEAD is on disk too.
 pub(in super::super) fn write(dir: &Path, tail: &Tail) -> io::Result<()> {
     let (file, text) = (dir.join(FILE), text(tail));
     if fs::read(&file).is_ok_and(|there| there == text.as_bytes()) {

@@ -12,10 +12,11 @@ use super::super::ReadError;
 use super::super::record::{self, Record};
 use super::{HEADER, Place, frame, length, path};
 
-/// Number of segments that stay open; most reads are from the newest ones.
+/// Number of segments that stay open. A few are enough, because most reads are from the newest segments.
 const OPEN_MAX: usize = 16;
 
-/// Number of bytes that the first system call for a record reads. Most records are shorter and need no second call.
+/// Number of bytes that the first system call for a record reads. Most records are shorter than this and need no second
+/// system call.
 const FIRST: usize = 8 << 10;
 
 /// The segments of a journal, which any thread can read at any time.

@@ -41,9 +41,10 @@ pub(in super::super) fn first() -> u64 {
 /// Calls `each` with every record from the beginning of segment `from`, its position, and the end that the journal
 /// would have after it.
 ///
-/// The journal ends at a bad record if no later record states that the bad record was durable. Such a record was being
-/// written when the power failed, and good records may follow it, because a disk may reorder writes that were not
-/// synced. A bad record that was durable, a break in the hash chain and a missing segment are errors.
+/// The journal ends at a bad record if no later record states that the bad record was durable. A bad record that was
+/// not durable was being written when the power failed. Good records may follow such a record, because a disk may
+/// reorder writes that were not synced. A bad record that was durable, a break in the hash chain and a missing segment
+/// are errors.
 pub(in super::super) fn scan(
     dir: &Path,
     from: u64,
@@ -51,7 +52,8 @@ pub(in super::super) fn scan(
 ) -> Result<Tail, OpenError> {
     let last = last_segment(dir)?;
     let mut tail = Tail { segment: from, length: 0, hash: [0; 32], seq: 0 };
-    // If the scan begins at a later segment, the hash of the previous record is unknown until the first record is read.
+    // If the scan does not begin at the first segment, the hash of the previous record is unknown until the scan has
+    // read a record.
     let mut known = from == first();
     for segment in from..=last {
         let file = path(dir, segment);
@@ -63,8 +65,8 @@ pub(in super::super) fn scan(
             let offset = at as u64;
             let Some(found) = frame(&bytes, at) else {
                 // Whether the bad record was durable depends on its number, and so on the number of the previous
-                // record. If that number is unknown, the scan ends here and the caller scans again from the first
-                // segment.
+                // record. If the number of the previous record is unknown, the scan ends here and the caller scans
+                // again from the first segment.
                 let unread = !known;
                 if segment == last && (unread || durable_after(&bytes, at) <= tail.seq) {
                     return Ok(tail);
@@ -88,8 +90,8 @@ pub(in super::super) fn scan(
     Ok(tail)
 }
 
-/// The greatest number of a durable record that the good records after the bad record at `bad` state; 0 if no good
-/// record follows.
+/// Each record contains the number of the last record that was durable when it was written. Returns the greatest of
+/// these numbers in the good records after the bad record at `bad`; 0 if no good record follows.
 pub(in super::super) fn durable_after(bytes: &[u8], bad: usize) -> u64 {
     let bodies = bytes.windows(BEGINNING.len()).enumerate().skip(bad + HEADER + 1);
     let records = bodies
@@ -110,7 +112,8 @@ pub(in super::super) fn next_good(bytes: &[u8], bad: usize) -> Option<usize> {
 
 /// The number of the last segment; 0 if no segment exists yet.
 pub(in super::super) fn last_segment(dir: &Path) -> Result<u64, OpenError> {
-    // For a new journal, this is less than the first segment number, so the range of segments to read is empty.
+    // For a new journal, the number of the last segment is less than that of the first, so the range of segments to
+    // read is empty.
     Ok(segments(dir)?.last().copied().unwrap_or_default())
 }
 

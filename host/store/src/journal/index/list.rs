@@ -1,6 +1,6 @@
 //! Finds the actions of a tenant that pass a filter, newest first. The search reads the lists for the agent, status,
-//! resource and trace in the filter. Only if the filter has none of these fields, the search reads the list of all
-//! actions of the tenant.
+//! resource and trace in the filter. If the filter has no agent, status, resource or trace, the search reads the list
+//! of all actions of the tenant.
 //!
 //! Every list is sorted by action id. The search moves from list to list, always down to the smallest candidate so far,
 //! until one action is in every list. The search therefore skips actions that are in only some of the lists.

@@ -57,7 +57,8 @@ impl Recent {
 impl Index {
     /// The value of a key, which must not be the key of a row.
     pub(super) fn bytes(&self, key: &[u8]) -> Result<Option<Vec<u8>>, IndexError> {
-        // The lock is held while sled is read, because changes are removed from `recent` only once they are in sled.
+        // The lock is held until sled was read. A change is removed from `recent` only once it is in sled, so a reader
+        // finds every change in one of the two.
         let recent = self.recent();
         match recent.writes.get(key) {
             Some(newest) => Ok(newest.clone()),

@@ -29,7 +29,8 @@ impl StorePlace for Files {
     fn crash(&mut self, store: Arc<dyn Store>) -> Result<(), String> {
         let journal = self.open.take().ok_or("it is not open")?;
         let after = Scratch::new();
-        // The end of the synced part is read before the files are copied, because a sync in between would move it.
+        // The end of the synced part is read before the files are copied, because a sync between the two steps would
+        // move this end.
         let synced = *hold(&journal.shared.synced);
         copied(&self.scratch.0, &after.0).map_err(|error| error.to_string())?;
         let last = file::path(&after.path("segments"), synced.segment);

@@ -188,7 +188,8 @@ async fn an_index_of_another_or_an_older_journal_is_made_right() {
     fs::remove_dir_all(scratch.path("index")).unwrap();
     copy(&old_index, &scratch.path("index"));
     assert_eq!(texts(&scratch.open(), "a"), ["one", "two"]);
-    // The old index does not belong to this other journal, although the journal has a record at the same position.
+    // The old index is copied to another journal, which has a different record at the position of the last record in
+    // the index. The start notices this and rebuilds the index.
     other.open().append(append("b", 0, "one")).await.unwrap();
     fs::remove_dir_all(other.path("index")).unwrap();
     copy(&old_index, &other.path("index"));
@@ -250,7 +251,8 @@ async fn the_loss_of_a_last_segment_is_noticed_also_after_a_crash() {
     for n in 0..5 {
         journal.append(large(n)).await.unwrap();
     }
-    // HEAD already records that the second segment was begun, so this is known even if the process is killed now.
+    // HEAD already records that the second segment was begun, so a start detects that this segment is missing even if
+    // the process was killed.
     let head = fs::read_to_string(scratch.path(HEAD)).unwrap();
     assert!(head.starts_with("deed journal 1\n2 0 4 "), "{head}");
     drop(journal);

@@ -1,8 +1,9 @@
-//! State machine of the witnesses: which checkpoint they are asked to cosign, and what they have answered. This module
-//! never waits, reads no clock and does no I/O.
+//! State machine of the witnesses. It records which checkpoint the witnesses are asked to cosign, and what they have
+//! answered. This module never waits, reads no clock and does no I/O.
 //!
 //! All witnesses are asked to cosign the same checkpoint, the target, so that a quorum agrees on one checkpoint while
-//! the log grows. When the target has its quorum, or cannot get it in time, the newest checkpoint becomes the target.
+//! the log grows. When the target has its quorum of cosignatures, or cannot get the quorum in time, the newest
+//! checkpoint becomes the target.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -31,7 +32,7 @@ pub(super) struct CosignatureBoard {
 /// What is known about one witness of this log.
 #[derive(Debug, Clone, Default)]
 pub(super) struct WitnessState {
-    /// Whether the witness failed or was slow when it was last asked; no task waits for such a witness.
+    /// Whether the witness failed or was slow when it was last asked. If so, no task waits for this witness.
     late: bool,
     failures: u32,
     retry_at: Option<Instant>,

@@ -21,8 +21,9 @@ use crate::log::witnesses::Witness;
 const TIMEOUT: Duration = Duration::from_secs(10);
 /// Maximum bytes of an answer, which is enough for the lines of a few keys.
 const ANSWER_MAX: u64 = 16 << 10;
-/// Maximum number of requests for one submission. If the size of the last tree that the witness saw is not the size in
-/// the request, the witness reports its size, and the next request has a proof from that size.
+/// Maximum number of requests for one submission. A request contains a proof from the last tree size that the witness
+/// is assumed to have seen. If the assumed size is wrong, the witness reports the right size, and the next request
+/// contains a proof from that size.
 const TRIES: usize = 3;
 /// How far a witness's clock may be ahead of the host's, and how long ago the witness may have signed. A signature may
 /// be old, because a witness may repeat its signature of a checkpoint that it knows.
@@ -70,8 +71,8 @@ impl WitnessClient {
     /// Submits a checkpoint and returns the witness's signature line, including the trailing newline.
     pub(super) fn submit(&mut self, tree: &Tree) -> Result<String, Refusal> {
         for _ in 0..TRIES {
-            // The witness may already have seen a larger tree. Trees only grow, so the smaller size belongs to the
-            // older tree.
+            // The witness may already have seen a larger tree than this one. A proof cannot start from a larger tree,
+            // so the smaller of the two sizes is sent.
             let old = self.seen.min(tree.size);
             match self.post(old, tree)? {
                 Said::Line(line) => {

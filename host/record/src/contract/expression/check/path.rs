@@ -44,7 +44,7 @@ pub(super) fn facts(condition: &IdedExpr, truth: bool) -> BTreeSet<Path> {
             (operators::LOGICAL_NOT, [inner]) => facts(inner, !truth),
             (operators::LOGICAL_AND, [left, right]) => joined(left, right, truth, truth),
             (operators::LOGICAL_OR, [left, right]) => joined(left, right, truth, !truth),
-            // `has()` takes no index, so a name that is not an identifier is guarded with `in`.
+            // `has()` does not accept an index, so an author tests with `in` for a name that is not an identifier.
             (operators::IN, [name, operand]) if truth => {
                 key(name).and_then(|name| extended(operand, name.to_owned())).into_iter().collect()
             }
@@ -73,8 +73,8 @@ fn not_null(left: &IdedExpr, right: &IdedExpr) -> BTreeSet<Path> {
     extended(other, NOT_NULL.to_owned()).into_iter().collect()
 }
 
-/// Combines the facts of two operands: all facts if both operands must have the truth value, otherwise only the facts
-/// that the operands share.
+/// Combines the paths that two operands prove present. With `both`, both operands have the truth value, so the result
+/// has all paths; otherwise, it has only the paths that both operands prove.
 fn joined(left: &IdedExpr, right: &IdedExpr, truth: bool, both: bool) -> BTreeSet<Path> {
     let (left, right) = (facts(left, truth), facts(right, truth));
     if both {

@@ -116,7 +116,7 @@ proptest! {
     fn two_bodies_have_different_bytes(one in bodies(), other in bodies()) {
         let (text, its) = (encode(&one).unwrap(), encode(&other).unwrap());
         prop_assert_eq!(text == its, one == other, "{} {}", text, its);
-        // A reader that does not interpret brackets finds no name twice.
+        // For a reader that does not interpret brackets, every name occurs only once.
         prop_assert!(decode(text.as_bytes()).is_ok(), "{}", text);
     }
 
@@ -124,7 +124,7 @@ proptest! {
     fn every_flat_object_comes_back(members in btree_map(any::<String>(), any::<String>(), 0..6)) {
         let object: Map<String, Value> =
             members.into_iter().map(|(name, text)| (name, Value::String(text))).collect();
-        // The empty object is included; it is encoded as the empty text.
+        // The generated objects include the empty object, which is encoded as the empty text.
         let value = Value::Object(object);
         let text = encode(&value).unwrap();
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"*-._+%&=".contains(&byte);

@@ -60,7 +60,8 @@ impl Bench {
         one
     }
 
-    /// What the look asks after these exchanges: its path, nothing, or why it is not known.
+    /// The path of the observation's request after these exchanges, or that there is no request, or why the request is
+    /// not known.
     fn asked(&self, sent: &[Exchange]) -> String {
         let sent: Vec<&Exchange> = sent.iter().collect();
         let answers = Answers::of(&self.contract, &self.perform, &sent);

@@ -77,7 +77,7 @@ fn what_a_lost_attempt_left_open_is_waited_for_again() {
     let ended = Event::WriteEnded { n: 2, epoch: 2, exchange: Arc::new(busy) };
     let allowed = decided(true, Verdict::Allow);
     take(&mut story, vec![allowed, started(2), intended(2, Some(2), 0), ended]);
-    // The exchange ended at 2 ms, and the write could have taken effect until 9 ms.
+    // The exchange of the write ended at time 2 (ms), and the write could take effect until time 9.
     assert_eq!(story.lost_attempt(1_000).unwrap().exchanges[0].deadline_ms, 1_007);
 }
 

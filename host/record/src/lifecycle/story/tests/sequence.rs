@@ -24,8 +24,8 @@ use crate::statement::resolution::{self, Resolution};
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Pick {
     pub(super) helped: bool,
-    /// Whether help may select an event that ends the action. Because almost every status can be judged, few sequences
-    /// would become long if help selected such events often.
+    /// Whether a pick with help may select an event that ends the action. If picks with help often selected an event
+    /// that ends the action, few sequences would become long, because an action can be judged in almost every status.
     pub(super) ends: bool,
     pub(super) index: u16,
 }
@@ -47,7 +47,7 @@ const OUTCOMES: [Outcome; 7] = [
     Outcome::Expired,
     Outcome::Cancelled,
 ];
-/// The attempt numbers to test. Attempts are numbered from 1, so 0 tests a refusal.
+/// The attempt numbers to test. Attempts are numbered from 1, so the number 0 must be refused.
 const NUMBERS: [u32; 4] = [0, 1, 2, 3];
 
 /// All statuses.
@@ -72,7 +72,7 @@ pub(super) fn statuses() -> Vec<Status> {
     all
 }
 
-/// Returns one event for each combination of values that the fold distinguishes.
+/// Returns one event for each combination of values that the story distinguishes.
 pub(super) fn candidates() -> &'static [Event] {
     static ALL: OnceLock<Vec<Event>> = OnceLock::new();
     ALL.get_or_init(|| {

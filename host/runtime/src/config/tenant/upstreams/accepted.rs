@@ -6,7 +6,7 @@ use deed_record::exchange::codec::kind::{Accepted, is_kind};
 use super::Wrong;
 use crate::config::raw;
 
-/// Maximum number of content types: a person reviews the list, and would not read a longer one.
+/// Maximum number of content types. The number is small because a person reviews the list.
 const KINDS_MAX: usize = 16;
 
 /// Parses the content types and the compression that the operator adds. Fails when an entry is not a content type or

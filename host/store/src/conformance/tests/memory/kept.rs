@@ -68,8 +68,8 @@ impl<'a> Seen<'a> {
         latest.unwrap_or(0)
     }
 
-    /// Fails when an append must be refused. An append is checked twice, and `again` is set for the second check, at
-    /// the moment of the append.
+    /// Fails when an append must be refused. Each append is checked twice; `again` is set for the second check, which
+    /// is made at the moment of the append.
     pub(super) fn refusal(self, append: &Append, again: bool) -> Result<(), AppendError> {
         self.fits(append)?;
         let actual = self.row(&append.action).map_or(0, |row| row.version);
