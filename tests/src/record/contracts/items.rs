@@ -80,11 +80,11 @@ properties.by = { type = "string" }
 [[observe.http]]
 upstream = "record"
 request = "GET /find/{item}?by={action.id}"
-control = "GET /find/{item}"
+control = "GET /find"
 
 [[observe.http]]
 upstream = "record"
-request = "GET /find/{item}"
+request = "GET /find"
 
 [[perform.http]]
 upstream = "record"
@@ -107,6 +107,11 @@ properties.id = { type = "string" }
 upstream = "record"
 request = "GET /delete/{item}"
 absent = [404]
+control = "GET /delete"
+
+[[observe.http]]
+upstream = "record"
+request = "GET /delete"
 
 [[perform.http]]
 upstream = "record"
