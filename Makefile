@@ -7,6 +7,7 @@
 # make faults  let every external call fail in every way, alone and in pairs; a sample is part of make test
 # make soak    run thousands of actions under kills, stops, faults and clock jumps, MINUTES=10, from one SEED
 # make overload  four times the load that the host can carry, MINUTES=3; a sample is part of make test
+# make systems  contracts against servers from Debian packages (RabbitMQ); as root, it installs what is missing
 # make vectors write new test vectors of VERSION=2 for other implementations into tests/vectors/2/
 # make fuzz    fuzz every external input, guided by coverage, MINUTES=10 in total
 # make bench   measure actions against their lower bound, memory, a long history, instructions; into target/bench.json
@@ -21,7 +22,7 @@
 SHELL       := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := demo
-.PHONY: help snapshots-accepted demo test snapshots features attack tamper powercut crash faults soak overload vectors oracle fuzz bench-evidence bench-stages bench check tools wasm-std binaries adapters venv fmt clippy deny advisories wasm
+.PHONY: help snapshots-accepted demo test snapshots features attack tamper powercut crash faults soak overload systems systems-install systems-core vectors oracle fuzz bench-evidence bench-stages bench check tools wasm-std binaries adapters venv fmt clippy deny advisories wasm
 
 TARGET := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)
 TOOLS  := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/deed/tools
@@ -79,6 +80,17 @@ soak: wasm-std venv binaries adapters
 overload: wasm-std venv binaries adapters
 	@MINUTES=$(if $(filter command line environment,$(origin MINUTES)),$(MINUTES),3) \
 	    cargo test --quiet --locked --workspace --test overload
+
+systems: systems-install wasm-std venv binaries adapters
+	@tests/services/systems.sh run
+
+# Before anything is built: installs the servers, or says how to install them.
+systems-install:
+	@tests/services/systems.sh install
+
+# Installs nothing, and reports which servers are missing.
+systems-core: wasm-std venv binaries adapters
+	$(call phase,systems,tests/services/systems.sh core)
 
 # Makes valid and invalid bundles for other implementations, with new keys, ids and times in each run. Run this target
 # only after a change of the formats, and review the difference of index.json before you commit it.

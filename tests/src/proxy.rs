@@ -52,6 +52,8 @@ pub enum Fault {
     ApplyLater { ms: u64 },
     /// The request is answered with 204 and not forwarded.
     Lie2xx,
+    /// The request is answered with 200 and this JSON body, and not forwarded.
+    LieWith { body: Value },
 }
 
 /// A proxy on a free loopback port; it stops accepting when dropped.
@@ -257,6 +259,10 @@ fn answer(request: &Recorded, fault: Fault, shared: &Arc<Shared>) -> Result<Vec<
         Fault::DropAfter => forward().map(|_| Vec::new()),
         Fault::Status5xxAfter => forward().map(|_| wire::status(503)),
         Fault::Lie2xx => Ok(wire::status(204)),
+        Fault::LieWith { body } => {
+            let head = "200 OK\r\ncontent-type: application/json\r\nconnection: close";
+            Ok(hostile::answer(head, body.to_string()))
+        }
         Fault::Delay { ms } => {
             thread::sleep(Duration::from_millis(ms));
             forward()

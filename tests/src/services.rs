@@ -2,6 +2,8 @@
 //! answers of the servers.
 
 pub mod kinto;
+pub mod localstripe;
+pub mod rabbitmq;
 
 use std::{
     error::Error,
