@@ -5,6 +5,7 @@ mod absence;
 mod answers;
 mod created;
 mod decimals;
+mod elements;
 mod encodings;
 mod forms;
 mod guards;

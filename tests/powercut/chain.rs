@@ -54,7 +54,7 @@ pub(crate) struct Shown {
 }
 
 impl<'a> Chain<'a> {
-    /// Creates a chain on a correct disk, or on a disk that ignores one fsync.
+    /// Creates a chain of power cuts on a simulated disk. The disk performs every fsync, or ignores one if `lie` is set.
     pub(crate) fn new(fixture: &'a Fixture, seed: u64, lie: Option<Lie>) -> Self {
         let mut rng = Rng::new(seed);
         // A host without compiled adapters starts slowly, so the chain rarely begins without them.

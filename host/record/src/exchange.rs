@@ -62,6 +62,9 @@ pub struct Rendered {
     /// Response statuses that mean that the state does not exist.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub absent: Vec<u16>,
+    /// The values that an element of the list that the state is read from must have, by JSON pointers into the element.
+    #[serde(rename = "where", default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub selected: BTreeMap<String, Value>,
     /// Response statuses that prove that this write created what exists afterwards.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub created: Vec<u16>,

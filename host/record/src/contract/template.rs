@@ -67,6 +67,10 @@ pub struct Rule {
     /// to count (format 2).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub control: Option<String>,
+    /// The values that an element of the list that `only` names must have, by JSON pointers into the element. Other
+    /// elements are ignored (format 2).
+    #[serde(rename = "where", default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub selected: BTreeMap<String, Value>,
     /// Response statuses that prove that the write created what exists afterwards (format 2).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub created: Vec<u16>,
@@ -114,6 +118,8 @@ pub enum Place {
     Query,
     Header,
     Body,
+    /// A value that an element of a list must have.
+    Where,
 }
 
 impl Rule {
@@ -147,6 +153,7 @@ impl Rule {
             guard: self.guard,
             expose: self.expose.clone(),
             absent: self.absent.clone(),
+            selected: self.selection(origins)?,
             created: self.created.clone(),
             throttled: self.throttled.clone(),
             accepted: self.accepted.clone(),
@@ -205,6 +212,7 @@ impl Rule {
             ("body_json", self.body_json.is_some()),
             ("absent", !self.absent.is_empty()),
             ("control", self.control.is_some()),
+            ("where", !self.selected.is_empty()),
             ("created", !self.created.is_empty()),
             ("throttled", !self.throttled.is_empty()),
             ("accepted", !self.accepted.is_empty()),
@@ -292,6 +300,8 @@ impl Rule {
             texts.push((pair?.1, Place::Query));
         }
         texts.extend(self.headers.values().map(|value| (value.as_str(), Place::Header)));
+        let wanted = self.selected.values().filter_map(Value::as_str);
+        texts.extend(wanted.map(|text| (text, Place::Where)));
         let mut inside = Vec::new();
         if let Some(body) = body {
             body::texts(body, &mut inside);
@@ -302,6 +312,16 @@ impl Rule {
             found.extend(uses(text, place, format)?);
         }
         Ok(found)
+    }
+
+    /// Renders the values that an element of a list must have.
+    fn selection(&self, origins: &Origins<'_>) -> Result<BTreeMap<String, Value>, RenderError> {
+        let mut values = BTreeMap::new();
+        for (pointer, template) in &self.selected {
+            let value = body::fill(template, origins)?.value.ok_or(RenderError::NullBody)?;
+            values.insert(pointer.clone(), value);
+        }
+        Ok(values)
     }
 
     /// Renders the body. The values of a form-urlencoded body become strings, so that the values that are shown and

@@ -43,6 +43,7 @@ pub(super) fn rule(contract: &Contract, rule: &Rule, observing: bool) -> Result<
         let inside = matches!(one.place, Place::Body | Place::Header);
         is_bound(contract, one, if inside { one.text } else { &rule.request })?;
         is_narrow(contract, one)?;
+        compared(contract, one)?;
         of_state(contract, one, rule, observing)?;
         super::answers::placeholder(contract, one, rule, observing)?;
         optional(one, &uses, observing, &rule.request)?;
@@ -102,6 +103,27 @@ fn is_narrow(contract: &Contract, one: &Use<'_>) -> Result<(), Fault> {
         one.text
     );
     Err(Fault::at(one.text, what))
+}
+
+/// Checks that a value that an element of a list must have is a whole, public value.
+fn compared(contract: &Contract, one: &Use<'_>) -> Result<(), Fault> {
+    if one.place != Place::Where {
+        return Ok(());
+    }
+    let is_private = match one.source {
+        Source::Param { name, .. } => {
+            contract.params.properties.get(name).is_some_and(|schema| schema.private)
+        }
+        _ => false,
+    };
+    if one.mixed || is_private {
+        let what = format!(
+            "`{}` in `where` must be a whole placeholder of a parameter that is not private, or `{{action.id}}`",
+            one.text
+        );
+        return Err(Fault::at(one.text, what));
+    }
+    Ok(())
 }
 
 /// Checks that a value of the state before the action is a whole value in the JSON body of a write. The schema must
@@ -173,7 +195,7 @@ fn optional(one: &Use<'_>, all: &[Use<'_>], observing: bool, request: &str) -> R
             );
             Err(Fault::at(request, what))
         }
-        Place::Path | Place::Query | Place::Header => {
+        Place::Path | Place::Query | Place::Header | Place::Where => {
             let what = format!(
                 "`{{{name}?}}` can only be a whole value of a body, or of the query of an [[observe.http]]; \
                  require `{name}` and write \

@@ -100,11 +100,15 @@ fn look(contract: &Contract, rule: &Rule) -> Result<(), Fault> {
         );
         return Err(Fault::at(&rule.request, what));
     }
-    if let Some(list) = from.and_then(|shape| shape.only.as_ref()) {
+    for list in
+        contract.state.values().filter(|shape| reads(shape)).filter_map(|shape| shape.only.as_ref())
+    {
         only(rule, list)?;
     }
+    selection(rule, contract.state.values().filter(|shape| reads(shape)))?;
     let Some(control) = &rule.control else { return Ok(()) };
-    if rule.absent.is_empty() && from.is_none_or(|shape| shape.only.is_none()) {
+    let has_list = contract.state.values().any(|shape| reads(shape) && shape.only.is_some());
+    if rule.absent.is_empty() && !has_list {
         let what = "`control` confirms an absence; add `absent` here, or `only` to the state";
         return Err(Fault::at(&rule.request, what));
     }
@@ -143,7 +147,41 @@ fn only(rule: &Rule, list: &str) -> Result<(), Fault> {
     Ok(())
 }
 
+/// Checks `where`: it selects elements of a list, by pointers and plain values.
+fn selection<'s>(
+    rule: &Rule,
+    mut states: impl Iterator<Item = &'s StateShape>,
+) -> Result<(), Fault> {
+    let refuse = |what: String| Err(Fault::at(&rule.request, what));
+    if rule.selected.is_empty() {
+        return Ok(());
+    }
+    if !states.any(|shape| shape.only.is_some()) {
+        let what =
+            "`where` selects an element of the list that `only` of a state names; add `only`";
+        return refuse(what.to_owned());
+    }
+    for (pointer, value) in &rule.selected {
+        if !pointer.starts_with('/') {
+            return refuse(format!("`{pointer}` in `where` is not a JSON pointer; write `/name`"));
+        }
+        if !matches!(value, serde_json::Value::String(_) | serde_json::Value::Bool(_))
+            && !value.is_i64()
+        {
+            return refuse(format!(
+                "the value at `{pointer}` in `where` must be a text, an integer or a boolean"
+            ));
+        }
+    }
+    Ok(())
+}
+
 fn write(rule: &Rule) -> Result<(), Fault> {
+    if !rule.selected.is_empty() {
+        let what =
+            "`where` is for [[observe.http]]: it selects the element of a list that is a state";
+        return Err(Fault::at(&rule.request, what));
+    }
     if !rule.absent.is_empty() || rule.control.is_some() {
         let what =
             "`absent` and `control` are for [[observe.http]]: an answer to a write gives no state";

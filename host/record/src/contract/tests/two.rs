@@ -118,7 +118,11 @@ fn an_answer_without_members_is_neither_exposed_nor_a_state() {
         let hidden = of(&[&write, "expose = []\n"]);
         assert!(Contract::from_toml("c.toml", &text(2, "idp/{id}", &hidden)).is_ok(), "{codec}");
         let exposed = of(&[&write, "expose = [\"/a\"]\n"]);
-        assert!(refused(&exposed).contains("reads the answer as text or ignores it"), "{}", refused(&exposed));
+        assert!(
+            refused(&exposed).contains("reads the answer as text or ignores it"),
+            "{}",
+            refused(&exposed)
+        );
         let state = of(&[STATE, OBSERVE, &line, PERFORM]);
         assert!(refused(&state).contains("cannot be `text` or `none`"), "{}", refused(&state));
         let one = text(1, "idp/{id}", &write.replace("from = \"GET /t/{id}\"\n", ""));

@@ -134,16 +134,9 @@ fn present(shape: &StateShape, answer: &Exchange) -> Result<Option<Value>, Strin
     let body = answer.response.as_ref().ok_or_else(|| format!("cannot be used: {problem}"))?;
     let pointer = match &shape.only {
         None => shape.at.clone().unwrap_or_default(),
-        Some(list) => match json::pointer(body, list) {
-            Some(Value::Array(items)) if items.is_empty() => return Ok(None),
-            Some(Value::Array(items)) if items.len() == 1 => format!("{list}/0"),
-            Some(Value::Array(items)) => {
-                return Err(format!(
-                    "has {} elements at `{list}`, where at most one is expected",
-                    items.len()
-                ));
-            }
-            _ => return Err(format!("has no list at `{list}`")),
+        Some(list) => match element(list, body, answer)? {
+            Some(pointer) => pointer,
+            None => return Ok(None),
         },
     };
     let found =
@@ -154,6 +147,37 @@ fn present(shape: &StateShape, answer: &Exchange) -> Result<Option<Value>, Strin
     match answer.redacted.iter().find(|place| hides(place, &pointer, shape)) {
         Some(place) => Err(format!("held a secret at `{place}`, so the state is not known")),
         None => Ok(Some(kept)),
+    }
+}
+
+/// The pointer to the only element of a list that has the values of `where`; `None` if there is no such element.
+fn element(list: &str, body: &Value, answer: &Exchange) -> Result<Option<String>, String> {
+    let Some(Value::Array(items)) = json::pointer(body, list) else {
+        return Err(format!("has no list at `{list}`"));
+    };
+    let wanted = &answer.request.selected;
+    let covers = |outer: &str, inner: &str| {
+        inner.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    };
+    let mut found = Vec::new();
+    for (n, item) in items.iter().enumerate() {
+        let at = |pointer: &String| format!("{list}/{n}{pointer}");
+        let hidden = |place: &&String| {
+            wanted.keys().any(|one| covers(place, &at(one)) || covers(&at(one), place))
+        };
+        if let Some(place) = answer.redacted.iter().find(hidden) {
+            return Err(format!("held a secret at `{place}`, so the element is not known"));
+        }
+        if wanted.iter().all(|(pointer, value)| json::pointer(item, pointer) == Some(value)) {
+            found.push(format!("{list}/{n}"));
+        }
+    }
+    let such = if wanted.is_empty() { "" } else { " with the values of `where`" };
+    match found.len() {
+        0 | 1 => Ok(found.pop()),
+        count => {
+            Err(format!("has {count} elements{such} at `{list}`, where at most one is expected"))
+        }
     }
 }
 

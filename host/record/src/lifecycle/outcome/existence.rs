@@ -51,6 +51,12 @@ fn is_ours(seen: &Seen<'_>, shape: &StateShape, post: &Value, writes: &[&Exchang
     };
     to_its_upstream(seen, shape, writes).filter(is_its).any(Exchange::is_created)
         || contains(post, seen.action.as_str())
+        || rule.is_some_and(|rule| shape.only.is_some() && selects_by_action(rule))
+}
+
+/// Whether only an element that contains the id of the action can be the state.
+fn selects_by_action(rule: &Rule) -> bool {
+    rule.selected.values().any(|value| value == "{action.id}")
 }
 
 /// The name of the write in `NAME.MEMBER`.

@@ -152,6 +152,7 @@ fn request(contract: &Contract, rule: &Rule, rendered: Rendered) -> Result<Reque
             Place::Query => "query",
             Place::Header => "header",
             Place::Body => "body",
+            Place::Where => "list",
         },
     };
     let values = uses.iter().map(origin).collect();
