@@ -56,7 +56,7 @@ pub(crate) struct Sample {
 /// Produces one kind of outcome; returns the action's id.
 type Maker = fn(&World) -> String;
 
-const MAKERS: [(&str, Maker); 16] = [
+const MAKERS: [(&str, Maker); 17] = [
     ("verified", verified),
     ("mismatch", mismatch),
     ("denied by policy", denied_by_policy),
@@ -73,6 +73,7 @@ const MAKERS: [(&str, Maker); 16] = [
     ("deleted", declared::deleted),
     ("member added", declared::member_added),
     ("replaced", declared::replaced),
+    ("enrolled", declared::enrolled),
 ];
 
 /// The kind of bundle of an expired action, which is proposed before all others and has expired when its bundle is
@@ -88,7 +89,7 @@ const COPIES: [(&str, &str); 2] = [(BOB, "open"), (HELPDESK, "open-copy")];
 pub(crate) const COPY: &str = "an agent's copy";
 
 /// Every kind of bundle.
-pub(crate) const KINDS: [&str; 19] = [
+pub(crate) const KINDS: [&str; 20] = [
     "verified",
     "mismatch",
     "denied by policy",
@@ -106,6 +107,7 @@ pub(crate) const KINDS: [&str; 19] = [
     "deleted",
     "member added",
     "replaced",
+    "enrolled",
     EXPIRED,
     COPY,
 ];

@@ -30,7 +30,7 @@ fn asked() -> Option<u32> {
 fn kinds(version: u32) -> &'static [&'static str] {
     match version {
         1 => &["settled later", "denied by a person"],
-        _ => &["created", "deleted", "member added", "replaced"],
+        _ => &["created", "deleted", "member added", "replaced", "enrolled"],
     }
 }
 

@@ -127,11 +127,12 @@ pub fn report(world: &World, id: &str) -> deed_verify::Report {
     deed_verify::verify(&world.bundle(id).unwrap(), Some(&world.trusted().unwrap()))
 }
 
-/// The contracts of `contracts/scim/` and one for tests. These contracts have no adapter code.
-const SCIM_CONTRACTS: [(&str, &str); 6] = [
+/// The contracts of `contracts/scim/` and two for tests. These contracts have no adapter code.
+const SCIM_CONTRACTS: [(&str, &str); 7] = [
     ("add_group_member", include_str!("../../../contracts/scim/add_group_member.toml")),
     ("create_user", include_str!("../../../contracts/scim/create_user.toml")),
     ("delete_user", include_str!("../../../contracts/scim/delete_user.toml")),
+    ("enroll_user", include_str!("enroll_user.toml")),
     ("find_user", include_str!("../../../contracts/scim/find_user.toml")),
     ("remove_group_member", include_str!("../../../contracts/scim/remove_group_member.toml")),
     ("replace_user", include_str!("replace_user.toml")),
@@ -141,14 +142,15 @@ const SCIM_POLICY: &str = r#"
 @id("helpdesk-users")
 permit (principal, action in [Deed::Action::"scim.create_user", Deed::Action::"scim.delete_user",
     Deed::Action::"scim.find_user", Deed::Action::"scim.add_group_member",
-    Deed::Action::"scim.remove_group_member", Deed::Action::"scim.replace_user"], resource)
+    Deed::Action::"scim.remove_group_member", Deed::Action::"scim.replace_user",
+    Deed::Action::"scim.enroll_user"], resource)
 when { principal.roles.contains("helpdesk") };
 
 @id("users-need-a-lead")
 @obligation("approve:1:support-lead")
 forbid (principal, action in [Deed::Action::"scim.create_user", Deed::Action::"scim.delete_user",
     Deed::Action::"scim.add_group_member", Deed::Action::"scim.remove_group_member",
-    Deed::Action::"scim.replace_user"], resource);
+    Deed::Action::"scim.replace_user", Deed::Action::"scim.enroll_user"], resource);
 "#;
 
 /// Adds the contracts of `contracts/scim/` to a directory, with grants and a policy that lets the helpdesk use them.

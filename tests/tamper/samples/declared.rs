@@ -30,3 +30,8 @@ pub(super) fn replaced(world: &World) -> String {
     let params = json!({"user_id": id, "display_name": "Zoe"});
     ends(world, &declared("scim.replace_user", params), "verified")
 }
+
+/// The id of the user comes from the answer to the write, and the receipt has it as an output.
+pub(super) fn enrolled(world: &World) -> String {
+    ends(world, &declared("scim.enroll_user", json!({"user_name": fresh_name()})), "verified")
+}
