@@ -101,3 +101,77 @@ fn the_schema_for_editors_is_the_committed_one() {
     }
     assert_eq!(schema["additionalProperties"], false);
 }
+
+/// The values of private parameters are shown to the person who typed them, so that the requests are exact.
+#[test]
+fn a_contract_with_a_private_parameter_is_explained() {
+    let (create, hash) = (file("rabbitmq/create_user.toml"), "a".repeat(48));
+    let (hash, tags) = (format!("password_hash={hash}"), "tags=[\"monitoring\"]");
+    let args = ["contract", "explain", &create, "--param", "user=ann", "--param", &hash];
+    let (code, said, errors) = deed(&[&args[..], &["--param", tags]].concat());
+    assert_eq!((code, errors.as_str()), (0, ""), "{said}");
+    assert!(said.contains(&format!("\"password_hash\": \"{}\"", "a".repeat(48))), "{said}");
+    let (code, said, errors) = deed(&[&args[..6], &["password_hash=x", "--param", tags]].concat());
+    assert!(code != 0 && errors.contains("password_hash"), "{said}{errors}");
+}
+
+/// The files `*.cases.toml` in `contracts/`, without those of policies.
+fn case_files() -> Vec<String> {
+    let mut found = Vec::new();
+    for folder in ["scim", "stripe"] {
+        for entry in fs::read_dir(workspace().join("contracts").join(folder)).unwrap() {
+            let path = entry.unwrap().path().to_str().unwrap().to_owned();
+            found.extend(path.strip_suffix(".cases.toml").map(|start| format!("{start}.toml")));
+        }
+    }
+    found
+}
+
+#[test]
+fn the_test_cases_of_the_contracts_hold() {
+    let files = case_files();
+    assert!(files.len() >= 2, "{files:?}");
+    for contract in files {
+        let (code, said, errors) = deed(&["contract", "test", &contract]);
+        assert_eq!((code, errors.as_str()), (0, ""), "{contract}: {said}");
+        assert!(said.ends_with("cases, 0 differ\n"), "{said}");
+    }
+}
+
+/// A wrong expectation, and cases that cannot be tested.
+#[test]
+fn a_test_case_that_differs_is_reported_with_its_line() {
+    let dir = std::env::temp_dir().join(format!("deed-contract-test-{}", std::process::id()));
+    fs::create_dir_all(&dir).unwrap();
+    let cases = fs::read_to_string(file("scim/create_user.cases.toml")).unwrap();
+    let (contract, path) = (file("scim/create_user.toml"), dir.join("x.cases.toml"));
+    let tried = |old: &str, new: &str| {
+        assert!(cases.contains(old), "{old}");
+        fs::write(&path, cases.replacen(old, new, 1)).unwrap();
+        deed(&["contract", "test", &contract, "--cases", path.to_str().unwrap()])
+    };
+    let (code, said, _) = tried("want   = \"verified\"", "want   = \"mismatch\"");
+    assert_eq!(code, 1, "{said}");
+    assert!(said.starts_with("differs  a new user is created: verified"), "{said}");
+    assert!(said.contains("x.cases.toml:4: want = \"mismatch\"\n"), "{said}");
+    assert!(said.ends_with("5 cases, 1 differ\n"), "{said}");
+    for (old, new, why) in [
+        ("GET /Users?count=1", "GET /Users?count=2", "no rule of the contract has the request"),
+        ("user_name = \"zoe@example.com\"", "user_name = \"a b\"", "do not fit the contract"),
+        ("status = 200", "stat = 200", "unknown field `stat`"),
+        ("want   = \"verified\"", "want   = \"right\"", "unknown variant `right`"),
+        ("format = 1", "format = 2", "use `format = 1`"),
+        ("body = {", "body_json = '{', body = {", "keep one"),
+    ] {
+        let (code, said, errors) = tried(old, new);
+        assert!(code == 1 && errors.contains(why), "{why}: {said}{errors}");
+        assert!(errors.contains("x.cases.toml:"), "{errors}");
+    }
+    let adapter = file("idp/suspend_user.toml");
+    fs::write(&path, "format = 1\n[[case]]\nname = \"x\"\nparams = {}\nwant = \"verified\"\n")
+        .unwrap();
+    let args = ["contract", "test", &adapter, "--cases", path.to_str().unwrap()];
+    let (code, _, errors) = deed(&args);
+    assert!(code == 1 && errors.contains("is read by an adapter"), "{errors}");
+    fs::remove_dir_all(dir).unwrap();
+}

@@ -218,8 +218,12 @@ pub fn render(
 }
 
 /// Like [`render`], but with the values of private parameters. The rendered requests are sent to upstreams and never
-/// recorded.
-pub(crate) fn render_live(
+/// recorded. The command line also shows them to the person who typed the values.
+///
+/// # Errors
+///
+/// Fails when the proposal violates the contract or a limit.
+pub fn render_live(
     contract: &Contract,
     proposal: &Proposal,
     id: &ActionId,

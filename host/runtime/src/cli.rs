@@ -8,6 +8,7 @@ mod act;
 mod adapter;
 mod approve;
 mod backup;
+mod case_file;
 mod check;
 mod client;
 mod completions;

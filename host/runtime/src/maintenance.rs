@@ -3,6 +3,7 @@
 
 pub mod backup;
 pub mod check;
+pub mod contract_test;
 pub mod policy_test;
 pub mod replay;
 pub mod restore;

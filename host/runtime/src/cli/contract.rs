@@ -2,6 +2,7 @@
 //! contract files. The command needs no host.
 
 mod explain;
+mod test;
 mod upgrade;
 
 use std::fs;
@@ -16,6 +17,7 @@ use super::out::{self, Failure, Format};
 #[derive(Debug, Subcommand)]
 pub(super) enum ContractCommand {
     Explain(ExplainArgs),
+    Test(TestArgs),
     Upgrade(UpgradeArgs),
     /// Print the JSON Schema of contract files, for editors
     Schema,
@@ -37,6 +39,23 @@ pub(super) struct ExplainArgs {
     format: Format,
 }
 
+/// Judge actions of a contract from recorded answers, and compare the outcomes with the expected ones
+///
+/// Reads the test cases from FILE.cases.toml beside FILE.toml, prints one line per case, and exits with 1 if a result
+/// differs from the expected one. Contacts neither a host nor an upstream, and needs no adapter: every state of the
+/// contract must have `from`.
+#[derive(Debug, clap::Args)]
+pub(super) struct TestArgs {
+    /// The contract
+    #[arg(value_name = "FILE.toml")]
+    file: PathBuf,
+    /// The file of test cases, if it is not beside the contract
+    #[arg(long, value_name = "CASES.toml")]
+    cases: Option<PathBuf>,
+    #[command(flatten)]
+    format: Format,
+}
+
 /// Rewrite a contract of format 1 in format 2, and print it
 ///
 /// Only `format` and the placeholders of optional parameters change. The digest of the contract also changes, so pin
@@ -54,6 +73,7 @@ pub(super) struct UpgradeArgs {
 pub(super) fn run(command: &ContractCommand) -> Result<ExitCode, Failure> {
     match command {
         ContractCommand::Explain(args) => explain::run(args),
+        ContractCommand::Test(args) => test::run(args),
         ContractCommand::Upgrade(args) => upgrade::run(args),
         ContractCommand::Schema => schema(),
     }

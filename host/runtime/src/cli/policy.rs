@@ -17,7 +17,8 @@ use deed_spec::text::safe;
 use deed_system::clock::Clock;
 use serde::Serialize;
 
-use self::cases::{Case, Cases};
+use self::cases::Case;
+use super::case_file::{self, CaseFile};
 use super::out::{Failure, Format};
 use super::text::line;
 use crate::config::{self, Config, Fault, Tenant};
@@ -78,7 +79,7 @@ pub(super) fn run(command: &PolicyCommand) -> Result<ExitCode, Failure> {
 }
 
 fn test(args: &TestArgs) -> Result<ExitCode, Failure> {
-    let cases = cases::read(&args.cases).map_err(Failure::failed)?;
+    let cases = case_file::read(&args.cases).map_err(Failure::failed)?;
     let config = config::load(&args.dir).map_err(Failure::failed)?;
     let report = report(&config, args.tenant.as_deref(), &cases)?;
     args.format.print(&report, summary)?;
@@ -86,7 +87,11 @@ fn test(args: &TestArgs) -> Result<ExitCode, Failure> {
 }
 
 /// Decides every case. Fails if any case cannot be decided, and reports all such cases.
-fn report(config: &Config, tenant: Option<&str>, cases: &Cases) -> Result<Report, Failure> {
+fn report(
+    config: &Config,
+    tenant: Option<&str>,
+    cases: &CaseFile<Case>,
+) -> Result<Report, Failure> {
     let now_ms = Clock::new().now_ms();
     let (mut reports, mut faults) = (vec![], vec![]);
     for (line, case) in &cases.list {

@@ -85,14 +85,17 @@ pub struct Granted {
 /// Contract files by action name.
 pub(super) type Contracts = BTreeMap<String, (String, Arc<Contract>, Digest)>;
 
-/// Reads `contracts/*.toml`.
+/// Reads `contracts/*.toml`, except the test cases of contracts, `contracts/*.cases.toml`.
 pub(super) fn contracts(files: &Files, faults: &mut Faults) -> Contracts {
     let mut found = Contracts::new();
     let names = files.names("contracts").unwrap_or_else(|e| {
         faults.push(Fault::new("contracts/", 0, e.to_string()));
         Vec::new()
     });
-    let is_contract = |name: &&String| name.rsplit_once('.').is_some_and(|(_, end)| end == "toml");
+    let is_contract = |name: &&String| {
+        name.rsplit_once('.')
+            .is_some_and(|(start, end)| end == "toml" && !start.ends_with(".cases"))
+    };
     for name in names.iter().filter(is_contract) {
         let name = format!("contracts/{name}");
         match contract(files, &name) {

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use deed_record::action::id::ActionId;
-use deed_record::action::{Proposal, Rendering, render};
+use deed_record::action::{Proposal, Rendering, render_live};
 use deed_record::contract::template::text::Source;
 use deed_record::contract::template::{Place, Rule};
 use deed_record::contract::{Contract, may_change};
@@ -90,7 +90,8 @@ fn rendering(contract: &Contract, params: &[String]) -> Result<(Value, Rendering
         expect: [].into(),
     };
     contract.normal_params(&mut proposal.params);
-    let rendered = render(contract, &proposal, &ActionId::new(0, EXAMPLE)).map_err(|error| {
+    let rendered = render_live(contract, &proposal, &ActionId::new(0, EXAMPLE));
+    let rendered = rendered.map_err(|error| {
         let missing =
             contract.params.required.iter().find(|one| proposal.params.get(one).is_none());
         let hint = missing.map(|one| format!("; add --param {one}=VALUE")).unwrap_or_default();

@@ -1,34 +1,14 @@
 //! The test cases of `deed policy test`. Each case describes an action and the expected decision.
-//!
-//! Cases are parsed from a TOML file. Each case keeps its line number, which error messages show.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 
 use deed_record::action::{Proposal, Source};
 use deed_record::policy::{Decision, Verdict};
 use serde::Deserialize;
 use serde_json::Value;
-use toml::Spanned;
 
-use crate::config::{Config, Fault, Tenant};
+use crate::config::{Config, Tenant};
 use crate::maintenance::policy_test::{PolicyTest, PolicyTestError};
-
-/// The cases of one file, each with its line number.
-#[derive(Debug)]
-pub(super) struct Cases {
-    pub(super) file: String,
-    pub(super) list: Vec<(usize, Case)>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct File {
-    /// The version of the file format, which must be 1.
-    format: Spanned<u32>,
-    #[serde(default)]
-    case: Vec<Spanned<Case>>,
-}
 
 /// One `[[case]]` table.
 #[derive(Debug, Deserialize)]
@@ -57,30 +37,6 @@ pub(super) struct Case {
     pub(super) obligations: Option<BTreeSet<String>>,
     /// The complete set of ids of the policies that are expected to decide.
     pub(super) by: Option<BTreeSet<String>>,
-}
-
-/// Reads a file of test cases. Fails with the first fault in the file. An unknown field is a fault.
-pub(super) fn read(path: &Path) -> Result<Cases, Fault> {
-    let file = path.display().to_string();
-    let text = std::fs::read_to_string(path)
-        .map_err(|e| Fault::new(&file, 0, format!("cannot be read: {e}")))?;
-    let parsed: File = toml::from_str(&text).map_err(|e| {
-        let start = e.span().map_or(0, |span| span.start);
-        Fault::new(&file, line_of(&text, start), e.message().replace('\n', "; "))
-    })?;
-    if *parsed.format.get_ref() != 1 {
-        let line = line_of(&text, parsed.format.span().start);
-        return Err(Fault::new(&file, line, "the format is not known; use `format = 1`"));
-    }
-    if parsed.case.is_empty() {
-        return Err(Fault::new(&file, 0, "there is no [[case]]; add one"));
-    }
-    let placed = |case: Spanned<Case>| (line_of(&text, case.span().start), case.into_inner());
-    Ok(Cases { list: parsed.case.into_iter().map(placed).collect(), file })
-}
-
-fn line_of(text: &str, offset: usize) -> usize {
-    text.get(..offset).map_or(0, |head| head.matches('\n').count() + 1)
 }
 
 impl Case {

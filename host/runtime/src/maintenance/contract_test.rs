@@ -1,0 +1,263 @@
+//! `deed contract test`: judges an action from recorded answers, without a host, an adapter or an upstream.
+//!
+//! The requests are rendered, the states are read and the outcome is judged as in a real action. Policy, approvals,
+//! idempotency keys, entity tags and repeated attempts are not tested.
+
+use std::collections::BTreeMap;
+
+use deed_record::action::id::ActionId;
+use deed_record::action::{BindError, Proposal, Rendering, render_live};
+use deed_record::contract::template::Rule;
+use deed_record::contract::{Contract, expose};
+use deed_record::exchange::claim::Claim;
+use deed_record::exchange::{Exchange, Fate, NoValue, Rendered};
+use deed_record::lifecycle::observation::Observation;
+use deed_record::lifecycle::observation::answers::{Answers, Asked};
+use deed_record::lifecycle::observation::declared::{Declared, declared};
+use deed_record::lifecycle::outcome::{self, Judgement, Outcome, Seen};
+use deed_spec::json;
+use serde::Deserialize;
+use serde_json::Value;
+
+/// One test: the parameters of the action, and the answers to its requests.
+#[derive(Debug)]
+pub struct ContractTest<'a> {
+    pub contract: &'a Contract,
+    pub params: &'a Value,
+    /// The answers before the write, to the writes, and after them.
+    pub before: &'a [RecordedAnswer],
+    pub writes: &'a [RecordedAnswer],
+    pub after: &'a [RecordedAnswer],
+}
+
+/// The answer to one request. In its body, `{action.id}` stands for the id of the action.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RecordedAnswer {
+    /// The request of a rule, as it is written in the contract.
+    request: String,
+    /// The HTTP status; absent if the answer was lost.
+    status: Option<u16>,
+    body: Option<Value>,
+    /// The body as JSON text, for what TOML cannot write.
+    body_json: Option<String>,
+    /// The path in the header `Location`, below the base URL of the upstream.
+    location: Option<String>,
+}
+
+/// The result of a test.
+#[derive(Debug)]
+pub struct Tested {
+    pub judgement: Judgement,
+    /// The states before and after the action, as far as they were read.
+    pub pre: Value,
+    pub post: Option<Value>,
+}
+
+/// Why a test is not valid.
+#[derive(Debug, thiserror::Error)]
+pub enum ContractTestError {
+    #[error("state `{0}` is read by an adapter; only states with `from` can be tested")]
+    Adapter(String),
+    #[error("the parameters do not fit the contract: {0}")]
+    Params(String),
+    #[error("no rule of the contract has the request `{0}`; write it as in the contract")]
+    Request(String),
+    #[error(
+        "`{0}` is not sent then, because the write whose answer it contains was not carried out"
+    )]
+    NotAsked(String),
+    #[error("`{0}` is not sent then: {1}")]
+    Unknown(String, String),
+    #[error("`body_json` of `{0}` is not JSON: {1}")]
+    Body(String, json::ParseError),
+    #[error("`{0}` has both `body` and `body_json`; keep one")]
+    TwoBodies(String),
+    #[error(transparent)]
+    NoValue(#[from] NoValue),
+}
+
+/// The id of the action in every test.
+fn example() -> ActionId {
+    ActionId::new(0, [0; 10])
+}
+
+impl ContractTest<'_> {
+    /// Judges the action.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the test is not valid.
+    pub fn run(&self) -> Result<Tested, ContractTestError> {
+        let contract = self.contract;
+        let adapter = contract.state.iter().find(|(_, shape)| shape.from.is_none());
+        if let Some((name, _)) = adapter {
+            return Err(ContractTestError::Adapter(name.clone()));
+        }
+        let (params, Rendering { observe, perform, .. }) = self.render()?;
+        let pre = self.look(self.before, &Answers::default().asked(&observe))?;
+        if contract.is_read() {
+            let judgement = outcome::judge_read(contract, &pre);
+            return Ok(Tested { judgement, pre: pre.value(), post: None });
+        }
+        if let Some(judgement) = refused(contract, &params, &pre) {
+            return Ok(Tested { judgement, pre: pre.value(), post: None });
+        }
+        let state = pre.value();
+        let filled: Result<Vec<Rendered>, NoValue> =
+            perform.iter().map(|rule| rule.with_state(&state)).collect();
+        let filled = filled?;
+        let requests: Vec<Asked<'_>> = filled.iter().map(Asked::Request).collect();
+        let sent = exchanges(self.writes, &contract.perform.http, &requests)?;
+        let sent: Vec<&Exchange> = sent.iter().collect();
+        let answers = Answers::of(contract, &perform, &sent);
+        let post = self.look(self.after, &answers.asked(&observe))?;
+        let judgement = outcome::judge(&Seen {
+            contract,
+            params: &params,
+            action: &example(),
+            expect: &BTreeMap::new(),
+            pre: &pre,
+            post: &post,
+            exchanges: &sent,
+            may_still_land: false,
+        });
+        Ok(Tested { judgement, pre: state, post: Some(post.value()) })
+    }
+
+    fn render(&self) -> Result<(Value, Rendering), ContractTestError> {
+        let mut proposal = Proposal {
+            contract: self.contract.action.name.clone(),
+            params: self.params.clone(),
+            intent: "test".to_owned(),
+            reasoning: None,
+            on_behalf_of: None,
+            sources: vec![],
+            environment: None,
+            expect: BTreeMap::new(),
+        };
+        self.contract.normal_params(&mut proposal.params);
+        let rendering = render_live(self.contract, &proposal, &example());
+        let rendering = rendering.map_err(|error| ContractTestError::Params(detail(&error)))?;
+        Ok((proposal.params, rendering))
+    }
+
+    fn look(
+        &self,
+        answers: &[RecordedAnswer],
+        asked: &[Asked<'_>],
+    ) -> Result<Observation, ContractTestError> {
+        let exchanges = exchanges(answers, &self.contract.observe.http, asked)?;
+        let Declared { states, problem } = declared(self.contract, asked, &exchanges);
+        Ok(Observation {
+            state: states,
+            derived: [].into(),
+            exchanges,
+            claim: Some(Claim::Done),
+            refused: vec![],
+            at_ms: 0,
+            problem,
+        })
+    }
+}
+
+/// The judgement if no write would be sent.
+fn refused(contract: &Contract, params: &Value, pre: &Observation) -> Option<Judgement> {
+    if let Some(problem) = pre.unusable(contract) {
+        let reason = format!("the state before could not be observed: {problem}");
+        return Some(Judgement::plain(Outcome::Failed, reason));
+    }
+    let checks = outcome::before(contract, params, pre);
+    let failed = checks.iter().find(|check| !check.holds)?;
+    let reason = format!("precondition `{}` does not hold", failed.expression);
+    Some(Judgement { checks, ..Judgement::plain(Outcome::Denied, reason) })
+}
+
+fn exchanges(
+    answers: &[RecordedAnswer],
+    rules: &[Rule],
+    asked: &[Asked<'_>],
+) -> Result<Vec<Exchange>, ContractTestError> {
+    answers
+        .iter()
+        .zip(0..)
+        .map(|(answer, ordinal)| answer.exchange(ordinal, rules, asked))
+        .collect()
+}
+
+impl RecordedAnswer {
+    fn exchange(
+        &self,
+        ordinal: u32,
+        rules: &[Rule],
+        asked: &[Asked<'_>],
+    ) -> Result<Exchange, ContractTestError> {
+        let named = || self.request.clone();
+        let at = rules.iter().position(|rule| rule.request == self.request);
+        let asked = at.and_then(|at| asked.get(at));
+        let request = match asked.ok_or_else(|| ContractTestError::Request(named()))? {
+            Asked::Request(request) => (*request).clone(),
+            Asked::Filled(request) => (**request).clone(),
+            Asked::Nothing => return Err(ContractTestError::NotAsked(named())),
+            Asked::Unknown(why) => return Err(ContractTestError::Unknown(named(), why.clone())),
+        };
+        let exposed = |body: Value| match &request.expose {
+            Some(pointers) => expose::only(body, pointers),
+            None => body,
+        };
+        let response = self.body()?.map(exposed).filter(|body| !body.is_null());
+        let location = self.location.clone().filter(|_| request.location.is_some());
+        Ok(Exchange {
+            ordinal,
+            request,
+            fate: self.status.map_or(Fate::NoAnswer, |status| Fate::Answered { status }),
+            response,
+            etag: None,
+            if_match: None,
+            idempotency_key: None,
+            carried_from: None,
+            retry_after_s: None,
+            redacted: vec![],
+            problem: self.status.is_none().then(|| "the answer was lost".to_owned()),
+            headers: location.map(|path| ("location".to_owned(), path)).into_iter().collect(),
+            failure: None,
+            started_ms: 0,
+            ended_ms: 0,
+            deadline_ms: 0,
+        })
+    }
+
+    /// The body, with the id of the action in place of `{action.id}`.
+    fn body(&self) -> Result<Option<Value>, ContractTestError> {
+        let body = match (&self.body, &self.body_json) {
+            (Some(_), Some(_)) => return Err(ContractTestError::TwoBodies(self.request.clone())),
+            (body, None) => body.clone(),
+            (None, Some(text)) => {
+                let parsed = json::parse(text.as_bytes());
+                Some(parsed.map_err(|error| ContractTestError::Body(self.request.clone(), error))?)
+            }
+        };
+        Ok(body.map(with_id))
+    }
+}
+
+fn with_id(body: Value) -> Value {
+    match body {
+        Value::String(text) => text.replace("{action.id}", example().as_str()).into(),
+        Value::Array(items) => items.into_iter().map(with_id).collect(),
+        Value::Object(members) => {
+            members.into_iter().map(|(name, value)| (name, with_id(value))).collect()
+        }
+        other => other,
+    }
+}
+
+/// The error with its first violation.
+fn detail(error: &BindError) -> String {
+    match error {
+        BindError::Params(violations) => {
+            violations.first().map_or_else(|| error.to_string(), ToString::to_string)
+        }
+        error => error.to_string(),
+    }
+}
