@@ -9,6 +9,7 @@ mod elements;
 mod encodings;
 mod forms;
 mod guards;
+mod jobs;
 mod lists;
 mod looks;
 mod replace;

@@ -38,7 +38,7 @@ backoff  = "50ms"
 
 /// A list of notes that begins with these, and to which a write adds one. `change` may change a note before it is added;
 /// the first `lost` writes get no answer.
-fn notes(first: Value, lost: usize, change: impl Fn(&mut Value) + Send + 'static) -> Upstream {
+fn notes(first: &Value, lost: usize, change: impl Fn(&mut Value) + Send + 'static) -> Upstream {
     let mut items = first.as_array().unwrap().clone();
     let mut writes = 0;
     Upstream::start(move |request| {
@@ -66,7 +66,7 @@ fn others() -> Value {
 
 #[test]
 fn an_element_is_found_among_others() {
-    let upstream = notes(others(), 0, |_| ());
+    let upstream = notes(&others(), 0, |_| ());
     let world = served(&upstream, &contract("create", TABLES), "");
     let view = tried(&world);
     ended(&world, &view, "verified", "every expectation holds");
@@ -76,7 +76,7 @@ fn an_element_is_found_among_others() {
 
 #[test]
 fn an_element_is_found_again_after_a_lost_answer() {
-    let upstream = notes(others(), 3, |_| ());
+    let upstream = notes(&others(), 3, |_| ());
     let world = served(&upstream, &contract("create", TABLES), "");
     ended(&world, &tried(&world), "verified", "every expectation holds");
     assert_eq!(upstream.writes().len(), 1);
@@ -92,7 +92,7 @@ fn an_element_with_other_values_is_not_the_one() {
         |note: &mut Value| note["by"] = json!([]),
         |note: &mut Value| note["by"]["action"] = json!([note["by"]["action"]]),
     ] {
-        let upstream = notes(others(), 0, change);
+        let upstream = notes(&others(), 0, change);
         let world = served(&upstream, &contract("create", TABLES), "");
         ended(&world, &tried(&world), "mismatch", "nothing changed");
     }

@@ -93,8 +93,8 @@ pub(super) fn contracts(files: &Files, faults: &mut Faults) -> Contracts {
         Vec::new()
     });
     let is_contract = |name: &&String| {
-        name.rsplit_once('.')
-            .is_some_and(|(start, end)| end == "toml" && !start.ends_with(".cases"))
+        let mut parts = name.rsplit('.');
+        parts.next() == Some("toml") && (parts.next() != Some("cases") || parts.next().is_none())
     };
     for name in names.iter().filter(is_contract) {
         let name = format!("contracts/{name}");

@@ -33,7 +33,7 @@ impl Store {
             }
             ("GET", "create", [id]) => {
                 let things = self.made(kind, item);
-                match things.iter().find(|one| one["id"].to_string() == *id) {
+                match things.iter().find(|one| one["id"].as_u64() == id.parse().ok()) {
                     Some(thing) => ok("200 OK", thing),
                     None => missing(),
                 }
