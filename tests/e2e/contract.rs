@@ -175,3 +175,23 @@ fn a_test_case_that_differs_is_reported_with_its_line() {
     assert!(code == 1 && errors.contains("is read by an adapter"), "{errors}");
     fs::remove_dir_all(dir).unwrap();
 }
+
+/// Notes on values of answers, on the element of a list, and on what an observation after the write may use.
+#[test]
+fn an_explanation_says_how_requests_depend_on_answers() {
+    let enroll = workspace().join("tests/support/src/enroll_user.toml");
+    let args = ["contract", "explain", enroll.to_str().unwrap(), "--param", "user_name=zoe"];
+    let (code, said, errors) = deed(&args);
+    assert_eq!((code, errors.as_str()), (0, ""), "{said}");
+    for line in [
+        "  idp GET /Users/{answer.create.id}",
+        "    {answer.create.id} in the path: value of the answer to a write, known afterwards",
+        "    only the element with /userName = \"zoe\"",
+        "    observations afterwards may use its answer as `create`",
+        "open while",
+        "  post.user == null",
+        "  user = post.user.id",
+    ] {
+        assert!(said.contains(&format!("{line}\n")), "no `{line}`: {said}");
+    }
+}

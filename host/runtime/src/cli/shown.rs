@@ -131,6 +131,10 @@ fn writes(request: &ApprovalRequest, contract: &Contract) -> Result<String, Fail
         for (name, value) in &write.headers {
             line(&mut text, format_args!("    {}: {}", safe(name), safe(value)));
         }
+        for (name, value) in request.bindings.get(&write.upstream).iter().flat_map(|b| &b.headers) {
+            let what = format_args!("    {}: {} (added by the operator)", safe(name), safe(value));
+            line(&mut text, what);
+        }
         let says_kind = write.headers.contains_key("content-type");
         if write.body.is_some() && !write.codec.is_plain() && !says_kind {
             line(&mut text, format_args!("    as {}", write.codec.content_type()));
@@ -146,7 +150,8 @@ fn writes(request: &ApprovalRequest, contract: &Contract) -> Result<String, Fail
     Ok(text)
 }
 
-/// Formats notes on a request body: which texts are sent as numbers, and which values come from the state.
+/// Formats notes on a request: which texts are sent as numbers, which values come from the state, which element of a
+/// list counts, and how other requests refer to the answer.
 pub(super) fn notes(request: &Rendered) -> String {
     let mut text = String::new();
     for (place, source) in &request.pre {
@@ -157,6 +162,22 @@ pub(super) fn notes(request: &Rendered) -> String {
     }
     for pointer in &request.numbers {
         line(&mut text, format_args!("    sent as a number: {}", safe(pointer)));
+    }
+    for (pointer, value) in &request.selected {
+        let what = format_args!("    only the element with {} = {}", safe(pointer), compact(value));
+        line(&mut text, what);
+    }
+    if let Some(name) = &request.name {
+        line(
+            &mut text,
+            format_args!("    observations afterwards may use its answer as `{}`", safe(name)),
+        );
+    }
+    if let Some(form) = &request.location {
+        line(
+            &mut text,
+            format_args!("    and the path of its `Location`, in the form {}", safe(form)),
+        );
     }
     text
 }
