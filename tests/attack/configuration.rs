@@ -1,7 +1,7 @@
 //! Attacks through the configuration: files, links, contracts and tables that a hostile or careless person has left in
 //! the served directory.
 
-mod bench;
+pub(crate) mod bench;
 mod canary;
 mod contracts;
 mod credentials;

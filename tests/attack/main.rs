@@ -1,5 +1,5 @@
-//! Attacks on the real host binary by guests, compiler input, upstreams, callers and configuration, with the required
-//! result of each attack.
+//! Attacks on the real host binary by guests, compiler input, upstreams, callers, configuration and contracts, with the
+//! required result of each attack.
 //!
 //! Each case is one attack with a name such as `guests/spins`. A case fails when the attack succeeds, when the refusal
 //! is not the expected refusal, or when the host is unhealthy afterwards.
@@ -14,6 +14,7 @@ mod callers;
 mod case;
 mod compiler;
 mod configuration;
+mod contracts;
 mod guests;
 mod threat_model;
 mod upstreams;
@@ -28,12 +29,13 @@ use self::case::Case;
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
-    let sides: [(&str, Vec<Case>); 5] = [
+    let sides: [(&str, Vec<Case>); 6] = [
         ("guests", guests::cases()),
         ("compiler", compiler::cases()),
         ("upstreams", upstreams::cases()),
         ("callers", callers::cases()),
         ("configuration", configuration::cases()),
+        ("contracts", contracts::cases()),
     ];
     let trials: Vec<Trial> =
         sides.into_iter().flat_map(|(side, cases)| trials(side, cases)).collect();

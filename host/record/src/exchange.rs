@@ -4,6 +4,7 @@ pub mod claim;
 pub mod codec;
 mod late;
 pub mod meaning;
+pub(crate) mod segment;
 
 use std::collections::BTreeMap;
 

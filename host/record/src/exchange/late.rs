@@ -7,6 +7,7 @@ use deed_spec::json;
 use serde_json::Value;
 
 use super::Rendered;
+use super::segment::has_dots;
 
 /// The beginning of a placeholder for a value of an answer. In a rendered path, all other braces are percent-encoded.
 const ANSWER: &str = "{answer.";
@@ -57,7 +58,7 @@ impl Rendered {
             let written = format!("{ANSWER}{name}}}");
             filled.path = filled.path.replace(&written, &value);
             let target = filled.path.split('?').next().unwrap_or_default();
-            if value.is_empty() || target.split('/').any(|one| matches!(one, "." | "..")) {
+            if value.is_empty() || target.split('/').any(has_dots) {
                 return Err(NoAnswer { name: name.to_owned(), value });
             }
         }
@@ -70,7 +71,7 @@ impl Rendered {
         let mut parts = self.path.split(ANSWER);
         let Some(rest) = sent.strip_prefix(parts.next().unwrap_or_default()) else { return false };
         let target = sent.split('?').next().unwrap_or_default();
-        if target.split('/').any(|one| matches!(one, "." | "..")) {
+        if target.split('/').any(has_dots) {
             return false;
         }
         let literals = parts.map(|part| part.split_once('}').map_or("", |(_, literal)| literal));

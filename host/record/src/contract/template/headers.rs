@@ -61,9 +61,11 @@ pub fn is_allowed(name: &str) -> bool {
     ALLOWED.contains(&name) || name.ends_with("-version") && !is_never(name)
 }
 
-/// Whether the header with this lower-case name may be set neither by a contract nor by an operator.
+/// Whether the header with this lower-case name may be set neither by a contract nor by an operator. Servers that pass
+/// headers on as environment variables (RFC 3875 section 4.1.18) do not distinguish `_` from `-`.
 pub fn is_never(name: &str) -> bool {
-    NEVER.contains(&name)
+    let name = name.replace('_', "-");
+    NEVER.contains(&name.as_str())
         || ["proxy-", "sec-", "x-forwarded-", "x-http-method"]
             .iter()
             .any(|one| name.starts_with(one))

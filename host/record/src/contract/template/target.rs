@@ -1,12 +1,13 @@
 //! Path and query of a request: the checks of the literal text, and the rendering.
 //!
 //! A rendered value is percent-encoded, so it stays inside its segment or query value. No rendered value results in an
-//! empty segment or a dot segment, even after percent-decoding.
+//! empty segment or a dot segment. In format 2 this also holds for a server that decodes a path before it splits it.
 
 use std::fmt::Write as _;
 
 use super::RenderError;
 use super::text::{self, Format, Origins, Piece, Source};
+use crate::exchange::segment::has_dots;
 
 /// Path and query of a target; the query is `None` without `?`.
 pub(super) fn split(target: &str) -> (&str, Option<&str>) {
@@ -104,8 +105,20 @@ pub(super) fn render_path(path: &str, origins: &Origins<'_>) -> Result<String, R
     let format = origins.format();
     let mut out = String::new();
     for segment in segments(path, format) {
+        let filled = fill(segment, origins)?;
+        if format == Format::Two && has_dots(&filled) {
+            let pieces = text::pieces(segment, format)?;
+            let source = pieces.iter().find_map(|piece| match piece {
+                Piece::Value(source) => Some(*source),
+                Piece::Literal(_) => None,
+            });
+            // A segment without a value is what the contract says.
+            if let Some(source) = source {
+                return Err(unfit(source));
+            }
+        }
         out.push('/');
-        out.push_str(&fill(segment, origins)?);
+        out.push_str(&filled);
     }
     if format == Format::Two && path.ends_with('/') && path.len() > 1 {
         out.push('/');

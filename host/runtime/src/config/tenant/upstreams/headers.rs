@@ -39,7 +39,9 @@ fn check_name(key: &'static str, name: &str, raw: &raw::Upstream) -> Result<(), 
     }
     let slots = raw.read.iter().chain(&raw.write).filter_map(|credential| credential.slot.header());
     let key_header = raw.idempotency.iter().map(|one| one.header.as_str());
-    if slots.chain(key_header).any(|taken| taken.eq_ignore_ascii_case(name)) {
+    // Servers that pass headers on as environment variables do not distinguish `_` from `-`.
+    let plain = |name: &str| name.to_ascii_lowercase().replace('_', "-");
+    if slots.chain(key_header).any(|taken| plain(taken) == plain(name)) {
         let what = format!(
             "header `{name}` already holds a credential or the idempotency key of this upstream"
         );
