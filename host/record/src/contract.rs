@@ -308,6 +308,14 @@ impl Contract {
         self.observe.http.iter().position(|rule| rule.request == *from)
     }
 
+    /// Whether the contract declares an output with this name that may have this value.
+    pub fn is_output(&self, name: &str, value: &Value) -> bool {
+        let Some(output) = self.outputs.get(name) else { return false };
+        let states = self.state_schemas();
+        let schema = check::schema_at(&states, &output.pointer());
+        !value.is_null() && schema.is_some_and(|schema| schema.violations(value).is_empty())
+    }
+
     /// Finds the write with the name `NAME` for a path `NAME.MEMBER`. Returns the rule of this write, and the schema of
     /// the member in its answer.
     pub(crate) fn answer_at(&self, path: &str) -> Option<(&Rule, &Schema)> {

@@ -144,7 +144,7 @@ fn of_rules(run: &[ExchangeSummary], rules: &[Rendered]) -> Result<usize, String
 fn may_be(other: &Rendered, rule: &Rendered) -> bool {
     other.upstream == rule.upstream
         && other.method == rule.method
-        && (other.awaits_answer() || rule.is_filled_as(&other.path))
+        && if other.awaits_answer() { rule.may_meet(other) } else { rule.is_filled_as(&other.path) }
 }
 
 /// What the contract renders from the action's parameters.

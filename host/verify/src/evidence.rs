@@ -2,6 +2,8 @@
 //!
 //! The checks of this module run only after the digests of the evidence were checked.
 
+use std::collections::BTreeMap;
+
 use deed_record::action::Rendering;
 use deed_record::bundle;
 use deed_record::contract::Contract;
@@ -14,6 +16,7 @@ use deed_record::lifecycle::observation::{Look, Observation};
 use deed_record::lifecycle::outcome::{self, Check, Judgement, Outcome, Seen};
 use deed_record::statement::receipt::{AttemptSummary, Receipt};
 use deed_spec::json::Change;
+use serde_json::Value;
 
 use super::opened::Opened;
 use super::proven::Proven;
@@ -104,7 +107,15 @@ impl Evidence {
 /// Every request of an observation is one that its rules asked.
 fn of_look(look: &Observation, asked: &[Asked<'_>]) -> Result<(), String> {
     let rules: Vec<&Rendered> = asked.iter().filter_map(Asked::request).collect();
-    of_contract(&look.exchanges, |request| rules.contains(&request))
+    of_contract(&look.exchanges, |request| rules.contains(&request))?;
+    let sent = |rule: &Rendered| look.exchanges.iter().filter(|one| one.request == *rule).count();
+    match rules.iter().find(|rule| u32::try_from(sent(rule)).map_or(true, |sent| sent > rule.calls))
+    {
+        Some(Rendered { method, path, .. }) => {
+            Err(format!("`{method} {path}` was sent more often than its rule allows"))
+        }
+        None => Ok(()),
+    }
 }
 
 pub(super) fn found(evidence: Option<&Evidence>) -> Found {
@@ -193,6 +204,21 @@ fn states_of(contract: &Contract, seen: &Observation, asked: &[Asked<'_>]) -> Re
     }
 }
 
+/// Checks without the evidence that outputs are of a verified action, and that the contract declares them.
+pub(super) fn outputs_of(
+    contract: &Contract,
+    outcome: Outcome,
+    outputs: &BTreeMap<String, Value>,
+) -> Result<(), String> {
+    if outcome != Outcome::Verified && !outputs.is_empty() {
+        return Err(format!("the outcome is `{}`, but there are outputs", outcome.as_str()));
+    }
+    match outputs.iter().find(|(name, value)| !contract.is_output(name, value)) {
+        Some((name, _)) => Err(format!("`{name}` is not an output that the contract declares")),
+        None => Ok(()),
+    }
+}
+
 /// Judges the outcome again from the evidence.
 pub(super) fn outcome(proven: &Proven, contract: &Contract, evidence: Option<&Evidence>) -> Found {
     let Receipt { attempts, post, changes, unexpected, outputs, .. } = &proven.receipt;
@@ -201,6 +227,7 @@ pub(super) fn outcome(proven: &Proven, contract: &Contract, evidence: Option<&Ev
     if !(compared || unchanged) {
         return Err("the receipt has changes, but the state was not read after a run".to_owned());
     }
+    outputs_of(contract, proven.receipt.outcome, outputs)?;
     let Some(evidence) = evidence else {
         let why = "this copy has no evidence, so the outcome cannot be judged again";
         return Ok(Finding::Skip(why.to_owned()));
@@ -392,7 +419,7 @@ fn compare(receipt: &Receipt, judged: &Judgement) -> Found {
 #[cfg(test)]
 mod tests {
     use deed_record::exchange::codec::{Codec, Incoming};
-    use serde_json::{Value, json};
+    use serde_json::json;
 
     use super::*;
     use crate::tests::parts::{contract, exchange, request};

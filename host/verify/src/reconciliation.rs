@@ -97,6 +97,7 @@ pub(super) fn found(settled: Option<&Reconciliation>, receipt: &Receipt) -> Foun
 /// Judges the outcome again, with the later observation in place of the observation after the run.
 pub(super) fn judged(proven: &Proven, contract: &Contract, evidence: Option<&Evidence>) -> Found {
     let Some(settled) = &proven.settled else { return pass("nothing was settled") };
+    evidence::outputs_of(contract, settled.outcome, &settled.outputs)?;
     if settled.look.is_none() {
         return pass(format!("`{}`, from the person's resolution", settled.outcome.as_str()));
     }

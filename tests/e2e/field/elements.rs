@@ -18,6 +18,7 @@ properties.text = { type = "string" }
 upstream = "field"
 request  = "GET /notes"
 where    = { "/by/action" = "{action.id}", "/kind" = 7, "/about" = "{id}" }
+complete = true
 control  = "GET /me"
 [[observe.http]]
 upstream = "field"
@@ -82,19 +83,21 @@ fn an_element_is_found_again_after_a_lost_answer() {
     assert_eq!(upstream.writes().len(), 1);
 }
 
-/// Values are compared with their types, and a missing member has no value.
+/// A missing member has no value, and a value of another type cannot be compared.
 #[test]
 fn an_element_with_other_values_is_not_the_one() {
-    for change in [
-        |note: &mut Value| note["kind"] = json!("7"),
-        |note: &mut Value| note["kind"] = json!(7.5),
-        |note: &mut Value| note["about"] = json!("a1 "),
-        |note: &mut Value| note["by"] = json!([]),
-        |note: &mut Value| note["by"]["action"] = json!([note["by"]["action"]]),
-    ] {
+    let other = "has a value of another type than in `where`";
+    let changes: [(fn(&mut Value), &str, &str); 5] = [
+        (|note| note["kind"] = json!("7"), "indeterminate", other),
+        (|note| note["kind"] = json!(7.5), "indeterminate", other),
+        (|note| note["by"]["action"] = json!([note["by"]["action"]]), "indeterminate", other),
+        (|note| note["about"] = json!("a1 "), "mismatch", "nothing changed"),
+        (|note| note["by"] = json!([]), "mismatch", "nothing changed"),
+    ];
+    for (change, outcome, why) in changes {
         let upstream = notes(&others(), 0, change);
         let world = served(&upstream, &contract("create", TABLES), "");
-        ended(&world, &tried(&world), "mismatch", "nothing changed");
+        ended(&world, &tried(&world), outcome, why);
     }
 }
 
@@ -121,6 +124,7 @@ fn a_selection_that_has_no_effect_is_refused() {
     let selection = "{ \"/by/action\" = \"{action.id}\", \"/kind\" = 7, \"/about\" = \"{id}\" }";
     for (new, why) in [
         ("{ \"by\" = \"{id}\" }", "is not a JSON pointer"),
+        ("{ \"/a~2b\" = \"{id}\" }", "is not a JSON pointer"),
         ("{ \"/by\" = \"x-{id}\" }", "must be a whole placeholder"),
         ("{ \"/by\" = \"{note?}\" }", "can only be a whole value of a body"),
         ("{ \"/by\" = \"{other}\" }", "is not bound"),
@@ -133,6 +137,13 @@ fn a_selection_that_has_no_effect_is_refused() {
         assert!(refused.contains(why), "{new}: {refused}");
     }
     let without = text.replace("only = \"/items\"\n", "").replace("control  = \"GET /me\"\n", "");
+    let note = "properties.note = { type = \"string\" }";
+    let about = |kind: &str| {
+        text.replace(note, &format!("properties.note = {kind}"))
+            .replace("required = [\"id\"]", "required = [\"id\", \"note\"]")
+            .replace("\"/about\" = \"{id}\"", "\"/about\" = \"{note}\"")
+    };
+    let xml = text.replace("complete = true", "complete = true\ncodec.response = \"xml\"");
     let write = text.replace(
         "request  = \"POST /notes\"",
         "request  = \"POST /notes\"\nwhere = { \"/a\" = 1 }",
@@ -147,7 +158,15 @@ fn a_selection_that_has_no_effect_is_refused() {
     for (text, why) in [
         (without, "selects an element of the list"),
         (write, "`where` is for [[observe.http]]"),
-        (private, "of a parameter that is not private"),
+        (private, "that is not private"),
+        (about("{ type = \"decimal\" }"), "a string, an integer or a boolean"),
+        (
+            about("{ type = \"array\", items = { type = \"string\" } }"),
+            "a string, an integer or a boolean",
+        ),
+        (xml, "because the answer has only texts"),
+        (text.replace("complete = true\n", ""), "a further page would count as absent"),
+        (text.replace(&format!("where    = {selection}\n"), ""), "add `where`"),
     ] {
         let refused = Contract::from_toml("c.toml", &text).unwrap_err().to_string();
         assert!(refused.contains(why), "{refused}");

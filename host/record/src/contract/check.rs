@@ -4,6 +4,7 @@
 mod answers;
 mod outputs;
 mod placeholders;
+mod selection;
 mod states;
 
 use std::collections::BTreeMap;

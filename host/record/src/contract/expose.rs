@@ -25,19 +25,25 @@ pub enum ExposeError {
 /// Checks the syntax of the pointers. Whether a response has a value at a pointer is known only when the response
 /// arrives.
 pub(crate) fn check(pointers: &[String]) -> Result<(), ExposeError> {
-    if pointers.len() > POINTERS || pointers.iter().any(|one| one.len() > POINTER) {
-        return Err(ExposeError::Many);
-    }
+    check_pointers(pointers)?;
     for (n, one) in pointers.iter().enumerate() {
-        if !is_pointer(one) {
-            return Err(ExposeError::Pointer(one.clone()));
-        }
         let mut others = pointers.iter().enumerate().filter(|(other, _)| *other != n);
         if others.any(|(_, other)| covers(other, one)) {
             return Err(ExposeError::Covered(one.clone()));
         }
     }
     Ok(())
+}
+
+/// Checks the syntax, the number and the length of pointers.
+pub(crate) fn check_pointers(pointers: &[String]) -> Result<(), ExposeError> {
+    if pointers.len() > POINTERS || pointers.iter().any(|one| one.len() > POINTER) {
+        return Err(ExposeError::Many);
+    }
+    match pointers.iter().find(|one| !is_pointer(one)) {
+        Some(one) => Err(ExposeError::Pointer(one.clone())),
+        None => Ok(()),
+    }
 }
 
 /// Reads the exposed part of a JSON text. A value that is not exposed must be well-formed JSON, but may be nested too

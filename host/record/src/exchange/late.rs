@@ -78,6 +78,18 @@ impl Rendered {
         ends(rest.as_bytes(), literals).contains(&rest.len())
     }
 
+    /// Whether this request and another one, which both have values of answers, may have the same path: their texts
+    /// before the first value and after the last value do not contradict each other.
+    pub fn may_meet(&self, other: &Self) -> bool {
+        let ends = |path: &str| {
+            let head = path.split(ANSWER).next().unwrap_or_default().to_owned();
+            (head, path.rsplit('}').next().unwrap_or_default().to_owned())
+        };
+        let ((head, tail), (its_head, its_tail)) = (ends(&self.path), ends(&other.path));
+        (head.starts_with(&its_head) || its_head.starts_with(&head))
+            && (tail.ends_with(&its_tail) || its_tail.ends_with(&tail))
+    }
+
     /// Fills the values of a whole state into the body of the request.
     ///
     /// # Errors

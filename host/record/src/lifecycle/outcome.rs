@@ -63,8 +63,8 @@ pub struct Judgement {
     /// The elements of `changes` that the contract does not allow.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unexpected: Vec<Change>,
-    /// The values that the contract names in `[outputs]`, from the state after the action. Values that are absent are
-    /// left out.
+    /// The values that the contract names in `[outputs]`, from the state after a verified action. Values that are absent
+    /// are left out.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub outputs: BTreeMap<String, Value>,
 }
@@ -143,7 +143,7 @@ pub fn judge_now(seen: &Seen<'_>) -> (Judgement, bool) {
         (Outcome::Indeterminate, why.to_owned())
     } else if holds && unexpected.is_empty() {
         if let Some((outcome, reason)) = existence::foreign(seen, &writes) {
-            let outputs = outputs(seen.contract, &post);
+            let outputs = BTreeMap::new();
             return (Judgement { outcome, reason, checks, changes, unexpected, outputs }, holds);
         }
         (Outcome::Verified, "every expectation holds and nothing else changed".to_owned())
@@ -152,7 +152,10 @@ pub fn judge_now(seen: &Seen<'_>) -> (Judgement, bool) {
     } else {
         (Outcome::Mismatch, differs(&checks, &unexpected))
     };
-    let outputs = outputs(seen.contract, &post);
+    let outputs = match outcome {
+        Outcome::Verified => outputs(seen.contract, &post),
+        _ => BTreeMap::new(),
+    };
     (Judgement { outcome, reason, checks, changes, unexpected, outputs }, holds)
 }
 

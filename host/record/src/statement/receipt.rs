@@ -1,7 +1,8 @@
 //! The predicate of a receipt: everything that the story of an action contains at its end.
 //!
 //! A receipt is built from the story of a judged action and the policy question. Agents get receipts, so a receipt
-//! never contains the state that was read. The state is part of the evidence, which the receipt names by digest.
+//! contains no state that was read, except changes and the values that the contract names as outputs. The state is part
+//! of the evidence, which the receipt names by digest.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

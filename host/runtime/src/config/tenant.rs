@@ -92,9 +92,9 @@ pub(super) fn contracts(files: &Files, faults: &mut Faults) -> Contracts {
         faults.push(Fault::new("contracts/", 0, e.to_string()));
         Vec::new()
     });
-    let is_contract = |name: &&String| {
-        let mut parts = name.rsplit('.');
-        parts.next() == Some("toml") && (parts.next() != Some("cases") || parts.next().is_none())
+    let is_contract = |name: &&String| match name.strip_suffix(".toml") {
+        Some(start) => start.strip_suffix(".cases").is_none_or(str::is_empty),
+        None => false,
     };
     for name in names.iter().filter(is_contract) {
         let name = format!("contracts/{name}");

@@ -43,6 +43,8 @@ pub struct RecordedAnswer {
     body_json: Option<String>,
     /// The path in the header `Location`, below the base URL of the upstream.
     location: Option<String>,
+    /// The header `Retry-After` in seconds.
+    retry_after_s: Option<u32>,
 }
 
 /// The result of a test.
@@ -69,7 +71,11 @@ pub enum ContractTestError {
     NotAsked(String),
     #[error("`{0}` is not sent then: {1}")]
     Unknown(String, String),
-    #[error("`body_json` of `{0}` is not JSON: {1}")]
+    #[error("`{0}` has more answers than the contract sends requests")]
+    Many(String),
+    #[error("`{0}` is not sent, because the action ends before its writes: {1}")]
+    Unused(String, String),
+    #[error("the body of `{0}` is not strict JSON: {1}")]
     Body(String, json::ParseError),
     #[error("`{0}` has both `body` and `body_json`; keep one")]
     TwoBodies(String),
@@ -101,6 +107,9 @@ impl ContractTest<'_> {
             return Ok(Tested { judgement, pre: pre.value(), post: None });
         }
         if let Some(judgement) = refused(contract, &params, &pre) {
+            if let Some(unused) = self.writes.iter().chain(self.after).next() {
+                return Err(ContractTestError::Unused(unused.request.clone(), judgement.reason));
+            }
             return Ok(Tested { judgement, pre: pre.value(), post: None });
         }
         let state = pre.value();
@@ -178,11 +187,17 @@ fn exchanges(
     rules: &[Rule],
     asked: &[Asked<'_>],
 ) -> Result<Vec<Exchange>, ContractTestError> {
-    answers
-        .iter()
-        .zip(0..)
-        .map(|(answer, ordinal)| answer.exchange(ordinal, rules, asked))
-        .collect()
+    let one = |(answer, n): (&RecordedAnswer, u32)| answer.exchange(n, rules, asked);
+    let all: Vec<Exchange> = answers.iter().zip(0..).map(one).collect::<Result<_, _>>()?;
+    let sent = |one: &Exchange| all.iter().filter(|other| other.request == one.request).count();
+    let is_many =
+        |one: &&Exchange| u32::try_from(sent(one)).map_or(true, |sent| sent > one.request.calls);
+    match all.iter().find(is_many) {
+        Some(Exchange { request, .. }) => {
+            Err(ContractTestError::Many(format!("{} {}", request.method, request.path)))
+        }
+        None => Ok(all),
+    }
 }
 
 impl RecordedAnswer {
@@ -216,7 +231,7 @@ impl RecordedAnswer {
             if_match: None,
             idempotency_key: None,
             carried_from: None,
-            retry_after_s: None,
+            retry_after_s: self.retry_after_s,
             redacted: vec![],
             problem: self.status.is_none().then(|| "the answer was lost".to_owned()),
             headers: location.map(|path| ("location".to_owned(), path)).into_iter().collect(),
@@ -227,15 +242,19 @@ impl RecordedAnswer {
         })
     }
 
+    fn parsed(&self, text: &str) -> Result<Value, ContractTestError> {
+        let body = json::parse(text.as_bytes());
+        body.map_err(|error| ContractTestError::Body(self.request.clone(), error))
+    }
+
     /// The body, with the id of the action in place of `{action.id}`.
     fn body(&self) -> Result<Option<Value>, ContractTestError> {
         let body = match (&self.body, &self.body_json) {
             (Some(_), Some(_)) => return Err(ContractTestError::TwoBodies(self.request.clone())),
-            (body, None) => body.clone(),
-            (None, Some(text)) => {
-                let parsed = json::parse(text.as_bytes());
-                Some(parsed.map_err(|error| ContractTestError::Body(self.request.clone(), error))?)
-            }
+            // As the host reads it: a fraction becomes text.
+            (Some(body), None) => Some(self.parsed(&body.to_string())?),
+            (None, Some(text)) => Some(self.parsed(text)?),
+            (None, None) => None,
         };
         Ok(body.map(with_id))
     }

@@ -201,11 +201,14 @@ pub(super) fn placeholder(
     if schema.kind() == Some(Kind::Object) {
         return refuse("is an object; name one of its members".to_owned());
     }
-    let secret = |param: &String| {
-        rule.request.contains(&format!("{{{param}}}"))
-            && contract.params.properties.get(param).is_some_and(|schema| schema.private)
+    let is_private = |other: &Use<'_>| match other.source {
+        Source::Param { name, .. } => {
+            contract.params.properties.get(name).is_some_and(|schema| schema.private)
+        }
+        _ => false,
     };
-    if contract.params.properties.keys().any(secret) {
+    let uses = rule.placeholders(None, contract.templates()).unwrap_or_default();
+    if uses.iter().any(is_private) {
         return refuse("cannot be in a request that has a private parameter".to_owned());
     }
     let controls = |other: &Rule| other.control.as_ref() == Some(&rule.request);

@@ -110,15 +110,18 @@ fn compared(contract: &Contract, one: &Use<'_>) -> Result<(), Fault> {
     if one.place != Place::Where {
         return Ok(());
     }
-    let is_private = match one.source {
-        Source::Param { name, .. } => {
-            contract.params.properties.get(name).is_some_and(|schema| schema.private)
-        }
-        _ => false,
+    let is_plain = |schema: &Schema| {
+        matches!(schema.kind(), Some(Kind::String | Kind::Integer | Kind::Boolean))
+            && !schema.private
     };
-    if one.mixed || is_private {
+    let is_comparable = match one.source {
+        Source::Param { name, .. } => contract.params.properties.get(name).is_none_or(is_plain),
+        _ => true,
+    };
+    if one.mixed || !is_comparable {
         let what = format!(
-            "`{}` in `where` must be a whole placeholder of a parameter that is not private, or `{{action.id}}`",
+            "`{}` in `where` must be a whole placeholder of a string, an integer or a boolean that is not private, or \
+             `{{action.id}}`",
             one.text
         );
         return Err(Fault::at(one.text, what));
@@ -185,7 +188,7 @@ fn optional(one: &Use<'_>, all: &[Use<'_>], observing: bool, request: &str) -> R
         other.place == Place::Query && !matches!(other.source, Source::Param { optional: true, .. })
     };
     match one.place {
-        Place::Body => Ok(()),
+        Place::Body if !observing => Ok(()),
         Place::Query if observing && !one.mixed => {
             if all.iter().any(|other| is_filter(&other)) {
                 return Ok(());
@@ -195,7 +198,7 @@ fn optional(one: &Use<'_>, all: &[Use<'_>], observing: bool, request: &str) -> R
             );
             Err(Fault::at(request, what))
         }
-        Place::Path | Place::Query | Place::Header | Place::Where => {
+        Place::Path | Place::Query | Place::Header | Place::Body | Place::Where => {
             let what = format!(
                 "`{{{name}?}}` can only be a whole value of a body, or of the query of an [[observe.http]]; \
                  require `{name}` and write \

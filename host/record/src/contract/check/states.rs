@@ -4,6 +4,7 @@
 use super::super::Contract;
 use super::super::StateShape;
 use super::super::fault::Fault;
+use super::selection;
 use crate::contract::template::Rule;
 use crate::exchange::codec::Incoming;
 
@@ -105,7 +106,8 @@ fn look(contract: &Contract, rule: &Rule) -> Result<(), Fault> {
     {
         only(rule, list)?;
     }
-    selection(rule, contract.state.values().filter(|shape| reads(shape)))?;
+    let states: Vec<&StateShape> = contract.state.values().filter(|shape| reads(shape)).collect();
+    selection::check(contract, rule, &states)?;
     let Some(control) = &rule.control else { return Ok(()) };
     let has_list = contract.state.values().any(|shape| reads(shape) && shape.only.is_some());
     if rule.absent.is_empty() && !has_list {
@@ -143,35 +145,6 @@ fn only(rule: &Rule, list: &str) -> Result<(), Fault> {
         let what =
             "the request of a state with `only` cannot leave out a filter; require the parameter";
         return Err(Fault::at(&rule.request, what));
-    }
-    Ok(())
-}
-
-/// Checks `where`: it selects elements of a list, by pointers and plain values.
-fn selection<'s>(
-    rule: &Rule,
-    mut states: impl Iterator<Item = &'s StateShape>,
-) -> Result<(), Fault> {
-    let refuse = |what: String| Err(Fault::at(&rule.request, what));
-    if rule.selected.is_empty() {
-        return Ok(());
-    }
-    if !states.any(|shape| shape.only.is_some()) {
-        let what =
-            "`where` selects an element of the list that `only` of a state names; add `only`";
-        return refuse(what.to_owned());
-    }
-    for (pointer, value) in &rule.selected {
-        if !pointer.starts_with('/') {
-            return refuse(format!("`{pointer}` in `where` is not a JSON pointer; write `/name`"));
-        }
-        if !matches!(value, serde_json::Value::String(_) | serde_json::Value::Bool(_))
-            && !value.is_i64()
-        {
-            return refuse(format!(
-                "the value at `{pointer}` in `where` must be a text, an integer or a boolean"
-            ));
-        }
     }
     Ok(())
 }
