@@ -83,11 +83,14 @@ fn an_element_is_found_again_after_a_lost_answer() {
     assert_eq!(upstream.writes().len(), 1);
 }
 
+/// A change of the note that is created, and the outcome that follows.
+type Change = (fn(&mut Value), &'static str, &'static str);
+
 /// A missing member has no value, and a value of another type cannot be compared.
 #[test]
 fn an_element_with_other_values_is_not_the_one() {
     let other = "has a value of another type than in `where`";
-    let changes: [(fn(&mut Value), &str, &str); 5] = [
+    let changes: [Change; 5] = [
         (|note| note["kind"] = json!("7"), "indeterminate", other),
         (|note| note["kind"] = json!(7.5), "indeterminate", other),
         (|note| note["by"]["action"] = json!([note["by"]["action"]]), "indeterminate", other),
