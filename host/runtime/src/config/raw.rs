@@ -193,9 +193,6 @@ pub struct Grant {
     pub contract: Option<String>,
     pub adapter: Option<String>,
     pub upstreams: Vec<String>,
-    /// The POST requests of `observe` that only read.
-    #[serde(default)]
-    pub safe: Vec<String>,
 }
 
 /// The files that a configuration names, and the name of its logs.

@@ -78,10 +78,6 @@ impl Drive<'_> {
             }
         }
         scope.rendered = rendered;
-        // The configuration was checked: the grant permits every POST that the contract declares as a read.
-        let searches = granted.contract.observe.http.iter().zip(&self.work.story.bound.observe);
-        scope.searches =
-            searches.filter(|(rule, _)| rule.reads).map(|(_, request)| request.clone()).collect();
         Ok(scope)
     }
 
@@ -113,7 +109,6 @@ impl Drive<'_> {
             private: private.hidden(),
             attempt,
             rendered,
-            searches: vec![],
             tags: BTreeMap::new(),
             once: vec![],
             upstreams: reachable

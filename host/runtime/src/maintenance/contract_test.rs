@@ -187,9 +187,16 @@ fn exchanges(
     rules: &[Rule],
     asked: &[Asked<'_>],
 ) -> Result<Vec<Exchange>, ContractTestError> {
-    let one = |(answer, n): (&RecordedAnswer, u32)| answer.exchange(n, rules, asked);
-    let all: Vec<Exchange> = answers.iter().zip(0..).map(one).collect::<Result<_, _>>()?;
-    let sent = |one: &Exchange| all.iter().filter(|other| other.request == one.request).count();
+    let mut all: Vec<Exchange> = Vec::new();
+    for (n, answer) in (0..).zip(answers) {
+        let one = answer.exchange(n, rules, asked, &all)?;
+        all.push(one);
+    }
+    // A write that was not carried out may be sent again, in another attempt.
+    let counts = |one: &&Exchange| one.is_success() || one.says_absent();
+    let sent = |one: &Exchange| {
+        all.iter().filter(counts).filter(|other| other.request == one.request).count()
+    };
     let is_many =
         |one: &&Exchange| u32::try_from(sent(one)).map_or(true, |sent| sent > one.request.calls);
     match all.iter().find(is_many) {
@@ -206,10 +213,17 @@ impl RecordedAnswer {
         ordinal: u32,
         rules: &[Rule],
         asked: &[Asked<'_>],
+        before: &[Exchange],
     ) -> Result<Exchange, ContractTestError> {
         let named = || self.request.clone();
-        let at = rules.iter().position(|rule| rule.request == self.request);
-        let asked = at.and_then(|at| asked.get(at));
+        // Rules with the same request have different bodies; their answers come in the order of the rules.
+        let of_rule = |request: &Rendered| {
+            before.iter().any(|one| one.request == *request && one.is_success())
+        };
+        let mut same = rules.iter().zip(asked).filter(|(rule, _)| rule.request == self.request);
+        let first = same.clone().next();
+        let next = same.find(|(_, asked)| !asked.request().is_some_and(of_rule));
+        let asked = next.or(first).map(|(_, asked)| asked);
         let request = match asked.ok_or_else(|| ContractTestError::Request(named()))? {
             Asked::Request(request) => (*request).clone(),
             Asked::Filled(request) => (**request).clone(),

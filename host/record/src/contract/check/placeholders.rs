@@ -188,7 +188,7 @@ fn optional(one: &Use<'_>, all: &[Use<'_>], observing: bool, request: &str) -> R
         other.place == Place::Query && !matches!(other.source, Source::Param { optional: true, .. })
     };
     match one.place {
-        Place::Body if !observing => Ok(()),
+        Place::Body => Ok(()),
         Place::Query if observing && !one.mixed => {
             if all.iter().any(|other| is_filter(&other)) {
                 return Ok(());
@@ -198,7 +198,7 @@ fn optional(one: &Use<'_>, all: &[Use<'_>], observing: bool, request: &str) -> R
             );
             Err(Fault::at(request, what))
         }
-        Place::Path | Place::Query | Place::Header | Place::Body | Place::Where => {
+        Place::Path | Place::Query | Place::Header | Place::Where => {
             let what = format!(
                 "`{{{name}?}}` can only be a whole value of a body, or of the query of an [[observe.http]]; \
                  require `{name}` and write \

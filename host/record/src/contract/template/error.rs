@@ -14,8 +14,6 @@ pub enum RenderError {
     Pair(String),
     #[error("`{0}` in observe could write; observe allows only GET and HEAD without a body")]
     ObserveWrites(String),
-    #[error("`reads` in `{0}` has no effect: it is for a POST in observe that only reads")]
-    Reads(String),
     #[error("`{0}` in observe has a placeholder in its query, which needs `format = 2`")]
     ObserveQuery(String),
     #[error("`{0}` is not a write, so it cannot have a `guard`; remove `guard`")]

@@ -55,7 +55,6 @@ impl Builder<'_> {
         };
         pinned("adapter", raw.adapter.as_deref(), adapter, &wasm_name)?;
         let upstreams = self.reached(file, contract, raw)?;
-        self.searches(file, contract, raw)?;
         Ok(Granted { contract: Arc::clone(contract), digest: *digest, adapter, upstreams })
     }
 
@@ -70,42 +69,6 @@ impl Builder<'_> {
             }
         }
         Ok(())
-    }
-
-    /// Checks that the grant permits exactly the POST requests that the contract declares as reads, and that their
-    /// upstreams are read with a credential that differs from that for writes.
-    fn searches(&self, file: &str, contract: &Contract, raw: &raw::Grant) -> Result<(), Wrong> {
-        let declared = || contract.observe.http.iter().filter(|rule| rule.reads);
-        for rule in declared() {
-            let request = &rule.request;
-            if !raw.safe.contains(request) {
-                let what = format!(
-                    "{file} observes with `{request}`, which could write; if it only reads, add `safe = ['{request}']`"
-                );
-                return Err(("", what));
-            }
-            let upstream = self.raw.upstream.get(&rule.upstream);
-            let secret = |one: &raw::Credential| one.secret.clone();
-            let pair =
-                upstream.map(|one| (one.read.as_ref().map(secret), one.write.as_ref().map(secret)));
-            if pair.is_some_and(|(read, write)| read == write) {
-                let what = format!(
-                    "`{request}` in `safe` needs a `read` credential of upstream `{}` that differs from `write` and \
-                     permits no writes",
-                    rule.upstream
-                );
-                return Err(("safe", what));
-            }
-        }
-        match raw.safe.iter().find(|one| !declared().any(|rule| rule.request == **one)) {
-            Some(one) => {
-                let what = format!(
-                    "{file} has no [[observe.http]] with `reads = true` and the request `{one}`"
-                );
-                Err(("safe", what))
-            }
-            None => Ok(()),
-        }
     }
 
     /// The digest of the adapter that ships with the host: of the pinned version, or of the newest version if none is
