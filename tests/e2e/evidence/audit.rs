@@ -191,7 +191,7 @@ fn another_key_and_another_origin_are_found_out() {
     let (log, globex) = (world.dir.join(LOG), world.dir.join("globex"));
     let trust = world.dir.join("trust");
     host::expect(&["trust", world.path(), text(&globex), "--tenant", "globex"]).unwrap();
-    faulty(&log, &["--trust", text(&globex)], "checkpoint", "not of `deed.example/logs/globex`");
+    faulty(&log, &["--trust", text(&globex)], "checkpoint", "not to `deed.example/logs/globex`");
     let stranger = SigningKey::from_bytes(&[9; 32]);
     let key = VerifierKey::new("deed.example/logs/acme", stranger.verifying_key()).unwrap();
     let vkey = world.dir.join("stranger.vkey");
