@@ -198,12 +198,15 @@ fn another_key_and_another_origin_are_found_out() {
     fs::write(&vkey, key.to_string()).unwrap();
     faulty(&log, &["--vkey", text(&vkey)], "checkpoint", "no signature of");
     // The kept checkpoint is signed by an unknown key, or belongs to another log.
-    for name in ["deed.example/logs/acme", "deed.example/logs/globex"] {
+    for (name, why) in [
+        ("deed.example/logs/acme", "no signature of"),
+        ("deed.example/logs/globex", "not to `deed.example/logs/acme`"),
+    ] {
         let tree = Checkpoint { origin: name.to_owned(), size: 1, root: [7; 32] };
         let signer = LogKey::new(name, SigningKey::from_bytes(&[9; 32])).unwrap();
         let kept = world.dir.join("kept");
         fs::write(&kept, note::sign(&tree, &signer).unwrap()).unwrap();
-        faulty(&log, &["--trust", text(&trust), "--since", text(&kept)], text(&kept), "of");
+        faulty(&log, &["--trust", text(&trust), "--since", text(&kept)], text(&kept), why);
     }
 }
 
