@@ -14,6 +14,7 @@ mod lists;
 mod looks;
 mod replace;
 mod requests;
+mod searches;
 mod upstream;
 
 use std::fs;
@@ -72,6 +73,17 @@ fn served_asking(upstream: &Upstream, contract: &str) -> World {
 }
 
 fn served_under(policy: &str, upstream: &Upstream, contract: &str, lines: &str) -> World {
+    granted(policy, upstream, contract, lines, "").unwrap()
+}
+
+/// The same, with these lines of the grant beside its upstreams. Fails if the configuration is refused.
+fn granted(
+    policy: &str,
+    upstream: &Upstream,
+    contract: &str,
+    lines: &str,
+    grant: &str,
+) -> deed_tests::services::Result<World> {
     World::with(scim(), "scim", |dir| {
         fs::write(dir.join("contracts/field.toml"), contract)?;
         fs::write(dir.join("policies/field.cedar"), policy)?;
@@ -90,12 +102,12 @@ write = {{ secret = "idp_write", slot = "bearer" }}
 
 [tenant.acme.grant."field.try"]
 upstreams = ["field"]
+{grant}
 "#,
             upstream.address
         );
         Ok(fs::write(dir.join("deed.toml"), text + &more)?)
     })
-    .unwrap()
 }
 
 fn proposal(params: Value) -> Value {

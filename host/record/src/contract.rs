@@ -18,6 +18,7 @@ mod normal;
 pub mod outputs;
 mod private;
 pub mod schema;
+mod searches;
 pub mod template;
 mod values;
 

@@ -280,9 +280,9 @@ impl Exchange {
         matches!(self.fate, Fate::Answered { status } if self.request.absent.contains(&status))
     }
 
-    /// Whether the request was answered with a 2xx status.
+    /// Whether the request was answered with a 2xx status, and the answer to a read is not an error by `refused_when`.
     pub fn is_success(&self) -> bool {
-        matches!(self.fate, Fate::Answered { status: 200..=299 })
+        matches!(self.fate, Fate::Answered { status: 200..=299 }) && !self.is_refused_read()
     }
 
     /// Whether the exchange failed for a temporary reason: no connection, no complete answer, or the status 408, 425,

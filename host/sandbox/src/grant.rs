@@ -33,6 +33,7 @@ pub fn read(decision: &Decision, scope: Scope) -> Result<ReadGrant, GrantError> 
     if decision.verdict == Verdict::Deny {
         return Err(GrantError::Denied);
     }
+    let is_read = |request: &Rendered| is_read(request) || scope.is_permitted(request);
     if let Some(write) = scope.rendered.iter().find(|request| !is_read(&request.public)) {
         return Err(GrantError::Writes(line(&write.public)));
     }
@@ -99,6 +100,8 @@ pub struct Scope {
     pub attempt: u32,
     /// The only requests that the run may send.
     pub rendered: Vec<Prepared>,
+    /// POST requests that the operator permits in an observation, because they only read.
+    pub searches: Vec<Rendered>,
     /// Entity tags for guarded writes, by upstream and path; empty for an observation.
     pub tags: BTreeMap<(String, String), String>,
     /// What is known about the writes before the run; empty for an observation.
@@ -196,6 +199,13 @@ pub enum GrantError {
 
 fn is_read(request: &Rendered) -> bool {
     matches!(request.method.as_str(), "GET" | "HEAD") && !request.writes && request.body.is_none()
+}
+
+impl Scope {
+    /// Whether this is a POST that only reads, and that the operator permits.
+    fn is_permitted(&self, request: &Rendered) -> bool {
+        request.method == "POST" && !request.writes && self.searches.contains(request)
+    }
 }
 
 fn line(request: &Rendered) -> String {

@@ -74,7 +74,7 @@ fn not_at_fault(claim: &Claim) -> Option<String> {
 /// Names the upstream if the host saw an exchange fail. If the host saw no failed exchange, the text only repeats the
 /// guest's claim.
 fn unread(text: &str, exchanges: &[Exchange]) -> String {
-    let failed = |entry: &&Exchange| !matches!(entry.fate, Fate::Answered { status: 200..=299 });
+    let failed = |entry: &&Exchange| !entry.is_success();
     match exchanges.iter().rfind(failed) {
         Some(entry) => format!("upstream `{}` could not be read: {text}", entry.request.upstream),
         None => format!("the adapter reports that the upstream could not be read: {text}"),

@@ -56,6 +56,7 @@ impl Bench {
             private: Live::new(Vec::new()),
             attempt: 1,
             rendered: rendered.into_iter().map(Prepared::plain).collect(),
+            searches: vec![],
             tags: BTreeMap::new(),
             once: vec![],
             upstreams: BTreeMap::from([(

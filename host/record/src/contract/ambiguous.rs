@@ -25,7 +25,7 @@ pub(super) fn check(contract: &Contract) -> Result<(), Fault> {
         }
     }
     for look in &contract.observe.http {
-        for write in contract.perform.http.iter().filter(|rule| rule.writes) {
+        for write in contract.perform.http.iter().filter(|rule| rule.writes || look.reads) {
             looks_only(contract, look, write)?;
         }
     }
@@ -57,11 +57,12 @@ fn apart(contract: &Contract, phase: &str, one: &Rule, other: &Rule) -> Result<(
 /// HEAD count as the same method, because an upstream that acts on GET also acts on HEAD.
 fn looks_only(contract: &Contract, look: &Rule, write: &Rule) -> Result<(), Fault> {
     let safe = |rule: &Rule| matches!(method(rule), "GET" | "HEAD");
-    if !Pair::new(contract).meet(look, write, safe(look) && safe(write)) {
+    let same = safe(look) && safe(write) || method(look) == method(write);
+    if !Pair::new(contract).meet(look, write, same) {
         return Ok(());
     }
     let what = format!(
-        "`{}` in [[observe.http]] could be `{}` in [[perform.http]], which `writes`: an observation could then write; \
+        "`{}` in [[observe.http]] could be `{}` in [[perform.http]], which writes: an observation could then write; \
          observe with another request",
         look.request, write.request
     );

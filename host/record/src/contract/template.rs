@@ -52,6 +52,10 @@ pub struct Rule {
     /// `true` if a GET or HEAD of `perform` changes something.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub writes: bool,
+    /// `true` if a POST of `observe` only reads, such as a search. The operator must permit the request with `safe` in
+    /// the grant (format 2).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub reads: bool,
     /// With `etag`, the write carries the entity tag that the host read on the same path. With `absent`, the write is
     /// carried out only if nothing exists at its path (format 2).
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -152,7 +156,7 @@ impl Rule {
             pre: body.pre,
             codec: self.codec.clone(),
             calls: self.calls.unwrap_or(1),
-            writes: self.writes || !is_safe(method),
+            writes: self.writes || !(is_safe(method) || self.reads),
             guard: self.guard,
             expose: self.expose.clone(),
             absent: self.absent.clone(),
@@ -178,7 +182,11 @@ impl Rule {
         }
         let (path, query) = target::split(target);
         let has_body = self.body.is_some() || self.body_json.is_some();
-        if observing && (!is_safe(method) || self.writes || has_body) {
+        let is_search = observing && self.reads && method == "POST" && !self.writes;
+        if self.reads && !is_search {
+            return Err(RenderError::Reads(self.request.clone()));
+        }
+        if observing && !is_search && (!is_safe(method) || self.writes || has_body) {
             return Err(RenderError::ObserveWrites(self.request.clone()));
         }
         if observing && format == Format::One && query.is_some_and(|query| query.contains('{')) {
@@ -221,6 +229,7 @@ impl Rule {
             ("accepted", !self.accepted.is_empty()),
             ("refused_when", self.refused_when.is_some()),
             ("guard = \"absent\"", self.guard == Some(Guard::Absent)),
+            ("reads", self.reads),
             ("complete", self.complete),
             ("name", self.name.is_some()),
             ("answer", !self.answer.is_empty()),
@@ -235,7 +244,7 @@ impl Rule {
     ///
     /// Fails when the request is malformed.
     pub fn may_write(&self) -> Result<bool, RenderError> {
-        Ok(self.writes || !is_safe(self.split()?.0))
+        Ok(self.writes || !(is_safe(self.split()?.0) || self.reads))
     }
 
     /// Whether the request contains a value of the answer to a write, so that the request can be sent only after that

@@ -64,18 +64,30 @@ impl Exchange {
             .filter(|meaning| self.request.writes && *meaning != Meaning::of_status(status))
     }
 
-    /// Whether `refused_when` makes this answer a refusal. Returns false if the answer could not be read, was redacted,
-    /// or the expression cannot be evaluated.
+    /// Whether `refused_when` makes the answer to a write a refusal. Returns false if that is not known.
     fn is_refused_by_body(&self, status: u16) -> bool {
-        let Some(refused_when) = &self.request.refused_when else { return false };
+        self.refused(status).unwrap_or(false)
+    }
+
+    /// Whether this is a read with `refused_when`, unless it is known that the answer is no error.
+    pub fn is_refused_read(&self) -> bool {
+        let Fate::Answered { status } = self.fate else { return false };
+        let declares = self.request.refused_when.is_some();
+        declares && !self.request.writes && self.refused(status).unwrap_or(true)
+    }
+
+    /// The value of `refused_when` for this answer. `None` if the rule has no `refused_when`, the answer could not be
+    /// read or was redacted, or the expression cannot be evaluated.
+    fn refused(&self, status: u16) -> Option<bool> {
+        let refused_when = self.request.refused_when.as_ref()?;
         if self.problem.is_some() || self.failure.is_some() || !self.redacted.is_empty() {
-            return false;
+            return None;
         }
         let is_text = self.request.codec.response == Incoming::Text;
         let empty = || if is_text { Value::from("") } else { Value::Null };
         let body = self.response.clone().unwrap_or_else(empty);
         let answer = json!({ "status": status, "body": body });
-        refused_when.holds_of(&answer).unwrap_or(false)
+        refused_when.holds_of(&answer).ok()
     }
 }
 

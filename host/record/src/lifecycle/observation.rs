@@ -63,7 +63,7 @@ impl Observation {
             look.request.upstream == write.upstream
                 && look.request.method == "GET"
                 && look.request.path == write.path
-                && matches!(look.fate, Fate::Answered { status: 200..=299 })
+                && look.is_success()
         };
         self.exchanges.iter().find(same).and_then(|look| look.etag.as_deref())
     }

@@ -193,6 +193,9 @@ pub struct Grant {
     pub contract: Option<String>,
     pub adapter: Option<String>,
     pub upstreams: Vec<String>,
+    /// The POST requests of `observe` that only read, each with the digest of its rule.
+    #[serde(default)]
+    pub safe: BTreeMap<String, String>,
 }
 
 /// The files that a configuration names, and the name of its logs.

@@ -80,6 +80,8 @@ pub struct Granted {
     pub digest: Digest,
     pub adapter: Digest,
     pub upstreams: BTreeSet<String>,
+    /// The requests of the `observe` rules that may send a POST, because the operator accepts that they only read.
+    pub safe: BTreeSet<String>,
 }
 
 /// Contract files by action name.

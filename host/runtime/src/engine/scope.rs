@@ -78,6 +78,9 @@ impl Drive<'_> {
             }
         }
         scope.rendered = rendered;
+        let looks = granted.contract.observe.http.iter().zip(&self.work.story.bound.observe);
+        let safe = looks.filter(|(rule, _)| rule.reads && granted.safe.contains(&rule.request));
+        scope.searches = safe.map(|(_, request)| request.clone()).collect();
         Ok(scope)
     }
 
@@ -109,6 +112,7 @@ impl Drive<'_> {
             private: private.hidden(),
             attempt,
             rendered,
+            searches: vec![],
             tags: BTreeMap::new(),
             once: vec![],
             upstreams: reachable

@@ -48,6 +48,7 @@ fn scope(adapter: &Adapter, case: &Case, recorded: &Recorded) -> Scope {
         private: private::words(contract, &action.params),
         attempt: recorded.attempt,
         rendered: recorded.requests.iter().cloned().map(Prepared::plain).collect(),
+        searches: vec![],
         tags: BTreeMap::new(),
         once: vec![],
         upstreams: BTreeMap::new(),

@@ -46,6 +46,7 @@ fn scope(rendered: Vec<Rendered>, attempt: u32) -> Scope {
         private: Live::new(Vec::new()),
         attempt,
         rendered: rendered.into_iter().map(Prepared::plain).collect(),
+        searches: vec![],
         tags: BTreeMap::new(),
         once: vec![],
         upstreams: BTreeMap::from([("idp".into(), Arc::new(upstream))]),

@@ -81,6 +81,11 @@ pub(super) fn answer(entry: &Exchange) -> Result<&Value, Unread> {
     let (ordinal, its) = (entry.ordinal, the_answer(entry));
     let problem = entry.problem.as_deref();
     match entry.fate {
+        Fate::Answered { .. } if entry.is_refused_read() => Err(Unread {
+            told: format!("exchange {ordinal} is an error, or may be one, by `refused_when`"),
+            why: Some(format!("{its} is an error, or may be one, by `refused_when`")),
+            misfit: true,
+        }),
         Fate::Answered { status: 200..=299 } => entry.response.as_ref().ok_or_else(|| {
             let problem = problem.unwrap_or("the answer has no body");
             Unread {

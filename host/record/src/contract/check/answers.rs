@@ -185,8 +185,8 @@ pub(super) fn placeholder(
     let Source::Answer(path) = one.source else { return Ok(()) };
     let written = one.source.written();
     let refuse = |why: String| Err(Fault::at(one.text, format!("`{written}` {why}")));
-    if !observing || !matches!(one.place, Place::Path | Place::Query) {
-        return refuse("can only be in the path or query of an [[observe.http]]".to_owned());
+    if !observing || rule.reads || !matches!(one.place, Place::Path | Place::Query) {
+        return refuse("can only be in the path or query of a GET or HEAD in observe".to_owned());
     }
     let name = path.split('.').next().unwrap_or_default();
     let Some((write, schema)) = contract.answer_at(path) else {

@@ -14,7 +14,7 @@ pub(super) fn resource(contract: &Contract) -> Result<(), Fault> {
     let uses = template::resource_placeholders(resource, contract.templates());
     for one in uses.map_err(|e| Fault::at(resource, e))? {
         is_bound(contract, &one, resource)?;
-        is_narrow(contract, &one)?;
+        is_narrow(contract, &one, false)?;
         if let Source::Pre(_) | Source::Answer(_) = one.source {
             let what = "`resource` cannot contain a value of the state or of an answer: it is known before both";
             return Err(Fault::at(resource, what));
@@ -42,7 +42,7 @@ pub(super) fn rule(contract: &Contract, rule: &Rule, observing: bool) -> Result<
     for one in &uses {
         let inside = matches!(one.place, Place::Body | Place::Header);
         is_bound(contract, one, if inside { one.text } else { &rule.request })?;
-        is_narrow(contract, one)?;
+        is_narrow(contract, one, rule.reads)?;
         compared(contract, one)?;
         of_state(contract, one, rule, observing)?;
         super::answers::placeholder(contract, one, rule, observing)?;
@@ -85,17 +85,23 @@ fn is_bound(contract: &Contract, one: &Use<'_>, needle: &str) -> Result<(), Faul
 }
 
 /// Checks that no value next to text or in a header can change the meaning of the text, for example by a quote or a
-/// separator.
-fn is_narrow(contract: &Contract, one: &Use<'_>) -> Result<(), Fault> {
+/// separator. In a POST that only reads, this holds for every value, because the agent must not choose what the POST
+/// does.
+fn is_narrow(contract: &Contract, one: &Use<'_>, searches: bool) -> Result<(), Fault> {
     let Source::Param { name, .. } = one.source else { return Ok(()) };
-    if !one.mixed && one.place != Place::Header {
+    let in_search = searches && one.place != Place::Where;
+    if !one.mixed && one.place != Place::Header && !in_search {
         return Ok(());
     }
     let schema = contract.params.properties.get(name);
     if schema.and_then(Alphabet::of).is_some_and(Alphabet::is_narrow) {
         return Ok(());
     }
-    let why = if one.mixed { "touches the text around it" } else { "is the value of a header" };
+    let why = match one.place {
+        _ if one.mixed => "touches the text around it",
+        Place::Header => "is the value of a header",
+        _ => "is in a POST that only reads",
+    };
     let what = format!(
         "`{{{name}}}` in `{}` {why}, so `{name}` must be an integer, a decimal, a boolean, an `enum`, or a string with \
          an anchored \
@@ -188,7 +194,7 @@ fn optional(one: &Use<'_>, all: &[Use<'_>], observing: bool, request: &str) -> R
         other.place == Place::Query && !matches!(other.source, Source::Param { optional: true, .. })
     };
     match one.place {
-        Place::Body => Ok(()),
+        Place::Body if !observing => Ok(()),
         Place::Query if observing && !one.mixed => {
             if all.iter().any(|other| is_filter(&other)) {
                 return Ok(());
@@ -198,7 +204,7 @@ fn optional(one: &Use<'_>, all: &[Use<'_>], observing: bool, request: &str) -> R
             );
             Err(Fault::at(request, what))
         }
-        Place::Path | Place::Query | Place::Header | Place::Where => {
+        Place::Path | Place::Query | Place::Header | Place::Body | Place::Where => {
             let what = format!(
                 "`{{{name}?}}` can only be a whole value of a body, or of the query of an [[observe.http]]; \
                  require `{name}` and write \

@@ -72,13 +72,14 @@ fn look(contract: &Contract, rule: &Rule) -> Result<(), Fault> {
         ("created", !rule.created.is_empty()),
         ("throttled", !rule.throttled.is_empty()),
         ("accepted", !rule.accepted.is_empty()),
-        ("refused_when", rule.refused_when.is_some()),
     ];
     if let Some((key, _)) = writes.into_iter().find(|(_, used)| *used) {
         let what =
             format!("`{key}` is for [[perform.http]]: it says what the answer to a write means");
         return Err(Fault::at(&rule.request, what));
     }
+    refused_when(rule)?;
+    search(contract, rule)?;
     statuses(rule, "absent", &rule.absent, 400..=499)?;
     if let Some(status) =
         rule.absent.iter().find(|status| matches!(status, 401 | 403 | 408 | 409 | 425 | 429))
@@ -160,16 +161,34 @@ fn write(rule: &Rule) -> Result<(), Fault> {
             "`absent` and `control` are for [[observe.http]]: an answer to a write gives no state";
         return Err(Fault::at(&rule.request, what));
     }
-    if let Some(expression) = &rule.refused_when {
-        expression.check_answer().map_err(|e| Fault::at(expression.source(), e))?;
-        if rule.codec.response == Incoming::None && expression.source().contains("answer.body") {
-            let what = "`codec.response = \"none\"` ignores the body, so `refused_when` can test only `answer.status`";
-            return Err(Fault::at(expression.source(), what));
-        }
-    }
+    refused_when(rule)?;
     statuses(rule, "throttled", &rule.throttled, 400..=499)?;
     statuses(rule, "accepted", &rule.accepted, 200..=299)?;
     statuses(rule, "created", &rule.created, 200..=299)
+}
+
+/// Checks that no other `observe` rule has the same request as a POST that only reads, because states, controls and
+/// grants name a rule by its request.
+fn search(contract: &Contract, rule: &Rule) -> Result<(), Fault> {
+    let same = contract.observe.http.iter().filter(|other| other.request == rule.request);
+    if rule.reads && same.count() > 1 {
+        let what = format!(
+            "several [[observe.http]] have the request `{}`; make them differ, for example by a query such as `?op=1`",
+            rule.request
+        );
+        return Err(Fault::at(&rule.request, what));
+    }
+    Ok(())
+}
+
+fn refused_when(rule: &Rule) -> Result<(), Fault> {
+    let Some(expression) = &rule.refused_when else { return Ok(()) };
+    expression.check_answer().map_err(|e| Fault::at(expression.source(), e))?;
+    if rule.codec.response == Incoming::None && expression.source().contains("answer.body") {
+        let what = "`codec.response = \"none\"` ignores the body, so `refused_when` can test only `answer.status`";
+        return Err(Fault::at(expression.source(), what));
+    }
+    Ok(())
 }
 
 fn statuses(

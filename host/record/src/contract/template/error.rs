@@ -12,8 +12,14 @@ pub enum RenderError {
     Shape(String),
     #[error("`{0}` in a query has no `=`; write `name=value`")]
     Pair(String),
-    #[error("`{0}` in observe could write; observe allows only GET and HEAD without a body")]
+    #[error(
+        "`{0}` in observe could write; observe allows only GET and HEAD without a body, and a POST with `reads = true`"
+    )]
     ObserveWrites(String),
+    #[error(
+        "`reads` in `{0}` is only for a POST in observe that does not have `writes`; remove `reads`"
+    )]
+    Reads(String),
     #[error("`{0}` in observe has a placeholder in its query, which needs `format = 2`")]
     ObserveQuery(String),
     #[error("`{0}` is not a write, so it cannot have a `guard`; remove `guard`")]

@@ -85,6 +85,9 @@ fn state(
         Fate::Answered { status } if answer.says_absent() => {
             confirmed(contract, shape, looks, exchanges, &format!("{its} has the status {status}"))
         }
+        Fate::Answered { .. } if answer.is_refused_read() => {
+            Err(format!("{its} is an error, or may be one, by `refused_when`"))
+        }
         Fate::Answered { status: 200..=299 } => {
             let found = present(shape, answer).map_err(|why| format!("{its} {why}"))?;
             let empty = format!("{its} has an empty list");

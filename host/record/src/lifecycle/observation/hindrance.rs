@@ -5,7 +5,7 @@ use super::answers::Asked;
 use super::declared::misfits;
 use crate::contract::Contract;
 use crate::exchange::claim::Claim;
-use crate::exchange::{Exchange, beyond_grant};
+use crate::exchange::{Exchange, Fate, beyond_grant};
 
 impl Observation {
     /// The last request that failed for a reason that may pass: no connection, no complete answer, or the status 408,
@@ -16,7 +16,10 @@ impl Observation {
         self.unusable(contract)?;
         let failed: Vec<&Exchange> =
             self.exchanges.iter().filter(|one| !self.is_answered(one)).collect();
-        let only_hindered = failed.iter().all(|one| one.is_hindered())
+        // A POST that may have been carried out is not repeated, although it only reads.
+        let is_repeatable =
+            |one: &&Exchange| one.request.method != "POST" || one.fate == Fate::NotSent;
+        let only_hindered = failed.iter().all(|one| one.is_hindered() && is_repeatable(one))
             && self.is_claim_about(&failed)
             && beyond_grant(&self.refused, &self.exchanges).next().is_none()
             && !misfits(contract, looks, &self.exchanges)

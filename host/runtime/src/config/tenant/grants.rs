@@ -1,6 +1,8 @@
 //! Grants of a tenant: each pins a contract and an adapter by digest, and has exactly the upstreams that the contract
 //! needs.
 
+mod searches;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -41,9 +43,10 @@ impl Builder<'_> {
             );
             return Err(Some(("", what)));
         };
-        // The headers are checked before the digest. Otherwise, the operator could be asked to pin a contract that
+        // Headers and searches are checked before the digest. Otherwise, the operator could be asked to pin a contract that
         // cannot be used.
         self.headers(file, contract)?;
+        let safe = self.searches(file, contract, raw)?;
         pinned("contract", raw.contract.as_deref(), *digest, file)?;
         let wasm_name = format!("adapters/{}.wasm", contract.action.adapter);
         let adapter = if declared::is_named_by(contract) {
@@ -55,7 +58,7 @@ impl Builder<'_> {
         };
         pinned("adapter", raw.adapter.as_deref(), adapter, &wasm_name)?;
         let upstreams = self.reached(file, contract, raw)?;
-        Ok(Granted { contract: Arc::clone(contract), digest: *digest, adapter, upstreams })
+        Ok(Granted { contract: Arc::clone(contract), digest: *digest, adapter, upstreams, safe })
     }
 
     /// Checks that every upstream allows the headers that the contract sets. Fails at the first header that is not
