@@ -13,7 +13,7 @@ use serde_json::{Map, Value};
 
 use crate::contract::{Contract, StateShape};
 use crate::exchange::claim::Claim;
-use crate::exchange::{Exchange, ExchangeSummary, Fate, Rendered};
+use crate::exchange::{Exchange, ExchangeSummary, Rendered};
 use crate::memo::Memo;
 
 /// One read of the state from the system of record.

@@ -12,6 +12,7 @@ use crate::exchange::codec::Incoming;
 pub(super) const DECLARED: &str = "declared";
 
 pub(super) fn check(contract: &Contract) -> Result<(), Fault> {
+    contract.observe.http.iter().try_for_each(|rule| search(contract, rule))?;
     for (name, shape) in contract.state.iter() {
         state(contract, &format!("[state.{name}]"), shape)?;
     }
@@ -79,7 +80,6 @@ fn look(contract: &Contract, rule: &Rule) -> Result<(), Fault> {
         return Err(Fault::at(&rule.request, what));
     }
     refused_when(rule)?;
-    search(contract, rule)?;
     statuses(rule, "absent", &rule.absent, 400..=499)?;
     if let Some(status) =
         rule.absent.iter().find(|status| matches!(status, 401 | 403 | 408 | 409 | 425 | 429))
