@@ -12,6 +12,7 @@ mod guards;
 mod jobs;
 mod lists;
 mod looks;
+mod pages;
 mod replace;
 mod requests;
 mod searches;

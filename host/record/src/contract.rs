@@ -19,6 +19,7 @@ pub mod outputs;
 mod private;
 pub mod schema;
 mod searches;
+mod sources;
 pub mod template;
 mod values;
 
@@ -34,6 +35,7 @@ pub use self::check::in_state as check_pointer;
 pub use self::duration::Duration;
 pub use self::fault::ContractError;
 pub use self::limits::{ATTEMPTS_MAX, Limits};
+pub use self::sources::Requests;
 use crate::contract::expression::Expression;
 use crate::contract::outputs::Output;
 use crate::contract::schema::{Schema, Violation};
@@ -160,9 +162,10 @@ pub struct StateShape {
     /// Whether the adapter may compute this state itself; the receipt then says that the state was computed.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub derived: bool,
-    /// The request of the `observe` rule from whose answer the host, and not the adapter, reads the state (format 2).
+    /// The request of the `observe` rule from whose answer the host, and not the adapter, reads the state. A list of
+    /// requests reads the pages of the list at `only` (format 2).
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub from: Option<String>,
+    pub from: Option<Requests>,
     /// JSON pointer to the state in the answer; the whole answer if absent (format 2).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at: Option<String>,
@@ -303,12 +306,6 @@ impl Contract {
         self.state.iter().map(schema).collect()
     }
 
-    /// The position of the `observe` rule that the host reads a state from; `None` if the adapter reads it.
-    pub fn source_of(&self, shape: &StateShape) -> Option<usize> {
-        let from = shape.from.as_ref()?;
-        self.observe.http.iter().position(|rule| rule.request == *from)
-    }
-
     /// Whether the contract declares an output with this name that may have this value.
     pub fn is_output(&self, name: &str, value: &Value) -> bool {
         let Some(output) = self.outputs.get(name) else { return false };
@@ -331,8 +328,7 @@ impl Contract {
 
     /// Whether an observation may find that a state does not exist; such a state is null.
     pub fn may_be_absent(&self, shape: &StateShape) -> bool {
-        let rule = self.source_of(shape).and_then(|at| self.observe.http.get(at));
-        rule.is_some_and(|rule| {
+        self.source_of(shape).is_some_and(|rule| {
             shape.only.is_some() || !rule.absent.is_empty() || rule.awaits_answer()
         })
     }
@@ -340,8 +336,7 @@ impl Contract {
     /// Whether the absence of a state is confirmed: by another request in the same observation, or because the write
     /// whose answer leads to the state was not carried out.
     pub fn confirms_absence(&self, shape: &StateShape) -> bool {
-        let rule = self.source_of(shape).and_then(|at| self.observe.http.get(at));
-        rule.is_some_and(|rule| rule.control.is_some() || rule.awaits_answer())
+        self.source_of(shape).is_some_and(|rule| rule.control.is_some() || rule.awaits_answer())
     }
 
     /// The pointers of all volatile values, relative to the whole state, such as `/user/meta`.

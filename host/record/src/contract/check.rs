@@ -3,6 +3,7 @@
 
 mod answers;
 mod outputs;
+mod pages;
 mod placeholders;
 mod selection;
 mod states;

@@ -46,7 +46,7 @@ fn look(contract: &Contract, rule: &Rule) -> Result<(), Fault> {
     if !rule.awaits_answer() {
         return Ok(());
     }
-    let reads = |shape: &&StateShape| shape.from.as_ref() == Some(&rule.request);
+    let reads = |shape: &&StateShape| shape.is_read_from(&rule.request);
     let mut states = contract.state.values().filter(reads);
     let may_be_absent = !rule.absent.is_empty() || states.any(|shape| shape.only.is_some());
     if may_be_absent && rule.control.is_none() {
@@ -140,7 +140,7 @@ fn location<'r>(form: &'r str, rule: &'r Rule) -> Result<Vec<&'r str>, Fault> {
 /// that.
 fn guarded(contract: &Contract, rule: &Rule) -> Result<(), Fault> {
     let shows = |shape: &StateShape| {
-        let source = contract.source_of(shape).and_then(|at| contract.observe.http.get(at));
+        let source = contract.source_of(shape);
         source.is_some_and(|look| look.upstream == rule.upstream && !look.awaits_answer())
     };
     if rule.guard.is_none() || contract.state.values().any(shows) {

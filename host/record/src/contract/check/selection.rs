@@ -34,13 +34,31 @@ pub(super) fn check(contract: &Contract, rule: &Rule, states: &[&StateShape]) ->
     for (pointer, value) in &rule.selected {
         is_comparable(contract, rule, pointer, value)?;
     }
+    completeness(rule, states)
+}
+
+/// Checks that the list has no further page. Only the last request of a state tells that.
+fn completeness(rule: &Rule, states: &[&StateShape]) -> Result<(), Fault> {
+    let refuse = |what: &str| Err(Fault::at(&rule.request, what));
+    if !states.iter().any(|shape| is_last_page(rule, shape)) {
+        if rule.complete {
+            let what = "`complete` is about the whole list; write it in the rule of the last request in `from`";
+            return refuse(what);
+        }
+        return Ok(());
+    }
     if !rule.complete && !states.iter().any(|shape| proves_completeness(shape)) {
         let what = "an element on a further page would count as absent: read the member that says whether there are \
                     further pages into another state from this request, `required` and with a `const`, or write \
                     `complete = true` if the upstream always sends the whole list";
-        return refuse(what.to_owned());
+        return refuse(what);
     }
     Ok(())
+}
+
+/// Whether the list of the state ends with the answer to the request of this rule.
+fn is_last_page(rule: &Rule, shape: &StateShape) -> bool {
+    shape.only.is_some() && shape.requests().last() == Some(&rule.request)
 }
 
 /// Whether the state is read only if a member of the answer has one value.

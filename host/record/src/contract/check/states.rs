@@ -4,7 +4,7 @@
 use super::super::Contract;
 use super::super::StateShape;
 use super::super::fault::Fault;
-use super::selection;
+use super::{pages, selection};
 use crate::contract::template::Rule;
 use crate::exchange::codec::Incoming;
 
@@ -26,7 +26,7 @@ pub(super) fn check(contract: &Contract) -> Result<(), Fault> {
 }
 
 fn state(contract: &Contract, table: &str, shape: &StateShape) -> Result<(), Fault> {
-    let Some(from) = &shape.from else {
+    if shape.from.is_none() {
         if shape.at.is_some() || shape.only.is_some() {
             return Err(Fault::at(
                 table,
@@ -38,7 +38,7 @@ fn state(contract: &Contract, table: &str, shape: &StateShape) -> Result<(), Fau
             return Err(Fault::at(table, what));
         }
         return Ok(());
-    };
+    }
     if shape.derived {
         return Err(Fault::at(
             table,
@@ -54,7 +54,12 @@ fn state(contract: &Contract, table: &str, shape: &StateShape) -> Result<(), Fau
             return Err(Fault::at(pointer, what));
         }
     }
-    let named = contract.observe.http.iter().filter(|rule| rule.request == *from);
+    pages::check(contract, table, shape)?;
+    shape.requests().iter().try_for_each(|from| names_one(contract, from))
+}
+
+fn names_one(contract: &Contract, from: &str) -> Result<(), Fault> {
+    let named = contract.observe.http.iter().filter(|rule| rule.request == from);
     match named.count() {
         1 => Ok(()),
         0 => Err(Fault::at(
@@ -89,7 +94,7 @@ fn look(contract: &Contract, rule: &Rule) -> Result<(), Fault> {
         );
         return Err(Fault::at(&rule.request, what));
     }
-    let reads = |shape: &StateShape| shape.from.as_ref() == Some(&rule.request);
+    let reads = |shape: &StateShape| shape.is_read_from(&rule.request);
     let from = contract.state.values().find(|shape| reads(shape));
     if from.is_some() && !rule.codec.has_members() {
         let what = "a state is read `from` this request, so its `codec.response` cannot be `text` or `none`";

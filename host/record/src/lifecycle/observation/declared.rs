@@ -1,11 +1,14 @@
 //! Reads the states that declare `from` from the exchanges of an observation. Only the contract and the exchanges are
 //! used, so a verifier can read the same states again.
 
+mod element;
+
 use std::collections::BTreeMap;
 
 use deed_spec::json;
 use serde_json::Value;
 
+use self::element::{element, too_many};
 use super::answers::Asked;
 use crate::contract::template::Rule;
 use crate::contract::{Contract, StateShape};
@@ -28,14 +31,10 @@ pub struct Declared {
 pub fn declared(contract: &Contract, looks: &[Asked<'_>], exchanges: &[Exchange]) -> Declared {
     let (mut found, mut bytes) = (Declared::default(), 0_usize);
     for (name, shape) in contract.state.iter() {
-        let Some(rule) = contract.source_of(shape).and_then(|at| looks.get(at)) else { continue };
-        let value = match rule {
-            Asked::Nothing => Ok(Value::Null),
-            Asked::Unknown(why) => Err(why.clone()),
-            Asked::Request(rule) => state(contract, shape, rule, looks, exchanges),
-            Asked::Filled(rule) => state(contract, shape, rule, looks, exchanges),
-        };
-        match value {
+        let sources = contract.sources_of(shape).map(|at| looks.get(at));
+        let sources: Option<Vec<&Asked<'_>>> = sources.collect();
+        let Some(sources) = sources.filter(|sources| !sources.is_empty()) else { continue };
+        match state(contract, shape, &sources, looks, exchanges) {
             Ok(value) => {
                 bytes = bytes.saturating_add(value.to_string().len());
                 if bytes > STATES_MAX {
@@ -54,12 +53,14 @@ pub fn declared(contract: &Contract, looks: &[Asked<'_>], exchanges: &[Exchange]
     found
 }
 
-/// Whether there is a 2xx answer from which a state cannot be read, so that repeating the request would not help.
+/// Whether there are 2xx answers from which a state cannot be read, so that repeating the requests would not help.
 pub(super) fn misfits(contract: &Contract, looks: &[Asked<'_>], exchanges: &[Exchange]) -> bool {
     contract.state.values().any(|shape| {
-        let rule = contract.source_of(shape).and_then(|at| looks.get(at)?.request());
-        let answer = rule.and_then(|rule| usable(rule, exchanges)).filter(|one| one.is_success());
-        answer.is_some_and(|answer| present(shape, answer).is_err())
+        let rules = contract.sources_of(shape).filter_map(|at| looks.get(at)?.request());
+        let answers = rules.filter_map(|rule| usable(rule, exchanges));
+        let found = answers.filter(|one| one.is_success()).map(|one| present(shape, one));
+        let found: Result<Vec<Option<Value>>, String> = found.collect();
+        found.map_or(true, |found| found.iter().flatten().count() > 1)
     })
 }
 
@@ -70,28 +71,65 @@ fn usable<'a>(rule: &Rendered, exchanges: &'a [Exchange]) -> Option<&'a Exchange
     exchanges.iter().filter(of_rule).find(|one| one.is_success() || one.says_absent())
 }
 
+/// Reads a state from the answers to its requests, whose lists count as one list. Every request needs an answer, because
+/// the element may be on any page.
 fn state(
     contract: &Contract,
     shape: &StateShape,
-    rule: &Rendered,
+    sources: &[&Asked<'_>],
     looks: &[Asked<'_>],
     exchanges: &[Exchange],
 ) -> Result<Value, String> {
+    let (mut found, mut without) = (Vec::new(), String::new());
+    for source in sources {
+        let page = match source {
+            Asked::Nothing => return Ok(Value::Null),
+            Asked::Unknown(why) => return Err(why.clone()),
+            Asked::Request(rule) => page(shape, rule, exchanges)?,
+            Asked::Filled(rule) => page(shape, rule, exchanges)?,
+        };
+        match page {
+            Page::With(value) => found.push(value),
+            Page::Without(seen) => without = seen,
+        }
+    }
+    match (found.pop(), found.len()) {
+        (None, _) => confirmed(contract, shape, looks, exchanges, &without),
+        (Some(value), 0) => Ok(value),
+        (Some(_), others) => {
+            let mut rules = sources.iter().filter_map(|source| source.request());
+            let selects = rules.any(|rule| !rule.selected.is_empty());
+            let many = too_many(others + 1, selects, shape.only.as_deref().unwrap_or_default());
+            Err(format!("the answers to its {} requests together have {many}", sources.len()))
+        }
+    }
+}
+
+/// What one answer shows.
+enum Page {
+    /// The state.
+    With(Value),
+    /// No state, for this reason.
+    Without(String),
+}
+
+/// Reads a state, or a page of the list that contains it, from the answer to one request.
+fn page(shape: &StateShape, rule: &Rendered, exchanges: &[Exchange]) -> Result<Page, String> {
     let of_rule = || exchanges.iter().filter(|one| one.request == *rule);
     let its = the_answer(rule);
     let last = of_rule().next_back().ok_or_else(|| format!("{} was not sent", asked(rule)))?;
     let answer = usable(rule, exchanges).unwrap_or(last);
     match answer.fate {
         Fate::Answered { status } if answer.says_absent() => {
-            confirmed(contract, shape, looks, exchanges, &format!("{its} has the status {status}"))
+            Ok(Page::Without(format!("{its} has the status {status}")))
         }
         Fate::Answered { .. } if answer.is_refused_read() => {
             Err(format!("{its} is an error, or may be one, by `refused_when`"))
         }
         Fate::Answered { status: 200..=299 } => {
             let found = present(shape, answer).map_err(|why| format!("{its} {why}"))?;
-            let empty = format!("{its} has an empty list");
-            found.map_or_else(|| confirmed(contract, shape, looks, exchanges, &empty), Ok)
+            let empty = || Page::Without(format!("{its} has an empty list"));
+            Ok(found.map_or_else(empty, Page::With))
         }
         Fate::Answered { status } => {
             Err(format!("{its} has the status {status}; state is read only from 2xx answers"))
@@ -114,7 +152,7 @@ fn confirmed(
     seen: &str,
 ) -> Result<Value, String> {
     let rules = &contract.observe.http;
-    let source = contract.source_of(shape).and_then(|at| rules.get(at));
+    let source = contract.source_of(shape);
     let Some((source, control)) = source.and_then(|rule| Some((rule, rule.control.as_ref()?)))
     else {
         return Ok(Value::Null);
@@ -150,60 +188,6 @@ fn present(shape: &StateShape, answer: &Exchange) -> Result<Option<Value>, Strin
     match answer.redacted.iter().find(|place| hides(place, &pointer, shape)) {
         Some(place) => Err(format!("held a secret at `{place}`, so the state is not known")),
         None => Ok(Some(kept)),
-    }
-}
-
-/// Maximum number of redacted places of one list.
-const REDACTED_MAX: usize = 64;
-
-/// Whether one of two pointers is, or is above, the other.
-fn meets(one: &str, other: &str) -> bool {
-    let covers = |outer: &str, inner: &str| {
-        inner.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-    };
-    covers(one, other) || covers(other, one)
-}
-
-/// Whether a value cannot be compared with a wanted one, because it has another type. A null is an absent value.
-fn is_other_type(found: &Value, wanted: &Value) -> bool {
-    !found.is_null() && std::mem::discriminant(found) != std::mem::discriminant(wanted)
-        || found.is_number() && !found.is_i64()
-}
-
-/// The pointer to the only element of a list that has the values of `where`; `None` if there is no such element.
-fn element(list: &str, body: &Value, answer: &Exchange) -> Result<Option<String>, String> {
-    let Some(Value::Array(items)) = json::pointer(body, list) else {
-        return Err(format!("has no list at `{list}`"));
-    };
-    let wanted = &answer.request.selected;
-    let near: Vec<&String> = answer.redacted.iter().filter(|place| meets(place, list)).collect();
-    if near.len() > REDACTED_MAX {
-        return Err(format!("held more than {REDACTED_MAX} secrets at `{list}`"));
-    }
-    let mut found = Vec::new();
-    for (n, item) in items.iter().enumerate() {
-        let at = |pointer: &String| format!("{list}/{n}{pointer}");
-        let hidden = |place: &&&String| wanted.keys().any(|one| meets(place, &at(one)));
-        if let Some(place) = near.iter().find(hidden) {
-            return Err(format!("held a secret at `{place}`, so the element is not known"));
-        }
-        let other = |(pointer, value): &(&String, &Value)| {
-            json::pointer(item, pointer).is_some_and(|found| is_other_type(found, value))
-        };
-        if let Some((pointer, _)) = wanted.iter().find(other) {
-            let place = at(pointer);
-            return Err(format!("has a value of another type than in `where` at `{place}`"));
-        }
-        if wanted.iter().all(|(pointer, value)| json::pointer(item, pointer) == Some(value)) {
-            found.push(format!("{list}/{n}"));
-        }
-    }
-    let such = if wanted.is_empty() { "" } else { " with the values of `where`" };
-    match found.len() {
-        0 | 1 => Ok(found.pop()),
-        count => {
-            Err(format!("has {count} elements{such} at `{list}`, where at most one is expected"))
-        }
     }
 }
 

@@ -43,7 +43,7 @@ pub(super) fn foreign(seen: &Seen<'_>, writes: &[&Exchange]) -> Option<(Outcome,
 /// Whether this action created the state: a write to the state's upstream was answered with a status in `created`, or
 /// the state contains the id of this action.
 fn is_ours(seen: &Seen<'_>, shape: &StateShape, post: &Value, writes: &[&Exchange]) -> bool {
-    let rule = seen.contract.source_of(shape).and_then(|at| seen.contract.observe.http.get(at));
+    let rule = seen.contract.source_of(shape);
     // A state that is read by the answer of a write was created by that write, or by none.
     let names: Vec<&str> = rule.into_iter().flat_map(Rule::answers).filter_map(name_of).collect();
     let is_its = |write: &&Exchange| {
@@ -69,9 +69,7 @@ fn to_its_upstream<'a>(
     shape: &'a StateShape,
     writes: &'a [&Exchange],
 ) -> impl Iterator<Item = &'a Exchange> {
-    let rules = &seen.contract.observe.http;
-    let rule = seen.contract.source_of(shape).and_then(|at| rules.get(at));
-    let upstream = rule.map(|rule| rule.upstream.as_str());
+    let upstream = seen.contract.source_of(shape).map(|rule| rule.upstream.as_str());
     writes.iter().copied().filter(move |write| Some(write.request.upstream.as_str()) == upstream)
 }
 

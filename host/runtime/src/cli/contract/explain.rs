@@ -6,7 +6,7 @@ use deed_record::action::id::ActionId;
 use deed_record::action::{Proposal, Rendering, render_live};
 use deed_record::contract::template::text::Source;
 use deed_record::contract::template::{Place, Rule};
-use deed_record::contract::{Contract, may_change};
+use deed_record::contract::{Contract, Requests, may_change};
 use deed_record::exchange::Rendered;
 use deed_record::exchange::codec::Outgoing;
 use deed_spec::text::safe;
@@ -40,8 +40,8 @@ struct Report {
 #[derive(Debug, Serialize)]
 struct State {
     name: String,
-    /// The request from whose answer the host reads the state, or `None` if the adapter reads the state.
-    from: Option<String>,
+    /// The requests from whose answers the host reads the state, or `None` if the adapter reads the state.
+    from: Option<Requests>,
     may_be_absent: bool,
 }
 
@@ -176,7 +176,11 @@ fn page(report: &Report) -> String {
     line(&mut text, format_args!("resource  {}", safe(&report.resource)));
     for state in &report.states {
         let from = match &state.from {
-            Some(from) => format!("read by the host from `{}`", safe(from)),
+            Some(Requests::One(from)) => format!("read by the host from `{}`", safe(from)),
+            Some(Requests::Pages(all)) => {
+                let all: Vec<String> = all.iter().map(|one| format!("`{}`", safe(one))).collect();
+                format!("read by the host from the pages {}", all.join(", "))
+            }
             None => "read by the adapter".to_owned(),
         };
         let absent = if state.may_be_absent { "; null if it does not exist" } else { "" };

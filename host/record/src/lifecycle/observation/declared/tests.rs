@@ -1,3 +1,5 @@
+mod pages;
+
 use serde_json::json;
 
 use super::*;
