@@ -5,6 +5,7 @@ mod absence;
 mod answers;
 mod created;
 mod decimals;
+mod depends;
 mod elements;
 mod encodings;
 mod forms;

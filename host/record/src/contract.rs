@@ -60,6 +60,10 @@ pub struct Contract {
     pub verify: Verify,
     #[serde(default, skip_serializing_if = "Evidence::is_empty")]
     pub evidence: Evidence,
+    /// What an approval is bound to (format 2). Without this table, an approval is bound to all values that are not
+    /// volatile.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approval: Option<Approval>,
     /// Values of the state after the action that the receipt and the answer to the agent contain, by name (format 2).
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub outputs: BTreeMap<String, Output>,
@@ -236,6 +240,16 @@ impl Evidence {
     }
 }
 
+/// `[approval]`: the parts of the state before the action that an approval is bound to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Approval {
+    /// JSON pointers to whole states or to properties of states. If a value at one of these pointers changes, or if a
+    /// state begins or ceases to exist, an approval is stale; other changes of the state do not make it stale.
+    pub depends_on: Vec<String>,
+}
+
 impl Contract {
     /// Parses and checks a contract file; `file` is only used in errors.
     ///
@@ -345,6 +359,12 @@ impl Contract {
             shape.volatile.iter().map(|p| format!("/{name}{p}")).collect::<Vec<_>>()
         };
         self.state.iter().flat_map(pointers).collect()
+    }
+
+    /// The pointers of `[approval]`, relative to the whole state; `None` if an approval is bound to all values that are
+    /// not volatile.
+    pub fn depends_on(&self) -> Option<&[String]> {
+        self.approval.as_ref().map(|approval| approval.depends_on.as_slice())
     }
 
     /// Whether the action is a read. A read is one observation, without `perform` and without a comparison of two

@@ -2,6 +2,7 @@
 //! reported.
 
 mod answers;
+mod approval;
 mod outputs;
 mod pages;
 mod placeholders;
@@ -30,6 +31,7 @@ pub(super) fn check(contract: &Contract) -> Result<(), Fault> {
     phases(contract)?;
     expressions(contract)?;
     pointers(contract)?;
+    approval::check(contract)?;
     outputs::check(contract)?;
     contract.canonical().map_err(|e| Fault::at("", e))?;
     Ok(())
@@ -86,6 +88,9 @@ fn newer(contract: &Contract) -> Result<(), Fault> {
     }
     if contract.verify.pending.is_some() {
         return Err(Fault::at("pending", needs("pending")));
+    }
+    if contract.approval.is_some() {
+        return Err(Fault::at("depends_on", needs("depends_on")));
     }
     let states = contract.state_schemas();
     let params = contract.params_schema();

@@ -8,7 +8,7 @@ mod decimals;
 mod structure;
 mod value;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, LazyLock};
@@ -146,6 +146,12 @@ impl Expression {
     ) -> Result<(), ExpressionError> {
         let roots = check::Roots { params, state, post_allowed: true, written: true };
         check::check(self.program.expression(), &roots)
+    }
+
+    /// The JSON pointers of the parts of the state before the action that the expression reads, relative to the whole
+    /// state. The pointer of the whole state is empty. A comparison of a state with `null` reads no value.
+    pub(crate) fn reads(&self) -> BTreeSet<String> {
+        check::reads(self.program.expression())
     }
 
     /// Checks that the expression refers to no variable except `answer`, and fails at the first other name.

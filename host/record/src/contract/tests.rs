@@ -154,4 +154,5 @@ fn a_value_that_json_does_not_have_is_refused_at_its_line() {
 }
 
 mod pages;
+mod depends;
 mod two;

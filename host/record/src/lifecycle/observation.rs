@@ -68,13 +68,18 @@ impl Observation {
         self.exchanges.iter().find(same).and_then(|look| look.etag.as_deref())
     }
 
-    /// The digest that approvals are bound to. The digest covers the state without volatile values.
+    /// The digest that approvals are bound to, see [`state_digest`].
     ///
     /// # Errors
     ///
     /// Fails when the state has no canonical form.
     pub fn digest(&self, contract: &Contract) -> Result<Digest, json::NotCanonical> {
         state_digest(contract, &self.value())
+    }
+
+    /// Whether another observation shows the same state, apart from volatile values.
+    pub fn shows_same(&self, other: &Self, contract: &Contract) -> bool {
+        stable(contract, &self.value()) == stable(contract, &other.value())
     }
 
     /// Why this observation is unusable: it has a problem, or a required field is missing or redacted.
@@ -157,15 +162,37 @@ impl Sight {
     }
 }
 
-/// The digest of a whole state without the values that the contract declares as volatile.
+/// The digest of a whole state, to which approvals are bound. The digest covers what the contract's `depends_on` names,
+/// or, without `depends_on`, all values that are not volatile.
 ///
 /// # Errors
 ///
 /// Fails when the state has no canonical form.
 pub fn state_digest(contract: &Contract, state: &Value) -> Result<Digest, json::NotCanonical> {
+    let covered = match contract.depends_on() {
+        Some(pointers) => parts(pointers, state),
+        None => stable(contract, state),
+    };
+    Ok(Digest::of(&json::canonical(&covered)?))
+}
+
+/// The values at these JSON pointers, and which states exist. A pointer at which there is no value is left out.
+fn parts(pointers: &[String], state: &Value) -> Value {
+    let value = |at: &String| Some((at.clone(), json::pointer(state, at)?.clone()));
+    let values: Map<String, Value> = pointers.iter().filter_map(value).collect();
+    let states = state.as_object().into_iter().flatten();
+    let exists: Map<String, Value> =
+        states.map(|(name, value)| (name.clone(), Value::Bool(!value.is_null()))).collect();
+    let members = [("exists", exists), ("values", values)];
+    let members = members.map(|(name, part)| (name.to_owned(), Value::Object(part)));
+    Value::Object(members.into_iter().collect())
+}
+
+/// A whole state without the values that the contract declares as volatile.
+fn stable(contract: &Contract, state: &Value) -> Value {
     let mut value = state.clone();
     contract.volatile().iter().for_each(|pointer| remove(&mut value, pointer));
-    Ok(Digest::of(&json::canonical(&value)?))
+    value
 }
 
 /// Removes the value at a JSON pointer (RFC 6901), if the value exists.

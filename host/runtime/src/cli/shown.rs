@@ -26,6 +26,7 @@ pub(super) fn approval(
     text += &private(request);
     text += &writes(request, &contract)?;
     text += &state(request, &contract, now_ms);
+    text += &bound(request, &contract);
     text += &afterwards(request, &contract);
     text.push('\n');
     text += &from_agent(&request.proposal.intent, request.proposal.reasoning.as_deref());
@@ -189,13 +190,7 @@ fn state(request: &ApprovalRequest, contract: &Contract, now_ms: i64) -> String 
     let mut text = format!("\nmay change; the host read these values at {looked}\n");
     let pre = contract.comparable(&request.pre);
     for pointer in &may_change::allowed(contract, &request.action.params) {
-        let now = match pre.pointer(pointer) {
-            // A whole state that is null does not exist, but null inside a state is an ordinary value.
-            Some(Value::Null) if is_state(pointer) => "does not exist".to_owned(),
-            Some(value) => compact(value),
-            None => "nothing".to_owned(),
-        };
-        line(&mut text, format_args!("  {}: {now}", safe(pointer)));
+        line(&mut text, format_args!("  {}: {}", safe(pointer), value(&pre, pointer)));
     }
     for name in &request.derived {
         line(
@@ -204,6 +199,28 @@ fn state(request: &ApprovalRequest, contract: &Contract, now_ms: i64) -> String 
         );
     }
     text
+}
+
+/// The values that the approval depends on, if the contract names them.
+fn bound(request: &ApprovalRequest, contract: &Contract) -> String {
+    let Some(pointers) = contract.depends_on() else { return String::new() };
+    let mut text = "\nthe approval depends on which states exist and on these values; it remains valid if other \
+                    values of the state change\n"
+        .to_owned();
+    for pointer in pointers {
+        line(&mut text, format_args!("  {}: {}", safe(pointer), value(&request.pre, pointer)));
+    }
+    text
+}
+
+/// The value at a pointer into the state, as text.
+fn value(state: &Value, pointer: &str) -> String {
+    match state.pointer(pointer) {
+        // A whole state that is null does not exist, but null inside a state is an ordinary value.
+        Some(Value::Null) if is_state(pointer) => "does not exist".to_owned(),
+        Some(value) => compact(value),
+        None => "nothing".to_owned(),
+    }
 }
 
 /// Whether a pointer leads to a whole state, such as `/user`.

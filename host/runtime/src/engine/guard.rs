@@ -41,7 +41,7 @@ impl Drive<'_> {
         judgement: Judgement,
     ) -> Result<Step, EngineError> {
         let failed = judgement.outcome == Outcome::Failed;
-        match self.unmoved(&granted.contract)?.filter(|_| failed) {
+        match self.unmoved(&granted.contract).filter(|_| failed) {
             // The write carried a weak tag, which `If-Match` never matches (RFC 9110 section 13.1.1), so the action
             // fails.
             Some(write) if write.if_match.as_deref().is_some_and(|tag| tag.starts_with("W/")) => {
@@ -70,14 +70,11 @@ impl Drive<'_> {
     }
 
     /// The rejected write, if the upstream still shows the state and the entity tag on which it was based.
-    fn unmoved(&self, contract: &Contract) -> Result<Option<&Exchange>, EngineError> {
+    fn unmoved(&self, contract: &Contract) -> Option<&Exchange> {
         let story = &self.work.story;
-        let write = story.attempts.last().and_then(rejected);
-        let (Some(pre), Some(post), Some(write)) = (&story.pre, &story.post, write) else {
-            return Ok(None);
-        };
-        let same = shows_its_tag(post, write) && pre.digest(contract)? == post.digest(contract)?;
-        Ok(Some(write).filter(|_| same))
+        let write = story.attempts.last().and_then(rejected)?;
+        let (pre, post) = (story.pre.as_ref()?, story.post.as_ref()?);
+        (shows_its_tag(post, write) && pre.shows_same(post, contract)).then_some(write)
     }
 
     /// Waits before the state is observed again. An unchanged strong tag does not prove that the write had no effect:

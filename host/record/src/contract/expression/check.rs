@@ -5,6 +5,7 @@
 
 mod path;
 mod present;
+mod reads;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -28,6 +29,11 @@ pub(super) struct Roots<'a> {
 
 pub(super) fn check(expression: &IdedExpr, roots: &Roots<'_>) -> Result<(), ExpressionError> {
     walk(expression, &Scope { roots: *roots, locals: BTreeMap::new(), present: BTreeSet::new() })
+}
+
+/// The JSON pointers of the parts of the state before the action that an expression reads.
+pub(super) fn reads(expression: &IdedExpr) -> BTreeSet<String> {
+    reads::of(expression)
 }
 
 /// What is known at one point of the expression: loop variables, and paths that are proved present.

@@ -32,6 +32,9 @@ struct Report {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pending: Vec<String>,
     may_change: Vec<String>,
+    /// What an approval is bound to; empty for all values that are not volatile.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    depends_on: Vec<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     outputs: Vec<String>,
 }
@@ -133,6 +136,7 @@ fn report(contract: &Contract, params: &Value, rendering: Rendering) -> Result<R
         after: texts(&contract.verify.after),
         pending: contract.verify.pending.iter().map(ToString::to_string).collect(),
         may_change: may_change::allowed(contract, params),
+        depends_on: contract.depends_on().unwrap_or_default().to_vec(),
         outputs: contract.outputs.iter().map(|(name, from)| format!("{name} = {from}")).collect(),
     })
 }
@@ -199,6 +203,7 @@ fn page(report: &Report) -> String {
         ("after", &report.after),
         ("open while", &report.pending),
         ("may change", &report.may_change),
+        ("an approval depends on", &report.depends_on),
         ("outputs", &report.outputs),
     ] {
         if !list.is_empty() {
