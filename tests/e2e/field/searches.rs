@@ -218,7 +218,11 @@ fn only_a_search_of_an_observation_reads_by_post() {
         (look("graphql\"\n[perform", "graphql\"\nreads = true\n[perform"), only),
         (look(mutation, query), "an observation could then write"),
         (look("[[perform.http]]", second), "several [[observe.http]] have the request"),
-        (look("variables = { id = \"{id}\" }", "variables = { id = \"{note?}\" }"), "can only be"),
+        (
+            look("variables = { id = \"{id}\" }", "variables = { id = \"{note?}\" }")
+                .replace(param, "properties.note = { type = \"integer\" }"),
+            "can only be",
+        ),
         (
             look("variables = { id = \"{id}\" }", "variables = { id = \"{pre.user.active}\" }"),
             "can only be a whole value in the JSON body of a write",

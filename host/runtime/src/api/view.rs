@@ -205,9 +205,12 @@ fn writes(story: &Story, person: bool) -> Vec<Rendered> {
 }
 
 fn said(story: &Story, answer: &Arc<deed_record::lifecycle::event::Answer>, person: bool) -> Said {
-    let signed = Statement::unverified(&answer.envelope, Kind::Approval).ok().filter(|_| person);
-    let reason =
-        signed.and_then(|statement| Some(statement.predicate.get("reason")?.as_str()?.to_owned()));
+    // Only people see the reason, so an agent's view does not parse the signed statement.
+    let signed = || Statement::unverified(&answer.envelope, Kind::Approval).ok();
+    let reason = person
+        .then(signed)
+        .flatten()
+        .and_then(|statement| Some(statement.predicate.get("reason")?.as_str()?.to_owned()));
     Said {
         person: answer.person.clone(),
         role: answer.role.clone(),
