@@ -12,8 +12,10 @@ mod locations;
 mod names;
 mod paths;
 mod patterns;
+mod searches;
 mod stage;
 
+pub(crate) use self::searches::queries_otherwise;
 use crate::case::Case;
 
 pub(crate) fn cases() -> Vec<Case> {
@@ -28,6 +30,7 @@ pub(crate) fn cases() -> Vec<Case> {
         absence::cases(),
         decimals::cases(),
         arrays::cases(),
+        searches::cases(),
     ]
     .concat()
 }

@@ -66,6 +66,7 @@ fn attack(guest: Guest) -> fn() {
         Guest::MixesLooks => tells::mixes_looks,
         Guest::Panics => tells::panics,
         Guest::PointsAstray => tells::points_astray,
+        Guest::QueriesOtherwise => crate::contracts::queries_otherwise,
         Guest::Races => tells::races,
         Guest::ReadsRefusals => tells::reads_refusals,
         Guest::ReadsWhilePerforming => tells::reads_while_performing,

@@ -23,7 +23,8 @@ use serde_json::Value;
 
 use crate::upstream::Upstream;
 
-/// Grants one observation of the system of record, with GET and HEAD requests and the read credentials.
+/// Grants one observation of the system of record, with the read credentials. The requests are GET, HEAD, and POST
+/// requests in `searches`.
 ///
 /// # Errors
 ///
@@ -189,7 +190,9 @@ pub enum GrantError {
     OtherStart { action: ActionId, started: String },
     #[error("the journal does not prove that attempt {attempt} of {action} started")]
     NotStarted { action: ActionId, attempt: u32 },
-    #[error("`{0}` could write; an observation can send only GET and HEAD")]
+    #[error(
+        "`{0}` could write; an observation sends only GET, HEAD, and a POST that the grant permits"
+    )]
     Writes(String),
     #[error("upstream `{0}` is not part of the grant; add it to `upstreams` of the action's grant")]
     Upstream(String),

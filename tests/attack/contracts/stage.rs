@@ -8,6 +8,8 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
+use deed_record::contract::Contract;
+use deed_record::contract::template::Rule;
 use deed_test_support::shared::{report, scim};
 use deed_tests::client::Answer;
 use deed_tests::services::Result;
@@ -71,6 +73,16 @@ impl Stage {
 
     /// Serves these contracts with additional lines in the table of the upstream and with additional policies.
     pub(super) fn with(contracts: &[(&str, String)], lines: &str, policies: &str) -> Self {
+        Self::changed(contracts, lines, policies, |_| Ok(()))
+    }
+
+    /// Like [`Stage::with`], with further changes to the files of the directory.
+    pub(super) fn changed(
+        contracts: &[(&str, String)],
+        lines: &str,
+        policies: &str,
+        more: impl FnOnce(&Path) -> Result<()>,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let shared = Arc::<Shared>::default();
@@ -81,7 +93,10 @@ impl Stage {
                 thread::spawn(move || kept.serve(stream).is_some());
             }
         });
-        let change = |dir: &Path| lay_out(dir, &address.to_string(), contracts, lines, policies);
+        let change = |dir: &Path| {
+            lay_out(dir, &address.to_string(), contracts, lines, policies)?;
+            more(dir)
+        };
         let world = World::with(scim(), "scim", change).unwrap();
         Self { world, address, shared }
     }
@@ -222,7 +237,19 @@ observe = "3s"
     (name, text)
 }
 
-/// Adds the contracts, their grants, the upstream and a policy to the directory of a fixture.
+/// The line of a grant that permits every POST of this contract that only reads; empty if there is none, or if the
+/// contract is refused.
+pub(super) fn safe(text: &str) -> String {
+    let Ok(contract) = Contract::from_toml("c.toml", text) else { return String::new() };
+    let reviewed =
+        |rule: &Rule| format!("'{}' = '{}'", rule.request, contract.reviewed(rule).unwrap());
+    let rules = contract.observe.http.iter().filter(|rule| rule.reads);
+    let lines: Vec<String> = rules.map(reviewed).collect();
+    if lines.is_empty() { String::new() } else { format!("safe = {{ {} }}\n", lines.join(", ")) }
+}
+
+/// Adds the contracts, their grants, the upstream and a policy to the directory of a fixture. The grants permit every
+/// POST that only reads, as if the operator had reviewed it.
 pub(super) fn lay_out(
     dir: &Path,
     address: &str,
@@ -256,7 +283,10 @@ write = {{ secret = "idp_write", slot = "bearer" }}
     let mut text = fs::read_to_string(dir.join("deed.toml"))? + &upstream;
     for (name, contract) in contracts {
         fs::write(dir.join(format!("contracts/field_{name}.toml")), contract)?;
-        text = format!("{text}\n[tenant.acme.grant.\"field.{name}\"]\nupstreams = [\"field\"]\n");
+        let safe = safe(contract);
+        text = format!(
+            "{text}\n[tenant.acme.grant.\"field.{name}\"]\nupstreams = [\"field\"]\n{safe}"
+        );
     }
     Ok(fs::write(dir.join("deed.toml"), text)?)
 }

@@ -53,7 +53,7 @@ pub(super) fn bloats_refusals() {
 
 pub(super) fn writes_while_observing() {
     Siege::of(Guest::WritesWhileObserving)
-        .stopped_while_observing("observe takes GET and HEAD only");
+        .stopped_while_observing("observe takes only GET, HEAD, and POST with `reads`");
 }
 
 /// The contract declares a GET as a write. The host recognises the write only by its phase, not by its method.

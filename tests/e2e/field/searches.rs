@@ -137,7 +137,7 @@ fn the_operator_permits_each_search() {
         std::fs::write(&file, format!("{start}{alias}{table}{end}")).unwrap();
         let checked = deed_tests::host::run(&["check", one.dir.to_str().unwrap()], "").unwrap();
         let said = String::from_utf8_lossy(&[checked.stdout, checked.stderr].concat()).into_owned();
-        assert!(said.contains("that differs from `write` and cannot write"), "{said}");
+        assert!(said.contains("that cannot write and that no upstream has as `write`"), "{said}");
     }
     assert!(!upstream.seen().iter().any(|one| one.method == "POST"));
 }

@@ -151,7 +151,7 @@ pub(super) fn build(
     let secrets = builder.secrets();
     let (upstreams, tls_roots) = builder.upstreams(&secrets);
     let (agents, persons) = (builder.agents(), builder.persons());
-    let grants = builder.grants();
+    let grants = builder.grants(&upstreams);
     let (resources, attributes) = builder.resources();
     let policies = builder.policies(&agents, &persons, &grants, attributes)?;
     Some(Tenant {

@@ -82,7 +82,8 @@ impl Allowance {
         let Request { upstream, method, path, .. } = request;
         let looks = matches!(method.as_str(), "GET" | "HEAD");
         let remedy = if self.phase == "observe" && !looks {
-            "observe takes GET and HEAD only; a write belongs into `[[perform.http]]`".to_owned()
+            "observe takes only GET, HEAD, and POST with `reads`; a write belongs into `[[perform.http]]`"
+                .to_owned()
         } else {
             format!(
                 "`[[{}.http]]` with upstream = \"{upstream}\", request = \"{method} {path}\" would allow it",

@@ -68,6 +68,7 @@ fn difference(one: &Rule, other: &Rule) -> Option<&'static str> {
         ("where", one.selected == other.selected),
         ("control", one.control == other.control),
         ("expose", one.expose == other.expose),
+        ("refused_when", one.refused_when == other.refused_when),
     ];
     keys.into_iter().find_map(|(key, same)| (!same).then_some(key))
 }

@@ -85,6 +85,10 @@ fn look(contract: &Contract, rule: &Rule) -> Result<(), Fault> {
         return Err(Fault::at(&rule.request, what));
     }
     refused_when(rule)?;
+    if rule.refused_when.is_some() && rule.expose.is_some() {
+        let what = "`expose` would hide what `refused_when` tests, and an error could be taken for a state; remove one";
+        return Err(Fault::at(&rule.request, what));
+    }
     statuses(rule, "absent", &rule.absent, 400..=499)?;
     if let Some(status) =
         rule.absent.iter().find(|status| matches!(status, 401 | 403 | 408 | 409 | 425 | 429))

@@ -16,10 +16,11 @@ impl Observation {
         self.unusable(contract)?;
         let failed: Vec<&Exchange> =
             self.exchanges.iter().filter(|one| !self.is_answered(one)).collect();
-        // A POST that may have been carried out is not repeated, although it only reads.
+        // A POST that was sent is not sent again, although it only reads.
         let is_repeatable =
-            |one: &&Exchange| one.request.method != "POST" || one.fate == Fate::NotSent;
-        let only_hindered = failed.iter().all(|one| one.is_hindered() && is_repeatable(one))
+            |one: &Exchange| one.request.method != "POST" || one.fate == Fate::NotSent;
+        let only_hindered = failed.iter().all(|one| one.is_hindered())
+            && self.exchanges.iter().all(is_repeatable)
             && self.is_claim_about(&failed)
             && beyond_grant(&self.refused, &self.exchanges).next().is_none()
             && !misfits(contract, looks, &self.exchanges)

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use deed_record::contract::Contract;
+use deed_sandbox::upstream::Upstream;
 use deed_spec::digest::Digest;
 
 use super::upstreams::unallowed;
@@ -15,15 +16,17 @@ use crate::config::{declared, raw};
 
 /// A text by which the faulty line of `deed.toml` is found, and what is wrong with that line.
 type Wrong = (&'static str, String);
+/// The upstreams of a tenant by name; an upstream with a fault is missing.
+type Upstreams = BTreeMap<String, Arc<Upstream>>;
 
 impl Builder<'_> {
-    pub(super) fn grants(&mut self) -> BTreeMap<String, Granted> {
+    pub(super) fn grants(&mut self, upstreams: &Upstreams) -> BTreeMap<String, Granted> {
         let mut grants = BTreeMap::new();
         for (name, raw) in &self.raw.grant {
             if !self.contracts.contains_key(name) && self.faults.in_contracts() {
                 continue;
             }
-            match self.grant(name, raw) {
+            match self.grant(name, raw, upstreams) {
                 Ok(granted) => {
                     grants.insert(name.clone(), granted);
                 }
@@ -36,7 +39,12 @@ impl Builder<'_> {
 
     /// Builds a grant from the contract, adapter and upstreams that it names. Fails with the fault, or with `None` if
     /// the fault was reported before.
-    fn grant(&self, name: &str, raw: &raw::Grant) -> Result<Granted, Option<Wrong>> {
+    fn grant(
+        &self,
+        name: &str,
+        raw: &raw::Grant,
+        upstreams: &Upstreams,
+    ) -> Result<Granted, Option<Wrong>> {
         let Some((file, contract, digest)) = self.contracts.get(name) else {
             let what = format!(
                 "no file under contracts/ has `name = \"{name}\"`; add it or remove the grant"
@@ -46,7 +54,7 @@ impl Builder<'_> {
         // Headers and searches are checked before the digest. Otherwise, the operator could be asked to pin a contract that
         // cannot be used.
         self.headers(file, contract)?;
-        let safe = self.searches(file, contract, raw)?;
+        let safe = searches::permitted(file, contract, raw, upstreams)?;
         pinned("contract", raw.contract.as_deref(), *digest, file)?;
         let wasm_name = format!("adapters/{}.wasm", contract.action.adapter);
         let adapter = if declared::is_named_by(contract) {

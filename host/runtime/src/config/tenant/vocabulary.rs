@@ -1,6 +1,8 @@
 //! The names that the policies of a tenant may use, for policy authors. The list is available even if the policies do
 //! not compile.
 
+use std::collections::BTreeMap;
+
 use deed_record::policy::Vocabulary;
 
 use super::{Adapters, Builder, Contracts, Faults, Files, Source, policies, raw};
@@ -16,7 +18,7 @@ pub(in crate::config) fn vocabulary(
 ) -> Vocabulary {
     let mut builder = Builder { files, name, raw, contracts, adapters, here, faults };
     let (agents, persons) = (builder.agents(), builder.persons());
-    let grants = builder.grants();
+    let grants = builder.grants(&BTreeMap::new());
     let (_, attributes) = builder.resources();
     policies::vocabulary(&agents, &persons, &grants, attributes)
 }
