@@ -120,3 +120,20 @@ fn a_replaced_user_keeps_the_values_that_the_host_read() {
     let view = world.run(&declared("scim.replace_user", params)).unwrap();
     ended(&world, &view, "mismatch", "nothing changed");
 }
+
+/// The server ignores the filter of a lookup. No other user is taken for the one with this name.
+#[test]
+fn a_lookup_without_its_filter_finds_no_other_user() {
+    let world = served();
+    let find =
+        || world.run(&declared("scim.find_user", json!({"user_name": fresh_name()}))).unwrap();
+    let other = |n: usize| json!({"id": n.to_string(), "userName": format!("other-{n}")});
+    let body = json!({"totalResults": 1, "Resources": [other(1)]});
+    world.proxy.set("GET", Fault::LieWith { body });
+    let view = find();
+    ended(&world, &view, "verified", "the host read the state");
+    assert_eq!(look(&world, &view, "pre")["state"]["user"], Value::Null);
+    let body = json!({"totalResults": 2, "Resources": [other(1), other(2)]});
+    world.proxy.set("GET", Fault::LieWith { body });
+    ended(&world, &find(), "failed", "does not fit the contract");
+}

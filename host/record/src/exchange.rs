@@ -285,12 +285,14 @@ impl Exchange {
         matches!(self.fate, Fate::Answered { status: 200..=299 }) && !self.is_refused_read()
     }
 
-    /// Whether the exchange failed for a temporary reason: no connection, no complete answer, or the status 408, 425,
-    /// 429 or 5xx. A connection that the host itself denied does not count.
+    /// Whether the exchange failed for a temporary reason: no connection, no complete answer, the status 408, 425, 429
+    /// or 5xx, or a rate limit by `throttled`. A connection that the host itself denied does not count.
     pub fn is_hindered(&self) -> bool {
         match self.fate {
             Fate::NotSent | Fate::NoAnswer => self.failure != Some(Failure::Denied),
-            Fate::Answered { status } => matches!(status, 408 | 425 | 429 | 500..=599),
+            Fate::Answered { status } => {
+                self.is_throttled() || matches!(status, 408 | 425 | 429 | 500..=599)
+            }
         }
     }
 

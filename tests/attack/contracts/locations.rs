@@ -31,6 +31,7 @@ request  = "GET /things"
 upstream = "field"
 name     = "start"
 request  = "POST /jobs"
+body     = { by = "{action.id}" }
 created  = [202]
 location = "/jobs/{job}"
 answer   = { job = { type = "string", @any@ } }

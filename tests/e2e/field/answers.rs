@@ -128,11 +128,14 @@ fn a_pause_is_also_read_from_a_date() {
 fn a_job_that_was_accepted_is_neither_a_success_nor_a_failure() {
     for (rule, outcome, why) in [
         ("accepted = [202]", "indeterminate", "the upstream accepted the write"),
-        ("", "mismatch", "the upstream reported success"),
+        ("", "mismatch", "nothing changed; the status 202 can mean"),
     ] {
         let upstream = answering(|_| (Reply::json(202, json!({})), false));
         let world = served(&upstream, &set(rule, ""), "");
-        ended(&world, &tried(&world), outcome, why);
+        let view = tried(&world);
+        ended(&world, &view, outcome, why);
+        let remedy = view["reason"].as_str().unwrap().contains("write `accepted = [202]`");
+        assert_eq!(remedy, rule.is_empty(), "{view:#}");
         assert_eq!(upstream.writes().len(), 1, "what was accepted is not sent again");
     }
     let upstream = answering(|_| (Reply::json(202, json!({})), true));

@@ -192,6 +192,28 @@ fn the_pause_that_the_upstream_asks_for_is_kept() {
     assert_eq!(looks(&upstream), 1);
 }
 
+/// Some upstreams answer a read with 403 and `Retry-After` at a rate limit.
+#[test]
+fn a_rate_limit_with_403_is_waited_for_if_the_contract_says_so() {
+    let limited =
+        || failing(|n| (n == 2).then(|| Reply::json(403, json!({})).header("retry-after", "1")));
+    let rule = "request  = \"GET /t/{id}\"";
+    let declared = set().replacen(rule, &format!("{rule}\nthrottled = [403]"), 1);
+    let upstream = limited();
+    let world = served_asking(&upstream, &declared);
+    let view = tried(&world);
+    let receipt = ended(&world, &view, "verified", "every expectation holds");
+    assert_eq!(receipt["approvals"].as_array().unwrap().len(), 1, "{receipt:#}");
+    assert_eq!((repeated(&view), upstream.writes().len()), (1, 1), "{view:#}");
+    let upstream = limited();
+    let world = served_asking(&upstream, &set());
+    ended(&world, &tried(&world), "failed", "has the status 403");
+    assert!(upstream.writes().is_empty());
+    // Without `Retry-After`, a 403 is a refusal.
+    let world = served(&failing_at(1, 403), &declared, "");
+    ended(&world, &tried(&world), "failed", "has the status 403");
+}
+
 /// An upstream that answers one GET, the one with the number `at`, with 503 and a `Retry-After` of one minute. Also
 /// returns a counter of the GET requests.
 fn pausing(at: usize) -> (Upstream, Arc<AtomicUsize>) {

@@ -3,6 +3,7 @@
 
 mod answers;
 mod approval;
+mod creates;
 mod outputs;
 mod pages;
 mod placeholders;
@@ -29,6 +30,7 @@ pub(super) fn check(contract: &Contract) -> Result<(), Fault> {
     states::check(contract)?;
     ambiguous::check(contract)?;
     phases(contract)?;
+    creates::check(contract)?;
     expressions(contract)?;
     pointers(contract)?;
     approval::check(contract)?;

@@ -22,7 +22,9 @@ impl ContractError {
 
     pub(super) fn toml(file: &str, text: &str, error: &toml::de::Error) -> Self {
         let start = error.span().map_or(0, |span| span.start);
-        Self::at(file, text, start, error.message().replace('\n', "; "))
+        let message = error.message().replace('\n', "; ");
+        let what = no_such_encoding(&message).unwrap_or(message);
+        Self::at(file, text, start, what)
     }
 
     /// An error at a byte offset of the text.
@@ -30,6 +32,18 @@ impl ContractError {
         let line = text.get(..start).map_or(0, |head| head.matches('\n').count() + 1);
         Self::new(file, line, what)
     }
+}
+
+/// What to write instead, if a message of the parser is about an encoding in which the host cannot send a body.
+fn no_such_encoding(message: &str) -> Option<String> {
+    let rest = message.strip_prefix("unknown variant `")?;
+    let encoding = rest.strip_suffix("`, expected `json` or `form`")?;
+    Some(format!(
+        "`codec.request = \"{encoding}\"` is not supported: a body can be sent as `json` or `form`; for a kind of JSON, such \
+         as a merge patch, leave out `codec.request` and write `headers = {{ Content-Type = \
+         \"application/merge-patch+json\" }}`; for any other encoding, use a request of the upstream that takes JSON or a \
+         form"
+    ))
 }
 
 /// A fault, with an excerpt of the file by which the line is found.

@@ -13,6 +13,7 @@ mod well_formed;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
@@ -30,7 +31,7 @@ pub struct Schema {
         rename = "type",
         default,
         skip_serializing_if = "Option::is_none",
-        deserialize_with = "present"
+        deserialize_with = "one_type"
     )]
     pub declared: Option<Kind>,
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
@@ -279,6 +280,17 @@ fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<T>, D::Error> {
     T::deserialize(deserializer).map(Some)
+}
+
+/// Reads one type. JSON Schema also has the type `null` and lists of types, which have another form here.
+fn one_type<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Kind>, D::Error> {
+    let value = Value::deserialize(deserializer)?;
+    if value == "null" || value.is_array() {
+        let what = "`type` must be one type other than `null`; for a value that may be null, write its type and \
+                    `nullable = true`, such as `{ type = \"string\", nullable = true }`";
+        return Err(D::Error::custom(what));
+    }
+    serde_json::from_value(value).map(Some).map_err(D::Error::custom)
 }
 
 #[cfg(test)]

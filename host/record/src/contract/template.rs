@@ -81,7 +81,8 @@ pub struct Rule {
     /// Response statuses that prove that the write created what exists afterwards (format 2).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub created: Vec<u16>,
-    /// Response statuses of a write that, with `Retry-After`, mean that the write may be repeated (format 2).
+    /// Response statuses that, with `Retry-After`, mean that the request was not carried out and may be repeated (format
+    /// 2).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub throttled: Vec<u16>,
     /// Response statuses that mean that the upstream may carry out the write later (format 2).

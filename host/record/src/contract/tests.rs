@@ -58,7 +58,7 @@ fn faults_name_the_line_and_the_remedy() {
         ("required = [\"user_id\"]", "required = []", 10, "required"),
         ("request = \"GET /", "request = \"POST /", 21, "observe"),
         ("after = [", "after = [] #", 0, "after"),
-        ("value = true", "value = 1.5", 0, "1.5"),
+        ("value = true", "value = 1.5", 25, "1.5"),
         ("value = true }", "value = {} }\ncodec.request = \"form\"", 24, "lists and tables need"),
         ("value = true }", "value = true }\ncodec.lists = [\"a/b\"]", 24, "codec.lists"),
         ("value = true }", "value = true }\ncodec.response = \"yaml\"", 26, "yaml"),
@@ -140,6 +140,9 @@ fn a_value_that_json_does_not_have_is_refused_at_its_line() {
         ),
         ("value = true }", "due = -inf }".to_owned(), 25, "`-inf` is not a number"),
         ("value = true }", "due = nan }".to_owned(), 25, "`nan` is not a number"),
+        ("value = true }", "rate = 1.50 }".to_owned(), 25, "write it as text: `\"1.50\"`"),
+        ("value = true }", "rate = 1e3 }".to_owned(), 25, "`1e3` is a floating-point number"),
+        (param, wider("minimum = 1.0"), 15, "`1.0` is a floating-point number"),
         (param, wider("const = 2025-01-31T07:30:00Z"), 15, "`2025-01-31T07:30:00Z`"),
         (param, wider("enum = [\"a\", 2025-01-31]"), 15, "`2025-01-31`"),
         ("version = \"1.0.0\"", "version = 2025-01-31".to_owned(), 5, "write it as text"),
@@ -153,6 +156,6 @@ fn a_value_that_json_does_not_have_is_refused_at_its_line() {
     }
 }
 
-mod pages;
 mod depends;
+mod pages;
 mod two;

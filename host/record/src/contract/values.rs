@@ -1,7 +1,8 @@
-//! Rejects values that exist in TOML but not in JSON: dates, times, infinities and NaN.
+//! Rejects values that exist in TOML but not in contracts: dates, times and floating-point numbers.
 //!
-//! The check reports the first date, time, infinity or NaN in a contract's text as an error. Without this check, the
-//! TOML parser would turn a date into a table with a library-internal key, and infinities and NaN into `null`.
+//! The check reports the first date, time or floating-point number in a contract's text as an error. Without this check,
+//! the TOML parser would turn a date into a table with a library-internal key, and infinities and NaN into `null`, and
+//! the line of any other floating-point number would not be known.
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -34,6 +35,10 @@ fn refused(value: &DeValue<'_>) -> Option<String> {
         )),
         DeValue::Float(number) if number.as_str().contains(['n', 'N']) => Some(format!(
             "`{number}` is not a number in JSON; write a whole number, or write it as text"
+        )),
+        DeValue::Float(number) => Some(format!(
+            "`{number}` is a floating-point number, which a contract cannot contain; write a whole number, or write it as \
+             text: `\"{number}\"`"
         )),
         _ => None,
     }

@@ -14,9 +14,10 @@ use serde_json::Value;
 use crate::action::id::ActionId;
 use crate::contract::expression::{Env, Expression, Scope};
 use crate::contract::outputs::Output;
+use crate::contract::template::text::Format;
 use crate::contract::{Contract, Effect, StateShape, may_change};
-use crate::exchange::Exchange;
 use crate::exchange::meaning::Meaning;
+use crate::exchange::{Exchange, Fate};
 use crate::lifecycle::observation::Observation;
 
 /// The host's conclusion. `indeterminate` is an outcome of its own; the host never guesses.
@@ -256,7 +257,8 @@ fn unchanged(seen: &Seen<'_>, writes: &[&Exchange]) -> (Outcome, String) {
         return (Outcome::Indeterminate, why.to_owned());
     }
     if sent().any(|e| e.is_done()) {
-        return (Outcome::Mismatch, "the upstream reported success and nothing changed".to_owned());
+        let said = "the upstream reported success and nothing changed";
+        return (Outcome::Mismatch, format!("{said}{}", undeclared(seen.contract, writes)));
     }
     let looks_suffice =
         matches!(seen.contract.action.effect, Effect::Idempotent | Effect::Observable);
@@ -270,6 +272,18 @@ fn unchanged(seen: &Seen<'_>, writes: &[&Exchange]) -> (Outcome, String) {
         Outcome::Indeterminate,
         "there was no definite answer, and the write may still land".to_owned(),
     )
+}
+
+/// What to write if a write was answered with 202 (RFC 9110 section 15.3.3), and the contract does not say what it means.
+fn undeclared(contract: &Contract, writes: &[&Exchange]) -> &'static str {
+    let is_202 = |one: &&Exchange| {
+        one.fate == Fate::Answered { status: 202 } && one.meaning() == Some(Meaning::Done)
+    };
+    if contract.templates() == Format::One || !writes.iter().any(is_202) {
+        return "";
+    }
+    "; the status 202 can mean that the upstream carries out the write later: if it does, write `accepted = [202]` in the \
+     rule of the write"
 }
 
 fn differs(checks: &[Check], unexpected: &[Change]) -> String {

@@ -2,10 +2,11 @@
 //! write.
 //!
 //! Approvers are asked again until the guard has rejected the write [`TURNS`] times. If neither the state nor the
-//! entity tag changed, approvers are not asked again, because the guard cannot work with this upstream.
+//! entity tag that the guard rests on changed, approvers are not asked again, because the guard cannot work with this
+//! upstream.
 
 use deed_record::contract::Contract;
-use deed_record::exchange::Exchange;
+use deed_record::exchange::{Exchange, Guard};
 use deed_record::lifecycle::event::{Attempt, Phase};
 use deed_record::lifecycle::observation::Observation;
 use deed_record::lifecycle::outcome::{Judgement, Outcome};
@@ -52,6 +53,10 @@ impl Drive<'_> {
                 );
                 self.judge(Judgement { reason, ..judgement }).await
             }
+            Some(write) if self.looked_again && write.request.guard == Some(Guard::Absent) => {
+                let reason = hidden(write);
+                self.judge(Judgement { reason, ..judgement }).await
+            }
             Some(write) if self.looked_again => {
                 let what = "two later looks show the same state and tag";
                 let reason = useless(write, what, "the entity tag that it shows");
@@ -69,12 +74,13 @@ impl Drive<'_> {
         }
     }
 
-    /// The rejected write, if the upstream still shows the state and the entity tag on which it was based.
+    /// The rejected write, if the upstream still shows the state, and with `guard = "etag"` the entity tag, on which the
+    /// write was based.
     fn unmoved(&self, contract: &Contract) -> Option<&Exchange> {
         let story = &self.work.story;
         let write = story.attempts.last().and_then(rejected)?;
         let (pre, post) = (story.pre.as_ref()?, story.post.as_ref()?);
-        (shows_its_tag(post, write) && pre.shows_same(post, contract)).then_some(write)
+        (shows_its_basis(post, write) && pre.shows_same(post, contract)).then_some(write)
     }
 
     /// Waits before the state is observed again. An unchanged strong tag does not prove that the write had no effect:
@@ -108,12 +114,26 @@ fn rejected(attempt: &Attempt) -> Option<&Exchange> {
     attempt.exchanges.iter().find(|exchange| exchange.is_turned_away())
 }
 
-/// Whether the observation shows the same entity tag as the one that the write carried in `If-Match`.
-fn shows_its_tag(seen: &Observation, write: &Exchange) -> bool {
-    write.if_match.is_some() && seen.tag(&write.request) == write.if_match.as_deref()
+/// Whether the observation shows the same entity tag as the one that the write carried in `If-Match`. A write with
+/// `guard = "absent"` carries no tag, so only the state matters, which the caller compares.
+fn shows_its_basis(seen: &Observation, write: &Exchange) -> bool {
+    let is_same_tag =
+        || write.if_match.is_some() && seen.tag(&write.request) == write.if_match.as_deref();
+    write.request.guard == Some(Guard::Absent) || is_same_tag()
 }
 
-/// Why the guard of this write cannot work, and what to write instead.
+/// Why a write with `guard = "absent"` cannot be carried out, although nothing was found.
+fn hidden(write: &Exchange) -> String {
+    let (upstream, path) = (&write.request.upstream, &write.request.path);
+    format!(
+        "the upstream rejected the write with `If-None-Match: *` (412), but two later looks show the same state as before: \
+         upstream `{upstream}` does not support `guard = \"absent\"` for this request, or something exists at `{path}` \
+         that the looks do not show; use a read credential that sees everything there and, if nothing exists there, leave \
+         `guard` out of this rule; nothing was carried out"
+    )
+}
+
+/// Why the entity tag of this write cannot work as a guard, and what to write instead.
 fn useless(write: &Exchange, what: &str, its: &str) -> String {
     let upstream = &write.request.upstream;
     let tag = write.if_match.as_deref().unwrap_or_default();

@@ -58,7 +58,13 @@ pub(super) fn rule(contract: &Contract, rule: &Rule, observing: bool) -> Result<
 fn is_bound(contract: &Contract, one: &Use<'_>, needle: &str) -> Result<(), Fault> {
     let Source::Param { name, optional } = one.source else { return Ok(()) };
     if !contract.params.properties.contains_key(name) {
-        let what = format!("`{{{name}}}` is not bound; add `properties.{name}` under [params]");
+        let is_text = contract.templates() == Format::Two && one.place == Place::Body && one.mixed;
+        let or = if is_text {
+            format!(", or write `{{{{{name}}}}}` if the braces are literal")
+        } else {
+            String::new()
+        };
+        let what = format!("`{{{name}}}` is not bound; add `properties.{name}` under [params]{or}");
         return Err(Fault::at(needle, what));
     }
     let required = contract.params.required.iter().any(|r| r == name);

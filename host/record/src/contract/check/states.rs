@@ -74,11 +74,7 @@ fn names_one(contract: &Contract, from: &str) -> Result<(), Fault> {
 }
 
 fn look(contract: &Contract, rule: &Rule) -> Result<(), Fault> {
-    let writes = [
-        ("created", !rule.created.is_empty()),
-        ("throttled", !rule.throttled.is_empty()),
-        ("accepted", !rule.accepted.is_empty()),
-    ];
+    let writes = [("created", !rule.created.is_empty()), ("accepted", !rule.accepted.is_empty())];
     if let Some((key, _)) = writes.into_iter().find(|(_, used)| *used) {
         let what =
             format!("`{key}` is for [[perform.http]]: it says what the answer to a write means");
@@ -89,6 +85,7 @@ fn look(contract: &Contract, rule: &Rule) -> Result<(), Fault> {
         let what = "`expose` would hide what `refused_when` tests, and an error could be taken for a state; remove one";
         return Err(Fault::at(&rule.request, what));
     }
+    throttled(rule)?;
     statuses(rule, "absent", &rule.absent, 400..=499)?;
     if let Some(status) =
         rule.absent.iter().find(|status| matches!(status, 401 | 403 | 408 | 409 | 425 | 429))
@@ -137,6 +134,22 @@ fn look(contract: &Contract, rule: &Rule) -> Result<(), Fault> {
         rule.upstream
     );
     Err(Fault::at(control, what))
+}
+
+/// Checks that the statuses that mean a rate limit have an effect.
+fn throttled(rule: &Rule) -> Result<(), Fault> {
+    statuses(rule, "throttled", &rule.throttled, 400..=499)?;
+    if rule.reads && !rule.throttled.is_empty() {
+        let what = "a POST in observe is not repeated after it was answered, so `throttled` has no effect; remove it";
+        return Err(Fault::at(&rule.request, what));
+    }
+    match rule.absent.iter().find(|status| rule.throttled.contains(status)) {
+        Some(status) => {
+            let what = format!("`{status}` is in `absent` and in `throttled`; keep one");
+            Err(Fault::at(&rule.request, what))
+        }
+        None => Ok(()),
+    }
 }
 
 /// Checks that the answer contains the complete list that `only` points to: the rule exposes the whole list, and no

@@ -32,9 +32,19 @@ pub(super) fn check(body: &Value, format: Format) -> Result<(), RenderError> {
             Ok(())
         }
         Value::Array(items) => items.iter().try_for_each(|item| check(item, format)),
+        // A later release may give this form a meaning, so no accepted contract may contain it.
+        Value::Object(members) if format == Format::Two && is_reserved(members) => {
+            Err(RenderError::Any)
+        }
         Value::Object(members) => members.values().try_for_each(|item| check(item, format)),
         _ => Ok(()),
     }
+}
+
+/// Whether this is the form of a value that an adapter computes: a schema in `any`, and nothing else except a `name`.
+fn is_reserved(members: &Map<String, Value>) -> bool {
+    members.get("any").is_some_and(Value::is_object)
+        && members.keys().all(|name| matches!(name.as_str(), "any" | "name"))
 }
 
 /// Refuses a body that is only a value of the state, because a record could not distinguish a body that is not known

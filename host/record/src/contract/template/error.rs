@@ -35,7 +35,7 @@ pub enum RenderError {
     )]
     Brace(String),
     #[error(
-        "`{0}` is not a placeholder; write `{{name}}` or `{{name?}}` for a parameter, `{{action.id}}`, or `{{pre.STATE.MEMBER}}` for a value of the state before the action"
+        "`{0}` is not a placeholder; write `{{name}}` or `{{name?}}` for a parameter, `{{action.id}}`, `{{pre.STATE.MEMBER}}` for a value of the state before the action, or `{{{{` and `}}}}` for literal braces"
     )]
     Unknown(String),
     #[error(
@@ -78,6 +78,11 @@ pub enum RenderError {
     LateBody(String),
     #[error("`body_json` is `null`; leave it out to send no body")]
     NullBody,
+    #[error(
+        "`{{ any = … }}` in a body is reserved for values that an adapter computes, which are not supported yet; write \
+        a fixed value, or declare a parameter under [params] and write `{{name}}`"
+    )]
+    Any,
     #[error(transparent)]
     Codec(#[from] CodecError),
     #[error(transparent)]

@@ -1,5 +1,8 @@
 //! Tests which contracts of format 2 are refused, and that contracts of format 1 keep their meaning.
 
+mod creates;
+mod refusals;
+
 use crate::contract::Contract;
 
 /// Returns the text of a contract with this format and these tables.

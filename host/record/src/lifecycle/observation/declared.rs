@@ -132,7 +132,14 @@ fn page(shape: &StateShape, rule: &Rendered, exchanges: &[Exchange]) -> Result<P
             Ok(found.map_or_else(empty, Page::With))
         }
         Fate::Answered { status } => {
-            Err(format!("{its} has the status {status}; state is read only from 2xx answers"))
+            let or = if matches!(status, 404 | 410) {
+                format!(
+                    "; if it means that the state does not exist, write `absent = [{status}]` in the rule of this request"
+                )
+            } else {
+                String::new()
+            };
+            Err(format!("{its} has the status {status}; state is read only from 2xx answers{or}"))
         }
         Fate::NotSent | Fate::NoAnswer => {
             let why = answer.problem.as_deref().unwrap_or_default();

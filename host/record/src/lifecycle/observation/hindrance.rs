@@ -8,10 +8,10 @@ use crate::exchange::claim::Claim;
 use crate::exchange::{Exchange, Fate, beyond_grant};
 
 impl Observation {
-    /// The last request that failed for a reason that may pass: no connection, no complete answer, or the status 408,
-    /// 425, 429 or 5xx. `None` if the observation is usable, or if it failed for any other reason: another status, an
-    /// answer that does not fit the contract, or a failure of the adapter itself. `looks` contains what each `observe`
-    /// rule sends, in the order of the contract.
+    /// The last request that failed for a reason that may pass: no connection, no complete answer, the status 408, 425,
+    /// 429 or 5xx, or a rate limit by `throttled`. `None` if the observation is usable, or if it failed for any other
+    /// reason: another status, an answer that does not fit the contract, or a failure of the adapter itself. `looks`
+    /// contains what each `observe` rule sends, in the order of the contract.
     pub fn hindrance(&self, contract: &Contract, looks: &[Asked<'_>]) -> Option<&Exchange> {
         self.unusable(contract)?;
         let failed: Vec<&Exchange> =

@@ -234,7 +234,7 @@ fn show(text: &mut String, one: &Request) {
     for (statuses, what) in [
         (&rendered.absent, "says that the state does not exist"),
         (&rendered.created, "proves that this write created the state"),
-        (&rendered.throttled, "with `Retry-After` says that the write may be repeated"),
+        (&rendered.throttled, "with `Retry-After` says that the request may be repeated"),
         (&rendered.accepted, "says that the write may be carried out later"),
     ] {
         if !statuses.is_empty() {

@@ -30,6 +30,7 @@ request = "GET /orders"
 upstream = "shop"
 name = "create"
 request = "POST /orders"
+body = { by = "{action.id}" }
 created = [201]
 answer.data = { type = "object", required = ["id"], properties = { id = { type = "string", pattern = "^[a-z@.]*$" } } }
 [verify]

@@ -112,7 +112,8 @@ fn anything_else_is_not_a_state() {
         (200, json!({"Resources": [{"id": 1}]}), "does not fit the contract"),
         (200, Value::Null, "cannot be used"),
         (403, json!({}), "has the status 403"),
-        (404, json!({}), "has the status 404"),
+        (404, json!({}), "write `absent = [404]` in the rule"),
+        (410, json!({}), "write `absent = [410]` in the rule"),
     ] {
         let seen = seen([(status, body), (200, json!({"id": "1"})), (200, json!({}))]);
         let problem = seen.problem.unwrap();

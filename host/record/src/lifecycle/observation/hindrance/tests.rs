@@ -101,6 +101,22 @@ fn only_reasons_that_may_pass_are_hindrances() {
 }
 
 #[test]
+fn a_rate_limit_that_the_contract_declares_may_pass() {
+    let limited = |statuses: &[u16], retry_after_s| {
+        let mut seen = seen([status(403), DONE], &user());
+        seen.exchanges[0].request.throttled = statuses.to_vec();
+        seen.exchanges[0].retry_after_s = retry_after_s;
+        seen
+    };
+    assert!(is_hindered(&limited(&[403], Some(1))));
+    assert!(!is_hindered(&limited(&[403], None)), "a 403 without `Retry-After` is a refusal");
+    assert!(!is_hindered(&limited(&[404], Some(1))));
+    let mut search = limited(&[403], Some(1));
+    search.exchanges[0].request.method = "POST".into();
+    assert!(!is_hindered(&search), "a POST is not repeated");
+}
+
+#[test]
 fn one_reason_that_stays_is_enough() {
     assert!(is_hindered(&seen([status(404), status(503)], &user())), "the control request failed");
     assert!(!is_hindered(&seen([status(404), status(403)], &user())));

@@ -112,3 +112,16 @@ fn what_ceased_to_exist_is_verified_only_if_the_absence_is_confirmed() {
         assert_eq!(judged.outcome, outcome, "{control} {pre} {fate:?}: {}", judged.reason);
     }
 }
+
+/// A write that was answered with 202 and changed nothing may need `accepted`; other writes do not.
+#[test]
+fn a_write_that_was_only_accepted_is_explained() {
+    let (contract, was) = (contract(true, "post.user == null"), json!({"id": "7"}));
+    for (code, is_explained) in [(200, false), (202, true), (204, false)] {
+        let judged = judged(&contract, &was, &was, status(code));
+        assert_eq!(judged.outcome, Outcome::Mismatch, "{code}");
+        assert!(judged.reason.starts_with("the upstream reported success and nothing changed"));
+        let explains = judged.reason.contains("write `accepted = [202]`");
+        assert_eq!(explains, is_explained, "{code}: {}", judged.reason);
+    }
+}

@@ -1,0 +1,59 @@
+//! Checks that the result of a create can be found if the answer to the create is lost. Otherwise neither the host nor a
+//! person could tell whether the create was carried out.
+
+use super::super::fault::Fault;
+use super::super::{Contract, Effect, StateShape, Verb};
+use crate::contract::template::text::{Format, Source};
+use crate::contract::template::{Place, Rule};
+
+pub(super) fn check(contract: &Contract) -> Result<(), Fault> {
+    let head = &contract.action;
+    if contract.templates() == Format::One || head.verb != Verb::Create {
+        return Ok(());
+    }
+    let is_found = match head.effect {
+        // A repeated create is harmless, or the author says that nothing can be found.
+        Effect::Keyed | Effect::Idempotent | Effect::Opaque => true,
+        Effect::Observable => {
+            contract.perform.http.iter().any(|write| sends_id(contract, write))
+                || contract.state.values().any(|shape| has_natural_key(contract, shape))
+        }
+    };
+    if is_found {
+        return Ok(());
+    }
+    let what = "if the answer to this create is lost, its result cannot be found: send `{action.id}` in the body, a \
+                header or the path of the write; or read a state that may be absent (`absent`, or `only` with `where`) \
+                by a parameter; or write `effect = \"keyed\"` if the upstream has idempotency keys; or write \
+                `effect = \"opaque\"`, so that a create without an answer stays `indeterminate`";
+    Err(Fault::at("effect", what))
+}
+
+/// Whether the write sends the id of the action, by which its result can be found.
+fn sends_id(contract: &Contract, write: &Rule) -> bool {
+    contains(contract, write, |source, _| source == Source::ActionId)
+}
+
+/// Whether the state shows what the create makes without a value of its answer: the state may be absent, and is read by
+/// a parameter or by the id of the action. A state without `from` is read by the code of an adapter, which may do the
+/// same.
+fn has_natural_key(contract: &Contract, shape: &StateShape) -> bool {
+    let is_key = |source: Source<'_>, place: Place| match source {
+        Source::Param { optional, .. } => !optional && place != Place::Header,
+        Source::ActionId => true,
+        Source::Pre(_) | Source::Answer(_) => false,
+    };
+    let looks: Vec<&Rule> =
+        contract.sources_of(shape).filter_map(|at| contract.observe.http.get(at)).collect();
+    let is_found = looks.iter().all(|look| !look.awaits_answer())
+        && looks.iter().any(|look| contains(contract, look, is_key))
+        && contract.may_be_absent(shape);
+    shape.from.is_none() || is_found
+}
+
+/// Whether a rule contains such a placeholder.
+fn contains(contract: &Contract, rule: &Rule, is: impl Fn(Source<'_>, Place) -> bool) -> bool {
+    let body = rule.body_template().unwrap_or_default();
+    let uses = rule.placeholders(body.as_deref(), contract.templates()).unwrap_or_default();
+    uses.iter().any(|one| is(one.source, one.place))
+}

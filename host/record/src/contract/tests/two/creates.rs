@@ -1,0 +1,64 @@
+//! Tests which creates are refused because their result could not be found after a lost answer.
+
+use super::*;
+
+/// The tables of a create whose result is read only under a value of its answer.
+const MAKE: &str = r#"
+[state.list]
+from = "GET /t"
+properties.a = { type = "integer" }
+[state.thing]
+from = "GET /t/{answer.make.id}"
+properties.a = { type = "integer" }
+[[observe.http]]
+upstream = "idp"
+request = "GET /t"
+[[observe.http]]
+upstream = "idp"
+request = "GET /t/{answer.make.id}"
+[[perform.http]]
+upstream = "idp"
+name = "make"
+request = "POST /t"
+answer = { id = { type = "integer" } }
+"#;
+
+fn make(verb: &str, effect: &str, tables: &str) -> Result<Contract, String> {
+    let text = text(2, "idp/{id}", tables)
+        .replace("verb = \"update\"", &format!("verb = \"{verb}\""))
+        .replace("effect = \"observable\"", &format!("effect = \"{effect}\""))
+        .replace("has(post.thing.a)", "post.thing != null && has(post.thing.a)");
+    Contract::from_toml("c.toml", &text).map_err(|fault| fault.to_string())
+}
+
+#[test]
+fn a_create_whose_result_cannot_be_found_is_refused() {
+    let by_id = "GET /t?name={id}\"";
+    for tables in [
+        MAKE.to_owned(),
+        // The state is not that of the created object, because it cannot be absent.
+        MAKE.replace("GET /t\"", by_id),
+        // Nothing tells which element of the list was created.
+        MAKE.replacen("from = \"GET /t\"", "from = \"GET /t\"\nonly = \"/items\"", 1),
+    ] {
+        let said = make("create", "observable", &tables).unwrap_err();
+        assert!(said.contains("c.toml:") && said.contains("send `{action.id}`"), "{said}");
+        assert!(make("update", "observable", &tables).is_ok());
+        for effect in ["keyed", "idempotent", "opaque"] {
+            assert!(make("create", effect, &tables).is_ok(), "{effect}");
+        }
+    }
+    let post = "request = \"POST /t\"";
+    for with_id in [
+        "request = \"POST /t\"\nbody = { by = \"{action.id}\" }",
+        "request = \"POST /t\"\nheaders = { Prefer = \"{action.id}\" }",
+        "request = \"POST /t/{action.id}\"",
+    ] {
+        let made = make("create", "observable", &MAKE.replace(post, with_id));
+        assert!(made.is_ok(), "{with_id}: {made:?}");
+    }
+    let only = format!("from = \"{by_id}\nonly = \"/items\"");
+    let key = MAKE.replacen("from = \"GET /t\"", &only, 1).replace("GET /t\"", by_id);
+    let made = make("create", "observable", &key);
+    assert!(made.is_ok(), "{made:?}");
+}
