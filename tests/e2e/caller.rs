@@ -6,6 +6,7 @@ mod asking;
 mod checking;
 mod contracts;
 mod looking;
+mod wording;
 
 use std::process::Command;
 

@@ -15,6 +15,7 @@ fn a_user_is_created_found_and_deleted() {
     let world = served();
     let name = fresh_name();
     let params = json!({"user_name": name, "display_name": "Zoe"});
+    assert_eq!(scim().users_named(&name).unwrap(), Vec::<Value>::new());
     let view = world.run(&declared("scim.create_user", params.clone())).unwrap();
     ended(&world, &view, "verified", "every expectation holds");
     let post = look(&world, &view, "post");
@@ -32,6 +33,7 @@ fn a_user_is_created_found_and_deleted() {
     assert_eq!(look(&world, &found, "pre")["state"]["user"]["id"], json!(id));
 
     let params = json!({"user_id": id, "user_name": name});
+    assert_eq!(scim().users_named(&name).unwrap()[0]["id"], json!(id));
     let view = world.run(&declared("scim.delete_user", params)).unwrap();
     ended(&world, &view, "verified", "every expectation holds");
     assert_eq!(look(&world, &view, "post")["state"]["user"], Value::Null);
@@ -136,4 +138,37 @@ fn a_lookup_without_its_filter_finds_no_other_user() {
     let body = json!({"totalResults": 2, "Resources": [other(1), other(2)]});
     world.proxy.set("GET", Fault::LieWith { body });
     ended(&world, &find(), "failed", "does not fit the contract");
+}
+
+/// The server reports success but does not carry out the write; the host detects this with each contract. The test also
+/// reads the server itself, before and after the actions.
+#[test]
+fn a_server_that_lies_is_found_out() {
+    let world = served();
+    let (name, fresh) = (fresh_name(), fresh_name());
+    let id = scim().create_user(&name, None).unwrap();
+    let other = scim().create_user(&fresh_name(), None).unwrap();
+    let group_name = fresh_name();
+    let group = scim().create_group(&group_name, &[&id]).unwrap();
+    let unchanged = || {
+        assert_eq!(scim().get_user(&id).unwrap()["userName"], json!(name));
+        assert_eq!(scim().members(&group).unwrap(), [id.as_str()]);
+        assert_eq!(scim().users_named(&fresh).unwrap(), Vec::<Value>::new());
+    };
+    unchanged();
+    // The answer to the create contains the id of another user.
+    world.proxy.set("POST", Fault::LieWith { body: json!({"id": id}) });
+    world.proxy.set("DELETE", Fault::Lie2xx);
+    world.proxy.set("PATCH", Fault::Lie2xx);
+    let member = |user: &str| json!({"group_id": group, "group_name": group_name, "user_id": user});
+    for (contract, params) in [
+        ("scim.create_user", json!({"user_name": fresh})),
+        ("scim.delete_user", json!({"user_id": id, "user_name": name})),
+        ("scim.add_group_member", member(&other)),
+        ("scim.remove_group_member", member(&id)),
+    ] {
+        let view = world.run(&declared(contract, params)).unwrap();
+        ended(&world, &view, "mismatch", "nothing changed");
+        unchanged();
+    }
 }

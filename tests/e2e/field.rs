@@ -13,10 +13,14 @@ mod guards;
 mod jobs;
 mod lists;
 mod looks;
+mod names;
 mod pages;
 mod replace;
 mod requests;
 mod searches;
+mod strict;
+mod truths;
+mod unclear;
 mod upstream;
 
 use std::fs;

@@ -85,6 +85,7 @@ impl Store {
 #[test]
 fn a_record_is_created_replaced_and_deleted() {
     let store = Store::start();
+    assert_eq!(store.kinto.record("a1").unwrap(), None);
     let view = store.run("kinto.create_record", "a1", &json!({"title": "one", "text": "x"}));
     ended(&store.world, &view, "verified", "every expectation holds");
     assert_eq!(look(&store.world, &view, "pre")["state"]["record"], Value::Null);
@@ -112,6 +113,7 @@ fn a_record_is_created_replaced_and_deleted() {
 fn a_server_that_lies_is_found_out() {
     let store = Store::start();
     store.kinto.put("there", &json!({"title": "old"})).unwrap();
+    assert_eq!(store.kinto.record("new").unwrap(), None);
     store.proxy.set("PUT", Fault::Lie2xx);
     store.proxy.set("DELETE", Fault::Lie2xx);
     for (contract, id, more) in [
@@ -123,7 +125,7 @@ fn a_server_that_lies_is_found_out() {
         ended(&store.world, &view, "mismatch", "nothing changed");
     }
     assert_eq!(store.title("there").unwrap(), "old");
-    assert_eq!(store.title("new"), None);
+    assert_eq!(store.kinto.record("new").unwrap(), None);
 }
 
 /// Another client changes or creates the record between the observation and the write, so the server's own precondition
@@ -143,4 +145,11 @@ fn a_write_is_turned_away_if_the_record_has_changed() {
         store.title("b2").unwrap().starts_with("other"),
         "the record of the other client stays"
     );
+    store.kinto.put("b3", &json!({"title": "old"})).unwrap();
+    let body = json!({"data": {"title": "other {n}"}});
+    store.proxy.set("DELETE", Fault::PutBefore { body });
+    let view = store.run("kinto.delete_record", "b3", &json!({}));
+    ended(&store.world, &view, "failed", "the upstream rejected the write (412)");
+    assert_eq!(store.proxy.count("DELETE"), 3);
+    assert!(store.title("b3").unwrap().starts_with("other"), "the record is not deleted");
 }

@@ -28,6 +28,7 @@ fn permissions(vhost: &str, user: &str, read: &str) -> Value {
 #[ignore = "needs rabbitmq-server; run `make systems`"]
 fn a_virtual_host_is_created_and_deleted() {
     let broker = Broker::start();
+    assert!(!broker.has("/vhosts/orders") && !broker.has("/vhosts/ORDERS"));
     let view = broker.ends("rabbitmq.create_vhost", vhost("orders"), "verified", "every expect");
     assert_eq!(look(&broker.world, &view, "pre")["state"]["vhost"], Value::Null);
     let made = broker.rabbit.get("/vhosts/orders").unwrap().unwrap();
@@ -57,6 +58,7 @@ fn a_virtual_host_is_created_and_deleted() {
 fn a_user_gets_permissions_and_is_deleted() {
     let broker = Broker::start();
     broker.rabbit.put("/vhosts/orders", &json!({})).unwrap();
+    assert!(!broker.has("/users/anna"));
     let view = broker.ends("rabbitmq.create_user", user("anna"), "verified", "every expectation");
     assert_eq!(look(&broker.world, &view, "post")["state"]["user"]["tags"][0], "management");
     assert!(broker.rabbit.admits("anna", PASSWORD).unwrap());
@@ -69,6 +71,7 @@ fn a_user_gets_permissions_and_is_deleted() {
         ("orders", "/permissions/orders/anna", "^orders-"),
         ("/", "/permissions/%2F/anna", ""),
     ] {
+        assert_ne!(broker.permissions(path), patterns(read));
         broker.ends(set, permissions(name, "anna", read), "verified", "every expectation holds");
         assert_eq!(broker.permissions(path), patterns(read));
     }
@@ -97,6 +100,7 @@ fn a_server_that_lies_is_found_out() {
     broker.rabbit.put("/users/there", &json!({"password_hash": "", "tags": ""})).unwrap();
     let set = json!({"configure": "", "write": "", "read": ""});
     broker.rabbit.put("/permissions/there/there", &set).unwrap();
+    assert!(!broker.has("/vhosts/new") && !broker.has("/users/new"));
     broker.proxy.set("PUT", Fault::Lie2xx);
     broker.proxy.set("DELETE", Fault::Lie2xx);
     for (contract, params) in [

@@ -46,6 +46,9 @@ pub enum Fault {
     /// In the body, `{n}` is replaced by the number of requests so far. This fault simulates another client that
     /// changes the resource first.
     PatchBefore { body: Value },
+    /// Like [`Fault::PatchBefore`], but the request that is sent first is a PUT. This fault simulates another client
+    /// that changes a resource before the host deletes it.
+    PutBefore { body: Value },
     /// The request is forwarded and answered without an entity tag.
     WithoutTag,
     /// The request is answered with 204 at once, and forwarded after this many milliseconds.
@@ -273,9 +276,12 @@ fn answer(request: &Recorded, fault: Fault, shared: &Arc<Shared>) -> Result<Vec<
             Ok(answer)
         }
         Fault::PatchBefore { body } => {
-            let count = lock(&shared.requests).len().to_string();
-            let body = serde_json::from_str(&body.to_string().replace("{n}", &count))?;
-            wire::forward(&shared.upstream, &request.with_body(&body))?;
+            wire::forward(&shared.upstream, &request.with_body(&numbered(&body, shared)?))?;
+            forward()
+        }
+        Fault::PutBefore { body } => {
+            let put = request.with_body(&numbered(&body, shared)?).as_put();
+            wire::forward(&shared.upstream, &put)?;
             forward()
         }
         Fault::WithoutTag => forward().map(|answer| wire::without_header(&answer, "etag")),
@@ -284,6 +290,12 @@ fn answer(request: &Recorded, fault: Fault, shared: &Arc<Shared>) -> Result<Vec<
             Ok(wire::status(204))
         }
     }
+}
+
+/// The body with the number of requests so far in place of `{n}`.
+fn numbered(body: &Value, shared: &Shared) -> Result<Value> {
+    let count = lock(&shared.requests).len().to_string();
+    Ok(serde_json::from_str(&body.to_string().replace("{n}", &count))?)
 }
 
 fn apply_later(request: Recorded, shared: Arc<Shared>, pause: Duration) {

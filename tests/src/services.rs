@@ -121,6 +121,17 @@ impl ScimServer {
         }
     }
 
+    /// The users with this name, which may contain only characters that a query can contain.
+    pub fn users_named(&self, name: &str) -> Result<Vec<Value>> {
+        let path = format!("/Users?filter=userName%20eq%20%22{name}%22");
+        match self.call("GET", &path, None)? {
+            (200, list) => {
+                Ok(list.get("Resources").and_then(Value::as_array).cloned().unwrap_or_default())
+            }
+            (status, answer) => Err(format!("`{path}` answered {status}: {answer}").into()),
+        }
+    }
+
     /// Applies PATCH operations (RFC 7644 section 3.5.2) without the host, as another client would.
     pub fn patch(&self, id: &str, operations: &Value) -> Result<()> {
         let message = json!({ "schemas": [PATCH_SCHEMA], "Operations": operations });

@@ -31,13 +31,16 @@ attempts = 4
 backoff  = "50ms"
 "#;
 
-fn set(rule: &str, verify: &str) -> String {
+/// A contract that sets `a` to 2, with these lines in the write and these lines in `[verify]`.
+pub(super) fn set(rule: &str, verify: &str) -> String {
     contract("update", &SET.replace("@rule@", rule).replace("@verify@", verify))
 }
 
 /// An upstream that calls `write` for each write with the number of the write, from 1. `write` returns the answer and
 /// whether the write takes effect.
-fn answering(mut write: impl FnMut(usize) -> (Reply, bool) + Send + 'static) -> Upstream {
+pub(super) fn answering(
+    mut write: impl FnMut(usize) -> (Reply, bool) + Send + 'static,
+) -> Upstream {
     let (mut a, mut n) = (1, 0);
     Upstream::start(move |request| {
         if request.method == "PUT" {

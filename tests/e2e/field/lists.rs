@@ -4,7 +4,7 @@ use deed_test_support::shared::{ended, look};
 use serde_json::{Value, json};
 
 use super::upstream::{Reply, Upstream};
-use super::{contract, served, tried};
+use super::{contract, served, served_asking, tried};
 
 /// A contract that sets `on` of one object to true. The contract declares the list `groups` with this schema.
 fn switch(groups: &str) -> String {
@@ -119,4 +119,26 @@ fn a_key_that_tells_nothing_apart_is_not_believed() {
         ended(&world, &tried(&world), "failed", why);
         assert_eq!(upstream.writes().len(), 0);
     }
+}
+
+/// The list has another order when it is shown to the approver than at the gate, and after the write.
+#[test]
+fn an_approval_counts_although_the_order_is_another_at_each_read() {
+    for groups in [KEYED, UNORDERED] {
+        let upstream = lists(vec![ab(), ba()], ab());
+        let world = served_asking(&upstream, &switch(groups));
+        let view = tried(&world);
+        let receipt = ended(&world, &view, "verified", "nothing else changed");
+        let approvals = receipt["approvals"].as_array().unwrap();
+        assert_eq!(approvals.len(), 1, "people are asked once: {receipt:#}");
+        assert_eq!(approvals[0]["counted"], true, "{receipt:#}");
+        assert_eq!(upstream.writes().len(), 1);
+    }
+    // In a list whose order has a meaning, another order is a change that the approver did not see.
+    let upstream = lists(vec![ab(), ba()], ab());
+    let world = served_asking(&upstream, &switch(ORDERED));
+    let view = tried(&world);
+    assert_eq!(view["status"], "waiting", "{view:#}");
+    assert_eq!(view["stale"], json!(["the state changed after it was shown to the approver"]));
+    assert!(upstream.writes().is_empty());
 }

@@ -3,11 +3,11 @@
 
 use deed_record::contract::Contract;
 use deed_test_support::shared::{ended, look, report};
-use deed_tests::people::HELPDESK;
+use deed_tests::people::{BOB, HELPDESK};
 use serde_json::{Value, json};
 
 use super::upstream::{Reply, Upstream};
-use super::{contract, served, tried};
+use super::{contract, proposal, served, served_asking, tried};
 
 const TABLES: &str = r#"
 [state.user]
@@ -87,6 +87,23 @@ fn an_agent_sees_the_source_of_a_value_and_not_the_value() {
     assert_eq!(view["writes"][0]["pre"]["/email"], "/user/email", "{view:#}");
     assert_eq!(view["writes"][0]["body"]["email"], Value::Null, "{view:#}");
     assert!(!view["writes"].to_string().contains("secret@example.com"));
+}
+
+/// The approver sees the values of the state that the write would send.
+#[test]
+fn an_approver_sees_the_values_that_would_be_sent() {
+    let upstream = user("kept@example.com", "kept@example.com");
+    let world = served_asking(&upstream, &disable(TABLES));
+    let id = world.propose(&proposal(json!({"id": "a1"}))).unwrap().text("/id");
+    let (done, page) = world.approve(&id, "bob", BOB).unwrap();
+    assert!(done, "{page}");
+    let (_, sent) = page.split_once("\nwould send\n").unwrap();
+    let (sent, _) = sent.split_once("\nmay change;").unwrap();
+    assert!(sent.contains("\"email\": \"kept@example.com\""), "{page}");
+    assert!(sent.contains("/email: the value of /user/email before the action"), "{page}");
+    let view = world.settled(&id).unwrap();
+    ended(&world, &view, "verified", "every expectation holds");
+    assert_eq!(upstream.writes()[0].json()["email"], "kept@example.com");
 }
 
 /// The state changes between the read and the write. The guard rejects the first write, and the host sends the write

@@ -15,6 +15,7 @@ fn a_coupon_is_created_and_deleted() {
     let (shop, holds) = (Shop::start(), "every expectation holds");
     for fault in [Fault::None, Fault::DropAfter] {
         shop.writes(fault.clone());
+        assert_eq!(shop.stripe.coupon("SPRING").unwrap(), None);
         let view = shop.run("stripe.create_coupon", coupon("SPRING"));
         ended(&shop.world, &view, "verified", holds);
         let created = shop.stripe.coupon("SPRING").unwrap().unwrap();
@@ -49,6 +50,7 @@ fn a_coupon_of_another_client_is_not_taken_for_ours() {
 #[test]
 fn a_server_that_lies_about_coupons_is_found_out() {
     let shop = Shop::start();
+    assert_eq!(shop.stripe.coupon("NEW").unwrap(), None);
     shop.writes(Fault::Lie2xx);
     let view = shop.run("stripe.create_coupon", coupon("NEW"));
     ended(&shop.world, &view, "mismatch", "nothing changed");

@@ -14,6 +14,7 @@ mod codecs;
 mod configuration;
 mod contracts;
 mod front;
+mod mixed;
 mod places;
 mod proofs;
 mod sealed;
@@ -50,6 +51,7 @@ macro_rules! targets {
 
 targets! {
     "template": template::run, template::seeds;
+    "mixed": mixed::run, mixed::seeds;
     "contract": contracts::contract, contracts::contract_seeds;
     "proposal": contracts::proposal, contracts::proposal_seeds;
     "configuration": configuration::run, configuration::seeds;

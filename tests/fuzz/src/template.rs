@@ -1,5 +1,5 @@
-//! Fuzz target for request templates: a rule is rendered with any value, and another parser reads the resulting
-//! request.
+//! Fuzz target for request templates of format 1: a rule is rendered with any value, and another parser reads the
+//! resulting request.
 
 use deed_record::contract::template::Rule;
 use deed_record::contract::template::text::{Format, Origins};
@@ -61,7 +61,8 @@ pub fn stays(rule: &Rule, params: &Value, rendered: &Rendered) {
     body(rule, params, rendered);
 }
 
-fn cut(target: &str) -> (&str, Option<&str>) {
+/// Path and query of a target.
+pub(crate) fn cut(target: &str) -> (&str, Option<&str>) {
     target.split_once('?').map_or((target, None), |(path, query)| (path, Some(query)))
 }
 
@@ -130,7 +131,8 @@ fn place(template: &Value) -> Option<&str> {
     template.as_str()?.strip_prefix('{')?.strip_suffix('}')
 }
 
-fn text(value: &Value) -> String {
+/// A scalar as it stands in a path, a query, a header or a form.
+pub(crate) fn text(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 

@@ -36,6 +36,15 @@ impl Recorded {
         other.headers.retain(|(name, _)| name != "if-match");
         other
     }
+
+    /// The same request as a PUT of a JSON body.
+    pub(super) fn as_put(&self) -> Self {
+        let mut put = Self { method: "PUT".to_owned(), ..self.clone() };
+        if put.header("content-type").is_none() {
+            put.headers.push(("content-type".to_owned(), "application/json".to_owned()));
+        }
+        put
+    }
 }
 
 /// Reads one request; its body has a content length. Further bytes on the connection are lost.

@@ -27,3 +27,24 @@ pub fn newest() -> (Digest, &'static [u8]) {
 pub fn version(digest: Digest) -> Option<&'static [u8]> {
     VERSIONS.into_iter().find(|bytes| Digest::of(bytes) == digest)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The digest of every version that the host has ever contained. Append a new version, and change no other line.
+    const KNOWN: [&str; 1] =
+        ["sha256:e70e584d7a20107aee8c4899b2ee719a71359d0922c09bed1d297cc1e60cda0e"];
+
+    #[test]
+    fn every_known_version_is_loadable_by_its_digest() {
+        for known in KNOWN {
+            let digest: Digest = known.parse().unwrap();
+            let bytes = version(digest).unwrap_or_else(|| panic!("{known} is missing"));
+            assert_eq!(Digest::of(bytes), digest);
+        }
+        let shipped = VERSIONS.map(|bytes| Digest::of(bytes).to_string());
+        assert_eq!(shipped.as_slice(), KNOWN, "append the digest of a new version to `KNOWN`");
+        assert_eq!(newest().0.to_string(), shipped[shipped.len() - 1]);
+    }
+}
