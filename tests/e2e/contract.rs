@@ -1,11 +1,13 @@
 //! Tests of `deed contract`: it explains the requests of a contract, rewrites a contract of format 1 in format 2, and
 //! prints the schema for editors.
 
+mod explain;
+
 use std::fs;
 
 use deed_tests::host::{expect, run};
 use deed_tests::services::workspace;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 fn file(name: &str) -> String {
     workspace().join("contracts").join(name).to_str().unwrap().to_owned()
@@ -16,55 +18,6 @@ fn deed(args: &[&str]) -> (i32, String, String) {
     let output = run(args, "").unwrap();
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
     (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
-}
-
-#[test]
-fn a_contract_is_explained_with_its_exact_requests_and_the_origin_of_each_value() {
-    let create = file("scim/create_user.toml");
-    let args = ["contract", "explain", &create, "--param", "user_name=zoe@example.com"];
-    let (code, said, errors) = deed(&args);
-    assert_eq!((code, errors.as_str()), (0, ""), "{said}");
-    for line in [
-        "resource  idp/users/zoe%40example.com",
-        "  idp GET /Users?filter=userName%20eq%20%22zoe%40example.com%22",
-        "  idp POST /Users",
-        "    content-type: application/scim+json",
-        "    a status of [201] proves that this write created the state",
-        "    {action.id} in the body: id of the action, here an example",
-        "    {user_name} in the query: parameter",
-        "  pre.user == null",
-    ] {
-        assert!(said.contains(&format!("{line}\n")), "no `{line}`: {said}");
-    }
-    let report: Value =
-        serde_json::from_str(&expect(&[&args[..], &["--json"]].concat()).unwrap()).unwrap();
-    let body = &report["perform"][0]["rendered"]["body"];
-    assert_eq!(body["userName"], "zoe@example.com");
-    assert_eq!(body.get("displayName"), None, "{body}");
-    assert_eq!(
-        report["states"],
-        json!([{
-            "name": "user",
-            "from": "GET /Users?filter=userName eq \"{user_name}\"",
-            "may_be_absent": true
-        }])
-    );
-}
-
-#[test]
-fn what_cannot_be_explained_says_what_is_missing() {
-    let create = file("scim/create_user.toml");
-    for (params, why) in [
-        (vec![], "add --param user_name=VALUE"),
-        (vec!["--param", "user_name=a b"], "does not match the pattern"),
-        (vec!["--param", "user_name=a", "--param", "other=1"], "other"),
-        (vec!["--param", "user_name"], "NAME=VALUE"),
-    ] {
-        let (code, said, errors) = deed(&[&["contract", "explain", &create][..], &params].concat());
-        assert!(code != 0 && said.is_empty() && errors.contains(why), "no `{why}`: {errors}");
-    }
-    let (code, _, errors) = deed(&["contract", "explain", "no-such.toml"]);
-    assert!(code == 1 && errors.contains("`no-such.toml`"), "{errors}");
 }
 
 #[test]
@@ -100,19 +53,6 @@ fn the_schema_for_editors_is_the_committed_one() {
         assert!(schema["properties"][key].is_object(), "no `{key}`");
     }
     assert_eq!(schema["additionalProperties"], false);
-}
-
-/// The values of private parameters are shown to the person who typed them, so that the requests are exact.
-#[test]
-fn a_contract_with_a_private_parameter_is_explained() {
-    let (create, hash) = (file("rabbitmq/create_user.toml"), "a".repeat(48));
-    let (hash, tags) = (format!("password_hash={hash}"), "tags=[\"monitoring\"]");
-    let args = ["contract", "explain", &create, "--param", "user=ann", "--param", &hash];
-    let (code, said, errors) = deed(&[&args[..], &["--param", tags]].concat());
-    assert_eq!((code, errors.as_str()), (0, ""), "{said}");
-    assert!(said.contains(&format!("\"password_hash\": \"{}\"", "a".repeat(48))), "{said}");
-    let (code, said, errors) = deed(&[&args[..6], &["password_hash=x", "--param", tags]].concat());
-    assert!(code != 0 && errors.contains("password_hash"), "{said}{errors}");
 }
 
 /// The files `*.cases.toml` in `contracts/`, without those of policies.
@@ -174,24 +114,4 @@ fn a_test_case_that_differs_is_reported_with_its_line() {
     let (code, _, errors) = deed(&args);
     assert!(code == 1 && errors.contains("is read by an adapter"), "{errors}");
     fs::remove_dir_all(dir).unwrap();
-}
-
-/// Notes on values of answers, on the element of a list, and on what an observation after the write may use.
-#[test]
-fn an_explanation_says_how_requests_depend_on_answers() {
-    let enroll = workspace().join("tests/support/src/enroll_user.toml");
-    let args = ["contract", "explain", enroll.to_str().unwrap(), "--param", "user_name=zoe"];
-    let (code, said, errors) = deed(&args);
-    assert_eq!((code, errors.as_str()), (0, ""), "{said}");
-    for line in [
-        "  idp GET /Users/{answer.create.id}",
-        "    {answer.create.id} in the path: value of the answer to a write, known afterwards",
-        "    only the element with /userName = \"zoe\"",
-        "    observations afterwards may use its answer as `create`",
-        "open while",
-        "  post.user == null",
-        "  user = post.user.id",
-    ] {
-        assert!(said.contains(&format!("{line}\n")), "no `{line}`: {said}");
-    }
 }

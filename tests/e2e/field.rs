@@ -18,6 +18,7 @@ mod pages;
 mod replace;
 mod requests;
 mod searches;
+mod shown;
 mod strict;
 mod truths;
 mod unclear;

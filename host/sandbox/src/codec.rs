@@ -11,14 +11,14 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use deed_record::action::Slot;
 use deed_record::contract::template::headers::is_never;
-use deed_record::exchange::Rendered;
 use deed_record::exchange::codec::kind::{Accepted, is_kind};
 use deed_record::exchange::codec::{DecodeError, Received};
+use deed_record::exchange::{Guard, Rendered};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::{Bytes, Incoming};
 use hyper::header::{
     ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HOST,
-    HeaderMap, HeaderName, HeaderValue, USER_AGENT,
+    HeaderMap, HeaderName, HeaderValue, IF_MATCH, IF_NONE_MATCH, USER_AGENT,
 };
 use hyper::{Method, Request};
 use serde_json::Value;
@@ -86,6 +86,23 @@ pub(super) fn add(
         }
         let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_refused| unfit())?;
         headers.insert(name, HeaderValue::from_str(text).map_err(|_refused| unfit())?);
+    }
+    Ok(())
+}
+
+/// Adds the precondition of a guarded write: the entity tag that the resource must have, or that nothing exists there.
+/// Fails for a tag that HTTP does not allow.
+pub(super) fn condition(
+    headers: &mut HeaderMap,
+    guard: Option<Guard>,
+    if_match: Option<&str>,
+) -> Result<(), EncodeError> {
+    if let Some(tag) = if_match {
+        let tag = HeaderValue::from_str(tag).map_err(|_unfit| EncodeError::Target)?;
+        headers.insert(IF_MATCH, tag);
+    }
+    if guard == Some(Guard::Absent) {
+        headers.insert(IF_NONE_MATCH, HeaderValue::from_static("*"));
     }
     Ok(())
 }

@@ -24,7 +24,7 @@ use deed_system::failpoint;
 use http_body_util::Full;
 use hyper::body::Bytes;
 use hyper::client::conn::http1;
-use hyper::header::{ACCEPT_ENCODING, HeaderMap, HeaderName, HeaderValue, IF_MATCH, IF_NONE_MATCH};
+use hyper::header::{ACCEPT_ENCODING, HeaderMap, HeaderName, HeaderValue};
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use tokio::sync::oneshot;
@@ -296,13 +296,8 @@ impl Job {
         if self.upstream.accepted.gzip {
             request.headers_mut().insert(ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
         }
-        let value = |text: &str| HeaderValue::from_str(text).map_err(|_unfit| EncodeError::Target);
-        if let Some(tag) = &self.known.if_match {
-            request.headers_mut().insert(IF_MATCH, value(tag)?);
-        }
-        if self.request.public.guard == Some(Guard::Absent) {
-            request.headers_mut().insert(IF_NONE_MATCH, HeaderValue::from_static("*"));
-        }
+        let (guard, tag) = (self.request.public.guard, self.known.if_match.as_deref());
+        codec::condition(request.headers_mut(), guard, tag)?;
         let promise = self.upstream.idempotency.as_ref().filter(|_| self.request.public.writes);
         if let (Some(promise), Some(key)) = (promise, &self.known.idempotency_key) {
             let name = HeaderName::from_bytes(promise.header.as_bytes());
@@ -310,7 +305,8 @@ impl Job {
             if request.headers().contains_key(&name) {
                 return Err(EncodeError::Target);
             }
-            request.headers_mut().insert(name, value(key)?);
+            let key = HeaderValue::from_str(key).map_err(|_unfit| EncodeError::Target)?;
+            request.headers_mut().insert(name, key);
         }
         Ok(request)
     }

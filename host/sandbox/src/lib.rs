@@ -12,6 +12,7 @@ mod exchange_log;
 pub mod grant;
 mod host_functions;
 pub mod limits;
+pub mod preview;
 mod prior_writes;
 mod reason;
 mod redact;

@@ -25,6 +25,7 @@ const RIGHTS: &[(&str, &[&str])] = &[
     ),
     ("deed_sandbox::grant", &["maintenance::replay"]),
     ("deed_sandbox::grant::ReadGrant", &["stage::observe"]),
+    ("deed_sandbox::preview", &["cli::contract"]),
     ("deed_sandbox::upstream", &["config", "stage::contract"]),
     ("deed_store::group_commit", &["capacity::admission", "engine"]),
     ("deed_store::journal", &["engine", "maintenance"]),

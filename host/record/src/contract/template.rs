@@ -7,6 +7,7 @@
 mod body;
 mod error;
 pub mod headers;
+pub mod origins;
 mod target;
 pub mod text;
 
@@ -286,12 +287,21 @@ impl Rule {
     ///
     /// Fails when the rule has both `body` and `body_json`, or when `body_json` is not JSON.
     pub fn body_template(&self) -> Result<Option<Cow<'_, Value>>, RenderError> {
+        Ok(self.template()?.map(|template| template.body))
+    }
+
+    /// The template of the body, with the places of its fractions.
+    fn template(&self) -> Result<Option<body::Template<'_>>, RenderError> {
         match (&self.body, &self.body_json) {
             (Some(_), Some(_)) => Err(RenderError::TwoBodies),
-            (Some(body), None) => Ok(Some(Cow::Borrowed(body))),
+            (Some(body), None) => Ok(Some(body::Template::plain(body))),
             (None, Some(text)) => {
-                let body = body::parse(text).map_err(RenderError::BodyJson)?;
-                if body.is_null() { Err(RenderError::NullBody) } else { Ok(Some(Cow::Owned(body))) }
+                let template = body::parse(text).map_err(RenderError::BodyJson)?;
+                if template.body.is_null() {
+                    Err(RenderError::NullBody)
+                } else {
+                    Ok(Some(template))
+                }
             }
             (None, None) => Ok(None),
         }
@@ -332,7 +342,8 @@ impl Rule {
     fn selection(&self, origins: &Origins<'_>) -> Result<BTreeMap<String, Value>, RenderError> {
         let mut values = BTreeMap::new();
         for (pointer, template) in &self.selected {
-            let value = body::fill(template, origins)?.value.ok_or(RenderError::NullBody)?;
+            let filled = body::fill(&body::Template::plain(template), origins)?;
+            let value = filled.value.ok_or(RenderError::NullBody)?;
             values.insert(pointer.clone(), value);
         }
         Ok(values)
@@ -341,7 +352,7 @@ impl Rule {
     /// Renders the body. The values of a form-urlencoded body become strings, so that the values that are shown and
     /// compared are those that are sent.
     fn filled(&self, origins: &Origins<'_>) -> Result<body::Filled, RenderError> {
-        let Some(template) = self.body_template()? else { return Ok(body::Filled::default()) };
+        let Some(template) = self.template()? else { return Ok(body::Filled::default()) };
         let filled = body::fill(&template, origins)?;
         // A null body is refused, because a record could not distinguish it from an absent body.
         if filled.value.as_ref().is_some_and(Value::is_null) {

@@ -58,6 +58,10 @@ pub struct View {
     /// in place of private parameters. The list is empty for an action that only reads.
     #[serde(default)]
     pub writes: Vec<Rendered>,
+    /// Headers that the operator adds to the writes, by upstream and by lower-case name of the header; shown to people
+    /// only.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub added_headers: BTreeMap<String, BTreeMap<String, String>>,
     /// What people still have to do, such as `approve:1:support-lead` or `resolve:1:operator`.
     pub obligations: Vec<String>,
     /// The other action that holds the resource that this action needs; shown to people only.
@@ -166,6 +170,7 @@ pub fn view(story: &Story, entries: &[Entry], person: bool) -> Result<View, Engi
         // come from the proposal and the contract alone.
         params: action.params.clone(),
         writes: writes(story, person),
+        added_headers: if person { added_headers(story) } else { BTreeMap::new() },
         obligations: obligations(story),
         held_by: None,
         escalated: story.escalated.clone().filter(|_| story.needs_resolution()),
@@ -202,6 +207,18 @@ fn writes(story: &Story, person: bool) -> Vec<Rendered> {
     let filled = story.perform().ok().filter(|_| person);
     let perform = filled.as_deref().unwrap_or(&story.bound.perform);
     perform.iter().filter(|request| request.writes).cloned().collect()
+}
+
+/// The headers that the operator adds to the writes, by upstream.
+fn added_headers(story: &Story) -> BTreeMap<String, BTreeMap<String, String>> {
+    let written = |upstream: &String| {
+        story.bound.perform.iter().any(|request| request.writes && request.upstream == *upstream)
+    };
+    let added = story
+        .bindings
+        .iter()
+        .filter(|(name, binding)| !binding.headers.is_empty() && written(name));
+    added.map(|(name, binding)| (name.clone(), binding.headers.clone())).collect()
 }
 
 fn said(story: &Story, answer: &Arc<deed_record::lifecycle::event::Answer>, person: bool) -> Said {

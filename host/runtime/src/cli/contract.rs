@@ -25,8 +25,8 @@ pub(super) enum ContractCommand {
 
 /// Show the exact requests of a contract for given parameters, and where each of their values comes from
 ///
-/// Needs only the contract file, and contacts neither a host nor an upstream. Values that a host adds are not shown:
-/// credentials, headers of the upstream, entity tags and idempotency keys.
+/// Needs only the contract file, and contacts neither a host nor an upstream. What only the operator knows is not shown:
+/// the host and the path of the base URL, the credential, headers of the upstream, entity tags and idempotency keys.
 #[derive(Debug, clap::Args)]
 pub(super) struct ExplainArgs {
     /// The contract
@@ -35,6 +35,12 @@ pub(super) struct ExplainArgs {
     /// One parameter, of the type that the contract declares; write a string literally, and any other type as JSON
     #[arg(long, value_name = "NAME=VALUE")]
     param: Vec<String>,
+    /// One state before the action, as JSON or as the name of a file after `@`; its values take the place of `{pre.…}`
+    #[arg(long, value_name = "NAME=JSON")]
+    state: Vec<String>,
+    /// Print only the bytes of each request, as the host sends them
+    #[arg(long, conflicts_with = "json")]
+    raw: bool,
     #[command(flatten)]
     format: Format,
 }

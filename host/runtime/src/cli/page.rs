@@ -144,12 +144,8 @@ fn wanted(view: &View) -> String {
         let name =
             if view.outcome.is_some() && !was_sent(view, write) { "not sent" } else { "write" };
         text += &row(name, &shown::request(write));
-        if let Some(guard) = write.guard {
-            line(&mut text, format_args!("  {}", shown::guard(guard)));
-        }
-        for (name, value) in &write.headers {
-            line(&mut text, format_args!("  {}: {}", safe(name), safe(value)));
-        }
+        text += &shown::headers(write, view.added_headers.get(&write.upstream), "  ");
+        text += &shown::encoding(write, "  ");
         if let Some(body) = &write.body {
             let whole = pretty(body, "  ");
             if whole.chars().count() > BODY_MAX {
@@ -157,8 +153,9 @@ fn wanted(view: &View) -> String {
             } else {
                 text += &whole;
             }
-            text += &shown::notes(write);
         }
+        text += &shown::from_state(write);
+        text += &shown::notes(write);
     }
     text
 }
@@ -241,7 +238,9 @@ mod tests {
             "resolution": {"person": "bob", "role": "operator", "verdict": "not_applied",
             "reason": "asked\u{1b}[2K the owner\nPATCH /other", "nonce": "0", "signed_ms": 0},
             "params": {"user_id": "1", "note": "a\u{1b}"}, "writes": [{"upstream": "idp", "method": "PATCH",
-            "path": "/Users/1", "body": {"title": "\u{202e}x"}, "calls": 1, "writes": true}],
+            "path": "/Users/1", "body": {"title": "\u{202e}x"}, "calls": 1, "writes": true},
+            {"upstream": "jobs", "method": "POST", "path": "/jobs", "calls": 1, "writes": true, "name": "start"}],
+            "added_headers": {"jobs": {"x-tenant": "acme\u{1b}"}},
             "stale": [], "calls": [{"phase": "perform", "upstream": "idp", "method": "PATCH", "path": "/Users/1",
             "fate": {"answered": {"status": 204}}, "at_ms": 0}],
             "changes": [{"pointer": "/user/title", "old": "a\u{1b}", "new": null}, {"pointer": "/user/active", "new": true}],
@@ -255,6 +254,7 @@ mod tests {
             "parameter    note = \"a\\u001b\"\n",
             "parameter    user_id = \"1\"\n",
             "write        idp PATCH /Users/1\n  {\n    \"title\": \"\\u{202e}x\"\n  }\n",
+            "write        jobs POST /jobs\n  x-tenant: acme\\u{1b} (added by the operator)\n    observations afterwards may",
             "approved     by bob as support-lead\n",
             "perform      idp PATCH /Users/1: answered 204\n",
             "changed      /user/title: \"a\\u001b\" -> null  (not allowed)\n",

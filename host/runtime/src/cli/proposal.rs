@@ -161,7 +161,12 @@ fn expectations(pairs: &[String]) -> Result<BTreeMap<String, Value>, Failure> {
     Ok(expect)
 }
 
-fn split<'a>(option: &str, pair: &'a str, form: &str) -> Result<(&'a str, &'a str), Failure> {
+/// The name and the text of an argument `NAME=TEXT`.
+pub(super) fn split<'a>(
+    option: &str,
+    pair: &'a str,
+    form: &str,
+) -> Result<(&'a str, &'a str), Failure> {
     let parts = pair.split_once('=').filter(|(name, _)| !name.is_empty());
     parts
         .ok_or_else(|| Failure::usage(format!("invalid value `{pair}` for {option}: write {form}")))

@@ -1,5 +1,6 @@
 //! Body of a request: the checks of its template, and the rendering.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use deed_spec::json::{self, child};
@@ -7,15 +8,63 @@ use serde_json::{Map, Value};
 
 use super::RenderError;
 use super::text::{self, Format, Origins, Piece, Source};
+use crate::contract::schema::decimal;
 
-/// Reads the text of `body_json`. Fails when the text is not strict JSON or has a number without a canonical form.
-pub(super) fn parse(text: &str) -> Result<Value, String> {
-    // The strict parser is used only to refuse duplicate names; its result is not used, because it contains fractions
-    // as text.
-    json::parse(text.as_bytes()).map_err(|error| error.to_string())?;
-    let body: Value = serde_json::from_str(text).map_err(|error| error.to_string())?;
+/// The template of a body.
+#[derive(Debug)]
+pub(super) struct Template<'t> {
+    pub(super) body: Cow<'t, Value>,
+    /// JSON pointers into `body` to texts that `body_json` has as numbers with a fraction or an exponent.
+    pub(super) fractions: Vec<String>,
+}
+
+impl<'t> Template<'t> {
+    /// A template without fractions.
+    pub(super) fn plain(body: &'t Value) -> Self {
+        Self { body: Cow::Borrowed(body), fractions: Vec::new() }
+    }
+}
+
+/// Reads the text of `body_json`. A number with a fraction or an exponent becomes the canonical text of the decimal.
+/// Fails when the text is not strict JSON, or has a number that is neither a safe integer nor a decimal.
+pub(super) fn parse(text: &str) -> Result<Template<'static>, String> {
+    // The strict parser refuses duplicate names, and returns the digits of a fraction as text. The other parser tells
+    // these digits from a text.
+    let written = json::parse(text.as_bytes()).map_err(|error| error.to_string())?;
+    let read: Value = serde_json::from_str(text).map_err(|error| error.to_string())?;
+    let mut fractions = Vec::new();
+    let body = exact(written, &read, "", &mut fractions);
     json::canonical(&body).map_err(|error| error.to_string())?;
-    Ok(body)
+    Ok(Template { body: Cow::Owned(body), fractions })
+}
+
+/// The value `written` of the strict parser, in which the digits of each decimal are replaced by its canonical text and
+/// the digits of each other number by the number in `read`.
+fn exact(written: Value, read: &Value, at: &str, fractions: &mut Vec<String>) -> Value {
+    match (written, read) {
+        (Value::String(digits), Value::Number(number)) => match decimal::parse(&digits) {
+            Some(count) => {
+                fractions.push(at.to_owned());
+                Value::String(decimal::text(count))
+            }
+            None => Value::Number(number.clone()),
+        },
+        (Value::Array(items), Value::Array(others)) => {
+            let pairs = items.into_iter().zip(others).enumerate();
+            pairs
+                .map(|(n, (item, other))| exact(item, other, &child(at, &n.to_string()), fractions))
+                .collect()
+        }
+        (Value::Object(members), Value::Object(others)) => {
+            let one = |(name, member): (String, Value)| {
+                let other = others.get(&name).unwrap_or(&Value::Null);
+                let value = exact(member, other, &child(at, &name), fractions);
+                (name, value)
+            };
+            Value::Object(members.into_iter().map(one).collect())
+        }
+        (_, read) => read.clone(),
+    }
 }
 
 /// Checks the texts of a body, and fails at the first text that is not a template of the format.
@@ -82,27 +131,47 @@ pub(super) struct Filled {
 /// Fills a body; a member or item whose parameter is absent is left out. A value of the state is null until the host
 /// has read the state. Fails when literal text stands next to a placeholder whose value is absent or is not a text,
 /// number or boolean.
-pub(super) fn fill(body: &Value, origins: &Origins<'_>) -> Result<Filled, RenderError> {
+pub(super) fn fill(template: &Template<'_>, origins: &Origins<'_>) -> Result<Filled, RenderError> {
     let mut filled = Filled::default();
-    filled.value = filled.part(body, origins, At::Top)?;
+    let fill = Fill { origins, fractions: &template.fractions };
+    filled.value = filled.part(&template.body, fill, At::Top)?;
+    // The order of the pointers must not depend on the order in which a build keeps the members of an object.
+    filled.numbers.sort_unstable();
     Ok(filled)
 }
 
-/// The place of a value in a body, as a linked list on the stack, because few places are converted to JSON pointers.
+/// What a body is filled with.
+#[derive(Clone, Copy)]
+struct Fill<'a> {
+    origins: &'a Origins<'a>,
+    fractions: &'a [String],
+}
+
+/// The place of a value in a body, as a linked list on the stack, because few places are converted to JSON pointers. An
+/// item has its index in the filled body and its index in the template.
 #[derive(Clone, Copy)]
 enum At<'a> {
     Top,
     Member(&'a At<'a>, &'a str),
-    Item(&'a At<'a>, usize),
+    Item(&'a At<'a>, usize, usize),
 }
 
 impl At<'_> {
-    /// The JSON pointer (RFC 6901).
+    /// The JSON pointer (RFC 6901) into the filled body.
     fn pointer(self) -> String {
         match self {
             Self::Top => String::new(),
             Self::Member(outer, name) => child(&outer.pointer(), name),
-            Self::Item(outer, n) => child(&outer.pointer(), &n.to_string()),
+            Self::Item(outer, n, _) => child(&outer.pointer(), &n.to_string()),
+        }
+    }
+
+    /// The JSON pointer into the template.
+    fn template(self) -> String {
+        match self {
+            Self::Top => String::new(),
+            Self::Member(outer, name) => child(&outer.template(), name),
+            Self::Item(outer, _, n) => child(&outer.template(), &n.to_string()),
         }
     }
 }
@@ -111,24 +180,29 @@ impl Filled {
     fn part(
         &mut self,
         body: &Value,
-        origins: &Origins<'_>,
+        fill: Fill<'_>,
         at: At<'_>,
     ) -> Result<Option<Value>, RenderError> {
         Ok(Some(match body {
-            Value::String(text) if !text.contains(['{', '}']) => body.clone(),
-            Value::String(text) => return self.text(text, origins, at),
+            Value::String(text) if !text.contains(['{', '}']) => {
+                if !fill.fractions.is_empty() && fill.fractions.contains(&at.template()) {
+                    self.numbers.push(at.pointer());
+                }
+                body.clone()
+            }
+            Value::String(text) => return self.text(text, fill.origins, at),
             Value::Array(items) => {
                 let mut kept = Vec::new();
-                for item in items {
+                for (n, item) in items.iter().enumerate() {
                     // An item that is left out does not count for the indices of later items.
-                    kept.extend(self.part(item, origins, At::Item(&at, kept.len()))?);
+                    kept.extend(self.part(item, fill, At::Item(&at, kept.len(), n))?);
                 }
                 Value::Array(kept)
             }
             Value::Object(members) => {
                 let mut kept = Map::new();
                 for (key, member) in members {
-                    if let Some(value) = self.part(member, origins, At::Member(&at, key))? {
+                    if let Some(value) = self.part(member, fill, At::Member(&at, key))? {
                         kept.insert(key.clone(), value);
                     }
                 }

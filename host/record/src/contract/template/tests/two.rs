@@ -110,9 +110,42 @@ fn a_body_has_braces_nulls_and_mixed_text() {
     assert!(canonical::canonical(&body).is_ok());
     write.body = Some(json!({}));
     assert_eq!(sent(&write, &json!({"x": "7"})), Err(RenderError::TwoBodies));
-    for text in ["{", "{\"rate\":1.5}", "{\"a\":1,\"a\":2}", "null"] {
+    for text in ["{", "{\"a\":1,\"a\":2}", "null"] {
         let write = Rule { body_json: Some(text.into()), ..rule("POST /x") };
         assert!(write.check(false, Format::Two).is_err(), "{text}");
+    }
+}
+
+/// A fraction in `body_json` is kept as the text of a decimal and sent as a number, with all of its digits.
+#[test]
+fn a_fraction_of_a_body_is_sent_as_written() {
+    let mut write = rule("POST /x");
+    write.body_json = Some(
+        r#"{"rate":0.250,"list":["{y?}","0.5",{"a/b":1.5e1}],"most":-922337203685477.5807,"n":2}"#
+            .into(),
+    );
+    let shown = sent(&write, &json!({})).unwrap();
+    let body = json!({"rate": "0.25", "list": ["0.5", {"a/b": "15"}], "most": "-922337203685477.5807", "n": 2});
+    assert_eq!(shown.body.as_ref(), Some(&body));
+    assert_eq!(shown.numbers, ["/list/1/a~1b", "/most", "/rate"]);
+    let bytes = shown.codec.encode(&body, &shown.numbers).unwrap();
+    assert_eq!(
+        String::from_utf8(bytes).unwrap(),
+        r#"{"list":["0.5",{"a/b":15}],"most":-922337203685477.5807,"n":2,"rate":0.25}"#
+    );
+    // With the parameter, the fraction is one item later.
+    let shown = sent(&write, &json!({"y": "0.5"})).unwrap();
+    assert!(shown.numbers.contains(&"/list/2/a~1b".to_owned()), "{:?}", shown.numbers);
+    assert_eq!(shown.body.unwrap()["list"], json!(["0.5", "0.5", {"a/b": "15"}]));
+    // A form has only texts.
+    write.codec.request = Outgoing::Form;
+    let form = sent(&write, &json!({})).unwrap();
+    assert_eq!((form.body.unwrap()["rate"].clone(), form.numbers), (json!("0.25"), vec![]));
+    for number in ["0.00001", "922337203685477.5808", "1e400", "1e-5", "9007199254740992"] {
+        let text = format!("{{\"rate\":{number}}}");
+        let write = Rule { body_json: Some(text), ..rule("POST /x") };
+        let refused = write.check(false, Format::Two);
+        assert!(matches!(refused, Err(RenderError::BodyJson(_))), "{number}: {refused:?}");
     }
 }
 

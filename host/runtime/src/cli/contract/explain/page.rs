@@ -1,0 +1,93 @@
+//! The explanation of a contract as text for people.
+
+use deed_record::contract::Requests;
+use deed_spec::text::safe;
+use serde_json::Value;
+
+use super::super::super::shown;
+use super::super::super::text::{compact, line, pretty};
+use super::{Report, Request};
+
+/// The whole explanation: the states, every request with the origin of each value, and the conditions.
+pub(super) fn page(report: &Report) -> String {
+    let mut text = format!("{} {}\n", safe(&report.contract), safe(&report.version));
+    line(&mut text, format_args!("resource  {}", safe(&report.resource)));
+    for state in &report.states {
+        let from = match &state.from {
+            Some(Requests::One(from)) => format!("read by the host from `{}`", safe(from)),
+            Some(Requests::Pages(all)) => {
+                let all: Vec<String> = all.iter().map(|one| format!("`{}`", safe(one))).collect();
+                format!("read by the host from the pages {}", all.join(", "))
+            }
+            None => "read by the adapter".to_owned(),
+        };
+        let absent = if state.may_be_absent { "; null if it does not exist" } else { "" };
+        line(&mut text, format_args!("state     {}: {from}{absent}", safe(&state.name)));
+    }
+    for (title, requests) in [("observe", &report.observe), ("perform", &report.perform)] {
+        if !requests.is_empty() {
+            line(&mut text, format_args!("\n{title}"));
+        }
+        for one in requests {
+            show(&mut text, one);
+        }
+    }
+    for (title, list) in [
+        ("before", &report.before),
+        ("after", &report.after),
+        ("open while", &report.pending),
+        ("may change", &report.may_change),
+        ("an approval depends on", &report.depends_on),
+        ("outputs", &report.outputs),
+    ] {
+        if !list.is_empty() {
+            line(&mut text, format_args!("\n{title}"));
+        }
+        for one in list {
+            line(&mut text, format_args!("  {}", safe(one)));
+        }
+    }
+    text
+}
+
+fn show(text: &mut String, one: &Request) {
+    let Request { rendered, encoded, values, .. } = one;
+    line(text, format_args!("  {}", shown::request(rendered)));
+    *text += &shown::headers(rendered, None, "    ");
+    *text += &rendered.body.as_ref().map(|body| pretty(body, "    ")).unwrap_or_default();
+    *text += &shown::notes(rendered);
+    if let Some(encoded) = encoded {
+        let kind = rendered.codec.content_type();
+        line(text, format_args!("    sent as {kind}: {}", safe(encoded)));
+    }
+    for (statuses, what) in [
+        (&rendered.absent, "says that the state does not exist"),
+        (&rendered.created, "proves that this write created the state"),
+        (&rendered.throttled, "with `Retry-After` says that the request may be repeated"),
+        (&rendered.accepted, "says that the write may be carried out later"),
+    ] {
+        if !statuses.is_empty() {
+            line(
+                text,
+                format_args!("    a status of {} {what}", compact(&Value::from(statuses.clone()))),
+            );
+        }
+    }
+    *text += &shown::listed(values.iter().map(|value| value.shown.clone()).collect());
+}
+
+/// The bytes of each request, one line of the head per line, after a comment with the upstream.
+pub(super) fn raw(report: &Report) -> String {
+    let mut text = String::new();
+    for (phase, requests) in [("observe", &report.observe), ("perform", &report.perform)] {
+        for one in requests {
+            line(&mut text, format_args!("# {phase}, upstream {}", safe(&one.rendered.upstream)));
+            // Without a body, nothing follows the empty line that ends the head.
+            for part in one.raw.strip_suffix("\r\n\r\n").unwrap_or(&one.raw).split("\r\n") {
+                line(&mut text, format_args!("{}", safe(part)));
+            }
+            text.push('\n');
+        }
+    }
+    text
+}

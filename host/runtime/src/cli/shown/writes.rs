@@ -1,0 +1,66 @@
+//! The requests that an action would send, as an approver sees them.
+
+use deed_record::action::private::Prepared;
+use deed_record::contract::Contract;
+use deed_record::contract::template::Rule;
+use deed_record::exchange::Rendered;
+use deed_record::statement::approval::ApprovalRequest;
+use deed_spec::text::safe;
+
+use super::super::out::Failure;
+use super::super::text::{line, pretty};
+use super::requests;
+
+/// Each write as it would be sent: method, full URL, headers, body, and the origin of each value.
+pub(super) fn writes(request: &ApprovalRequest, contract: &Contract) -> Result<String, Failure> {
+    let mut text = "\nwould send\n".to_owned();
+    let writes = request.live_writes(contract).map_err(Failure::failed)?;
+    for (rule, write) in contract.perform.http.iter().zip(writes.iter().map(Prepared::live)) {
+        text += &head(request, write);
+        text += &write.body.as_ref().map(|body| pretty(body, "    ")).unwrap_or_default();
+        text += &requests::notes(write);
+        let origins = requests::origins(contract, rule, &request.action.params);
+        text += &origins.map_err(Failure::failed)?;
+    }
+    if contract.limits.attempts > 1 && !writes.is_empty() {
+        let (attempts, effect) = (contract.limits.attempts, contract.action.effect.as_str());
+        let what = "  a write that did not take effect is tried up to";
+        line(&mut text, format_args!("{what} {attempts} times in total; the effect is {effect}"));
+    }
+    Ok(text)
+}
+
+/// The requests that the host sends after the writes with values of their answers.
+pub(super) fn reads_of_answers(
+    request: &ApprovalRequest,
+    contract: &Contract,
+) -> Result<String, Failure> {
+    if !contract.observe.http.iter().any(Rule::awaits_answer) {
+        return Ok(String::new());
+    }
+    let mut text = "\nwould read afterwards, with values of the answers\n".to_owned();
+    let all = request.private.requests(contract, &request.proposal, &request.action.id);
+    let reads = all.map_err(Failure::failed)?.observe;
+    for (rule, read) in contract.observe.http.iter().zip(reads.iter().map(Prepared::live)) {
+        if rule.awaits_answer() {
+            text += &head(request, read);
+            text += &requests::notes(read);
+            let origins = requests::origins(contract, rule, &request.action.params);
+            text += &origins.map_err(Failure::failed)?;
+        }
+    }
+    Ok(text)
+}
+
+/// The method and the full URL of a request, its precondition and its headers.
+fn head(request: &ApprovalRequest, sent: &Rendered) -> String {
+    let binding = request.bindings.get(&sent.upstream);
+    let base = binding.map(|binding| binding.base_url.as_str()).unwrap_or_default();
+    let times =
+        if sent.calls == 1 { String::new() } else { format!(", up to {} times", sent.calls) };
+    let (method, path, upstream) = (safe(&sent.method), safe(&sent.path), safe(&sent.upstream));
+    let mut text = format!("  {method} {}{path} ({upstream}{times})\n", safe(base));
+    text += &requests::headers(sent, binding.map(|binding| &binding.headers), "    ");
+    text += &requests::encoding(sent, "    ");
+    text
+}

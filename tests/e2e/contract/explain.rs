@@ -1,0 +1,198 @@
+//! Tests of `deed contract explain`: the requests of a contract, the origin of each value, and the bytes that are sent.
+
+use std::fs;
+
+use deed_tests::host::expect;
+use deed_tests::services::workspace;
+use serde_json::{Value, json};
+
+use super::{deed, file};
+
+/// A contract whose write sends a value of the state and a fraction.
+const STATEFUL: &str = r#"
+format = 2
+[action]
+name     = "a.b"
+version  = "1.0.0"
+title    = "Try"
+verb     = "update"
+mode     = "write"
+effect   = "observable"
+resource = "a/x"
+adapter  = "declared"
+[params]
+[state.user]
+from     = "GET /u"
+required = ["email", "on"]
+properties.email = { type = "string" }
+properties.on    = { type = "boolean" }
+[[observe.http]]
+upstream = "a"
+request  = "GET /u"
+[[perform.http]]
+upstream  = "a"
+request   = "PUT /u"
+body_json = '{ "on": true, "email": "{pre.user.email}", "rate": 0.250 }'
+[verify]
+before     = ["!pre.user.on"]
+after      = ["post.user.on"]
+may_change = ["/user/on"]
+"#;
+
+#[test]
+fn a_contract_is_explained_with_its_exact_requests_and_the_origin_of_each_value() {
+    let create = file("scim/create_user.toml");
+    let args = ["contract", "explain", &create, "--param", "user_name=zoe@example.com"];
+    let (code, said, errors) = deed(&args);
+    assert_eq!((code, errors.as_str()), (0, ""), "{said}");
+    for line in [
+        "resource  idp/users/zoe%40example.com",
+        "  idp GET /Users?filter=userName%20eq%20%22zoe%40example.com%22",
+        "  idp POST /Users",
+        "    content-type: application/scim+json",
+        "    a status of [201] proves that this write created the state",
+        "    literal text of the contract, except",
+        "      body /externalId: id of the action, here an example",
+        "      query filter: parameter user_name",
+        "      body: parameter display_name, which is absent",
+        "  pre.user == null",
+    ] {
+        assert!(said.contains(&format!("{line}\n")), "no `{line}`: {said}");
+    }
+    let report: Value =
+        serde_json::from_str(&expect(&[&args[..], &["--json"]].concat()).unwrap()).unwrap();
+    let body = &report["perform"][0]["rendered"]["body"];
+    assert_eq!(body["userName"], "zoe@example.com");
+    assert_eq!(body.get("displayName"), None, "{body}");
+    let values = report["perform"][0]["values"].as_array().unwrap();
+    let of = |written: &str| values.iter().find(|one| one["written"] == written).unwrap();
+    assert_eq!(of("{action.id}")["at"], "/externalId");
+    assert_eq!(of("{display_name?}").get("at"), None);
+    assert_eq!(
+        report["states"],
+        json!([{
+            "name": "user",
+            "from": "GET /Users?filter=userName eq \"{user_name}\"",
+            "may_be_absent": true
+        }])
+    );
+}
+
+/// With `--raw`, the requests are printed as the host sends them, and nothing else is printed.
+#[test]
+fn the_bytes_of_each_request_are_printed() {
+    let create = file("scim/create_user.toml");
+    let args = ["contract", "explain", &create, "--param", "user_name=zoe@example.com"];
+    let (code, said, errors) = deed(&[&args[..], &["--raw"]].concat());
+    assert_eq!((code, errors.as_str()), (0, ""), "{said}");
+    let agent = format!("user-agent: deed/{}", env!("CARGO_PKG_VERSION"));
+    let look = [
+        "# observe, upstream idp",
+        "GET /Users?count=1 HTTP/1.1",
+        "host: <host of idp>",
+        "accept: application/scim+json",
+        "accept-encoding: identity",
+        "connection: close",
+        &agent,
+        "authorization: <credential of the upstream>",
+        "",
+    ];
+    assert!(said.contains(&look.join("\n")), "{said}");
+    let (head, body) =
+        said.split_once("POST /Users HTTP/1.1\n").unwrap().1.split_once("\n\n").unwrap();
+    let body = body.trim_end();
+    assert!(body.starts_with("{\"externalId\":\"act_"), "{said}");
+    for line in ["content-type: application/scim+json", &format!("content-length: {}", body.len())]
+    {
+        assert!(head.lines().any(|one| one == line), "no `{line}`: {said}");
+    }
+    let report = expect(&[&args[..], &["--json"]].concat()).unwrap();
+    let report: Value = serde_json::from_str(&report).unwrap();
+    let raw = report["perform"][0]["raw"].as_str().unwrap();
+    assert_eq!(raw.split_once("\r\n\r\n").unwrap().1, body);
+    let (code, _, errors) = deed(&[&args[..], &["--raw", "--json"]].concat());
+    assert!(code == 2 && errors.contains("cannot be used with"), "{errors}");
+}
+
+/// The states of `--state` take the place of the values that a write sends.
+#[test]
+fn the_values_of_a_state_are_filled_in() {
+    let path = std::env::temp_dir().join(format!("deed-explain-{}.toml", std::process::id()));
+    fs::write(&path, STATEFUL).unwrap();
+    let args = ["contract", "explain", path.to_str().unwrap()];
+    let said = expect(&args).unwrap();
+    assert!(said.contains("\"email\": null"), "{said}");
+    for line in [
+        "      body /email: pre.user.email, the state before the action, here null; give it with --state",
+        "    sent as a number: /rate",
+    ] {
+        assert!(said.lines().any(|one| one == line), "no `{line}`: {said}");
+    }
+    let state = ["--state", r#"user={"email":"a@example.com","on":false,"more":1}"#];
+    let said = expect(&[&args[..], &state].concat()).unwrap();
+    assert!(said.contains("\"email\": \"a@example.com\""), "{said}");
+    assert!(said.contains("email: pre.user.email, the state before the action\n"), "{said}");
+    let said = expect(&[&args[..], &state, &["--raw"]].concat()).unwrap();
+    assert!(
+        said.ends_with("\n{\"email\":\"a@example.com\",\"on\":true,\"rate\":0.25}\n"),
+        "{said}"
+    );
+    for (state, why) in [
+        ("user={\"on\":false}", "`/email` is required"),
+        ("users={}", "declares the states `user`"),
+        ("user=null", "does not allow that this state does not exist"),
+    ] {
+        let (code, said, errors) = deed(&[&args[..], &["--state", state]].concat());
+        assert!(code == 2 && said.is_empty() && errors.contains(why), "no `{why}`: {errors}");
+    }
+    fs::remove_file(path).unwrap();
+}
+
+#[test]
+fn what_cannot_be_explained_says_what_is_missing() {
+    let create = file("scim/create_user.toml");
+    for (params, why) in [
+        (vec![], "add --param user_name=VALUE"),
+        (vec!["--param", "user_name=a b"], "does not match the pattern"),
+        (vec!["--param", "user_name=a", "--param", "other=1"], "other"),
+        (vec!["--param", "user_name"], "NAME=VALUE"),
+    ] {
+        let (code, said, errors) = deed(&[&["contract", "explain", &create][..], &params].concat());
+        assert!(code != 0 && said.is_empty() && errors.contains(why), "no `{why}`: {errors}");
+    }
+    let (code, _, errors) = deed(&["contract", "explain", "no-such.toml"]);
+    assert!(code == 1 && errors.contains("`no-such.toml`"), "{errors}");
+}
+
+/// The values of private parameters are shown to the person who typed them, so that the requests are exact.
+#[test]
+fn a_contract_with_a_private_parameter_is_explained() {
+    let (create, hash) = (file("rabbitmq/create_user.toml"), "a".repeat(48));
+    let (hash, tags) = (format!("password_hash={hash}"), "tags=[\"monitoring\"]");
+    let args = ["contract", "explain", &create, "--param", "user=ann", "--param", &hash];
+    let (code, said, errors) = deed(&[&args[..], &["--param", tags]].concat());
+    assert_eq!((code, errors.as_str()), (0, ""), "{said}");
+    assert!(said.contains(&format!("\"password_hash\": \"{}\"", "a".repeat(48))), "{said}");
+    let (code, said, errors) = deed(&[&args[..6], &["password_hash=x", "--param", tags]].concat());
+    assert!(code != 0 && errors.contains("password_hash"), "{said}{errors}");
+}
+
+/// Notes on values of answers, on the element of a list, and on what an observation after the write may use.
+#[test]
+fn an_explanation_says_how_requests_depend_on_answers() {
+    let enroll = workspace().join("tests/support/src/enroll_user.toml");
+    let args = ["contract", "explain", enroll.to_str().unwrap(), "--param", "user_name=zoe"];
+    let (code, said, errors) = deed(&args);
+    assert_eq!((code, errors.as_str()), (0, ""), "{said}");
+    for line in [
+        "  idp GET /Users/{answer.create.id}",
+        "      path {answer.create.id}: answer.create.id, known after the write",
+        "    only the element with /userName = \"zoe\"",
+        "    observations afterwards may use its answer as `create`",
+        "open while",
+        "  post.user == null",
+        "  user = post.user.id",
+    ] {
+        assert!(said.contains(&format!("{line}\n")), "no `{line}`: {said}");
+    }
+}
