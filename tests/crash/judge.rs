@@ -160,8 +160,8 @@ fn wrongs(cell: &Cell, seen: &Seen, found: &Found) -> Vec<String> {
     wrongs
 }
 
-/// The only correct outcome for the point at which the host was killed last (contracts/README.md, "When something fails
-/// on the way").
+/// The only correct outcome for the point at which the host was killed last (contracts/REFERENCE.md, "When something
+/// fails on the way").
 fn must(deed: Deed, seen: &Seen) -> Must {
     let all = || vec![1; deed.writes];
     let normal = Must {

@@ -19,6 +19,7 @@ mod failpoints;
 mod field;
 mod fixture;
 mod guard;
+mod guide;
 mod kinto;
 mod members;
 mod mistakes;

@@ -70,7 +70,7 @@ pub enum Answer {
 pub struct ApprovalRequest {
     pub action: Action,
     pub proposal: Proposal,
-    /// The contract's canonical JSON; contracts/README.md describes its fields.
+    /// The contract's canonical JSON; contracts/REFERENCE.md describes its fields.
     #[cfg_attr(feature = "schema", schemars(with = "serde_json::Map<String, Value>"))]
     pub contract: Value,
     /// The bindings of the action by upstream name.

@@ -29,7 +29,7 @@ pub struct ContractSummary {
     /// The resource, as a template over the parameters.
     pub resource: String,
     pub digest: Digest,
-    /// The schema of the parameters, in a closed subset of JSON Schema; see contracts/README.md.
+    /// The schema of the parameters, in a closed subset of JSON Schema; see contracts/REFERENCE.md.
     #[schemars(with = "serde_json::Map<String, Value>")]
     pub params: Schema,
     /// How many sources a proposal must name.
@@ -57,7 +57,7 @@ impl From<&Granted> for ContractSummary {
 /// A contract and what was granted for it.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct GrantedContract {
-    /// The contract as canonical JSON, with the fields that contracts/README.md describes.
+    /// The contract as canonical JSON, with the fields that contracts/REFERENCE.md describes.
     #[schemars(with = "serde_json::Map<String, Value>")]
     pub contract: Value,
     pub digest: Digest,

@@ -1,4 +1,4 @@
-//! Decodes XML 1.0 responses to JSON by one fixed mapping (contracts/README.md, "Codecs").
+//! Decodes XML 1.0 responses to JSON by one fixed mapping (contracts/REFERENCE.md, "Codecs").
 //!
 //! DTDs, entities beyond the five predefined ones, processing instructions, comments and mixed content are refused. A
 //! repeated element that is not a declared list is refused too, so that the shape of a value does not depend on the

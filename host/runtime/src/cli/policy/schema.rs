@@ -16,7 +16,7 @@ use crate::config;
 ///
 /// The schema is generated from the granted contracts, the roles of agents and persons, and the attributes of
 /// resources. The schema declares `principal`, `resource` and `context` for each action. The schema is printed even if
-/// the policies do not compile. contracts/README.md describes each member of `context`.
+/// the policies do not compile. contracts/REFERENCE.md describes each member of `context`.
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct SchemaArgs {
     /// The directory that the host serves, with deed.toml in it
