@@ -22,15 +22,13 @@ mod shown;
 mod strict;
 mod truths;
 mod unclear;
-mod upstream;
 
 use std::fs;
 
 use deed_test_support::shared::scim;
+use deed_test_support::upstream::{self, Upstream};
 use deed_tests::world::{self, World};
 use serde_json::{Value, json};
-
-use self::upstream::Upstream;
 
 const POLICY: &str = r#"
 @id("field")

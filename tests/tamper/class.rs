@@ -7,7 +7,7 @@ use deed_record::bundle::{self, Files};
 use deed_tests::rng::Rng;
 use deed_verify::{Line, Report, Status, Trust, Verdict, verify};
 
-use crate::samples::{Bench, Sample};
+use crate::samples::{Bench, KINDS, Sample};
 
 /// One class: a name, a description, and the mutations of one sample.
 #[derive(Clone, Copy)]
@@ -109,6 +109,15 @@ impl Sink<'_> {
     /// Decides at random whether to try a mutation, so that a sample tries about `many` of `of` mutations.
     pub(crate) fn picks(&mut self, many: usize, of: usize) -> bool {
         self.full || of <= many || self.rng.index(of) < many
+    }
+}
+
+impl<'a> Sink<'a> {
+    /// The bundles from which parts are taken. A sample run takes about ten of them, because the number of pairs of
+    /// bundles grows with the square of the number of kinds.
+    pub(crate) fn others(&mut self) -> Vec<&'a Sample> {
+        let bench = self.bench;
+        bench.samples.iter().filter(|_| self.picks(10, KINDS.len())).collect()
     }
 }
 

@@ -10,6 +10,7 @@ mod host;
 mod log;
 mod parts;
 mod proofs;
+mod rules;
 mod trust;
 
 use crate::class::{Class, End};
@@ -49,6 +50,14 @@ pub(crate) fn all() -> Vec<Class> {
         "envelopes/payload", "a statement that is not canonical or has more fields, rightly signed and logged" => envelopes::payloads,
         "documents/of-another-action", "contract, grant, policy, question, evidence of another bundle, every digest made to fit, signed by a stranger" => documents::foreign,
         "documents/approved", "a part of an approved action edited, every digest made to fit, signed and logged by the host" => documents::approved,
+        "rules/states", "a state that does not follow from the exchanges, or is not in normal form, signed and logged by the host" => rules::states,
+        "rules/answers", "an answer that does not give the state: left out, empty, or with another status, signed and logged by the host" => rules::answers,
+        "rules/paths", "a path without the value of the answer, or another value in the answer, signed and logged by the host" => rules::paths,
+        "rules/meanings", "another meaning of an answer in the receipt, signed and logged by the host" => rules::meanings,
+        "rules/outputs", "an output that differs, is missing or is not declared, signed and logged by the host" => rules::outputs,
+        "rules/contracts", "`where`, `throttled`, `refused_when` or another member taken out of the contract, the grant and the requests, signed and logged by the host" => rules::contracts,
+        "rules/searches", "a search without `reads`, with another method or query, or that writes, signed and logged by the host" => rules::searches,
+        "rules/approvals", "an approval of other values than those in `depends_on`, signed by the approver" => rules::approvals,
         "trust/approver", "the approver's key retired before or enrolled after, of another person or role, or nobody's" => trust::approvers,
         "trust/host", "another receipt key, another log key, another tenant, none at all" => trust::host,
     ];

@@ -1,6 +1,8 @@
 //! Tools for a forger: they take a bundle apart, change it, adjust every digest, sign with the available keys, and put
 //! the result into a forged log.
 
+mod rebuilt;
+
 use std::collections::BTreeMap;
 
 use base64::Engine as _;
@@ -15,6 +17,8 @@ use deed_spec::merkle::{inclusion_proof, leaf_hash, root};
 use deed_spec::note::{self, Checkpoint, LogKey, LogProof};
 use ed25519_dalek::{Signer as _, SigningKey};
 use serde_json::{Value, json};
+
+pub(crate) use self::rebuilt::{Parts, rebuilt};
 
 /// The envelopes of a bundle, in chain order.
 pub(crate) fn chain(files: &Files) -> Vec<Envelope> {
@@ -186,9 +190,20 @@ pub(crate) fn restated(
     key: &SigningKey,
     log: &LogKey,
 ) -> Files {
+    replaced_by(files, n, sign_value(statement, key), key, log)
+}
+
+/// Puts this envelope in the place of one line, and changes every later statement that contains the line's digest.
+pub(crate) fn replaced_by(
+    files: &Files,
+    n: usize,
+    line: Envelope,
+    key: &SigningKey,
+    log: &LogKey,
+) -> Files {
     let mut lines = chain(files);
     let old = Digest::of(&STANDARD.decode(&lines[n].payload).unwrap()).hex();
-    lines[n] = sign_value(statement, key);
+    lines[n] = line;
     let new = Digest::of(&STANDARD.decode(&lines[n].payload).unwrap()).hex();
     let later = lines.split_off(n + 1);
     lines.extend(resigned(&later, [(old, new)].into(), key, |_| ()));

@@ -1,6 +1,7 @@
 //! Real bundles of every kind of outcome, two of each, made by one real host against a real server.
 
 mod declared;
+mod scripted;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -8,6 +9,7 @@ use std::path::Path;
 
 use deed_record::bundle::{self, Files};
 use deed_spec::note::LogKey;
+use deed_test_support::scripted::{self as desk_contracts, desk};
 use deed_test_support::shared::{self, approve_then, locked_out, report, scim, user};
 use deed_tests::proxy::Fault;
 use deed_tests::services::Result;
@@ -56,7 +58,7 @@ pub(crate) struct Sample {
 /// Produces one kind of outcome; returns the action's id.
 type Maker = fn(&World) -> String;
 
-const MAKERS: [(&str, Maker); 17] = [
+const MAKERS: [(&str, Maker); 22] = [
     ("verified", verified),
     ("mismatch", mismatch),
     ("denied by policy", denied_by_policy),
@@ -74,6 +76,11 @@ const MAKERS: [(&str, Maker); 17] = [
     ("member added", declared::member_added),
     ("replaced", declared::replaced),
     ("enrolled", declared::enrolled),
+    ("refunded", scripted::refunded),
+    ("queried", scripted::queried),
+    ("guarded", scripted::guarded),
+    ("declined", scripted::declined),
+    (FOLLOWED, scripted::followed),
 ];
 
 /// The kind of bundle of an expired action, which is proposed before all others and has expired when its bundle is
@@ -82,6 +89,10 @@ const EXPIRED: &str = "expired";
 /// Bundles of an indeterminate action: while it was open, and after a later observation had settled it.
 const OPEN: &str = "indeterminate";
 const SETTLED: &str = "settled later";
+/// The same for an action whose job was still running: while the job ran, and after a later observation had shown its
+/// end.
+const PENDING: &str = "pending";
+const FOLLOWED: &str = "followed";
 /// A bundle of an indeterminate action that an operator's statement settled.
 const RESOLVED: &str = "resolved by a person";
 /// The readers whose copies of a bundle are kept while the action is open: a person and the agent.
@@ -89,7 +100,7 @@ const COPIES: [(&str, &str); 2] = [(BOB, "open"), (HELPDESK, "open-copy")];
 pub(crate) const COPY: &str = "an agent's copy";
 
 /// Every kind of bundle.
-pub(crate) const KINDS: [&str; 20] = [
+pub(crate) const KINDS: [&str; 26] = [
     "verified",
     "mismatch",
     "denied by policy",
@@ -108,6 +119,12 @@ pub(crate) const KINDS: [&str; 20] = [
     "member added",
     "replaced",
     "enrolled",
+    "refunded",
+    "queried",
+    "guarded",
+    "declined",
+    PENDING,
+    FOLLOWED,
     EXPIRED,
     COPY,
 ];
@@ -136,10 +153,10 @@ impl Bench {
         let mut samples: Vec<Sample> =
             ids.iter().map(|(kind, ids)| sample(&world, kind, ids)).collect();
         samples.push(copies(&world, &ids["verified"]));
-        samples.push(of(
-            OPEN,
-            &ids[SETTLED].iter().map(|id| kept(&world, id, "open")).collect::<Vec<_>>(),
-        ));
+        for (open, settled) in [(OPEN, SETTLED), (PENDING, FOLLOWED)] {
+            let copies = ids[settled].iter().map(|id| kept(&world, id, "open"));
+            samples.push(of(open, &copies.collect::<Vec<_>>()));
+        }
         Self::of(&world, samples, checkpoints, &ids)
     }
 
@@ -151,7 +168,7 @@ impl Bench {
     ) -> Self {
         let all = ids.values().flatten();
         let honest = all.flat_map(|id| [HELPDESK, BOB].map(|token| fetch(world, id, token)));
-        let open = ids[SETTLED].iter().chain(&ids[RESOLVED]);
+        let open = [SETTLED, RESOLVED, FOLLOWED].into_iter().flat_map(|kind| &ids[kind]);
         let open = open.flat_map(|id| COPIES.map(|(_, copy)| kept(world, id, copy)));
         let trust_files: Files = fs::read_dir(world.dir.join("trust"))
             .unwrap()
@@ -180,6 +197,7 @@ const ACME: &str = "state/log/acme";
 /// forbids an action.
 fn configure(dir: &Path) -> Result<()> {
     shared::declare(dir)?;
+    desk_contracts::declare(dir, desk())?;
     edit(dir, "deed.toml", "expires = \"1h\"", "expires = \"25s\"")?;
     let bob =
         |more: &str| format!("roles = [\"support-lead\"{more}]\nkeys = [\"approvers/bob.pub\"]");
@@ -210,7 +228,7 @@ impl Keys {
 /// Reads the two bundles of one kind of outcome. The verifier must accept each bundle.
 fn sample(world: &World, kind: &'static str, ids: &[String]) -> Sample {
     let bundles = ids.iter().map(|id| {
-        over(world, id, kind == SETTLED);
+        over(world, id, [SETTLED, FOLLOWED].contains(&kind));
         let report = report(world, id);
         let whole = report.verdict == deed_verify::Verdict::Verified;
         assert!(whole, "{kind}: {report:#?}");
@@ -368,10 +386,15 @@ fn lost(world: &World) -> String {
     approve_then(world, &id, Fault::DropBefore);
     let view = world.settled(&id).unwrap();
     assert_eq!(view["status"], "indeterminate", "{view:#}");
-    for (token, copy) in COPIES {
-        fs::write(world.dir.join(format!("{id}.{copy}")), fetch(world, &id, token)).unwrap();
-    }
+    keep_copies(world, &id);
     id
+}
+
+/// Keeps the present copies of the bundle of an open action.
+fn keep_copies(world: &World, id: &str) {
+    for (token, copy) in COPIES {
+        fs::write(world.dir.join(format!("{id}.{copy}")), fetch(world, id, token)).unwrap();
+    }
 }
 
 /// The upstream's guard rejected the first write because another writer was faster, and people approved the action

@@ -12,8 +12,9 @@ use serde_json::{Value, json};
 
 use crate::samples::{Bench, Sample};
 
-/// For each class and check: the description of the change, the bundle, and the expected verdict.
-type Kept = BTreeMap<(&'static str, &'static str), (String, Vec<u8>, Verdict)>;
+/// For each class and check, and for some classes also for each kind of bundle: the description of the change, the
+/// bundle, and the expected verdict.
+type Kept = BTreeMap<(&'static str, &'static str, String), (String, Vec<u8>, Verdict)>;
 
 static KEPT: Mutex<Kept> = Mutex::new(Kept::new());
 
@@ -27,26 +28,35 @@ fn asked() -> Option<u32> {
 
 /// The kinds of bundles whose mutations are kept. Together, the bundles of one version have every part that this
 /// version defines.
-fn kinds(version: u32) -> &'static [&'static str] {
-    match version {
-        1 => &["settled later", "denied by a person"],
-        _ => &["created", "deleted", "member added", "replaced", "enrolled"],
+fn kinds(version: u32, class: &str) -> &'static [&'static str] {
+    match (version, breaks_a_rule(class)) {
+        (1, true) => &[],
+        (1, false) => &["settled later", "denied by a person"],
+        (_, true) => &["refunded", "queried", "guarded", "declined", "pending", "followed"],
+        (_, false) => &["created", "deleted", "member added", "replaced", "enrolled"],
     }
 }
 
-/// Keeps the first bundle of each class and check.
+/// Whether a class breaks a rule of version 2. The vectors of such a class are kept for each kind, because a rule has
+/// several forms: a state may be read from a job, from a search or from pages.
+fn breaks_a_rule(class: &str) -> bool {
+    class.starts_with("rules/")
+}
+
+/// Keeps the first bundle of each class and check, or of each class, check and kind.
 pub(crate) fn keep(
     class: &'static str,
     kind: &str,
     found: &BTreeMap<&'static str, (String, Vec<u8>, Verdict)>,
 ) {
-    if asked().is_some_and(|version| kinds(version).contains(&kind)) {
+    if asked().is_some_and(|version| kinds(version, class).contains(&kind)) {
         let mut kept = KEPT.lock().unwrap_or_else(PoisonError::into_inner);
         // Of the mutations of single fields, only those that the policy check or the outcome check catches are kept,
         // because the others only test the structure of a document.
         let told = |check: &str| class != "host/fields" || JUDGED.contains(&check);
         for (check, one) in found.iter().filter(|(check, _)| told(check)) {
-            kept.entry((class, *check)).or_insert_with(|| one.clone());
+            let of = if breaks_a_rule(class) { kind.to_owned() } else { String::new() };
+            kept.entry((class, *check, of)).or_insert_with(|| one.clone());
         }
     }
 }
@@ -72,8 +82,10 @@ pub(crate) fn write(bench: &Bench) {
         index.push(json!({"file": file, "what": sample.kind, "verdict": verdict}));
     }
     let kept = KEPT.lock().unwrap_or_else(PoisonError::into_inner);
-    for ((class, check), (what, bytes, verdict)) in kept.iter() {
-        let file = put(&root, "bad", &[class, check], bytes);
+    for ((class, check, kind), (what, bytes, verdict)) in kept.iter() {
+        let mut words = vec![*class, *check, kind.as_str()];
+        words.retain(|word| !word.is_empty());
+        let file = put(&root, "bad", &words, bytes);
         let verdict = verdict.as_str();
         index.push(json!({"file": file, "what": what, "verdict": verdict, "check": check}));
     }

@@ -23,12 +23,15 @@ pub(crate) fn pattern(kind: &str, what: &str) -> String {
     format!("{}: {}", group(kind), words.collect::<Vec<_>>().join("/"))
 }
 
-/// Kinds of bundles are grouped by the amount of evidence with which a claim can be compared.
+/// Kinds of bundles are grouped by the amount of evidence with which a claim can be compared, and by whether a person
+/// signed what ran.
 fn group(kind: &str) -> &'static str {
     match kind {
         "read" => "read",
         crate::samples::COPY => "copy",
         "cancelled" | "expired" => "unrun",
+        "refunded" | "queried" | "guarded" | "declined" => "unasked",
+        "pending" | "followed" => "open",
         kind if kind.starts_with("denied") => "unrun",
         _ => "run",
     }

@@ -4,7 +4,7 @@ use crate::class::Sink;
 use crate::samples::Sample;
 
 /// The number of bytes that a quick run changes in each bundle.
-const MANY: usize = 160;
+const MANY: usize = 120;
 
 pub(super) fn flipped(sink: &mut Sink<'_>, sample: &Sample) {
     for at in 0..sample.bundle.len() {

@@ -118,7 +118,7 @@ pub(super) fn foreign(sink: &mut Sink<'_>, sample: &Sample) {
     let own = links(&sample.files);
     let receipt = receipt_line(&chain(&sample.files));
     let others: Vec<(&str, Vec<Link>)> =
-        sink.bench.samples.iter().map(|other| (other.kind, links(&other.twin))).collect();
+        sink.others().into_iter().map(|other| (other.kind, links(&other.twin))).collect();
     for (kind, other) in others {
         for (from, line) in other.iter().enumerate() {
             for at in 0..own.len() {

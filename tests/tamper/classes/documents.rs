@@ -17,11 +17,11 @@ fn is_document(name: &str) -> bool {
 
 /// Forgeries without any key of the host. These forgeries use the names of the host's keys and the forger's own log.
 pub(super) fn foreign(sink: &mut Sink<'_>, sample: &Sample) {
+    let others = sink.others();
     let keys = &sink.bench.keys;
     let own_log = LogKey::new(keys.log.name(), keys.stranger.clone()).unwrap();
     let mut made = Vec::new();
-    let others = sink.bench.samples.iter();
-    for (kind_of, other) in others.map(|other| (other.kind, &other.twin)) {
+    for (kind_of, other) in others.into_iter().map(|other| (other.kind, &other.twin)) {
         for (name, content) in other.iter().filter(|(name, _)| is_document(name)) {
             if sample.files.get(name).is_none_or(|own| own == content) {
                 continue;

@@ -207,7 +207,7 @@ pub(super) fn leaves(value: &Value) -> Vec<(String, Value)> {
 }
 
 /// The pointers of all members and elements below a value.
-fn places(value: &Value, at: &str) -> Vec<String> {
+pub(super) fn places(value: &Value, at: &str) -> Vec<String> {
     let mut out = if at.is_empty() { vec![] } else { vec![at.to_owned()] };
     match value {
         Value::Object(map) => {
@@ -226,7 +226,7 @@ fn places(value: &Value, at: &str) -> Vec<String> {
 }
 
 /// Returns a different value of the same JSON type; objects and arrays are returned unchanged.
-fn other(value: &Value) -> Value {
+pub(super) fn other(value: &Value) -> Value {
     match value {
         Value::Bool(truth) => (!truth).into(),
         Value::Number(number) => (number.as_i64().unwrap() + 1).into(),

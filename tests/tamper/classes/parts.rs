@@ -5,6 +5,9 @@ use deed_record::bundle::{ENTITIES, EXCHANGES, Files, LATER, POST, PRE, REQUEST}
 use crate::class::Sink;
 use crate::samples::Sample;
 
+/// The number of names that a quick run gives to parts of each bundle.
+const NAMES: usize = 110;
+
 /// Parts that may be absent from a copy.
 const OPTIONAL: [&str; 6] = [PRE, POST, LATER, EXCHANGES, REQUEST, ENTITIES];
 
@@ -27,8 +30,12 @@ pub(super) fn dropped(sink: &mut Sink<'_>, sample: &Sample) {
 
 pub(super) fn renamed(sink: &mut Sink<'_>, sample: &Sample) {
     let names = crate::samples::part_names();
+    let count = names.len() * sample.files.len();
     for (name, content) in &sample.files {
         for other in names.iter().filter(|other| *other != name) {
+            if !sink.picks(NAMES, count) {
+                continue;
+            }
             let label = format!("{}: {name} as {other}", sample.kind);
             let mut files = sample.files.clone();
             let had = files.insert(other.clone(), content.clone());
@@ -44,9 +51,8 @@ pub(super) fn renamed(sink: &mut Sink<'_>, sample: &Sample) {
 
 pub(super) fn foreign(sink: &mut Sink<'_>, sample: &Sample) {
     let others: Vec<(&str, &Files)> = sink
-        .bench
-        .samples
-        .iter()
+        .others()
+        .into_iter()
         .filter(|other| other.kind != sample.kind)
         .map(|other| (other.kind, &other.files))
         .chain([("its twin", &sample.twin)])

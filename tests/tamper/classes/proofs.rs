@@ -9,6 +9,7 @@ use crate::samples::Sample;
 
 pub(super) fn exchanged(sink: &mut Sink<'_>, sample: &Sample) {
     let count = chain(&sample.files).len();
+    let others = sink.others();
     for n in 0..count {
         for other in (0..count).filter(|other| *other != n) {
             let mut files = sample.files.clone();
@@ -20,7 +21,7 @@ pub(super) fn exchanged(sink: &mut Sink<'_>, sample: &Sample) {
         let mut more = sample.files.clone();
         more.insert(proof_name(count), sample.files[&proof_name(n)].clone());
         sink.files(&format!("{}: {n} more", sample.kind), &more);
-        for other in &sink.bench.samples {
+        for other in &others {
             for from in 0..chain(&other.twin).len() {
                 let mut files = sample.files.clone();
                 files.insert(proof_name(n), other.twin[&proof_name(from)].clone());

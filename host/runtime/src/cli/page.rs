@@ -254,7 +254,7 @@ mod tests {
             "parameter    note = \"a\\u001b\"\n",
             "parameter    user_id = \"1\"\n",
             "write        idp PATCH /Users/1\n  {\n    \"title\": \"\\u{202e}x\"\n  }\n",
-            "write        jobs POST /jobs\n  x-tenant: acme\\u{1b} (added by the operator)\n    observations afterwards may",
+            "not sent     jobs POST /jobs\n  x-tenant: acme\\u{1b} (added by the operator)\n    observations afterwards may",
             "approved     by bob as support-lead\n",
             "perform      idp PATCH /Users/1: answered 204\n",
             "changed      /user/title: \"a\\u001b\" -> null  (not allowed)\n",

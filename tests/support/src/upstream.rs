@@ -10,82 +10,83 @@ use serde_json::Value;
 
 /// A request, as it arrived.
 #[derive(Debug, Clone)]
-pub(super) struct Request {
-    pub(super) method: String,
+pub struct Request {
+    pub method: String,
     /// Path and query.
-    pub(super) target: String,
+    pub target: String,
     /// Header names are in lower case.
-    pub(super) headers: Vec<(String, String)>,
-    pub(super) body: String,
+    pub headers: Vec<(String, String)>,
+    pub body: String,
 }
 
 /// An answer of the upstream. If the status is 0, the upstream closes the connection without an answer.
 #[derive(Debug, Clone)]
-pub(super) struct Reply {
-    pub(super) status: u16,
-    pub(super) headers: Vec<(&'static str, String)>,
-    pub(super) body: Option<Vec<u8>>,
+pub struct Reply {
+    pub status: u16,
+    pub headers: Vec<(&'static str, String)>,
+    pub body: Option<Vec<u8>>,
     /// The content type. If the content type is empty, the answer has no `content-type` header.
-    pub(super) kind: &'static str,
+    pub kind: &'static str,
     /// How many bytes the body is shorter than the content length states, and how long the connection stays open after
     /// the body.
-    pub(super) missing: (usize, Duration),
+    pub missing: (usize, Duration),
 }
 
 /// The server, which runs until the process exits.
 #[derive(Debug)]
-pub(super) struct Upstream {
-    pub(super) address: SocketAddr,
+pub struct Upstream {
+    pub address: SocketAddr,
     seen: Arc<Mutex<Vec<Request>>>,
 }
 
 impl Request {
-    pub(super) fn header(&self, name: &str) -> Option<&str> {
+    pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 
-    pub(super) fn json(&self) -> Value {
+    pub fn json(&self) -> Value {
         serde_json::from_str(&self.body).unwrap_or(Value::Null)
     }
 
-    pub(super) fn is(&self, method: &str, start: &str) -> bool {
+    pub fn is(&self, method: &str, start: &str) -> bool {
         self.method == method && self.target.starts_with(start)
     }
 }
 
 impl Reply {
-    #[expect(clippy::needless_pass_by_value, reason = "the tests pass literals")]
-    pub(super) fn json(status: u16, body: Value) -> Self {
-        Self::bytes("application/json", body.to_string()).with(status)
+    pub fn json(status: u16, body: impl Into<Value>) -> Self {
+        Self::bytes("application/json", body.into().to_string()).with(status)
     }
 
-    pub(super) fn empty(status: u16) -> Self {
+    pub fn empty(status: u16) -> Self {
         Self { status, headers: vec![], body: None, kind: "", missing: (0, Duration::ZERO) }
     }
 
     /// An answer with these bytes as its body and the status 200.
-    pub(super) fn bytes(kind: &'static str, body: impl Into<Vec<u8>>) -> Self {
+    pub fn bytes(kind: &'static str, body: impl Into<Vec<u8>>) -> Self {
         Self { body: Some(body.into()), kind, ..Self::empty(200) }
     }
 
-    pub(super) fn with(self, status: u16) -> Self {
+    #[must_use]
+    pub fn with(self, status: u16) -> Self {
         Self { status, ..self }
     }
 
-    pub(super) fn header(mut self, name: &'static str, value: &str) -> Self {
+    #[must_use]
+    pub fn header(mut self, name: &'static str, value: &str) -> Self {
         self.headers.push((name, value.to_owned()));
         self
     }
 
     /// An answer with this text as its JSON body, sent without any change.
-    pub(super) fn raw(status: u16, text: &str) -> Self {
+    pub fn raw(status: u16, text: &str) -> Self {
         Self::bytes("application/json", text).with(status)
     }
 }
 
 impl Upstream {
     /// Starts an upstream that answers each request with `reply`, one request at a time.
-    pub(super) fn start(reply: impl FnMut(&Request) -> Reply + Send + 'static) -> Self {
+    pub fn start(reply: impl FnMut(&Request) -> Reply + Send + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let seen: Arc<Mutex<Vec<Request>>> = Arc::default();
@@ -108,12 +109,12 @@ impl Upstream {
     }
 
     /// The requests that have arrived so far.
-    pub(super) fn seen(&self) -> Vec<Request> {
+    pub fn seen(&self) -> Vec<Request> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The requests that have arrived so far and are neither GET nor HEAD.
-    pub(super) fn writes(&self) -> Vec<Request> {
+    pub fn writes(&self) -> Vec<Request> {
         self.seen().into_iter().filter(|one| one.method != "GET" && one.method != "HEAD").collect()
     }
 }
