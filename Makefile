@@ -1,6 +1,6 @@
 # make demo    build the host and one adapter, and run one action through them
 # make test    every test, against real servers
-# make attack  attacks on the host by guests, upstreams, callers and configuration; part of make test
+# make attack  attacks on the host by guests, upstreams, callers and configuration; a sample is part of make test
 # make tamper  verify bundles that were changed in every byte and field; a sample is part of make test
 # make powercut  cut the power under the host, CUTS=300 times, starting at SEED=; a sample is part of make test
 # make crash   kill the host at every failpoint; a sample is part of make test
@@ -56,7 +56,7 @@ snapshots: wasm-std venv binaries adapters
 	@INSTA_UPDATE=always cargo test --quiet --locked --workspace --test e2e snapshots::
 
 attack: wasm-std venv binaries adapters
-	@cargo test --quiet --locked --workspace --test attack
+	@FULL=1 $(if $(SEED),SEED=$(SEED)) cargo test --quiet --locked --workspace --test attack
 
 # This target verifies a million bundles, so our own crates must be optimised too.
 FAST := $(foreach crate,spec record verify,--config profile.dev.package.deed-$(crate).opt-level=2)
