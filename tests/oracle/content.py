@@ -5,7 +5,7 @@ import json
 from basics import Failed, require, strict
 from container import Bundle, named, payload
 from envelopes import idle
-from exchanges import Evidence, Look
+from exchanges import Evidence, Exchange, Look
 from judge import Seen, conditions, declared_outputs, judge, unusable
 from repetition import repetitions
 from states import Asked, after, observed
@@ -199,22 +199,41 @@ def outcome(contract: Contract, receipt: dict, evidence: Evidence | None) -> tup
         require(result in ("denied", "expired", "cancelled", "failed"), "nothing was carried out")
         return f"`{result}` again: the upstream turned the writes away", []
     require(evidence.pre is not None, "no state was read before the attempt")
-    tags(evidence)
+    undecided = tags(evidence)
     if evidence.post is None:
         require(result == "indeterminate", "the outcome requires a later observation")
-        return "`indeterminate` again, without a later observation", []
-    return compare(Seen(contract, evidence, evidence.post, receipt["expect"], receipt["checks"]), receipt)
+        return "`indeterminate` again, without a later observation", undecided
+    said, skipped = compare(Seen(contract, evidence, evidence.post, receipt["expect"], receipt["checks"]), receipt)
+    return said, undecided + skipped
 
 
-def tags(evidence: Evidence) -> None:
-    """A guarded write of the last attempt has the entity tag of the observation before it (9.14)."""
+def tags(evidence: Evidence) -> list[str]:
+    """A guarded write of the last attempt has the entity tag of the first GET of its path that counts as 2xx (9.14).
+
+    If only CEL can tell which GET this is, the tag of each GET that may be the first is accepted. Returns these cases.
+    """
+    skipped = []
     for write in evidence.attempts[-1]:
         if write.request.get("guard") == "etag" and write.data["fate"] != "not_sent":
-            target = [write.request[name] for name in ("upstream", "path")]
-            reads = [one for one in evidence.pre.exchanges if one.request["method"] == "GET" and one.is_success]
-            seen = [one for one in reads if [one.request[name] for name in ("upstream", "path")] == target]
-            tag = seen[0].data.get("etag") if seen else None
-            require(tag is not None and write.data.get("if_match") == tag, f"`{write.name()}` has another entity tag")
+            found = tagged(write, evidence.pre)
+            possible = {one.data["etag"] for one in found if "etag" in one.data}
+            require(write.data.get("if_match") in possible, f"`{write.name()}` has another entity tag")
+            if any(one.is_success is None for one in found):
+                skipped.append(f"`{write.name()}`: from which GET the entity tag is, which depends on `refused_when`")
+    return skipped
+
+
+def tagged(write: Exchange, pre: Look) -> list[Exchange]:
+    """The GETs that may be the first of the path that counts as 2xx: those before the first certain one, and this one.
+    """
+    found, target = [], ["GET", write.request["upstream"], write.request["path"]]
+    for one in pre.exchanges:
+        is_of_path = [one.request[name] for name in ("method", "upstream", "path")] == target
+        if is_of_path and one.is_success is not False:
+            found.append(one)
+            if one.is_success:
+                break
+    return found
 
 
 def settlement(

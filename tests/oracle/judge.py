@@ -46,7 +46,7 @@ def judge(seen: Seen) -> Judgement:
     sent = [one for one in seen.writes if one.may_have_written]
     if not sent:
         return Judgement({"failed"})
-    if unusable(seen.contract, seen.post, lambda name: is_gone(seen, name)):
+    if unusable(seen.contract, seen.post, lambda name: is_gone(seen, name)) or is_overlooked(seen):
         return Judgement({"indeterminate"})
     changes, unexpected = compare(seen.contract, seen.evidence.pre.state, seen.post.state)
     holds = all(one["holds"] for one in seen.checks)
@@ -148,6 +148,14 @@ def is_gone(seen: Seen, name: str) -> bool:
     """Whether a state without `control` may be null: it was not, and a write to its upstream was carried out (10.4)."""
     was = seen.evidence.pre.state.get(name)
     return was is not None and any(one.is_done for one in of_upstream(seen, name))
+
+
+def is_overlooked(seen: Seen) -> bool:
+    """Whether a state was on a page, is on none now, and no write to its upstream was carried out (10.18)."""
+    pre, post = seen.evidence.pre.state, seen.post.state
+    paged = [name for name, shape in seen.contract.states.items() if len(seen.contract.sources(shape)) > 1]
+    gone = [name for name in paged if pre.get(name) is not None and name in post and post[name] is None]
+    return any(not is_gone(seen, name) for name in gone)
 
 
 def of_upstream(seen: Seen, name: str) -> list[Exchange]:

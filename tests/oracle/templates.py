@@ -5,8 +5,8 @@ import json
 import re
 from urllib.parse import quote, unquote
 
-from basics import require
-from values import at, child, text_of
+from basics import SAFE, refuse, require, unique
+from values import at, child, decimal_of, scaled, text_of
 
 SAFE_METHODS = ("GET", "HEAD")
 LITERAL = "-._~!$'()*+,;=:@/?"  # what stays as it is in the literal text of a path or query, besides letters and digits
@@ -17,6 +17,14 @@ COPIED = (
 PIECES = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
 ANSWER = re.compile(r"\{answer\.([^{}.]+)\.([^{}]+)\}")
 MAX_PATH = 8192
+
+
+class Fraction:
+    """A number of `body_json` with a fraction or an exponent, as the canonical text of the decimal (10.11)."""
+
+    def __init__(self, digits: str) -> None:
+        require(scaled(digits) is not None, f"`body_json` has {digits}, which is not a decimal")
+        self.text = decimal_of(digits)
 
 
 class Contract:
@@ -59,10 +67,11 @@ class Contract:
         where = {pointer: self.body(value, "", {}, [])[0] for pointer, value in rule.get("where", {}).items()}
         body, pre, numbers = None, {}, []
         if "body" in rule or "body_json" in rule:
-            template = rule["body"] if "body" in rule else json.loads(rule["body_json"])
+            template = rule["body"] if "body" in rule else body_json(rule["body_json"])
             found = self.body(template, "", pre, numbers)
             require(found != (None,), "a rendered body is null")
             body = found and found[0]
+            numbers.sort(key=str.encode)
         if rule.get("codec", {}).get("request") == "form":
             body, pre, numbers = None if body is None else self.form(body), {}, []
         rendered |= {} if body is None else {"body": body}
@@ -159,6 +168,9 @@ class Contract:
         if isinstance(template, dict):
             found = {name: self.body(template[name], child(place, name), pre, numbers) for name in sorted(template)}
             return ({name: one[0] for name, one in found.items() if one is not None},)
+        if isinstance(template, Fraction):
+            numbers.append(place)
+            return (template.text,)
         pieces = self.pieces(template) if isinstance(template, str) else [("text", template)]
         if len(pieces) != 1 or pieces[0][0] == "text":
             return (self.plain(template) if isinstance(template, str) else template,)
@@ -180,6 +192,16 @@ class Contract:
             return [one for one in map(self.form, body) if one not in ({}, [])]
         require(text_of(body) is not None, "a value of a form has no text")
         return text_of(body)
+
+
+def body_json(text: str) -> object:
+    """The template in `body_json`. A number with a fraction or an exponent is never read as a float."""
+    return json.loads(text, object_pairs_hook=unique, parse_float=Fraction, parse_int=integer, parse_constant=refuse)
+
+
+def integer(digits: str) -> int:
+    require(digits != "-0" and len(digits) <= 17 and abs(int(digits)) <= SAFE, f"`body_json` has the integer {digits}")
+    return int(digits)
 
 
 def source(name: str) -> tuple[str, str]:

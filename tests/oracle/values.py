@@ -7,6 +7,7 @@ import rfc8785
 
 from basics import SAFE
 
+INT32 = 2**31  # an exponent is a 32-bit integer
 KEY_MAX = 128  # bytes of the text of an element's key, and of an element that names itself
 
 
@@ -175,19 +176,23 @@ def decimal_of(value: object) -> object:
 
 def scaled(text: str) -> int | None:
     """The decimal times 10,000; None if the text is not a number, is out of range or has more than four digits."""
-    found = re.fullmatch(r"(-?)([0-9]+)(?:\.([0-9]+))?(?:[eE]([-+]?[0-9]{1,9}))?", text)
+    found = re.fullmatch(r"(-?)([0-9]+)(?:\.([0-9]+))?(?:[eE]([-+]?)0*([0-9]+))?", text)
     if found is None:
         return None
-    sign, whole, fraction, exponent = found.groups(default="")
+    sign, whole, fraction, *exponent = found.groups(default="")
     digits = (whole + fraction).lstrip("0")
-    power = 4 - len(fraction) + int(exponent or 0)
+    power = int("".join(exponent) or 0) if len(exponent[1]) <= 10 else INT32
+    places = len(fraction) - power
+    if not all(-INT32 <= one < INT32 for one in (power, places, 4 - places)):
+        return None
+    power = 4 - places
     if digits == "":
         return 0
     if power < 0:
         if digits[power:].strip("0") or len(digits) < -power:
             return None
         digits = digits[:power]
-    elif power > 30:
+    if len(digits) + max(power, 0) > 30:
         return None
     count = int(digits or "0") * 10 ** max(power, 0) * (-1 if sign else 1)
     return count if -(2**63) <= count < 2**63 else None

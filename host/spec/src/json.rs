@@ -38,6 +38,16 @@ pub fn pointer<'a>(value: &'a Value, at: &str) -> Option<&'a Value> {
     value.pointer(at)
 }
 
+/// Whether the RFC 6901 pointer `inner` leads to the value at `outer` or to a value inside it.
+pub fn covers(outer: &str, inner: &str) -> bool {
+    inner.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+/// Whether two RFC 6901 pointers lead to the same value, or one of them leads into the value of the other.
+pub fn overlap(one: &str, other: &str) -> bool {
+    covers(one, other) || covers(other, one)
+}
+
 /// `base` extended by one RFC 6901 reference token, with `~` and `/` escaped.
 pub fn child(base: &str, token: &str) -> String {
     let mut pointer = String::with_capacity(base.len() + 1 + token.len());

@@ -133,7 +133,7 @@ fn a_selection_that_has_no_effect_is_refused() {
         ("{ \"/by\" = \"{other}\" }", "is not bound"),
         ("{ \"/by\" = \"{pre.note.text}\" }", "can only be a whole value"),
         ("{ \"/by\" = [1] }", "must be a text, an integer or a boolean"),
-        ("{ \"/by\" = 1.5 }", "must be a text, an integer or a boolean"),
+        ("{ \"/by\" = 1.5 }", "is a floating-point number"),
     ] {
         let refused = Contract::from_toml("c.toml", &text.replace(selection, new));
         let refused = refused.unwrap_err().to_string();

@@ -1,6 +1,7 @@
 //! States that are an element of a list with several pages.
 
 use std::fs;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use deed_test_support::shared::{ended, look};
 use deed_tests::host::expect;
@@ -256,4 +257,20 @@ fn the_commands_know_pages() {
     let tested = expect(&["contract", "test", file, "--cases", cases]).unwrap();
     assert!(tested.ends_with("2 cases, 0 differ\n"), "{tested}");
     fs::remove_dir_all(dir).unwrap();
+}
+
+/// The delete fails, and the element moves to the first page after that page was read.
+#[test]
+fn an_element_that_moves_to_another_page_is_not_gone() {
+    let failed = AtomicBool::new(false);
+    let upstream = notes(three(), move |request, _| {
+        if request.method == "DELETE" {
+            failed.store(true, Ordering::SeqCst);
+            return Some(Reply::json(500, json!({})));
+        }
+        let moved = failed.load(Ordering::SeqCst) && request.target.ends_with("page=2");
+        moved.then(|| Reply::json(200, json!({"items": []})))
+    });
+    let world = served(&upstream, &delete(), "");
+    ended(&world, &tried(&world), "indeterminate", "it may have moved to another page");
 }

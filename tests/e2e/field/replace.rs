@@ -100,7 +100,7 @@ fn an_approver_sees_the_values_that_would_be_sent() {
     let (_, sent) = page.split_once("\nwould send\n").unwrap();
     let (sent, _) = sent.split_once("\nmay change;").unwrap();
     assert!(sent.contains("\"email\": \"kept@example.com\""), "{page}");
-    assert!(sent.contains("/email: the value of /user/email before the action"), "{page}");
+    assert!(sent.contains("body /email: pre.user.email, the state before the action"), "{page}");
     let view = world.settled(&id).unwrap();
     ended(&world, &view, "verified", "every expectation holds");
     assert_eq!(upstream.writes()[0].json()["email"], "kept@example.com");

@@ -234,7 +234,10 @@ fn only_a_search_of_an_observation_reads_by_post() {
         (text_of(look("variables = { id = \"{id}\" }", "variables = \"{text}\"")), wide),
         (text_of(look(&format!("\"{query}\""), "\"{text}\"")), wide),
         (text_of(text.replace("POST /graphql\"", "POST /graphql?op={text}\"")), wide),
-        (text_of(text.replace("POST /graphql\"", "POST /{text}\"")), wide),
+        (
+            text_of(text.replace("POST /graphql\"", "POST /{text}\"")),
+            "could select another operation",
+        ),
         (text.replace("format = 2", "format = 1"), "needs `format = 2`"),
     ] {
         let refused = Contract::from_toml("c.toml", &text).map(|_| Value::Null);

@@ -11,7 +11,7 @@ use super::Contract;
 use super::fault::Fault;
 mod mixed;
 
-use crate::contract::schema::Schema;
+use crate::contract::schema::{Kind, Schema, decimal};
 use crate::contract::template::text::{self, Format, Piece, Source};
 use crate::contract::template::{Rule, normal};
 use crate::exchange::codec::Outgoing;
@@ -210,7 +210,11 @@ impl<'a> Pair<'a> {
                 }
                 _ if self.is_late(one) || self.is_late(other) => true,
                 _ if self.form && (self.is_mixed(one) || self.is_mixed(other)) => true,
-                _ => one == other || self.form && text(one) == text(other),
+                _ => {
+                    one == other
+                        || self.form && text(one) == text(other)
+                        || self.format() == Format::Two && are_same_number(one, other)
+                }
             },
         }
     }
@@ -229,6 +233,7 @@ impl<'a> Pair<'a> {
         self.has_parameter(value)
             || schema.violations(value).is_empty()
             || self.form && takes(schema, value)
+            || self.format() == Format::Two && takes_number(schema, value)
     }
 
     fn may_be_absent(&self, value: &Value) -> bool {
@@ -346,6 +351,25 @@ fn takes(schema: &Schema, value: &Value) -> bool {
     let flag = text.parse::<bool>().map(Value::from).ok();
     let alike = [Some(value.clone()), number, flag, Some(Value::String(text))];
     alike.iter().flatten().any(|value| schema.violations(value).is_empty())
+}
+
+/// Whether a text and a number may be sent as the same number. Decimals are texts in a template, and numbers in a
+/// request.
+fn are_same_number(one: &Value, other: &Value) -> bool {
+    let count = |value: &Value| decimal::parse(&text(value));
+    (one.is_number() || other.is_number()) && count(one).is_some() && count(one) == count(other)
+}
+
+/// Whether a parameter that is a number may be sent as the same number as this value.
+fn takes_number(schema: &Schema, value: &Value) -> bool {
+    let Some(count) = decimal::parse(&text(value)) else { return false };
+    let digits = decimal::text(count);
+    let same = match schema.kind() {
+        Some(Kind::Integer) => digits.parse::<i64>().ok().map(Value::from),
+        Some(Kind::Decimal) => Some(Value::String(digits)),
+        _ => None,
+    };
+    same.is_some_and(|same| schema.violations(&same).is_empty())
 }
 
 /// The text of a value as it appears in a path, a query or a form-urlencoded body.

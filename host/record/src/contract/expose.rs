@@ -2,7 +2,7 @@
 //!
 //! Exposed array items keep their index: an item that is not exposed becomes null if a later item is exposed.
 
-use deed_spec::json::{self, ParseError};
+use deed_spec::json::{self, ParseError, covers};
 use serde_json::{Map, Value};
 
 /// The maximum number of pointers in a rule, and the maximum size of a pointer in bytes.
@@ -74,10 +74,6 @@ pub fn only(value: Value, pointers: &[String]) -> Value {
 fn is_pointer(text: &str) -> bool {
     let escaped = |token: &str| token.replace("~0", "").replace("~1", "").contains('~');
     text.starts_with('/') && !text.split('/').any(escaped) && !text.contains(char::is_control)
-}
-
-fn covers(outer: &str, inner: &str) -> bool {
-    inner.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 fn tokens(pointer: &str) -> Vec<String> {

@@ -69,9 +69,9 @@ impl Exchange {
         self.refused(status).unwrap_or(false)
     }
 
-    /// Whether this is a read with `refused_when`, unless it is known that the answer is no error.
+    /// Whether this is a read with `refused_when` and a 2xx answer, unless it is known that the answer is not an error.
     pub fn is_refused_read(&self) -> bool {
-        let Fate::Answered { status } = self.fate else { return false };
+        let Fate::Answered { status: status @ 200..=299 } = self.fate else { return false };
         let declares = self.request.refused_when.is_some();
         declares && !self.request.writes && self.refused(status).unwrap_or(true)
     }

@@ -127,7 +127,8 @@ pub fn judge_now(seen: &Seen<'_>) -> (Judgement, bool) {
         return (Judgement::plain(Outcome::Failed, "no write was sent"), true);
     }
     let is_gone = |name: &str, shape: &StateShape| existence::is_gone(seen, name, shape, &writes);
-    if let Some(problem) = seen.post.unusable_unless(seen.contract, is_gone) {
+    let unread = seen.post.unusable_unless(seen.contract, is_gone);
+    if let Some(problem) = unread.or_else(|| existence::overlooked(seen, &writes)) {
         let reason =
             format!("a write may have landed and the result could not be observed: {problem}");
         return (Judgement::plain(Outcome::Indeterminate, reason), false);

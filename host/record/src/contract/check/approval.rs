@@ -4,6 +4,8 @@
 
 use std::collections::BTreeMap;
 
+use deed_spec::json::{covers, overlap};
+
 use super::super::Contract;
 use super::super::fault::Fault;
 use super::in_state;
@@ -30,7 +32,17 @@ pub(super) fn check(contract: &Contract) -> Result<(), Fault> {
     }
     let states = contract.state_schemas();
     well_formed(pointers, &states, &contract.volatile())?;
-    for (pointer, usage) in usages(contract, &states)? {
+    let volatile = contract.volatile();
+    // An approval is never bound to volatile values.
+    let is_bound = |(pointer, _): &Usage| !volatile.iter().any(|place| covers(place, pointer));
+    for (pointer, usage) in usages(contract, &states)?.into_iter().filter(is_bound) {
+        if let Some(place) = volatile.iter().find(|place| covers(&pointer, place)) {
+            let what = format!(
+                "`{pointer}` {usage}, but contains `{place}`, which is `volatile`, so `depends_on` cannot name it; \
+                 use its other members one by one, or remove [approval]"
+            );
+            return Err(Fault::at(KEY, what));
+        }
         if !pointers.iter().any(|place| covers(place, &pointer)) {
             let name = declared(&states, &pointer);
             let what = format!(
@@ -118,14 +130,4 @@ fn declared<'p>(states: &BTreeMap<String, Schema>, pointer: &'p str) -> &'p str 
         part = parent;
     }
     part
-}
-
-/// Whether two JSON pointers lead to the same value, or one of them leads into the value of the other.
-fn overlap(left: &str, right: &str) -> bool {
-    covers(left, right) || covers(right, left)
-}
-
-/// Whether a JSON pointer leads to this place or to a value inside it.
-fn covers(place: &str, pointer: &str) -> bool {
-    pointer.strip_prefix(place).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }

@@ -15,29 +15,33 @@ pub(super) fn check(contract: &Contract) -> Result<(), Fault> {
         // A repeated create is harmless, or the author says that nothing can be found.
         Effect::Keyed | Effect::Idempotent | Effect::Opaque => true,
         Effect::Observable => {
-            contract.perform.http.iter().any(|write| sends_id(contract, write))
-                || contract.state.values().any(|shape| has_natural_key(contract, shape))
+            is_found_by_id(contract)
+                || contract.state.iter().any(|(name, shape)| has_natural_key(contract, name, shape))
         }
     };
     if is_found {
         return Ok(());
     }
-    let what = "if the answer to this create is lost, its result cannot be found: send `{action.id}` in the body, a \
-                header or the path of the write; or read a state that may be absent (`absent`, or `only` with `where`) \
-                by a parameter; or write `effect = \"keyed\"` if the upstream has idempotency keys; or write \
+    let what = "if the answer to this create is lost, its result cannot be found: send `{action.id}` in the write and \
+                use it in a rule of observe, such as in `where`; or read what is created by a parameter into a state that \
+                may be absent (`absent`, or `only`) and is in `may_change`; or write `effect = \"keyed\"` if the upstream has idempotency keys; or write \
                 `effect = \"opaque\"`, so that a create without an answer stays `indeterminate`";
     Err(Fault::at("effect", what))
 }
 
-/// Whether the write sends the id of the action, by which its result can be found.
-fn sends_id(contract: &Contract, write: &Rule) -> bool {
-    contains(contract, write, |source, _| source == Source::ActionId)
+/// Whether a write sends the id of the action, and the contract does not take a lost create for one that was not carried
+/// out: an observation uses the id, or cannot be made without the answer, so that a person decides with the id.
+fn is_found_by_id(contract: &Contract) -> bool {
+    let has_id = |rule: &Rule| contains(contract, rule, |source, _| source == Source::ActionId);
+    let is_write = |rule: &&Rule| rule.may_write().unwrap_or(false);
+    contract.perform.http.iter().filter(is_write).any(has_id)
+        && contract.observe.http.iter().any(|look| look.awaits_answer() || has_id(look))
 }
 
-/// Whether the state shows what the create makes without a value of its answer: the state may be absent, and is read by
-/// a parameter or by the id of the action. A state without `from` is read by the code of an adapter, which may do the
-/// same.
-fn has_natural_key(contract: &Contract, shape: &StateShape) -> bool {
+/// Whether the state shows what the create makes without a value of its answer: the whole state may change, may be
+/// absent, and is read by a parameter or by the id of the action. A state without `from` is read by the code of an
+/// adapter, which may do the same.
+fn has_natural_key(contract: &Contract, name: &str, shape: &StateShape) -> bool {
     let is_key = |source: Source<'_>, place: Place| match source {
         Source::Param { optional, .. } => !optional && place != Place::Header,
         Source::ActionId => true,
@@ -48,7 +52,8 @@ fn has_natural_key(contract: &Contract, shape: &StateShape) -> bool {
     let is_found = looks.iter().all(|look| !look.awaits_answer())
         && looks.iter().any(|look| contains(contract, look, is_key))
         && contract.may_be_absent(shape);
-    shape.from.is_none() || is_found
+    let appears = contract.verify.may_change.contains(&format!("/{name}"));
+    appears && (shape.from.is_none() || is_found)
 }
 
 /// Whether a rule contains such a placeholder.

@@ -1,6 +1,8 @@
 //! Checks the placeholders of rules and of the resource: each stands for a declared parameter, has a value where one is
 //! required, and cannot change the meaning of the text around it.
 
+use deed_spec::json::overlap;
+
 use super::super::Contract;
 use super::super::fault::Fault;
 use crate::contract::narrow::Alphabet;
@@ -100,6 +102,15 @@ fn is_narrow(contract: &Contract, one: &Use<'_>, searches: bool) -> Result<(), F
         return Ok(());
     }
     let schema = contract.params.properties.get(name);
+    let is_listed = schema.is_some_and(|one| one.choices.is_some() || one.constant.is_some());
+    let is_number = schema.and_then(Schema::kind).is_some_and(|kind| kind != Kind::String);
+    if in_search && one.place == Place::Path && !is_listed && !is_number {
+        let what = format!(
+            "`{{{name}}}` is in the path of a POST that only reads, and could select another operation; make `{name}` an \
+             `enum` or an integer, or put it into the query or body"
+        );
+        return Err(Fault::at(one.text, what));
+    }
     if schema.and_then(Alphabet::of).is_some_and(Alphabet::is_narrow) {
         return Ok(());
     }
@@ -178,13 +189,7 @@ fn of_state(contract: &Contract, one: &Use<'_>, rule: &Rule, observing: bool) ->
         );
     }
     let pointer = format!("/{}", path.replace('.', "/"));
-    let overlaps = |volatile: &String| {
-        let below = |outer: &str, inner: &str| {
-            inner.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-        };
-        below(volatile, &pointer) || below(&pointer, volatile)
-    };
-    if contract.volatile().iter().any(overlaps) {
+    if contract.volatile().iter().any(|volatile| overlap(volatile, &pointer)) {
         return refuse(
             "is `volatile`, so an approval would not be bound to the value that is sent",
         );

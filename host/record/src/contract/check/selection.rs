@@ -16,10 +16,11 @@ use crate::exchange::codec::Incoming;
 pub(super) fn check(contract: &Contract, rule: &Rule, states: &[&StateShape]) -> Result<(), Fault> {
     let refuse = |what: String| Err(Fault::at(&rule.request, what));
     if rule.selected.is_empty() {
-        if rule.complete {
+        let has_pages = states.iter().any(|shape| shape.requests().len() > 1);
+        if rule.complete && !has_pages {
             return refuse("`complete` is about the list of `where`; add `where`".to_owned());
         }
-        return Ok(());
+        return if has_pages { completeness(rule, states) } else { Ok(()) };
     }
     if !states.iter().any(|shape| shape.only.is_some()) {
         let what =

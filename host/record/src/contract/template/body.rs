@@ -1,7 +1,7 @@
 //! Body of a request: the checks of its template, and the rendering.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use deed_spec::json::{self, child};
 use serde_json::{Map, Value};
@@ -15,13 +15,13 @@ use crate::contract::schema::decimal;
 pub(super) struct Template<'t> {
     pub(super) body: Cow<'t, Value>,
     /// JSON pointers into `body` to texts that `body_json` has as numbers with a fraction or an exponent.
-    pub(super) fractions: Vec<String>,
+    pub(super) fractions: BTreeSet<String>,
 }
 
 impl<'t> Template<'t> {
     /// A template without fractions.
     pub(super) fn plain(body: &'t Value) -> Self {
-        Self { body: Cow::Borrowed(body), fractions: Vec::new() }
+        Self { body: Cow::Borrowed(body), fractions: BTreeSet::new() }
     }
 }
 
@@ -32,7 +32,7 @@ pub(super) fn parse(text: &str) -> Result<Template<'static>, String> {
     // these digits from a text.
     let written = json::parse(text.as_bytes()).map_err(|error| error.to_string())?;
     let read: Value = serde_json::from_str(text).map_err(|error| error.to_string())?;
-    let mut fractions = Vec::new();
+    let mut fractions = BTreeSet::new();
     let body = exact(written, &read, "", &mut fractions);
     json::canonical(&body).map_err(|error| error.to_string())?;
     Ok(Template { body: Cow::Owned(body), fractions })
@@ -40,11 +40,11 @@ pub(super) fn parse(text: &str) -> Result<Template<'static>, String> {
 
 /// The value `written` of the strict parser, in which the digits of each decimal are replaced by its canonical text and
 /// the digits of each other number by the number in `read`.
-fn exact(written: Value, read: &Value, at: &str, fractions: &mut Vec<String>) -> Value {
+fn exact(written: Value, read: &Value, at: &str, fractions: &mut BTreeSet<String>) -> Value {
     match (written, read) {
         (Value::String(digits), Value::Number(number)) => match decimal::parse(&digits) {
             Some(count) => {
-                fractions.push(at.to_owned());
+                fractions.insert(at.to_owned());
                 Value::String(decimal::text(count))
             }
             None => Value::Number(number.clone()),
@@ -144,7 +144,7 @@ pub(super) fn fill(template: &Template<'_>, origins: &Origins<'_>) -> Result<Fil
 #[derive(Clone, Copy)]
 struct Fill<'a> {
     origins: &'a Origins<'a>,
-    fractions: &'a [String],
+    fractions: &'a BTreeSet<String>,
 }
 
 /// The place of a value in a body, as a linked list on the stack, because few places are converted to JSON pointers. An

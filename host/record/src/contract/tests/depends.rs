@@ -148,6 +148,17 @@ fn every_value_that_the_contract_uses_must_be_named() {
     }
 }
 
+/// No approval is bound to a volatile value, with or without the table.
+#[test]
+fn a_volatile_value_need_not_be_named() {
+    let before = "\"pre.team != null\"";
+    let reads = CONTRACT.replace(before, "\"has(pre.user.seen)\"");
+    assert!(Contract::from_toml("c.toml", &reads).is_ok());
+    let whole = CONTRACT.replace("may_change = [", "may_change = [\"/user\", ");
+    let said = refused(&whole);
+    assert!(said.contains("`/user` is in `may_change`, but contains `/user/seen`"), "{said}");
+}
+
 #[test]
 fn the_table_is_for_writes_of_format_2() {
     let one = crate::fixtures::CONTRACT.to_owned() + "[approval]\n" + DEPENDS + "\n";

@@ -240,3 +240,25 @@ fn format_1_is_unchanged() {
         assert!(Contract::from_toml("c.toml", &text(1, "idp/{id}", &tables)).is_err(), "{bad}");
     }
 }
+
+/// Decimals are texts in a template and numbers in a request.
+#[test]
+fn a_read_that_could_have_the_bytes_of_a_write_is_refused() {
+    let with = |read: &str, write: &str| {
+        let tables = format!(
+            "[state.thing]\nfrom = \"POST /rpc\"\nproperties.a = {{ type = \"integer\" }}\n\
+             [[observe.http]]\nupstream = \"idp\"\nrequest = \"POST /rpc\"\nreads = true\n{read}\n\
+             [[perform.http]]\nupstream = \"idp\"\nrequest = \"POST /rpc\"\n{write}\n"
+        );
+        Contract::from_toml("c.toml", &text(2, "idp/{id}", &tables)).map_err(|e| e.to_string())
+    };
+    for (read, write) in [
+        ("body_json = '{\"op\": 1.0}'", "body = { op = 1 }"),
+        ("body_json = '{\"op\": 1e0}'", "body_json = '{\"op\": 1}'"),
+        ("body = { op = [1] }", "body_json = '{\"op\": [1.0]}'"),
+    ] {
+        let said = with(read, write).unwrap_err();
+        assert!(said.contains("an observation could then write"), "{read} {write}: {said}");
+    }
+    assert!(with("body_json = '{\"op\": 1.5}'", "body = { op = 1 }").is_ok());
+}

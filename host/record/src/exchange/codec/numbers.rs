@@ -1,5 +1,8 @@
 //! JSON bodies with decimals that are kept as text and sent as numbers.
 
+use std::collections::BTreeSet;
+use std::ops::Bound;
+
 use deed_spec::json::{self, child};
 use serde_json::Value;
 
@@ -9,33 +12,46 @@ use crate::contract::schema::decimal;
 /// has no canonical form, or the value at a pointer is not a decimal.
 pub(super) fn encode(body: &Value, numbers: &[String]) -> Result<Vec<u8>, String> {
     let mut out = Vec::new();
-    write(body, "", numbers, &mut out)?;
+    let numbers: BTreeSet<&str> = numbers.iter().map(String::as_str).collect();
+    write(body, "", &numbers, &mut out)?;
     Ok(out)
 }
 
-fn write(value: &Value, at: &str, numbers: &[String], out: &mut Vec<u8>) -> Result<(), String> {
-    let inside =
-        |pointer: &String| pointer.strip_prefix(at).is_some_and(|rest| rest.starts_with('/'));
-    if numbers.iter().any(|pointer| pointer == at) {
+/// Whether a number is inside of the value at the pointer.
+fn has_inside(numbers: &BTreeSet<&str>, at: &str) -> bool {
+    let inside = format!("{at}/");
+    let next = numbers.range::<str, _>((Bound::Included(inside.as_str()), Bound::Unbounded)).next();
+    next.is_some_and(|pointer| pointer.starts_with(&inside))
+}
+
+fn write(
+    value: &Value,
+    at: &str,
+    numbers: &BTreeSet<&str>,
+    out: &mut Vec<u8>,
+) -> Result<(), String> {
+    if numbers.contains(at) {
         let digits = value.as_str().filter(|text| decimal::parse(text).is_some());
         out.extend(digits.ok_or_else(|| format!("the value at `{at}` is not a decimal"))?.bytes());
         return Ok(());
     }
     match value {
-        Value::Object(members) if numbers.iter().any(inside) => {
+        Value::Object(members) if has_inside(numbers, at) => {
             let mut members: Vec<_> = members.iter().collect();
             // Members are written in the order of canonical JSON (RFC 8785 section 3.2.3).
             members.sort_by(|one, other| one.0.encode_utf16().cmp(other.0.encode_utf16()));
             out.push(b'{');
             for (n, (name, member)) in members.into_iter().enumerate() {
                 separate(n, out);
-                write(&Value::from(name.as_str()), "\0", &[], out)?;
+                out.extend(
+                    json::canonical(&Value::from(name.as_str())).map_err(|e| e.to_string())?,
+                );
                 out.push(b':');
                 write(member, &child(at, name), numbers, out)?;
             }
             out.push(b'}');
         }
-        Value::Array(items) if numbers.iter().any(inside) => {
+        Value::Array(items) if has_inside(numbers, at) => {
             out.push(b'[');
             for (n, item) in items.iter().enumerate() {
                 separate(n, out);

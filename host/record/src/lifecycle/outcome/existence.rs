@@ -19,6 +19,21 @@ pub(super) fn is_gone(
     existed && to_its_upstream(seen, shape, writes).any(Exchange::is_done)
 }
 
+/// Why the absence of a state is not believed: its list was read in several pages, and no write to its upstream was
+/// answered with success. An element that moves to an earlier page while the pages are read is on none of them.
+pub(super) fn overlooked(seen: &Seen<'_>, writes: &[&Exchange]) -> Option<String> {
+    let is_null = |value: Option<&Value>| value.is_some_and(Value::is_null);
+    let (name, _) = seen.contract.state.iter().find(|(name, shape)| {
+        let (pre, post) = (seen.pre.state.get(*name), seen.post.state.get(*name));
+        let was_found = shape.requests().len() > 1 && is_null(post) && !is_null(pre);
+        was_found && !is_gone(seen, name, shape, writes)
+    })?;
+    Some(format!(
+        "state `{name}` was found on a page before and is on none now, but no write to its upstream was answered with \
+         success; it may have moved to another page while the pages were read"
+    ))
+}
+
 /// The outcome and its reason if a state appeared and nothing proves that this action created it; `None` otherwise.
 pub(super) fn foreign(seen: &Seen<'_>, writes: &[&Exchange]) -> Option<(Outcome, String)> {
     let is_null = |value: Option<&Value>| value.is_some_and(Value::is_null);

@@ -27,7 +27,8 @@ fn make(verb: &str, effect: &str, tables: &str) -> Result<Contract, String> {
     let text = text(2, "idp/{id}", tables)
         .replace("verb = \"update\"", &format!("verb = \"{verb}\""))
         .replace("effect = \"observable\"", &format!("effect = \"{effect}\""))
-        .replace("has(post.thing.a)", "post.thing != null && has(post.thing.a)");
+        .replace("has(post.thing.a)", "post.thing != null && has(post.thing.a)")
+        + "may_change = [\"/list\", \"/thing\"]\n";
     Contract::from_toml("c.toml", &text).map_err(|fault| fault.to_string())
 }
 
@@ -56,9 +57,26 @@ fn a_create_whose_result_cannot_be_found_is_refused() {
     ] {
         let made = make("create", "observable", &MAKE.replace(post, with_id));
         assert!(made.is_ok(), "{with_id}: {made:?}");
+        // The id is sent, but the observations show something else.
+        let other = MAKE.replace(post, with_id).replace("/t/{answer.make.id}", "/o/{id}");
+        let said = make("create", "observable", &other).unwrap_err();
+        assert!(said.contains("use it in a rule of observe"), "{with_id}: {said}");
+        let found = other.replace("GET /t\"", "GET /t?by={action.id}\"");
+        let made = make("create", "observable", &found);
+        assert!(made.is_ok(), "{with_id}: {made:?}");
     }
+    // A request that does not write sends the id.
+    let ping = "[[perform.http]]\nupstream = \"idp\"\nrequest = \"GET /ping/{action.id}\"\n";
+    let read = MAKE
+        .replace("/t/{answer.make.id}", "/o/{id}")
+        .replace("GET /t\"", "GET /t?by={action.id}\"")
+        + ping;
+    assert!(make("create", "observable", &read).unwrap_err().contains("cannot be found"));
     let only = format!("from = \"{by_id}\nonly = \"/items\"");
     let key = MAKE.replacen("from = \"GET /t\"", &only, 1).replace("GET /t\"", by_id);
     let made = make("create", "observable", &key);
     assert!(made.is_ok(), "{made:?}");
+    // A state that may not appear is not what is created.
+    let parent = key.replace("[state.list]", "[state.parent]");
+    assert!(make("create", "observable", &parent).unwrap_err().contains("in `may_change`"));
 }

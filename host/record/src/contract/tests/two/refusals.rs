@@ -15,7 +15,8 @@ fn a_rate_limit_of_a_look_is_declared_where_it_has_an_effect() {
         let said = refused(&with(lines));
         assert!(said.contains(why), "no `{why}`: {said}");
     }
-    let search = with("throttled = [403]\nreads = true\n").replace("GET /t", "POST /search");
+    let search =
+        with("throttled = [403]\nreads = true\n").replace("GET /t/{id}", "POST /search?id={id}");
     let said = refused(&search);
     assert!(said.contains("a POST in observe is not repeated"), "{said}");
 }

@@ -1,20 +1,12 @@
 //! Finds the element of a list that is a state.
 
-use deed_spec::json;
+use deed_spec::json::{self, overlap};
 use serde_json::Value;
 
 use crate::exchange::Exchange;
 
 /// Maximum number of redacted places of one list.
 const REDACTED_MAX: usize = 64;
-
-/// Whether one of two pointers is, or is above, the other.
-fn meets(one: &str, other: &str) -> bool {
-    let covers = |outer: &str, inner: &str| {
-        inner.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-    };
-    covers(one, other) || covers(other, one)
-}
 
 /// Whether a value cannot be compared with a wanted one, because it has another type. A null is an absent value.
 fn is_other_type(found: &Value, wanted: &Value) -> bool {
@@ -32,14 +24,14 @@ pub(super) fn element(
         return Err(format!("has no list at `{list}`"));
     };
     let wanted = &answer.request.selected;
-    let near: Vec<&String> = answer.redacted.iter().filter(|place| meets(place, list)).collect();
+    let near: Vec<&String> = answer.redacted.iter().filter(|place| overlap(place, list)).collect();
     if near.len() > REDACTED_MAX {
         return Err(format!("held more than {REDACTED_MAX} secrets at `{list}`"));
     }
     let mut found = Vec::new();
     for (n, item) in items.iter().enumerate() {
         let at = |pointer: &String| format!("{list}/{n}{pointer}");
-        let hidden = |place: &&&String| wanted.keys().any(|one| meets(place, &at(one)));
+        let hidden = |place: &&&String| wanted.keys().any(|one| overlap(place, &at(one)));
         if let Some(place) = near.iter().find(hidden) {
             return Err(format!("held a secret at `{place}`, so the element is not known"));
         }
