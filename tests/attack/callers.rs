@@ -5,6 +5,7 @@ mod bodies;
 mod crowd;
 mod forged;
 mod heads;
+mod mcp;
 mod overload;
 mod places;
 mod races;
@@ -34,6 +35,7 @@ pub(crate) fn cases() -> Vec<Case> {
         resolutions::cases(),
         races::cases(),
         tenants::cases(),
+        mcp::cases(),
     ]
     .into_iter()
     .flatten()

@@ -18,8 +18,18 @@ use deed_tests::services::workspace;
 use self::paths::{Module, imports};
 
 /// The modules of the host, in order; each module may import only the modules before it.
-const ORDER: [&str; 9] =
-    ["config", "stage", "capacity", "engine", "maintenance", "process", "api", "http", "cli"];
+const ORDER: [&str; 10] = [
+    "config",
+    "stage",
+    "capacity",
+    "engine",
+    "maintenance",
+    "process",
+    "api",
+    "http",
+    "mcp",
+    "cli",
+];
 
 /// Returns the imports of one file that the rules forbid.
 fn faults(module: &Module, source: &str) -> Vec<String> {

@@ -21,6 +21,7 @@ mod fixture;
 mod guard;
 mod guide;
 mod kinto;
+mod mcp;
 mod members;
 mod mistakes;
 mod older;

@@ -4,6 +4,7 @@ pub mod contracts;
 pub mod listing;
 pub(crate) mod openapi;
 pub(crate) mod problem;
+pub mod tools;
 pub mod view;
 
 use std::borrow::Cow;

@@ -18,6 +18,7 @@ mod dir;
 mod init;
 mod journal;
 mod log;
+mod mcp;
 mod next;
 mod openapi;
 mod out;
@@ -87,6 +88,7 @@ enum Command {
     Serve(serve::ServeArgs),
     Contracts(contracts::ContractsArgs),
     Act(act::ActArgs),
+    Mcp(mcp::McpArgs),
     Ls(view::LsArgs),
     Show(view::ShowArgs),
     Cancel(view::CancelArgs),
@@ -144,6 +146,7 @@ impl Command {
             }
             Self::Contracts(args) => contracts::run(args),
             Self::Act(args) => act::run(args),
+            Self::Mcp(args) => mcp::run(args),
             Self::Ls(args) => view::list(args),
             Self::Show(args) => view::show(args),
             Self::Cancel(args) => view::cancel(args),

@@ -51,6 +51,8 @@ pub struct Config {
     pub environment: String,
     pub listen: SocketAddr,
     pub operations: SocketAddr,
+    /// Whether a proxy in front of the host terminates TLS.
+    pub behind_proxy: bool,
     /// Free space on the file system of `state/` that new actions must leave for actions under way.
     pub disk_reserve: Size,
     /// How many runs and actions the host handles at once.
@@ -107,6 +109,7 @@ pub fn load(dir: &Path) -> Result<Config, Faults> {
         environment: raw.environment.clone(),
         listen: raw.http.listen,
         operations: raw.http.operations,
+        behind_proxy: raw.http.behind_proxy,
         disk_reserve: raw.disk_reserve.unwrap_or(DISK_RESERVE),
         limits,
         log_origin: raw.log.origin.clone(),

@@ -100,6 +100,11 @@ impl Engine {
         &self.config.environment
     }
 
+    /// Whether callers reach the host through a proxy.
+    pub fn behind_proxy(&self) -> bool {
+        self.config.behind_proxy
+    }
+
     /// The folder with the published tiles of a tenant's log.
     pub fn tiles(&self, tenant: &str) -> PathBuf {
         self.config.dir.join("state/log").join(tenant).join("tile")

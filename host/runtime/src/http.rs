@@ -22,9 +22,12 @@ use axum::extract::DefaultBodyLimit;
 use axum::{Router, middleware};
 use serde_json::Value;
 
+pub(crate) use self::actions::{bundled, cancelled, listed, looked_at, parse_id, proposed, viewed};
+pub(crate) use self::auth::Caller;
 use self::auth::Callers;
-pub(crate) use self::headers::WAIT_MAX_S;
+pub(crate) use self::headers::{WAIT_MAX_S, claim, traceparent};
 pub use self::listener::Listener;
+pub(crate) use self::payload::Payload;
 use crate::api;
 use crate::capacity::counters::Metrics;
 use crate::engine::Engine;
@@ -45,9 +48,10 @@ impl App {
     }
 }
 
-/// The routes for agents, approvers and auditors.
-pub fn router(app: App) -> Router {
+/// The routes for agents, approvers and auditors, and further routes that are not part of the HTTP API.
+pub fn router(app: App, further: Router<App>) -> Router {
     routes::main()
+        .merge(further)
         .fallback(crate::api::problem::no_route)
         .method_not_allowed_fallback(crate::api::problem::no_method)
         .layer(DefaultBodyLimit::max(api::BODY_MAX))

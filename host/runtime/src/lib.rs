@@ -1,7 +1,7 @@
 //! The `deed` host: the execution boundary between an agent and the systems it acts on.
 //!
 //! A module may import only modules to its left in this list: `config ← stage ← capacity ← engine ← maintenance ←
-//! process ← api ← http, cli`.
+//! process ← api ← http ← mcp ← cli`.
 
 pub mod api;
 pub mod capacity;
@@ -10,5 +10,6 @@ pub mod config;
 pub mod engine;
 pub mod http;
 pub mod maintenance;
+pub mod mcp;
 pub mod process;
 pub mod stage;

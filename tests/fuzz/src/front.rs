@@ -8,6 +8,7 @@ use axum::http::Request;
 use deed_host::config;
 use deed_host::engine::Engine;
 use deed_host::http::{self, App};
+use deed_host::mcp;
 use deed_system::clock::Clock;
 use http_body_util::BodyExt as _;
 use tokio::runtime::{Builder, Runtime};
@@ -97,7 +98,8 @@ fn host() -> &'static Host {
         let entered = runtime.enter();
         let engine = Engine::open(config::load(&dir).unwrap(), Clock::new()).unwrap();
         let app = App::new(engine, 64);
-        let (router, operations) = (http::router(app.clone()), http::operations(app));
+        let (router, operations) =
+            (http::router(app.clone(), mcp::routes(&app)), http::operations(app));
         drop(entered);
         Host { runtime, router, operations }
     })

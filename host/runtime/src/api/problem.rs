@@ -111,6 +111,14 @@ impl Problem {
         }
     }
 
+    /// The answer for arguments of a tool that do not fit. The pointers lead into the arguments.
+    pub(crate) fn arguments(violations: Vec<Violation>) -> Self {
+        let one = |v: Violation| Place { pointer: v.pointer, reason: v.reason };
+        let errors = violations.into_iter().map(one).collect();
+        let problem = Self::unprocessable("the arguments do not fit the tool".to_owned(), errors);
+        Self { title: "the arguments are not valid", ..problem }
+    }
+
     /// The answer while the host refuses new work. The answer says when the caller may retry; the request had no
     /// effect.
     fn not_ready(why: &Unready) -> Self {
@@ -135,6 +143,27 @@ impl Problem {
         self.retry_after.is_some()
     }
 
+    pub(crate) fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// Seconds after which the caller may retry, if the problem passes by itself.
+    pub(crate) fn retry_after(&self) -> Option<u64> {
+        self.retry_after
+    }
+
+    /// The body of the problem document.
+    pub(crate) fn into_body(self) -> Body {
+        Body {
+            kind: "about:blank",
+            title: self.title,
+            status: self.status.as_u16(),
+            detail: self.detail,
+            errors: self.errors,
+            limit: self.limit,
+        }
+    }
+
     /// The host cannot process the request. The reason is only in the operator's log.
     pub(crate) fn unavailable() -> Self {
         let status = StatusCode::SERVICE_UNAVAILABLE;
@@ -145,34 +174,32 @@ impl Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let body = Body {
-            kind: "about:blank",
-            title: self.title,
-            status: self.status.as_u16(),
-            detail: self.detail,
-            errors: self.errors,
-            limit: self.limit,
-        };
-        let mut response = (self.status, Json(body)).into_response();
+        let (status, retry_after) = (self.status, self.retry_after);
+        let mut response = (status, Json(self.into_body())).into_response();
         let problem = header::HeaderValue::from_static(MEDIA_TYPE);
         response.headers_mut().insert(header::CONTENT_TYPE, problem);
-        if self.status == StatusCode::UNAUTHORIZED {
+        if status == StatusCode::UNAUTHORIZED {
             response
                 .headers_mut()
                 .insert(header::WWW_AUTHENTICATE, header::HeaderValue::from_static("Bearer"));
         }
-        if let Some(seconds) = self.retry_after {
+        if let Some(seconds) = retry_after {
             response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
         }
         response
     }
 }
 
+/// Marks an answer whose errors have the form of another protocol, so that they are not replaced with problem documents.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct OtherProtocol;
+
 /// Replaces an error answer that other code made, such as for an invalid query, with a problem document.
 pub(crate) fn in_our_words(response: Response) -> Response {
     let status = response.status();
     let ours = response.headers().get(header::CONTENT_TYPE).is_some_and(|t| t == MEDIA_TYPE);
-    if ours || !status.is_client_error() {
+    let other = response.extensions().get::<OtherProtocol>().is_some();
+    if ours || other || !status.is_client_error() {
         return response;
     }
     let title = status.canonical_reason().unwrap_or("refused");

@@ -93,6 +93,20 @@ impl Client {
         headers: &[(&str, &str)],
         body: &[u8],
     ) -> Result<Vec<u8>, Failure> {
+        match self.answer(method, path, headers, body)? {
+            (200..=299, bytes) => Ok(bytes),
+            (status, bytes) => Err(with_list(refusal(status, &bytes, true), path)),
+        }
+    }
+
+    /// Sends a request and returns the status and the body of the answer. Fails only if there is no answer.
+    pub(super) fn answer(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> Result<(u16, Vec<u8>), Failure> {
         let mut request = Request::builder()
             .method(method)
             .uri(format!("{}{path}", self.url))
@@ -112,12 +126,7 @@ impl Client {
         let request = request.body(body).map_err(|e| failed(&e))?;
         let mut response = self.agent.run(request).map_err(|e| failed(&e))?;
         let bytes = read(&mut response).map_err(|e| failed(&e))?;
-        if response.status().is_success() {
-            Ok(bytes)
-        } else {
-            let refused = refusal(response.status().as_u16(), &bytes, true);
-            Err(with_list(refused, path))
-        }
+        Ok((response.status().as_u16(), bytes))
     }
 }
 

@@ -10,6 +10,9 @@ use std::process::ExitCode;
 use deed_spec::text::plain_json;
 use serde::Serialize;
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::filter_fn;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 use super::quote::quoted;
 use super::text::safe_text;
@@ -110,11 +113,13 @@ pub(super) fn progress(text: &str) {
     }
 }
 
-/// Writes the host's logs to stderr. `DEED_LOG` sets the filter; the default is `info`.
+/// Writes the host's logs to stderr. `DEED_LOG` sets the filter; the default is `info`. The crate `rmcp` logs whole
+/// messages, which can contain private parameters, so its events are never written.
 pub(super) fn start_tracing() {
     let filter = EnvFilter::try_from_env("DEED_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
-    let started =
-        tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).try_init();
+    let own = filter_fn(|event| event.target().split("::").next() != Some("rmcp"));
+    let text = tracing_subscriber::fmt::layer().with_writer(io::stderr);
+    let started = tracing_subscriber::registry().with(text).with(filter).with(own).try_init();
     if let Err(error) = started {
         note(&format!("no log: {error}"));
     }

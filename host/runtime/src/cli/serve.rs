@@ -14,6 +14,7 @@ use tokio::task::JoinHandle;
 use crate::config;
 use crate::engine::Engine;
 use crate::http::{self, App, Listener};
+use crate::mcp;
 use crate::process::signals::{self, Signals};
 use crate::process::{limits, stop};
 
@@ -95,7 +96,7 @@ impl Listeners {
             let door = Listener { listener, router, connections_max, metrics };
             tokio::spawn(door.serve(stopped.clone()))
         };
-        let main = door(main, http::router(app.clone()), most);
+        let main = door(main, http::router(app.clone(), mcp::routes(app)), most);
         let side = door(side, http::operations(app.clone()), OPERATIONS_CONNECTIONS_MAX);
         Self { stop, servers: [main, side] }
     }

@@ -24,12 +24,12 @@ use super::headers::{idempotency_key, traceparent, wait};
 use super::payload::Payload;
 use crate::api::listing::{ActionList, ActionSummary};
 use crate::api::problem::Problem;
-use crate::api::view;
+use crate::api::view::{self, View};
 use crate::engine::{Accepted, Claimed, Explained, StoredAction};
 use crate::stage::contract;
 
-/// How many seconds a caller without a `Prefer: wait` header waits for its action to end.
-const WAIT_DEFAULT_S: u64 = 10;
+/// How long a caller without a `Prefer: wait` header waits for its action to end.
+const WAIT_DEFAULT: Duration = Duration::from_secs(10);
 
 pub(super) async fn propose(
     State(app): State<App>,
@@ -39,9 +39,22 @@ pub(super) async fn propose(
 ) -> Result<Response, Problem> {
     caller.agent()?;
     let claimed = idempotency_key(&headers)?;
-    let wait = wait(&headers)?;
-    let proposal = contract::parse(&body).inspect_err(|_| app.metrics.refused())?;
+    let wait = wait(&headers)?.unwrap_or(WAIT_DEFAULT);
     let trace = traceparent(&headers)?;
+    let told = proposed(&app, &caller, &body, (claimed, trace), wait).await?;
+    shown(&app, &caller, told)
+}
+
+/// Submits a proposal of an agent, and waits for at most `wait` until the action has ended or waits for people. Every
+/// way to propose an action ends in this function.
+pub(crate) async fn proposed(
+    app: &App,
+    caller: &Caller,
+    body: &[u8],
+    (claimed, trace): (Option<Claimed>, Option<String>),
+    wait: Duration,
+) -> Result<StoredAction, Problem> {
+    let proposal = contract::parse(body).inspect_err(|_| app.metrics.refused())?;
     let taking = take(app.clone(), caller.clone(), proposal, claimed, trace);
     let taken = carried(taking).await;
     // A proposal that the caller should retry later does not count as refused.
@@ -58,7 +71,7 @@ pub(super) async fn propose(
             None => app.engine.at_rest(&id).await.ok(),
         }
     };
-    answer(&app, &caller, &id, rest, wait).await
+    rested(app, &id, rest, wait).await
 }
 
 /// Submits a proposal and follows its action. An action that is denied before a person is asked is charged as a
@@ -113,16 +126,28 @@ pub(super) async fn show(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let id = parse_id(&id)?;
-    let mut told = caller.told(&app, &id)?;
-    if let Some(wait) = wait(&headers)?.filter(|_| !told.story.status.rests()) {
-        let rested = tokio::time::timeout(wait, app.engine.at_rest(&id)).await;
-        told = rested.unwrap_or_else(|_| app.engine.load(&id))?;
+    let told = looked_at(&app, &caller, &id, wait(&headers)?).await?;
+    shown(&app, &caller, told)
+}
+
+/// An action that the caller may see. With `wait`, waits for at most this long until the action has ended or waits for
+/// people.
+pub(crate) async fn looked_at(
+    app: &App,
+    caller: &Caller,
+    id: &ActionId,
+    wait: Option<Duration>,
+) -> Result<StoredAction, Problem> {
+    let mut told = caller.told(app, id)?;
+    if let Some(wait) = wait.filter(|_| !told.story.status.rests()) {
+        let rested = tokio::time::timeout(wait, app.engine.at_rest(id)).await;
+        told = rested.unwrap_or_else(|_| app.engine.load(id))?;
     }
     // After a failure of the store, no more data reaches the disk, so the action is shown without waiting for the disk.
     if !told.story.status.rests() && app.engine.failed().is_none() {
-        app.engine.on_disk(&id).await?;
+        app.engine.on_disk(id).await?;
     }
-    shown(&app, &caller, told)
+    Ok(told)
 }
 
 pub(super) async fn cancel(
@@ -131,11 +156,21 @@ pub(super) async fn cancel(
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
     let id = parse_id(&id)?;
-    caller.story(&app, &id)?;
+    let told = cancelled(&app, &caller, &id).await?;
+    shown(&app, &caller, told)
+}
+
+/// Cancels an action that the caller may see.
+pub(crate) async fn cancelled(
+    app: &App,
+    caller: &Caller,
+    id: &ActionId,
+) -> Result<StoredAction, Problem> {
+    caller.story(app, id)?;
     let (engine, by, of) = (Arc::clone(&app.engine), caller.clone(), id.clone());
     let cancelling = async move { Ok(engine.cancel(&by.tenant.name, &of, by.name()).await?) };
     let waiting = carried(cancelling).await?;
-    answer(&app, &caller, &id, waiting.to_rest(), None).await
+    rested(app, id, waiting.to_rest(), WAIT_DEFAULT).await
 }
 
 pub(super) async fn bundle(
@@ -144,7 +179,18 @@ pub(super) async fn bundle(
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
     let id = parse_id(&id)?;
-    let story = caller.story(&app, &id)?;
+    let bytes = bundled(&app, &caller, &id).await?;
+    let name = format!("attachment; filename=\"{id}.deed\"");
+    Ok((
+        [(header::CONTENT_TYPE, "application/zip".to_owned()), (header::CONTENT_DISPOSITION, name)],
+        bytes,
+    )
+        .into_response())
+}
+
+/// The bundle of an ended action that the caller may see.
+pub(crate) async fn bundled(app: &App, caller: &Caller, id: &ActionId) -> Result<Vec<u8>, Problem> {
+    let story = caller.story(app, id)?;
     if !matches!(story.status, Status::Ended(_)) {
         return Err(Problem::new(
             StatusCode::CONFLICT,
@@ -154,15 +200,9 @@ pub(super) async fn bundle(
     }
     // The action must be on disk before its bundle is created, so that the checkpoint in the bundle does not change
     // later.
-    app.engine.on_disk(&id).await?;
+    app.engine.on_disk(id).await?;
     // An agent's copy has no evidence, because only people of the tenant may see the observed state.
-    let bytes = app.engine.bundle(&story, caller.is_person())?;
-    let name = format!("attachment; filename=\"{id}.deed\"");
-    Ok((
-        [(header::CONTENT_TYPE, "application/zip".to_owned()), (header::CONTENT_DISPOSITION, name)],
-        bytes,
-    )
-        .into_response())
+    Ok(app.engine.bundle(&story, caller.is_person())?)
 }
 
 pub(super) async fn list(
@@ -170,11 +210,20 @@ pub(super) async fn list(
     caller: Caller,
     Query(pairs): Query<Vec<(String, String)>>,
 ) -> Result<Json<ActionList>, Problem> {
-    let Wanted { status, resource, trace, limit } = Wanted::of(pairs)?;
+    listed(&app, &caller, pairs).await.map(Json)
+}
+
+/// The actions that the caller may see and that pass the filters, which have the names of the query's parameters.
+pub(crate) async fn listed(
+    app: &App,
+    caller: &Caller,
+    filters: Vec<(String, String)>,
+) -> Result<ActionList, Problem> {
+    let Wanted { status, resource, trace, limit } = Wanted::of(filters)?;
     let agent = (!caller.is_person()).then(|| caller.name().to_owned());
     let filter = Filter { agent, status, resource, trace, since_ms: None };
     let rows = app.engine.list(&caller.tenant.name, filter, limit).await?;
-    Ok(Json(ActionList { actions: rows.into_iter().map(ActionSummary::from).collect() }))
+    Ok(ActionList { actions: rows.into_iter().map(ActionSummary::from).collect() })
 }
 
 /// Waits as long as the caller prefers, then answers 200 for an action that has ended, and 202 for any other action.
@@ -185,7 +234,16 @@ pub(super) async fn answer(
     rest: impl Future<Output = Option<StoredAction>>,
     wait: Option<Duration>,
 ) -> Result<Response, Problem> {
-    let patience = wait.unwrap_or(Duration::from_secs(WAIT_DEFAULT_S));
+    shown(app, caller, rested(app, id, rest, wait.unwrap_or(WAIT_DEFAULT)).await?)
+}
+
+/// Waits for at most `patience` until the action rests, and returns the action as it then is.
+async fn rested(
+    app: &App,
+    id: &ActionId,
+    rest: impl Future<Output = Option<StoredAction>>,
+    patience: Duration,
+) -> Result<StoredAction, Problem> {
     let told = tokio::time::timeout(patience, rest).await;
     if told.is_err() {
         tracing::debug!(action = %id, "the caller no longer waits; the action continues");
@@ -196,22 +254,28 @@ pub(super) async fn answer(
         // on disk.
         app.engine.on_disk(id).await?;
     }
-    shown(app, caller, told)
+    Ok(told)
 }
 
 fn shown(app: &App, caller: &Caller, told: StoredAction) -> Result<Response, Problem> {
+    let ended = matches!(told.story.status, Status::Ended(_));
+    let view = viewed(app, caller, told)?;
+    let status = if ended { StatusCode::OK } else { StatusCode::ACCEPTED };
+    let place = [(header::LOCATION, format!("/v1/actions/{}", view.id))];
+    Ok((status, place, Json(view)).into_response())
+}
+
+/// What the caller may see of an action.
+pub(crate) fn viewed(app: &App, caller: &Caller, told: StoredAction) -> Result<View, Problem> {
     let StoredAction { story, entries } = caller.may_see(told)?;
-    let ended = matches!(story.status, Status::Ended(_));
     let mut view = view::view(&story, &entries, caller.is_person())?;
     // An agent may see only its own actions, so the id of the action that holds the resource is not shown to agents.
     let holder = app.engine.held_by(&story).filter(|_| caller.is_person());
     view.held_by = holder.map(|id| id.to_string());
-    let status = if ended { StatusCode::OK } else { StatusCode::ACCEPTED };
-    let place = [(header::LOCATION, format!("/v1/actions/{}", story.bound.action.id))];
-    Ok((status, place, Json(view)).into_response())
+    Ok(view)
 }
 
-pub(super) fn parse_id(text: &str) -> Result<ActionId, Problem> {
+pub(crate) fn parse_id(text: &str) -> Result<ActionId, Problem> {
     text.parse().map_err(|_| Problem::not_found())
 }
 

@@ -22,10 +22,10 @@ use crate::engine::StoredAction;
 
 /// A caller with a valid token.
 #[derive(Clone, Debug)]
-pub(super) struct Caller {
-    pub(super) tenant: Arc<Tenant>,
+pub(crate) struct Caller {
+    pub(crate) tenant: Arc<Tenant>,
     pub(super) who: Who,
-    pub(super) budget: Arc<Budget>,
+    pub(crate) budget: Arc<Budget>,
 }
 
 /// All callers that have a token, each with the digest of its token.
@@ -34,7 +34,7 @@ pub(super) struct Callers(Vec<(Caller, Digest)>);
 
 /// Whether a caller is an agent, which proposes actions, or a person, who reads them and answers approval requests.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Who {
+pub(crate) enum Who {
     Agent { name: String, person: String },
     Person { name: String },
 }
@@ -42,7 +42,7 @@ pub(super) enum Who {
 impl Caller {
     /// The names of the agent and of the person responsible for it. Fails if the caller is a person, because only
     /// agents can propose.
-    pub(super) fn agent(&self) -> Result<(&str, &str), Problem> {
+    pub(crate) fn agent(&self) -> Result<(&str, &str), Problem> {
         match &self.who {
             Who::Agent { name, person } => Ok((name, person)),
             Who::Person { .. } => {
@@ -51,7 +51,7 @@ impl Caller {
         }
     }
 
-    pub(super) fn name(&self) -> &str {
+    pub(crate) fn name(&self) -> &str {
         match &self.who {
             Who::Agent { name, .. } | Who::Person { name } => name,
         }
@@ -59,7 +59,7 @@ impl Caller {
 
     /// The story of an action that this caller may see. A person may see all actions of the tenant, an agent only its
     /// own. For an action that the caller may not see, the error is the same as for an action that does not exist.
-    pub(super) fn story(&self, app: &App, id: &ActionId) -> Result<Story, Problem> {
+    pub(crate) fn story(&self, app: &App, id: &ActionId) -> Result<Story, Problem> {
         self.told(app, id).map(|told| told.story)
     }
 

@@ -13,7 +13,7 @@ pub(super) const KEY_MAX: usize = 128;
 
 /// Parses a W3C Trace Context header, `00-<32 hex>-<16 hex>-<2 hex>`, and returns its trace id. Receipts and action
 /// lists contain this trace id.
-pub(super) fn traceparent(headers: &HeaderMap) -> Result<Option<String>, Problem> {
+pub(crate) fn traceparent(headers: &HeaderMap) -> Result<Option<String>, Problem> {
     let Some(value) = only(headers, "traceparent")? else { return Ok(None) };
     let parts: Vec<&str> = value.split('-').collect();
     match parts.as_slice() {
@@ -36,10 +36,14 @@ fn hex(text: &str, length: usize) -> bool {
 }
 
 pub(super) fn idempotency_key(headers: &HeaderMap) -> Result<Option<Claimed>, Problem> {
-    let Some(key) = only(headers, "idempotency-key")? else { return Ok(None) };
+    only(headers, "idempotency-key")?.map(claim).transpose()
+}
+
+/// Checks the form of an idempotency key.
+pub(crate) fn claim(key: &str) -> Result<Claimed, Problem> {
     let fits = (1..=KEY_MAX).contains(&key.len()) && key.bytes().all(|b| b.is_ascii_graphic());
     if fits {
-        Ok(Some(Claimed { key: key.to_owned() }))
+        Ok(Claimed { key: key.to_owned() })
     } else {
         Err(Problem::bad_request("`Idempotency-Key` must be 1 to 128 visible ASCII characters"))
     }

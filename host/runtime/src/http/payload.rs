@@ -8,7 +8,7 @@ use crate::api::problem::Problem;
 
 /// The bytes of a request body, which the handler parses.
 #[derive(Debug)]
-pub(super) struct Payload(pub(super) Bytes);
+pub(crate) struct Payload(pub(crate) Bytes);
 
 impl<S: Send + Sync> FromRequest<S> for Payload {
     type Rejection = Problem;

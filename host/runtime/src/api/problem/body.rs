@@ -9,23 +9,23 @@ use serde::Serialize;
 pub(crate) struct Body {
     #[serde(rename = "type")]
     #[schemars(extend("const" = "about:blank"))]
-    pub(super) kind: &'static str,
-    pub(super) title: &'static str,
+    pub(crate) kind: &'static str,
+    pub(crate) title: &'static str,
     #[schemars(range(min = 400, max = 599))]
-    pub(super) status: u16,
+    pub(crate) status: u16,
     /// What is wrong, and the remedy.
-    pub(super) detail: String,
+    pub(crate) detail: String,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub(super) errors: Vec<Place>,
+    pub(crate) errors: Vec<Place>,
     /// The limit that was reached, such as `agent_under_way`, if a limit is the cause.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) limit: Option<&'static str>,
+    pub(crate) limit: Option<&'static str>,
 }
 
 /// One place in the body that is not valid.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Place {
     /// RFC 6901.
-    pub(super) pointer: String,
-    pub(super) reason: String,
+    pub(crate) pointer: String,
+    pub(crate) reason: String,
 }

@@ -1,0 +1,63 @@
+//! Definitions of tools, and the arguments of the host's own tools.
+
+use std::sync::Arc;
+
+use deed_spec::json as strict;
+use rmcp::model::{JsonObject, Tool, ToolAnnotations};
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+use crate::api::problem::Problem;
+use crate::api::tools;
+use crate::stage::contract::BindFault;
+
+/// The definition of a contract's tool as MCP lists it.
+pub(super) fn definition(tool: &tools::Tool) -> Tool {
+    let hints = ToolAnnotations::from_raw(
+        Some(tool.title.clone()),
+        Some(tool.read_only),
+        Some(tool.destructive),
+        Some(tool.idempotent),
+        Some(tool.open_world),
+    );
+    Tool::new(tool.name.clone(), tool.description.clone(), object(tool.input.clone()))
+        .with_title(tool.title.clone())
+        .with_raw_output_schema(Arc::new(object(tool.output.clone())))
+        .with_annotations(hints)
+}
+
+/// The definition of a tool of the host itself: its name, title and description, and the schema of its arguments.
+/// `reads` says whether the tool changes nothing.
+pub(super) fn of_host([name, title, about]: [&'static str; 3], input: Value, reads: bool) -> Tool {
+    let hints = ToolAnnotations::from_raw(
+        Some(title.to_owned()),
+        Some(reads),
+        Some(false),
+        Some(true),
+        Some(false),
+    );
+    Tool::new(name, about, object(input)).with_title(title).with_annotations(hints)
+}
+
+/// The members of a JSON object; none if the value is of another type.
+pub(super) fn object(value: Value) -> JsonObject {
+    match value {
+        Value::Object(members) => members,
+        _ => JsonObject::new(),
+    }
+}
+
+/// The schema of an object with these members only.
+pub(super) fn schema(properties: &Value, required: &[&str]) -> Value {
+    json!({
+        "type": "object",
+        "properties": properties,
+        "required": required,
+        "additionalProperties": false
+    })
+}
+
+/// The arguments of a call. Fails at the first argument that does not fit.
+pub(super) fn arguments<T: DeserializeOwned>(given: JsonObject) -> Result<T, Problem> {
+    strict::from_value(Value::Object(given)).map_err(|error| BindFault::Shape(error).into())
+}

@@ -1,0 +1,137 @@
+//! The methods of the protocol that the server has. The crate `rmcp` calls them, and answers every other method.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use axum::http::request::Parts;
+use rmcp::model::{
+    CacheScope, CallToolRequestParams, CallToolResponse, Implementation,
+    ListResourceTemplatesResult, ListResourcesResult, ListToolsResult, PaginatedRequestParams,
+    ProtocolVersion, ReadResourceRequestParams, ReadResourceResponse, ServerCapabilities,
+    ServerConfig,
+};
+use rmcp::service::RequestContext;
+use rmcp::{ErrorData, RoleServer, ServerHandler};
+use serde_json::Value;
+
+use super::context::{Call, KEY};
+use super::offer::{self, OfHost, Offer, Offers};
+use super::{call, can, own, receipt, search};
+use crate::http::{App, Caller};
+
+/// The revisions that the server speaks. In the older two, a client begins with `initialize`.
+static VERSIONS: [ProtocolVersion; 3] =
+    [ProtocolVersion::V_2025_06_18, ProtocolVersion::V_2025_11_25, ProtocolVersion::V_2026_07_28];
+
+/// How long a client may keep the list of tools, which changes only when the host starts.
+const TOOLS_FRESH_MS: u64 = 60_000;
+
+const INSTRUCTIONS: &str = "Each tool of this server proposes an action. The host decides by policy whether the action \
+    runs, and people may have to approve it, so a call can return before the action has ended. Then call deed_status \
+    with the action's id. No tool approves an action. If a call fails or is cut off, repeat it with the same \
+    idempotency_key. Do not propose a denied action again in other words.";
+
+/// The server. Each request has a clone of it.
+#[derive(Clone, Debug)]
+pub(super) struct Handler {
+    app: App,
+    offers: Arc<Offers>,
+}
+
+impl Handler {
+    pub(super) fn new(app: &App) -> Self {
+        let always = [vec![can::tool()], own::tools()].concat();
+        let of_host = OfHost { always, searching: search::tools() };
+        let offers = offer::offers(app.engine.tenants(), &of_host);
+        Self { app: app.clone(), offers: Arc::new(offers) }
+    }
+
+    fn offer(&self, caller: &Caller) -> Result<&Offer, ErrorData> {
+        self.offers.get(&caller.tenant.name).ok_or_else(unidentified)
+    }
+}
+
+impl ServerHandler for Handler {
+    fn get_info(&self) -> ServerConfig {
+        let capabilities = ServerCapabilities::builder().enable_tools().enable_resources().build();
+        let own = Implementation::new("deed", env!("CARGO_PKG_VERSION")).with_title("deed");
+        ServerConfig::new(capabilities).with_server_info(own).with_instructions(INSTRUCTIONS)
+    }
+
+    fn supported_protocol_versions(&self) -> Cow<'static, [ProtocolVersion]> {
+        Cow::Borrowed(&VERSIONS)
+    }
+
+    async fn list_tools(
+        &self,
+        request: Option<PaginatedRequestParams>,
+        context: RequestContext<RoleServer>,
+    ) -> Result<ListToolsResult, ErrorData> {
+        one_page(request)?;
+        let listed = self.offer(caller(&context)?)?.listed.clone();
+        let list = ListToolsResult::with_all_items(listed);
+        Ok(list.with_ttl_ms(TOOLS_FRESH_MS).with_cache_scope(CacheScope::Private))
+    }
+
+    async fn call_tool(
+        &self,
+        request: CallToolRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<CallToolResponse, ErrorData> {
+        let caller = caller(&context)?;
+        let (offer, headers) = (self.offer(caller)?, &head(&context)?.headers);
+        let key = context.meta.get(KEY).and_then(Value::as_str);
+        let call = Call { app: &self.app, caller, offer, key, headers };
+        let arguments = request.arguments.unwrap_or_default();
+        call::run(call, &request.name, arguments).await.map(CallToolResponse::from)
+    }
+
+    async fn list_resources(
+        &self,
+        request: Option<PaginatedRequestParams>,
+        context: RequestContext<RoleServer>,
+    ) -> Result<ListResourcesResult, ErrorData> {
+        one_page(request)?;
+        receipt::list(&self.app, caller(&context)?).await
+    }
+
+    async fn list_resource_templates(
+        &self,
+        request: Option<PaginatedRequestParams>,
+        _: RequestContext<RoleServer>,
+    ) -> Result<ListResourceTemplatesResult, ErrorData> {
+        one_page(request)?;
+        Ok(receipt::templates())
+    }
+
+    async fn read_resource(
+        &self,
+        request: ReadResourceRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<ReadResourceResponse, ErrorData> {
+        let read = receipt::read(&self.app, caller(&context)?, &request.uri).await?;
+        Ok(ReadResourceResponse::from(read))
+    }
+}
+
+/// Every list is one page, so no cursor is valid.
+fn one_page(request: Option<PaginatedRequestParams>) -> Result<(), ErrorData> {
+    match request.and_then(|request| request.cursor) {
+        None => Ok(()),
+        Some(_) => Err(ErrorData::invalid_params("the cursor is not valid", None)),
+    }
+}
+
+/// The head of the HTTP request that carried the message.
+fn head(context: &RequestContext<RoleServer>) -> Result<&Parts, ErrorData> {
+    context.extensions.get::<Parts>().ok_or_else(unidentified)
+}
+
+/// The agent that sent this message. Each request is authenticated by itself.
+fn caller(context: &RequestContext<RoleServer>) -> Result<&Caller, ErrorData> {
+    head(context)?.extensions.get::<Caller>().ok_or_else(unidentified)
+}
+
+fn unidentified() -> ErrorData {
+    ErrorData::internal_error("the caller of the request is not known", None)
+}
