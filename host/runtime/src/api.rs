@@ -14,6 +14,8 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 /// The largest request body in bytes; a proposal or an approval is far smaller.
 pub(crate) const BODY_MAX: usize = 256 * 1024;
+/// The longest idempotency key in bytes.
+pub(crate) const KEY_MAX: usize = 128;
 
 /// A type without values, whose schema lists the values of [`Status::word`].
 #[derive(Debug)]

@@ -15,6 +15,7 @@ mod operations;
 mod payload;
 mod resolutions;
 mod routes;
+mod tools;
 
 use std::sync::Arc;
 

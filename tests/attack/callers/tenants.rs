@@ -108,8 +108,10 @@ fn foreign_contracts() {
         propose("idp.suspend_user").refuses(404, target);
         assert_eq!(propose("idp.suspend_user").timeless(), propose("idp.no_such").timeless());
     }
-    let listed = world.client(STRANGER).get("/v1/contracts").unwrap().json().to_string();
-    assert!(listed.contains("idp.read_user") && !listed.contains("suspend"), "{listed}");
+    for target in ["/v1/contracts", "/v1/tools?format=mcp"] {
+        let listed = world.client(STRANGER).get(target).unwrap().json().to_string();
+        assert!(listed.contains("idp.read_user") && !listed.contains("suspend"), "{listed}");
+    }
     unharmed(&world);
 }
 

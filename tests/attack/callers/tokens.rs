@@ -21,7 +21,7 @@ pub(super) fn cases() -> Vec<Case> {
     ]
 }
 
-const ROUTES: [(&str, &str); 8] = [
+const ROUTES: [(&str, &str); 9] = [
     ("GET", "/v1/actions"),
     ("POST", "/v1/actions"),
     ("POST", "/v1/explain"),
@@ -29,6 +29,7 @@ const ROUTES: [(&str, &str); 8] = [
     ("POST", "/v1/actions/act_00000000000000000000000000/approvals"),
     ("POST", "/v1/actions/act_00000000000000000000000000/cancel"),
     ("GET", "/v1/contracts/idp.read_user"),
+    ("GET", "/v1/tools?format=mcp"),
     ("GET", "/log/acme/checkpoint"),
 ];
 

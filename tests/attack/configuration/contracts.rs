@@ -180,7 +180,7 @@ fn a_grant_wider_than_its_contract() {
         ("an upstream twice", more(""), &["`idp` occurs twice in `upstreams`"]),
         ("a wildcard", more(""), &["contracts/read_user.toml does not use `*`"]),
         ("a method", more("methods = [\"DELETE\"]"), &["unknown field `methods`"]),
-        ("a safe mark", more("safe = true"), &["unknown field `safe`"]),
+        ("a safe mark", more("safe = true"), &["invalid type: boolean `true`, expected a map"]),
         ("a host", more("hosts = [\"example.com\"]"), &["unknown field `hosts`"]),
     ];
     let lists = ["[\"idp\", \"crm\"]", "[\"idp\", \"idp\"]", "[\"idp\", \"*\"]"];

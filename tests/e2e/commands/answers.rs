@@ -182,6 +182,9 @@ fn looking_around(trial: &mut Trial) {
     assert_eq!(list["actions"].as_array().unwrap().len(), 1, "{list:#}");
     trial.get(HELPDESK, "get /v1/contracts", "");
     trial.get(HELPDESK, "get /v1/contracts/{name}", "idp.restore_access");
+    for format in ["openai", "gemini", "mcp"] {
+        trial.get(HELPDESK, &format!("get /v1/tools?format={format}"), "");
+    }
     trial.get(HELPDESK, CHECKPOINT, "acme");
     trial.get(HELPDESK, TILE, "acme");
     let operations = Client::new(&trial.world.host.as_ref().unwrap().operations, "");
@@ -244,6 +247,8 @@ fn problems_are_those_that_the_document_names() {
         (BOB, REQUEST, unknown, 404),
         (BOB, "get /v1/actions?colour=red", "", 400),
         (BOB, "get /v1/contracts/{name}", "idp.no_such", 404),
+        (BOB, "get /v1/tools?format=mcp", "", 403),
+        (HELPDESK, "get /v1/tools?format=soap", "", 400),
         (STRANGER, CHECKPOINT, "acme", 404),
         (STRANGER, TILE, "acme", 404),
     ] {

@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use axum::http::HeaderMap;
 
+use crate::api::KEY_MAX;
 use crate::api::problem::Problem;
 use crate::engine::Claimed;
 
 /// The longest wait within one request, in seconds. Proxies commonly end a request after 60 seconds without an answer.
 pub(crate) const WAIT_MAX_S: u64 = 50;
-pub(super) const KEY_MAX: usize = 128;
 
 /// Parses a W3C Trace Context header, `00-<32 hex>-<16 hex>-<2 hex>`, and returns its trace id. Receipts and action
 /// lists contain this trace id.

@@ -3,10 +3,10 @@
 use deed_record::action::id::ActionId;
 use schemars::{SchemaGenerator, json_schema};
 
-use crate::api::StatusWord;
 use crate::api::openapi::{Parameter, Place, SchemaOf};
+use crate::api::tools::formats::Format;
+use crate::api::{KEY_MAX, StatusWord};
 use crate::http::filters::{LIMIT_DEFAULT, LIMIT_MAX};
-use crate::http::headers::KEY_MAX;
 
 pub(super) const ACTION_ID: Parameter = Parameter {
     name: "id",
@@ -68,6 +68,15 @@ pub(super) const LIMIT: Parameter = query(
     |_| json_schema!({"type": "integer", "minimum": 1, "maximum": LIMIT_MAX, "default": LIMIT_DEFAULT}),
     "The maximum number of actions.",
 );
+
+pub(super) const FORMAT: Parameter = Parameter {
+    name: "format",
+    place: Place::Query,
+    schema: |_| json_schema!({"type": "string", "enum": Format::WORDS}),
+    description: "The interface that the definitions are for; required. `openai` is for Chat Completions, and \
+                  `openai-responses` for Responses.",
+    shared: None,
+};
 
 pub(super) const CONTRACT: Parameter =
     path("name", "The contract's name, such as `idp.restore_access`.");

@@ -8,14 +8,15 @@ use deed_spec::dsse::Envelope;
 use serde_json::json;
 
 use super::parameters::{
-    ACTION_ID, CONTRACT, IDEMPOTENCY_KEY, LIMIT, PREFER, RESOURCE, STATUS, TENANT, TILE, TRACE,
-    TRACEPARENT,
+    ACTION_ID, CONTRACT, FORMAT, IDEMPOTENCY_KEY, LIMIT, PREFER, RESOURCE, STATUS, TENANT, TILE,
+    TRACE, TRACEPARENT,
 };
 use super::{Route, get, post};
 use crate::api::contracts::{ContractList, GrantedContract};
 use crate::api::listing::ActionList;
+use crate::api::tools::formats::ToolList;
 use crate::engine::Explained;
-use crate::http::{actions, approvals, contracts, log, operations, resolutions};
+use crate::http::{actions, approvals, contracts, log, operations, resolutions, tools};
 
 /// Every route of the host.
 pub(super) fn all() -> Vec<Route> {
@@ -134,6 +135,7 @@ fn resolving() -> Vec<Route> {
 fn granted() -> Vec<Route> {
     let list = ["listContracts", "contracts", "List the contracts that the caller may use"];
     let show = ["showContract", "contracts", "Show one contract, and what is granted for it"];
+    let tools = ["listTools", "contracts", "List the contracts as tool definitions"];
     vec![
         get("/v1/contracts", contracts::list, list)
             .json::<ContractList>("The tenant's granted contracts.")
@@ -142,6 +144,16 @@ fn granted() -> Vec<Route> {
             .takes(&[&CONTRACT])
             .json::<GrantedContract>("The contract and its grant.")
             .problems(&[401, 404, 429, 503]),
+        get("/v1/tools", tools::list, tools)
+            .described(
+                "Only for agents. A call of a tool is sent as a proposal: `intent`, `sources` and `expect` of the \
+                 arguments become those of the proposal, `idempotency_key` becomes the header, and all other \
+                 arguments become `params`. If the arguments have a member `params`, that member alone becomes \
+                 `params`.",
+            )
+            .takes(&[&FORMAT])
+            .json::<ToolList>("The tool definitions, sorted by name.")
+            .problems(&[400, 401, 403, 429, 503]),
     ]
 }
 

@@ -1,0 +1,25 @@
+"""Client of the deed HTTP API for agents."""
+
+from ._async import AsyncDeed
+from ._errors import DeedError, Fault, WaitTimeout
+from ._models import Action, ActionSummary, Source, ToolFormat, ToolList, ToolResult
+from ._sync import Deed
+from ._tools import anthropic_result, langchain_result, openai_response_output, openai_result
+
+__all__ = [
+    "Action",
+    "ActionSummary",
+    "AsyncDeed",
+    "Deed",
+    "DeedError",
+    "Fault",
+    "Source",
+    "ToolFormat",
+    "ToolList",
+    "ToolResult",
+    "WaitTimeout",
+    "anthropic_result",
+    "langchain_result",
+    "openai_response_output",
+    "openai_result",
+]

@@ -1,0 +1,123 @@
+"""Requests and answers without input and output, for both clients."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+
+from ._errors import DeedError
+from ._models import Source
+
+# The host waits at most this long within one request.
+WAIT_MAX_S = 50
+# How often a request is sent again if the connection fails. A proposal has a key, so it stays the same action.
+RETRIES = 2
+
+
+@dataclass(frozen=True)
+class Request:
+    method: str
+    path: str
+    headers: dict[str, str] = field(default_factory=dict)
+    params: dict[str, str] = field(default_factory=dict)
+    body: dict[str, Any] | None = None
+
+    def arguments(self) -> dict[str, Any]:
+        """The arguments for `httpx.Client.request`."""
+        headers = dict(self.headers)
+        content = None
+        if self.body is not None:
+            content = json.dumps(self.body).encode()
+            headers["Content-Type"] = "application/json"
+        elif self.method == "POST":
+            content = b""
+        return {
+            "method": self.method,
+            "url": self.path,
+            "headers": headers,
+            "params": self.params or None,
+            "content": content,
+        }
+
+
+def settings(url: str, token: str, timeout: float) -> dict[str, Any]:
+    """The arguments for `httpx.Client`. The timeout of a read must be longer than the host waits."""
+    return {
+        "base_url": url,
+        "headers": {"Authorization": f"Bearer {token}"},
+        "timeout": httpx.Timeout(timeout, read=max(timeout, WAIT_MAX_S + 10)),
+        "follow_redirects": False,
+    }
+
+
+def proposal(
+    contract: str,
+    params: Mapping[str, Any],
+    intent: str,
+    sources: Sequence[Source] = (),
+    expect: Mapping[str, Any] | None = None,
+    reasoning: str | None = None,
+    on_behalf_of: str | None = None,
+    environment: str | None = None,
+) -> dict[str, Any]:
+    body: dict[str, Any] = {"contract": contract, "params": dict(params), "intent": intent}
+    optional = {
+        "sources": list(sources) or None,
+        "expect": dict(expect) if expect else None,
+        "reasoning": reasoning,
+        "on_behalf_of": on_behalf_of,
+        "environment": environment,
+    }
+    return body | {name: value for name, value in optional.items() if value is not None}
+
+
+def propose(body: dict[str, Any], idempotency_key: str | None, wait: int | None) -> Request:
+    key = idempotency_key or str(uuid.uuid4())
+    return Request("POST", "/v1/actions", {"Idempotency-Key": key} | prefer(wait), body=body)
+
+
+def status(action: str, wait: int | None) -> Request:
+    return Request("GET", path(action), prefer(wait))
+
+
+def cancel(action: str) -> Request:
+    return Request("POST", path(action) + "/cancel")
+
+
+def listing(**filters: str | int | None) -> Request:
+    given = {name: str(value) for name, value in filters.items() if value is not None}
+    return Request("GET", "/v1/actions", params=given)
+
+
+def path(action: str) -> str:
+    return f"/v1/actions/{quote(action, safe='')}"
+
+
+def prefer(wait: int | None) -> dict[str, str]:
+    return {} if wait is None else {"Prefer": f"wait={min(max(wait, 0), WAIT_MAX_S)}"}
+
+
+def checked(response: httpx.Response) -> httpx.Response:
+    """The response, if it is a success.
+
+    Raises:
+        DeedError: The host refused the request.
+    """
+    if response.is_success:
+        return response
+    try:
+        body = response.json()
+    except ValueError:
+        body = None
+    raise DeedError.of(response.status_code, body, response.headers.get("Retry-After"))
+
+
+def next_wait(left: float | None) -> int:
+    """The seconds to wait in the next request."""
+    return WAIT_MAX_S if left is None else max(1, min(WAIT_MAX_S, int(left)))

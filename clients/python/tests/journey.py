@@ -1,0 +1,152 @@
+"""One journey through a running host with each client.
+
+The test of the host starts this script with the addresses in the environment. Whenever the script prints `approve ID`,
+the test approves that action as a person.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from typing import Any, get_args
+
+from deed_client import (
+    Action,
+    AsyncDeed,
+    Deed,
+    DeedError,
+    ToolFormat,
+    ToolList,
+    ToolResult,
+    WaitTimeout,
+    anthropic_result,
+    langchain_result,
+    openai_response_output,
+    openai_result,
+)
+
+URL, TOKEN = os.environ["DEED_URL"], os.environ["DEED_TOKEN"]
+LOCKED_OUT = os.environ["LOCKED_OUT"].split(",")
+SOURCES: Any = [{"uri": "ticket:4711"}]
+INTENT = "the user is locked out and has proved who they are"
+
+
+def approve(action: Action) -> None:
+    """Asks the person who runs this script to approve."""
+    assert action.waiting and action.obligations == ["approve:1:support-lead"], action
+    print(f"approve {action.id}", flush=True)
+
+
+def openai_call(user: str, **more: Any) -> dict[str, Any]:
+    arguments = {"user_id": user, "intent": INTENT, "sources": SOURCES} | more
+    function = {"name": "idp_read_user", "arguments": json.dumps(arguments)}
+    return {"id": f"call_{user}", "type": "function", "function": function}
+
+
+def check_tools(lists: dict[str, ToolList]) -> None:
+    for format, listed in lists.items():
+        assert listed.contracts["idp_restore_access"] == "idp.restore_access", (format, listed)
+        assert "idp_restore_access" in json.dumps(listed.tools), (format, listed)
+    assert lists["openai"].tools[0]["function"]["name"] == "idp_read_user"
+    assert lists["anthropic"].tools[0]["input_schema"]["type"] == "object"
+
+
+def check_results(call: dict[str, Any], good: ToolResult, bad: ToolResult) -> None:
+    assert not good.is_error and good.content["status"] == "verified", good
+    assert good.content["result"]["user"]["active"] is False, good
+    assert bad.is_error and bad.content["again"] == "corrected", bad
+    assert {one["pointer"] for one in bad.content["errors"]} == {"/user_id", "/admin"}, bad
+    message = openai_result(call, good)
+    assert (message["role"], message["tool_call_id"]) == ("tool", call["id"]), message
+    assert json.loads(message["content"]) == good.content
+    response = {"type": "function_call", "call_id": "c1", "name": "x", "arguments": "{}"}
+    assert openai_response_output(response, good)["call_id"] == "c1"
+    block = anthropic_result({"type": "tool_use", "id": "t1", "name": "x", "input": {}}, bad)
+    assert (block["tool_use_id"], block["is_error"]) == ("t1", True), block
+    chain = langchain_result({"name": "x", "args": {}, "id": "l1", "type": "tool_call"}, bad)
+    assert (chain["tool_call_id"], chain["status"]) == ("l1", "error"), chain
+
+
+def check_refusal(error: DeedError) -> None:
+    assert (error.status, error.title) == (422, "the proposal is not valid"), error
+    assert [fault.pointer for fault in error.errors] == ["/params/user_id"], error.errors
+
+
+def sync_journey(user: str) -> None:
+    with Deed(URL, TOKEN) as deed:
+        lists = {format: deed.tools(format) for format in get_args(ToolFormat)}
+        check_tools(lists)
+        call = openai_call(user)
+        good = deed.call_tool(lists["openai"], call, wait=30)
+        again = deed.call_tool(lists["openai"], call, wait=30)
+        assert good.content["action"] == again.content["action"], (good, again)
+        wrong = openai_call("short", admin=True)
+        check_results(call, good, deed.call_tool(lists["openai"], wrong))
+        none = openai_call(user) | {"function": {"name": "rm", "arguments": "{}"}}
+        assert deed.call_tool(lists["openai"], none).is_error
+
+        restore = ("idp.restore_access", {"user_id": user}, INTENT)
+        told = deed.explain(*restore, sources=SOURCES)
+        assert told["decision"]["verdict"] == "ask", told
+        parked = deed.propose(*restore, sources=SOURCES, idempotency_key=f"parked-{user}")
+        same = deed.propose(*restore, sources=SOURCES, idempotency_key=f"parked-{user}")
+        assert parked.id == same.id and parked.waiting
+        try:
+            deed.wait(parked, timeout=0.2, poll=0.1)
+            raise AssertionError("it must not end by itself")
+        except WaitTimeout as late:
+            assert late.action.id == parked.id
+        assert deed.cancel(parked.id).status == "cancelled"
+        ended = deed.propose_and_wait(
+            *restore, sources=SOURCES, on_waiting=approve, poll=0.2, timeout=60
+        )
+        assert ended.status == ended.outcome == "verified", ended
+        assert deed.status(ended.id).ended
+        listed = [one.id for one in deed.list(status="verified", limit=5)]
+        assert ended.id in listed, listed
+        assert deed.bundle(ended.id).startswith(b"PK")
+        try:
+            deed.propose("idp.read_user", {"user_id": "short"}, INTENT)
+            raise AssertionError("it must be refused")
+        except DeedError as error:
+            check_refusal(error)
+    with Deed(URL, "deed_wrong") as stranger:
+        try:
+            stranger.list()
+            raise AssertionError("it must be refused")
+        except DeedError as error:
+            assert error.status == 401, error
+
+
+async def async_journey(user: str) -> None:
+    async with AsyncDeed(URL, TOKEN) as deed:
+        lists = {format: await deed.tools(format) for format in get_args(ToolFormat)}
+        check_tools(lists)
+        call = openai_call(user)
+        good = await deed.call_tool(lists["openai"], call, wait=30)
+        wrong = openai_call("short", admin=True)
+        check_results(call, good, await deed.call_tool(lists["openai"], wrong))
+        restore = ("idp.restore_access", {"user_id": user}, INTENT)
+        told = await deed.explain(*restore, sources=SOURCES)
+        assert told["decision"]["verdict"] == "ask", told
+        parked = await deed.propose(*restore, sources=SOURCES)
+        assert (await deed.cancel(parked.id)).status == "cancelled"
+        ended = await deed.propose_and_wait(
+            *restore, sources=SOURCES, on_waiting=approve, poll=0.2, timeout=60
+        )
+        assert ended.status == "verified", ended
+        assert (await deed.status(ended.id)).ended
+        assert ended.id in [one.id for one in await deed.list(status="verified")]
+        assert (await deed.bundle(ended.id)).startswith(b"PK")
+        try:
+            await deed.propose("idp.read_user", {"user_id": "short"}, INTENT)
+            raise AssertionError("it must be refused")
+        except DeedError as error:
+            check_refusal(error)
+
+
+if __name__ == "__main__":
+    sync_journey(LOCKED_OUT[0])
+    asyncio.run(async_journey(LOCKED_OUT[1]))
+    print("done", flush=True)

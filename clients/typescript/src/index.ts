@@ -1,0 +1,19 @@
+// Client of the deed HTTP API for agents.
+
+export { Deed } from "./client.ts";
+export type { ProposeOptions, WaitOptions } from "./client.ts";
+export { DeedError, WaitTimeout } from "./errors.ts";
+export type { Fault } from "./errors.ts";
+export { ended } from "./types.ts";
+export type {
+  Action,
+  ActionSummary,
+  Proposal,
+  Source,
+  Status,
+  ToolFormat,
+  ToolList,
+  ToolResult,
+} from "./types.ts";
+export { anthropicResult, langchainResult, openaiResponseOutput, openaiResult } from "./tools.ts";
+export type { ToolCall } from "./tools.ts";
