@@ -315,7 +315,7 @@ const SAME: [&str; 5] = [
 /// The credential of the query may also be used for writes, so the upstream would carry out a mutation.
 fn credentials() {
     let mut bench = bench("localhost:80");
-    let why = "that differs from `write` and cannot write";
+    let why = "that cannot write and that no upstream has as `write`";
     let read = "read  = { secret = \"idp_read\", slot = \"bearer\" }\n";
     for (name, new) in [
         ("no credential", ""),

@@ -62,8 +62,8 @@ fn an_action_waits_for_a_person_and_the_status_tells_the_end() {
     assert!(structured["poll_after_ms"].is_u64() && result["isError"] == false, "{result:#}");
     let id = id(&result);
     // The status waits for the person.
+    let asked = json!({"action": id, "wait_s": 20});
     let ended = thread::scope(|scope| {
-        let asked = json!({"action": id, "wait_s": 20});
         let asking = scope.spawn(|| call(&world, NEW, "deed_status", &asked));
         thread::sleep(Duration::from_secs(1));
         assert!(!asking.is_finished(), "the status waits");

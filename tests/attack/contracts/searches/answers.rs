@@ -170,7 +170,8 @@ pub(super) fn tags() {
 
 /// A query that was answered is not sent again because another request of the same look was not.
 pub(super) fn answered_and_sent_again() {
-    let me = "[[observe.http]]\nupstream = \"field\"\nrequest  = \"GET /me\"\n[[perform.http]]";
+    let me = "[state.me]\nfrom = \"GET /me\"\nproperties.name = { type = \"string\" }\n\
+              [[observe.http]]\nupstream = \"field\"\nrequest  = \"GET /me\"\n[[perform.http]]";
     let (name, text) = search("");
     let stage = Stage::new(&[(name, text.replacen("[[perform.http]]", me, 1))]);
     for first in [vec![], raw(429, "retry-after: 0\r\n", ""), raw(503, "", "")] {
