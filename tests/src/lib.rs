@@ -18,6 +18,7 @@ pub mod proxy;
 pub mod record;
 pub mod rng;
 pub mod services;
+pub mod token_proxy;
 pub mod trust;
 pub mod wait;
 pub mod world;

@@ -36,7 +36,7 @@ fn every_request_on_stdin_has_its_answer_on_stdout() {
         line(1, NEW, "server/discover", &json!({})),
         line(2, NEW, "tools/list", &json!({})),
         line(3, NEW, "tools/call", &call),
-        line(4, NEW, "prompts/list", &json!({})),
+        line(4, NEW, "tools/approve", &json!({})),
         line(5, OLD, "initialize", &hello),
         json!({"jsonrpc": "2.0", "method": "notifications/initialized"}).to_string(),
         String::new(),

@@ -94,7 +94,7 @@ fn a_tool_says_what_it_takes_and_whether_it_changes_anything() {
 fn a_method_that_does_not_exist_and_a_cursor_are_refused() {
     let world = start();
     for (revision, status) in [(NEW, 404), (OLD, 200)] {
-        let answer = send(&world, HELPDESK, revision, "prompts/list", &json!({}));
+        let answer = send(&world, HELPDESK, revision, "tools/approve", &json!({}));
         let code = answer.json()["error"]["code"].clone();
         assert_eq!((answer.status, code), (status, json!(-32601)), "{answer:?}");
         let answer = send(&world, HELPDESK, revision, "tools/list", &json!({"cursor": "2"}));

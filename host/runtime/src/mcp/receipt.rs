@@ -69,7 +69,10 @@ pub(super) async fn read(
     caller: &Caller,
     uri: &str,
 ) -> Result<ReadResourceResult, ErrorData> {
-    let unknown = || ErrorData::resource_not_found("there is no such resource", None);
+    let unknown = || {
+        let data = serde_json::json!({ "uri": uri });
+        ErrorData::resource_not_found("there is no such resource", Some(data))
+    };
     let rest = uri.strip_prefix(SCHEME).ok_or_else(unknown)?;
     let (action, part) = rest.split_once('/').ok_or_else(unknown)?;
     let id: ActionId = action.parse().map_err(|_| unknown())?;

