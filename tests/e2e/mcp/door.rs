@@ -21,7 +21,7 @@ fn status(world: &World, host: &str, headers: &[(&str, &str)]) -> u16 {
         body.len()
     );
     for (name, value) in headers {
-        text += &format!("{name}: {value}\r\n");
+        text.extend([name, ": ", value, "\r\n"]);
     }
     let mut stream = TcpStream::connect(authority).unwrap();
     stream.write_all(format!("{text}\r\n{body}").as_bytes()).unwrap();

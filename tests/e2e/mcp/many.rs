@@ -20,7 +20,7 @@ fn many(dir: &Path) -> Result<()> {
         let name = format!("idp.read_user_{number}");
         let copy = contract.replace("\"idp.read_user\"", &format!("\"{name}\""));
         fs::write(dir.join(format!("contracts/read_user_{number}.toml")), copy)?;
-        toml += &format!("\n[tenant.acme.grant.\"{name}\"]\nupstreams = [\"idp\"]\n");
+        toml.extend(["\n[tenant.acme.grant.\"", &name, "\"]\nupstreams = [\"idp\"]\n"]);
     }
     Ok(fs::write(dir.join("deed.toml"), toml)?)
 }

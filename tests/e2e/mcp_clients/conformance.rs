@@ -41,13 +41,7 @@ const PRODUCT: [(&str, &[&str]); 2] = [
     ),
     (
         OLD,
-        &[
-            "server-initialize",
-            "ping",
-            "tools-list",
-            "resources-list",
-            "dns-rebinding-protection",
-        ],
+        &["server-initialize", "ping", "tools-list", "resources-list", "dns-rebinding-protection"],
     ),
 ];
 

@@ -191,7 +191,7 @@ impl Values<'_> {
         self.parts(template).iter().map(text).collect()
     }
 
-    fn parts<'t>(self, template: &'t str) -> Vec<Part<'t>> {
+    fn parts(self, template: &str) -> Vec<Part<'_>> {
         let (mut parts, mut rest) = (Vec::new(), template);
         while let Some(at) = rest.find(['{', '}']) {
             let (before, after) = rest.split_at(at);

@@ -29,7 +29,7 @@ fn refused(detail: &str) -> Problem {
 }
 
 /// The value of a header that may occur only once.
-fn one<'h>(headers: &'h HeaderMap, name: HeaderName) -> Result<Option<&'h str>, Problem> {
+fn one(headers: &HeaderMap, name: HeaderName) -> Result<Option<&str>, Problem> {
     let mut all = headers.get_all(name).iter();
     match (all.next(), all.next()) {
         (None, _) => Ok(None),

@@ -95,10 +95,10 @@ pub(super) fn describe(call: Call<'_>, given: JsonObject) -> Result<CallToolResu
 }
 
 /// The contract and the arguments of a proposal.
-pub(super) fn proposal<'a>(
-    call: Call<'a>,
+pub(super) fn proposal(
+    call: Call<'_>,
     given: JsonObject,
-) -> Result<(&'a Granted, JsonObject), Problem> {
+) -> Result<(&Granted, JsonObject), Problem> {
     let ProposeArguments { contract, arguments: inner } = arguments(given)?;
     let granted = call.caller.tenant.grants.get(&contract).ok_or_else(Problem::no_contract)?;
     Ok((granted, inner))

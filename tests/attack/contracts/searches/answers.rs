@@ -22,7 +22,7 @@ fn failures(active: bool) -> Vec<Vec<u8>> {
         format!(r#"{{{data},"errors":1e400}}"#),
         format!(r#"{{{data},"errors":123456789012345678901234567890}}"#),
         format!(r#"{{"errors":[1],{data},"errors":[]}}"#),
-        format!(r#"{{{data},{data}}}"#),
+        format!("{{{data},{data}}}"),
         format!(r#"{{"data":{{"user":{{"active":{active},"errors":["timeout"]}}}}}}"#),
         format!(r#"{{{data},"note":"{token}"}}"#),
         format!(r#"{{{data},"{token}":[]}}"#),
