@@ -156,3 +156,17 @@ fn refused_calls_use_up_the_callers_budget() {
     let first = (0..300).map(refused).find(|status| *status != 200);
     assert_eq!(first, Some(429), "the caller is told to wait");
 }
+
+/// Refusals of the protocol count as refusals of the other routes do, also where they have status 200.
+#[test]
+fn refusals_of_the_protocol_are_charged_to_the_caller() {
+    let world = start();
+    let mut refused = 0;
+    let limited = (0..300).any(|_| {
+        let call = json!({"name": "no_such_tool", "arguments": {}});
+        let answer = send(&world, HELPDESK, OLD, "tools/call", &call);
+        refused += usize::from(answer.status == 200);
+        answer.status == 429
+    });
+    assert!(limited && refused > 0, "{refused} refusals");
+}

@@ -52,8 +52,8 @@ async fn propose(
     base: &str,
 ) -> CallToolResult {
     let contract = &granted.contract;
-    if let Some(key) = call.key {
-        arguments.entry(KEY).or_insert_with(|| key.into());
+    if let Err(problem) = with_key(call, &mut arguments) {
+        return refused(call, problem, |pointer| format!("{base}{pointer}"));
     }
     let asked = match tools::split(contract, arguments) {
         Ok(asked) => asked,
@@ -66,6 +66,21 @@ async fn propose(
     let place = |pointer: &str| format!("{base}{}", tools::as_written(contract, pointer));
     let proposed = submit(call, &asked).await;
     proposed.unwrap_or_else(|problem| refused(call, problem, place))
+}
+
+/// Adds the key of `_meta` to the arguments. A key in two forms, or where the host does not read it, is refused, because
+/// the caller relies on it.
+fn with_key(call: Call<'_>, arguments: &mut JsonObject) -> Result<(), Problem> {
+    if call.headers.contains_key("idempotency-key") {
+        let what = "the header `Idempotency-Key` is not read here; write the key as the argument `idempotency_key`";
+        return Err(Problem::bad_request(what));
+    }
+    let Some(key) = call.key else { return Ok(()) };
+    let given = arguments.entry(KEY).or_insert_with(|| key.into());
+    if given == key {
+        return Ok(());
+    }
+    Err(Problem::bad_request("`idempotency_key` differs between the arguments and `_meta`"))
 }
 
 /// Submits a proposal as `POST /v1/actions` does: the host parses the same bytes, with the same rules.
@@ -83,7 +98,9 @@ async fn submit(call: Call<'_>, asked: &tools::Call) -> Result<CallToolResult, P
 /// asks the caller to retry later is not. `place` converts the pointers of the problem to pointers into the arguments.
 fn refused(call: Call<'_>, problem: Problem, place: impl Fn(&str) -> String) -> CallToolResult {
     let status = problem.status();
-    if status.is_client_error() && status != StatusCode::TOO_MANY_REQUESTS {
+    if status == StatusCode::TOO_MANY_REQUESTS {
+        call.app.metrics.throttled();
+    } else if status.is_client_error() {
         call.caller.budget.charge(Instant::now());
     }
     refusal::of(problem, place)

@@ -6,6 +6,7 @@
 use rmcp::model::{CallToolResult, JsonObject, Tool};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use super::context::Call;
 use super::define::{arguments, of_host, schema};
@@ -14,6 +15,9 @@ use crate::api::problem::Problem;
 use crate::config::Granted;
 
 pub(super) const CAN: &str = "deed_can";
+
+/// Maximum length in bytes of a name in an answer.
+const NAME_MAX: usize = 128;
 
 /// What an answer for a granted contract depends on.
 const DEPENDS_ON: &str =
@@ -42,7 +46,12 @@ pub(super) fn answer(call: Call<'_>, given: JsonObject) -> Result<CallToolResult
         None => grants.values().map(|granted| of(call.offer, granted)).collect(),
         Some(name) => match grants.get(&name) {
             Some(granted) => vec![of(call.offer, granted)],
-            None => vec![json!({"contract": name, "answer": "never"})],
+            // As for an unknown contract of the other routes. A long name is not repeated.
+            None => {
+                call.caller.budget.charge(Instant::now());
+                let name = Some(name).filter(|name| name.len() <= NAME_MAX);
+                vec![json!({"contract": name, "answer": "never"})]
+            }
         },
     };
     Ok(CallToolResult::structured(json!({"contracts": contracts})))

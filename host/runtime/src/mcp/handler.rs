@@ -84,10 +84,23 @@ impl ServerHandler for Handler {
     ) -> Result<CallToolResponse, ErrorData> {
         let caller = caller(&context)?;
         let (offer, headers) = (self.offer(caller)?, &head(&context)?.headers);
-        let key = context.meta.get(KEY).and_then(Value::as_str);
+        let key = match context.meta.get(KEY) {
+            None => None,
+            Some(Value::String(key)) => Some(key.as_str()),
+            Some(_) => {
+                let what = "`idempotency_key` in `_meta` must be a string";
+                return Err(ErrorData::invalid_params(what, None));
+            }
+        };
         let call = Call { app: &self.app, caller, offer, key, headers };
         let arguments = request.arguments.unwrap_or_default();
-        call::run(call, &request.name, arguments).await.map(CallToolResponse::from)
+        tokio::select! {
+            result = call::run(call, &request.name, arguments) => result.map(CallToolResponse::from),
+            // The client has gone. A proposal that was accepted goes on without this call.
+            () = context.ct.cancelled() => {
+                Err(ErrorData::internal_error("the request was cancelled", None))
+            }
+        }
     }
 
     /// The server has no prompts. The empty list says for how long clients may keep it.

@@ -51,6 +51,11 @@ pub(super) fn check(headers: &HeaderMap, body: &[u8]) -> Result<(), MessageError
         let what = "the body must be one JSON-RPC 2.0 message";
         return Err(error(INVALID_REQUEST, what.to_owned()));
     }
+    let id_is_valid = |id: &Value| id.is_string() || id.is_i64() || id.is_u64();
+    if !message.get("id").is_none_or(id_is_valid) {
+        let what = "`id` must be a string or an integer; a notification has no `id`";
+        return Err(error(INVALID_REQUEST, what.to_owned()));
+    }
     let described = [(METHOD, message.get("method")), (NAME, name(&message))];
     for (header, is) in described {
         if let Err(what) = agrees(headers, header, is.and_then(Value::as_str)) {
@@ -66,10 +71,15 @@ fn id(message: &Value) -> Value {
     id.cloned().unwrap_or_default()
 }
 
-/// What the message is about: a tool, a prompt, a resource or a task.
+/// What the message is about: a tool, a prompt, a resource or a task. The method says which member names it.
 fn name(message: &Value) -> Option<&Value> {
-    let params = message.get("params")?;
-    ["name", "uri", "taskId"].into_iter().find_map(|key| params.get(key))
+    let key = match message.get("method")?.as_str()? {
+        "tools/call" | "prompts/get" => "name",
+        method if method.starts_with("resources/") => "uri",
+        method if method.starts_with("tasks/") => "taskId",
+        _ => return None,
+    };
+    message.get("params")?.get(key)
 }
 
 /// Compares a header, if the request has it, with the text in the body.
@@ -124,6 +134,7 @@ mod tests {
             ("[]", INVALID_REQUEST),
             (r#"[{"jsonrpc":"2.0","id":1,"method":"tools/list"}]"#, INVALID_REQUEST),
             (r#"{"id":1,"method":"tools/list"}"#, INVALID_REQUEST),
+            (r#"{"jsonrpc":"2.0","id":null,"method":"tools/list"}"#, INVALID_REQUEST),
             ("7", INVALID_REQUEST),
         ] {
             assert_eq!(code(&[], body), Some(expected), "{body}");
@@ -134,6 +145,10 @@ mod tests {
 
     #[test]
     fn headers_say_what_the_body_says() {
+        let read =
+            r#"{"jsonrpc":"2.0","id":1,"method":"resources/read","params":{"uri":"u","name":"n"}}"#;
+        assert_eq!(code(&[("mcp-name", "u")], read), None);
+        assert_eq!(code(&[("mcp-name", "n")], read), Some(HEADER_MISMATCH));
         let call = r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"a"}}"#;
         for good in [
             &[][..],

@@ -43,8 +43,12 @@ fn one(headers: &HeaderMap, name: HeaderName) -> Result<Option<&str>, Problem> {
 
 /// Whether the host of an authority is an IP address or `localhost`. No other party controls what these resolve to.
 fn is_address(authority: &str) -> bool {
-    let Ok(authority) = authority.parse::<Authority>() else { return false };
-    let name = authority.host();
+    let Ok(parsed) = authority.parse::<Authority>() else { return false };
+    let name = parsed.host();
+    let rest = authority.strip_prefix(name).map(|rest| rest.strip_prefix(':').unwrap_or(rest));
+    if !rest.is_some_and(|port| port.is_empty() || port.parse::<u16>().is_ok()) {
+        return false;
+    }
     let inner = name.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
     name.eq_ignore_ascii_case("localhost")
         || name.parse::<Ipv4Addr>().is_ok()
@@ -83,6 +87,9 @@ mod tests {
             "localhost.evil.example",
             "127.0.0.1.evil.example:7117",
             "127.0.0.1@evil.example",
+            "evil.example@127.0.0.1",
+            "localhost:x",
+            "localhost:99999",
             "",
         ] {
             assert!(!verdict(bad, None, false), "{bad}");

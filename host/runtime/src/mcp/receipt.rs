@@ -10,7 +10,6 @@ use rmcp::model::{
     CacheScope, ListResourceTemplatesResult, ListResourcesResult, ReadResourceResult, Resource,
     ResourceContents, ResourceTemplate,
 };
-use tokio::time::Instant;
 
 use crate::api::problem::Problem;
 use crate::http::{self, App, Caller};
@@ -85,12 +84,10 @@ pub(super) async fn read(
         }),
         _ => None,
     };
-    let Some(contents) = contents else {
-        caller.budget.charge(Instant::now());
-        return Err(unknown());
-    };
-    let read = ReadResourceResult::new(vec![contents]);
-    Ok(read.with_ttl_ms(FRESH_MS).with_cache_scope(CacheScope::Private))
+    let read = ReadResourceResult::new(vec![contents.ok_or_else(unknown)?]);
+    // A later look or a resolution changes a bundle.
+    let fresh_ms = if part == RECEIPT { FRESH_MS } else { 0 };
+    Ok(read.with_ttl_ms(fresh_ms).with_cache_scope(CacheScope::Private))
 }
 
 /// The envelope of the receipt; `None` if the action has none that the caller may read.
