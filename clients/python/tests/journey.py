@@ -11,6 +11,8 @@ import json
 import os
 from typing import Any, get_args
 
+import httpx
+
 from deed_client import (
     Action,
     AsyncDeed,
@@ -44,6 +46,100 @@ def openai_call(user: str, **more: Any) -> dict[str, Any]:
     return {"id": f"call_{user}", "type": "function", "function": function}
 
 
+# For each call that the host must not see: the call's other members, and the pointer of the refusal.
+DEEP = "[" * 100_000 + "]" * 100_000
+BAD_CALLS: list[tuple[dict[str, Any], str]] = [
+    ({"arguments": '{"idempotency_key": 7}'}, "/idempotency_key"),
+    ({"arguments": '{"idempotency_key": null}'}, "/idempotency_key"),
+    ({"arguments": '{"idempotency_key": ""}'}, "/idempotency_key"),
+    ({"arguments": {"idempotency_key": "a\n"}}, "/idempotency_key"),
+    ({"arguments": {"idempotency_key": "\u00e9"}}, "/idempotency_key"),
+    ({"arguments": {"idempotency_key": "k" * 129}}, "/idempotency_key"),
+    ({"arguments": "[1]"}, ""),
+    ({"arguments": 7}, ""),
+    ({"arguments": "{"}, ""),
+    ({"arguments": f'{{"a": {DEEP}}}'}, ""),
+    ({"arguments": f'{{"a": {"[" * 100}{"]" * 100}}}'}, ""),
+    ({"arguments": '{"a": 1e999}'}, "/a"),
+    ({"arguments": '{"a": [0, {"b/c": 1, "b/c": 2}]}'}, "/a/1/b~1c"),
+    ({"name": ["x"]}, "/name"),
+    ({"name": "rm"}, "/name"),
+    ({"call_id": 7}, "/call_id"),
+    ({"arguments": None}, "/arguments"),
+]
+
+
+def bad_calls() -> list[tuple[dict[str, Any], str]]:
+    good = {"name": "idp_read_user", "arguments": "{}", "call_id": "call_0"}
+    return [(good | more, pointer) for more, pointer in BAD_CALLS]
+
+
+def check_bad_call(call: dict[str, Any], pointer: str, result: ToolResult) -> None:
+    assert result.is_error and result.content["again"] == "corrected", (call, result)
+    assert [one["pointer"] for one in result.content["errors"]] == [pointer], (call, result)
+    assert openai_response_output(call, result)["call_id"] == call["call_id"]
+
+
+def check_params(result: ToolResult) -> None:
+    """`params` beside another parameter is not merged with it."""
+    pointers = {one["pointer"] for one in result.content["errors"]}
+    assert result.is_error and "/params" in pointers, result
+
+
+def check_tokens() -> None:
+    for token in ("deed_a\nb", "deed_\u00e9", "", " "):
+        for client in (Deed, AsyncDeed):
+            try:
+                client(URL, token)
+                raise AssertionError("it must be refused")
+            except ValueError as error:
+                assert str(error) == "the token must be visible ASCII characters", error
+
+
+class Broken:
+    """A connection that always fails, and the requests that were sent."""
+
+    def __init__(self, error: httpx.TransportError) -> None:
+        self.error = error
+        self.sent: list[str] = []
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        self.sent.append(request.url.path)
+        raise self.error
+
+
+def check_repetition() -> None:
+    """Reads and proposals are sent again; a cancellation, an explanation and a wrong request are not."""
+    lost, wrong = httpx.ConnectError("lost"), httpx.LocalProtocolError("wrong")
+    for error, method, given, times in (
+        (lost, "status", ("a",), 3),
+        (lost, "propose", ("c", {}, "i"), 3),
+        (lost, "cancel", ("a",), 1),
+        (lost, "explain", ("c", {}, "i"), 1),
+        (wrong, "status", ("a",), 1),
+    ):
+        broken = Broken(error)
+        with Deed(URL, TOKEN, transport=httpx.MockTransport(broken)) as deed:
+            try:
+                getattr(deed, method)(*given)
+                raise AssertionError("it must fail")
+            except httpx.TransportError as failed:
+                assert failed is error, failed
+        assert len(broken.sent) == times, (method, broken.sent)
+
+        async def repeat(broken: Broken, method: str, given: tuple[Any, ...]) -> None:
+            async with AsyncDeed(URL, TOKEN, transport=httpx.MockTransport(broken)) as deed:
+                try:
+                    await getattr(deed, method)(*given)
+                    raise AssertionError("it must fail")
+                except httpx.TransportError as failed:
+                    assert failed is broken.error, failed
+
+        broken = Broken(error)
+        asyncio.run(repeat(broken, method, given))
+        assert len(broken.sent) == times, (method, broken.sent)
+
+
 def check_tools(lists: dict[str, ToolList]) -> None:
     for format, listed in lists.items():
         assert listed.contracts["idp_restore_access"] == "idp.restore_access", (format, listed)
@@ -74,17 +170,32 @@ def check_refusal(error: DeedError) -> None:
 
 
 def sync_journey(user: str) -> None:
-    with Deed(URL, TOKEN) as deed:
+    with Deed(URL, f" {TOKEN}\n") as deed:
         lists = {format: deed.tools(format) for format in get_args(ToolFormat)}
         check_tools(lists)
         call = openai_call(user)
-        good = deed.call_tool(lists["openai"], call, wait=30)
-        again = deed.call_tool(lists["openai"], call, wait=30)
+        good = deed.call_tool(lists["openai"], call, scope="run-1", wait=30)
+        again = deed.call_tool(lists["openai"], call, scope="run-1", wait=30)
         assert good.content["action"] == again.content["action"], (good, again)
+        other = deed.call_tool(lists["openai"], call, scope="run-2", wait=30)
+        more = openai_call(user, intent="another intent")
+        changed = deed.call_tool(lists["openai"], more, scope="run-1", wait=30)
+        assert len({one.content["action"] for one in (good, other, changed)}) == 3
+        keyed = openai_call(user, idempotency_key=f"py-{user}")
+        assert deed.call_tool(lists["openai"], keyed, wait=30).content["status"] == "verified"
+        try:
+            deed.call_tool(lists["openai"], call)
+            raise AssertionError("it must be refused")
+        except TypeError as error:
+            assert "scope" in str(error), error
         wrong = openai_call("short", admin=True)
-        check_results(call, good, deed.call_tool(lists["openai"], wrong))
+        check_results(call, good, deed.call_tool(lists["openai"], wrong, scope="run-1"))
         none = openai_call(user) | {"function": {"name": "rm", "arguments": "{}"}}
-        assert deed.call_tool(lists["openai"], none).is_error
+        assert deed.call_tool(lists["openai"], none, scope="run-1").is_error
+        for one, pointer in bad_calls():
+            check_bad_call(one, pointer, deed.call_tool(lists["openai"], one, scope="run-1"))
+        beside = openai_call("short", params={"user_id": user})
+        check_params(deed.call_tool(lists["openai"], beside, scope="run-1"))
 
         restore = ("idp.restore_access", {"user_id": user}, INTENT)
         told = deed.explain(*restore, sources=SOURCES)
@@ -120,13 +231,20 @@ def sync_journey(user: str) -> None:
 
 
 async def async_journey(user: str) -> None:
-    async with AsyncDeed(URL, TOKEN) as deed:
+    async with AsyncDeed(URL, f" {TOKEN}\n") as deed:
         lists = {format: await deed.tools(format) for format in get_args(ToolFormat)}
         check_tools(lists)
         call = openai_call(user)
-        good = await deed.call_tool(lists["openai"], call, wait=30)
+        good = await deed.call_tool(lists["openai"], call, scope="run-1", wait=30)
+        other = await deed.call_tool(lists["openai"], call, scope="run-2", wait=30)
+        assert good.content["action"] != other.content["action"], (good, other)
         wrong = openai_call("short", admin=True)
-        check_results(call, good, await deed.call_tool(lists["openai"], wrong))
+        check_results(call, good, await deed.call_tool(lists["openai"], wrong, scope="run-1"))
+        for one, pointer in bad_calls():
+            result = await deed.call_tool(lists["openai"], one, scope="run-1")
+            check_bad_call(one, pointer, result)
+        beside = openai_call("short", params={"user_id": user})
+        check_params(await deed.call_tool(lists["openai"], beside, scope="run-1"))
         restore = ("idp.restore_access", {"user_id": user}, INTENT)
         told = await deed.explain(*restore, sources=SOURCES)
         assert told["decision"]["verdict"] == "ask", told
@@ -147,6 +265,8 @@ async def async_journey(user: str) -> None:
 
 
 if __name__ == "__main__":
+    check_tokens()
+    check_repetition()
     sync_journey(LOCKED_OUT[0])
     asyncio.run(async_journey(LOCKED_OUT[1]))
     print("done", flush=True)

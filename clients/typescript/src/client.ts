@@ -1,17 +1,28 @@
 import { DeedError, WaitTimeout } from "./errors.ts";
-import { CallError, named, ofAction, ofError, parse, split } from "./tools.ts";
+import { CallError, isKey, KEY_FORM, named, ofAction, ofError, parse, split } from "./tools.ts";
 import type { ToolCall } from "./tools.ts";
 import { ended } from "./types.ts";
 import type { Action, ActionSummary, Proposal, Status, ToolFormat, ToolList, ToolResult } from "./types.ts";
 
 /** The host waits at most this long within one request. */
 const WAIT_MAX_S = 50;
-/** How often a request is sent again if the connection fails. A proposal has a key, so it stays the same action. */
-const RETRIES = 2;
+/** The pauses in milliseconds before a request is sent again because the connection failed. */
+const PAUSES_MS = [250, 1_000];
 
 export interface ProposeOptions {
   /** 1 to 128 visible ASCII characters. Without a key, each call is a new action. */
   idempotencyKey?: string | undefined;
+  /** How many seconds the host waits for the end of the action before it answers. */
+  wait?: number | undefined;
+}
+
+export interface CallOptions {
+  /**
+   * The id of the conversation or run. Required unless the arguments have an `idempotency_key`: the key of the action
+   * is then a digest of the scope, the id of the call, the name and the arguments. The id alone would not do, because
+   * many servers number the calls of each conversation.
+   */
+  scope?: string | undefined;
   /** How many seconds the host waits for the end of the action before it answers. */
   wait?: number | undefined;
 }
@@ -41,15 +52,17 @@ export class Deed {
   readonly #token: string;
   readonly #fetch: typeof fetch;
 
+  /** White space around the token is removed. Throws if it cannot be a token; no error contains the token. */
   constructor(url: string, token: string, options: { fetch?: typeof fetch } = {}) {
     this.#url = url.replace(/\/+$/, "");
-    this.#token = token;
+    this.#token = checkedToken(token);
     this.#fetch = options.fetch ?? ((input, init) => fetch(input, init));
   }
 
   /** Proposes an action, and returns when it has ended, waits for people, or `wait` seconds have passed. */
   async propose(proposal: Proposal, options: ProposeOptions = {}): Promise<Action> {
     const key = options.idempotencyKey ?? crypto.randomUUID();
+    if (!isKey(key)) throw new TypeError(`\`idempotencyKey\` ${KEY_FORM}`);
     const headers = { "Idempotency-Key": key, ...prefer(options.wait) };
     return this.#json<Action>("POST", "/v1/actions", { headers, body: proposal });
   }
@@ -114,13 +127,16 @@ export class Deed {
     return this.#json<ToolList>("GET", `/v1/tools?format=${format}`);
   }
 
-  /** Carries out the tool call of a model. A refusal is a result too, so that the model can correct the call. */
-  async callTool(tools: ToolList, call: ToolCall, options: { wait?: number } = {}): Promise<ToolResult> {
+  /**
+   * Carries out the tool call of a model. A refusal is a result too, so that the model can correct the call. Throws
+   * `TypeError` if there is neither a scope nor an idempotency key.
+   */
+  async callTool(tools: ToolList, call: ToolCall, options: CallOptions = {}): Promise<ToolResult> {
     let given: Record<string, unknown> = {};
     try {
-      const { name, arguments: text, id } = named(call);
-      given = parse(text);
-      const { proposal, key } = await split(tools, name, given, id);
+      const one = named(call);
+      given = parse(one.arguments);
+      const { proposal, key } = await split(tools, one, given, options.scope);
       return ofAction(await this.propose(proposal, { idempotencyKey: key, wait: options.wait }));
     } catch (error) {
       // The model cannot correct a failed connection.
@@ -140,21 +156,31 @@ export class Deed {
       headers["Content-Type"] = "application/json";
       init.body = JSON.stringify(sent.body);
     }
-    const response = await this.#reached(this.#url + target, init);
+    // A repeated read changes nothing, and a repeated proposal with a key is the same action.
+    const pauses = method === "GET" || "Idempotency-Key" in headers ? PAUSES_MS : [];
+    const response = await this.#reached(this.#url + target, init, pauses);
     if (response.ok) return response;
     const body: unknown = await response.json().catch(() => undefined);
     throw new DeedError(response.status, body, response.headers.get("Retry-After"));
   }
 
-  async #reached(url: string, init: RequestInit): Promise<Response> {
-    for (let attempt = 0; ; attempt += 1) {
+  async #reached(url: string, init: RequestInit, pauses: number[]): Promise<Response> {
+    for (const pause of pauses) {
       try {
         return await this.#fetch(url, init);
-      } catch (error) {
-        if (attempt === RETRIES) throw error;
+      } catch {
+        await sleep(pause);
       }
     }
+    return this.#fetch(url, init);
   }
+}
+
+/** A header that `fetch` refuses would be in its error, so the token is checked before. */
+function checkedToken(token: unknown): string {
+  const stripped = typeof token === "string" ? token.trim() : "";
+  if (!/^[!-~]+$/.test(stripped)) throw new TypeError("the token must be visible ASCII characters");
+  return stripped;
 }
 
 function path(action: string): string {

@@ -1,7 +1,7 @@
 // Client of the deed HTTP API for agents.
 
 export { Deed } from "./client.ts";
-export type { ProposeOptions, WaitOptions } from "./client.ts";
+export type { CallOptions, ProposeOptions, WaitOptions } from "./client.ts";
 export { DeedError, WaitTimeout } from "./errors.ts";
 export type { Fault } from "./errors.ts";
 export { ended } from "./types.ts";

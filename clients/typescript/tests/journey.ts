@@ -13,7 +13,7 @@ import {
   openaiResult,
   WaitTimeout,
 } from "../src/index.ts";
-import type { Action, ToolFormat } from "../src/index.ts";
+import type { Action, ToolCall, ToolFormat } from "../src/index.ts";
 
 const url = process.env["DEED_URL"] ?? "";
 const token = process.env["DEED_TOKEN"] ?? "";
@@ -21,7 +21,7 @@ const user = process.env["LOCKED_OUT"] ?? "";
 const sources = [{ uri: "ticket:4711" }];
 const intent = "the user is locked out and has proved who they are";
 const formats: ToolFormat[] = ["openai", "openai-responses", "anthropic", "gemini", "mcp", "langchain"];
-const deed = new Deed(url, token);
+const deed = new Deed(url, ` ${token}\n`);
 
 function approve(action: Action): void {
   assert.equal(action.status, "waiting");
@@ -42,17 +42,82 @@ for (const format of formats) {
 
 const tools = await deed.tools("openai");
 const call = openaiCall(user);
-const good = await deed.callTool(tools, call, { wait: 30 });
+const good = await deed.callTool(tools, call, { scope: "run-1", wait: 30 });
 assert.equal(good.content["status"], "verified", JSON.stringify(good));
 assert.equal(good.isError, false);
-const again = await deed.callTool(tools, call, { wait: 30 });
+const again = await deed.callTool(tools, call, { scope: "run-1", wait: 30 });
 assert.equal(again.content["action"], good.content["action"]);
-const bad = await deed.callTool(tools, openaiCall("short", { admin: true }));
+const other = await deed.callTool(tools, call, { scope: "run-2", wait: 30 });
+const more = openaiCall(user, { intent: "another intent" });
+const changed = await deed.callTool(tools, more, { scope: "run-1", wait: 30 });
+assert.equal(new Set([good, other, changed].map((one) => one.content["action"])).size, 3);
+const keyed = openaiCall(user, { idempotency_key: `ts-${user}` });
+assert.equal((await deed.callTool(tools, keyed, { wait: 30 })).content["status"], "verified");
+await assert.rejects(deed.callTool(tools, call), { name: "TypeError", message: /scope/ });
+const bad = await deed.callTool(tools, openaiCall("short", { admin: true }), { scope: "run-1" });
 assert.equal(bad.content["again"], "corrected");
 const pointers = (bad.content["errors"] as { pointer: string }[]).map((one) => one.pointer);
 assert.deepEqual(pointers.sort(), ["/admin", "/user_id"]);
 assert.equal((await deed.callTool(tools, { ...call, function: { name: "rm", arguments: "{}" } })).isError, true);
 assert.equal((await deed.callTool(tools, { ...call, function: { name: "rm", arguments: "{" } })).isError, true);
+
+// Calls that the host must not see, each with the pointer of the refusal.
+const deep = "[".repeat(100_000) + "]".repeat(100_000);
+const badCalls: [Record<string, unknown>, string][] = [
+  [{ arguments: '{"idempotency_key": 7}' }, "/idempotency_key"],
+  [{ arguments: '{"idempotency_key": null}' }, "/idempotency_key"],
+  [{ arguments: '{"idempotency_key": ""}' }, "/idempotency_key"],
+  [{ arguments: { idempotency_key: "a\n" } }, "/idempotency_key"],
+  [{ arguments: { idempotency_key: "\u00e9" } }, "/idempotency_key"],
+  [{ arguments: { idempotency_key: "k".repeat(129) } }, "/idempotency_key"],
+  [{ arguments: "[1]" }, ""],
+  [{ arguments: 7 }, ""],
+  [{ arguments: "{" }, ""],
+  [{ arguments: `{"a": ${deep}}` }, ""],
+  [{ arguments: `{"a": ${"[".repeat(100)}${"]".repeat(100)}}` }, ""],
+  [{ arguments: '{"a": 1e999}' }, "/a"],
+  [{ arguments: '{"a": [0, {"b/c": 1, "b/c": 2}]}' }, "/a/1/b~1c"],
+  [{ name: ["x"] }, "/name"],
+  [{ name: "rm" }, "/name"],
+  [{ call_id: 7 }, "/call_id"],
+  [{ arguments: null }, "/arguments"],
+];
+for (const [more, pointer] of badCalls) {
+  const made = { name: "idp_read_user", arguments: "{}", call_id: "call_0", ...more } as ToolCall;
+  const result = await deed.callTool(tools, made, { scope: "run-1" });
+  const what = JSON.stringify(result);
+  assert.equal(result.content["again"], "corrected", what);
+  assert.deepEqual((result.content["errors"] as { pointer: string }[]).map((one) => one.pointer), [pointer], what);
+  assert.equal(openaiResponseOutput(made, result).call_id, made.call_id);
+}
+
+// `params` beside another parameter is not merged with it.
+const beside = await deed.callTool(tools, openaiCall("short", { params: { user_id: user } }), { scope: "run-1" });
+assert.ok((beside.content["errors"] as { pointer: string }[]).some((one) => one.pointer === "/params"));
+
+for (const wrongToken of ["deed_a\nb", "deed_\u00e9", "", " "]) {
+  assert.throws(() => new Deed(url, wrongToken), { message: "the token must be visible ASCII characters" });
+}
+
+// Reads and proposals are sent again; a cancellation and an explanation are not.
+let sent = 0;
+const broken = new Deed(url, token, {
+  fetch: () => {
+    sent += 1;
+    return Promise.reject(new TypeError("lost"));
+  },
+});
+const lost = { contract: "c", params: {}, intent: "i" };
+for (const [request, times] of [
+  [() => broken.status("a"), 3],
+  [() => broken.propose(lost), 3],
+  [() => broken.cancel("a"), 1],
+  [() => broken.explain(lost), 1],
+] as const) {
+  sent = 0;
+  await assert.rejects(request(), { message: "lost" });
+  assert.equal(sent, times, String(request));
+}
 assert.equal(openaiResult(call, good).tool_call_id, call.id);
 assert.equal(openaiResponseOutput({ call_id: "c1", name: "x", arguments: "{}" }, good).call_id, "c1");
 assert.equal(anthropicResult({ id: "t1", name: "x", input: {} }, bad).is_error, true);

@@ -63,6 +63,9 @@ class AsyncDeed:
         """Proposes an action, and returns when it has ended, waits for people, or `wait` seconds have passed.
 
         Without a key, each call is a new action; the same call is sent again only if the connection fails.
+
+        Raises:
+            ValueError: The key is not 1 to 128 visible ASCII characters.
         """
         body = _wire.proposal(
             contract, params, intent, sources, expect, reasoning, on_behalf_of, environment
@@ -153,24 +156,36 @@ class AsyncDeed:
         answer = (await self._send(request)).json()
         return ToolList(answer["tools"], answer["contracts"])
 
-    async def call_tool(self, tools: ToolList, call: Any, *, wait: int | None = None) -> ToolResult:
-        """Carries out the tool call of a model. A refusal is a result too, so that the model can correct the call."""
+    async def call_tool(
+        self, tools: ToolList, call: Any, *, scope: str | None = None, wait: int | None = None
+    ) -> ToolResult:
+        """Carries out the tool call of a model. A refusal is a result too, so that the model can correct the call.
+
+        `scope` is the id of the conversation or run. It is required unless the arguments have an `idempotency_key`:
+        the key of the action is then a digest of the scope, the id of the call, the name and the arguments. The id
+        alone would not do, because many servers number the calls of each conversation.
+
+        Raises:
+            TypeError: There is neither a scope nor an idempotency key.
+        """
         given: dict[str, Any] = {}
         try:
-            name, arguments, call_id = _tools.named(call)
-            given = _tools.parse(arguments)
-            body, key = _tools.split(tools, name, given, call_id)
+            one = _tools.named(call)
+            given = _tools.parse(one.arguments)
+            body, key = _tools.split(tools, one, given, scope)
             return _tools.of_action(await self._propose(body, key, wait))
-        except (DeedError, ValueError) as error:
+        except (DeedError, _tools.CallError) as error:
             return _tools.of_error(error, given)
 
     async def _propose(self, body: dict[str, Any], key: str | None, wait: int | None) -> Action:
         return Action.of((await self._send(_wire.propose(body, key, wait))).json())
 
     async def _send(self, request: _wire.Request) -> httpx.Response:
-        for _ in range(_wire.RETRIES):
+        for pause in request.pauses():
             try:
                 return _wire.checked(await self._http.request(**request.arguments()))
+            except _wire.NEVER_AGAIN:
+                raise
             except httpx.TransportError:
-                continue
+                await asyncio.sleep(pause)
         return _wire.checked(await self._http.request(**request.arguments()))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,8 +17,12 @@ from ._models import Source
 
 # The host waits at most this long within one request.
 WAIT_MAX_S = 50
-# How often a request is sent again if the connection fails. A proposal has a key, so it stays the same action.
-RETRIES = 2
+# The pauses in seconds before a request is sent again because the connection failed.
+PAUSES = (0.25, 1.0)
+KEY_FORM = "must be 1 to 128 visible ASCII characters"
+_KEY = "Idempotency-Key"
+# The request itself is wrong, so it fails each time.
+NEVER_AGAIN = (httpx.LocalProtocolError, httpx.UnsupportedProtocol)
 
 
 @dataclass(frozen=True)
@@ -27,6 +32,13 @@ class Request:
     headers: dict[str, str] = field(default_factory=dict)
     params: dict[str, str] = field(default_factory=dict)
     body: dict[str, Any] | None = None
+
+    def pauses(self) -> tuple[float, ...]:
+        """The pauses before the request is sent again, none if it must not be sent twice.
+
+        A repeated read changes nothing, and a repeated proposal with a key is the same action.
+        """
+        return PAUSES if self.method == "GET" or _KEY in self.headers else ()
 
     def arguments(self) -> dict[str, Any]:
         """The arguments for `httpx.Client.request`."""
@@ -50,10 +62,27 @@ def settings(url: str, token: str, timeout: float) -> dict[str, Any]:
     """The arguments for `httpx.Client`. The timeout of a read must be longer than the host waits."""
     return {
         "base_url": url,
-        "headers": {"Authorization": f"Bearer {token}"},
+        "headers": {"Authorization": f"Bearer {checked_token(token)}"},
         "timeout": httpx.Timeout(timeout, read=max(timeout, WAIT_MAX_S + 10)),
         "follow_redirects": False,
     }
+
+
+def checked_token(token: str) -> str:
+    """The token without surrounding white space, such as the end of the line in a file.
+
+    Raises:
+        ValueError: It cannot be a token. The error does not contain the token, and no later error does: the HTTP
+            library would write a header that it refuses into its error.
+    """
+    stripped = token.strip() if isinstance(token, str) else ""
+    if not re.fullmatch("[!-~]+", stripped):
+        raise ValueError("the token must be visible ASCII characters")
+    return stripped
+
+
+def is_key(key: object) -> bool:
+    return isinstance(key, str) and re.fullmatch("[!-~]{1,128}", key) is not None
 
 
 def proposal(
@@ -78,8 +107,10 @@ def proposal(
 
 
 def propose(body: dict[str, Any], idempotency_key: str | None, wait: int | None) -> Request:
-    key = idempotency_key or str(uuid.uuid4())
-    return Request("POST", "/v1/actions", {"Idempotency-Key": key} | prefer(wait), body=body)
+    key = str(uuid.uuid4()) if idempotency_key is None else idempotency_key
+    if not is_key(key):
+        raise ValueError(f"`idempotency_key` {KEY_FORM}")
+    return Request("POST", "/v1/actions", {_KEY: key} | prefer(wait), body=body)
 
 
 def status(action: str, wait: int | None) -> Request:

@@ -44,17 +44,19 @@ pub(super) fn answer(call: Call<'_>, given: JsonObject) -> Result<CallToolResult
     let grants = &call.caller.tenant.grants;
     let contracts: Vec<Value> = match contract {
         None => grants.values().map(|granted| of(call.offer, granted)).collect(),
-        Some(name) => match grants.get(&name) {
-            Some(granted) => vec![of(call.offer, granted)],
-            // As for an unknown contract of the other routes. A long name is not repeated.
-            None => {
-                call.caller.budget.charge(Instant::now());
-                let name = Some(name).filter(|name| name.len() <= NAME_MAX);
-                vec![json!({"contract": name, "answer": "never"})]
-            }
-        },
+        Some(name) => {
+            vec![grants.get(&name).map_or_else(|| never(call, name), |one| of(call.offer, one))]
+        }
     };
     Ok(CallToolResult::structured(json!({"contracts": contracts})))
+}
+
+/// The answer for a contract that is not granted. It is charged to the caller like an unknown contract of other routes. A
+/// long name is not repeated.
+fn never(call: Call<'_>, name: String) -> Value {
+    call.caller.budget.charge(Instant::now());
+    let name = Some(name).filter(|name| name.len() <= NAME_MAX);
+    json!({"contract": name, "answer": "never"})
 }
 
 fn of(offer: &Offer, granted: &Granted) -> Value {

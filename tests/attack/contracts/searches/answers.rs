@@ -102,20 +102,20 @@ pub(super) fn unanswered() {
 
 const GUARDED: &str = r#"
 [state.user]
-from = "POST /u/{id}"
+from = "POST /u?id={id}"
 required = ["active"]
 properties.active = { type = "boolean" }
 [[observe.http]]
 upstream = "field"
-request  = "POST /u/{id}"
+request  = "POST /u?id={id}"
 reads    = true
 body     = { op = "read" }
 [[observe.http]]
 upstream = "field"
-request  = "GET /u/{id}"
+request  = "GET /u?id={id}"
 [[perform.http]]
 upstream = "field"
-request  = "@write@ /u/{id}"
+request  = "@write@ /u?id={id}"
 guard    = "etag"
 body     = { op = "suspend" }
 [verify]
@@ -132,7 +132,7 @@ fn is_suspension(request: &Request) -> bool {
 pub(super) fn tags() {
     let written =
         |name, write: &str| contract(name, "update", &[], &GUARDED.replace("@write@", write));
-    let get = "[[observe.http]]\nupstream = \"field\"\nrequest  = \"GET /u/{id}\"\n";
+    let get = "[[observe.http]]\nupstream = \"field\"\nrequest  = \"GET /u?id={id}\"\n";
     for write in ["PATCH", "POST"] {
         let text = written("untagged", write).1.replacen(get, "", 1);
         let said = Contract::from_toml("c.toml", &text).unwrap_err().to_string();
