@@ -229,14 +229,17 @@ fn expressions(contract: &Contract) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Rejects expressions that test for a value that is always present. Contracts that are read back from records are
-/// exempt from this check.
+/// Rejects expressions that test for a value that is always present and, in format 2, comparisons of values that never
+/// have the same type. Contracts that are read back from records are exempt from these checks.
 pub(super) fn tests(contract: &Contract) -> Result<(), Fault> {
     let (params, states) = (contract.params_schema(), contract.state_schemas());
     let verify = &contract.verify;
     let all = verify.before.iter().chain(&verify.after).chain(&verify.pending);
     all.into_iter().try_for_each(|expression| {
-        let checked = expression.check_tests(&params, &states);
+        let mut checked = expression.check_tests(&params, &states);
+        if checked.is_ok() && contract.templates() == Format::Two {
+            checked = expression.check_types(&params, &states);
+        }
         checked.map_err(|e| Fault::at(expression.source(), e))
     })
 }

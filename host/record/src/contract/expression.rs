@@ -126,7 +126,7 @@ impl Expression {
         state: &BTreeMap<String, Schema>,
         post_allowed: bool,
     ) -> Result<(), ExpressionError> {
-        let roots = check::Roots { params, state, post_allowed, written: false };
+        let roots = check::Roots { params, state, post_allowed, written: false, types: false };
         check::check(self.program.expression(), &roots)
     }
 
@@ -144,7 +144,24 @@ impl Expression {
         params: &Schema,
         state: &BTreeMap<String, Schema>,
     ) -> Result<(), ExpressionError> {
-        let roots = check::Roots { params, state, post_allowed: true, written: true };
+        let roots = check::Roots { params, state, post_allowed: true, written: true, types: false };
+        check::check(self.program.expression(), &roots)
+    }
+
+    /// Checks that no comparison has sides that never have the same type, in an expression that passed
+    /// [`Expression::check`]. The result of such a comparison is the same for all values.
+    ///
+    /// Use this check only for contracts that are being written, as [`Expression::check_tests`].
+    ///
+    /// # Errors
+    ///
+    /// Fails at the first comparison of values that never have the same type.
+    pub fn check_types(
+        &self,
+        params: &Schema,
+        state: &BTreeMap<String, Schema>,
+    ) -> Result<(), ExpressionError> {
+        let roots = check::Roots { params, state, post_allowed: true, written: false, types: true };
         check::check(self.program.expression(), &roots)
     }
 

@@ -6,6 +6,7 @@
 mod path;
 mod present;
 mod reads;
+mod types;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -25,6 +26,8 @@ pub(super) struct Roots<'a> {
     pub(super) post_allowed: bool,
     /// Whether to refuse a test for a value that is always present.
     pub(super) written: bool,
+    /// Whether to refuse a comparison of values that never have the same type.
+    pub(super) types: bool,
 }
 
 pub(super) fn check(expression: &IdedExpr, roots: &Roots<'_>) -> Result<(), ExpressionError> {
@@ -66,16 +69,19 @@ impl Scope<'_> {
 
 fn walk(node: &IdedExpr, scope: &Scope<'_>) -> Result<(), ExpressionError> {
     match &node.expr {
-        Expr::Ident(name) if name == "params" && has_private(scope) => Err(error(
-            "`params` as a whole contains private values".into(),
-            "name the parameters that are not private",
-        )),
         Expr::Select(select) if select.test => {
             let (found, required) = member(select, scope)?;
             present::refuse(&select.operand, &select.field, (found, required), scope)
         }
-        Expr::Ident(_) | Expr::Select(_) => plain(node, scope),
-        Expr::Call(call) => walk_call(node, call, scope),
+        Expr::Ident(_) => {
+            not_private(node, scope)?;
+            plain(node, scope)
+        }
+        Expr::Select(_) => plain(node, scope),
+        Expr::Call(call) => {
+            walk_call(node, call, scope)?;
+            types::refuse(call, scope)
+        }
         Expr::Comprehension(comprehension) => walk_loop(comprehension, scope),
         Expr::List(list) => list.elements.iter().try_for_each(|item| walk(item, scope)),
         _ => Ok(()),
@@ -141,11 +147,23 @@ fn walk_loop(comprehension: &ComprehensionExpr, scope: &Scope<'_>) -> Result<(),
     walk(&comprehension.result, &inner)
 }
 
-/// Checks an operand that may be a decimal or a list of decimals.
+/// Checks an operand that may be a decimal or a list of decimals. Each part of the operand is checked once; otherwise,
+/// the time would double with every level of nesting.
 fn path_or_value(node: &IdedExpr, scope: &Scope<'_>) -> Result<(), ExpressionError> {
     match place(node, scope)? {
-        Some(Place::Value(schema)) if is_decimal(schema) || is_decimals(schema) => Ok(()),
-        _ => walk(node, scope),
+        Some(_) => not_private(node, scope),
+        None => walk(node, scope),
+    }
+}
+
+/// Rejects `params` as a whole if a parameter is private.
+fn not_private(node: &IdedExpr, scope: &Scope<'_>) -> Result<(), ExpressionError> {
+    match &node.expr {
+        Expr::Ident(name) if name == "params" && has_private(scope) => Err(error(
+            "`params` as a whole contains private values".into(),
+            "name the parameters that are not private",
+        )),
+        _ => Ok(()),
     }
 }
 
