@@ -98,6 +98,13 @@ fn a_test_case_that_differs_is_reported_with_its_line() {
     for (old, new, why) in [
         ("GET /Users?count=1", "GET /Users?count=2", "no rule of the contract has the request"),
         ("user_name = \"zoe@example.com\"", "user_name = \"a b\"", "do not fit the contract"),
+        ("user_name = \"zoe@example.com\"", "user_name = 12.5", "`/user_name` of `params` is 12.5"),
+        ("user_name = \"zoe@example.com\"", "user_name = 1e1", "or a string, write `\"10.0\"`"),
+        (
+            "user_name = \"zoe@example.com\"",
+            "user_name = [9007199254740992]",
+            "`/user_name/0` of `params` is 9007199254740992",
+        ),
         ("status = 200", "stat = 200", "unknown field `stat`"),
         ("want   = \"verified\"", "want   = \"right\"", "unknown variant `right`"),
         ("format = 1", "format = 2", "use `format = 1`"),

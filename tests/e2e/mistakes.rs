@@ -85,6 +85,23 @@ fn a_contract_or_adapter_of_another_digest_is_refused_with_the_digest_to_pin() {
 }
 
 #[test]
+fn a_contract_that_was_never_pinned_is_not_called_different() {
+    let mut world = World::lay_out(scim(), "scim").unwrap();
+    let table = "[tenant.acme.grant.\"idp.restore_access\"]";
+    let text = fs::read_to_string(world.dir.join("deed.toml")).unwrap();
+    let (before, after) = text.split_once(table).unwrap();
+    let (pin, rest) = after.trim_start().split_once('\n').unwrap();
+    assert!(pin.starts_with("contract"), "{pin}");
+    fs::write(world.dir.join("deed.toml"), format!("{before}{table}\n{rest}")).unwrap();
+    let line = line_of(&world.dir, "deed.toml", table);
+    let wanted = ["is not pinned in the grant yet; review it and run `deed pin` or write", pin];
+    let said = host::run(&["check", world.path()], "").unwrap();
+    let said = String::from_utf8_lossy(&[said.stdout, said.stderr].concat()).into_owned();
+    assert!(!said.contains("differs from what was granted"), "{said}");
+    told(&mut world, &format!("deed.toml:{line}: {CONTRACT} "), &wanted);
+}
+
+#[test]
 fn a_secret_that_others_can_read_is_refused() {
     let mut world = World::lay_out(scim(), "scim").unwrap();
     let path = world.dir.join("secrets/idp_write");

@@ -120,7 +120,7 @@ pub fn load(dir: &Path) -> Result<Config, Faults> {
         adapters: adapters.into_bytes(),
         warnings: Vec::new(),
     };
-    config.warnings = warnings::find(&config, &raw, &files, &here);
+    config.warnings = warnings::find(&config, (&raw, &contracts), &files, &here);
     faults.into_result(config)
 }
 

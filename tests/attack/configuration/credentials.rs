@@ -80,6 +80,13 @@ fn a_credential_that_nothing_needs() {
         let table = "[tenant.acme.secret.spare]\nfile = \"secrets/idp_read\"\n\n[tenant.globex]\n";
         replace(dir, "deed.toml", "[tenant.globex]\n", table);
     };
+    let spare = |dir: &Path| {
+        let text = fs::read_to_string(dir.join("contracts/read_user.toml")).unwrap();
+        let text = text.replace("\"idp.read_user\"", "\"idp.spare\"");
+        fs::write(dir.join("contracts/spare.toml"), text).unwrap();
+    };
+    let fragments = ["contracts/spare.toml", "no tenant has a grant for `idp.spare`"];
+    bench.warned("a contract", spare, &fragments);
     bench.warned("a secret", unused, &["deed.toml:", "`spare`", "no upstream uses secret"]);
     let reads = |dir: &Path| {
         for contract in ["idp.restore_access", "idp.suspend_user"] {

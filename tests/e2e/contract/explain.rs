@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use deed_record::contract::Contract;
 use deed_tests::host::expect;
 use deed_tests::services::workspace;
 use serde_json::{Value, json};
@@ -195,4 +196,34 @@ fn an_explanation_says_how_requests_depend_on_answers() {
     ] {
         assert!(said.contains(&format!("{line}\n")), "no `{line}`: {said}");
     }
+}
+
+/// A POST that only reads, with the line of the grant that permits it, and what counts as its answer.
+#[test]
+fn an_explanation_says_what_the_grant_must_permit() {
+    let search = file("examples/05_find_customer_by_post.toml");
+    let args = ["contract", "explain", &search, "--param", "email=ann@example.com"];
+    let (code, said, errors) = deed(&args);
+    assert_eq!((code, errors.as_str()), (0, ""), "{said}");
+    let text = fs::read_to_string(&search).unwrap();
+    let contract = Contract::from_toml("c.toml", &text).unwrap();
+    let digest = contract.reviewed(&contract.observe.http[0]).unwrap().to_string();
+    for line in [
+        "    only reads, although it is a POST: the grant must permit it with `safe`",
+        "    the answer always has the whole list (`complete`)",
+        "    a status of 2xx is an error if `has(answer.body.error)`",
+        "    the host keeps no part of the answer",
+        "the grant needs, if these requests only read for all parameters",
+        &format!("  safe = {{ 'POST /customers/search' = '{digest}' }}"),
+    ] {
+        assert!(said.lines().any(|one| one == line), "no `{line}`: {said}");
+    }
+    let report: Value =
+        serde_json::from_str(&expect(&[&args[..], &["--json"]].concat()).unwrap()).unwrap();
+    assert_eq!(report["safe"], json!({"POST /customers/search": digest}));
+    let (search, control) = (&report["observe"][0], &report["observe"][1]);
+    assert_eq!((&search["reads"], &search["complete"]), (&json!(true), &json!(true)));
+    assert_eq!(search["rendered"]["refused_when"], "has(answer.body.error)");
+    assert_eq!(control["rendered"]["expose"], json!([]));
+    assert_eq!(control.get("reads"), None, "{control}");
 }

@@ -2,11 +2,11 @@
 
 use deed_record::contract::Contract;
 use deed_test_support::shared::ended;
-use deed_tests::world::World;
+use deed_tests::world::{BOB, World};
 use serde_json::{Value, json};
 
 use super::upstream::{Reply, Request, Upstream};
-use super::{POLICY, contract, granted, tried};
+use super::{ASKING, POLICY, contract, granted, proposal, tried};
 
 const TABLES: &str = r#"
 [state.user]
@@ -85,6 +85,26 @@ fn a_state_is_read_by_a_query_and_changed_by_a_mutation() {
     // A search is sent with the credential for reads.
     let tokens: Vec<_> = seen.iter().map(|one| one.header("authorization").unwrap()).collect();
     assert!(tokens[0] == tokens[2] && tokens[0] != tokens[1], "{tokens:?}");
+}
+
+/// The host repeats a search with the agent's values after the approval, so the approver sees it.
+#[test]
+fn an_approver_sees_the_searches() {
+    let (upstream, text) = (users(|_| None), contract("update", TABLES));
+    let policy = format!("{POLICY}{ASKING}");
+    let world = granted(&policy, &upstream, &text, "", &safe(&text)).unwrap();
+    let id = world.propose(&proposal(json!({"id": "a1"}))).unwrap().text("/id");
+    let (done, said) = world.approve(&id, "bob", BOB).unwrap();
+    assert!(done, "{said}");
+    let title = "\nwould read, by POST or with values of the answers\n";
+    let (writes, reads) = said.split_once(title).unwrap();
+    let reads = reads.split("\n\n").next().unwrap();
+    let line = format!("  POST http://{}/graphql (field)\n", upstream.address);
+    assert!(writes.contains(&line) && reads.contains(&line), "{said}");
+    assert!(reads.contains("query($id: ID!)") && reads.contains("\"id\": \"a1\""), "{said}");
+    assert!(reads.contains("      body /variables/id: parameter id"), "{said}");
+    assert!(!reads.contains("mutation"), "{said}");
+    ended(&world, &world.settled(&id).unwrap(), "verified", "every expectation holds");
 }
 
 /// The upstream may have carried out a search whose answer is lost, so it is not sent again.

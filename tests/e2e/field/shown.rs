@@ -90,7 +90,7 @@ fn an_approver_sees_lists_decimals_absence_headers_and_origins() {
         "      body /by: id of the action",
         "      body /label: pre.thing.label, the state before the action",
         "      body /for: parameter id",
-        "would read afterwards, with values of the answers",
+        "would read, by POST or with values of the answers",
         &format!("  GET {base}/jobs/{{answer.start.job}} (field)"),
         "      path {answer.start.job}: answer.start.job, known after the write",
         "  /thing/on: false",

@@ -28,7 +28,7 @@ pub(super) fn approval(
     let mut text = head(request, &contract);
     text += &private(request);
     text += &writes::writes(request, &contract)?;
-    text += &writes::reads_of_answers(request, &contract)?;
+    text += &writes::reads(request, &contract)?;
     text += &state::state(request, &contract, now_ms);
     text += &state::bound(request, &contract);
     text += &afterwards(request, &contract);

@@ -11,13 +11,18 @@ use deed_sandbox::upstream::{AddressClass, Upstream, classify};
 use deed_system::files::Files;
 
 use super::fault::{Fault, Source};
-use super::tenant::Granted;
+use super::tenant::{Contracts, Granted};
 use super::{Config, Tenant, origin, raw};
 
 /// The folders with the operator's files. A user who can write to one of these folders controls what the host does.
 const FOLDERS: [&str; 5] = [".", "contracts", "policies", "adapters", "approvers"];
 
-pub(super) fn find(config: &Config, raw: &raw::Host, files: &Files, here: &Source) -> Vec<Fault> {
+pub(super) fn find(
+    config: &Config,
+    (raw, contracts): (&raw::Host, &Contracts),
+    files: &Files,
+    here: &Source,
+) -> Vec<Fault> {
     let mut found = Vec::new();
     shared_credentials(config, here, &mut found);
     for tenant in config.tenants.values() {
@@ -27,6 +32,7 @@ pub(super) fn find(config: &Config, raw: &raw::Host, files: &Files, here: &Sourc
         keyless(tenant, here, &mut found);
         clear_text(tenant, here, &mut found);
     }
+    without_grant(raw, contracts, &mut found);
     found.extend(origin::warn(raw, files, here));
     near_witnesses(config, here, &mut found);
     folders(files, &mut found);
@@ -116,6 +122,19 @@ fn unused(tenant: &Tenant, raw: &raw::Tenant, here: &Source, found: &mut Vec<Fau
             let what =
                 format!("no granted contract writes to `{name}`; remove the credential in `write`");
             found.push(here.fault_in(&table("upstream", name), "write", &what));
+        }
+    }
+}
+
+/// Warns about contracts that no tenant grants.
+fn without_grant(raw: &raw::Host, contracts: &Contracts, found: &mut Vec<Fault>) {
+    for (name, (file, ..)) in contracts {
+        if !raw.tenant.values().any(|tenant| tenant.grant.contains_key(name)) {
+            let what = format!(
+                "no tenant has a grant for `{name}`, so it cannot be used; add [tenant.NAME.grant.\"{name}\"] or \
+                 remove the file"
+            );
+            found.push(Fault::new(file, 0, what));
         }
     }
 }

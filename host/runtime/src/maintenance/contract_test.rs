@@ -63,6 +63,11 @@ pub enum ContractTestError {
     Adapter(String),
     #[error("the parameters do not fit the contract: {0}")]
     Params(String),
+    #[error(
+        "`{0}` of `params` is {1}, and the host takes only integers within ±(2^53 − 1) as numbers; for a decimal or \
+         a string, write `\"{1}\"`"
+    )]
+    Number(String, String),
     #[error("no rule of the contract has the request `{0}`; write it as in the contract")]
     Request(String),
     #[error(
@@ -135,6 +140,7 @@ impl ContractTest<'_> {
     }
 
     fn render(&self) -> Result<(Value, Rendering), ContractTestError> {
+        exact("", self.params)?;
         let mut proposal = Proposal {
             contract: self.contract.action.name.clone(),
             params: self.params.clone(),
@@ -167,6 +173,23 @@ impl ContractTest<'_> {
             at_ms: 0,
             problem,
         })
+    }
+}
+
+/// Checks that a value has only numbers that the host takes in a proposal. Fails at the first other number.
+fn exact(at: &str, value: &Value) -> Result<(), ContractTestError> {
+    let is_safe = |n: i64| n.unsigned_abs() <= json::MAX_INTEGER.unsigned_abs();
+    match value {
+        Value::Number(number) if !number.as_i64().is_some_and(is_safe) => {
+            Err(ContractTestError::Number(at.to_owned(), number.to_string()))
+        }
+        Value::Array(items) => {
+            (0_usize..).zip(items).try_for_each(|(n, one)| exact(&format!("{at}/{n}"), one))
+        }
+        Value::Object(members) => {
+            members.iter().try_for_each(|(name, one)| exact(&json::child(at, name), one))
+        }
+        _ => Ok(()),
     }
 }
 

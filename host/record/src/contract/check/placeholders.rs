@@ -16,7 +16,7 @@ pub(super) fn resource(contract: &Contract) -> Result<(), Fault> {
     let uses = template::resource_placeholders(resource, contract.templates());
     for one in uses.map_err(|e| Fault::at(resource, e))? {
         is_bound(contract, &one, resource)?;
-        is_narrow(contract, &one, false)?;
+        is_narrow(contract, &one, None)?;
         if let Source::Pre(_) | Source::Answer(_) = one.source {
             let what = "`resource` cannot contain a value of the state or of an answer: it is known before both";
             return Err(Fault::at(resource, what));
@@ -44,13 +44,13 @@ pub(super) fn rule(contract: &Contract, rule: &Rule, observing: bool) -> Result<
     for one in &uses {
         let inside = matches!(one.place, Place::Body | Place::Header);
         is_bound(contract, one, if inside { one.text } else { &rule.request })?;
-        is_narrow(contract, one, rule.reads)?;
-        compared(contract, one)?;
+        is_narrow(contract, one, Some(rule))?;
+        compared(contract, one, rule)?;
         of_state(contract, one, rule, observing)?;
         super::answers::placeholder(contract, one, rule, observing)?;
         optional(one, &uses, observing, &rule.request)?;
         if rule.codec.request == Outgoing::Form && one.place == Place::Body {
-            flat(contract, one)?;
+            flat(contract, one, rule)?;
         }
     }
     Ok(())
@@ -95,12 +95,16 @@ fn is_bound(contract: &Contract, one: &Use<'_>, needle: &str) -> Result<(), Faul
 /// Checks that no value next to text or in a header can change the meaning of the text, for example by a quote or a
 /// separator. In a POST that only reads, this holds for every value, because the agent must not choose what the POST
 /// does.
-fn is_narrow(contract: &Contract, one: &Use<'_>, searches: bool) -> Result<(), Fault> {
+fn is_narrow(contract: &Contract, one: &Use<'_>, rule: Option<&Rule>) -> Result<(), Fault> {
     let Source::Param { name, .. } = one.source else { return Ok(()) };
-    let in_search = searches && one.place != Place::Where;
+    let in_search = rule.is_some_and(|rule| rule.reads) && one.place != Place::Where;
     if !one.mixed && one.place != Place::Header && !in_search {
         return Ok(());
     }
+    let fault = |what: String| match rule {
+        Some(rule) => in_rule(rule, one, what),
+        None => Fault::at(&contract.action.resource, what),
+    };
     let schema = contract.params.properties.get(name);
     let is_listed = schema.is_some_and(|one| one.choices.is_some() || one.constant.is_some());
     let is_number = schema.and_then(Schema::kind).is_some_and(|kind| kind != Kind::String);
@@ -109,7 +113,7 @@ fn is_narrow(contract: &Contract, one: &Use<'_>, searches: bool) -> Result<(), F
             "`{{{name}}}` is in the path of a POST that only reads, and could select another operation; make `{name}` an \
              `enum` or an integer, or put it into the query or body"
         );
-        return Err(Fault::at(one.text, what));
+        return Err(fault(what));
     }
     if schema.and_then(Alphabet::of).is_some_and(Alphabet::is_narrow) {
         return Ok(());
@@ -125,11 +129,18 @@ fn is_narrow(contract: &Contract, one: &Use<'_>, searches: bool) -> Result<(), F
          `pattern` of only `A-Z a-z 0-9 _ - . @ +`, such as `pattern = \"^[A-Za-z0-9._-]+$\"`",
         one.text
     );
-    Err(Fault::at(one.text, what))
+    Err(fault(what))
+}
+
+/// A fault of a placeholder, at its line in the table of the rule.
+fn in_rule(rule: &Rule, one: &Use<'_>, what: impl std::fmt::Display) -> Fault {
+    let is_in_request = matches!(one.place, Place::Path | Place::Query);
+    let excerpt: &str = if is_in_request { &rule.request } else { one.text };
+    Fault::in_rule(&rule.request, excerpt, what)
 }
 
 /// Checks that a value that an element of a list must have is a whole, public value.
-fn compared(contract: &Contract, one: &Use<'_>) -> Result<(), Fault> {
+fn compared(contract: &Contract, one: &Use<'_>, rule: &Rule) -> Result<(), Fault> {
     if one.place != Place::Where {
         return Ok(());
     }
@@ -147,7 +158,7 @@ fn compared(contract: &Contract, one: &Use<'_>) -> Result<(), Fault> {
              `{{action.id}}`",
             one.text
         );
-        return Err(Fault::at(one.text, what));
+        return Err(in_rule(rule, one, what));
     }
     Ok(())
 }
@@ -158,7 +169,7 @@ fn compared(contract: &Contract, one: &Use<'_>) -> Result<(), Fault> {
 fn of_state(contract: &Contract, one: &Use<'_>, rule: &Rule, observing: bool) -> Result<(), Fault> {
     let Source::Pre(path) = one.source else { return Ok(()) };
     let written = one.source.written();
-    let refuse = |why: &str| Err(Fault::at(one.text, format!("`{written}` {why}")));
+    let refuse = |why: &str| Err(in_rule(rule, one, format!("`{written}` {why}")));
     let in_json = one.place == Place::Body && rule.codec.request == Outgoing::Json;
     if observing || one.mixed || !in_json {
         return refuse("can only be a whole value in the JSON body of a write");
@@ -227,13 +238,14 @@ fn optional(one: &Use<'_>, all: &[Use<'_>], observing: bool, request: &str) -> R
 }
 
 /// Checks that a placeholder in a form-urlencoded body does not stand for a list or an object.
-fn flat(contract: &Contract, one: &Use<'_>) -> Result<(), Fault> {
+fn flat(contract: &Contract, one: &Use<'_>, rule: &Rule) -> Result<(), Fault> {
     let Source::Param { name, .. } = one.source else { return Ok(()) };
     let kind = contract.params.properties.get(name).and_then(Schema::kind);
     match kind {
         Some(Kind::String | Kind::Integer | Kind::Boolean | Kind::Decimal) => Ok(()),
-        _ => Err(Fault::at(
-            one.text,
+        _ => Err(in_rule(
+            rule,
+            one,
             format!(
                 "`{name}` is not a text, integer, decimal or boolean; a form can contain nothing else"
             ),

@@ -134,6 +134,29 @@ fn an_answer_without_members_is_neither_exposed_nor_a_state() {
     }
 }
 
+/// The text of the placeholder also occurs before the rule: in `resource`, in `from` and in another rule.
+#[test]
+fn a_fault_of_a_search_is_at_its_line_in_the_rule() {
+    let reads = "reads = true\n";
+    let search = "POST /t/{id}/find";
+    let path = of(&[STATE, OBSERVE, reads, PERFORM]).replace("GET /t/{id}", search);
+    let body = "body = { q = \"{words}\" }\n";
+    let own =
+        of(&[STATE, PERFORM, body, OBSERVE, reads, body]).replace("GET /t/{id}", "POST /find");
+    let words = "properties.words = { type = \"string\" }\n[state.thing]";
+    for (tables, at, why) in [
+        (path, "request = \"POST", "could select another operation"),
+        (own.replace("[state.thing]", words), "body =", "is in a POST that only reads"),
+    ] {
+        let required = if tables.contains("words") { r#"["id", "words"]"# } else { r#"["id"]"# };
+        let text = text(2, "idp/{id}", &tables).replace(r#"["id"]"#, required);
+        let error = Contract::from_toml("c.toml", &text).unwrap_err();
+        let line = text[..text.rfind(at).unwrap()].lines().count() + 1;
+        assert!(error.what.contains(why), "{error}");
+        assert_eq!(error.line, line, "{error}");
+    }
+}
+
 #[test]
 fn a_plain_contract_is_accepted() {
     let tables = of(&[STATE, OBSERVE, PERFORM]);

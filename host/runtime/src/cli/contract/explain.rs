@@ -4,6 +4,7 @@ mod page;
 mod request;
 mod state;
 
+use std::collections::BTreeMap;
 use std::process::ExitCode;
 
 use deed_record::action::id::ActionId;
@@ -38,6 +39,9 @@ struct Report {
     depends_on: Vec<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     outputs: Vec<String>,
+    /// What the grant must permit: the requests of the POST rules that only read, each with the digest of its rule.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    safe: BTreeMap<String, String>,
 }
 
 /// Where the host reads a state from.
@@ -116,6 +120,12 @@ fn report(
         from: shape.from.clone(),
         may_be_absent: contract.may_be_absent(shape),
     };
+    let searches = contract.observe.http.iter().filter(|rule| rule.reads);
+    let reviewed = |rule: &Rule| {
+        let digest = contract.reviewed(rule).map_err(Failure::failed)?;
+        Ok((rule.request.clone(), digest.to_string()))
+    };
+    let safe: Result<BTreeMap<String, String>, Failure> = searches.map(reviewed).collect();
     Ok(Report {
         contract: contract.action.name.clone(),
         version: contract.action.version.clone(),
@@ -129,5 +139,6 @@ fn report(
         may_change: may_change::allowed(contract, params),
         depends_on: contract.depends_on().unwrap_or_default().to_vec(),
         outputs: contract.outputs.iter().map(|(name, from)| format!("{name} = {from}")).collect(),
+        safe: safe?,
     })
 }

@@ -16,11 +16,7 @@ pub(super) fn writes(request: &ApprovalRequest, contract: &Contract) -> Result<S
     let mut text = "\nwould send\n".to_owned();
     let writes = request.live_writes(contract).map_err(Failure::failed)?;
     for (rule, write) in contract.perform.http.iter().zip(writes.iter().map(Prepared::live)) {
-        text += &head(request, write);
-        text += &write.body.as_ref().map(|body| pretty(body, "    ")).unwrap_or_default();
-        text += &requests::notes(write);
-        let origins = requests::origins(contract, rule, &request.action.params);
-        text += &origins.map_err(Failure::failed)?;
+        text += &sent(request, contract, rule, write)?;
     }
     if contract.limits.attempts > 1 && !writes.is_empty() {
         let (attempts, effect) = (contract.limits.attempts, contract.action.effect.as_str());
@@ -30,25 +26,37 @@ pub(super) fn writes(request: &ApprovalRequest, contract: &Contract) -> Result<S
     Ok(text)
 }
 
-/// The requests that the host sends after the writes with values of their answers.
-pub(super) fn reads_of_answers(
-    request: &ApprovalRequest,
-    contract: &Contract,
-) -> Result<String, Failure> {
-    if !contract.observe.http.iter().any(Rule::awaits_answer) {
+/// The requests of observations whose content an approver cannot derive from the contract alone: POST requests that only
+/// read, which the host sends with the agent's values before and after the writes, and requests with values of answers,
+/// which the host sends after the writes.
+pub(super) fn reads(request: &ApprovalRequest, contract: &Contract) -> Result<String, Failure> {
+    let is_shown = |rule: &Rule| rule.reads || rule.awaits_answer();
+    if !contract.observe.http.iter().any(is_shown) {
         return Ok(String::new());
     }
-    let mut text = "\nwould read afterwards, with values of the answers\n".to_owned();
+    let mut text = "\nwould read, by POST or with values of the answers\n".to_owned();
     let all = request.private.requests(contract, &request.proposal, &request.action.id);
     let reads = all.map_err(Failure::failed)?.observe;
     for (rule, read) in contract.observe.http.iter().zip(reads.iter().map(Prepared::live)) {
-        if rule.awaits_answer() {
-            text += &head(request, read);
-            text += &requests::notes(read);
-            let origins = requests::origins(contract, rule, &request.action.params);
-            text += &origins.map_err(Failure::failed)?;
+        if is_shown(rule) {
+            text += &sent(request, contract, rule, read)?;
         }
     }
+    Ok(text)
+}
+
+/// One request: method, full URL, headers, body, notes, and the origin of each value.
+fn sent(
+    request: &ApprovalRequest,
+    contract: &Contract,
+    rule: &Rule,
+    rendered: &Rendered,
+) -> Result<String, Failure> {
+    let mut text = head(request, rendered);
+    text += &rendered.body.as_ref().map(|body| pretty(body, "    ")).unwrap_or_default();
+    text += &requests::notes(rendered);
+    let origins = requests::origins(contract, rule, &request.action.params);
+    text += &origins.map_err(Failure::failed)?;
     Ok(text)
 }
 

@@ -145,8 +145,9 @@ fn pinned(
     if granted == Some(actual.to_string().as_str()) {
         return Ok(());
     }
-    let what = format!(
-        "{file} differs from what was granted; if you accept it, run `deed pin` or write `{key} = \"{actual}\"`"
-    );
-    Err((key, what))
+    let why = match granted {
+        Some(_) => "differs from what was granted; if you accept it, run",
+        None => "is not pinned in the grant yet; review it and run",
+    };
+    Err((key, format!("{file} {why} `deed pin` or write `{key} = \"{actual}\"`")))
 }

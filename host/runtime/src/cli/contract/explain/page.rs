@@ -47,7 +47,28 @@ pub(super) fn page(report: &Report) -> String {
             line(&mut text, format_args!("  {}", safe(one)));
         }
     }
-    text
+    text + &granted(report)
+}
+
+/// The line that the grant needs if the contract has POST requests that only read.
+fn granted(report: &Report) -> String {
+    if report.safe.is_empty() {
+        return String::new();
+    }
+    let pair = |(request, digest): (&String, &String)| {
+        // A literal string of TOML cannot contain an apostrophe. A string of JSON is also a basic string of TOML.
+        let key = if request.contains('\'') {
+            Value::from(request.as_str()).to_string()
+        } else {
+            format!("'{request}'")
+        };
+        format!("{} = '{digest}'", safe(&key))
+    };
+    let pairs: Vec<String> = report.safe.iter().map(pair).collect();
+    format!(
+        "\nthe grant needs, if these requests only read for all parameters\n  safe = {{ {} }}\n",
+        pairs.join(", ")
+    )
 }
 
 fn show(text: &mut String, one: &Request) {
@@ -73,7 +94,36 @@ fn show(text: &mut String, one: &Request) {
             );
         }
     }
+    *text += &answer(one);
     *text += &shown::listed(values.iter().map(|value| value.shown.clone()).collect());
+}
+
+/// What the contract says about a search, and about the answer to a request.
+fn answer(one: &Request) -> String {
+    let mut text = String::new();
+    if one.reads {
+        text += "    only reads, although it is a POST: the grant must permit it with `safe`\n";
+    }
+    if one.complete {
+        text += "    the answer always has the whole list (`complete`)\n";
+    }
+    if let Some(condition) = &one.rendered.refused_when {
+        let what = if one.rendered.writes { "is a refusal" } else { "is an error" };
+        let condition = safe(condition.source());
+        line(&mut text, format_args!("    a status of 2xx {what} if `{condition}`"));
+    }
+    match one.rendered.expose.as_deref() {
+        Some([]) => text += "    the host keeps no part of the answer\n",
+        Some(pointers) => {
+            let pointers = safe(&pointers.join(", "));
+            line(
+                &mut text,
+                format_args!("    the host keeps only these parts of the answer: {pointers}"),
+            );
+        }
+        None => {}
+    }
+    text
 }
 
 /// The bytes of each request, one line of the head per line, after a comment with the upstream.

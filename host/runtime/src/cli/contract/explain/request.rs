@@ -16,6 +16,12 @@ use super::super::super::shown;
 #[derive(Debug, Serialize)]
 pub(super) struct Request {
     pub(super) rendered: Rendered,
+    /// Whether this is a POST that only reads.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(super) reads: bool,
+    /// Whether the upstream always sends the whole list from which `where` selects.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(super) complete: bool,
     /// The encoded body, if its encoding is not JSON.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) encoded: Option<String>,
@@ -61,6 +67,8 @@ impl Explain<'_> {
         let raw = self.runtime.block_on(preview::bytes(&rendered)).map_err(Failure::failed)?;
         Ok(Request {
             values: self.values(rule, has_state).map_err(Failure::failed)?,
+            reads: rule.reads,
+            complete: rule.complete,
             encoded: encoded(&rendered)?,
             raw: String::from_utf8_lossy(&raw).into_owned(),
             rendered,
