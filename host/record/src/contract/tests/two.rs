@@ -151,7 +151,7 @@ fn a_fault_of_a_search_is_at_its_line_in_the_rule() {
         let required = if tables.contains("words") { r#"["id", "words"]"# } else { r#"["id"]"# };
         let text = text(2, "idp/{id}", &tables).replace(r#"["id"]"#, required);
         let error = Contract::from_toml("c.toml", &text).unwrap_err();
-        let line = text[..text.rfind(at).unwrap()].lines().count() + 1;
+        let line = text.rsplit_once(at).unwrap().0.lines().count() + 1;
         assert!(error.what.contains(why), "{error}");
         assert_eq!(error.line, line, "{error}");
     }
