@@ -32,7 +32,7 @@ use libtest_mimic::{Arguments, Trial};
 use self::case::Case;
 
 /// How many of 100 cases a sample has.
-const SAMPLE: u64 = 40;
+const SAMPLE: u64 = 25;
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
