@@ -8,6 +8,7 @@ pub mod asked;
 mod compile;
 mod evaluate;
 mod permit;
+mod reach;
 mod schema;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -23,6 +24,7 @@ use crate::contract::schema::Schema;
 pub use compile::{CompileError, compile, set_digest};
 pub use evaluate::{question, reevaluate, snapshot};
 pub use permit::{Permit, PermitBasis};
+pub use reach::{Asker, Kind, Reach};
 
 /// The reason of a denial when no policy permits the action.
 pub const NOT_PERMITTED: &str = "no policy permits this action";
@@ -244,7 +246,7 @@ pub enum Verdict {
 }
 
 /// The requirement that `count` distinct persons approve in `role`, as in `@obligation("approve:2:lead")`.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Obligation {

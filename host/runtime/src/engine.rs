@@ -23,6 +23,7 @@ pub(crate) mod open_logs;
 mod pause;
 #[cfg(test)]
 mod race;
+mod reach;
 mod readiness;
 mod recover;
 mod resolve;
@@ -57,6 +58,7 @@ pub use self::explain::Explained;
 pub use self::in_flight::DriverHandle;
 pub use self::intake::{Accepted, Claimed, IntakeError};
 pub use self::key_history::KeyHistoryError;
+pub use self::reach::Reaches;
 pub use self::readiness::Unready;
 pub use self::stored_action::StoredAction;
 pub use self::stories::StoredPolicies;
@@ -85,6 +87,7 @@ pub struct Engine {
     timers: timers::Timers,
     admission: Admission,
     last_seen: resolve::LastSeen,
+    reach: reach::KnownReach,
     space: readiness::Space,
     clock_warning: readiness::ClockWarning,
 }

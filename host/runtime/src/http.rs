@@ -23,9 +23,12 @@ use axum::extract::DefaultBodyLimit;
 use axum::{Router, middleware};
 use serde_json::Value;
 
-pub(crate) use self::actions::{bundled, cancelled, listed, looked_at, parse_id, proposed, viewed};
+pub(crate) use self::actions::{
+    bundled, cancelled, explained, listed, looked_at, parse_id, proposed, viewed,
+};
 pub(crate) use self::auth::Caller;
 use self::auth::Callers;
+pub(crate) use self::contracts::reach;
 pub(crate) use self::headers::{WAIT_MAX_S, claim, traceparent};
 pub use self::listener::Listener;
 pub(crate) use self::payload::Payload;

@@ -11,6 +11,7 @@ mod can;
 mod context;
 mod define;
 mod door;
+mod explain;
 mod handler;
 mod message;
 mod offer;

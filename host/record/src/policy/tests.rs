@@ -1,5 +1,6 @@
 mod bundle;
 mod load;
+mod reach;
 
 use serde_json::json;
 

@@ -1,17 +1,22 @@
 //! Contracts as the caller may see them.
 
+mod can;
+
 use std::collections::BTreeSet;
 
 use deed_record::contract::schema::Schema;
 use deed_record::contract::{Effect, Mode, Verb};
+use deed_record::policy::Reach;
 use deed_spec::digest::Digest;
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
+pub use self::can::{Can, CanAnswer, NeededApproval};
 use crate::config::Granted;
 
-/// The contracts that are granted to the caller's tenant.
+/// The contracts that are granted to the caller's tenant. An agent does not see a contract under which policy denies
+/// every action of the agent.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct ContractList {
     pub contracts: Vec<ContractSummary>,
@@ -34,10 +39,14 @@ pub struct ContractSummary {
     pub params: Schema,
     /// How many sources a proposal must name.
     pub sources: usize,
+    /// What policy says before a proposal; only for agents.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub can: Option<Can>,
 }
 
-impl From<&Granted> for ContractSummary {
-    fn from(granted: &Granted) -> Self {
+impl ContractSummary {
+    /// `reach` is what policy says to the caller if it is an agent.
+    pub fn new(granted: &Granted, reach: Option<&Reach>) -> Self {
         let head = &granted.contract.action;
         Self {
             name: head.name.clone(),
@@ -50,6 +59,7 @@ impl From<&Granted> for ContractSummary {
             digest: granted.digest,
             params: granted.contract.params_schema(),
             sources: granted.contract.evidence.sources,
+            can: reach.map(Can::from),
         }
     }
 }
@@ -64,4 +74,7 @@ pub struct GrantedContract {
     pub adapter: Digest,
     #[schemars(with = "Vec<String>")]
     pub upstreams: BTreeSet<String>,
+    /// What policy says before a proposal; only for agents.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub can: Option<Can>,
 }

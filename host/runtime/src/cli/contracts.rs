@@ -16,11 +16,13 @@ use super::client::Connection;
 use super::out::{Failure, Format};
 use super::quote::quoted;
 use super::text::{compact, line};
+use crate::api::contracts::{Can, CanAnswer, NeededApproval};
 
 /// List the contracts that you may use, with their parameters, or show one
 ///
-/// For each contract, prints its name, version, title, verb, resource and parameters, and how many sources a proposal
-/// must name. Stderr shows the `deed act` command for the first contract.
+/// For each contract, prints its name, version, title, verb, resource and parameters, how many sources a proposal must
+/// name and, for an agent, what policy says before a proposal. Stderr shows the `deed act` command for the first
+/// contract.
 #[derive(Debug, clap::Args)]
 pub(super) struct ContractsArgs {
     /// The name of one contract, such as `idp.restore_access`
@@ -47,12 +49,15 @@ struct Shown {
     resource: String,
     sources: usize,
     params: Schema,
+    /// What policy says to an agent; absent for a person.
+    can: Option<Can>,
 }
 
 /// The answer to `GET /v1/contracts/{name}`.
 #[derive(Deserialize)]
 struct Granted {
     contract: Declared,
+    can: Option<Can>,
 }
 
 #[derive(Deserialize)]
@@ -85,8 +90,8 @@ fn all(answer: &Value) -> Result<Vec<Shown>, ShapeError> {
 }
 
 fn one(answer: &Value) -> Result<Vec<Shown>, ShapeError> {
-    let Declared { action, params, evidence } =
-        json::from_value::<Granted>(answer.clone())?.contract;
+    let Granted { contract, can } = json::from_value(answer.clone())?;
+    let Declared { action, params, evidence } = contract;
     Ok(vec![Shown {
         name: action.name,
         version: action.version,
@@ -95,19 +100,21 @@ fn one(answer: &Value) -> Result<Vec<Shown>, ShapeError> {
         resource: action.resource,
         sources: evidence.sources,
         params: Schema::object(params.required, params.properties),
+        can,
     }])
 }
 
 fn text(shown: &[Shown]) -> String {
     if shown.is_empty() {
-        return "no contracts are granted to your tenant".to_owned();
+        return "no contracts are granted to your tenant, or policy denies each of them to you"
+            .to_owned();
     }
     let pages: Vec<String> = shown.iter().map(page).collect();
     pages.join("\n")
 }
 
 fn page(shown: &Shown) -> String {
-    let Shown { name, version, title, verb, resource, sources, params } = shown;
+    let Shown { name, version, title, verb, resource, sources, params, can } = shown;
     let mut text = format!("{} {}: {}\n", safe(name), safe(version), safe(title));
     let sources = match sources {
         0 => "none needed".to_owned(),
@@ -115,6 +122,9 @@ fn page(shown: &Shown) -> String {
     };
     for (title, value) in [("verb", verb.as_str()), ("resource", resource), ("sources", &sources)] {
         line(&mut text, format_args!("  {title:<10} {}", safe(value)));
+    }
+    for (title, value) in can.iter().flat_map(policy) {
+        line(&mut text, format_args!("  {title:<10} {}", safe(&value)));
     }
     for (name, schema) in &params.properties {
         let is_required = params.required.contains(name);
@@ -127,6 +137,24 @@ fn page(shown: &Shown) -> String {
         line(&mut text, format_args!("  {:<10} none", "parameter"));
     }
     text
+}
+
+/// What policy says before a proposal, in lines with their titles.
+fn policy(can: &Can) -> Vec<(&'static str, String)> {
+    let answer = match can.answer {
+        CanAnswer::Always => "denies no action".to_owned(),
+        CanAnswer::Depends => format!("depends on {}", can.depends_on.join(", ")),
+        CanAnswer::Never if can.policies.is_empty() => "permits no action".to_owned(),
+        CanAnswer::Never => format!("denies every action: {}", can.policies.join(", ")),
+    };
+    let approvals = can.approval.iter().map(|needed| ("approval", approval(needed)));
+    std::iter::once(("policy", answer)).chain(approvals).collect()
+}
+
+fn approval(needed: &NeededApproval) -> String {
+    let NeededApproval { count, role, policy, always } = needed;
+    let when = if *always { "" } else { "in some cases, " };
+    format!("{when}{count} by role {role} (policy {policy})")
 }
 
 /// Formats a parameter as one line, such as `user_id (id of the user): string, required, pattern ^[0-9]+$`.
@@ -200,6 +228,31 @@ mod tests {
             act(&shown[0]),
             "deed act crm.note --param id=VALUE --param text=VALUE --source URI --source URI --intent TEXT"
         );
+    }
+
+    fn can(answer: &str, facts: &[&str], policies: &[&str], approval: &[&Value]) -> Value {
+        json!({"answer": answer, "depends_on": facts, "policies": policies, "approval": approval})
+    }
+
+    #[test]
+    fn an_agent_sees_what_policy_says() {
+        let lead = json!({"count": 2, "role": "lead", "policy": "needs-lead", "always": false});
+        for (can, words) in [
+            (
+                can("depends", &["params.id", "time"], &["x"], &[&lead]),
+                "  policy     depends on params.id, time\n  \
+                   approval   in some cases, 2 by role lead (policy needs-lead)\n",
+            ),
+            (can("always", &[], &[], &[]), "  policy     denies no action\n"),
+            (can("never", &[], &["a"], &[]), "  policy     denies every action: a\n"),
+            (can("never", &[], &[], &[]), "  policy     permits no action\n"),
+        ] {
+            let mut answer = contract();
+            answer["contracts"][0]["can"] = can;
+            let page = page(&all(&answer).unwrap()[0]);
+            assert!(page.contains(words), "no `{words}` in\n{page}");
+        }
+        assert!(!page(&all(&contract()).unwrap()[0]).contains("  policy"));
     }
 
     #[test]

@@ -27,6 +27,7 @@ use crate::engine::activate::Starting;
 use crate::engine::error::EngineError;
 use crate::engine::in_flight::InFlight;
 use crate::engine::key_history::KeyHistory;
+use crate::engine::reach::KnownReach;
 use crate::engine::readiness::{ClockWarning, Space};
 use crate::engine::resolve::LastSeen;
 use crate::engine::resource::LeftOpen;
@@ -105,6 +106,7 @@ impl Engine {
         let in_flight = InFlight::default();
         let admission = Admission::new(config.limits, config.tenants.len(), group_commit);
         let space = Space::new(&dir, config.disk_reserve);
+        let reach = KnownReach::new(&config.tenants);
         let engine = Self {
             config,
             clock,
@@ -120,6 +122,7 @@ impl Engine {
             timers: Timers::default(),
             admission,
             last_seen: LastSeen::default(),
+            reach,
             space,
             clock_warning: ClockWarning::default(),
         };

@@ -115,8 +115,13 @@ pub(super) async fn explain(
     caller: Caller,
     Payload(body): Payload,
 ) -> Result<Json<Explained>, Problem> {
-    let who = bind_as(&app, &caller)?;
-    Ok(Json(app.engine.explain(who, contract::parse(&body)?)?))
+    explained(&app, &caller, &body).map(Json)
+}
+
+/// Explains what a proposal of an agent would result in. Nothing is recorded or sent.
+pub(crate) fn explained(app: &App, caller: &Caller, body: &[u8]) -> Result<Explained, Problem> {
+    let who = bind_as(app, caller)?;
+    Ok(app.engine.explain(who, contract::parse(body)?)?)
 }
 
 pub(super) async fn show(

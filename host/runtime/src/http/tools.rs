@@ -1,24 +1,30 @@
 //! The handler that lists the contracts as tool definitions.
+//!
+//! The names of the tools are made for all contracts of the tenant, so a tool has the same name for every agent.
 
 use axum::Json;
 use axum::extract::State;
 
 use super::App;
 use super::auth::Caller;
+use super::contracts::reach;
 use super::extract::Query;
 use crate::api::problem::Problem;
 use crate::api::tools;
 use crate::api::tools::formats::{Format, ToolList};
 
 pub(super) async fn list(
-    State(_): State<App>,
+    State(app): State<App>,
     caller: Caller,
     Query(pairs): Query<Vec<(String, String)>>,
 ) -> Result<Json<ToolList>, Problem> {
     caller.agent()?;
     let format = format(&pairs)?;
+    let reach = reach(&app, &caller).await?;
     let contracts = caller.tenant.grants.values().map(|granted| &*granted.contract);
-    Ok(Json(ToolList::new(format, &tools::all(contracts))))
+    let mut tools = tools::all(contracts);
+    tools.retain(|tool| reach.may_use(&tool.contract));
+    Ok(Json(ToolList::new(format, &tools)))
 }
 
 /// The only parameter of the query.

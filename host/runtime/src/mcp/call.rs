@@ -6,7 +6,7 @@ use rmcp::model::{CallToolResult, JsonObject};
 use tokio::time::Instant;
 
 use super::context::{Call, KEY, WAIT_MAX};
-use super::{answer, can, own, refusal, search};
+use super::{answer, can, explain, own, refusal, search};
 use crate::api::problem::Problem;
 use crate::api::tools::{self, ArgumentsError};
 use crate::config::Granted;
@@ -22,9 +22,15 @@ pub(super) async fn run(
         own::STATUS => own::status(call, arguments).await,
         own::LIST => own::list(call, arguments).await,
         own::CANCEL => own::cancel(call, arguments).await,
-        can::CAN => can::answer(call, arguments),
-        search::FIND => search::find(call, arguments),
-        search::DESCRIBE => search::describe(call, arguments),
+        can::CAN => can::answer(call, arguments).await,
+        explain::EXPLAIN => match search::proposal(call, arguments) {
+            Ok((granted, arguments)) => {
+                return Ok(explained(call, granted, arguments, search::ARGUMENTS));
+            }
+            Err(problem) => Err(problem),
+        },
+        search::FIND => search::find(call, arguments).await,
+        search::DESCRIBE => search::describe(call, arguments).await,
         search::PROPOSE => match search::proposal(call, arguments) {
             Ok((granted, arguments)) => {
                 return Ok(propose(call, granted, arguments, search::ARGUMENTS).await);
@@ -66,6 +72,26 @@ async fn propose(
     let place = |pointer: &str| format!("{base}{}", tools::as_written(contract, pointer));
     let proposed = submit(call, &asked).await;
     proposed.unwrap_or_else(|problem| refused(call, problem, place))
+}
+
+/// Explains what a proposal under a contract would result in. `base` has the same meaning as for [`propose`].
+fn explained(
+    call: Call<'_>,
+    granted: &Granted,
+    mut arguments: JsonObject,
+    base: &str,
+) -> CallToolResult {
+    let contract = &granted.contract;
+    let asked = with_key(call, &mut arguments).and_then(|()| {
+        let unfit = |ArgumentsError(violations)| Problem::arguments(violations);
+        tools::split(contract, arguments).map_err(unfit)
+    });
+    let asked = match asked {
+        Ok(asked) => asked,
+        Err(problem) => return refused(call, problem, |pointer| format!("{base}{pointer}")),
+    };
+    let place = |pointer: &str| format!("{base}{}", tools::as_written(contract, pointer));
+    explain::answer(call, &asked).unwrap_or_else(|problem| refused(call, problem, place))
 }
 
 /// Adds the key of `_meta` to the arguments. A key in two forms, or where the host does not read it, is refused, because

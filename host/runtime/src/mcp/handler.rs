@@ -16,8 +16,8 @@ use serde_json::Value;
 
 use super::context::{Call, KEY};
 use super::offer::{self, OfHost, Offer, Offers};
-use super::{call, can, own, receipt, search};
-use crate::http::{App, Caller};
+use super::{call, can, explain, own, receipt, search};
+use crate::http::{self, App, Caller};
 
 /// The revisions that the server speaks. In the older two, a client begins with `initialize`.
 static VERSIONS: [ProtocolVersion; 3] =
@@ -40,9 +40,10 @@ pub(super) struct Handler {
 
 impl Handler {
     pub(super) fn new(app: &App) -> Self {
-        let always = [vec![can::tool()], own::tools()].concat();
+        let mut always = [vec![can::tool(), explain::tool()], own::tools()].concat();
+        always.sort_by(|one, other| one.name.cmp(&other.name));
         let of_host = OfHost { always, searching: search::tools() };
-        let offers = offer::offers(app.engine.tenants(), &of_host);
+        let offers = offer::offers(app.engine.tenants(), of_host);
         Self { app: app.clone(), offers: Arc::new(offers) }
     }
 
@@ -72,7 +73,9 @@ impl ServerHandler for Handler {
         context: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
         one_page(request)?;
-        let listed = self.offer(caller(&context)?)?.listed.clone();
+        let caller = caller(&context)?;
+        let reach = http::reach(&self.app, caller).await.map_err(|_| unable())?;
+        let listed = self.offer(caller)?.listed(&reach);
         let list = ListToolsResult::with_all_items(listed);
         Ok(list.with_ttl_ms(TOOLS_FRESH_MS).with_cache_scope(CacheScope::Private))
     }
@@ -170,4 +173,8 @@ fn caller(context: &RequestContext<RoleServer>) -> Result<&Caller, ErrorData> {
 
 fn unidentified() -> ErrorData {
     ErrorData::internal_error("the caller of the request is not known", None)
+}
+
+fn unable() -> ErrorData {
+    ErrorData::internal_error("the host cannot do this now", None)
 }

@@ -1,5 +1,7 @@
-//! The tools that an agent is offered. The list is the same for all agents of a tenant, because every contract that is
-//! granted to the tenant is listed for each of its agents.
+//! The tools that an agent is offered: those of the contracts that policy may let it use, and those of the host.
+//!
+//! All agents of a tenant share the definitions, so a tool has the same name for every agent. A tool that is not listed
+//! for an agent can still be called: policy then denies the proposal.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -9,9 +11,10 @@ use rmcp::model::Tool;
 use super::define::definition;
 use crate::api::tools;
 use crate::config::{Granted, Tenant};
+use crate::engine::Reaches;
 
-/// With more contracts than this, a list of all tools would fill the context of a model. The tenant's agents are then
-/// offered the tools that search contracts, and still may call each contract's tool.
+/// With more contracts than this, a list of all tools would fill the context of a model. The agent is then offered the
+/// tools that search contracts, and still may call each contract's tool.
 const TOOLS_MAX: usize = 40;
 
 /// The tools of the host itself.
@@ -27,29 +30,38 @@ pub(super) struct OfHost {
 /// once.
 #[derive(Debug)]
 pub(super) struct Offer {
-    /// The tools of the list, in the order of the list.
-    pub(super) listed: Vec<Tool>,
     /// The tools of all contracts, sorted by name.
     pub(super) contracts: Vec<tools::Tool>,
+    /// The same tools as MCP lists them, in the same order.
+    definitions: Vec<Tool>,
+    of_host: Arc<OfHost>,
 }
 
 /// The offers of all tenants, by the tenant's name.
 pub(super) type Offers = BTreeMap<String, Offer>;
 
-pub(super) fn offers(tenants: &BTreeMap<String, Arc<Tenant>>, of_host: &OfHost) -> Offers {
-    tenants.iter().map(|(name, tenant)| (name.clone(), Offer::of(tenant, of_host))).collect()
+pub(super) fn offers(tenants: &BTreeMap<String, Arc<Tenant>>, of_host: OfHost) -> Offers {
+    let of_host = Arc::new(of_host);
+    tenants.iter().map(|(name, tenant)| (name.clone(), Offer::of(tenant, &of_host))).collect()
 }
 
 impl Offer {
-    fn of(tenant: &Tenant, of_host: &OfHost) -> Self {
+    fn of(tenant: &Tenant, of_host: &Arc<OfHost>) -> Self {
         let contracts = tools::all(tenant.grants.values().map(|granted| &*granted.contract));
-        let mut listed: Vec<Tool> = if contracts.len() > TOOLS_MAX {
-            of_host.searching.clone()
-        } else {
-            contracts.iter().map(definition).collect()
-        };
-        listed.extend_from_slice(&of_host.always);
-        Self { listed, contracts }
+        let definitions = contracts.iter().map(definition).collect();
+        Self { contracts, definitions, of_host: Arc::clone(of_host) }
+    }
+
+    /// The tools of the list for an agent, in the order of the list.
+    pub(super) fn listed(&self, reach: &Reaches) -> Vec<Tool> {
+        let all = self.contracts.iter().zip(&self.definitions);
+        let usable = all.filter(|(tool, _)| reach.may_use(&tool.contract));
+        let mut listed: Vec<&Tool> = usable.map(|(_, definition)| definition).collect();
+        if listed.len() > TOOLS_MAX {
+            listed = self.of_host.searching.iter().collect();
+        }
+        listed.extend(&self.of_host.always);
+        listed.into_iter().cloned().collect()
     }
 
     /// The contract of the tool with this name.

@@ -1,5 +1,5 @@
-//! The three tools for tenants with many contracts: to find a contract, to describe it, and to propose an action under
-//! it.
+//! The three tools for agents with many contracts: to find a contract, to describe it, and to propose an action under
+//! it. A contract under which policy denies every action of the agent is neither found nor described.
 
 use rmcp::model::{CallToolResult, JsonObject, Tool};
 use serde::Deserialize;
@@ -9,6 +9,7 @@ use super::context::Call;
 use super::define::{arguments, definition, of_host, schema};
 use crate::api::problem::Problem;
 use crate::config::Granted;
+use crate::http;
 
 pub(super) const FIND: &str = "deed_find";
 pub(super) const DESCRIBE: &str = "deed_describe";
@@ -68,12 +69,13 @@ pub(super) fn tools() -> Vec<Tool> {
 }
 
 /// Finds contracts.
-pub(super) fn find(call: Call<'_>, given: JsonObject) -> Result<CallToolResult, Problem> {
+pub(super) async fn find(call: Call<'_>, given: JsonObject) -> Result<CallToolResult, Problem> {
     let FindArguments { query, limit } = arguments(given)?;
+    let reach = http::reach(call.app, call.caller).await?;
     let words: Vec<String> = query.split_whitespace().map(str::to_lowercase).collect();
     let matching = call.offer.contracts.iter().filter(|tool| {
         let text = format!("{} {}", tool.contract, tool.title).to_lowercase();
-        words.iter().all(|word| text.contains(word.as_str()))
+        words.iter().all(|word| text.contains(word.as_str())) && reach.may_use(&tool.contract)
     });
     let all: Vec<Value> = matching
         .map(
@@ -87,9 +89,11 @@ pub(super) fn find(call: Call<'_>, given: JsonObject) -> Result<CallToolResult, 
 }
 
 /// Describes the tool of a contract.
-pub(super) fn describe(call: Call<'_>, given: JsonObject) -> Result<CallToolResult, Problem> {
+pub(super) async fn describe(call: Call<'_>, given: JsonObject) -> Result<CallToolResult, Problem> {
     let DescribeArguments { contract } = arguments(given)?;
-    let tool = call.offer.tool(&contract).ok_or_else(Problem::no_contract)?;
+    let reach = http::reach(call.app, call.caller).await?;
+    let tool = call.offer.tool(&contract).filter(|_| reach.may_use(&contract));
+    let tool = tool.ok_or_else(Problem::no_contract)?;
     let described = serde_json::to_value(definition(tool)).unwrap_or_default();
     Ok(CallToolResult::structured(json!({"contract": contract, "tool": described})))
 }

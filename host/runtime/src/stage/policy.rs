@@ -6,10 +6,10 @@
 use deed_record::action::Bound;
 use deed_record::action::commitment::Live;
 use deed_record::lifecycle::story::Story;
-use deed_record::policy::{Decision, Facts, Permit, Verdict};
+use deed_record::policy::{Asker, Decision, Facts, Kind, Permit, Reach, Verdict};
 use serde_json::Value;
 
-use crate::config::Tenant;
+use crate::config::{Granted, Tenant};
 
 /// Decides about an action. `pre` is the observed state, or `None` before the first observation.
 pub fn decide(
@@ -60,6 +60,25 @@ fn asked(tenant: &Tenant, story: &Story, facts: &Facts) -> (Decision, Option<Per
         .zip(granted)
         .map(|(live, granted)| Live::new(granted.contract.policy_params(live.reveal())));
     tenant.policies.permit(&action.id, story.next_attempt(), facts, live.as_ref())
+}
+
+/// What the policies say about the actions of an agent before it proposes any: one answer for each contract that is
+/// granted to the tenant, in the order of the grants. `None` if the agent is not configured.
+pub fn reach(tenant: &Tenant, agent: &str, environment: &str) -> Option<Vec<Reach>> {
+    let known = tenant.agents.get(agent)?;
+    let asker = Asker {
+        agent,
+        person: &known.person,
+        roles: &known.roles,
+        tenant: &tenant.name,
+        environment,
+    };
+    Some(tenant.policies.reach(asker, tenant.grants.values().map(kind)))
+}
+
+fn kind(granted: &Granted) -> Kind<'_> {
+    let head = &granted.contract.action;
+    Kind { contract: &head.name, verb: head.verb.as_str(), mode: head.mode.as_str() }
 }
 
 /// The complete observed state, in the form in which policies read it.

@@ -187,7 +187,7 @@ impl Question {
     }
 
     /// The principal, the action and the resource.
-    pub(super) fn names(&self) -> Result<(EntityUid, EntityUid, EntityUid), String> {
+    pub(in crate::policy) fn names(&self) -> Result<(EntityUid, EntityUid, EntityUid), String> {
         Ok((
             uid(&AGENT, &self.agent)?,
             uid(&ACTION, &self.contract)?,
@@ -196,7 +196,7 @@ impl Question {
     }
 
     /// The attributes of principal and resource, and the context.
-    pub(super) fn values(&self) -> Result<(Values, Values, Values), String> {
+    pub(in crate::policy) fn values(&self) -> Result<(Values, Values, Values), String> {
         Ok((
             values(&self.agent_attributes)?,
             values(&self.resource_attributes)?,

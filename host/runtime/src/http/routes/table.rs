@@ -138,6 +138,9 @@ fn granted() -> Vec<Route> {
     let tools = ["listTools", "contracts", "List the contracts as tool definitions"];
     vec![
         get("/v1/contracts", contracts::list, list)
+            .described(
+                "For an agent, the list has no contract under which policy denies every action of the agent.",
+            )
             .json::<ContractList>("The tenant's granted contracts.")
             .problems(&[401, 429, 503]),
         get("/v1/contracts/{name}", contracts::show, show)
@@ -146,10 +149,10 @@ fn granted() -> Vec<Route> {
             .problems(&[401, 404, 429, 503]),
         get("/v1/tools", tools::list, tools)
             .described(
-                "Only for agents. A call of a tool is sent as a proposal: `intent`, `sources` and `expect` of the \
-                 arguments become those of the proposal, `idempotency_key` becomes the header, and all other \
-                 arguments become `params`. If the arguments have a member `params`, that member alone becomes \
-                 `params`.",
+                "Only for agents. The list has no contract under which policy denies every action of the agent. A call \
+                 of a tool is sent as a proposal: `intent`, `sources` and `expect` of the arguments become those of \
+                 the proposal, `idempotency_key` becomes the header, and all other arguments become `params`. If the \
+                 arguments have a member `params`, that member alone becomes `params`.",
             )
             .takes(&[&FORMAT])
             .json::<ToolList>("The tool definitions, sorted by name.")
