@@ -6,6 +6,7 @@ mod crowd;
 mod forged;
 mod heads;
 mod mcp;
+mod mcp_state;
 mod overload;
 mod places;
 mod races;
@@ -36,6 +37,7 @@ pub(crate) fn cases() -> Vec<Case> {
         races::cases(),
         tenants::cases(),
         mcp::cases(),
+        mcp_state::cases(),
     ]
     .into_iter()
     .flatten()

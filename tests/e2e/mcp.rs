@@ -3,9 +3,13 @@
 
 mod bridge;
 mod calls;
+mod card;
 mod door;
+mod elicitation;
 mod many;
+mod progress;
 mod revisions;
+mod tasks;
 
 use deed_test_support::shared::scim;
 use deed_tests::client::Answer;
@@ -52,6 +56,37 @@ fn send(world: &World, token: &str, revision: &str, method: &str, params: &Value
         headers.extend(about.map(|about| ("mcp-name", about)));
     }
     post(world, token, &headers, &body)
+}
+
+/// The member of `_meta` with which a client of the new revision declares what it can do.
+fn declares(capabilities: &Value) -> Value {
+    json!({"io.modelcontextprotocol/clientCapabilities": capabilities})
+}
+
+/// Sends a request of the new revision with these members of `_meta`.
+fn send_with(world: &World, token: &str, meta: &Value, method: &str, params: &Value) -> Answer {
+    let mut message = request(NEW, method, params);
+    let members = message["params"]["_meta"].as_object_mut().unwrap();
+    members.extend(meta.as_object().unwrap().clone());
+    let about = ["name", "uri", "taskId"].into_iter().find_map(|key| params[key].as_str());
+    let mut headers = vec![("mcp-protocol-version", NEW), ("mcp-method", method)];
+    headers.extend(about.map(|about| ("mcp-name", about)));
+    post(world, token, &headers, &message.to_string())
+}
+
+/// The result of such a request of the helpdesk agent.
+fn result_with(world: &World, meta: &Value, method: &str, params: &Value) -> Value {
+    let answer = send_with(world, HELPDESK, meta, method, params);
+    let body = answer.json();
+    assert_eq!(answer.status, 200, "{method}: {answer:?}");
+    assert!(body["result"].is_object(), "{method}: {body:#}");
+    body["result"].clone()
+}
+
+/// The number of actions of the helpdesk agent.
+fn actions(world: &World) -> usize {
+    let listed = world.client(HELPDESK).get("/v1/actions?limit=500").unwrap().json();
+    listed["actions"].as_array().unwrap().len()
 }
 
 /// The result of a request of the helpdesk agent.

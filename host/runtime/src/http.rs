@@ -21,6 +21,7 @@ use std::sync::Arc;
 
 use axum::extract::DefaultBodyLimit;
 use axum::{Router, middleware};
+use deed_record::action::id::ActionId;
 use serde_json::Value;
 
 pub(crate) use self::actions::{
@@ -74,4 +75,10 @@ pub fn operations(app: App) -> Router {
 /// The OpenAPI document that describes the routes of both listeners.
 pub(crate) fn document() -> Value {
     routes::document()
+}
+
+/// The page on which people see an action and how to approve it; `None` if the host has no address for people.
+pub(crate) fn approve_url(_app: &App, _id: &ActionId) -> Option<String> {
+    // The configuration has no address for people yet.
+    None
 }

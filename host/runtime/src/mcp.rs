@@ -6,9 +6,12 @@
 //! routes, so both have the same checks, limits and refusals.
 
 mod answer;
+mod ask;
 mod call;
 mod can;
+mod card;
 mod context;
+mod declared;
 mod define;
 mod door;
 mod explain;
@@ -17,9 +20,13 @@ mod message;
 mod offer;
 mod origin;
 mod own;
+mod progress;
 mod receipt;
 mod refusal;
+mod request_state;
 mod search;
+mod task;
+mod watch;
 
 use std::sync::Arc;
 

@@ -54,6 +54,14 @@ const NEED_TOOLS: [&str; 4] = [
     "sep-2575-server-no-log-without-loglevel",
 ];
 
+/// The checks of the scenarios for tasks that call no tool of the suite, by scenario.
+const TASKS: [(&str, &str); 4] = [
+    ("tasks-capability-negotiation", "tasks-extension-advertised"),
+    ("tasks-capability-negotiation", "sep-2663-tasks-methods-non-declaring"),
+    ("tasks-dispatch-and-envelope", "sep-2663-tasks-result-removed-method-not-found"),
+    ("tasks-dispatch-and-envelope", "tasks-removed-tasks-list"),
+];
+
 /// The results of one run of the suite. The directory is removed on drop.
 struct Run {
     output: Output,
@@ -138,6 +146,12 @@ fn the_product_passes_every_scenario_that_needs_no_tools_of_the_suite() {
             let bad = checks.iter().filter(|check| is(check, &["FAILURE", "WARNING"]));
             let bad = bad.filter(|check| !NEED_TOOLS.iter().any(|id| check["id"] == *id));
             wrong.extend(bad.map(|check| format!("{revision} {scenario}: {check:#}")));
+        }
+        for (scenario, id) in TASKS.iter().filter(|_| revision == NEW) {
+            let mut checks = found.get(*scenario).into_iter().flatten();
+            if !checks.any(|check| check["id"] == *id && is(check, &["SUCCESS"])) {
+                wrong.push(format!("{revision} {scenario}: `{id}` did not pass"));
+            }
         }
         // Whatever else the suite sends, every message of the product is valid.
         let all = found

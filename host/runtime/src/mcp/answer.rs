@@ -1,11 +1,14 @@
 //! The structured result of a tool that shows an action. The text of the result has the same content, for clients that
 //! show a model only the text.
 
+use deed_record::lifecycle::story::Story;
 use rmcp::model::{CallToolResult, ContentBlock, JsonObject};
 use serde_json::{Value, json};
 
-use super::receipt;
+use super::declared::Declared;
+use super::{card, receipt};
 use crate::api::view::View;
+use crate::http::{self, App};
 
 /// How long a client should wait until it asks again about an action that is in progress.
 const POLL_RUNNING_MS: u64 = 1_000;
@@ -14,20 +17,44 @@ const POLL_WAITING_MS: u64 = 15_000;
 
 /// The result of a call that proposed the action. The call failed if the action ended and was not carried out as
 /// intended.
-pub(super) fn proposed(view: &View) -> CallToolResult {
-    let mut result = shown(view);
+pub(super) fn proposed(view: &View, declared: Declared) -> CallToolResult {
+    let mut result = shown(view, declared);
     result.is_error = Some(view.outcome.is_some() && view.status != "verified");
     result
 }
 
 /// The result of a call that asked about the action.
-pub(super) fn shown(view: &View) -> CallToolResult {
+pub(super) fn shown(view: &View, declared: Declared) -> CallToolResult {
     let mut result = CallToolResult::structured(Value::Object(structured(view)));
+    result.meta = declared.ui.then(|| card::details(view));
     if view.receipt.is_some() {
         let link = ContentBlock::resource_link(receipt::resource(&view.id));
         result.content.push(link);
     }
     result
+}
+
+/// How long a client should wait until it asks again about an open action with this status.
+pub(super) fn poll_ms(status: &str) -> u64 {
+    if status == "waiting" { POLL_WAITING_MS } else { POLL_RUNNING_MS }
+}
+
+/// What happens to an open action at present, in one sentence.
+pub(super) fn standing(app: &App, story: &Story) -> String {
+    match story.status.word() {
+        "waiting" => {
+            let page = http::approve_url(app, &story.bound.action.id);
+            let page = page.map(|url| format!(" at {url}")).unwrap_or_default();
+            format!("The action waits until people approve it{page} ({}).", wanted(story))
+        }
+        "running" => "The action runs.".to_owned(),
+        _ => "The host checks the action.".to_owned(),
+    }
+}
+
+/// What people still have to do for an action, such as `approve:1:support-lead`.
+pub(super) fn wanted(story: &Story) -> String {
+    story.open_obligations().join(", ")
 }
 
 fn structured(view: &View) -> JsonObject {
@@ -38,7 +65,6 @@ fn structured(view: &View) -> JsonObject {
         }
     };
     let is_open = view.outcome.is_none();
-    let waits = view.status == "waiting";
     add("action", Some(json!(view.id)));
     add("status", Some(json!(view.status)));
     add("outcome", view.outcome.map(|outcome| json!(outcome)));
@@ -46,8 +72,7 @@ fn structured(view: &View) -> JsonObject {
     add("outputs", (!view.outputs.is_empty()).then(|| json!(view.outputs)));
     add("result", view.result.clone());
     add("waits_for", (!view.obligations.is_empty()).then(|| json!(view.obligations)));
-    let poll = if waits { POLL_WAITING_MS } else { POLL_RUNNING_MS };
-    add("poll_after_ms", is_open.then(|| json!(poll)));
+    add("poll_after_ms", is_open.then(|| json!(poll_ms(&view.status))));
     add("policies", policies(view));
     add("receipt", view.receipt.as_ref().map(|_| json!(receipt::uri(&view.id))));
     members

@@ -1,41 +1,42 @@
 //! Calls of tools.
 
 use axum::http::StatusCode;
+use deed_record::lifecycle::status::Status;
 use rmcp::ErrorData;
-use rmcp::model::{CallToolResult, JsonObject};
+use rmcp::model::{CallToolRequestParams, CallToolResponse, CallToolResult, JsonObject};
 use tokio::time::Instant;
 
-use super::context::{Call, KEY, WAIT_MAX};
-use super::{answer, can, explain, own, refusal, search};
+use super::context::{Call, KEY};
+use super::watch::{self, Until};
+use super::{ask, can, explain, own, refusal, search, task};
 use crate::api::problem::Problem;
 use crate::api::tools::{self, ArgumentsError};
 use crate::config::Granted;
+use crate::engine::StoredAction;
 use crate::http;
 
-/// Runs the tool with this name. A refusal is a result, so that the model can read it.
+/// Runs the tool of a request. A refusal is a result, so that the model can read it.
 pub(super) async fn run(
     call: Call<'_>,
-    tool: &str,
-    arguments: JsonObject,
-) -> Result<CallToolResult, ErrorData> {
-    let done = match tool {
-        own::STATUS => own::status(call, arguments).await,
-        own::LIST => own::list(call, arguments).await,
-        own::CANCEL => own::cancel(call, arguments).await,
-        can::CAN => can::answer(call, arguments).await,
-        explain::EXPLAIN => match search::proposal(call, arguments) {
-            Ok((granted, arguments)) => {
-                return Ok(explained(call, granted, arguments, search::ARGUMENTS));
-            }
-            Err(problem) => Err(problem),
-        },
-        search::FIND => search::find(call, arguments).await,
-        search::DESCRIBE => search::describe(call, arguments).await,
+    request: CallToolRequestParams,
+) -> Result<CallToolResponse, ErrorData> {
+    let CallToolRequestParams { name, arguments, input_responses, request_state, .. } = request;
+    let (tool, arguments) = (&*name, arguments.unwrap_or_default());
+    if let Some(retry) = ask::retry(request_state, input_responses)? {
+        return ask::resume(call, tool, &arguments, &retry).await;
+    }
+    let asked = call.declared.url.then(|| arguments.clone());
+    let proposed = match tool {
+        own::STATUS => return Ok(done(call, own::status(call, arguments).await)),
+        own::LIST => return Ok(done(call, own::list(call, arguments).await)),
+        own::CANCEL => return Ok(done(call, own::cancel(call, arguments).await)),
+        can::CAN => return Ok(done(call, can::answer(call, arguments).await)),
+        explain::EXPLAIN => return Ok(explained(call, arguments)),
+        search::FIND => return Ok(done(call, search::find(call, arguments).await)),
+        search::DESCRIBE => return Ok(done(call, search::describe(call, arguments).await)),
         search::PROPOSE => match search::proposal(call, arguments) {
-            Ok((granted, arguments)) => {
-                return Ok(propose(call, granted, arguments, search::ARGUMENTS).await);
-            }
-            Err(problem) => Err(problem),
+            Ok((granted, arguments)) => propose(call, granted, arguments, search::ARGUMENTS).await,
+            Err(problem) => return Ok(done(call, Err(problem))),
         },
         name => {
             let tenant = &call.caller.tenant;
@@ -43,44 +44,67 @@ pub(super) async fn run(
                 // The name is not repeated, because a model may take the text of an error for a fact.
                 return Err(ErrorData::invalid_params("there is no such tool", None));
             };
-            return Ok(propose(call, granted, arguments, "").await);
+            propose(call, granted, arguments, "").await
         }
     };
-    Ok(done.unwrap_or_else(|problem| refused(call, problem, str::to_owned)))
+    Ok(match proposed {
+        Ok(told) => answered(call, told, tool, asked.as_ref()),
+        Err(refusal) => (*refusal).into(),
+    })
 }
 
-/// Proposes an action under a contract. `base` is the pointer to the arguments of the contract's tool in the arguments
-/// of the call.
+/// The response with the result of a tool of the host, or with its refusal.
+fn done(call: Call<'_>, done: Result<CallToolResult, Problem>) -> CallToolResponse {
+    done.unwrap_or_else(|problem| refused(call, problem, str::to_owned)).into()
+}
+
+/// The response to a call that proposed an action. A client that can open a page is asked to open that of an action
+/// that waits for people. `asked` has the arguments of the call, if the client can do this.
+fn answered(
+    call: Call<'_>,
+    told: StoredAction,
+    tool: &str,
+    asked: Option<&JsonObject>,
+) -> CallToolResponse {
+    let waits = told.story.status == Status::Waiting;
+    let page = asked.filter(|_| waits);
+    if let Some(page) = page.and_then(|asked| ask::to_open(call, &told.story, tool, asked)) {
+        return page.into();
+    }
+    let response = task::or_result(call, told);
+    response.unwrap_or_else(|problem| refused(call, problem, str::to_owned).into())
+}
+
+/// Proposes an action under a contract, and fails with the refusal as a result. `base` is the pointer to the arguments
+/// of the contract's tool in the arguments of the call.
 async fn propose(
     call: Call<'_>,
     granted: &Granted,
     mut arguments: JsonObject,
     base: &str,
-) -> CallToolResult {
+) -> Result<StoredAction, Box<CallToolResult>> {
     let contract = &granted.contract;
     if let Err(problem) = with_key(call, &mut arguments) {
-        return refused(call, problem, |pointer| format!("{base}{pointer}"));
+        return Err(refused(call, problem, |pointer| format!("{base}{pointer}")).into());
     }
     let asked = match tools::split(contract, arguments) {
         Ok(asked) => asked,
         Err(ArgumentsError(violations)) => {
             call.app.metrics.refused();
             let problem = Problem::arguments(violations);
-            return refused(call, problem, |pointer| format!("{base}{pointer}"));
+            return Err(refused(call, problem, |pointer| format!("{base}{pointer}")).into());
         }
     };
     let place = |pointer: &str| format!("{base}{}", tools::as_written(contract, pointer));
-    let proposed = submit(call, &asked).await;
-    proposed.unwrap_or_else(|problem| refused(call, problem, place))
+    submit(call, &asked).await.map_err(|problem| refused(call, problem, place).into())
 }
 
-/// Explains what a proposal under a contract would result in. `base` has the same meaning as for [`propose`].
-fn explained(
-    call: Call<'_>,
-    granted: &Granted,
-    mut arguments: JsonObject,
-    base: &str,
-) -> CallToolResult {
+/// Explains what a proposal under a contract would result in. The arguments are those of the tool that proposes.
+fn explained(call: Call<'_>, arguments: JsonObject) -> CallToolResponse {
+    let (granted, mut arguments) = match search::proposal(call, arguments) {
+        Ok(proposal) => proposal,
+        Err(problem) => return done(call, Err(problem)),
+    };
     let contract = &granted.contract;
     let asked = with_key(call, &mut arguments).and_then(|()| {
         let unfit = |ArgumentsError(violations)| Problem::arguments(violations);
@@ -88,10 +112,14 @@ fn explained(
     });
     let asked = match asked {
         Ok(asked) => asked,
-        Err(problem) => return refused(call, problem, |pointer| format!("{base}{pointer}")),
+        Err(problem) => {
+            return refused(call, problem, |pointer| format!("{}{pointer}", search::ARGUMENTS)).into();
+        }
     };
-    let place = |pointer: &str| format!("{base}{}", tools::as_written(contract, pointer));
-    explain::answer(call, &asked).unwrap_or_else(|problem| refused(call, problem, place))
+    let place =
+        |pointer: &str| format!("{}{}", search::ARGUMENTS, tools::as_written(contract, pointer));
+    let explained = explain::answer(call, &asked);
+    explained.unwrap_or_else(|problem| refused(call, problem, place)).into()
 }
 
 /// Adds the key of `_meta` to the arguments. A key in two forms, or where the host does not read it, is refused, because
@@ -110,14 +138,15 @@ fn with_key(call: Call<'_>, arguments: &mut JsonObject) -> Result<(), Problem> {
 }
 
 /// Submits a proposal as `POST /v1/actions` does: the host parses the same bytes, with the same rules.
-async fn submit(call: Call<'_>, asked: &tools::Call) -> Result<CallToolResult, Problem> {
+async fn submit(call: Call<'_>, asked: &tools::Call) -> Result<StoredAction, Problem> {
     let claimed = asked.idempotency_key.as_deref().map(http::claim).transpose()?;
     let trace = http::traceparent(call.headers)?;
     let body = serde_json::to_vec(&asked.proposal)
         .map_err(|_| Problem::bad_request("the arguments cannot be written as JSON"))?;
-    let told = http::proposed(call.app, call.caller, &body, (claimed, trace), WAIT_MAX).await?;
-    let view = http::viewed(call.app, call.caller, told)?;
-    Ok(answer::proposed(&view))
+    let end = Instant::now() + call.patience();
+    let first = watch::first(call, end);
+    let told = http::proposed(call.app, call.caller, &body, (claimed, trace), first).await?;
+    watch::follow(call, told, Until::Rests, end).await
 }
 
 /// The result for a refused call. As with other routes, a refusal is charged to the caller's budget, but an answer that

@@ -5,18 +5,22 @@ use std::sync::Arc;
 
 use axum::http::request::Parts;
 use rmcp::model::{
-    CacheScope, CallToolRequestParams, CallToolResponse, GetPromptRequestParams, GetPromptResponse,
-    Implementation, ListPromptsResult, ListResourceTemplatesResult, ListResourcesResult,
-    ListToolsResult, PaginatedRequestParams, ProtocolVersion, ReadResourceRequestParams,
-    ReadResourceResponse, ServerCapabilities, ServerConfig,
+    CacheScope, CallToolRequestParams, CallToolResponse, CancelTaskMethod, CancelTaskParams,
+    ConstString, GetPromptRequestParams, GetPromptResponse, GetTaskMethod, GetTaskParams,
+    GetTaskResult, Implementation, InitializeRequestParams, InitializeResult, JsonObject,
+    ListPromptsResult, ListResourceTemplatesResult, ListResourcesResult, ListToolsResult,
+    PaginatedRequestParams, ProtocolVersion, ReadResourceRequestParams, ReadResourceResponse,
+    ServerCapabilities, ServerConfig, UpdateTaskMethod, UpdateTaskParams,
 };
 use rmcp::service::RequestContext;
 use rmcp::{ErrorData, RoleServer, ServerHandler};
 use serde_json::Value;
 
 use super::context::{Call, KEY};
+use super::declared::Declared;
 use super::offer::{self, OfHost, Offer, Offers};
-use super::{call, can, explain, own, receipt, search};
+use super::progress::Progress;
+use super::{call, can, card, explain, own, receipt, search, task};
 use crate::http::{self, App, Caller};
 
 /// The revisions that the server speaks. In the older two, a client begins with `initialize`.
@@ -42,7 +46,8 @@ impl Handler {
     pub(super) fn new(app: &App) -> Self {
         let mut always = [vec![can::tool(), explain::tool()], own::tools()].concat();
         always.sort_by(|one, other| one.name.cmp(&other.name));
-        let of_host = OfHost { always, searching: search::tools() };
+        let shows = [search::PROPOSE, own::STATUS];
+        let of_host = OfHost { always, searching: search::tools(), shows };
         let offers = offer::offers(app.engine.tenants(), of_host);
         Self { app: app.clone(), offers: Arc::new(offers) }
     }
@@ -54,17 +59,33 @@ impl Handler {
 
 impl ServerHandler for Handler {
     fn get_info(&self) -> ServerConfig {
-        let capabilities = ServerCapabilities::builder()
+        let mut capabilities = ServerCapabilities::builder()
             .enable_tools()
             .enable_prompts()
             .enable_resources()
+            .enable_tasks()
             .build();
+        let extensions = capabilities.extensions.get_or_insert_default();
+        extensions.insert(card::EXTENSION.to_owned(), JsonObject::new());
         let own = Implementation::new("deed", env!("CARGO_PKG_VERSION")).with_title("deed");
         ServerConfig::new(capabilities).with_server_info(own).with_instructions(INSTRUCTIONS)
     }
 
     fn supported_protocol_versions(&self) -> Cow<'static, [ProtocolVersion]> {
         Cow::Borrowed(&VERSIONS)
+    }
+
+    /// Extensions are not offered in the revisions with `initialize`: the server would have to remember what the client
+    /// declared there.
+    async fn initialize(
+        &self,
+        request: InitializeRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<InitializeResult, ErrorData> {
+        context.peer.set_peer_info(request.clone());
+        let mut agreed = self.negotiate_initialize(&request)?;
+        agreed.capabilities.extensions = None;
+        Ok(agreed)
     }
 
     async fn list_tools(
@@ -75,7 +96,8 @@ impl ServerHandler for Handler {
         one_page(request)?;
         let caller = caller(&context)?;
         let reach = http::reach(&self.app, caller).await.map_err(|_| unable())?;
-        let listed = self.offer(caller)?.listed(&reach);
+        let has_card = Declared::of(&context).ui;
+        let listed = self.offer(caller)?.listed(&reach, has_card);
         let list = ListToolsResult::with_all_items(listed);
         Ok(list.with_ttl_ms(TOOLS_FRESH_MS).with_cache_scope(CacheScope::Private))
     }
@@ -95,10 +117,11 @@ impl ServerHandler for Handler {
                 return Err(ErrorData::invalid_params(what, None));
             }
         };
-        let call = Call { app: &self.app, caller, offer, key, headers };
-        let arguments = request.arguments.unwrap_or_default();
+        let (declared, progress) = (Declared::of(&context), Progress::of(&context));
+        let progress = progress.as_ref();
+        let call = Call { app: &self.app, caller, offer, key, headers, declared, progress };
         tokio::select! {
-            result = call::run(call, &request.name, arguments) => result.map(CallToolResponse::from),
+            response = call::run(call, request) => response,
             // The client has gone. A proposal that was accepted goes on without this call.
             () = context.ct.cancelled() => {
                 Err(ErrorData::internal_error("the request was cancelled", None))
@@ -148,9 +171,47 @@ impl ServerHandler for Handler {
         request: ReadResourceRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<ReadResourceResponse, ErrorData> {
-        let read = receipt::read(&self.app, caller(&context)?, &request.uri).await?;
+        let read = if request.uri == card::URI {
+            card::read()
+        } else {
+            receipt::read(&self.app, caller(&context)?, &request.uri).await?
+        };
         Ok(ReadResourceResponse::from(read))
     }
+
+    async fn get_task(
+        &self,
+        request: GetTaskParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<GetTaskResult, ErrorData> {
+        let declared = with_tasks::<GetTaskMethod>(&context)?;
+        task::get(&self.app, caller(&context)?, declared, &request.task_id).await
+    }
+
+    async fn update_task(
+        &self,
+        request: UpdateTaskParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<(), ErrorData> {
+        with_tasks::<UpdateTaskMethod>(&context)?;
+        task::update(&self.app, caller(&context)?, &request.task_id).await
+    }
+
+    async fn cancel_task(
+        &self,
+        request: CancelTaskParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<(), ErrorData> {
+        with_tasks::<CancelTaskMethod>(&context)?;
+        task::cancel(&self.app, caller(&context)?, &request.task_id).await
+    }
+}
+
+/// What the client declares, if that includes tasks. The crate has checked this for the new revision; the older ones do
+/// not have the method.
+fn with_tasks<M: ConstString>(context: &RequestContext<RoleServer>) -> Result<Declared, ErrorData> {
+    let declared = Declared::of(context);
+    if declared.tasks { Ok(declared) } else { Err(ErrorData::method_not_found::<M>()) }
 }
 
 /// Every list is one page, so no cursor is valid.

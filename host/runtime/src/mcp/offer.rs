@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use rmcp::model::Tool;
 
+use super::card;
 use super::define::definition;
 use crate::api::tools;
 use crate::config::{Granted, Tenant};
@@ -24,6 +25,8 @@ pub(super) struct OfHost {
     pub(super) always: Vec<Tool>,
     /// The tools that stand for those of the contracts if there are too many contracts.
     pub(super) searching: Vec<Tool>,
+    /// The tool that proposes an action under any contract, and the tool that shows an action.
+    pub(super) shows: [&'static str; 2],
 }
 
 /// The tools for the agents of one tenant. The configuration does not change while the host runs, so the tools are made
@@ -52,8 +55,9 @@ impl Offer {
         Self { contracts, definitions, of_host: Arc::clone(of_host) }
     }
 
-    /// The tools of the list for an agent, in the order of the list.
-    pub(super) fn listed(&self, reach: &Reaches) -> Vec<Tool> {
+    /// The tools of the list for an agent, in the order of the list; with the card of an action, if the client can show
+    /// one.
+    pub(super) fn listed(&self, reach: &Reaches, has_card: bool) -> Vec<Tool> {
         let all = self.contracts.iter().zip(&self.definitions);
         let usable = all.filter(|(tool, _)| reach.may_use(&tool.contract));
         let mut listed: Vec<&Tool> = usable.map(|(_, definition)| definition).collect();
@@ -61,7 +65,8 @@ impl Offer {
             listed = self.of_host.searching.iter().collect();
         }
         listed.extend(&self.of_host.always);
-        listed.into_iter().cloned().collect()
+        let listed = listed.into_iter().cloned();
+        if has_card { listed.map(|tool| self.linked(tool)).collect() } else { listed.collect() }
     }
 
     /// The contract of the tool with this name.
@@ -73,5 +78,15 @@ impl Offer {
     /// The tool of a contract.
     pub(super) fn tool(&self, contract: &str) -> Option<&tools::Tool> {
         self.contracts.iter().find(|one| one.contract == contract)
+    }
+
+    /// A tool for clients that can show a card. Tools whose result is an action have the card. Of all tools, a card may
+    /// call only the one that shows an action.
+    fn linked(&self, tool: Tool) -> Tool {
+        let [proposes, shows] = self.of_host.shows;
+        let is_contracts = self.contracts.iter().any(|one| tool.name == one.name);
+        let has_card = is_contracts || tool.name == proposes || tool.name == shows;
+        let is_for_card = tool.name == shows;
+        card::linked(tool, has_card, is_for_card)
     }
 }

@@ -7,20 +7,18 @@ use deed_record::lifecycle::status::Status;
 use rmcp::model::{CallToolResult, JsonObject, Tool};
 use serde::Deserialize;
 use serde_json::json;
-use tokio::time::{Instant, sleep};
+use tokio::time::Instant;
 
 use super::answer;
 use super::context::{Call, WAIT_MAX};
 use super::define::{arguments, of_host, schema};
+use super::watch::{self, Until};
 use crate::api::problem::Problem;
 use crate::http;
 
 pub(super) const STATUS: &str = "deed_status";
 pub(super) const LIST: &str = "deed_list";
 pub(super) const CANCEL: &str = "deed_cancel";
-
-/// The pause between two looks at an action that waits for people.
-const PAUSE: Duration = Duration::from_millis(500);
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -79,17 +77,9 @@ pub(super) async fn status(call: Call<'_>, given: JsonObject) -> Result<CallTool
     let StatusArguments { action, wait_s } = arguments(given)?;
     let id = http::parse_id(&action)?;
     let end = Instant::now() + Duration::from_secs(wait_s).min(WAIT_MAX);
-    loop {
-        let left = end.saturating_duration_since(Instant::now());
-        let wait = (!left.is_zero()).then_some(left);
-        let told = http::looked_at(call.app, call.caller, &id, wait).await?;
-        let stays = told.story.status == Status::Waiting && !call.app.engine.is_stopping();
-        let left = end.saturating_duration_since(Instant::now());
-        if !stays || left.is_zero() {
-            return Ok(answer::shown(&http::viewed(call.app, call.caller, told)?));
-        }
-        sleep(PAUSE.min(left)).await;
-    }
+    let told = http::looked_at(call.app, call.caller, &id, None).await?;
+    let told = watch::follow(call, told, Until::Ends, end).await?;
+    Ok(answer::shown(&http::viewed(call.app, call.caller, told)?, call.declared))
 }
 
 /// Lists the agent's actions.
@@ -108,5 +98,5 @@ pub(super) async fn cancel(call: Call<'_>, given: JsonObject) -> Result<CallTool
     let CancelArguments { action } = arguments(given)?;
     let id = http::parse_id(&action)?;
     let told = http::cancelled(call.app, call.caller, &id).await?;
-    Ok(answer::shown(&http::viewed(call.app, call.caller, told)?))
+    Ok(answer::shown(&http::viewed(call.app, call.caller, told)?, call.declared))
 }
