@@ -9,6 +9,7 @@ mod mcp;
 mod mcp_state;
 mod overload;
 mod places;
+mod planted;
 mod races;
 mod refusals;
 mod resolutions;
@@ -25,6 +26,7 @@ use crate::case::{self, Case};
 pub(crate) fn cases() -> Vec<Case> {
     [
         tokens::cases(),
+        planted::cases(),
         heads::cases(),
         crowd::cases(),
         refusals::cases(),

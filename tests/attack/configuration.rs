@@ -10,6 +10,7 @@ mod links;
 mod people;
 mod sizes;
 mod state;
+mod tokens;
 
 use crate::case::Case;
 
@@ -21,6 +22,7 @@ pub(crate) fn cases() -> Vec<Case> {
         contracts::cases(),
         people::cases(),
         credentials::cases(),
+        tokens::cases(),
         state::cases(),
         canary::cases(),
     ]

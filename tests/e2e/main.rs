@@ -49,6 +49,7 @@ mod stops;
 mod story;
 mod stripe;
 mod surface;
+mod tokens;
 mod tools;
 mod turns;
 mod vectors;

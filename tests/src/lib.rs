@@ -19,6 +19,7 @@ pub mod record;
 pub mod rng;
 pub mod services;
 pub mod token_proxy;
+pub mod tokens;
 pub mod trust;
 pub mod wait;
 pub mod world;

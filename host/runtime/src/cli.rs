@@ -12,6 +12,7 @@ mod case_file;
 mod check;
 mod client;
 mod completions;
+mod connect;
 mod contract;
 mod contracts;
 mod dir;
@@ -35,6 +36,7 @@ mod secret;
 pub mod serve;
 mod shown;
 mod text;
+mod token;
 mod trust;
 pub mod verify;
 mod view;
@@ -109,9 +111,9 @@ enum Command {
     /// Create and rotate signing keys, and print their ids
     #[command(subcommand)]
     Key(secret::KeyCommand),
-    /// Create bearer tokens for agents and people
+    /// Create, list, rotate and revoke bearer tokens
     #[command(subcommand)]
-    Token(secret::TokenCommand),
+    Token(token::TokenCommand),
     /// Store credentials for upstream systems
     #[command(subcommand)]
     Secret(secret::SecretCommand),
@@ -161,7 +163,7 @@ impl Command {
             Self::Restore(args) => restore::run(args),
             Self::Replay(args) => Ok(replay::run(args)),
             Self::Key(command) => secret::key(command),
-            Self::Token(command) => secret::token(command),
+            Self::Token(command) => token::run(command),
             Self::Secret(command) => secret::secret(command),
             Self::Trust(args) => trust::run(args),
             Self::Policy(command) => policy::run(command),

@@ -15,6 +15,7 @@ pub mod raw;
 mod secret;
 mod size;
 mod tenant;
+mod tokens;
 mod warnings;
 mod witness;
 
@@ -38,6 +39,10 @@ pub use self::pin::{Change, Done, PinError, Pinned, Plan};
 pub use self::secret::{NamedSecret, secrets};
 pub use self::size::Size;
 pub use self::tenant::{Agent, Granted, Person, Tenant};
+pub use self::tokens::{
+    AgentToken, NamedAgent, TokenFolder, TokenStore, Tokens, is_token_id, token_id,
+};
+pub(crate) use self::tokens::{FOLDER as TOKENS, TOKEN_MAX};
 
 /// The default of `disk_reserve`. An action usually writes about 100 KiB, and at most 16 MiB. The reserve therefore has
 /// room for hundreds of actions to end, and for the current journal segment. The reserve fits on any disk that a host
@@ -65,6 +70,8 @@ pub struct Config {
     /// The witnesses of the logs of all tenants.
     pub witnesses: Arc<Witnesses>,
     pub tenants: BTreeMap<String, Arc<Tenant>>,
+    /// The token files of agents, which the host reads again and again while it runs.
+    pub tokens: TokenFolder,
     /// The bytes of all granted adapters, by digest. The code that loads the adapters removes the bytes from this map,
     /// because they can have megabytes and are not needed again.
     pub adapters: BTreeMap<Digest, Vec<u8>>,
@@ -103,6 +110,7 @@ pub fn load(dir: &Path) -> Result<Config, Faults> {
     let notify = notify::build(&files, &raw, &here, &mut faults);
     let witnesses = Arc::new(witness::build(&raw, &tenants, &here, &mut faults));
     check_credentials(&tenants, &here, &mut faults);
+    let (tokens, read) = token_files(dir, &raw, &tenants, &mut faults)?;
     let limits = limits::build(&raw.limits, &here, &mut faults);
     let mut config = Config {
         dir: dir.to_owned(),
@@ -117,11 +125,28 @@ pub fn load(dir: &Path) -> Result<Config, Faults> {
         notify,
         witnesses,
         tenants,
+        tokens,
         adapters: adapters.into_bytes(),
         warnings: Vec::new(),
     };
     config.warnings = warnings::find(&config, (&raw, &contracts), &files, &here);
+    let tokenless = warnings::tokenless(&config, &read, &here);
+    config.warnings.extend(tokenless);
     faults.into_result(config)
+}
+
+/// The token files of agents, and the tokens that they have now. At a start, every file must be valid.
+fn token_files(
+    dir: &Path,
+    raw: &raw::Host,
+    tenants: &BTreeMap<String, Arc<Tenant>>,
+    faults: &mut Faults,
+) -> Result<(TokenFolder, Tokens), Fault> {
+    let files = Files::open(dir).map_err(|e| Fault::no_directory(dir, &e))?;
+    let folder = TokenFolder::new(files, tokens::Rules::of(raw, tenants));
+    let read = folder.read().unwrap_or_else(Tokens::none);
+    read.faults.iter().for_each(|fault| faults.push(fault.clone()));
+    Ok((folder, read))
 }
 
 /// The names that the policies of each tenant may use. This function does not read policies and upstreams, so it does

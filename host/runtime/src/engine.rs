@@ -64,7 +64,7 @@ pub use self::stored_action::StoredAction;
 pub use self::stories::StoredPolicies;
 use crate::capacity::admission::Admission;
 use crate::config::keys::Keys;
-use crate::config::{Config, Tenant};
+use crate::config::{Config, Tenant, TokenFolder};
 use crate::stage::notify::Notifier;
 
 /// The state that actions need at run time. A host has one engine, which all callers share.
@@ -96,6 +96,17 @@ impl Engine {
     /// The configured tenants, by name.
     pub fn tenants(&self) -> &BTreeMap<String, Arc<Tenant>> {
         &self.config.tenants
+    }
+
+    /// The token files of agents.
+    pub fn tokens(&self) -> &TokenFolder {
+        &self.config.tokens
+    }
+
+    /// The later of the host's clock and the system's, in Unix milliseconds. A token expires by this time, so that it
+    /// does not stay valid while the host's clock is behind.
+    pub fn latest_ms(&self) -> i64 {
+        self.clock.latest_ms()
     }
 
     /// The configured environment, which is the same for every action of this host.

@@ -51,6 +51,15 @@ impl App {
         let callers = Arc::new(Callers::of(engine.tenants(), connections_max));
         Self { engine, metrics: Arc::default(), callers }
     }
+
+    /// Accepts the tokens of `tokens/`, and from then on notices when the folder changes.
+    ///
+    /// # Errors
+    ///
+    /// Fails when no thread can be started.
+    pub fn watch_tokens(&self) -> Result<(), String> {
+        auth::watch::start(&self.engine, &self.callers)
+    }
 }
 
 /// The routes for agents, approvers and auditors, and further routes that are not part of the HTTP API.

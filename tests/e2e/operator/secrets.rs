@@ -130,6 +130,7 @@ fn a_secret_does_not_replace_what_the_host_is_made_of() {
         "adapters/scim.wasm",
         "approvers/bob.pub",
         "accepted/idp",
+        "tokens/idp",
         "state/VERSION",
     ] {
         let text = good.replace("\"secrets/idp_read\"", &format!("\"{file}\""));

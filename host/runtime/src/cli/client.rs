@@ -202,7 +202,8 @@ pub(super) fn refusal(status: u16, body: &[u8], with_token: bool) -> Failure {
         lines += "set DEED_TOKEN, or use --token TOKEN or --token-file FILE, with a token of this host\n";
     }
     if is_unknown {
-        lines += "a token that was added to deed.toml is valid from the next start of the host\n";
+        lines += "a token that was added to deed.toml is valid from the next start of the host; one of `deed token \
+                  add` is valid at once\n";
     }
     Failure::Refused { status, text: lines.trim_end().to_owned() }
 }

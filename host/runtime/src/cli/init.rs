@@ -16,8 +16,8 @@ use super::adapter::Scratch;
 use super::dir::{must_be_empty, private_dir};
 use super::out::{Failure, Format, shell};
 use super::pin;
-use super::secret::{Token, new_token};
 use super::text::line;
+use super::token::{Token, new_token};
 use crate::config::keys;
 
 /// Create a directory that a host can serve: configuration, contracts, policy, keys and tokens

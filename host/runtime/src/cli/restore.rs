@@ -19,7 +19,7 @@ use crate::maintenance::restore::{Loss, Restore, Restored};
 ///
 /// The host must be stopped. The command prints what would be lost and asks for confirmation. The present state is
 /// moved aside, not deleted. Configuration, keys and secrets are restored only where they are missing; existing files
-/// are never replaced.
+/// are never replaced. Tokens of agents are restored only into a directory without deed.toml.
 ///
 /// If the log is rolled back, every party that saw the newer log sees a fork: witnesses refuse the next checkpoints of
 /// this host, and `deed log audit --since` reports the fork. After a restore, the host no longer knows the actions
@@ -56,6 +56,7 @@ pub(super) fn run(args: &RestoreArgs) -> Result<ExitCode, Failure> {
         "lost": loss,
         "aside": done.aside.as_ref().map(|path| path.display().to_string()),
         "kept": done.kept,
+        "tokens": done.tokens,
         "has_keys": done.has_keys,
     });
     args.format.print(&data, |_| lines(args, records, &logs, &done))?;
@@ -106,6 +107,15 @@ fn lines(args: &RestoreArgs, records: u64, logs: &[(String, u64)], done: &Restor
     }
     for path in &done.kept {
         line(&mut text, format_args!("kept     {} differs from the backup", safe(path)));
+    }
+    if done.tokens > 0 {
+        let tokens = done.tokens;
+        line(
+            &mut text,
+            format_args!(
+                "tokens   {tokens} of agents; revoke those that were revoked since the backup"
+            ),
+        );
     }
     if !done.has_keys {
         line(

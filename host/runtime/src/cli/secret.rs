@@ -1,4 +1,4 @@
-//! `deed key`, `deed token` and `deed secret`: generate keys and tokens, and store secrets.
+//! `deed key` and `deed secret`: generate keys, and store secrets.
 //!
 //! Private keys and stored secrets are never printed, and existing keys are never overwritten.
 
@@ -8,16 +8,13 @@ mod store;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use clap::Subcommand;
-use deed_spec::digest::Digest;
 use deed_spec::dsse;
 use serde_json::json;
 
 pub(super) use self::store::secret;
 use super::out::{Failure, Format, shell};
-use crate::config::keys::{self, KeyError};
+use crate::config::keys;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum KeyCommand {
@@ -39,15 +36,6 @@ pub(super) enum KeyCommand {
 }
 
 #[derive(Debug, Subcommand)]
-pub(super) enum TokenCommand {
-    /// Create a token, and print it once together with the line to add to deed.toml
-    New {
-        #[command(flatten)]
-        format: Format,
-    },
-}
-
-#[derive(Debug, Subcommand)]
 pub(super) enum SecretCommand {
     /// Store a credential, read from stdin, in the file that deed.toml names for it
     Set {
@@ -59,15 +47,6 @@ pub(super) enum SecretCommand {
         #[arg(long, value_name = "NAME")]
         tenant: Option<String>,
     },
-}
-
-/// A new token, and the configuration line that lets the host accept it.
-#[derive(Debug)]
-pub(super) struct Token {
-    /// The token for its holder; it is shown once and not stored.
-    pub(super) text: String,
-    /// The line for `deed.toml`, with the token's digest.
-    pub(super) line: String,
 }
 
 pub(super) fn key(command: &KeyCommand) -> Result<ExitCode, Failure> {
@@ -127,40 +106,4 @@ fn after_key(path: &Path) -> String {
         "{copy}write `keys = [\"approvers/{name}\"]` into the table of the person in {}, then `{check}`",
         shell(&dir.join("deed.toml"))
     )
-}
-
-pub(super) fn token(command: &TokenCommand) -> Result<ExitCode, Failure> {
-    let TokenCommand::New { format } = command;
-    let token = new_token().map_err(Failure::failed)?;
-    let data = json!({"token": token.text, "line": token.line});
-    format.print(&data, |_| format!("{}\n{}", token.text, token.line))?;
-    format.next(
-        "give the first line to its holder, add the second to the table of the agent or person in DIR/deed.toml, then \
-         `deed check DIR`",
-    );
-    Ok(ExitCode::SUCCESS)
-}
-
-/// Creates a token: a prefix that scanners for leaked tokens can find, followed by 256 random bits from the operating
-/// system. Fails when the operating system cannot supply random bits.
-pub(super) fn new_token() -> Result<Token, KeyError> {
-    let text = format!("deed_{}", URL_SAFE_NO_PAD.encode(keys::random::<32>()?));
-    let line = format!("token = \"{}\"", Digest::of(text.as_bytes()));
-    Ok(Token { text, line })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_token_and_its_line_belong_together() {
-        let (one, other) = (new_token().unwrap(), new_token().unwrap());
-        assert_ne!(one.text, other.text);
-        assert_eq!(one.text.len(), "deed_".len() + 43);
-        assert_eq!(
-            one.line,
-            format!("token = \"sha256:{}\"", Digest::of(one.text.as_bytes()).hex())
-        );
-    }
 }

@@ -2,7 +2,7 @@
 
 use std::io::{ErrorKind, Write};
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,6 +11,8 @@ use deed_system::clock::Clock;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
+use super::connect;
+use super::out::shell;
 use crate::config;
 use crate::engine::Engine;
 use crate::http::{self, App, Listener};
@@ -21,7 +23,7 @@ use crate::process::{limits, stop};
 /// Serve a directory that `deed init` created, over HTTP, until SIGINT or SIGTERM.
 ///
 /// The configuration is read only when the host starts. SIGHUP is ignored; restart the host to apply a new
-/// configuration.
+/// configuration. Only the tokens that `deed token add`, `rotate` and `revoke` change need no restart.
 #[derive(Debug, clap::Args)]
 pub struct ServeArgs {
     /// The directory that the host serves, with deed.toml in it.
@@ -67,10 +69,12 @@ async fn serve(args: &ServeArgs) -> Result<(), String> {
     let resumed = engine.resume().map_err(|e| e.to_string())?;
     let connections_max = limits::connections_max();
     let app = App::new(Arc::clone(&engine), connections_max);
+    app.watch_tokens()?;
     // The signal handlers are installed before the host prints that it serves, so that no signal sent after that line
     // is missed.
     let mut signals = Signals::listen()?;
     announce(&main, &side, resumed)?;
+    invite(&main, &args.dir, engine.behind_proxy());
     let listeners = Listeners::open(&app, (main, connections_max), side);
     let end = stop::wait_for_end(&mut signals, &engine).await;
     tokio::select! {
@@ -137,4 +141,18 @@ fn announce(main: &TcpListener, side: &TcpListener, resumed: usize) -> Result<()
         "serving http://{main} (operations http://{side}), {resumed} open action(s) resumed"
     );
     writeln!(std::io::stdout().lock(), "{line}").map_err(|e| e.to_string())
+}
+
+/// Prints how agents connect. The reader of stdout may need only the first line and have closed it, so an error is
+/// ignored.
+fn invite(main: &TcpListener, dir: &Path, behind_proxy: bool) {
+    let Ok(address) = main.local_addr() else { return };
+    let host = connect::address(address, behind_proxy);
+    let text = format!(
+        "agents connect to {host}/mcp with a token of `deed token add {} AGENT`; for example:\n  {}",
+        shell(dir),
+        connect::example(&host)
+    );
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{text}").and_then(|()| out.flush()).unwrap_or_default();
 }

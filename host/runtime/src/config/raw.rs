@@ -173,7 +173,8 @@ pub struct Agent {
     pub person: String,
     #[serde(default)]
     pub roles: Vec<String>,
-    pub token: String,
+    /// The digest of a token that stays valid while the host runs; `tokens/` has those that can be revoked meanwhile.
+    pub token: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]

@@ -25,8 +25,8 @@ pub(super) const NOTIFY: &str = "notify";
 
 /// Folders of the served directory that are reserved for other files. A secret stored in a reserved folder could
 /// replace one of these other files, or be copied together with the folder.
-const TAKEN: [&str; 7] =
-    ["keys", "state", "contracts", "policies", "adapters", "approvers", "accepted"];
+const TAKEN: [&str; 8] =
+    ["keys", "state", "contracts", "policies", "adapters", "approvers", "accepted", "tokens"];
 
 /// Every secret that the directory's `deed.toml` names, whether or not it is stored yet.
 ///
@@ -109,6 +109,7 @@ mod tests {
             "adapters/x",
             "approvers/bob.pub",
             "accepted/x",
+            "tokens/x",
             "keys",
         ] {
             let why = source("idp", &from(file)).unwrap_err();

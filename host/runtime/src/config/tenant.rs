@@ -49,9 +49,9 @@ impl Tenant {
         })
     }
 
-    /// The agents and persons that have a token, each with the hash of the token.
+    /// The agents and persons that have a token in `deed.toml`, each with the hash of the token.
     pub(super) fn tokens(&self) -> impl Iterator<Item = (&String, Digest)> {
-        let agents = self.agents.iter().map(|(name, agent)| (name, agent.token));
+        let agents = self.agents.iter().filter_map(|(name, agent)| Some((name, agent.token?)));
         agents.chain(self.persons.iter().filter_map(|(name, p)| Some((name, p.token?))))
     }
 }
@@ -61,8 +61,8 @@ impl Tenant {
 pub struct Agent {
     pub person: String,
     pub roles: BTreeSet<String>,
-    /// SHA-256 of the bearer token.
-    pub token: Digest,
+    /// SHA-256 of the bearer token in `deed.toml`.
+    pub token: Option<Digest>,
 }
 
 /// A person: approver keys and roles.

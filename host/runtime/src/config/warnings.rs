@@ -12,7 +12,7 @@ use deed_system::files::Files;
 
 use super::fault::{Fault, Source};
 use super::tenant::{Contracts, Granted};
-use super::{Config, Tenant, origin, raw};
+use super::{Config, Tenant, Tokens, origin, raw};
 
 /// The folders with the operator's files. A user who can write to one of these folders controls what the host does.
 const FOLDERS: [&str; 5] = [".", "contracts", "policies", "adapters", "approvers"];
@@ -37,6 +37,27 @@ pub(super) fn find(
     near_witnesses(config, here, &mut found);
     folders(files, &mut found);
     private_keys(files, &mut found);
+    found
+}
+
+/// Warnings about agents that nothing identifies.
+pub(super) fn tokenless(config: &Config, tokens: &Tokens, here: &Source) -> Vec<Fault> {
+    // A token file with a fault may be the agent's, and the fault is reported anyway.
+    if !tokens.faults.is_empty() {
+        return Vec::new();
+    }
+    let (holders, mut found) = (tokens.holders(), Vec::new());
+    for tenant in config.tenants.values() {
+        for (name, agent) in &tenant.agents {
+            if agent.token.is_some() || holders.contains(&(tenant.name.as_str(), name.as_str())) {
+                continue;
+            }
+            let what = format!(
+                "agent `{name}` has no token, so it cannot use the host; run `deed token add DIR {name}`"
+            );
+            found.push(here.fault_in(&format!("[tenant.{}.agent.{name}]", tenant.name), "", &what));
+        }
+    }
     found
 }
 

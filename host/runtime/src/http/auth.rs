@@ -1,6 +1,11 @@
 //! Authentication by bearer token. The host knows only the hash of each token, and compares hashes in constant time.
+//!
+//! Each request is authenticated by itself. A request that waits for the end of an action keeps waiting if its token is
+//! revoked meanwhile, and the next request with this token is refused.
 
-use std::collections::BTreeMap;
+mod callers;
+pub(in crate::http) mod watch;
+
 use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
@@ -9,14 +14,13 @@ use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 use deed_record::action::id::ActionId;
 use deed_record::lifecycle::story::Story;
-use deed_spec::digest::Digest;
-use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
 use tokio::time::Instant;
 
+pub(super) use self::callers::Callers;
 use super::App;
 use super::account::{self, RefusalAccount};
 use crate::api::problem::Problem;
-use crate::capacity::rate_limit::{Budget, ConcurrencyLimits, LIMITS};
+use crate::capacity::rate_limit::Budget;
 use crate::config::Tenant;
 use crate::engine::StoredAction;
 
@@ -27,10 +31,6 @@ pub(crate) struct Caller {
     pub(super) who: Who,
     pub(crate) budget: Arc<Budget>,
 }
-
-/// All callers that have a token, each with the digest of its token.
-#[derive(Debug)]
-pub(super) struct Callers(Vec<(Caller, Digest)>);
 
 /// Whether a caller is an agent, which proposes actions, or a person, who reads them and answers approval requests.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -83,7 +83,8 @@ impl FromRequestParts<App> for Caller {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
-        let caller = token(&parts.headers).and_then(|token| app.callers.find(token));
+        let now_ms = app.engine.latest_ms();
+        let caller = token(&parts.headers).and_then(|token| app.callers.find(token, now_ms));
         let caller = caller.ok_or_else(|| {
             app.metrics.unauthorized();
             Problem::unauthorized()
@@ -102,44 +103,4 @@ fn token(headers: &HeaderMap) -> Option<&str> {
     let mut all = headers.get_all(AUTHORIZATION).iter();
     let (Some(value), None) = (all.next(), all.next()) else { return None };
     value.to_str().ok()?.strip_prefix("Bearer ")
-}
-
-impl Callers {
-    /// All callers in the configuration, with limits that suit this many connections.
-    pub(super) fn of(tenants: &BTreeMap<String, Arc<Tenant>>, connections_max: usize) -> Self {
-        let halls = ConcurrencyLimits::new(connections_max, tenants.len());
-        Self(tenants.values().flat_map(|tenant| callers(tenant, &halls)).collect())
-    }
-
-    /// Finds the caller with this token. The token is compared with every known token even after a match, so that the
-    /// duration does not show which token matches.
-    fn find(&self, token: &str) -> Option<Caller> {
-        let shown = Digest::of(token.as_bytes());
-        let mut found = u32::MAX;
-        for (index, (_, known)) in self.0.iter().enumerate() {
-            let equal: Choice = known.as_bytes().ct_eq(shown.as_bytes());
-            let index = u32::try_from(index).unwrap_or(u32::MAX);
-            found = u32::conditional_select(&found, &index, equal);
-        }
-        let index = usize::try_from(found).ok()?;
-        self.0.get(index).map(|(caller, _)| caller.clone())
-    }
-}
-
-fn callers(tenant: &Arc<Tenant>, halls: &ConcurrencyLimits) -> Vec<(Caller, Digest)> {
-    let caller = |who| {
-        let hall = match &who {
-            Who::Agent { .. } => &halls.agents,
-            Who::Person { .. } => &halls.people,
-        };
-        let budget = Arc::new(Budget::new(LIMITS, Arc::clone(hall), &tenant.name));
-        Caller { tenant: Arc::clone(tenant), who, budget }
-    };
-    let agents = tenant.agents.iter().map(|(name, agent)| {
-        (caller(Who::Agent { name: name.clone(), person: agent.person.clone() }), agent.token)
-    });
-    let persons = tenant.persons.iter().filter_map(|(name, person)| {
-        person.token.map(|token| (caller(Who::Person { name: name.clone() }), token))
-    });
-    agents.chain(persons).collect()
 }

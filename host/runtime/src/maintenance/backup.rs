@@ -19,6 +19,7 @@ pub(crate) mod snapshot_point;
 pub(crate) mod staging_dir;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use data_encoding::BASE64;
@@ -35,7 +36,7 @@ pub use self::manifest::{Manifest, ManifestError};
 use self::snapshot_point::{Snapshots, moment};
 pub(crate) use self::staging_dir::{StagingDir, StagingError, at, sync_above};
 use crate::config::keys::{self, KeyError, Next};
-use crate::config::{self, Fault};
+use crate::config::{self, Fault, TOKEN_MAX, TOKENS, is_token_id};
 use crate::engine::key_history::KeyHistoryError;
 
 /// Folders with files that people write, each with the maximum size of such a file.
@@ -195,8 +196,8 @@ fn copy_logs(
     Ok(logs)
 }
 
-/// Copies the files that people wrote: `deed.toml`, the files that it names, and public keys. Private keys and secrets
-/// are copied only if `with_keys` is set.
+/// Copies the files that people wrote: `deed.toml`, the files that it names, the digests of tokens, and public keys.
+/// Private keys and secrets are copied only if `with_keys` is set.
 fn configuration(dir: &Path, draft: &mut StagingDir, with_keys: bool) -> Result<(), BackupError> {
     let files = Files::open(dir)?;
     let outline = config::outline(dir).map_err(BackupError::Config)?;
@@ -213,6 +214,13 @@ fn configuration(dir: &Path, draft: &mut StagingDir, with_keys: bool) -> Result<
             if is_wanted(&path) {
                 draft.put(&path, &files.bytes(&path, max)?)?;
             }
+        }
+    }
+    for path in token_files(&files)?.into_iter().filter(|path| is_wanted(path)) {
+        match files.bytes(&path, TOKEN_MAX) {
+            // A token may be revoked while the backup is made.
+            Err(e) if e.kind() == Some(ErrorKind::NotFound) => {}
+            bytes => draft.put(&path, &bytes?)?,
         }
     }
     for path in outline.named.into_iter().chain(public_keys(&files)?) {
@@ -238,6 +246,13 @@ fn configuration(dir: &Path, draft: &mut StagingDir, with_keys: bool) -> Result<
 /// in a directory from an older version, a secret may be stored among the files that every backup contains.
 fn places(dir: &Path, names: &BTreeSet<String>) -> BTreeSet<PathBuf> {
     names.iter().filter_map(|name| dir.join(name).canonicalize().ok()).collect()
+}
+
+/// The paths of the files with the digests of tokens, which are configuration, like the digests in `deed.toml`.
+fn token_files(files: &Files) -> Result<Vec<String>, FileError> {
+    let names = files.names(TOKENS)?.into_iter();
+    let is_token = |name: &String| name.strip_suffix(".toml").is_some_and(is_token_id);
+    Ok(names.filter(is_token).map(|name| format!("{TOKENS}/{name}")).collect())
 }
 
 fn is_public(name: &str) -> bool {

@@ -16,6 +16,7 @@ use rustix::io::Errno;
 
 pub use self::loss::Loss;
 use super::backup::{Manifest, ManifestError, StagingDir, StagingError, at, sync_above};
+use crate::config::TOKENS;
 
 /// A planned restore. While this value exists, no host can start in the directory.
 #[derive(Debug)]
@@ -34,6 +35,8 @@ pub struct Restored {
     pub aside: Option<PathBuf>,
     /// Files that people wrote and that differ from the backup. The restore does not change these files.
     pub kept: Vec<String>,
+    /// How many tokens of agents were restored.
+    pub tokens: usize,
     /// Whether the directory has the host's private keys.
     pub has_keys: bool,
 }
@@ -104,11 +107,11 @@ impl Restore {
                 None => self.copy(path, path, &mut others)?,
             }
         }
-        let kept = self.put_others(&others)?;
+        let (kept, tokens) = self.put_others(&others)?;
         let aside = swap(draft, &state)?;
         let keys = ["keys/receipt.key", "keys/log.key"];
         let has_keys = keys.iter().all(|key| self.dir.join(key).is_file());
-        Ok(Restored { aside, kept, has_keys })
+        Ok(Restored { aside, kept, tokens, has_keys })
     }
 
     fn copy(&self, path: &str, to: &str, draft: &mut StagingDir) -> Result<(), RestoreError> {
@@ -124,10 +127,17 @@ impl Restore {
     }
 
     /// Adds the files that people wrote if they do not exist yet. Returns the paths of existing files that differ from
-    /// the backup.
-    fn put_others(&self, others: &StagingDir) -> Result<Vec<String>, RestoreError> {
-        let mut kept = Vec::new();
+    /// the backup, and how many tokens were added.
+    ///
+    /// A directory with a configuration gets no tokens: a token that is missing there may have been revoked.
+    fn put_others(&self, others: &StagingDir) -> Result<(Vec<String>, usize), RestoreError> {
+        let is_new = fs::symlink_metadata(self.dir.join("deed.toml")).is_err();
+        let (mut kept, mut tokens) = (Vec::new(), 0);
         for (path, wanted) in others.files() {
+            let is_token = Path::new(&path).starts_with(TOKENS);
+            if is_token && !is_new {
+                continue;
+            }
             let (from, to) = (others.settle()?.join(&path), self.dir.join(&path));
             if fs::symlink_metadata(&to).is_ok() {
                 if !is_same(&to, wanted.sha256) {
@@ -139,12 +149,13 @@ impl Restore {
                 private_dir(folder)?;
             }
             fs::rename(&from, &to).map_err(at(&to))?;
+            tokens += usize::from(is_token);
             // All folders above the file are synced, so that the names of folders that were created for the file are on
             // disk.
             let above = to.ancestors().take_while(|above| *above != self.dir.as_path());
             above.into_iter().try_for_each(sync_above)?;
         }
-        Ok(kept)
+        Ok((kept, tokens))
     }
 }
 

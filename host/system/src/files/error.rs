@@ -45,13 +45,20 @@ pub enum FileError {
     Planted(String, u32),
     #[error("`{0}` cannot be created: {1}")]
     Make(String, io::Error),
+    #[error("`{0}` cannot be removed: {1}")]
+    Remove(String, io::Error),
+    #[error("`{0}` cannot be locked: {1}")]
+    Lock(String, io::Error),
 }
 
 impl FileError {
     /// The error kind of the operating system, if there is one.
     pub fn kind(&self) -> Option<io::ErrorKind> {
         match self {
-            Self::Read(_, error) | Self::Make(_, error) => Some(error.kind()),
+            Self::Read(_, error)
+            | Self::Make(_, error)
+            | Self::Remove(_, error)
+            | Self::Lock(_, error) => Some(error.kind()),
             _ => None,
         }
     }

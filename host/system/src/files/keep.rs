@@ -1,5 +1,5 @@
-//! Stores the files that a command writes next to the configuration. After a crash, each file is either complete or
-//! absent.
+//! Stores and removes the files that a command writes next to the configuration. After a crash, each file is either
+//! complete or absent.
 //!
 //! This module never writes through a link. Stored files belong to the owner of `deed.toml`, who is the user that the
 //! host runs as.
@@ -44,6 +44,34 @@ impl Files {
             return Ok(give(&file, owner).map_err(failed)? && is_given);
         }
         Ok(replace(&place, name, bytes, owner).map_err(failed)? && is_given)
+    }
+
+    /// Removes a file durably from a folder directly below the served directory. Returns false if there is no such file.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the folder is a link, or when the file cannot be removed.
+    pub fn discard(&self, folder: &str, name: &str) -> Result<bool, FileError> {
+        let failed = |e: io::Error| FileError::Remove(format!("{folder}/{name}"), e);
+        let place = Dir::from_std_file(File::from(self.folder(folder)?));
+        match place.remove_file(name) {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(false),
+            removed => removed.map_err(failed)?,
+        }
+        rustix::fs::fsync(&place).map_err(|e| failed(e.into()))?;
+        Ok(true)
+    }
+
+    /// Waits until no other process has locked a folder directly below the served directory, and locks it. The lock ends
+    /// when the returned file is dropped.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the folder is a link, or when it cannot be locked.
+    pub fn lock(&self, folder: &str) -> Result<File, FileError> {
+        let file = File::from(self.folder(folder)?);
+        file.lock().map_err(|e| FileError::Lock(folder.to_owned(), e))?;
+        Ok(file)
     }
 
     /// Opens a folder directly below the served directory without following a link. A missing folder is created.

@@ -109,6 +109,25 @@ fn a_limit_is_a_limit() {
 }
 
 #[test]
+fn a_file_is_kept_and_discarded_in_a_folder_and_not_through_a_link() {
+    let folder = Folder::new("keep");
+    let files = folder.files();
+    fs::write(folder.0.join("in/deed.toml"), "").unwrap();
+    assert!(!files.discard("kept", "one").unwrap(), "there is none");
+    let held = files.lock("kept").unwrap();
+    assert!(files.keep("kept", "one", b"1").unwrap());
+    drop(held);
+    assert_eq!(*files.private("kept/one", 10).unwrap(), b"1");
+    assert!(files.discard("kept", "one").unwrap());
+    assert!(!folder.0.join("in/kept/one").exists());
+    folder.link("sub", "link");
+    fs::write(folder.0.join("in/sub/one"), "1").unwrap();
+    assert!(matches!(files.discard("link", "one"), Err(FileError::Link(_))));
+    assert!(matches!(files.lock("link"), Err(FileError::Link(_))));
+    assert!(folder.0.join("in/sub/one").exists());
+}
+
+#[test]
 fn state_is_made_and_kept_private() {
     let folder = Folder::new("state");
     let root = folder.0.join("in");

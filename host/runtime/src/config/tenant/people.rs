@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use deed_spec::digest::Digest;
 use deed_spec::dsse;
 use deed_system::files::PEM_MAX;
 
@@ -19,12 +20,12 @@ impl Builder<'_> {
                 );
                 self.fault("agent", name, "person", &what);
             }
-            match raw.token.parse() {
+            match hash(raw.token.as_ref()) {
                 Ok(token) => {
                     let roles = raw.roles.iter().cloned().collect();
                     agents.insert(name.clone(), Agent { person: raw.person.clone(), roles, token });
                 }
-                Err(_) => self.fault("agent", name, "token", no_hash(&raw.token)),
+                Err((needle, what)) => self.fault("agent", name, needle, &what),
             }
         }
         agents
@@ -61,14 +62,18 @@ impl Builder<'_> {
             dsse::from_pem(&text)
                 .map_err(|e| ("keys", format!("`{path}`: {e}; `deed key new` creates one")))
         };
-        let hash = |text: &String| text.parse().map_err(|_| ("token", no_hash(text).to_owned()));
-        let token = raw.token.as_ref().map(hash);
         Ok(Person {
             roles: raw.roles.iter().cloned().collect(),
             keys: raw.keys.iter().map(key).collect::<Result<_, _>>()?,
-            token: token.transpose()?,
+            token: hash(raw.token.as_ref())?,
         })
     }
+}
+
+/// The digest of a token, if a table has one.
+fn hash(text: Option<&String>) -> Result<Option<Digest>, (&'static str, String)> {
+    let failed = |text: &String| ("token", no_hash(text).to_owned());
+    text.map(|text| text.parse::<Digest>().map_err(|_| failed(text))).transpose()
 }
 
 /// The error does not quote the text, because the text may be the token itself.

@@ -36,9 +36,11 @@ struct Scrape(App);
 
 impl Collector for Scrape {
     fn encode(&self, encoder: DescriptorEncoder<'_>) -> fmt::Result {
-        let Self(App { engine, metrics, .. }) = self;
+        let Self(App { engine, metrics, callers, .. }) = self;
         let mut families = Families::new(encoder);
         counters(&mut families, metrics)?;
+        let files = callers.of_files(engine.latest_ms()).map(|(state, n)| ([("state", state)], n));
+        families.gauges("deed_token_files", "tokens of agents in tokens/", files)?;
         readiness(&mut families, engine)?;
         load::write(&mut families, engine)?;
         witnesses(&mut families, &engine.witnesses())

@@ -1,0 +1,93 @@
+//! `deed token revoke`: removes the files of tokens, which a running host then refuses.
+
+use std::path::PathBuf;
+
+use serde_json::json;
+
+use super::super::out::{self, Failure, Format, shell};
+use super::super::text::join;
+use super::remind;
+use crate::config::{AgentToken, TokenStore, is_token_id};
+
+/// Revoke a token of an agent, or all of them; a running host refuses them within 2 seconds
+///
+/// Removes the files of the tokens from `tokens/`. A `token` in deed.toml stays valid.
+#[derive(Debug, clap::Args)]
+pub(in crate::cli) struct RevokeArgs {
+    /// The directory that the host serves, with deed.toml in it
+    dir: PathBuf,
+    /// The id of the token, which `deed token list` shows
+    #[arg(required_unless_present = "agent")]
+    id: Option<String>,
+    /// Revoke all tokens of this agent in `tokens/`
+    #[arg(long, value_name = "AGENT", conflicts_with = "id")]
+    agent: Option<String>,
+    /// The tenant; required when agents of this name in several tenants have tokens
+    #[arg(long, value_name = "NAME", requires = "agent")]
+    tenant: Option<String>,
+    #[command(flatten)]
+    format: Format,
+}
+
+pub(super) fn run(args: &RevokeArgs) -> Result<(), Failure> {
+    if let Some(id) = args.id.as_ref().filter(|id| !is_token_id(id)) {
+        return Err(Failure::usage(format!(
+            "`{id}` is not the id of a token, such as t_0123456789; `deed token list` shows the ids"
+        )));
+    }
+    let store = TokenStore::change(&args.dir).map_err(Failure::failed)?;
+    // A token is revoked by its id alone, so that a file with a fault can be removed too.
+    let ids = match (&args.id, &args.agent) {
+        (Some(id), _) => vec![id.clone()],
+        (None, agent) => of_agent(&store, args, agent.as_deref().unwrap_or_default())?,
+    };
+    let mut revoked = Vec::new();
+    for id in ids {
+        if store.remove(&id).map_err(Failure::failed)? {
+            revoked.push(id);
+        }
+    }
+    let dir = shell(&args.dir);
+    if revoked.is_empty() {
+        let what = match (&args.id, &args.agent) {
+            (Some(id), _) => format!("there is no token `{id}`"),
+            (None, agent) => {
+                format!("agent `{}` has no tokens in tokens/", agent.as_deref().unwrap_or_default())
+            }
+        };
+        return Err(Failure::Failed(format!(
+            "{what}; nothing was revoked; `deed token list {dir}` lists all tokens"
+        )));
+    }
+    args.format.print(&json!({"revoked": revoked}), |_| {
+        join(revoked.iter().map(|id| format!("{id} is revoked")))
+    })?;
+    let is_named = |name: &String| args.agent.as_ref() == Some(name);
+    let is_tenant = |name: &String| args.tenant.as_ref().is_none_or(|tenant| tenant == name);
+    let named = store.agents.iter().filter(|one| is_named(&one.name) && is_tenant(&one.tenant));
+    named.for_each(remind);
+    out::progress("a running host refuses them within 2 seconds");
+    args.format.next(&format!("deed token list {dir}"));
+    Ok(())
+}
+
+/// The ids of all tokens of an agent. The agent need not be in `deed.toml` any more.
+fn of_agent(store: &TokenStore, args: &RevokeArgs, agent: &str) -> Result<Vec<String>, Failure> {
+    let read = store.list().map_err(Failure::failed)?;
+    for fault in &read.faults {
+        out::note(&format!("{fault}; if it is a token of `{agent}`, it is not revoked"));
+    }
+    let is_tenant = |name: &String| args.tenant.as_ref().is_none_or(|tenant| tenant == name);
+    let is_its = |one: &&AgentToken| one.agent == agent && is_tenant(&one.tenant);
+    let found: Vec<&AgentToken> = read.valid.iter().filter(is_its).collect();
+    let mut tenants: Vec<&str> = found.iter().map(|one| one.tenant.as_str()).collect();
+    tenants.sort_unstable();
+    tenants.dedup();
+    if tenants.len() > 1 {
+        return Err(Failure::usage(format!(
+            "several tenants have tokens of an agent `{agent}`: {}; choose one with --tenant",
+            tenants.join(", ")
+        )));
+    }
+    Ok(found.into_iter().map(|one| one.id.clone()).collect())
+}

@@ -1,0 +1,118 @@
+//! `deed token rotate`: creates a new token of an agent, and lets the others expire.
+
+use deed_record::timeline::utc;
+use deed_system::clock::Clock;
+use serde_json::{Value, json};
+
+use super::super::out::{self, Failure, Format, shell};
+use super::super::quote::quoted;
+use super::super::text::join;
+use super::span::Span;
+use super::{AgentArgs, create, data, named, remind, warn};
+use crate::config::{AgentToken, NamedAgent, TokenStore};
+
+/// Create a new token of an agent, and let its other tokens expire
+///
+/// The new token does not expire by itself and has the note of the newest one. The other tokens in `tokens/` stay valid
+/// for the time of --grace, unless they expire earlier, and the files of those that have expired are removed. A `token`
+/// in deed.toml stays valid.
+#[derive(Debug, clap::Args)]
+pub(in crate::cli) struct RotateArgs {
+    #[command(flatten)]
+    agent: AgentArgs,
+    /// How long the other tokens stay valid, such as 10m; with 0s, they expire at once
+    #[arg(long, value_name = "TIME", default_value = "1h")]
+    grace: Span,
+    /// How long the new token is valid, such as 30d; without this option, until it is revoked
+    #[arg(long, value_name = "TIME")]
+    expires: Option<Span>,
+    #[command(flatten)]
+    format: Format,
+}
+
+/// The other tokens after a rotation.
+#[derive(Debug, Default)]
+struct Others {
+    expiring: Vec<AgentToken>,
+    removed: Vec<String>,
+}
+
+pub(super) fn run(args: &RotateArgs) -> Result<(), Failure> {
+    let store = TokenStore::change(&args.agent.dir).map_err(Failure::failed)?;
+    let agent = named(&store, &args.agent)?;
+    let now_ms = Clock::default().now_ms();
+    let old = tokens_of(&store, agent)?;
+    let note = old.iter().max_by_key(|token| token.created_ms).and_then(|one| one.note.as_ref());
+    let terms = (now_ms, args.expires.map(|span| span.end(now_ms)));
+    let (text, token) = create(&store, agent, terms, note)?;
+    let others = match retire(&store, &old, (now_ms, args.grace.end(now_ms))) {
+        Ok(others) => others,
+        Err(failure) => {
+            // Nobody has seen the new token, so it must not stay valid.
+            store.remove(&token.id).map_err(Failure::failed)?;
+            return Err(failure);
+        }
+    };
+    args.format.print(&report(&text, &token, &others, agent, now_ms), |_| lines(&text, &others))?;
+    remind(agent);
+    out::progress("a running host accepts the new token within 2 seconds");
+    let (dir, name) = (shell(&args.agent.dir), quoted(&agent.name));
+    args.format.next(&format!(
+        "give the first line to the agent as DEED_TOKEN, then `deed token list {dir} {name}`"
+    ));
+    Ok(())
+}
+
+fn tokens_of(store: &TokenStore, agent: &NamedAgent) -> Result<Vec<AgentToken>, Failure> {
+    let read = store.list().map_err(Failure::failed)?;
+    let is_its = |one: &AgentToken| one.tenant == agent.tenant && one.agent == agent.name;
+    Ok(read.valid.into_iter().filter(is_its).collect())
+}
+
+/// Lets tokens expire at this time, unless they expire earlier, and removes those that have expired.
+fn retire(
+    store: &TokenStore,
+    old: &[AgentToken],
+    (now_ms, until_ms): (i64, i64),
+) -> Result<Others, Failure> {
+    let mut others = Others::default();
+    for token in old {
+        if token.is_expired(now_ms) {
+            store.remove(&token.id).map_err(Failure::failed)?;
+            others.removed.push(token.id.clone());
+            continue;
+        }
+        let expires_ms = token.expires_ms.map_or(until_ms, |at_ms| at_ms.min(until_ms));
+        let token = AgentToken { expires_ms: Some(expires_ms), ..token.clone() };
+        warn(store.put(&token).map_err(Failure::failed)?);
+        others.expiring.push(token);
+    }
+    Ok(others)
+}
+
+fn report(
+    text: &str,
+    token: &AgentToken,
+    others: &Others,
+    agent: &NamedAgent,
+    now_ms: i64,
+) -> Value {
+    let expiring: Vec<Value> = others.expiring.iter().map(|one| data(one, now_ms)).collect();
+    let mut report = data(token, now_ms);
+    if let Value::Object(members) = &mut report {
+        members.insert("token".to_owned(), text.into());
+        members.insert("expiring".to_owned(), expiring.into());
+        members.insert("removed".to_owned(), json!(others.removed));
+        members.insert("in_deed_toml".to_owned(), agent.has_token.into());
+    }
+    report
+}
+
+fn lines(text: &str, others: &Others) -> String {
+    let expiring = others.expiring.iter().map(|one| {
+        let until = one.expires_ms.map(utc).unwrap_or_default();
+        format!("{} is valid until {until}", one.id)
+    });
+    let removed = others.removed.iter().map(|id| format!("{id} had expired and was removed"));
+    join([text.to_owned()].into_iter().chain(expiring).chain(removed))
+}
