@@ -16,6 +16,7 @@ mod resolutions;
 mod tenants;
 mod tokens;
 mod waiting;
+mod webhooks;
 mod wire;
 
 use deed_tests::services::ScimServer;
@@ -40,6 +41,7 @@ pub(crate) fn cases() -> Vec<Case> {
         tenants::cases(),
         mcp::cases(),
         mcp_state::cases(),
+        webhooks::cases(),
     ]
     .into_iter()
     .flatten()

@@ -14,7 +14,6 @@ use serde_json::Value;
 mod answers;
 mod configuration;
 mod guards;
-mod webhooks;
 
 const READ: &str = "idp.read_user";
 const RESTORE: &str = "idp.restore_access";

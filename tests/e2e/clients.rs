@@ -1,11 +1,13 @@
 //! Tests of the client packages in `clients/`. Each package carries out one journey through a real host: tool
 //! definitions, a read, an action that a person approves, and refusals.
 
+use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use deed_test_support::shared::{locked_out, scim};
+use deed_tests::receiver::{Receiver, SECRET, for_operators};
 use deed_tests::services::{venv, workspace};
 use deed_tests::world::{BOB, HELPDESK, World};
 
@@ -48,6 +50,49 @@ fn the_python_clients_carry_an_action_from_tools_to_evidence() {
     journey(&mut python, &[locked_out(), locked_out()], 2);
 }
 
+/// Runs a script that verifies a delivery of a real host, and that refuses changed ones.
+fn verifies_a_delivery(command: &mut Command) {
+    let receiver = Receiver::start().unwrap();
+    let world = World::with(scim(), "scim", |dir| {
+        for_operators(dir, &receiver.url(), "events = [\"action.ended\"]\n")
+    });
+    let world = world.unwrap();
+    world.propose(&World::proposal("idp.read_user", &locked_out())).unwrap();
+    let told = receiver.wait_for(1).remove(0);
+    let names = ["webhook-id", "webhook-timestamp", "webhook-signature"];
+    let headers: BTreeMap<&str, &str> = names.map(|name| (name, told.header(name))).into();
+    let output = command
+        .env("WEBHOOK_SECRET", SECRET)
+        .env("WEBHOOK_BODY", &told.body)
+        .env("WEBHOOK_HEADERS", serde_json::to_string(&headers).unwrap())
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+    assert!(output.status.success() && said.trim_end().ends_with("done"), "{said}");
+}
+
+#[test]
+fn the_python_client_verifies_webhooks() {
+    let package = workspace().join("clients/python");
+    let mut python = Command::new(venv().join("bin/python"));
+    python
+        .arg(package.join("tests/webhooks.py"))
+        .env("PYTHONPATH", package.join("src"))
+        .env("PYTHONDONTWRITEBYTECODE", "1");
+    verifies_a_delivery(&mut python);
+}
+
+#[test]
+fn the_typescript_client_verifies_webhooks() {
+    let Some((node, flag)) = node() else {
+        not_checked();
+        return;
+    };
+    let mut command = Command::new(node);
+    command.args(flag).arg(workspace().join("clients/typescript/tests/webhooks.ts"));
+    verifies_a_delivery(&mut command);
+}
+
 #[test]
 fn the_python_environment_is_consistent() {
     let output = Command::new(venv().join("bin/python"))
@@ -61,15 +106,17 @@ fn the_python_environment_is_consistent() {
 #[test]
 fn the_typescript_client_carries_an_action_from_tools_to_evidence() {
     let Some((node, flag)) = node() else {
-        #[expect(clippy::print_stderr, reason = "what was not tested must be seen")]
-        {
-            eprintln!("NOT CHECKED: clients/typescript needs node 22.6 or newer");
-        }
+        not_checked();
         return;
     };
     let mut command = Command::new(node);
     command.args(flag).arg(workspace().join("clients/typescript/tests/journey.ts"));
     journey(&mut command, &[locked_out()], 1);
+}
+
+#[expect(clippy::print_stderr, reason = "what was not tested must be seen")]
+fn not_checked() {
+    eprintln!("NOT CHECKED: clients/typescript needs node 22.6 or newer");
 }
 
 /// A Node that can run TypeScript, and the flag that it needs for that: the one that `make counterparts` installs, or

@@ -54,4 +54,5 @@ mod tools;
 mod turns;
 mod vectors;
 mod waiting;
+mod webhooks;
 mod witness;

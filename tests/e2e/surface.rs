@@ -1,19 +1,14 @@
-//! Tests of the HTTP interface: idempotency, races, order, restarts, refusals, an orderly stop and the webhook.
+//! Tests of the HTTP interface: idempotency, races, order, restarts, refusals and an orderly stop.
 
 use std::fs;
-use std::io::{Read, Write};
-use std::net::TcpListener;
 use std::thread;
 
 use deed_test_support::shared::scim;
 use deed_tests::people;
 use deed_tests::proxy::Fault;
-use deed_tests::services::ScimServer;
 use deed_tests::wait::until;
 use deed_tests::world::{BOB, HELPDESK, STRANGER, World, edit};
-use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Value, json};
-use sha2::Sha256;
 
 fn keyed(world: &World, key: &str, body: &Value) -> deed_tests::client::Answer {
     let headers = [("idempotency-key", key), ("prefer", "wait=60")];
@@ -230,56 +225,4 @@ fn a_crash_under_a_write_is_looked_at_and_not_repeated() {
     let view = world.settled(&id).unwrap();
     assert_eq!(view["status"], "verified", "{view}");
     assert_eq!(world.proxy.count("PATCH"), 1, "it looked, it did not send again");
-}
-
-#[test]
-fn people_are_told_by_a_signed_webhook() {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("http://{}/hook", listener.local_addr().unwrap());
-    let hook = thread::spawn(move || {
-        // The test refuses the first delivery, so the host must send it again.
-        drop(receive(&listener, "500 Internal Server Error"));
-        receive(&listener, "204 No Content")
-    });
-    let world = World::with(scim(), "scim", |dir| {
-        fs::copy(dir.join("secrets/idp_read"), dir.join("secrets/notify"))?;
-        let tables = format!(
-            "[notify]\nurl = \"{url}\"\nsecret = {{ file = \"secrets/notify\" }}\n\n[tenant.acme]\n"
-        );
-        edit(dir, "deed.toml", "[tenant.acme]\n", &tables)
-    });
-    let world = world.unwrap();
-    let user = scim().create_user("hook@example.com", Some(false)).unwrap();
-    let proposal = World::proposal("idp.restore_access", &user);
-    let id = world.propose(&proposal).unwrap().text("/id");
-    let (head, body) = hook.join().unwrap();
-    let message: Value = serde_json::from_str(&body).unwrap();
-    assert_eq!((&message["event"], &message["action"]), (&json!("waiting"), &json!(id)));
-    assert!(!body.contains("hook@example.com"), "no state leaves by the webhook: {body}");
-    let mut mac = Hmac::<Sha256>::new_from_slice(ScimServer::READ_TOKEN.as_bytes()).unwrap();
-    mac.update(body.as_bytes());
-    let wanted = data_encoding::HEXLOWER.encode(&mac.finalize().into_bytes());
-    let signed = format!("x-deed-signature: {wanted}");
-    assert!(head.to_lowercase().contains(&signed), "{head}");
-}
-
-/// Answers one request with this status; returns its head and body.
-pub(crate) fn receive(listener: &TcpListener, status: &str) -> (String, String) {
-    let (mut stream, _) = listener.accept().unwrap();
-    let mut text = String::new();
-    let mut buffer = [0; 4096];
-    loop {
-        let n = stream.read(&mut buffer).unwrap();
-        text.push_str(&String::from_utf8_lossy(&buffer[..n]));
-        let (head, body) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));
-        let length = head
-            .lines()
-            .find_map(|l| l.to_lowercase().strip_prefix("content-length: ")?.parse().ok());
-        if n == 0 || length.is_some_and(|length: usize| body.len() >= length) {
-            let answer =
-                format!("HTTP/1.1 {status}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
-            stream.write_all(answer.as_bytes()).unwrap();
-            return (head.to_owned(), body.to_owned());
-        }
-    }
 }

@@ -15,6 +15,7 @@ pub mod out;
 pub mod people;
 pub mod private;
 pub mod proxy;
+pub mod receiver;
 pub mod record;
 pub mod rng;
 pub mod services;

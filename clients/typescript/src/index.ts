@@ -17,3 +17,5 @@ export type {
 } from "./types.ts";
 export { anthropicResult, langchainResult, openaiResponseOutput, openaiResult } from "./tools.ts";
 export type { ToolCall } from "./tools.ts";
+export { verifyWebhook, WebhookError } from "./webhooks.ts";
+export type { WebhookMessage, WebhookOptions } from "./webhooks.ts";

@@ -17,9 +17,10 @@ mod size;
 mod tenant;
 mod tokens;
 mod warnings;
+mod webhook;
 mod witness;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -27,7 +28,6 @@ use std::sync::Arc;
 use deed_record::action::id;
 use deed_record::contract::Duration;
 use deed_record::policy::Vocabulary;
-use deed_sandbox::credentials::Secret;
 use deed_spec::digest::Digest;
 use deed_store::log::witnesses::Witnesses;
 use deed_system::files::{CONFIG_MAX, Files};
@@ -43,6 +43,7 @@ pub use self::tokens::{
     AgentToken, NamedAgent, TokenFolder, TokenStore, Tokens, is_token_id, token_id,
 };
 pub(crate) use self::tokens::{FOLDER as TOKENS, TOKEN_MAX};
+pub use self::webhook::{Webhook, WebhookEvent, WebhookSecret};
 
 /// The default of `disk_reserve`. An action usually writes about 100 KiB, and at most 16 MiB. The reserve therefore has
 /// room for hundreds of actions to end, and for the current journal segment. The reserve fits on any disk that a host
@@ -79,11 +80,12 @@ pub struct Config {
     pub warnings: Vec<Fault>,
 }
 
-/// The webhook to which the host reports that an action waits.
+/// The webhook of the host's operators.
 #[derive(Debug)]
 pub struct Notify {
-    pub url: String,
-    pub secret: Arc<Secret>,
+    pub webhook: Arc<Webhook>,
+    /// The events that the webhook reports.
+    pub events: BTreeSet<WebhookEvent>,
 }
 
 /// Reads and checks a served directory.

@@ -19,6 +19,7 @@ mod intake;
 pub(crate) mod key_history;
 mod launch;
 mod looks;
+mod notices;
 pub(crate) mod open_logs;
 mod pause;
 #[cfg(test)]
@@ -85,6 +86,7 @@ pub struct Engine {
     notifier: Notifier,
     in_flight: in_flight::InFlight,
     timers: timers::Timers,
+    told_expiring: notices::ToldExpiring,
     admission: Admission,
     last_seen: resolve::LastSeen,
     reach: reach::KnownReach,
@@ -141,6 +143,11 @@ impl Engine {
     /// that are still running.
     pub async fn land(&self, patience: std::time::Duration) -> usize {
         self.in_flight.land(patience).await
+    }
+
+    /// Tries once more to deliver the webhooks that still wait, for at most `patience`.
+    pub async fn finish_webhooks(&self, patience: std::time::Duration) {
+        self.notifier.finish(patience).await;
     }
 
     /// Syncs and closes the store.

@@ -72,6 +72,19 @@ fn one_credential_in_two_slots() {
     };
     let fragments = ["deed.toml:", "[notify]", "the same credential"];
     bench.warned("the webhook", hook, &fragments);
+    let hook = |dir: &Path| agents_webhook(dir, "https://hooks.example/x");
+    let fragments =
+        ["deed.toml:", "the webhook of agent `helpdesk` of `acme`", "the same credential"];
+    bench.warned("the webhook of an agent", hook, &fragments);
+}
+
+/// Adds a webhook of an agent, with the write credential of the upstream as its secret.
+fn agents_webhook(dir: &Path, url: &str) {
+    let person = "[tenant.acme.person.alice]\n";
+    let table = format!(
+        "[tenant.acme.agent.helpdesk.notify]\nurl = \"{url}\"\nsecret = {{ file = \"secrets/idp_write\" }}\n\n"
+    );
+    replace(dir, "deed.toml", person, &format!("{table}{person}"));
 }
 
 fn a_credential_that_nothing_needs() {
@@ -250,6 +263,9 @@ fn a_webhook_that_goes_elsewhere() {
             replace(dir, "deed.toml", "[tenant.acme]\n", &format!("{notify}[tenant.acme]\n"));
         };
         let said = bench.refused(url, attack, &["deed.toml:", "`url` under [notify]"]);
+        assert!(!said.contains("a-password"), "{said}");
+        let fragments = ["deed.toml:", "`url` under [tenant.acme.agent.helpdesk.notify]"];
+        let said = bench.refused(url, |dir| agents_webhook(dir, url), &fragments);
         assert!(!said.contains("a-password"), "{said}");
     }
     bench.well();

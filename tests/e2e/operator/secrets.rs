@@ -97,6 +97,44 @@ fn a_secret_goes_into_the_file_that_the_configuration_names() {
     assert!(code == Some(1) && said.contains("leaves the served directory"), "{said}");
 }
 
+/// The secrets of webhooks have no names in `deed.toml`; commands name them by the path of their tables.
+#[test]
+fn secrets_of_webhooks_are_stored_under_the_names_of_their_tables() {
+    let mut world = World::start(scim()).unwrap();
+    assert!(world.stop().unwrap());
+    let person = "[tenant.acme.person.alice]\n";
+    let table = "[tenant.acme.agent.helpdesk.notify]\nurl = \"https://hooks.example.org/x\"\n\
+                 secret = { file = \"hooks/now\" }\nprevious = { file = \"hooks/before\" }\n\n";
+    edit(&world.dir, "deed.toml", person, &format!("{table}{person}")).unwrap();
+    let dir = world.path();
+    for (name, file) in
+        [("agent.helpdesk.notify", "hooks/now"), ("agent.helpdesk.notify.previous", "hooks/before")]
+    {
+        let (code, said) = set(&[dir, name]);
+        assert_eq!(code, Some(0), "{name}: {said}");
+        assert_eq!(fs::read_to_string(world.dir.join(file)).unwrap(), VALUE, "{name}");
+    }
+    let fault = "is the same secret as `secret`";
+    assert!(faults(&world.dir).iter().any(|said| said.contains(fault)));
+    for (name, words) in [
+        ("agent.desk.notify", "it names `idp_read` (acme)"),
+        ("agent..notify", "invalid name `agent..notify`"),
+    ] {
+        let (code, said) = set_without_a_value(&[dir, name]);
+        assert!(matches!(code, Some(1 | 2)) && said.contains(words), "{name}: {said}");
+    }
+    for (copy, option, kept) in [("plain", None, false), ("whole", Some("--with-keys"), true)] {
+        let copy = world.dir.join(copy);
+        let mut args = vec!["backup", dir, copy.to_str().unwrap()];
+        args.extend(option);
+        host::expect(&args).unwrap();
+        for file in ["hooks/now", "hooks/before"] {
+            assert_eq!(copy.join(file).exists(), kept, "{file} in {}", copy.display());
+        }
+        fs::remove_dir_all(copy).unwrap();
+    }
+}
+
 #[test]
 fn an_empty_stdin_is_told_as_that() {
     let world = World::lay_out(scim(), "scim").unwrap();

@@ -1,38 +1,45 @@
 //! Operators are notified that an outcome is unknown, and that they have to resolve it.
 
-use std::fs;
-use std::net::TcpListener;
-use std::thread;
-
 use deed_test_support::shared::{locked_out, scim};
 use deed_tests::proxy::Fault;
+use deed_tests::receiver::{Receiver, for_agent, for_operators};
 use deed_tests::world::{World, edit};
 use serde_json::{Value, json};
 
 use super::{escalated, lost, opaque, unseen, until, with_effect};
-use crate::surface::receive;
+use crate::webhooks::EVERY;
 
 #[test]
-fn the_webhook_says_that_it_is_open_and_then_that_looks_are_in_vain() {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("http://{}/hook", listener.local_addr().unwrap());
-    let hook = thread::spawn(move || {
-        let told = [0; 2].map(|_| receive(&listener, "204 No Content").1);
-        told.map(|body| serde_json::from_str::<Value>(&body).unwrap())
-    });
+fn the_webhook_says_that_it_is_open_then_that_looks_are_in_vain_and_then_how_it_ended() {
+    let [people, agent] = [(); 2].map(|()| Receiver::start().unwrap());
     let world = World::with(scim(), "scim", |dir| {
-        fs::copy(dir.join("secrets/idp_read"), dir.join("secrets/notify"))?;
-        let secret = "secret = { file = \"secrets/notify\" }";
-        let tables = format!("[notify]\nurl = \"{url}\"\n{secret}\n\n[tenant.acme]\n");
-        edit(dir, "deed.toml", "[tenant.acme]\n", &tables)?;
+        for_operators(dir, &people.url(), EVERY)?;
+        for_agent(dir, "acme", "helpdesk", &agent.url())?;
         opaque(dir)
     });
-    let world = world.unwrap();
+    let mut world = world.unwrap();
     let id = lost(&world, &locked_out());
-    let told = hook.join().unwrap();
-    let said = |n: usize| (&told[n]["event"], &told[n]["action"], &told[n]["obligations"]);
-    assert_eq!(said(0), (&json!("indeterminate"), &json!(id), &json!([])));
-    assert_eq!(said(1), (&json!("escalated"), &json!(id), &json!(["resolve:1:operator"])));
+    let told = people.event("action.escalated", &id);
+    assert_eq!(told.id(), format!("{id}_escalated"));
+    assert_eq!(told.json()["data"]["obligations"], json!(["resolve:1:operator"]));
+    let view = escalated(&world, &id);
+    let (done, said) = world.resolve(&id, "not-applied", "the log has no entry").unwrap();
+    assert!(done, "{said}");
+    let ended = people.event("action.ended", &id);
+    let receipt = &view["receipt"]["payload_sha256"];
+    assert_eq!(ended.text("/data/outcome"), "failed");
+    assert_eq!(ended.json()["data"]["receipt_sha256"], *receipt, "the receipt stays the same");
+    // A stop delivers what is queued, so nothing can follow.
+    assert!(world.stop().unwrap());
+    let kinds = |receiver: &Receiver| -> Vec<(String, String)> {
+        let all = receiver.deliveries().into_iter();
+        all.map(|one| (one.text("/type"), one.text("/data/outcome"))).collect()
+    };
+    let said = |kind: &str, outcome: &str| (kind.to_owned(), outcome.to_owned());
+    let open = said("action.indeterminate", "indeterminate");
+    let end = said("action.ended", "failed");
+    assert_eq!(kinds(&people), [open.clone(), said("action.escalated", ""), end.clone()]);
+    assert_eq!(kinds(&agent), [open, end]);
 }
 
 /// If no observation is ever usable, the outcome would stay open forever, so the host notifies an operator after the

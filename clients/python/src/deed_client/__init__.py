@@ -5,6 +5,7 @@ from ._errors import DeedError, Fault, WaitTimeout
 from ._models import Action, ActionSummary, Source, ToolFormat, ToolList, ToolResult
 from ._sync import Deed
 from ._tools import anthropic_result, langchain_result, openai_response_output, openai_result
+from ._webhooks import WebhookError, verify_webhook
 
 __all__ = [
     "Action",
@@ -18,8 +19,10 @@ __all__ = [
     "ToolList",
     "ToolResult",
     "WaitTimeout",
+    "WebhookError",
     "anthropic_result",
     "langchain_result",
     "openai_response_output",
     "openai_result",
+    "verify_webhook",
 ]

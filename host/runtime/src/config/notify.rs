@@ -1,12 +1,20 @@
-//! Configuration of the webhook: its URL, and the secret with which the host signs each notification.
+//! Configuration of webhooks: which URLs are allowed, and the secrets with which the host signs each message.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use deed_system::files::Files;
 use hyper::Uri;
 
 use super::fault::{Faults, Source};
+use super::webhook::{Webhook, WebhookEvent, WebhookSecret};
 use super::{Notify, raw, secret};
+
+/// A text by which the faulty line of the table is found, and what is wrong with that line.
+pub(super) type Wrong = (&'static str, String);
+
+/// The table of the host's own webhook.
+const TABLE: &str = "[notify]";
 
 pub(super) fn build(
     files: &Files,
@@ -15,18 +23,49 @@ pub(super) fn build(
     faults: &mut Faults,
 ) -> Option<Notify> {
     let notify = raw.notify.as_ref()?;
-    if !is_fit(&notify.url) {
-        let what = "`url` under [notify] must be https://host/path (or http://127.0.0.1:port/path), without a user, \
-                    password or fragment";
-        faults.push(here.fault_in("[notify]", "url", what));
-    }
-    match secret::load(secret::NOTIFY, files, &notify.secret) {
-        Ok(secret) => Some(Notify { url: notify.url.clone(), secret: Arc::new(secret) }),
-        Err(what) => {
-            faults.push(here.fault("[notify]", &what));
+    match webhook(files, notify, TABLE, secret::NOTIFY).and_then(|one| Ok((one, events(notify)?))) {
+        Ok((webhook, events)) => Some(Notify { webhook: Arc::new(webhook), events }),
+        Err((needle, what)) => {
+            faults.push(here.fault_in(TABLE, needle, &what));
             None
         }
     }
+}
+
+fn events(raw: &raw::Notify) -> Result<BTreeSet<WebhookEvent>, Wrong> {
+    let Some(events) = &raw.events else { return Ok(WebhookEvent::FOR_PEOPLE.into()) };
+    if events.is_empty() {
+        let what = "`events` is empty, so nothing would be sent; name an event, or remove [notify]";
+        return Err(("events", what.to_owned()));
+    }
+    Ok(events.clone())
+}
+
+/// Builds the receiver that a table describes. `name` is the name of its secret. Fails with the first fault.
+pub(super) fn webhook(
+    files: &Files,
+    raw: &raw::Notify,
+    table: &str,
+    name: &str,
+) -> Result<Webhook, Wrong> {
+    if !is_fit(&raw.url) {
+        let what = format!(
+            "`url` under {table} must be https://host/path (or http://127.0.0.1:port/path), without a user, password \
+             or fragment"
+        );
+        return Err(("url", what));
+    }
+    let load = |name: &str, from: &raw::SecretFrom| {
+        secret::load(name, files, from).and_then(WebhookSecret::new)
+    };
+    let present = load(name, &raw.secret).map_err(|what| ("secret", what))?;
+    let previous = raw.previous.as_ref().map(|from| load(&secret::previous(name), from));
+    let previous = previous.transpose().map_err(|what| ("previous", what))?;
+    if previous.as_ref().is_some_and(|one| one.key() == present.key()) {
+        let what = format!("`previous` under {table} is the same secret as `secret`; remove it");
+        return Err(("previous", what));
+    }
+    Ok(Webhook { url: raw.url.clone(), secret: present, previous })
 }
 
 /// Whether the URL is allowed. The URL is parsed, because a comparison by prefix would accept

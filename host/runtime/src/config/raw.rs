@@ -9,6 +9,7 @@ use serde::Deserialize;
 
 use super::accepted;
 use super::size::Size;
+use super::webhook::WebhookEvent;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -98,6 +99,18 @@ impl Default for Approval {
 pub struct Notify {
     pub url: String,
     pub secret: SecretFrom,
+    /// The secret before a change; the host signs with both.
+    pub previous: Option<SecretFrom>,
+    /// The events that are reported.
+    pub events: Option<BTreeSet<WebhookEvent>>,
+}
+
+impl Notify {
+    /// The files of its secrets.
+    fn files(&self) -> impl Iterator<Item = String> {
+        let secrets = std::iter::once(&self.secret).chain(&self.previous);
+        secrets.filter_map(|secret| secret.file.clone())
+    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -175,6 +188,8 @@ pub struct Agent {
     pub roles: Vec<String>,
     /// The digest of a token that stays valid while the host runs; `tokens/` has those that can be revoked meanwhile.
     pub token: Option<String>,
+    /// The webhook that reports the end of the agent's actions.
+    pub notify: Option<Notify>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -212,8 +227,10 @@ pub struct Outline {
 impl Outline {
     pub(super) fn of(host: &Host) -> Self {
         let (mut named, mut secrets) = (BTreeSet::new(), BTreeSet::new());
-        secrets.extend(host.notify.iter().filter_map(|notify| notify.secret.file.clone()));
+        secrets.extend(host.notify.iter().flat_map(Notify::files));
         for tenant in host.tenant.values() {
+            let webhooks = tenant.agent.values().filter_map(|agent| agent.notify.as_ref());
+            secrets.extend(webhooks.flat_map(Notify::files));
             secrets.extend(tenant.secret.values().filter_map(|secret| secret.file.clone()));
             named.extend(tenant.policies.iter().cloned());
             named.extend(tenant.upstream.values().filter_map(|one| one.tls_roots.clone()));

@@ -13,15 +13,25 @@ use super::raw;
 /// A secret that a table of `deed.toml` names.
 #[derive(Debug)]
 pub struct NamedSecret {
-    /// The tenant that the secret belongs to; `None` for the webhook's secret.
+    /// The tenant that the secret belongs to; `None` for the secrets of `[notify]`.
     pub tenant: Option<String>,
     pub name: String,
     /// Where the secret is stored, or what is wrong with its table.
     pub source: Result<SecretSource, String>,
 }
 
-/// The name under which commands address the webhook's secret, which has no name in `deed.toml`.
+/// The name under which commands address the secret of `[notify]`, which has no name in `deed.toml`.
 pub(super) const NOTIFY: &str = "notify";
+
+/// The name of the secret of an agent's webhook. A name in `deed.toml` has no dots, so no other secret has this name.
+pub(super) fn of_agent(agent: &str) -> String {
+    format!("agent.{agent}.{NOTIFY}")
+}
+
+/// The name of the secret before a change.
+pub(super) fn previous(name: &str) -> String {
+    format!("{name}.previous")
+}
 
 /// Folders of the served directory that are reserved for other files. A secret stored in a reserved folder could
 /// replace one of these other files, or be copied together with the folder.
@@ -40,10 +50,19 @@ pub fn secrets(dir: &Path) -> Result<Vec<NamedSecret>, Fault> {
         name: name.to_owned(),
         source: source(name, from),
     };
-    let mut all: Vec<NamedSecret> =
-        raw.notify.iter().map(|notify| named(None, NOTIFY, &notify.secret)).collect();
+    let of_webhook = |tenant: Option<&String>, name: &str, notify: &raw::Notify| {
+        let mut secrets = vec![named(tenant, name, &notify.secret)];
+        secrets.extend(notify.previous.iter().map(|from| named(tenant, &previous(name), from)));
+        secrets
+    };
+    let mut all = Vec::new();
+    all.extend(raw.notify.iter().flat_map(|notify| of_webhook(None, NOTIFY, notify)));
     for (tenant, tables) in &raw.tenant {
         all.extend(tables.secret.iter().map(|(name, from)| named(Some(tenant), name, from)));
+        for (agent, table) in &tables.agent {
+            let name = of_agent(agent);
+            all.extend(table.notify.iter().flat_map(|one| of_webhook(Some(tenant), &name, one)));
+        }
     }
     Ok(all)
 }

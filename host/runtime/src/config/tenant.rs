@@ -6,6 +6,7 @@ mod people;
 mod policies;
 mod upstreams;
 mod vocabulary;
+mod webhooks;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -24,12 +25,15 @@ pub(super) use self::adapters::Adapters;
 pub(super) use self::vocabulary::vocabulary;
 use super::fault::{Fault, Faults, Source};
 use super::raw;
+use super::webhook::Webhook;
 
 /// One tenant. No other tenant can see this tenant's data.
 #[derive(Debug)]
 pub struct Tenant {
     pub name: String,
     pub agents: BTreeMap<String, Agent>,
+    /// The webhooks of agents, by the name of the agent.
+    pub webhooks: BTreeMap<String, Arc<Webhook>>,
     pub persons: BTreeMap<String, Person>,
     pub upstreams: BTreeMap<String, Arc<Upstream>>,
     /// The digest of the TLS roots, for each upstream that has its own roots.
@@ -151,12 +155,14 @@ pub(super) fn build(
     let secrets = builder.secrets();
     let (upstreams, tls_roots) = builder.upstreams(&secrets);
     let (agents, persons) = (builder.agents(), builder.persons());
+    let webhooks = builder.webhooks();
     let grants = builder.grants(&upstreams);
     let (resources, attributes) = builder.resources();
     let policies = builder.policies(&agents, &persons, &grants, attributes)?;
     Some(Tenant {
         name: name.to_owned(),
         agents,
+        webhooks,
         persons,
         upstreams,
         tls_roots,

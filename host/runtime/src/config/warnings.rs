@@ -61,25 +61,30 @@ pub(super) fn tokenless(config: &Config, tokens: &Tokens, here: &Source) -> Vec<
     found
 }
 
-/// A table of `deed.toml` that names a credential.
+/// A table of `deed.toml` that names a credential. Empty texts stand for names that the table does not have.
+#[derive(Clone, Copy, Default)]
 struct Place<'a> {
     tenant: &'a str,
     upstream: &'a str,
+    /// The agent whose webhook has the credential.
+    agent: &'a str,
     key: &'static str,
 }
 
 impl Place<'_> {
     fn table(&self) -> String {
-        if self.tenant.is_empty() {
-            return "[notify]".to_owned();
+        match (self.tenant, self.agent) {
+            ("", _) => "[notify]".to_owned(),
+            (tenant, "") => format!("[tenant.{tenant}.upstream.{}]", self.upstream),
+            (tenant, agent) => format!("[tenant.{tenant}.agent.{agent}.notify]"),
         }
-        format!("[tenant.{}.upstream.{}]", self.tenant, self.upstream)
     }
 
     fn name(&self) -> String {
-        match self.tenant {
-            "" => "[notify]".to_owned(),
-            tenant => format!("upstream `{}` of `{tenant}`", self.upstream),
+        match (self.tenant, self.agent) {
+            ("", _) => "[notify]".to_owned(),
+            (tenant, "") => format!("upstream `{}` of `{tenant}`", self.upstream),
+            (tenant, agent) => format!("the webhook of agent `{agent}` of `{tenant}`"),
         }
     }
 }
@@ -91,14 +96,23 @@ fn shared_credentials(config: &Config, here: &Source, found: &mut Vec<Fault>) {
         for upstream in tenant.upstreams.values() {
             for (key, credential) in [("read", &upstream.read), ("write", &upstream.write)] {
                 let Some(credential) = credential else { continue };
-                let place = Place { tenant: &tenant.name, upstream: &upstream.name, key };
+                let place =
+                    Place { tenant: &tenant.name, upstream: &upstream.name, key, agent: "" };
                 by_value.entry(credential.secret.reveal()).or_default().push(place);
             }
         }
     }
-    if let Some(notify) = &config.notify {
-        let place = Place { tenant: "", upstream: "", key: "secret" };
-        by_value.entry(notify.secret.reveal()).or_default().push(place);
+    let own = config.tenants.values().flat_map(|tenant| {
+        tenant.webhooks.iter().map(move |(agent, webhook)| {
+            let place = Place { tenant: &tenant.name, agent, ..Place::default() };
+            (place, webhook)
+        })
+    });
+    let of_host = config.notify.iter().map(|notify| (Place::default(), &notify.webhook));
+    for (place, webhook) in own.chain(of_host) {
+        for (key, secret) in ["secret", "previous"].into_iter().zip(webhook.secrets()) {
+            by_value.entry(secret.reveal()).or_default().push(Place { key, ..place });
+        }
     }
     for places in by_value.values() {
         for (one, other) in places.iter().zip(places.iter().skip(1)) {
@@ -114,7 +128,7 @@ fn shared(one: &Place<'_>, other: &Place<'_>) -> String {
             one.tenant, other.tenant
         );
     }
-    if one.tenant == other.tenant && one.upstream == other.upstream {
+    if one.tenant == other.tenant && one.upstream == other.upstream && !one.upstream.is_empty() {
         return format!(
             "upstream `{}` reads and writes with one credential; use one for `read` that cannot write",
             one.upstream

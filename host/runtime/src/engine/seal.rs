@@ -74,9 +74,9 @@ impl Drive<'_> {
         // The log entry is on disk already. The event that records the index of the entry is now synced to disk too,
         // because readers of the checkpoint need the event, and because a caller usually waits for that.
         self.append(vec![event], true).await?;
-        self.engine.tell_if_open(&self.work.story);
-        self.engine.settle_later(&self.work.story);
+        self.engine.tell_end(&self.work.story);
         self.engine.expires_no_more(&self.work.story);
+        self.engine.settle_later(&self.work.story);
         Ok(Step::Go)
     }
 }

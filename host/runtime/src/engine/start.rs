@@ -8,7 +8,6 @@ use std::sync::Arc;
 
 use deed_record::action::id::ActionId;
 use deed_record::lifecycle::status::Status;
-use deed_record::lifecycle::story::Story;
 use deed_record::statement::rotation::Purpose;
 use deed_sandbox::{Adapter, Sandbox};
 use deed_spec::digest::Digest;
@@ -27,12 +26,13 @@ use crate::engine::activate::Starting;
 use crate::engine::error::EngineError;
 use crate::engine::in_flight::InFlight;
 use crate::engine::key_history::KeyHistory;
+use crate::engine::notices::ToldExpiring;
 use crate::engine::reach::KnownReach;
 use crate::engine::readiness::{ClockWarning, Space};
 use crate::engine::resolve::LastSeen;
 use crate::engine::resource::LeftOpen;
 use crate::engine::stories::StoredPolicies;
-use crate::engine::timers::{Timers, Why};
+use crate::engine::timers::Timers;
 use crate::stage::notify::Notifier;
 
 /// Loads every granted adapter, and frees its bytes once its code is loaded. Fails when an adapter is not a component
@@ -102,7 +102,8 @@ impl Engine {
         };
         let (publishers, activated) =
             open_logs::publishers(&starting, logs, &clock, &group_commit)?;
-        let notifier = Notifier::new(config.notify.as_ref());
+        // The pages of people have no address of their own yet, so messages have no link.
+        let notifier = Notifier::new(&config, &clock, None);
         let in_flight = InFlight::default();
         let admission = Admission::new(config.limits, config.tenants.len(), group_commit);
         let space = Space::new(&dir, config.disk_reserve);
@@ -120,6 +121,7 @@ impl Engine {
             notifier,
             in_flight,
             timers: Timers::default(),
+            told_expiring: ToldExpiring::default(),
             admission,
             last_seen: LastSeen::default(),
             reach,
@@ -178,37 +180,6 @@ impl Engine {
         let resumed = left.len();
         tokio::spawn(Arc::clone(self).take_up(left));
         Ok(resumed)
-    }
-
-    /// Notifies people that an action waits for them.
-    pub(crate) fn tell_waiting(&self, story: &Story) {
-        self.notifier.waiting(story);
-    }
-
-    /// Notifies people that an action ended with an open outcome.
-    pub(crate) fn tell_if_open(&self, story: &Story) {
-        if story.status.outcome() == Some(deed_record::lifecycle::outcome::Outcome::Indeterminate) {
-            self.notifier.indeterminate(story);
-        }
-    }
-
-    /// Notifies people that observations do not settle an open outcome.
-    pub(crate) fn tell_escalated(&self, story: &Story) {
-        self.notifier.escalated(story);
-    }
-
-    /// Wakes the driver when an approval request expires.
-    pub(crate) fn expire_later(self: &Arc<Self>, story: &Story) {
-        if let Some(ask) = story.ask.as_ref().filter(|_| story.status == Status::Waiting) {
-            self.wake_at(ask.expires_ms, &story.bound.action.id, Why::Expires);
-        }
-    }
-
-    /// Removes the timer for the last approval request of an action that has ended.
-    pub(crate) fn expires_no_more(self: &Arc<Self>, story: &Story) {
-        if let Some(ask) = &story.ask {
-            self.wake_at(ask.expires_ms, &story.bound.action.id, Why::NoMore);
-        }
     }
 }
 

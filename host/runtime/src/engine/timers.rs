@@ -1,5 +1,5 @@
-//! Timers. One task wakes the driver of an action that waits for people when its approval request expires, and the
-//! driver of an open outcome when its next observation is due.
+//! Timers. One task wakes the driver of an action that waits for people when its approval request expires and some time
+//! before that, and the driver of an open outcome when its next observation is due.
 //!
 //! A waiting action needs only one entry in a sorted map; no task runs for it, and its story is not in memory. Only a
 //! few drivers are started at a time, even if many timers are due at once. Timers are not durable; the host creates
@@ -26,7 +26,7 @@ const TURN: Duration = Duration::from_secs(1);
 /// Why a driver is woken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Why {
-    /// An approval request expires.
+    /// An approval request expires, or people are told that it expires soon.
     Expires,
     /// The state of an open outcome is observed again, after this pause since the last observation.
     Look(Duration),

@@ -9,6 +9,8 @@ use crate::engine::Engine;
 const STOP_PATIENCE: Duration = Duration::from_mins(1);
 /// How long a host whose store has failed keeps answering, so that people and probes can read the reason.
 const FAILED_PATIENCE: Duration = Duration::from_secs(30);
+/// How long the host tries to deliver webhooks when it stops, while it closes its listeners.
+const WEBHOOK_PATIENCE: Duration = Duration::from_secs(5);
 /// How often the store and the clock are checked.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 /// Why the host stops serving.
@@ -63,7 +65,7 @@ pub(crate) async fn run_down(
             tokio::time::sleep(FAILED_PATIENCE).await;
         }
     }
-    close_listeners.await;
+    tokio::join!(close_listeners, engine.finish_webhooks(WEBHOOK_PATIENCE));
     engine.close();
     match engine.failed() {
         Some(why) => Err(format!("the host cannot continue: {why}")),

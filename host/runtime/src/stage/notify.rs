@@ -1,129 +1,109 @@
-//! Notifies people of waiting actions through a signed webhook, with retries. Notifications never delay an action.
+//! Sends webhooks (Standard Webhooks 1.0.0): to the operators' receiver, and to the receivers of agents. Notifications
+//! never delay an action.
 //!
-//! A notification contains ids and names, but no state or parameters. Recipients read the action with their own access
-//! rights.
+//! A message contains ids, names and times, but no state and no parameters. Recipients read the action with their own
+//! access rights. Each receiver has a queue of its own, so a slow receiver delays no other.
 
+mod delivery;
+mod message;
+mod queue;
+mod signature;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::sync::mpsc::{self, Receiver, SyncSender};
 use std::time::Duration;
 
+use deed_record::action::Action;
 use deed_record::lifecycle::story::Story;
-use deed_record::statement::resolution::ROLE;
-use deed_sandbox::credentials::Secret;
-use deed_system::USER_AGENT;
-use hmac::{Hmac, KeyInit, Mac};
-use serde_json::{Value, json};
-use sha2::Sha256;
+use deed_system::clock::Clock;
+use tokio::sync::Semaphore;
 
-use crate::config::Notify;
+use self::delivery::{Target, client};
+use self::message::Message;
+use self::queue::{Progress, Queue};
+use crate::config::{Config, Webhook, WebhookEvent};
 
-/// A handle to the thread that sends notifications. Without a configured webhook, the handle does nothing.
+/// How many receivers of agents are called at the same time.
+const AGENTS_ABREAST: usize = 8;
+
+/// The queues of all receivers. Without a configured webhook, nothing is sent.
 #[derive(Debug)]
-pub struct Notifier(Option<SyncSender<Value>>);
+pub struct Notifier {
+    host: Option<HostQueue>,
+    /// The queues of agents, by tenant and agent.
+    agents: BTreeMap<String, BTreeMap<String, Queue>>,
+    /// The base of links for people; `None` if people have no page.
+    base: Option<String>,
+    progress: Arc<Progress>,
+}
 
-/// Maximum number of queued notifications. Further notifications are dropped with a warning, because the actions
-/// themselves are in the journal.
-const QUEUE_MAX: usize = 256;
-/// Pauses before the delivery attempts of a notification. After the last attempt the notification is dropped with a
-/// warning.
-const PAUSES_MS: [u64; 5] = [0, 500, 2_000, 10_000, 60_000];
-const TIMEOUT: Duration = Duration::from_secs(10);
-/// The request header that contains the hex HMAC-SHA-256 of the body.
-const SIGNATURE: &str = "X-Deed-Signature";
+/// The queue of the operators' receiver, and the events that it gets.
+#[derive(Debug)]
+struct HostQueue {
+    queue: Queue,
+    events: BTreeSet<WebhookEvent>,
+}
 
 impl Notifier {
-    pub fn new(config: Option<&Notify>) -> Self {
-        Self(config.map(|config| {
-            let (queue, messages) = mpsc::sync_channel(QUEUE_MAX);
-            let (url, secret) = (config.url.clone(), Arc::clone(&config.secret));
-            std::thread::spawn(move || serve(&url, &secret, &messages));
-            queue
-        }))
-    }
-
-    /// Notifies approvers that an action waits for an answer.
-    pub fn waiting(&self, story: &Story) {
-        self.send("waiting", story);
-    }
-
-    /// Notifies people that the outcome of an action is not known.
-    pub fn indeterminate(&self, story: &Story) {
-        self.send("indeterminate", story);
-    }
-
-    /// Notifies people that observations do not settle an outcome, so that an operator has to resolve it.
-    pub fn escalated(&self, story: &Story) {
-        self.send("escalated", story);
-    }
-
-    fn send(&self, event: &str, story: &Story) {
-        let Some(queue) = &self.0 else { return };
-        let action = &story.bound.action;
-        let message = json!({
-            "event": event,
-            "action": action.id,
-            "tenant": action.tenant,
-            "contract": action.contract.name,
-            "resource": action.resource,
-            "obligations": obligations(story),
-            "expires_ms": story.ask.as_ref().map(|ask| ask.expires_ms),
-            "at_ms": story.at_ms,
+    /// `base` is the URL below which people find the page of an action.
+    pub fn new(config: &Config, clock: &Clock, base: Option<&str>) -> Self {
+        let progress = Arc::new(Progress::default());
+        let client = client();
+        // The operators' receiver never waits for a receiver of an agent.
+        let (own, shared) = (Arc::new(Semaphore::new(1)), Arc::new(Semaphore::new(AGENTS_ABREAST)));
+        let queue = |name: String, webhook: &Arc<Webhook>, places: &Arc<Semaphore>| {
+            let target = Target::new(name, webhook, &client, clock, places);
+            Queue::new(target, &progress)
+        };
+        let host = config.notify.as_ref().map(|notify| HostQueue {
+            queue: queue("[notify]".to_owned(), &notify.webhook, &own),
+            events: notify.events.clone(),
         });
-        if queue.try_send(message).is_err() {
-            tracing::warn!(action = %action.id, event, "too many notifications are queued; this one is dropped");
+        let mut agents: BTreeMap<String, BTreeMap<String, Queue>> = BTreeMap::new();
+        for (tenant, tables) in &config.tenants {
+            for (agent, webhook) in &tables.webhooks {
+                let queue = queue(format!("agent {agent} of {tenant}"), webhook, &shared);
+                agents.entry(tenant.clone()).or_default().insert(agent.clone(), queue);
+            }
+        }
+        Self { host, agents, base: base.map(str::to_owned), progress }
+    }
+
+    /// Whether the operators' receiver gets this event.
+    pub fn tells_people(&self, event: WebhookEvent) -> bool {
+        self.host.as_ref().is_some_and(|host| host.events.contains(&event))
+    }
+
+    /// Reports an event that happened with the latest entry of the story.
+    pub fn tell(&self, event: WebhookEvent, story: &Story) {
+        self.tell_at(event, story, story.at_ms);
+    }
+
+    /// Reports an event that happened at this time.
+    pub fn tell_at(&self, event: WebhookEvent, story: &Story, at_ms: i64) {
+        let queues = self.queues(event, &story.bound.action);
+        if queues.is_empty() {
+            return;
+        }
+        let message = Arc::new(Message::new(event, story, at_ms, self.base.as_deref()));
+        for queue in queues {
+            queue.push(&message);
         }
     }
-}
 
-/// The answers or resolutions that people still have to give. Each entry has the form `VERB:COUNT:ROLE`.
-fn obligations(story: &Story) -> Vec<String> {
-    if story.needs_resolution() {
-        return vec![format!("resolve:1:{ROLE}")];
+    /// The queues of the receivers that get this event of this action. An agent's receiver gets only its own actions.
+    fn queues(&self, event: WebhookEvent, action: &Action) -> Vec<&Queue> {
+        let host = self.host.as_ref().filter(|host| host.events.contains(&event));
+        let own = self.agents.get(&action.tenant).and_then(|all| all.get(&action.principal));
+        let own = own.filter(|_| WebhookEvent::FOR_AGENTS.contains(&event));
+        host.map(|host| &host.queue).into_iter().chain(own).collect()
     }
-    story.open_obligations()
-}
 
-fn serve(url: &str, secret: &Secret, messages: &Receiver<Value>) {
-    let config = ureq::Agent::config_builder()
-        .user_agent(USER_AGENT)
-        .timeout_global(Some(TIMEOUT))
-        .max_redirects(0)
-        .proxy(None);
-    let agent: ureq::Agent = config.build().into();
-    while let Ok(message) = messages.recv() {
-        let body = message.to_string();
-        let delivered = PAUSES_MS.iter().any(|pause| {
-            std::thread::sleep(Duration::from_millis(*pause));
-            post(&agent, url, secret, &body)
-        });
-        if !delivered {
-            tracing::warn!(%message, "a notification could not be delivered");
+    /// Makes one more attempt for each message that still waits, without further pauses, but takes at most `patience`.
+    pub async fn finish(&self, patience: Duration) {
+        let left = self.progress.finish(patience).await;
+        if left > 0 {
+            tracing::warn!(left, "the host stops before these webhooks were delivered");
         }
     }
-}
-
-fn post(agent: &ureq::Agent, url: &str, secret: &Secret, body: &str) -> bool {
-    let Some(signature) = sign(secret.reveal().as_bytes(), body) else { return false };
-    let request =
-        agent.post(url).header("Content-Type", "application/json").header(SIGNATURE, &signature);
-    match request.send(body) {
-        Ok(answer) if answer.status().is_success() => true,
-        // A redirect is not followed, because the operator did not choose its target.
-        Ok(answer) => {
-            let status = answer.status().as_u16();
-            tracing::info!(status, "a notification was not accepted; it is sent again");
-            false
-        }
-        Err(error) => {
-            tracing::info!(%error, "a notification was not accepted; it is sent again");
-            false
-        }
-    }
-}
-
-/// Hex HMAC-SHA-256 (RFC 2104) of the body.
-fn sign(secret: &[u8], body: &str) -> Option<String> {
-    let mut mac = Hmac::<Sha256>::new_from_slice(secret).ok()?;
-    mac.update(body.as_bytes());
-    Some(data_encoding::HEXLOWER.encode(&mac.finalize().into_bytes()))
 }

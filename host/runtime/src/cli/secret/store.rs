@@ -20,7 +20,8 @@ use super::place::{self, Other, Place};
 
 pub(in super::super) fn secret(command: &SecretCommand) -> Result<ExitCode, Failure> {
     let SecretCommand::Set { dir, name, tenant } = command;
-    if !id::is_name(name) {
+    // The secrets of webhooks have no name in `deed.toml`; commands name them by the path of their table.
+    if !name.split('.').all(id::is_name) {
         return Err(Failure::usage(format!(
             "invalid name `{name}`: use lower-case letters, digits, `_` and `-`"
         )));
