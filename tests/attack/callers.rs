@@ -8,6 +8,7 @@ mod heads;
 mod mcp;
 mod mcp_state;
 mod overload;
+mod page;
 mod places;
 mod planted;
 mod races;
@@ -42,6 +43,7 @@ pub(crate) fn cases() -> Vec<Case> {
         mcp::cases(),
         mcp_state::cases(),
         webhooks::cases(),
+        page::cases(),
     ]
     .into_iter()
     .flatten()

@@ -18,7 +18,7 @@ use deed_tests::services::workspace;
 use self::paths::{Module, imports};
 
 /// The modules of the host, in order; each module may import only the modules before it.
-const ORDER: [&str; 10] = [
+const ORDER: [&str; 11] = [
     "config",
     "stage",
     "capacity",
@@ -26,6 +26,7 @@ const ORDER: [&str; 10] = [
     "maintenance",
     "process",
     "api",
+    "shown",
     "http",
     "mcp",
     "cli",

@@ -4,6 +4,7 @@
 mod acknowledged;
 mod activation;
 mod adapter;
+mod approve_url;
 mod backup;
 mod bad_disk;
 mod caller;

@@ -6,6 +6,7 @@ mod calls;
 mod card;
 mod door;
 mod elicitation;
+mod joins;
 mod many;
 mod progress;
 mod revisions;

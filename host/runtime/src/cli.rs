@@ -23,19 +23,15 @@ mod mcp;
 mod next;
 mod openapi;
 mod out;
-mod page;
 mod pin;
 mod policy;
 mod proposal;
-mod quote;
 mod replay;
 mod resolve;
 mod restore;
 mod rotate;
 mod secret;
 pub mod serve;
-mod shown;
-mod text;
 mod token;
 mod trust;
 pub mod verify;
@@ -46,6 +42,8 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use self::out::Failure;
+// The commands name these modules as `super::shown` and so on.
+use crate::shown::{self, page, quote, text};
 
 /// Parses the process's arguments and runs the command that they name.
 pub fn main() -> ExitCode {

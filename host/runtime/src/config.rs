@@ -11,6 +11,7 @@ mod limits;
 mod notify;
 mod origin;
 mod pin;
+pub mod public_url;
 pub mod raw;
 mod secret;
 mod size;
@@ -59,6 +60,9 @@ pub struct Config {
     pub operations: SocketAddr,
     /// Whether a proxy in front of the host terminates TLS.
     pub behind_proxy: bool,
+    /// The beginning of links to the host's pages, without a slash at the end; `None` if the address at which people
+    /// reach the host is not known.
+    pub public_url: Option<String>,
     /// Free space on the file system of `state/` that new actions must leave for actions under way.
     pub disk_reserve: Size,
     /// How many runs and actions the host handles at once.
@@ -110,6 +114,7 @@ pub fn load(dir: &Path) -> Result<Config, Faults> {
     }
     check_tokens(&tenants, &here, &mut faults);
     let notify = notify::build(&files, &raw, &here, &mut faults);
+    let public_url = public_url::build(&raw.http, &here, &mut faults);
     let witnesses = Arc::new(witness::build(&raw, &tenants, &here, &mut faults));
     check_credentials(&tenants, &here, &mut faults);
     let (tokens, read) = token_files(dir, &raw, &tenants, &mut faults)?;
@@ -120,6 +125,7 @@ pub fn load(dir: &Path) -> Result<Config, Faults> {
         listen: raw.http.listen,
         operations: raw.http.operations,
         behind_proxy: raw.http.behind_proxy,
+        public_url,
         disk_reserve: raw.disk_reserve.unwrap_or(DISK_RESERVE),
         limits,
         log_origin: raw.log.origin.clone(),

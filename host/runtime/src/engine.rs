@@ -121,6 +121,11 @@ impl Engine {
         self.config.behind_proxy
     }
 
+    /// The beginning of links to the host's pages, if the configuration says at which address people reach the host.
+    pub fn public_url(&self) -> Option<&str> {
+        self.config.public_url.as_deref()
+    }
+
     /// The folder with the published tiles of a tenant's log.
     pub fn tiles(&self, tenant: &str) -> PathBuf {
         self.config.dir.join("state/log").join(tenant).join("tile")

@@ -12,11 +12,14 @@ mod headers;
 pub(crate) mod listener;
 mod log;
 mod operations;
+pub(crate) mod origin;
+mod page;
 mod payload;
 mod resolutions;
 mod routes;
 mod tools;
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::extract::DefaultBodyLimit;
@@ -25,7 +28,7 @@ use deed_record::action::id::ActionId;
 use serde_json::Value;
 
 pub(crate) use self::actions::{
-    bundled, cancelled, explained, listed, looked_at, parse_id, proposed, viewed,
+    accepted, bundled, cancelled, carried, explained, listed, looked_at, parse_id, proposed, viewed,
 };
 pub(crate) use self::auth::Caller;
 use self::auth::Callers;
@@ -35,6 +38,7 @@ pub use self::listener::Listener;
 pub(crate) use self::payload::Payload;
 use crate::api;
 use crate::capacity::counters::Metrics;
+use crate::config::public_url;
 use crate::engine::Engine;
 
 /// The state that all routes share.
@@ -43,13 +47,31 @@ pub struct App {
     pub engine: Arc<Engine>,
     pub metrics: Arc<Metrics>,
     callers: Arc<Callers>,
+    /// The beginning of links to the host's pages, if it is known.
+    public_url: Option<Arc<str>>,
 }
 
 impl App {
     /// Creates the state of the routes for a listener with at most this many connections.
     pub fn new(engine: Arc<Engine>, connections_max: usize) -> Self {
         let callers = Arc::new(Callers::of(engine.tenants(), connections_max));
-        Self { engine, metrics: Arc::default(), callers }
+        let public_url: Option<Arc<str>> = engine.public_url().map(Arc::from);
+        Self { engine, metrics: Arc::default(), callers, public_url }
+    }
+
+    /// Sets the address of the listener. Links begin with it, unless the configuration says at which address people
+    /// reach the host, or a proxy hides the listener.
+    #[must_use]
+    pub fn listening_at(mut self, address: SocketAddr) -> Self {
+        if self.public_url.is_none() && !self.engine.behind_proxy() {
+            self.public_url = Some(format!("http://{address}").into());
+        }
+        self
+    }
+
+    /// The address of the page of an action, if the host knows how people reach it.
+    fn page_of(&self, action: &str) -> Option<String> {
+        self.public_url.as_ref().map(|base| public_url::page(base, action))
     }
 
     /// Accepts the tokens of `tokens/`, and from then on notices when the folder changes.
@@ -87,7 +109,6 @@ pub(crate) fn document() -> Value {
 }
 
 /// The page on which people see an action and how to approve it; `None` if the host has no address for people.
-pub(crate) fn approve_url(_app: &App, _id: &ActionId) -> Option<String> {
-    // The configuration has no address for people yet.
-    None
+pub(crate) fn approve_url(app: &App, id: &ActionId) -> Option<String> {
+    app.page_of(id.as_str())
 }

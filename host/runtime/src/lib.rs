@@ -1,7 +1,7 @@
 //! The `deed` host: the execution boundary between an agent and the systems it acts on.
 //!
 //! A module may import only modules to its left in this list: `config ← stage ← capacity ← engine ← maintenance ←
-//! process ← api ← http ← mcp ← cli`.
+//! process ← api ← shown ← http ← mcp ← cli`.
 
 pub mod api;
 pub mod capacity;
@@ -12,4 +12,5 @@ pub mod http;
 pub mod maintenance;
 pub mod mcp;
 pub mod process;
+mod shown;
 pub mod stage;

@@ -31,10 +31,10 @@ pub(super) fn cases() -> Vec<Case> {
     ]
 }
 
-const DORA: &str = "deed_token-of-dora-who-leads-at-globex";
+pub(super) const DORA: &str = "deed_token-of-dora-who-leads-at-globex";
 
 /// Adds a person of the other tenant who has a token and a key.
-fn with_dora(dir: &Path) -> Result<()> {
+pub(super) fn with_dora(dir: &Path) -> Result<()> {
     deed_tests::host::expect(&["key", "new", &dir.join("approvers/dora.key").to_string_lossy()])?;
     let table = "[tenant.globex.person.dora]\n";
     let more = format!(

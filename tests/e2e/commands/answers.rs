@@ -27,6 +27,7 @@ const REQUEST: &str = "get /v1/actions/{id}/approval_request";
 const ANSWER: &str = "post /v1/actions/{id}/approvals";
 const OPEN: &str = "get /v1/actions/{id}/resolution_request";
 const RESOLVE: &str = "post /v1/actions/{id}/resolution";
+const PAGE: &str = "get /actions/{id}";
 const CHECKPOINT: &str = "get /log/{tenant}/checkpoint";
 const TILE: &str = "get /log/{tenant}/tile/{path}";
 
@@ -177,6 +178,7 @@ fn resolving(trial: &mut Trial) {
 
 fn looking_around(trial: &mut Trial) {
     let id = trial.waiting(&World::proposal("idp.suspend_user", &user("around", Some(true))));
+    assert_eq!(trial.get(BOB, PAGE, &id).0, 200);
     assert!(trial.post(HELPDESK, CANCEL, &id, &Value::Null).0 < 300);
     let (_, list) = trial.get(BOB, "get /v1/actions?status=cancelled&limit=3", "");
     assert_eq!(list["actions"].as_array().unwrap().len(), 1, "{list:#}");
@@ -245,6 +247,9 @@ fn problems_are_those_that_the_document_names() {
         (STRANGER, BUNDLE, "no-id", 404),
         (HELPDESK, REQUEST, unknown, 403),
         (BOB, REQUEST, unknown, 404),
+        ("", PAGE, unknown, 401),
+        (HELPDESK, PAGE, unknown, 403),
+        (BOB, PAGE, unknown, 404),
         (BOB, "get /v1/actions?colour=red", "", 400),
         (BOB, "get /v1/contracts/{name}", "idp.no_such", 404),
         (BOB, "get /v1/tools?format=mcp", "", 403),

@@ -128,6 +128,14 @@ pub(crate) const MISTAKES: &[Mistake] = &[
         "operations = \"[::]:0\"",
         &["is not a loopback address", "`behind_proxy = true`"],
     ),
+    Mistake {
+        file: CONFIG,
+        from: "[http]\n",
+        to: "[http]\npublic_url = \"http://deed.example.com\"\n",
+        told: CONFIG,
+        at: "public_url = \"http://deed.example.com\"",
+        remedy: &["`public_url` must be https://host"],
+    },
     here(
         CONFIG,
         "environment = \"production\"",

@@ -25,7 +25,7 @@ pub const SEARCHED_MIN: usize = 8;
 pub type Salt = [u8; 32];
 
 /// Data derived from private values. It cannot be serialised, and its `Debug` output hides the content.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Live<T>(T);
 
 impl<T> Live<T> {

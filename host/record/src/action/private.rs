@@ -3,13 +3,14 @@
 
 use std::collections::BTreeMap;
 
+use deed_spec::digest::Digest;
 use deed_spec::json as canonical;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::action::commitment::{Live, Opening, PREFIX, SEARCHED_MIN, Salt};
 use crate::action::id::ActionId;
-use crate::action::{self, BindError, Proposal, Rendering};
+use crate::action::{self, BindError, Bound, Proposal, Rendering};
 use crate::contract::Contract;
 use crate::exchange::{NoAnswer, NoValue, Rendered};
 
@@ -119,6 +120,34 @@ pub fn seal(
     openings.unrepeated(&proposal)?;
     let rendering = action::render(contract, &proposal, id)?;
     Ok(Sealed { proposal, rendering, openings })
+}
+
+/// The digest of a proposal in its normal form, with the values of private parameters. Proposals with the same digest
+/// ask for the same action. The digest must not be recorded or shown, because a short private value could be guessed
+/// from it.
+///
+/// # Errors
+///
+/// Fails when a value has no canonical form.
+pub fn digest(
+    contract: &Contract,
+    mut proposal: Proposal,
+) -> Result<Live<Digest>, canonical::NotCanonical> {
+    contract.normal_params(&mut proposal.params);
+    contract.normal_expect(&mut proposal.expect);
+    Ok(Live::new(Digest::of(&canonical::to_canonical(&proposal)?)))
+}
+
+impl Bound {
+    /// The proposal of this action, with the values of private parameters.
+    ///
+    /// # Errors
+    ///
+    /// Fails unless there is exactly one matching opening for each commitment.
+    pub fn proposed(&self, contract: &Contract) -> Result<Live<Proposal>, OpenError> {
+        let params = self.private.params(contract, &self.proposal.params)?.into_revealed();
+        Ok(Live::new(Proposal { params, ..self.proposal.clone() }))
+    }
 }
 
 impl Openings {

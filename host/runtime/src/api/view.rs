@@ -64,6 +64,10 @@ pub struct View {
     pub added_headers: BTreeMap<String, BTreeMap<String, String>>,
     /// What people still have to do, such as `approve:1:support-lead` or `resolve:1:operator`.
     pub obligations: Vec<String>,
+    /// A page that shows the action to people, while the action waits. The page cannot approve or deny.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("format" = "uri"))]
+    pub approve_url: Option<String>,
     /// The other action that holds the resource that this action needs; shown to people only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<ActionId>")]
@@ -172,6 +176,7 @@ pub fn view(story: &Story, entries: &[Entry], person: bool) -> Result<View, Engi
         writes: writes(story, person),
         added_headers: if person { added_headers(story) } else { BTreeMap::new() },
         obligations: obligations(story),
+        approve_url: None,
         held_by: None,
         escalated: story.escalated.clone().filter(|_| story.needs_resolution()),
         expires_ms: story.ask.as_ref().filter(|_| waiting).map(|ask| ask.expires_ms),

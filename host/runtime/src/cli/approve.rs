@@ -90,7 +90,8 @@ fn answer(args: &AnswerArgs, decision: Answer) -> Result<ExitCode, Failure> {
     let mut terms = request.terms(decision, &args.person, &args.role).map_err(Failure::failed)?;
     terms.reason.clone_from(&args.reason);
     let action = request.action.digest().map_err(Failure::failed)?;
-    out::note(&shown::approval(&request, action, &terms, Clock::default().now_ms())?);
+    let shown = shown::approval(&request, action, &terms, Clock::default().now_ms());
+    out::note(&shown.map_err(Failure::failed)?);
     if !args.yes && !confirmed()? {
         return Err(Failure::Failed("nothing was signed".to_owned()));
     }

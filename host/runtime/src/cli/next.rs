@@ -4,10 +4,12 @@
 //! users paste the suggested commands.
 
 use deed_record::action::id::ActionId;
+use deed_spec::text::safe;
 
 use super::client::Connection;
 use super::out::{self, Failure, Format};
 use super::quote::quoted;
+use super::shown::roles;
 use crate::api::view::View;
 
 /// Prints suggested commands, except with JSON output, which is read by programs.
@@ -52,10 +54,13 @@ impl<'a> Next<'a> {
         }
     }
 
-    /// Suggests commands after a proposal. A note says if the next command is for an approver, because an agent cannot
-    /// approve.
+    /// Suggests commands after a proposal. If an approver has to sign, the notes name the page for approvers, and say
+    /// that the next command is for an approver, because an agent cannot approve.
     pub(super) fn proposed(&self, view: &View) {
         if !self.silent && !roles(view, "approve").is_empty() {
+            if let Some(url) = &view.approve_url {
+                out::note(&format!("approvers read the action at {}", safe(url)));
+            }
             out::note("an approver signs next, with their own token:");
         }
         self.after(view);
@@ -104,15 +109,4 @@ impl<'a> Next<'a> {
 /// Parses an action id. An invalid id is not used in a suggested command.
 fn id(text: &str) -> Option<ActionId> {
     text.parse().ok()
-}
-
-/// The roles in obligations such as `approve:1:support-lead`, without duplicates.
-fn roles<'a>(view: &'a View, verb: &str) -> Vec<&'a str> {
-    let role = |obligation: &'a String| {
-        let (word, rest) = obligation.split_once(':')?;
-        rest.split_once(':').filter(|_| word == verb).map(|(_, role)| role)
-    };
-    let mut roles: Vec<&str> = view.obligations.iter().filter_map(role).collect();
-    roles.dedup();
-    roles
 }

@@ -68,7 +68,8 @@ async fn serve(args: &ServeArgs) -> Result<(), String> {
     let side = bind("operations", operations).await?;
     let resumed = engine.resume().map_err(|e| e.to_string())?;
     let connections_max = limits::connections_max();
-    let app = App::new(Arc::clone(&engine), connections_max);
+    let address = main.local_addr().map_err(|e| e.to_string())?;
+    let app = App::new(Arc::clone(&engine), connections_max).listening_at(address);
     app.watch_tokens()?;
     // The signal handlers are installed before the host prints that it serves, so that no signal sent after that line
     // is missed.

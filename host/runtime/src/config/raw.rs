@@ -59,6 +59,8 @@ pub struct Http {
     /// addresses.
     #[serde(default)]
     pub behind_proxy: bool,
+    /// The address at which people reach the host, such as `https://deed.example.com`.
+    pub public_url: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]

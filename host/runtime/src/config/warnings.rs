@@ -12,7 +12,7 @@ use deed_system::files::Files;
 
 use super::fault::{Fault, Source};
 use super::tenant::{Contracts, Granted};
-use super::{Config, Tenant, Tokens, origin, raw};
+use super::{Config, Tenant, Tokens, origin, public_url, raw};
 
 /// The folders with the operator's files. A user who can write to one of these folders controls what the host does.
 const FOLDERS: [&str; 5] = [".", "contracts", "policies", "adapters", "approvers"];
@@ -34,6 +34,7 @@ pub(super) fn find(
     }
     without_grant(raw, contracts, &mut found);
     found.extend(origin::warn(raw, files, here));
+    found.extend(public_url::warn(&raw.http, here));
     near_witnesses(config, here, &mut found);
     folders(files, &mut found);
     private_keys(files, &mut found);

@@ -102,8 +102,7 @@ impl Engine {
         };
         let (publishers, activated) =
             open_logs::publishers(&starting, logs, &clock, &group_commit)?;
-        // The pages of people have no address of their own yet, so messages have no link.
-        let notifier = Notifier::new(&config, &clock, None);
+        let notifier = Notifier::new(&config, &clock, config.public_url.as_deref());
         let in_flight = InFlight::default();
         let admission = Admission::new(config.limits, config.tenants.len(), group_commit);
         let space = Space::new(&dir, config.disk_reserve);

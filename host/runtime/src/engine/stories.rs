@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use deed_record::action::id::ActionId;
 use deed_record::lifecycle::event::{Entry, Event};
+use deed_record::lifecycle::outcome::Outcome;
 use deed_record::lifecycle::story::Story;
 use deed_record::policy::Policies;
 use deed_spec::digest::Digest;
@@ -57,6 +58,25 @@ impl Engine {
     pub fn load(&self, id: &ActionId) -> Result<StoredAction, EngineError> {
         let entries = self.entries(id)?;
         Ok(StoredAction { story: Story::fold(&entries)?, entries })
+    }
+
+    /// How long ago the latest event of an ended action was appended, in milliseconds; `None` if the action has not
+    /// ended.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the action does not exist or the index cannot be read.
+    pub fn ended_for_ms(&self, id: &ActionId) -> Result<Option<i64>, EngineError> {
+        let Summary { status, ended, at_ms, .. } =
+            self.store.row(id.as_str())?.ok_or(EngineError::Unknown)?.summary;
+        // An action with an open outcome has a receipt too.
+        let has_ended = ended || status == Outcome::Indeterminate.as_str();
+        Ok(has_ended.then(|| self.clock.now_ms().saturating_sub(at_ms)))
+    }
+
+    /// Whether the action was proposed before this process began.
+    pub fn is_older_than_this_process(&self, story: &Story) -> bool {
+        story.proposed_ms < self.clock.began_ms()
     }
 
     /// The story of an action.

@@ -45,15 +45,31 @@ pub(super) async fn propose(
     shown(&app, &caller, told)
 }
 
-/// Submits a proposal of an agent, and waits for at most `wait` until the action has ended or waits for people. Every
-/// way to propose an action ends in this function.
+/// Submits a proposal of an agent, and waits for at most `wait` until the action has ended or waits for people.
 pub(crate) async fn proposed(
     app: &App,
     caller: &Caller,
     body: &[u8],
-    (claimed, trace): (Option<Claimed>, Option<String>),
+    claimed_and_trace: (Option<Claimed>, Option<String>),
     wait: Duration,
 ) -> Result<StoredAction, Problem> {
+    accepted(app, caller, body, claimed_and_trace).await?.rested(app, wait).await
+}
+
+/// An accepted proposal.
+pub(crate) struct Taken {
+    pub(crate) id: ActionId,
+    /// The task that ends when the action waits for people or has ended; `None` if the action existed before.
+    driven: Option<JoinHandle<Option<StoredAction>>>,
+}
+
+/// Submits a proposal of an agent. Every way to propose an action ends in this function.
+pub(crate) async fn accepted(
+    app: &App,
+    caller: &Caller,
+    body: &[u8],
+    (claimed, trace): (Option<Claimed>, Option<String>),
+) -> Result<Taken, Problem> {
     let proposal = contract::parse(body).inspect_err(|_| app.metrics.refused())?;
     let taking = take(app.clone(), caller.clone(), proposal, claimed, trace);
     let taken = carried(taking).await;
@@ -63,15 +79,21 @@ pub(crate) async fn proposed(
             app.metrics.refused();
         }
     };
-    let (id, rest) = taken.inspect_err(refused)?;
-    let rest = async {
-        match rest {
-            // `take` spawned this task, which ends when the action waits for people or has ended.
-            Some(driven) => driven.await.unwrap_or_default(),
-            None => app.engine.at_rest(&id).await.ok(),
-        }
-    };
-    rested(app, &id, rest, wait).await
+    taken.inspect_err(refused)
+}
+
+impl Taken {
+    /// Waits for at most `wait` until the action has ended or waits for people.
+    pub(crate) async fn rested(self, app: &App, wait: Duration) -> Result<StoredAction, Problem> {
+        let Self { id, driven } = self;
+        let rest = async {
+            match driven {
+                Some(driven) => driven.await.unwrap_or_default(),
+                None => app.engine.at_rest(&id).await.ok(),
+            }
+        };
+        rested(app, &id, rest, wait).await
+    }
 }
 
 /// Submits a proposal and follows its action. An action that is denied before a person is asked is charged as a
@@ -82,10 +104,10 @@ async fn take(
     proposal: Proposal,
     claimed: Option<Claimed>,
     trace: Option<String>,
-) -> Result<(ActionId, Option<JoinHandle<Option<StoredAction>>>), Problem> {
+) -> Result<Taken, Problem> {
     let who = bind_as(&app, &caller)?;
     let Accepted { id, waiting } = app.engine.propose(who, proposal, claimed, trace).await?;
-    let Some(waiting) = waiting else { return Ok((id, None)) };
+    let Some(waiting) = waiting else { return Ok(Taken { id, driven: None }) };
     let budget = Arc::clone(&caller.budget);
     let follow = async move {
         let told = waiting.to_rest().await;
@@ -94,7 +116,7 @@ async fn take(
         }
         told
     };
-    Ok((id, Some(tokio::spawn(follow))))
+    Ok(Taken { id, driven: Some(tokio::spawn(follow)) })
 }
 
 /// Whether policy, a precondition or the contract denied the action before a person was asked.
@@ -104,7 +126,7 @@ fn denied_unasked(story: &Story) -> bool {
 
 /// Runs work that continues when its caller disconnects, because an event that is already on disk must be processed.
 /// Fails when the work fails or its task ends early.
-pub(super) async fn carried<T: Send + 'static>(
+pub(crate) async fn carried<T: Send + 'static>(
     work: impl Future<Output = Result<T, Problem>> + Send + 'static,
 ) -> Result<T, Problem> {
     tokio::spawn(work).await.unwrap_or_else(|_| Err(Problem::unavailable()))
@@ -277,6 +299,7 @@ pub(crate) fn viewed(app: &App, caller: &Caller, told: StoredAction) -> Result<V
     // An agent may see only its own actions, so the id of the action that holds the resource is not shown to agents.
     let holder = app.engine.held_by(&story).filter(|_| caller.is_person());
     view.held_by = holder.map(|id| id.to_string());
+    view.approve_url = (view.status == "waiting").then(|| app.page_of(&view.id)).flatten();
     Ok(view)
 }
 

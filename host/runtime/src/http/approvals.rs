@@ -7,6 +7,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use deed_record::lifecycle::status::Status;
+use deed_record::lifecycle::story::Story;
 use deed_record::statement::approval::ApprovalRequest;
 use deed_spec::dsse::Envelope;
 use deed_spec::json;
@@ -26,15 +27,19 @@ pub(super) async fn request(
     Path(id): Path<String>,
 ) -> Result<Json<ApprovalRequest>, Problem> {
     only_persons(&caller)?;
-    let id = parse_id(&id)?;
-    let story = caller.story(&app, &id)?;
+    let story = caller.story(&app, &parse_id(&id)?)?;
+    requested(&caller, &story)?.map(Json).ok_or_else(not_waiting)
+}
+
+/// What this person is asked to sign; `None` if the action does not wait for approval.
+pub(super) fn requested(
+    caller: &Caller,
+    story: &Story,
+) -> Result<Option<ApprovalRequest>, Problem> {
     let granted = caller.tenant.grants.get(&story.bound.action.contract.name);
-    let (Status::Waiting, Some(granted)) = (story.status, granted) else {
-        return Err(not_waiting());
-    };
-    let request = approval::request(&caller.tenant, caller.name(), &granted.contract, &story);
-    let request = request.map_err(EngineError::from)?;
-    request.map(Json).ok_or_else(not_waiting)
+    let (Status::Waiting, Some(granted)) = (story.status, granted) else { return Ok(None) };
+    let request = approval::request(&caller.tenant, caller.name(), &granted.contract, story);
+    Ok(request.map_err(EngineError::from)?)
 }
 
 pub(super) async fn answer(

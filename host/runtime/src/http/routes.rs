@@ -82,6 +82,7 @@ impl Route {
             answers: vec![],
             problems: &[],
             for_operations: false,
+            for_browsers: false,
         };
         Self { handler, operation }
     }
@@ -112,6 +113,17 @@ impl Route {
 
     fn text(self, status: u16, description: &'static str) -> Self {
         self.answer(status, description, Content::Text)
+    }
+
+    /// Adds an answer that is a page for people.
+    fn page(self, status: u16, description: &'static str) -> Self {
+        self.answer(status, description, Content::Bytes("text/html"))
+    }
+
+    /// Lets a browser authenticate a person with name and token.
+    fn for_browsers(mut self) -> Self {
+        self.operation.for_browsers = true;
+        self
     }
 
     fn bytes(self, description: &'static str, media: &'static str) -> Self {

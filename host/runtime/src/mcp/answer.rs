@@ -1,6 +1,7 @@
 //! The structured result of a tool that shows an action. The text of the result has the same content, for clients that
 //! show a model only the text.
 
+use deed_record::action::id::ActionId;
 use deed_record::lifecycle::story::Story;
 use rmcp::model::{CallToolResult, ContentBlock, JsonObject};
 use serde_json::{Value, json};
@@ -16,16 +17,24 @@ const POLL_RUNNING_MS: u64 = 1_000;
 const POLL_WAITING_MS: u64 = 15_000;
 
 /// The result of a call that proposed the action. The call failed if the action ended and was not carried out as
-/// intended.
-pub(super) fn proposed(view: &View, declared: Declared) -> CallToolResult {
-    let mut result = shown(view, declared);
+/// intended. `joined` is the id of the action if an earlier call proposed it.
+pub(super) fn proposed(
+    view: &View,
+    declared: Declared,
+    joined: Option<&ActionId>,
+) -> CallToolResult {
+    let mut result = of(view, declared, joined);
     result.is_error = Some(view.outcome.is_some() && view.status != "verified");
     result
 }
 
 /// The result of a call that asked about the action.
 pub(super) fn shown(view: &View, declared: Declared) -> CallToolResult {
-    let mut result = CallToolResult::structured(Value::Object(structured(view)));
+    of(view, declared, None)
+}
+
+fn of(view: &View, declared: Declared, joined: Option<&ActionId>) -> CallToolResult {
+    let mut result = CallToolResult::structured(Value::Object(structured(view, joined)));
     result.meta = declared.ui.then(|| card::details(view));
     if view.receipt.is_some() {
         let link = ContentBlock::resource_link(receipt::resource(&view.id));
@@ -57,7 +66,7 @@ pub(super) fn wanted(story: &Story) -> String {
     story.open_obligations().join(", ")
 }
 
-fn structured(view: &View) -> JsonObject {
+fn structured(view: &View, joined: Option<&ActionId>) -> JsonObject {
     let mut members = JsonObject::new();
     let mut add = |name: &str, value: Option<Value>| {
         if let Some(value) = value {
@@ -66,12 +75,14 @@ fn structured(view: &View) -> JsonObject {
     };
     let is_open = view.outcome.is_none();
     add("action", Some(json!(view.id)));
+    add("joined", joined.map(|id| json!(id)));
     add("status", Some(json!(view.status)));
     add("outcome", view.outcome.map(|outcome| json!(outcome)));
     add("why", view.reason.as_ref().map(|reason| json!(reason)));
     add("outputs", (!view.outputs.is_empty()).then(|| json!(view.outputs)));
     add("result", view.result.clone());
     add("waits_for", (!view.obligations.is_empty()).then(|| json!(view.obligations)));
+    add("approve_url", view.approve_url.as_ref().map(|url| json!(url)));
     add("poll_after_ms", is_open.then(|| json!(poll_ms(&view.status))));
     add("policies", policies(view));
     add("receipt", view.receipt.as_ref().map(|_| json!(receipt::uri(&view.id))));

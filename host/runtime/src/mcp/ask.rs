@@ -86,7 +86,7 @@ pub(super) async fn resume(
     let now = Instant::now();
     let end = if is_opened(&retry.responses)? { now + call.patience() } else { now };
     let told = watch::follow(call, told, Until::Ends, end).await;
-    let response = told.and_then(|told| task::or_result(call, told));
+    let response = told.and_then(|told| task::or_result(call, told, None));
     response.map_err(|problem| task::failed(&problem))
 }
 

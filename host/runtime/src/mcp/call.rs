@@ -1,6 +1,8 @@
 //! Calls of tools.
 
 use axum::http::StatusCode;
+use deed_record::action::id::ActionId;
+use deed_record::contract::Contract;
 use deed_record::lifecycle::status::Status;
 use rmcp::ErrorData;
 use rmcp::model::{CallToolRequestParams, CallToolResponse, CallToolResult, JsonObject};
@@ -8,15 +10,32 @@ use tokio::time::Instant;
 
 use super::context::{Call, KEY};
 use super::watch::{self, Until};
-use super::{ask, can, explain, own, refusal, search, task};
+use super::{ask, can, explain, join, own, refusal, search, task};
 use crate::api::problem::Problem;
 use crate::api::tools::{self, ArgumentsError};
 use crate::config::Granted;
 use crate::engine::StoredAction;
 use crate::http;
 
-/// Runs the tool of a request. A refusal is a result, so that the model can read it.
+/// An action that a call proposed or asked for, and its id if the call joined it.
+type Joined = (StoredAction, Option<ActionId>);
+
+/// Runs the tool of a request, and notes which ends of actions the answer reports.
 pub(super) async fn run(
+    call: Call<'_>,
+    request: CallToolRequestParams,
+) -> Result<CallToolResponse, ErrorData> {
+    let response = called(call, request).await?;
+    if let CallToolResponse::Complete(result) = &response
+        && let Some(answer) = &result.structured_content
+    {
+        call.joins.told(call.caller, answer);
+    }
+    Ok(response)
+}
+
+/// The response of the tool of a request. A refusal is a result, so that the model can read it.
+async fn called(
     call: Call<'_>,
     request: CallToolRequestParams,
 ) -> Result<CallToolResponse, ErrorData> {
@@ -48,7 +67,7 @@ pub(super) async fn run(
         }
     };
     Ok(match proposed {
-        Ok(told) => answered(call, told, tool, asked.as_ref()),
+        Ok(proposed) => answered(call, proposed, tool, asked.as_ref()),
         Err(refusal) => (*refusal).into(),
     })
 }
@@ -62,7 +81,7 @@ fn done(call: Call<'_>, done: Result<CallToolResult, Problem>) -> CallToolRespon
 /// that waits for people. `asked` has the arguments of the call, if the client can do this.
 fn answered(
     call: Call<'_>,
-    told: StoredAction,
+    (told, joined): Joined,
     tool: &str,
     asked: Option<&JsonObject>,
 ) -> CallToolResponse {
@@ -71,7 +90,7 @@ fn answered(
     if let Some(page) = page.and_then(|asked| ask::to_open(call, &told.story, tool, asked)) {
         return page.into();
     }
-    let response = task::or_result(call, told);
+    let response = task::or_result(call, told, joined.as_ref());
     response.unwrap_or_else(|problem| refused(call, problem, str::to_owned).into())
 }
 
@@ -82,7 +101,7 @@ async fn propose(
     granted: &Granted,
     mut arguments: JsonObject,
     base: &str,
-) -> Result<StoredAction, Box<CallToolResult>> {
+) -> Result<Joined, Box<CallToolResult>> {
     let contract = &granted.contract;
     if let Err(problem) = with_key(call, &mut arguments) {
         return Err(refused(call, problem, |pointer| format!("{base}{pointer}")).into());
@@ -96,7 +115,7 @@ async fn propose(
         }
     };
     let place = |pointer: &str| format!("{base}{}", tools::as_written(contract, pointer));
-    submit(call, &asked).await.map_err(|problem| refused(call, problem, place).into())
+    submit(call, contract, &asked).await.map_err(|problem| refused(call, problem, place).into())
 }
 
 /// Explains what a proposal under a contract would result in. The arguments are those of the tool that proposes.
@@ -137,16 +156,26 @@ fn with_key(call: Call<'_>, arguments: &mut JsonObject) -> Result<(), Problem> {
     Err(Problem::bad_request("`idempotency_key` differs between the arguments and `_meta`"))
 }
 
-/// Submits a proposal as `POST /v1/actions` does: the host parses the same bytes, with the same rules.
-async fn submit(call: Call<'_>, asked: &tools::Call) -> Result<StoredAction, Problem> {
+/// Submits a proposal as `POST /v1/actions` does: the host parses the same bytes, with the same rules. Without a key, an
+/// equal call may join an action.
+async fn submit(
+    call: Call<'_>,
+    contract: &Contract,
+    asked: &tools::Call,
+) -> Result<Joined, Problem> {
     let claimed = asked.idempotency_key.as_deref().map(http::claim).transpose()?;
     let trace = http::traceparent(call.headers)?;
     let body = serde_json::to_vec(&asked.proposal)
         .map_err(|_| Problem::bad_request("the arguments cannot be written as JSON"))?;
     let end = Instant::now() + call.patience();
     let first = watch::first(call, end);
-    let told = http::proposed(call.app, call.caller, &body, (claimed, trace), first).await?;
-    watch::follow(call, told, Until::Rests, end).await
+    let (told, joined) = if claimed.is_some() {
+        let keyed = (claimed, trace);
+        (http::proposed(call.app, call.caller, &body, keyed, first).await?, None)
+    } else {
+        join::propose(call, contract, &asked.proposal, (body, trace), first).await?
+    };
+    Ok((watch::follow(call, told, Until::Rests, end).await?, joined))
 }
 
 /// The result for a refused call. As with other routes, a refusal is charged to the caller's budget, but an answer that

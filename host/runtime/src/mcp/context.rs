@@ -5,6 +5,7 @@ use std::time::Duration;
 use axum::http::HeaderMap;
 
 use super::declared::Declared;
+use super::joins::Joins;
 use super::offer::Offer;
 use super::progress::Progress;
 use crate::http::{App, Caller};
@@ -23,6 +24,7 @@ pub(super) struct Call<'a> {
     pub(super) app: &'a App,
     pub(super) caller: &'a Caller,
     pub(super) offer: &'a Offer,
+    pub(super) joins: &'a Joins,
     /// The idempotency key in the request's `_meta`.
     pub(super) key: Option<&'a str>,
     /// The headers of the HTTP request.

@@ -12,9 +12,9 @@ use serde::de::IgnoredAny;
 use tokio::time::Instant;
 
 use super::handler::Handler;
-use super::{message, origin};
+use super::message;
 use crate::api::problem::{OtherProtocol, Problem};
-use crate::http::{App, Caller, Payload};
+use crate::http::{App, Caller, Payload, origin};
 
 /// The state of the route.
 #[derive(Clone)]

@@ -18,6 +18,7 @@ use serde_json::Value;
 
 use super::context::{Call, KEY};
 use super::declared::Declared;
+use super::joins::Joins;
 use super::offer::{self, OfHost, Offer, Offers};
 use super::progress::Progress;
 use super::{call, can, card, explain, own, receipt, search, task};
@@ -32,14 +33,15 @@ const TOOLS_FRESH_MS: u64 = 60_000;
 
 const INSTRUCTIONS: &str = "Each tool of this server proposes an action. The host decides by policy whether the action \
     runs, and people may have to approve it, so a call can return before the action has ended. Then call deed_status \
-    with the action's id. No tool approves an action. If a call fails or is cut off, repeat it with the same \
-    idempotency_key. Do not propose a denied action again in other words.";
+    with the action's id. No tool approves an action; approve_url is a page for the people who approve. If a call fails \
+    or is cut off, repeat it with the same arguments. Do not propose a denied action again in other words.";
 
 /// The server. Each request has a clone of it.
 #[derive(Clone, Debug)]
 pub(super) struct Handler {
     app: App,
     offers: Arc<Offers>,
+    joins: Arc<Joins>,
 }
 
 impl Handler {
@@ -49,7 +51,7 @@ impl Handler {
         let shows = [search::PROPOSE, own::STATUS];
         let of_host = OfHost { always, searching: search::tools(), shows };
         let offers = offer::offers(app.engine.tenants(), of_host);
-        Self { app: app.clone(), offers: Arc::new(offers) }
+        Self { app: app.clone(), offers: Arc::new(offers), joins: Arc::default() }
     }
 
     fn offer(&self, caller: &Caller) -> Result<&Offer, ErrorData> {
@@ -118,8 +120,8 @@ impl ServerHandler for Handler {
             }
         };
         let (declared, progress) = (Declared::of(&context), Progress::of(&context));
-        let progress = progress.as_ref();
-        let call = Call { app: &self.app, caller, offer, key, headers, declared, progress };
+        let (app, joins, progress) = (&self.app, &*self.joins, progress.as_ref());
+        let call = Call { app, caller, offer, joins, key, headers, declared, progress };
         tokio::select! {
             response = call::run(call, request) => response,
             // The client has gone. A proposal that was accepted goes on without this call.
@@ -185,7 +187,7 @@ impl ServerHandler for Handler {
         context: RequestContext<RoleServer>,
     ) -> Result<GetTaskResult, ErrorData> {
         let declared = with_tasks::<GetTaskMethod>(&context)?;
-        task::get(&self.app, caller(&context)?, declared, &request.task_id).await
+        task::get(&self.app, (caller(&context)?, &self.joins), declared, &request.task_id).await
     }
 
     async fn update_task(

@@ -1,6 +1,7 @@
 //! Actions as tasks of the extension `io.modelcontextprotocol/tasks`. The id of a task is the id of its action, so a
 //! task is as durable as its action, and every action of an agent can be asked about as a task.
 
+use deed_record::action::id::ActionId;
 use deed_record::lifecycle::outcome::Outcome;
 use deed_record::lifecycle::status::Status;
 use deed_record::lifecycle::story::Story;
@@ -15,26 +16,31 @@ use serde_json::Value;
 use super::answer;
 use super::context::Call;
 use super::declared::Declared;
+use super::joins::Joins;
 use crate::api::problem::Problem;
 use crate::api::view::View;
 use crate::engine::StoredAction;
 use crate::http::{self, App, Caller};
 
 /// The response to a call that proposed this action: the task of an open action if the client knows tasks, else the
-/// result.
-pub(super) fn or_result(call: Call<'_>, told: StoredAction) -> Result<CallToolResponse, Problem> {
+/// result. `joined` is the id of the action if an earlier call proposed it.
+pub(super) fn or_result(
+    call: Call<'_>,
+    told: StoredAction,
+    joined: Option<&ActionId>,
+) -> Result<CallToolResponse, Problem> {
     if call.declared.tasks && told.story.concluded().is_none() {
         return Ok(CreateTaskResult::new(task(call.app, &told.story)).into());
     }
     let view = http::viewed(call.app, call.caller, told)?;
-    Ok(answer::proposed(&view, call.declared).into())
+    Ok(answer::proposed(&view, call.declared, joined).into())
 }
 
 /// The state of a task. An action that waits for people is `working`: the client has nothing to contribute, and people
 /// answer elsewhere. Every outcome but `cancelled` is `completed`, because the call would have had a result.
 pub(super) async fn get(
     app: &App,
-    caller: &Caller,
+    (caller, joins): (&Caller, &Joins),
     declared: Declared,
     id: &str,
 ) -> Result<GetTaskResult, ErrorData> {
@@ -46,7 +52,11 @@ pub(super) async fn get(
         TaskPayload::Working
     } else {
         let view = http::viewed(app, caller, told).map_err(|problem| failed(&problem))?;
-        TaskPayload::Completed { result: result(&view, declared)? }
+        let result = result(&view, declared)?;
+        if let Some(answer) = result.get("structuredContent") {
+            joins.told(caller, answer);
+        }
+        TaskPayload::Completed { result }
     };
     Ok(GetTaskResult::new(DetailedTask::new(task, payload)))
 }
@@ -109,7 +119,7 @@ fn time(at_ms: i64) -> String {
 
 /// The result of the call, as the members of a JSON object.
 fn result(view: &View, declared: Declared) -> Result<JsonObject, ErrorData> {
-    match serde_json::to_value(answer::proposed(view, declared)) {
+    match serde_json::to_value(answer::proposed(view, declared, None)) {
         Ok(Value::Object(members)) => Ok(members),
         _ => Err(ErrorData::internal_error("the result cannot be shown", None)),
     }

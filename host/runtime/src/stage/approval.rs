@@ -78,7 +78,7 @@ pub fn request(
 
 /// Whether an answer by this person would count: the person must have a requested role and a key, and must not be
 /// responsible for the agent.
-fn may_answer(tenant: &Tenant, person: &str, story: &Story, ask: &Ask) -> bool {
+pub fn may_answer(tenant: &Tenant, person: &str, story: &Story, ask: &Ask) -> bool {
     let asked = |role: &String| ask.obligations.iter().any(|one| one.role == *role);
     let able = |known: &Person| !known.keys.is_empty() && known.roles.iter().any(asked);
     person != story.bound.action.person && tenant.persons.get(person).is_some_and(able)

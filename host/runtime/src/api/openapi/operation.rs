@@ -23,6 +23,8 @@ pub(crate) struct Operation {
     pub(crate) problems: &'static [u16],
     /// Whether the operations listener serves this route, which then needs no token.
     pub(crate) for_operations: bool,
+    /// Whether a person may also authenticate with Basic, as a browser does.
+    pub(crate) for_browsers: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -107,6 +109,9 @@ impl Operation {
         insert("responses", self.responses(components));
         if self.for_operations {
             insert("security", json!([]));
+        }
+        if self.for_browsers {
+            insert("security", json!([{"token": []}, {"name_and_token": []}]));
         }
         Value::Object(members)
     }

@@ -16,12 +16,20 @@ use crate::api::contracts::{ContractList, GrantedContract};
 use crate::api::listing::ActionList;
 use crate::api::tools::formats::ToolList;
 use crate::engine::Explained;
-use crate::http::{actions, approvals, contracts, log, operations, resolutions, tools};
+use crate::http::{actions, approvals, contracts, log, operations, page, resolutions, tools};
 
 /// Every route of the host.
 pub(super) fn all() -> Vec<Route> {
-    let parts =
-        [proposing(), shown(), approving(), resolving(), granted(), logged(), for_operations()];
+    let parts = [
+        proposing(),
+        shown(),
+        paged(),
+        approving(),
+        resolving(),
+        granted(),
+        logged(),
+        for_operations(),
+    ];
     parts.into_iter().flatten().collect()
 }
 
@@ -81,6 +89,25 @@ fn shown() -> Vec<Route> {
                 json!({"Content-Disposition": {"schema": {"type": "string"}, "description": what}})
             })
             .problems(&[401, 404, 409, 429, 503]),
+    ]
+}
+
+fn paged() -> Vec<Route> {
+    let show = ["showPage", "actions", "Show one action to a person, as a page for browsers"];
+    vec![
+        get("/actions/{id}", page::show, show)
+            .described(
+                "The page shows an action that waits as `deed approve` does, and has no forms and no scripts. `Host` \
+                 must be an IP address or `localhost` unless a proxy is in front of the host.",
+            )
+            .takes(&[&ACTION_ID])
+            .for_browsers()
+            .page(200, "The action.")
+            .page(401, "There is no valid name and token of a person.")
+            .page(403, "The token is an agent's, or the request comes from another site.")
+            .page(404, "There is no such action, or the person may not see it.")
+            .page(429, "Too many of the person's requests were refused or are in progress.")
+            .page(503, "The host cannot process the request now."),
     ]
 }
 

@@ -1,14 +1,13 @@
 //! The message of one event, made from the story of its action. The same event always gets the same id, also after a
 //! restart, so that a receiver can drop a repetition.
 
-use deed_record::action::id::ActionId;
 use deed_record::lifecycle::outcome::Outcome;
 use deed_record::lifecycle::story::Story;
 use deed_record::statement::resolution::ROLE;
 use deed_record::timeline::utc;
 use serde_json::{Map, Value, json};
 
-use crate::config::WebhookEvent;
+use crate::config::{WebhookEvent, public_url};
 
 /// A message as it is sent, except for the time of the attempt and the signatures.
 #[derive(Debug)]
@@ -60,7 +59,7 @@ fn data(event: WebhookEvent, story: &Story, base: Option<&str>) -> Value {
             put("obligations", json!(story.open_obligations()));
             let expires = story.ask.as_ref().map(|ask| rfc3339(ask.expires_ms));
             put("expires", json!(expires));
-            put("approve_url", json!(base.map(|base| approve_url(base, &action.id))));
+            put("approve_url", json!(base.map(|base| public_url::page(base, action.id.as_str()))));
         }
         WebhookEvent::Escalated => put("obligations", json!([format!("resolve:1:{ROLE}")])),
         WebhookEvent::Ended | WebhookEvent::Indeterminate => {
@@ -70,11 +69,6 @@ fn data(event: WebhookEvent, story: &Story, base: Option<&str>) -> Value {
         }
     }
     Value::Object(data)
-}
-
-/// The page on which people approve the action.
-fn approve_url(base: &str, id: &ActionId) -> String {
-    format!("{}/approve/{id}", base.trim_end_matches('/'))
 }
 
 /// Formats Unix milliseconds as in RFC 3339, such as `2026-11-20T22:07:47.123Z`.
@@ -92,13 +86,5 @@ mod tests {
         assert_eq!(rfc3339(0), "1970-01-01T00:00:00.000Z");
         assert_eq!(rfc3339(1_764_352_800_023), "2025-11-28T18:00:00.023Z");
         assert_eq!(rfc3339(-1), "1969-12-31T23:59:59.999Z");
-    }
-
-    #[test]
-    fn a_link_has_one_slash_between_its_parts() {
-        let id = ActionId::new(1, [1; 10]);
-        for base in ["https://deed.example.org", "https://deed.example.org/"] {
-            assert_eq!(approve_url(base, &id), format!("https://deed.example.org/approve/{id}"));
-        }
     }
 }

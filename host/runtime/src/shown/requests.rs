@@ -10,10 +10,10 @@ use deed_record::exchange::{Guard, Rendered};
 use deed_spec::text::safe;
 use serde_json::Value;
 
-use super::super::text::{compact, join, line};
+use super::text::{compact, join, line};
 
 /// A request on one line: upstream, method and path.
-pub(in super::super) fn request(request: &Rendered) -> String {
+pub(crate) fn request(request: &Rendered) -> String {
     format!("{} {} {}", safe(&request.upstream), safe(&request.method), safe(&request.path))
 }
 
@@ -26,7 +26,7 @@ fn guard(guard: Guard) -> &'static str {
 }
 
 /// The precondition and the headers of a request: those of the contract, and those that the operator adds.
-pub(in super::super) fn headers(
+pub(crate) fn headers(
     request: &Rendered,
     added: Option<&BTreeMap<String, String>>,
     indent: &str,
@@ -46,7 +46,7 @@ pub(in super::super) fn headers(
 }
 
 /// The content type of the body, if it is neither JSON nor in a header of the contract.
-pub(in super::super) fn encoding(request: &Rendered, indent: &str) -> String {
+pub(super) fn encoding(request: &Rendered, indent: &str) -> String {
     let says_kind = request.headers.contains_key("content-type");
     if request.body.is_none() || request.codec.is_plain() || says_kind {
         return String::new();
@@ -55,7 +55,7 @@ pub(in super::super) fn encoding(request: &Rendered, indent: &str) -> String {
 }
 
 /// Formats the values of the state that a request sends.
-pub(in super::super) fn from_state(request: &Rendered) -> String {
+pub(super) fn from_state(request: &Rendered) -> String {
     let one = |(place, source): (&String, &String)| {
         format!("    {}: the value of {} before the action", safe(place), safe(source))
     };
@@ -64,7 +64,7 @@ pub(in super::super) fn from_state(request: &Rendered) -> String {
 
 /// Formats notes on a request: which texts are sent as numbers, which element of a list counts, and how other requests
 /// refer to the answer.
-pub(in super::super) fn notes(request: &Rendered) -> String {
+pub(crate) fn notes(request: &Rendered) -> String {
     let mut text = String::new();
     for pointer in &request.numbers {
         line(&mut text, format_args!("    sent as a number: {}", safe(pointer)));
@@ -90,7 +90,7 @@ pub(in super::super) fn notes(request: &Rendered) -> String {
 
 /// Formats the origin of each value in the request that a rule renders with these parameters. Values that are left out
 /// are not listed.
-pub(in super::super) fn origins(
+pub(super) fn origins(
     contract: &Contract,
     rule: &Rule,
     params: &Value,
@@ -101,7 +101,7 @@ pub(in super::super) fn origins(
 }
 
 /// Formats a list of origins. All other text of the request is literal.
-pub(in super::super) fn listed(mut origins: Vec<String>) -> String {
+pub(crate) fn listed(mut origins: Vec<String>) -> String {
     // A text may contain the same value several times.
     origins.dedup();
     if origins.is_empty() {
@@ -112,7 +112,7 @@ pub(in super::super) fn listed(mut origins: Vec<String>) -> String {
 }
 
 /// The place of a value and its origin, on one line.
-pub(in super::super) fn origin(origin: &Origin<'_>) -> String {
+pub(crate) fn origin(origin: &Origin<'_>) -> String {
     let from = source(origin.used.source);
     let place = place(origin.used.place);
     match origin.at.as_deref() {

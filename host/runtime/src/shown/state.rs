@@ -6,10 +6,10 @@ use deed_record::timeline::utc;
 use deed_spec::text::safe;
 use serde_json::Value;
 
-use super::super::text::{compact, line};
+use super::text::{compact, line};
 
 /// The values that the action may change, as the host last read them. The values may have changed since then.
-pub(super) fn state(request: &ApprovalRequest, contract: &Contract, now_ms: i64) -> String {
+pub(super) fn state(request: &ApprovalRequest, contract: &Contract, now_ms: Option<i64>) -> String {
     let looked =
         request.looked_ms.map_or_else(|| "an earlier time".to_owned(), |at_ms| when(at_ms, now_ms));
     let mut text = format!("\nmay change; the host read these values at {looked}\n");
@@ -52,14 +52,15 @@ fn value(state: &Value, pointer: &str) -> String {
 }
 
 /// Whether a pointer leads to a whole state, such as `/user`.
-pub(in super::super) fn is_state(pointer: &str) -> bool {
+pub(super) fn is_state(pointer: &str) -> bool {
     pointer.matches('/').count() == 1
 }
 
 /// Formats a time of the host's clock and how long ago it was. The age is left out if this machine's clock is behind
-/// that time.
-fn when(at_ms: i64, now_ms: i64) -> String {
+/// that time, or the time of the reader's machine is not known.
+fn when(at_ms: i64, now_ms: Option<i64>) -> String {
     let at = utc(at_ms);
+    let Some(now_ms) = now_ms else { return at };
     let seconds = now_ms.saturating_sub(at_ms) / 1000;
     let age = match seconds {
         ..0 => return at,
@@ -85,10 +86,11 @@ mod tests {
             (-172_800_000, Some("2 days ago")),
             (5_000, None),
         ] {
-            let said = when(at_ms, 0);
+            let said = when(at_ms, Some(0));
             assert!(said.starts_with(&utc(at_ms)), "{said}");
             assert_eq!(age.is_some_and(|age| said.contains(age)), age.is_some(), "{said}");
             assert_eq!(said.contains("ago"), age.is_some(), "{said}");
         }
+        assert_eq!(when(0, None), utc(0));
     }
 }

@@ -1,4 +1,4 @@
-//! Formats the host's view of an action as one page of text for a terminal.
+//! Formats the host's view of an action as one page of text.
 //!
 //! All text is escaped, and text that the agent wrote is marked as unchecked.
 
@@ -9,13 +9,13 @@ use deed_record::timeline::{fate, utc};
 use deed_spec::json::Change;
 use deed_spec::text::safe;
 
-use super::shown;
 use super::text::{compact, line, pretty, safe_lines};
+use super::{requests, state};
 use crate::api::view::View;
 
 /// The whole page: the proposal, the decisions of policy and people, the requests, the changes, the receipt and the
 /// ledger.
-pub(super) fn of(view: &View) -> String {
+pub(crate) fn of(view: &View) -> String {
     let mut page = head(view);
     page += &asked(view);
     page += &wanted(view);
@@ -42,7 +42,7 @@ pub(super) fn of(view: &View) -> String {
 }
 
 /// The policy decision and the policies that determined it.
-pub(super) fn verdict(decision: &Decision) -> String {
+pub(crate) fn verdict(decision: &Decision) -> String {
     let word = match decision.verdict {
         Verdict::Allow => "allow",
         Verdict::Ask => "ask for approval",
@@ -110,7 +110,7 @@ fn asked(view: &View) -> String {
 }
 
 /// The agent's intent and reasoning, which the host does not check.
-pub(super) fn from_agent(intent: &str, reasoning: Option<&str>) -> String {
+pub(crate) fn from_agent(intent: &str, reasoning: Option<&str>) -> String {
     let mut text = "from the agent, unchecked\n".to_owned();
     text += &safe_lines(intent, "  | ");
     if let Some(reasoning) = reasoning {
@@ -143,9 +143,9 @@ fn wanted(view: &View) -> String {
     for write in &view.writes {
         let name =
             if view.outcome.is_some() && !was_sent(view, write) { "not sent" } else { "write" };
-        text += &row(name, &shown::request(write));
-        text += &shown::headers(write, view.added_headers.get(&write.upstream), "  ");
-        text += &shown::encoding(write, "  ");
+        text += &row(name, &requests::request(write));
+        text += &requests::headers(write, view.added_headers.get(&write.upstream), "  ");
+        text += &requests::encoding(write, "  ");
         if let Some(body) = &write.body {
             let whole = pretty(body, "  ");
             if whole.chars().count() > BODY_MAX {
@@ -154,8 +154,8 @@ fn wanted(view: &View) -> String {
                 text += &whole;
             }
         }
-        text += &shown::from_state(write);
-        text += &shown::notes(write);
+        text += &requests::from_state(write);
+        text += &requests::notes(write);
     }
     text
 }
@@ -210,9 +210,9 @@ fn changed(view: &View) -> String {
 }
 
 /// Formats a change as its JSON pointer, the old value and the new value.
-pub(super) fn change_text(change: &Change) -> String {
+pub(crate) fn change_text(change: &Change) -> String {
     let value = |value: &Option<serde_json::Value>| match value {
-        Some(serde_json::Value::Null) if shown::is_state(&change.pointer) => {
+        Some(serde_json::Value::Null) if state::is_state(&change.pointer) => {
             "does not exist".to_owned()
         }
         Some(value) => compact(value),

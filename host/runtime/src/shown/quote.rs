@@ -3,7 +3,7 @@
 use deed_spec::text::safe;
 
 /// Quotes a word for a POSIX shell. A word is returned unchanged if that is safe, otherwise in single quotes.
-pub(super) fn quoted(word: &str) -> String {
+pub(crate) fn quoted(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "_-./:@%+=,".contains(c);
     if !word.is_empty() && !word.starts_with('-') && word.chars().all(plain) {
         return word.to_owned();

@@ -1,30 +1,58 @@
-//! Formats what an approver reads before signing, from an approval request whose digests were recomputed. Text that the
-//! agent wrote is marked as unchecked.
+//! Formats what people are shown as text, for a terminal and for the host's page. This file formats what an approver
+//! reads before signing, from an approval request whose digests were recomputed; `page` formats the view of an action.
+//! All text is escaped, and text that the agent wrote is marked as unchecked.
 
+mod obligations;
+pub(crate) mod page;
+pub(crate) mod quote;
 mod requests;
 mod state;
+pub(crate) mod text;
 mod writes;
 
-use deed_record::contract::Contract;
+use deed_record::action::private::OpeningError;
+use deed_record::contract::template::RenderError;
+use deed_record::contract::{Contract, ContractError};
 use deed_record::statement::approval::{Answer, ApprovalRequest, Terms};
 use deed_record::timeline::utc;
 use deed_spec::digest::Digest;
 use deed_spec::text::safe;
 
-pub(super) use self::requests::{encoding, from_state, headers, listed, notes, origin, request};
-pub(super) use self::state::is_state;
-use super::out::Failure;
-use super::page::from_agent;
-use super::text::{compact, join, line, safe_lines};
+pub(crate) use self::obligations::roles;
+use self::page::from_agent;
+pub(crate) use self::requests::{headers, listed, notes, origin, request};
+use self::text::{compact, join, line, safe_lines};
+
+/// Why an approval request cannot be shown: its parts do not belong together.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ShowError {
+    #[error(transparent)]
+    Contract(#[from] ContractError),
+    #[error(transparent)]
+    Opening(#[from] OpeningError),
+    #[error(transparent)]
+    Render(#[from] RenderError),
+}
 
 /// Formats everything that a signature over `terms` covers. Fails when the request is not consistent.
-pub(super) fn approval(
+pub(crate) fn approval(
     request: &ApprovalRequest,
     action: Digest,
     terms: &Terms,
     now_ms: i64,
-) -> Result<String, Failure> {
-    let contract = Contract::from_json(request.contract.clone()).map_err(Failure::failed)?;
+) -> Result<String, ShowError> {
+    Ok(question(request, action, terms, Some(now_ms))? + &signed(terms))
+}
+
+/// Formats what an approver is asked, without the answer. `now_ms` is the time of the reader's own machine, if it is
+/// known. Fails when the request is not consistent.
+pub(crate) fn question(
+    request: &ApprovalRequest,
+    action: Digest,
+    terms: &Terms,
+    now_ms: Option<i64>,
+) -> Result<String, ShowError> {
+    let contract = Contract::from_json(request.contract.clone())?;
     let mut text = head(request, &contract);
     text += &private(request);
     text += &writes::writes(request, &contract)?;
@@ -37,7 +65,12 @@ pub(super) fn approval(
     for source in &request.proposal.sources {
         line(&mut text, format_args!("  source: {}", safe(&source.uri)));
     }
-    text += &digests(action, terms);
+    Ok(text + &digests(action, terms))
+}
+
+/// The answer that the approver signs.
+fn signed(terms: &Terms) -> String {
+    let mut text = String::new();
     let verb = if terms.decision == Answer::Approve { "APPROVE" } else { "DENY, permanently" };
     line(
         &mut text,
@@ -54,7 +87,7 @@ pub(super) fn approval(
         }
         None => text += "without a reason; --reason TEXT adds one\n",
     }
-    Ok(text)
+    text
 }
 
 fn head(request: &ApprovalRequest, contract: &Contract) -> String {

@@ -1,4 +1,5 @@
-//! The checks against DNS rebinding. A web page on another site must not reach a host on the user's machine.
+//! The checks against DNS rebinding, for the routes that a browser could be made to call. A web page on another site
+//! must not reach a host on the user's machine.
 //!
 //! A page reaches a loopback address under a name of its own by changing what the name resolves to. Such a request has
 //! that name in `Host`, so the host accepts only addresses and `localhost` there. Behind a proxy, the name is public,
@@ -13,7 +14,7 @@ use axum::http::{HeaderMap, HeaderName, StatusCode};
 use crate::api::problem::Problem;
 
 /// Checks the headers `Host` and `Origin` of a request.
-pub(super) fn check(headers: &HeaderMap, behind_proxy: bool) -> Result<(), Problem> {
+pub(crate) fn check(headers: &HeaderMap, behind_proxy: bool) -> Result<(), Problem> {
     let host = one(headers, HOST)?.ok_or_else(|| refused("the request has no `Host`"))?;
     if !behind_proxy && !is_address(host) {
         return Err(refused("`Host` must be an IP address or `localhost`"));

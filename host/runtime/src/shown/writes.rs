@@ -7,14 +7,13 @@ use deed_record::exchange::Rendered;
 use deed_record::statement::approval::ApprovalRequest;
 use deed_spec::text::safe;
 
-use super::super::out::Failure;
-use super::super::text::{line, pretty};
-use super::requests;
+use super::text::{line, pretty};
+use super::{ShowError, requests};
 
 /// Each write as it would be sent: method, full URL, headers, body, and the origin of each value.
-pub(super) fn writes(request: &ApprovalRequest, contract: &Contract) -> Result<String, Failure> {
+pub(super) fn writes(request: &ApprovalRequest, contract: &Contract) -> Result<String, ShowError> {
     let mut text = "\nwould send\n".to_owned();
-    let writes = request.live_writes(contract).map_err(Failure::failed)?;
+    let writes = request.live_writes(contract)?;
     for (rule, write) in contract.perform.http.iter().zip(writes.iter().map(Prepared::live)) {
         text += &sent(request, contract, rule, write)?;
     }
@@ -29,14 +28,14 @@ pub(super) fn writes(request: &ApprovalRequest, contract: &Contract) -> Result<S
 /// The requests of observations whose content an approver cannot derive from the contract alone: POST requests that only
 /// read, which the host sends with the agent's values before and after the writes, and requests with values of answers,
 /// which the host sends after the writes.
-pub(super) fn reads(request: &ApprovalRequest, contract: &Contract) -> Result<String, Failure> {
+pub(super) fn reads(request: &ApprovalRequest, contract: &Contract) -> Result<String, ShowError> {
     let is_shown = |rule: &Rule| rule.reads || rule.awaits_answer();
     if !contract.observe.http.iter().any(is_shown) {
         return Ok(String::new());
     }
     let mut text = "\nwould read, by POST or with values of the answers\n".to_owned();
     let all = request.private.requests(contract, &request.proposal, &request.action.id);
-    let reads = all.map_err(Failure::failed)?.observe;
+    let reads = all?.observe;
     for (rule, read) in contract.observe.http.iter().zip(reads.iter().map(Prepared::live)) {
         if is_shown(rule) {
             text += &sent(request, contract, rule, read)?;
@@ -51,13 +50,12 @@ fn sent(
     contract: &Contract,
     rule: &Rule,
     rendered: &Rendered,
-) -> Result<String, Failure> {
+) -> Result<String, ShowError> {
     let mut text = head(request, rendered);
     text += &rendered.body.as_ref().map(|body| pretty(body, "    ")).unwrap_or_default();
     text += &requests::notes(rendered);
     let origins = requests::origins(contract, rule, &request.action.params);
-    text += &origins.map_err(Failure::failed)?;
-    Ok(text)
+    Ok(text + &origins?)
 }
 
 /// The method and the full URL of a request, its precondition and its headers.

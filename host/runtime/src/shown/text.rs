@@ -11,28 +11,28 @@ use serde_json::Value;
 const SHOWN: usize = 500;
 
 /// Escapes several lines of text. Line breaks are kept, and `indent` precedes each line.
-pub(super) fn safe_lines(text: &str, indent: &str) -> String {
+pub(crate) fn safe_lines(text: &str, indent: &str) -> String {
     join(text.lines().map(|line| format!("{indent}{}", safe(line))))
 }
 
 /// Escapes text as [`safe`] does, but keeps its line breaks, which `deed` itself wrote.
-pub(super) fn safe_text(text: &str) -> String {
+pub(crate) fn safe_text(text: &str) -> String {
     text.split('\n').map(safe).collect::<Vec<_>>().join("\n")
 }
 
 /// Appends one line; the caller must escape its parts.
-pub(super) fn line(out: &mut String, text: Arguments<'_>) {
+pub(crate) fn line(out: &mut String, text: Arguments<'_>) {
     // Writing to a string cannot fail.
     writeln!(out, "{text}").unwrap_or_default();
 }
 
 /// Joins texts, each on its own line.
-pub(super) fn join(lines: impl IntoIterator<Item = String>) -> String {
+pub(crate) fn join(lines: impl IntoIterator<Item = String>) -> String {
     lines.into_iter().flat_map(|line| [line, "\n".to_owned()]).collect()
 }
 
 /// Formats a value as one line. A long value is shortened, so that the other parts of the page stay visible.
-pub(super) fn compact(value: &Value) -> String {
+pub(crate) fn compact(value: &Value) -> String {
     let text = value.to_string();
     let shown: String = text.chars().take(SHOWN).collect();
     match text.chars().count().saturating_sub(SHOWN) {
@@ -43,7 +43,7 @@ pub(super) fn compact(value: &Value) -> String {
 
 /// Formats a value as indented lines. JSON escapes line breaks inside strings, so a string in the value cannot add
 /// lines.
-pub(super) fn pretty(value: &Value, indent: &str) -> String {
+pub(crate) fn pretty(value: &Value, indent: &str) -> String {
     let text = serde_json::to_string_pretty(value).unwrap_or_else(|_| value.to_string());
     safe_lines(&text, indent)
 }

@@ -1,0 +1,58 @@
+//! The page of one action, for people with a browser. The page only shows: it has no forms and no scripts, and no other
+//! route accepts the credentials that a browser sends by itself.
+
+mod content;
+mod html;
+mod reader;
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::Response;
+use deed_record::lifecycle::story::Story;
+use deed_record::statement::approval::{Answer, ApprovalRequest};
+
+use self::content::Shown;
+use self::reader::{Reader, Refused};
+use super::App;
+use super::actions::{looked_at, parse_id, viewed};
+use super::approvals::requested;
+use super::auth::Caller;
+use super::extract::Path;
+use crate::api::problem::Problem;
+use crate::shown;
+use crate::stage::approval;
+
+pub(super) async fn show(
+    State(app): State<App>,
+    path: Result<Path<String>, Problem>,
+    Reader(caller): Reader,
+) -> Result<Response, Refused> {
+    let Path(id) = path?;
+    let id = parse_id(&id)?;
+    let told = looked_at(&app, &caller, &id, None).await?;
+    let story = told.story.clone();
+    let question = requested(&caller, &story)?.map(|request| text(&request, caller.name()));
+    let view = viewed(&app, &caller, told)?;
+    let content = content::of(&Shown {
+        view: &view,
+        question,
+        reader: caller.name(),
+        may_answer: may_answer(&caller, &story),
+        url: app.public_url.as_deref(),
+    });
+    let title = format!("{}: {}", view.id, view.status);
+    Ok(html::page(StatusCode::OK, &title, &content))
+}
+
+/// The text that `deed approve` shows of this request, or why it shows none.
+fn text(request: &ApprovalRequest, person: &str) -> Result<String, String> {
+    // The role is part of the answer, which is not shown here.
+    let terms = request.terms(Answer::Approve, person, "").map_err(|e| e.to_string())?;
+    let action = request.action.digest().map_err(|e| e.to_string())?;
+    shown::question(request, action, &terms, None).map_err(|e| e.to_string())
+}
+
+fn may_answer(caller: &Caller, story: &Story) -> bool {
+    let ask = story.ask.as_ref();
+    ask.is_some_and(|ask| approval::may_answer(&caller.tenant, caller.name(), story, ask))
+}
