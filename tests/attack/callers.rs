@@ -12,6 +12,7 @@ mod page;
 mod places;
 mod planted;
 mod races;
+mod reach;
 mod refusals;
 mod resolutions;
 mod tenants;
@@ -44,6 +45,7 @@ pub(crate) fn cases() -> Vec<Case> {
         mcp_state::cases(),
         webhooks::cases(),
         page::cases(),
+        reach::cases(),
     ]
     .into_iter()
     .flatten()

@@ -9,6 +9,7 @@ mod elicitation;
 mod joins;
 mod many;
 mod progress;
+mod reach;
 mod revisions;
 mod tasks;
 

@@ -198,7 +198,7 @@ fn an_agent_asks_what_it_can_do() {
     let contracts = all["structuredContent"]["contracts"].as_array().unwrap();
     let tools: Vec<&str> = contracts.iter().map(|one| one["tool"].as_str().unwrap()).collect();
     assert_eq!(tools, [READ, RESTORE, "idp_suspend_user"]);
-    for (contract, answer) in [("idp.restore_access", "depends"), ("idp.delete_user", "never")] {
+    for (contract, answer) in [("idp.restore_access", "always"), ("idp.delete_user", "never")] {
         let one = call(&world, NEW, "deed_can", &json!({"contract": contract}));
         assert_eq!(one["structuredContent"]["contracts"][0]["answer"], answer, "{one:#}");
     }

@@ -12,8 +12,18 @@ use super::{NEW, READ, RESTORE, arguments, call, names};
 
 const MORE: usize = 40;
 
-/// Adds copies of the contract that reads a user.
+/// Adds copies of the contract that reads a user, and a policy that permits them.
 fn many(dir: &Path) -> Result<()> {
+    more(dir)?;
+    let path = dir.join("policies/starter.cedar");
+    let permit =
+        "@id(\"reads\") permit (principal, action, resource) when { context.verb == \"read\" };\n";
+    let text = fs::read_to_string(&path)?;
+    Ok(fs::write(path, text + permit)?)
+}
+
+/// Adds copies of the contract that reads a user.
+fn more(dir: &Path) -> Result<()> {
     let contract = fs::read_to_string(dir.join("contracts/read_user.toml"))?;
     let mut toml = fs::read_to_string(dir.join("deed.toml"))?;
     for number in 0..MORE {
@@ -34,6 +44,7 @@ fn three_tools_stand_for_many_contracts() {
         "deed_propose",
         "deed_can",
         "deed_cancel",
+        "deed_explain",
         "deed_list",
         "deed_status",
     ];
@@ -70,4 +81,21 @@ fn a_proposal_through_the_three_tools_is_refused_like_any_other() {
         let refused = call(&world, NEW, tool, &given);
         assert_eq!(refused["structuredContent"]["refused"], "unknown contract", "{refused:#}");
     }
+}
+
+/// Contracts that policy never lets the agent use do not count.
+#[test]
+fn many_contracts_of_which_policy_permits_few_are_listed_one_by_one() {
+    let world = World::with(scim(), "scim", more).unwrap();
+    let contracts = [READ, RESTORE, "idp_suspend_user"];
+    assert_eq!(names(&world, NEW)[..3], contracts);
+    assert_eq!(names(&world, NEW).iter().filter(|name| name.starts_with("idp_")).count(), 3);
+    let hidden = "idp.read_user_7";
+    let found = call(&world, NEW, "deed_find", &json!({"query": hidden}));
+    assert_eq!(found["structuredContent"], json!({"contracts": [], "more": 0}), "{found:#}");
+    let describe = |contract: &str| {
+        call(&world, NEW, "deed_describe", &json!({"contract": contract}))["structuredContent"]
+            .clone()
+    };
+    assert_eq!(describe(hidden), describe("idp.no_such"));
 }

@@ -59,8 +59,16 @@ fn both_revisions_list_the_same_tools() {
     assert_eq!((&new["cacheScope"], &new["resultType"]), (&json!("private"), &json!("complete")));
     assert!(new["ttlMs"].as_u64().unwrap() > 0, "{new:#}");
     assert!(old.get("resultType").is_none(), "{old:#}");
-    let expected =
-        [READ, RESTORE, "idp_suspend_user", "deed_can", "deed_cancel", "deed_list", "deed_status"];
+    let expected = [
+        READ,
+        RESTORE,
+        "idp_suspend_user",
+        "deed_can",
+        "deed_cancel",
+        "deed_explain",
+        "deed_list",
+        "deed_status",
+    ];
     assert_eq!(names(&world, NEW), expected);
 }
 

@@ -138,16 +138,13 @@ fn operation(node: &Value) -> Option<(&str, &Value)> {
     members.iter().next().map(|(operator, operand)| (operator.as_str(), operand))
 }
 
-/// The operands that are expressions.
+/// The operands that are expressions. Literal values are data, and a variable has no operands.
 fn operands<'v>(operator: &str, operand: &'v Value) -> Vec<&'v Value> {
-    match (operator, operand) {
-        ("Value" | "Var" | "Slot", _) => Vec::new(),
-        ("Record", Value::Object(members)) => members.values().collect(),
-        (_, Value::Array(items)) => items.iter().collect(),
-        (_, Value::Object(members)) => {
-            OPERANDS.iter().filter_map(|name| members.get(*name)).collect()
-        }
-        _ => Vec::new(),
+    match operand {
+        _ if ["Value", "Var", "Slot"].contains(&operator) => Vec::new(),
+        Value::Array(items) => items.iter().collect(),
+        Value::Object(members) if operator == "Record" => members.values().collect(),
+        other => OPERANDS.iter().filter_map(|name| other.get(*name)).collect(),
     }
 }
 
