@@ -3,9 +3,11 @@
 mod approvals;
 mod bodies;
 mod crowd;
+mod doors;
 mod forged;
 mod heads;
 mod mcp;
+mod mcp_edge;
 mod mcp_state;
 mod overload;
 mod page;
@@ -46,6 +48,8 @@ pub(crate) fn cases() -> Vec<Case> {
         webhooks::cases(),
         page::cases(),
         reach::cases(),
+        mcp_edge::cases(),
+        doors::cases(),
     ]
     .into_iter()
     .flatten()

@@ -1,16 +1,19 @@
 //! Tests of the MCP server with raw messages over HTTP, in both revisions of the protocol: one in which every request
 //! is complete in itself, and one that begins with `initialize`.
 
+mod arguments;
 mod bridge;
 mod calls;
 mod card;
 mod door;
 mod elicitation;
 mod joins;
+mod keys;
 mod many;
 mod progress;
 mod reach;
 mod revisions;
+mod streamed;
 mod tasks;
 
 use deed_test_support::shared::scim;

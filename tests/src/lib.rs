@@ -5,6 +5,7 @@ pub mod canary;
 pub mod child_guard;
 pub mod client;
 pub mod disk;
+pub mod doors;
 pub mod guests;
 pub mod home;
 pub mod host;

@@ -81,19 +81,16 @@ fn wrong_role() {
     still_good(&world, &asked, &user);
 }
 
+/// Gives `alice`, who is responsible for the agent, the role and the key of an approver.
+pub(super) fn with_alice(dir: &Path) -> Result<()> {
+    host::expect(&["key", "new", &dir.join("approvers/alice.key").to_string_lossy()])?;
+    let table = "[tenant.acme.person.alice]\n";
+    let roles = "roles = [\"support-lead\"]\nkeys = [\"approvers/alice.pub\"]";
+    edit(dir, "deed.toml", &format!("{table}roles = [\"helpdesk\"]"), &format!("{table}{roles}"))
+}
+
 fn own_person() {
-    let change = |dir: &Path| -> Result<()> {
-        host::expect(&["key", "new", &dir.join("approvers/alice.key").to_string_lossy()])?;
-        let table = "[tenant.acme.person.alice]\n";
-        let roles = "roles = [\"support-lead\"]\nkeys = [\"approvers/alice.pub\"]";
-        edit(
-            dir,
-            "deed.toml",
-            &format!("{table}roles = [\"helpdesk\"]"),
-            &format!("{table}{roles}"),
-        )
-    };
-    let (world, user) = (World::with(scim(), "scim", change).unwrap(), locked_out());
+    let (world, user) = (World::with(scim(), "scim", with_alice).unwrap(), locked_out());
     let asked = asked(&world, &user);
     let alice = key(&world, "alice");
     let own = asked.signed(&alice, |terms| "alice".clone_into(&mut terms.person));

@@ -54,7 +54,7 @@ fn drip(mut stream: TcpStream, bytes: &mut dyn Iterator<Item = u8>) -> bool {
 }
 
 /// Checks that the host cuts off all slow connections, and that a well-behaved caller is not affected.
-fn cut_off(world: &World, streams: Vec<TcpStream>, rest: &str) {
+pub(super) fn cut_off(world: &World, streams: Vec<TcpStream>, rest: &str) {
     thread::scope(|scope| {
         let drips: Vec<_> = streams
             .into_iter()
@@ -124,9 +124,9 @@ fn deaf() {
 
 /// A memory limit that is far above what the idle host uses, and far below what ten thousand callers could make the
 /// host allocate.
-const MEMORY_KB_MAX: u64 = 600 * 1024;
+pub(super) const MEMORY_KB_MAX: u64 = 600 * 1024;
 
-fn memory_kb(world: &World) -> u64 {
+pub(super) fn memory_kb(world: &World) -> u64 {
     let pid = world.host.as_ref().unwrap().pid();
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
@@ -139,7 +139,7 @@ fn open_files(world: &World) -> usize {
 }
 
 /// Opens as many idle connections as this process may open, at most ten thousand.
-fn idle(to: SocketAddr) -> Vec<TcpStream> {
+pub(super) fn idle(to: SocketAddr) -> Vec<TcpStream> {
     let mut files = getrlimit(Resource::Nofile);
     files.current = files.maximum;
     setrlimit(Resource::Nofile, files).unwrap();

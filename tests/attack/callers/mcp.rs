@@ -17,22 +17,22 @@ pub(super) fn cases() -> Vec<Case> {
     ]
 }
 
-fn send(world: &World, token: &str, headers: &[(&str, &str)], body: &str) -> Answer {
+pub(super) fn send(world: &World, token: &str, headers: &[(&str, &str)], body: &str) -> Answer {
     let accept = [("accept", "application/json, text/event-stream")];
     let headers = [&accept, headers].concat();
     world.client(token).send("POST", "/mcp", &headers, body.as_bytes().to_vec()).unwrap()
 }
 
-fn message(method: &str, params: &Value) -> String {
+pub(super) fn message(method: &str, params: &Value) -> String {
     json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}).to_string()
 }
 
-fn call(world: &World, token: &str, tool: &str, arguments: &Value) -> Value {
+pub(super) fn call(world: &World, token: &str, tool: &str, arguments: &Value) -> Value {
     let body = message("tools/call", &json!({"name": tool, "arguments": arguments}));
     send(world, token, &[], &body).json()
 }
 
-fn proposal(user: &str) -> Value {
+pub(super) fn proposal(user: &str) -> Value {
     json!({"user_id": user, "intent": "locked out", "sources": [{"uri": "ticket:4711"}]})
 }
 

@@ -1,6 +1,6 @@
 //! Tests of `deed mcp`, which connects a client on stdin and stdout to a host.
 
-use deed_test_support::shared::user;
+use deed_test_support::shared::{locked_out, user};
 use deed_tests::host;
 use deed_tests::world::{BOB, HELPDESK, World};
 use serde_json::{Value, json};
@@ -61,4 +61,45 @@ fn a_request_that_the_host_refuses_has_an_error() {
         let error = &with(&answers, &json!(1))["error"];
         assert!(error["message"].as_str().unwrap().contains(words), "{error:#}");
     }
+}
+
+#[test]
+fn more_requests_than_are_carried_at_once_all_have_answers() {
+    let (world, user) = (start(), locked_out());
+    let proposed = world.propose(&World::proposal("idp.restore_access", &user)).unwrap();
+    // Each of these waits for a second, because the action waits for a person.
+    let wait = json!({"action": proposed.text("/id"), "wait_s": 1});
+    let wait = json!({"name": "deed_status", "arguments": wait});
+    let cancel = json!({"jsonrpc": "2.0", "method": "notifications/cancelled",
+        "params": {"requestId": 1}});
+    let mut lines: Vec<String> = (0..40).map(|id| line(id, OLD, "tools/call", &wait)).collect();
+    lines.insert(20, cancel.to_string());
+    let answers = carried(&world, HELPDESK, &lines);
+    assert_eq!(answers.len(), 40, "{answers:#?}");
+    for id in 0..40 {
+        let answer = with(&answers, &json!(id));
+        assert_eq!(answer["result"]["structuredContent"]["status"], "waiting", "{answer:#}");
+    }
+}
+
+#[test]
+fn a_line_that_is_too_long_has_an_error_and_the_next_line_is_carried() {
+    let world = start();
+    let long = format!("{{\"id\":1,\"method\":\"{}\"}}", "x".repeat(300 * 1024));
+    let lines = [long, line(2, NEW, "tools/list", &json!({}))];
+    let answers = carried(&world, HELPDESK, &lines);
+    assert_eq!(answers.len(), 2, "{answers:#?}");
+    let error = &with(&answers, &Value::Null)["error"];
+    assert_eq!(error["code"], -32600, "{error:#}");
+    assert!(error["message"].as_str().unwrap().contains("256 KiB"), "{error:#}");
+    assert!(with(&answers, &json!(2))["result"]["tools"].is_array());
+}
+
+/// The host cannot tell the id of a message that it cannot read, but the client waits for an answer with that id.
+#[test]
+fn an_error_without_an_id_gets_the_id_of_its_request() {
+    let world = start();
+    let twice = "{\"jsonrpc\":\"2.0\",\"id\":5,\"method\":\"ping\",\"method\":\"ping\"}";
+    let answers = carried(&world, HELPDESK, &[twice.to_owned()]);
+    assert_eq!(with(&answers, &json!(5))["error"]["code"], -32700, "{answers:#?}");
 }

@@ -4,9 +4,7 @@ use deed_test_support::shared::locked_out;
 use deed_tests::world::{HELPDESK, World};
 use serde_json::{Value, json};
 
-use super::{
-    BOTH, OLD, RESTORE, arguments, call, declares, result, result_with, send_with, start,
-};
+use super::{BOTH, OLD, RESTORE, arguments, call, declares, result, result_with, send_with, start};
 
 const URI: &str = "ui://deed/action";
 const MIME_TYPE: &str = "text/html;profile=mcp-app";

@@ -55,6 +55,10 @@ fn three_tools_stand_for_many_contracts() {
     let found = call(&world, NEW, "deed_find", &json!({"query": "read", "limit": 3}));
     assert_eq!(found["structuredContent"]["contracts"].as_array().unwrap().len(), 3, "{found:#}");
     assert_eq!(found["structuredContent"]["more"], MORE + 1 - 3, "{found:#}");
+    for limit in [0, 51] {
+        let refused = call(&world, NEW, "deed_find", &json!({"limit": limit}));
+        assert_eq!(refused["structuredContent"]["errors"][0]["pointer"], "/limit", "{refused:#}");
+    }
     let described = call(&world, NEW, "deed_describe", &json!({"contract": "idp.restore_access"}));
     let tool = &described["structuredContent"]["tool"];
     assert_eq!(tool["name"], RESTORE, "{described:#}");

@@ -50,6 +50,29 @@ fn a_revision_that_the_server_does_not_speak_is_refused() {
     );
 }
 
+/// The crate that reads messages knows two revisions that are older than those that the server speaks.
+#[test]
+fn a_header_with_a_revision_that_the_server_does_not_speak_is_refused() {
+    let world = start();
+    let list = request(OLD, "tools/list", &json!({})).to_string();
+    let note = json!({"jsonrpc": "2.0", "method": "notifications/initialized"}).to_string();
+    for other in ["2024-11-05", "2025-03-26", "2030-01-01", "latest"] {
+        for body in [&list, &note] {
+            let answer = post(&world, HELPDESK, &[("mcp-protocol-version", other)], body);
+            let error = &answer.json()["error"];
+            assert_eq!((answer.status, &error["code"]), (400, &json!(-32022)), "{answer:?}");
+            let supported = json!(["2025-06-18", OLD, NEW]);
+            let data = json!({"requested": other, "supported": supported});
+            assert_eq!(error["data"], data, "{answer:?}");
+        }
+    }
+    // A client of the oldest of the three revisions need not send the header.
+    assert_eq!(post(&world, HELPDESK, &[], &list).status, 200);
+    let twice = [("mcp-protocol-version", OLD), ("mcp-protocol-version", OLD)];
+    let answer = post(&world, HELPDESK, &twice, &list);
+    assert_eq!((answer.status, &answer.json()["error"]["code"]), (400, &json!(-32020)));
+}
+
 #[test]
 fn both_revisions_list_the_same_tools() {
     let world = start();

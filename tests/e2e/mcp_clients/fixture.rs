@@ -1,5 +1,6 @@
 //! A server with the tools, prompts and resources that the conformance suite asks for, which the product does not have.
-//! It uses the same crate as the product's MCP server. `tests/mcp/suite.json` contains its answers.
+//! It uses the same crate as the product's MCP server, behind the host's own checks, except for the check of the caller.
+//! `tests/mcp/suite.json` contains its answers.
 
 mod asks;
 mod rounds;
@@ -11,8 +12,10 @@ use std::thread::{self, JoinHandle};
 
 use axum::Router;
 use axum::extract::{Request, State};
+use axum::http::Method;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::any;
+use deed_host::mcp::{Refused, check_message, check_origin};
 use deed_tests::services::Result;
 use rmcp::transport::StreamableHttpServerConfig;
 use rmcp::transport::streamable_http_server::StreamableHttpService;
@@ -73,12 +76,23 @@ fn run(listener: TcpListener, stopped: oneshot::Receiver<()>) {
 /// has no sessions, because it sends no requests to clients.
 fn router() -> Router {
     let suite = Suite::new();
-    let settings = StreamableHttpServerConfig::default().with_json_response(true);
+    // The host's own check of `Host` comes first, so the crate makes none.
+    let settings =
+        StreamableHttpServerConfig::default().with_json_response(true).disable_allowed_hosts();
     let sessions = Arc::new(LocalSessionManager::default());
     let service = Service::new(move || Ok(suite.clone()), sessions, settings);
     Router::new().route("/mcp", any(serve)).with_state(service)
 }
 
 async fn serve(State(service): State<Service>, request: Request) -> Response {
-    service.handle(request).await.into_response()
+    match checked(request).await {
+        Ok(request) => service.handle(request).await.into_response(),
+        Err(refused) => refused.into_response(),
+    }
+}
+
+/// Makes the host's checks. Only a `POST` carries a message; the other methods open or end a stream of a session.
+async fn checked(request: Request) -> std::result::Result<Request, Refused> {
+    check_origin(request.headers(), false)?;
+    if *request.method() == Method::POST { check_message(request).await } else { Ok(request) }
 }

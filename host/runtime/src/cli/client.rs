@@ -10,7 +10,7 @@ use deed_spec::text::safe;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use ureq::http::{Request, Response};
-use ureq::{Agent, Body};
+use ureq::{Agent, Body, BodyReader};
 
 pub(super) use self::credentials::{Credentials, check_url};
 pub(super) use self::watch::{prefer, watch};
@@ -37,6 +37,13 @@ pub(super) struct Client {
     agent: Agent,
     url: String,
     authorization: String,
+}
+
+/// An answer whose body is still to be read.
+pub(super) struct Opened {
+    pub(super) status: u16,
+    pub(super) is_event_stream: bool,
+    pub(super) body: BodyReader<'static>,
 }
 
 /// The address on which a host listens after `deed init`.
@@ -107,6 +114,35 @@ impl Client {
         headers: &[(&str, &str)],
         body: &[u8],
     ) -> Result<(u16, Vec<u8>), Failure> {
+        let mut response = self.send(method, path, headers, body)?;
+        let bytes = read(&mut response).map_err(|e| self.no_answer(&e))?;
+        Ok((response.status().as_u16(), bytes))
+    }
+
+    /// Like [`Self::answer`], but returns as soon as the head of the answer has arrived.
+    pub(super) fn open(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> Result<Opened, Failure> {
+        let response = self.send(method, path, headers, body)?;
+        let media = response.body().mime_type();
+        Ok(Opened {
+            status: response.status().as_u16(),
+            is_event_stream: media.is_some_and(|m| m.eq_ignore_ascii_case("text/event-stream")),
+            body: response.into_body().into_with_config().limit(ANSWER_MAX).reader(),
+        })
+    }
+
+    fn send(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> Result<Response<Body>, Failure> {
         let mut request = Request::builder()
             .method(method)
             .uri(format!("{}{path}", self.url))
@@ -117,16 +153,15 @@ impl Client {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        let failed = |e: &dyn std::fmt::Display| {
-            Failure::Failed(format!(
-                "no answer from `{}`: {e}; start a host with `deed serve DIR`, or name one with --url or DEED_URL",
-                self.url
-            ))
-        };
-        let request = request.body(body).map_err(|e| failed(&e))?;
-        let mut response = self.agent.run(request).map_err(|e| failed(&e))?;
-        let bytes = read(&mut response).map_err(|e| failed(&e))?;
-        Ok((response.status().as_u16(), bytes))
+        let request = request.body(body).map_err(|e| self.no_answer(&e))?;
+        self.agent.run(request).map_err(|e| self.no_answer(&e))
+    }
+
+    fn no_answer(&self, why: &dyn std::fmt::Display) -> Failure {
+        Failure::Failed(format!(
+            "no answer from `{}`: {why}; start a host with `deed serve DIR`, or name one with --url or DEED_URL",
+            self.url
+        ))
     }
 }
 

@@ -1,7 +1,11 @@
 //! `deed mcp`: connects an MCP client that starts a process to the MCP server of a host. The command reads one message
 //! from each line of stdin, posts it to the host, and writes each answer as one line to stdout.
 
-use std::io::BufRead;
+mod events;
+mod lines;
+mod slots;
+
+use std::io::{self, Read as _};
 use std::process::ExitCode;
 use std::sync::{Mutex, PoisonError};
 use std::thread;
@@ -10,8 +14,12 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-use super::client::{Client, Connection, refusal};
+use self::events::Events;
+use self::lines::Line;
+use self::slots::Slots;
+use super::client::{Client, Connection, Opened, refusal};
 use super::out::{self, Failure};
+use crate::api::BODY_MAX;
 
 /// Connect an MCP client on stdin and stdout to a host, as an agent does
 #[derive(Debug, clap::Args)]
@@ -32,56 +40,125 @@ const ACCEPT: &str = "application/json, text/event-stream";
 const REVISION: &str = "/params/_meta/io.modelcontextprotocol~1protocolVersion";
 /// JSON-RPC 2.0: a line is not JSON.
 const PARSE_ERROR: i32 = -32700;
+/// JSON-RPC 2.0: a line is not a request.
+const INVALID_REQUEST: i32 = -32600;
 /// JSON-RPC 2.0: the host did not answer with a message.
 const INTERNAL_ERROR: i32 = -32603;
+/// How many requests are in progress at once. Further lines are read when one of them has its answer.
+const REQUESTS_MAX: usize = 16;
+/// The same for messages that are not requests. They have places of their own, so that a notification that cancels a
+/// request does not wait for that request.
+const OTHERS_MAX: usize = 4;
 
 /// Runs until stdin ends and every answer is written. Messages are carried at the same time, because a call may wait.
 pub(super) fn run(args: &McpArgs) -> Result<ExitCode, Failure> {
     let bridge = &Bridge { client: args.connection.open()?, revision: Mutex::default() };
+    let (requests, others) = (&Slots::new(REQUESTS_MAX), &Slots::new(OTHERS_MAX));
     thread::scope(|scope| {
-        for line in std::io::stdin().lock().lines() {
-            let line = line.map_err(|e| Failure::Failed(format!("stdin: {e}")))?;
-            if !line.trim().is_empty() {
-                scope.spawn(move || bridge.carry(&line));
-            }
+        let mut input = io::stdin().lock();
+        let unreadable = |e: io::Error| Failure::Failed(format!("stdin: {e}"));
+        while let Some(line) = lines::next(&mut input, BODY_MAX).map_err(unreadable)? {
+            let Some((message, text)) = message(line) else { continue };
+            let slot = if id(&message).is_some() { requests.take() } else { others.take() };
+            scope.spawn(move || {
+                bridge.carry(&message, &text);
+                drop(slot);
+            });
         }
         Ok(ExitCode::SUCCESS)
     })
 }
 
+/// The message in a line, and its text. A line that is not a message is answered with an error; an empty line is
+/// skipped.
+fn message(line: Line) -> Option<(Value, Vec<u8>)> {
+    let Line::Whole(text) = line else {
+        let why = format!("a line can have at most {} KiB", BODY_MAX / 1024);
+        say(&failed(&Value::Null, INVALID_REQUEST, &why));
+        return None;
+    };
+    if text.trim_ascii().is_empty() {
+        return None;
+    }
+    match serde_json::from_slice(&text) {
+        Ok(message) => Some((message, text)),
+        Err(error) => {
+            say(&failed(&Value::Null, PARSE_ERROR, &error.to_string()));
+            None
+        }
+    }
+}
+
+/// The id of a request; `None` for a notification or an answer.
+fn id(message: &Value) -> Option<&Value> {
+    message.get("id").filter(|_| message.get("method").is_some())
+}
+
+/// Writes one message. When stdout cannot be written, the client is gone.
+fn say(message: &Value) {
+    out::print(&message.to_string()).unwrap_or_else(|why| out::note(&why.to_string()));
+}
+
 impl Bridge {
-    /// Posts one message, and writes the answer. Every request gets an answer, also if the host gave none.
-    fn carry(&self, line: &str) {
-        let answers = match serde_json::from_str::<Value>(line) {
-            Err(error) => vec![failed(&Value::Null, PARSE_ERROR, &error.to_string())],
-            Ok(message) => self.post(&message, line),
-        };
-        for answer in answers {
-            // When stdout cannot be written, the client is gone.
-            out::print(&answer.to_string()).unwrap_or_else(|why| out::note(&why.to_string()));
+    /// Posts one message, and writes the answers. Every request gets an answer, also if the host gave none.
+    fn carry(&self, message: &Value, text: &[u8]) {
+        let Err(why) = self.exchange(message, text) else { return };
+        if let Some(id) = id(message) {
+            say(&failed(id, INTERNAL_ERROR, &why.to_string()));
         }
     }
 
-    fn post(&self, message: &Value, line: &str) -> Vec<Value> {
+    /// Fails if the host did not answer a request.
+    fn exchange(&self, message: &Value, text: &[u8]) -> Result<(), Failure> {
         let headers = self.headers(message);
         let mut sent = vec![("accept", ACCEPT)];
         sent.extend(headers.iter().map(|(name, value)| (*name, value.as_str())));
-        let id = message.get("id").filter(|_| message.get("method").is_some());
-        match self.client.answer("POST", PATH, &sent, line.as_bytes()) {
-            Ok((status, body)) => {
-                let answers = messages(&body);
-                if answers.is_empty() && !(200..300).contains(&status) {
-                    let why = refusal(status, &body, true).to_string();
-                    return id.map(|id| failed(id, INTERNAL_ERROR, &why)).into_iter().collect();
-                }
-                self.note_revision(message, &answers);
-                answers
-            }
-            Err(failure) => {
-                let why = failure.to_string();
-                id.map(|id| failed(id, INTERNAL_ERROR, &why)).into_iter().collect()
+        let opened = self.client.open("POST", PATH, &sent, text)?;
+        if opened.is_event_stream {
+            self.stream(message, opened)
+        } else {
+            self.whole(message, opened)
+        }
+    }
+
+    /// Writes the answer that is the whole body.
+    fn whole(&self, message: &Value, mut opened: Opened) -> Result<(), Failure> {
+        let mut body = Vec::new();
+        opened.body.read_to_end(&mut body).map_err(|e| cut_off(&e))?;
+        if let Some(answer) = answer(&body) {
+            self.forward(message, answer);
+            return Ok(());
+        }
+        if id(message).is_none() && (200..300).contains(&opened.status) {
+            return Ok(());
+        }
+        Err(refusal(opened.status, &body, true))
+    }
+
+    /// Writes each message of an event stream when it arrives, until the answer to the request.
+    fn stream(&self, message: &Value, opened: Opened) -> Result<(), Failure> {
+        for event in Events::of(opened.body) {
+            let Some(one) = answer(&event.map_err(|e| cut_off(&e))?) else { continue };
+            let ends = one.get("method").is_none();
+            self.forward(message, one);
+            if ends {
+                return Ok(());
             }
         }
+        Err(Failure::Failed("the host's event stream ended without an answer".to_owned()))
+    }
+
+    /// Writes a message of the host. An error without an id is the answer to the only request that was sent.
+    fn forward(&self, message: &Value, mut answer: Value) {
+        self.note_revision(message, &answer);
+        let is_error = answer.get("error").is_some();
+        if let (Some(place), Some(id)) = (answer.get_mut("id"), id(message))
+            && is_error
+            && place.is_null()
+        {
+            *place = id.clone();
+        }
+        say(&answer);
     }
 
     /// The headers that describe a message: its revision, its method, and the tool or resource that it is about.
@@ -97,36 +174,33 @@ impl Bridge {
         headers.extend(method.map(|method| ("mcp-method", encoded(method))));
         let key = match method {
             Some("tools/call" | "prompts/get") => text("/params/name"),
-            Some("resources/read") => text("/params/uri"),
-            Some("tasks/get" | "tasks/update" | "tasks/cancel") => text("/params/taskId"),
+            Some(method) if method.starts_with("resources/") => text("/params/uri"),
+            Some(method) if method.starts_with("tasks/") => text("/params/taskId"),
             _ => None,
         };
         headers.extend(key.map(|key| ("mcp-name", encoded(key))));
         headers
     }
 
-    fn note_revision(&self, message: &Value, answers: &[Value]) {
+    fn note_revision(&self, message: &Value, answer: &Value) {
         if message.get("method").and_then(Value::as_str) != Some("initialize") {
             return;
         }
-        let agreed =
-            answers.iter().find_map(|one| one.pointer("/result/protocolVersion")?.as_str());
-        if let Some(agreed) = agreed {
+        if let Some(agreed) = answer.pointer("/result/protocolVersion").and_then(Value::as_str) {
             let mut revision = self.revision.lock().unwrap_or_else(PoisonError::into_inner);
             *revision = Some(agreed.to_owned());
         }
     }
 }
 
-/// The messages in the body of an answer: one JSON text, or the data of an event stream.
-fn messages(body: &[u8]) -> Vec<Value> {
-    let is_message = |value: &Value| value.get("jsonrpc").is_some();
-    let parse = |text: &[u8]| serde_json::from_slice::<Value>(text).ok().filter(is_message);
-    if let Some(one) = parse(body) {
-        return vec![one];
-    }
-    let lines = body.split(|byte| *byte == b'\n');
-    lines.filter_map(|line| parse(line.strip_prefix(b"data:")?)).collect()
+fn cut_off(error: &io::Error) -> Failure {
+    Failure::Failed(format!("the host's answer was cut off: {error}"))
+}
+
+/// The JSON-RPC message in these bytes.
+fn answer(bytes: &[u8]) -> Option<Value> {
+    let message = serde_json::from_slice::<Value>(bytes).ok()?;
+    Some(message).filter(|message| message.get("jsonrpc").is_some())
 }
 
 /// The error for a request that has no other answer.
@@ -156,12 +230,17 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_is_one_message_or_an_event_stream() {
+    fn only_a_json_rpc_message_is_an_answer() {
         let one = json!({"jsonrpc": "2.0", "id": 1, "result": {}});
-        assert_eq!(messages(one.to_string().as_bytes()), std::slice::from_ref(&one));
-        let stream = format!("event: message\ndata: {one}\n\ndata:\n\n");
-        assert_eq!(messages(stream.as_bytes()), [one]);
-        assert!(messages(b"").is_empty());
-        assert!(messages(br#"{"title":"no valid token","status":401}"#).is_empty());
+        assert_eq!(answer(one.to_string().as_bytes()), Some(one));
+        assert_eq!(answer(b""), None);
+        assert_eq!(answer(br#"{"title":"no valid token","status":401}"#), None);
+    }
+
+    #[test]
+    fn only_a_request_has_an_id() {
+        assert_eq!(id(&json!({"id": 1, "method": "ping"})), Some(&json!(1)));
+        assert_eq!(id(&json!({"id": 1, "result": {}})), None);
+        assert_eq!(id(&json!({"method": "notifications/cancelled"})), None);
     }
 }

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use super::context::{Call, KEY};
 use super::watch::{self, Until};
-use super::{ask, can, explain, join, own, refusal, search, task};
+use super::{ask, can, exact, explain, join, own, refusal, search, task};
 use crate::api::problem::Problem;
 use crate::api::tools::{self, ArgumentsError};
 use crate::config::Granted;
@@ -41,6 +41,10 @@ async fn called(
 ) -> Result<CallToolResponse, ErrorData> {
     let CallToolRequestParams { name, arguments, input_responses, request_state, .. } = request;
     let (tool, arguments) = (&*name, arguments.unwrap_or_default());
+    if let Err(problem) = exact::check(&arguments) {
+        call.app.metrics.refused();
+        return Ok(done(call, Err(problem)));
+    }
     if let Some(retry) = ask::retry(request_state, input_responses)? {
         return ask::resume(call, tool, &arguments, &retry).await;
     }
@@ -132,7 +136,8 @@ fn explained(call: Call<'_>, arguments: JsonObject) -> CallToolResponse {
     let asked = match asked {
         Ok(asked) => asked,
         Err(problem) => {
-            return refused(call, problem, |pointer| format!("{}{pointer}", search::ARGUMENTS)).into();
+            return refused(call, problem, |pointer| format!("{}{pointer}", search::ARGUMENTS))
+                .into();
         }
     };
     let place =

@@ -1,7 +1,9 @@
 //! Definitions of tools, and the arguments of the host's own tools.
 
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
+use deed_record::contract::schema::Violation;
 use deed_spec::json as strict;
 use rmcp::model::{JsonObject, Tool, ToolAnnotations};
 use serde::de::DeserializeOwned;
@@ -60,4 +62,13 @@ pub(super) fn schema(properties: &Value, required: &[&str]) -> Value {
 /// The arguments of a call. Fails at the first argument that does not fit.
 pub(super) fn arguments<T: DeserializeOwned>(given: JsonObject) -> Result<T, Problem> {
     strict::from_value(Value::Object(given)).map_err(|error| BindFault::Shape(error).into())
+}
+
+/// A number among the arguments, which must be within the bounds that the schema states.
+pub(super) fn within(name: &str, value: u64, bounds: &RangeInclusive<u64>) -> Result<u64, Problem> {
+    if bounds.contains(&value) {
+        return Ok(value);
+    }
+    let reason = format!("must be an integer from {} to {}", bounds.start(), bounds.end());
+    Err(Problem::arguments(vec![Violation { pointer: strict::child("", name), reason }]))
 }

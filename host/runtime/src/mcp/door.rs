@@ -1,7 +1,7 @@
 //! The checks of every request before the crate `rmcp` reads it: where it comes from, who sends it, and its body.
 
 use axum::body::{Body, to_bytes};
-use axum::extract::{FromRequest, FromRequestParts, Request, State};
+use axum::extract::{FromRequestParts, Request, State};
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
@@ -11,10 +11,10 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use tokio::time::Instant;
 
+use super::checked::{Refused, check_message, check_origin};
 use super::handler::Handler;
-use super::message;
-use crate::api::problem::{OtherProtocol, Problem};
-use crate::http::{App, Caller, Payload, origin};
+use crate::api::problem::OtherProtocol;
+use crate::http::{App, Caller};
 
 /// The state of the route.
 #[derive(Clone)]
@@ -25,17 +25,15 @@ pub(super) struct Edge {
 
 /// Answers one message of an agent.
 pub(super) async fn serve(State(edge): State<Edge>, request: Request) -> Response {
-    let (head, bytes) = match admitted(&edge, request).await {
+    let (request, caller) = match admitted(&edge, request).await {
         Ok(admitted) => admitted,
-        Err(problem) => return problem.into_response(),
+        Err(refused) => return refused.into_response(),
     };
-    if let Err(error) = message::check(&head.headers, &bytes) {
-        return in_their_words(error.into_response());
-    }
-    let caller = head.extensions.get::<Caller>().cloned();
-    let request = Request::from_parts(head, Body::from(bytes));
-    let answer = edge.service.handle(request).await.into_response();
-    in_their_words(charged(answer, caller.as_ref()).await)
+    let answer = match check_message(request).await {
+        Ok(request) => edge.service.handle(request).await.into_response(),
+        Err(refused) => refused.into_response(),
+    };
+    in_their_words(charged(answer, &caller).await)
 }
 
 /// The member of an answer that reports an error of the protocol.
@@ -46,7 +44,7 @@ struct Outcome {
 
 /// Charges an error of the protocol to the budget of the caller. The older revisions report it with status 200, which the
 /// middleware of all routes does not take for a refusal. The crate has the whole answer in memory already.
-async fn charged(answer: Response, caller: Option<&Caller>) -> Response {
+async fn charged(answer: Response, caller: &Caller) -> Response {
     let kind = answer.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
     // A stream of events has no end that the host could wait for.
     if !kind.is_some_and(|kind| kind.starts_with("application/json")) {
@@ -57,25 +55,21 @@ async fn charged(answer: Response, caller: Option<&Caller>) -> Response {
         return StatusCode::INTERNAL_SERVER_ERROR.into_response();
     };
     let is_error = serde_json::from_slice(&bytes).is_ok_and(|one: Outcome| one.error.is_some());
-    if let Some(caller) = caller.filter(|_| is_error && head.status.is_success()) {
+    if is_error && head.status.is_success() {
         caller.budget.charge(Instant::now());
     }
     Response::from_parts(head, Body::from(bytes))
 }
 
-/// The head of a request, with its caller, and its body.
-type Admitted = (axum::http::request::Parts, axum::body::Bytes);
-
-/// Checks the origin, the caller and the size of a request. The caller must be an agent, as in every proposal.
-async fn admitted(edge: &Edge, request: Request) -> Result<Admitted, Problem> {
+/// Checks the origin and the caller of a request before its body is read. The caller must be an agent, as in every
+/// proposal. The methods of the protocol find the caller in the extensions of the request.
+async fn admitted(edge: &Edge, request: Request) -> Result<(Request, Caller), Refused> {
     let (mut head, body) = request.into_parts();
-    origin::check(&head.headers, edge.app.engine.behind_proxy())?;
-    let caller = Caller::from_request_parts(&mut head, &edge.app).await?;
-    caller.agent()?;
-    let mut kept = head.clone();
-    let Payload(bytes) = Payload::from_request(Request::from_parts(head, body), &()).await?;
-    kept.extensions.insert(caller);
-    Ok((kept, bytes))
+    check_origin(&head.headers, edge.app.engine.behind_proxy())?;
+    let caller = Caller::from_request_parts(&mut head, &edge.app).await.map_err(Refused::with)?;
+    caller.agent().map_err(Refused::with)?;
+    head.extensions.insert(caller.clone());
+    Ok((Request::from_parts(head, body), caller))
 }
 
 /// Marks an answer as one of this protocol, so that its errors are not replaced with problem documents.

@@ -21,12 +21,9 @@ use super::declared::Declared;
 use super::joins::Joins;
 use super::offer::{self, OfHost, Offer, Offers};
 use super::progress::Progress;
+use super::revisions::SPOKEN;
 use super::{call, can, card, explain, own, receipt, search, task};
 use crate::http::{self, App, Caller};
-
-/// The revisions that the server speaks. In the older two, a client begins with `initialize`.
-static VERSIONS: [ProtocolVersion; 3] =
-    [ProtocolVersion::V_2025_06_18, ProtocolVersion::V_2025_11_25, ProtocolVersion::V_2026_07_28];
 
 /// How long a client may keep the list of tools, which changes only when the host starts.
 const TOOLS_FRESH_MS: u64 = 60_000;
@@ -74,7 +71,7 @@ impl ServerHandler for Handler {
     }
 
     fn supported_protocol_versions(&self) -> Cow<'static, [ProtocolVersion]> {
-        Cow::Borrowed(&VERSIONS)
+        Cow::Borrowed(&SPOKEN)
     }
 
     /// Extensions are not offered in the revisions with `initialize`: the server would have to remember what the client

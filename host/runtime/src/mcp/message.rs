@@ -3,6 +3,8 @@
 //! Parties between the caller and the host may route or count by the headers, so they must say what the body says. The
 //! host itself uses only the body.
 
+use std::fmt::Display;
+
 use axum::Json;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -11,58 +13,147 @@ use base64::engine::general_purpose::STANDARD;
 use deed_spec::json as strict;
 use serde_json::{Value, json};
 
+use super::revisions;
+
 /// Why a message is refused before a method is called, with the id of the request if the message has one.
 #[derive(Debug, thiserror::Error)]
 #[error("{what}")]
 pub(super) struct MessageError {
+    status: StatusCode,
     code: i32,
     id: Value,
     what: String,
+    data: Option<Box<Value>>,
 }
 
 /// JSON-RPC 2.0: the body is not JSON.
 const PARSE_ERROR: i32 = -32700;
 /// JSON-RPC 2.0: the body is not a request or notification.
 const INVALID_REQUEST: i32 = -32600;
+/// JSON-RPC 2.0: the parameters of the method do not fit.
+const INVALID_PARAMS: i32 = -32602;
 /// MCP: a header differs from the body.
 const HEADER_MISMATCH: i32 = -32020;
+/// MCP: the server does not speak the revision.
+const UNSUPPORTED_REVISION: i32 = -32022;
 
 const METHOD: &str = "mcp-method";
 const NAME: &str = "mcp-name";
+const REVISION: &str = "mcp-protocol-version";
+/// The revision of a request in the body, in revisions without `initialize`.
+const DECLARED: &str = "/params/_meta/io.modelcontextprotocol~1protocolVersion";
+/// The first request of a client of an older revision. It has the revision that the client asks for.
+const INITIALIZE: &str = "initialize";
+
+impl MessageError {
+    fn new(code: i32, what: impl Into<String>) -> Self {
+        let status = StatusCode::BAD_REQUEST;
+        Self { status, code, id: Value::Null, what: what.into(), data: None }
+    }
+
+    /// An error of a well-formed request. Every revision reports it with status 200, so that the client passes it to the
+    /// caller of the method and does not take it for a fault of the connection.
+    fn of_method(what: impl Into<String>) -> Self {
+        Self { status: StatusCode::OK, ..Self::new(INVALID_PARAMS, what) }
+    }
+
+    fn unsupported(revision: &str) -> Self {
+        let data = json!({"requested": revision, "supported": revisions::names()});
+        let what = "the server does not speak this revision of the protocol";
+        Self { data: Some(Box::new(data)), ..Self::new(UNSUPPORTED_REVISION, what) }
+    }
+}
 
 impl IntoResponse for MessageError {
     fn into_response(self) -> Response {
-        let error = json!({"code": self.code, "message": self.what});
+        let mut error = json!({"code": self.code, "message": self.what});
+        if let (Some(data), Some(members)) = (self.data, error.as_object_mut()) {
+            members.insert("data".to_owned(), *data);
+        }
         let body = json!({"jsonrpc": "2.0", "id": self.id, "error": error});
-        (StatusCode::BAD_REQUEST, Json(body)).into_response()
+        (self.status, Json(body)).into_response()
     }
 }
 
 /// Checks a message. Strict JSON has no duplicate keys and at most 64 levels, so the message means the same to every
-/// reader.
+/// reader. The members are then read as the crate reads them, because the strict parser gives some numbers as text.
 pub(super) fn check(headers: &HeaderMap, body: &[u8]) -> Result<(), MessageError> {
-    let error = |code, what| MessageError { code, id: Value::Null, what };
-    let message = strict::parse(body).map_err(|e| error(PARSE_ERROR, e.to_string()))?;
+    let unreadable = |why: &dyn Display| MessageError::new(PARSE_ERROR, why.to_string());
+    strict::parse(body).map_err(|e| unreadable(&e))?;
+    let message: Value = serde_json::from_slice(body).map_err(|e| unreadable(&e))?;
+    form(&message)?;
+    let checked = described(headers, &message)
+        .and_then(|()| revision(headers, &message))
+        .and_then(|()| parameters(&message));
+    checked.map_err(|error| MessageError { id: id(&message), ..error })
+}
+
+/// Checks that the body is one JSON-RPC 2.0 message.
+fn form(message: &Value) -> Result<(), MessageError> {
+    let error = |what: &str| Err(MessageError::new(INVALID_REQUEST, what));
     if message.is_array() {
-        let what = "batches are not supported; send one message in each request";
-        return Err(error(INVALID_REQUEST, what.to_owned()));
+        return error("batches are not supported; send one message in each request");
     }
     if message.get("jsonrpc").and_then(Value::as_str) != Some("2.0") {
-        let what = "the body must be one JSON-RPC 2.0 message";
-        return Err(error(INVALID_REQUEST, what.to_owned()));
+        return error("the body must be one JSON-RPC 2.0 message");
     }
-    let id_is_valid = |id: &Value| id.is_string() || id.is_i64() || id.is_u64();
+    let id_is_valid = |id: &Value| id.is_string() || id.is_i64();
     if !message.get("id").is_none_or(id_is_valid) {
-        let what = "`id` must be a string or an integer; a notification has no `id`";
-        return Err(error(INVALID_REQUEST, what.to_owned()));
-    }
-    let described = [(METHOD, message.get("method")), (NAME, name(&message))];
-    for (header, is) in described {
-        if let Err(what) = agrees(headers, header, is.and_then(Value::as_str)) {
-            return Err(MessageError { code: HEADER_MISMATCH, id: id(&message), what });
-        }
+        return error("`id` must be a string or an integer; a notification has no `id`");
     }
     Ok(())
+}
+
+/// Compares the headers that name the method and its object with the body.
+fn described(headers: &HeaderMap, message: &Value) -> Result<(), MessageError> {
+    for (header, is) in [(METHOD, message.get("method")), (NAME, name(message))] {
+        agrees(headers, header, is.and_then(Value::as_str))
+            .map_err(|what| MessageError::new(HEADER_MISMATCH, what))?;
+    }
+    Ok(())
+}
+
+/// Compares the revision in the header with the body, and refuses a revision that the server does not speak. A request
+/// without the header is one of an older revision. `initialize` has the revision in its parameters, and its answer names
+/// one that the server speaks.
+fn revision(headers: &HeaderMap, message: &Value) -> Result<(), MessageError> {
+    let value = one(headers, REVISION).map_err(|what| MessageError::new(HEADER_MISMATCH, what))?;
+    let Some(value) = value else { return Ok(()) };
+    let declared = message.pointer(DECLARED).and_then(Value::as_str);
+    if declared.is_some_and(|declared| declared != value) {
+        return Err(MessageError::new(HEADER_MISMATCH, differs(REVISION)));
+    }
+    let begins = message.get("method").and_then(Value::as_str) == Some(INITIALIZE);
+    if begins || revisions::is_spoken(value) {
+        return Ok(());
+    }
+    Err(MessageError::unsupported(value))
+}
+
+/// Checks the types of the parameters. The crate takes a request with parameters of another type for one of an unknown
+/// method, and its error would not say what is wrong.
+fn parameters(message: &Value) -> Result<(), MessageError> {
+    let params = message.get("params").unwrap_or(&Value::Null);
+    if !params.is_object() && !params.is_null() {
+        return Err(MessageError::new(INVALID_PARAMS, "`/params` must be an object"));
+    }
+    if !params.get("_meta").is_none_or(Value::is_object) {
+        return Err(MessageError::new(INVALID_PARAMS, "`/params/_meta` must be an object"));
+    }
+    if message.get("method").and_then(Value::as_str) != Some("tools/call") {
+        return Ok(());
+    }
+    if !params.get("name").is_some_and(Value::is_string) {
+        let what = "`/params/name` must be a string, the name of a tool";
+        return Err(MessageError::of_method(what));
+    }
+    match params.get("arguments") {
+        None | Some(Value::Null | Value::Object(_)) => Ok(()),
+        Some(Value::String(_)) => Err(MessageError::of_method(
+            "`/params/arguments` must be an object, and is a string; send the object itself, not its text",
+        )),
+        Some(_) => Err(MessageError::of_method("`/params/arguments` must be an object")),
+    }
 }
 
 /// The id of a request; null if the message has none.
@@ -84,17 +175,25 @@ fn name(message: &Value) -> Option<&Value> {
 
 /// Compares a header, if the request has it, with the text in the body.
 fn agrees(headers: &HeaderMap, header: &str, body: Option<&str>) -> Result<(), String> {
+    let Some(value) = one(headers, header)? else { return Ok(()) };
+    let value = decoded(value);
+    if value.is_some() && value.as_deref() == body { Ok(()) } else { Err(differs(header)) }
+}
+
+/// The value of a header that may occur only once.
+fn one<'a>(headers: &'a HeaderMap, header: &str) -> Result<Option<&'a str>, String> {
     let mut all = headers.get_all(header).iter();
-    let Some(value) = all.next() else { return Ok(()) };
+    let Some(value) = all.next() else { return Ok(None) };
     if all.next().is_some() {
         return Err(format!("`{header}` occurs twice"));
     }
-    let value = value.to_str().ok().and_then(decoded);
-    if value.is_some() && value.as_deref() == body {
-        Ok(())
-    } else {
-        Err(format!("`{header}` differs from the body"))
-    }
+    let value =
+        value.to_str().map_err(|_| format!("`{header}` must be visible ASCII characters"))?;
+    Ok(Some(value))
+}
+
+fn differs(header: &str) -> String {
+    format!("`{header}` differs from the body")
 }
 
 /// The text of a header. A text that is not visible ASCII is sent as `=?base64?…?=`.
@@ -107,66 +206,4 @@ fn decoded(value: &str) -> Option<String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use axum::http::{HeaderName, HeaderValue};
-
-    use super::*;
-
-    fn code(headers: &[(&'static str, &'static str)], body: &str) -> Option<i32> {
-        let pairs = headers
-            .iter()
-            .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)));
-        let mut map = HeaderMap::new();
-        pairs.for_each(|(name, value)| {
-            map.append(name, value);
-        });
-        check(&map, body.as_bytes()).err().map(|error| error.code)
-    }
-
-    #[test]
-    fn only_one_json_rpc_message_is_accepted() {
-        let call = r#"{"jsonrpc":"2.0","id":1,"method":"tools/list"}"#;
-        assert_eq!(code(&[], call), None);
-        for (body, expected) in [
-            ("", PARSE_ERROR),
-            ("{", PARSE_ERROR),
-            (r#"{"jsonrpc":"2.0","method":"a","method":"b"}"#, PARSE_ERROR),
-            ("[]", INVALID_REQUEST),
-            (r#"[{"jsonrpc":"2.0","id":1,"method":"tools/list"}]"#, INVALID_REQUEST),
-            (r#"{"id":1,"method":"tools/list"}"#, INVALID_REQUEST),
-            (r#"{"jsonrpc":"2.0","id":null,"method":"tools/list"}"#, INVALID_REQUEST),
-            ("7", INVALID_REQUEST),
-        ] {
-            assert_eq!(code(&[], body), Some(expected), "{body}");
-        }
-        let deep = format!("{}{}", "[".repeat(65), "]".repeat(65));
-        assert_eq!(code(&[], &deep), Some(PARSE_ERROR));
-    }
-
-    #[test]
-    fn headers_say_what_the_body_says() {
-        let read =
-            r#"{"jsonrpc":"2.0","id":1,"method":"resources/read","params":{"uri":"u","name":"n"}}"#;
-        assert_eq!(code(&[("mcp-name", "u")], read), None);
-        assert_eq!(code(&[("mcp-name", "n")], read), Some(HEADER_MISMATCH));
-        let call = r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"a"}}"#;
-        for good in [
-            &[][..],
-            &[("mcp-method", "tools/call")],
-            &[("mcp-method", "tools/call"), ("mcp-name", "a")],
-            &[("mcp-name", "=?base64?YQ==?=")],
-        ] {
-            assert_eq!(code(good, call), None, "{good:?}");
-        }
-        for bad in [
-            &[("mcp-method", "tools/list")][..],
-            &[("mcp-method", "")],
-            &[("mcp-method", "tools/call"), ("mcp-method", "tools/call")],
-            &[("mcp-name", "b")],
-            &[("mcp-name", "=?base64?Yg==?=")],
-            &[("mcp-name", "=?base64?%?=")],
-        ] {
-            assert_eq!(code(bad, call), Some(HEADER_MISMATCH), "{bad:?}");
-        }
-    }
-}
+mod tests;

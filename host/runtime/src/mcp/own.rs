@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use super::answer;
 use super::context::{Call, WAIT_MAX};
-use super::define::{arguments, of_host, schema};
+use super::define::{arguments, of_host, schema, within};
 use super::watch::{self, Until};
 use crate::api::problem::Problem;
 use crate::http;
@@ -75,8 +75,9 @@ pub(super) fn tools() -> Vec<Tool> {
 /// Shows an action. An action that waits for people does not end the wait, because a model would only ask again.
 pub(super) async fn status(call: Call<'_>, given: JsonObject) -> Result<CallToolResult, Problem> {
     let StatusArguments { action, wait_s } = arguments(given)?;
+    let wait_s = within("wait_s", wait_s, &(0..=WAIT_MAX.as_secs()))?;
     let id = http::parse_id(&action)?;
-    let end = Instant::now() + Duration::from_secs(wait_s).min(WAIT_MAX);
+    let end = Instant::now() + Duration::from_secs(wait_s);
     let told = http::looked_at(call.app, call.caller, &id, None).await?;
     let told = watch::follow(call, told, Until::Ends, end).await?;
     Ok(answer::shown(&http::viewed(call.app, call.caller, told)?, call.declared))

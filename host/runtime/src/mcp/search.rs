@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::context::Call;
-use super::define::{arguments, definition, of_host, schema};
+use super::define::{arguments, definition, of_host, schema, within};
 use crate::api::problem::Problem;
 use crate::config::Granted;
 use crate::http;
@@ -17,15 +17,15 @@ pub(super) const PROPOSE: &str = "deed_propose";
 /// The pointer to the arguments of the contract's tool in a call of [`PROPOSE`].
 pub(super) const ARGUMENTS: &str = "/arguments";
 
-const FOUND_DEFAULT: usize = 10;
-const FOUND_MAX: usize = 50;
+const FOUND_DEFAULT: u64 = 10;
+const FOUND_MAX: u64 = 50;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct FindArguments {
     #[serde(default)]
     query: String,
-    limit: Option<usize>,
+    limit: Option<u64>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -72,6 +72,7 @@ pub(super) fn tools() -> Vec<Tool> {
 pub(super) async fn find(call: Call<'_>, given: JsonObject) -> Result<CallToolResult, Problem> {
     let FindArguments { query, limit } = arguments(given)?;
     let reach = http::reach(call.app, call.caller).await?;
+    let most = within("limit", limit.unwrap_or(FOUND_DEFAULT), &(1..=FOUND_MAX))?;
     let words: Vec<String> = query.split_whitespace().map(str::to_lowercase).collect();
     let matching = call.offer.contracts.iter().filter(|tool| {
         let text = format!("{} {}", tool.contract, tool.title).to_lowercase();
@@ -82,7 +83,7 @@ pub(super) async fn find(call: Call<'_>, given: JsonObject) -> Result<CallToolRe
             |tool| json!({"contract": tool.contract, "title": tool.title, "reads": tool.read_only}),
         )
         .collect();
-    let shown = all.len().min(limit.unwrap_or(FOUND_DEFAULT).clamp(1, FOUND_MAX));
+    let shown = all.len().min(usize::try_from(most).unwrap_or(usize::MAX));
     let more = all.len() - shown;
     let contracts: Vec<Value> = all.into_iter().take(shown).collect();
     Ok(CallToolResult::structured(json!({"contracts": contracts, "more": more})))

@@ -14,6 +14,11 @@ pub(super) const SOURCES: &str = "sources";
 pub(super) const EXPECT: &str = "expect";
 pub(super) const KEY: &str = "idempotency_key";
 
+/// The longest text, in characters. The host permits 4096 bytes, and a character has at most four.
+const TEXT_MAX: usize = 1024;
+/// A text with a character other than white space. U+0085 is white space for the host, but not for regular expressions.
+const NOT_BLANK: &str = "[^\\s\\u0085]";
+
 /// How many pointers the description of `expect` names.
 const POINTERS_MAX: usize = 6;
 
@@ -69,7 +74,8 @@ fn intent() -> Value {
     json!({
         "type": "string",
         "minLength": 1,
-        "maxLength": 4096,
+        "maxLength": TEXT_MAX,
+        "pattern": NOT_BLANK,
         "description": "What the action is for, in one sentence. The people who approve read it.",
     })
 }
@@ -81,7 +87,7 @@ fn sources(contract: &Contract) -> Value {
         "items": {
             "type": "object",
             "properties": {
-                "uri": {"type": "string", "minLength": 1, "maxLength": 4096},
+                "uri": {"type": "string", "minLength": 1, "maxLength": TEXT_MAX},
                 "sha256": {
                     "type": "string",
                     "pattern": "^[0-9a-f]{64}$",

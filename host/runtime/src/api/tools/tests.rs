@@ -2,7 +2,10 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
+use deed_record::action::id::ActionId;
+use deed_record::action::render;
 use deed_record::contract::Contract;
+use deed_record::contract::schema::Pattern;
 use serde_json::{Map, Value, json};
 
 use super::formats::{Format, ToolList};
@@ -93,6 +96,18 @@ fn names_are_allowed_everywhere_and_distinct() {
     assert_eq!(distinct.len(), given.len(), "{distinct:?}");
     assert!(tools.is_sorted_by_key(|tool| tool.name.clone()));
     assert!(distinct.contains("x_y") && distinct.contains("contract_deed_status"), "{distinct:?}");
+}
+
+/// These names were searched for. The first 51 characters of their tools' names are equal, and so are the first 12 digits
+/// of their digests.
+#[test]
+fn names_whose_digests_begin_alike_are_distinct() {
+    let start = format!("a.{}", "b".repeat(60));
+    let (one, other) = (format!("{start}.b6eed2"), format!("{start}.138357a"));
+    let found = names(&named(&[one.as_str(), other.as_str()]));
+    assert_eq!(of(&named(&[one.as_str()])[0]).name, of(&named(&[other.as_str()])[0]).name);
+    assert_ne!(found[0].1, found[1].1);
+    assert!(found.iter().all(|(_, name)| name.len() == NAME_MAX), "{found:?}");
 }
 
 #[test]
@@ -196,6 +211,41 @@ fn a_call_becomes_a_proposal() {
         "expect": {"/invoice/amount": "12.5"},
     });
     assert_eq!(proposal, wanted);
+}
+
+/// JSON Schema counts characters, and the host counts bytes.
+#[test]
+fn the_longest_texts_of_the_schema_are_accepted_by_the_host() {
+    let (contract, input) = (suspend(), of(&suspend()).input);
+    let longest = |pointer: &str| {
+        let length = input.pointer(pointer).and_then(Value::as_u64).unwrap();
+        "\u{1f511}".repeat(usize::try_from(length).unwrap())
+    };
+    let arguments = json!({
+        "user_id": "0".repeat(32),
+        "intent": longest("/properties/intent/maxLength"),
+        "sources": [{"uri": longest("/properties/sources/items/properties/uri/maxLength")}],
+    });
+    let id: ActionId = "act_00000000000000000000000000".parse().unwrap();
+    let bound = |arguments: Value| {
+        let call = split(&contract, object(arguments)).unwrap();
+        render(&contract, &call.proposal, &id).map(|_| ())
+    };
+    assert_eq!(bound(arguments.clone()), Ok(()));
+    let mut longer = arguments;
+    longer["intent"] = json!(format!("{}x", longer["intent"].as_str().unwrap()));
+    assert!(bound(longer).is_err(), "the schema states the longest text that the host accepts");
+}
+
+/// White space is no intent. The host's rule and the pattern in the schema agree on every character.
+#[test]
+fn the_schema_permits_no_intent_that_the_host_takes_for_empty() {
+    let input = of(&suspend()).input;
+    let pattern = input["properties"]["intent"]["pattern"].as_str().unwrap();
+    let pattern = Pattern::new(pattern).unwrap();
+    for text in (0..=0x3000).filter_map(char::from_u32).map(String::from) {
+        assert_eq!(pattern.matches(&text), !text.trim().is_empty(), "{text:?}");
+    }
 }
 
 #[test]
