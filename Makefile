@@ -164,15 +164,15 @@ target/node/.stamp: tests/oracle/package.json tests/oracle/package-lock.json | t
 # adapter. What is not installed is not used, and the tests report that. The headers of Node are not needed.
 counterparts: target/mcp/.stamp
 
-target/mcp/.stamp: tests/mcp/package.json tests/mcp/package-lock.json tests/mcp/langchain.txt target/venv/.stamp | tools
+target/mcp/.stamp: tests/mcp/package.json tests/mcp/package-lock.json tests/mcp/langchain.txt tests/mcp/canaille.txt target/venv/.stamp | tools
 	@mkdir -p target/mcp
 	@cp tests/mcp/package.json tests/mcp/package-lock.json target/mcp/
-	@python3 -m venv --clear --without-pip target/langchain
-	@pip() { target/venv/bin/pip --python target/langchain/bin/python install --quiet --no-compile \
-	    --disable-pip-version-check -r tests/mcp/langchain.txt; }; \
+	@for name in langchain canaille; do python3 -m venv --clear --without-pip target/$$name; done
+	@pip() { for name in langchain canaille; do target/venv/bin/pip --python target/$$name/bin/python install \
+	    --quiet --no-compile --disable-pip-version-check -r tests/mcp/$$name.txt || return; done; }; \
 	if ! command -v node >/dev/null || ! command -v npm >/dev/null; then \
 	    echo "NOT CHECKED by other authors' MCP: node and npm are missing (Debian: apt-get install nodejs npm)"; exit; fi; \
-	echo "target/mcp, target/langchain: installing the counterparts of the MCP server"; \
+	echo "target/mcp, target/langchain, target/canaille: installing the counterparts of the MCP server"; \
 	pip >target/mcp/pip.log 2>&1 & \
 	if ! out=$$(cd target/mcp && npm ci --ignore-scripts --no-audit --no-fund 2>&1); then wait; \
 	    echo "NOT CHECKED by other authors' MCP: npm ci fails in target/mcp: $$out"; \

@@ -9,6 +9,7 @@ mod heads;
 mod mcp;
 mod mcp_edge;
 mod mcp_state;
+mod oauth;
 mod overload;
 mod page;
 mod places;
@@ -50,6 +51,7 @@ pub(crate) fn cases() -> Vec<Case> {
         reach::cases(),
         mcp_edge::cases(),
         doors::cases(),
+        oauth::cases(),
     ]
     .into_iter()
     .flatten()

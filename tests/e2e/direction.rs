@@ -18,13 +18,14 @@ use deed_tests::services::workspace;
 use self::paths::{Module, imports};
 
 /// The modules of the host, in order; each module may import only the modules before it.
-const ORDER: [&str; 11] = [
+const ORDER: [&str; 12] = [
     "config",
     "stage",
     "capacity",
     "engine",
     "maintenance",
     "process",
+    "oauth",
     "api",
     "shown",
     "http",

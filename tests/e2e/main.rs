@@ -27,6 +27,7 @@ mod mcp;
 mod mcp_clients;
 mod members;
 mod mistakes;
+mod oauth;
 mod older;
 mod operator;
 mod outcomes;

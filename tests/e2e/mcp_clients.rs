@@ -4,6 +4,7 @@
 mod conformance;
 mod fixture;
 mod inspector;
+mod issuers;
 mod programs;
 
 use std::path::Path;

@@ -27,6 +27,8 @@ pub struct Answer {
     pub content_type: String,
     /// The value of `Retry-After` in seconds; `None` when the answer has no such header.
     pub retry_after: Option<u64>,
+    /// The value of `WWW-Authenticate`; empty when the answer has no such header.
+    pub challenge: String,
     pub bytes: Vec<u8>,
 }
 
@@ -108,6 +110,7 @@ impl Client {
         Ok(Answer {
             content_type: header("content-type").unwrap_or_default().to_owned(),
             retry_after: header("retry-after").and_then(|v| v.parse().ok()),
+            challenge: header("www-authenticate").unwrap_or_default().to_owned(),
             status: response.status().as_u16(),
             bytes: response.body_mut().with_config().limit(ANSWER_MAX).read_to_vec()?,
         })

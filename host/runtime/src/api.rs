@@ -4,6 +4,7 @@ pub mod contracts;
 pub mod listing;
 pub(crate) mod openapi;
 pub(crate) mod problem;
+pub(crate) mod resource;
 pub mod tools;
 pub mod view;
 

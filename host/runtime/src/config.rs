@@ -4,8 +4,10 @@
 //! file, line and remedy. No other module reads environment variables.
 
 mod accepted;
+mod algorithm;
 pub mod declared;
 mod fault;
+mod issuer;
 pub mod keys;
 mod limits;
 mod notify;
@@ -34,12 +36,14 @@ use deed_store::log::witnesses::Witnesses;
 use deed_system::files::{CONFIG_MAX, Files};
 use ed25519_dalek::VerifyingKey;
 
+pub use self::algorithm::Algorithm;
 pub use self::fault::{Fault, Faults, place};
+pub use self::issuer::{Introspection, Issuer};
 pub use self::limits::{Bounds, Limits};
 pub use self::pin::{Change, Done, PinError, Pinned, Plan};
 pub use self::secret::{NamedSecret, secrets};
 pub use self::size::Size;
-pub use self::tenant::{Agent, Granted, Person, Tenant};
+pub use self::tenant::{Agent, Granted, Person, Tenant, TokenRule};
 pub use self::tokens::{
     AgentToken, NamedAgent, TokenFolder, TokenStore, Tokens, is_token_id, token_id,
 };
@@ -74,6 +78,8 @@ pub struct Config {
     pub notify: Option<Notify>,
     /// The witnesses of the logs of all tenants.
     pub witnesses: Arc<Witnesses>,
+    /// The issuers whose access tokens identify agents.
+    pub issuers: BTreeMap<String, Arc<Issuer>>,
     pub tenants: BTreeMap<String, Arc<Tenant>>,
     /// The token files of agents, which the host reads again and again while it runs.
     pub tokens: TokenFolder,
@@ -115,6 +121,8 @@ pub fn load(dir: &Path) -> Result<Config, Faults> {
     check_tokens(&tenants, &here, &mut faults);
     let notify = notify::build(&files, &raw, &here, &mut faults);
     let public_url = public_url::build(&raw.http, &here, &mut faults);
+    let issuers = issuer::build(&files, &raw, &here, &mut faults);
+    issuer::check_agents(&tenants, raw.issuer.keys(), &here, &mut faults);
     let witnesses = Arc::new(witness::build(&raw, &tenants, &here, &mut faults));
     check_credentials(&tenants, &here, &mut faults);
     let (tokens, read) = token_files(dir, &raw, &tenants, &mut faults)?;
@@ -132,6 +140,7 @@ pub fn load(dir: &Path) -> Result<Config, Faults> {
         approval_expires: raw.approval.expires,
         notify,
         witnesses,
+        issuers,
         tenants,
         tokens,
         adapters: adapters.into_bytes(),

@@ -65,7 +65,7 @@ pub use self::stored_action::StoredAction;
 pub use self::stories::StoredPolicies;
 use crate::capacity::admission::Admission;
 use crate::config::keys::Keys;
-use crate::config::{Config, Tenant, TokenFolder};
+use crate::config::{Config, Issuer, Tenant, TokenFolder};
 use crate::stage::notify::Notifier;
 
 /// The state that actions need at run time. A host has one engine, which all callers share.
@@ -98,6 +98,11 @@ impl Engine {
     /// The configured tenants, by name.
     pub fn tenants(&self) -> &BTreeMap<String, Arc<Tenant>> {
         &self.config.tenants
+    }
+
+    /// The configured issuers of access tokens, by name.
+    pub fn issuers(&self) -> &BTreeMap<String, Arc<Issuer>> {
+        &self.config.issuers
     }
 
     /// The token files of agents.

@@ -1,6 +1,7 @@
 //! The HTTP API. This module parses requests, passes them to the engine and formats the answers; it makes no decisions
 //! about actions.
 
+mod access;
 mod account;
 mod actions;
 mod approvals;
@@ -16,6 +17,7 @@ pub(crate) mod origin;
 mod page;
 mod payload;
 mod resolutions;
+mod resource;
 mod routes;
 mod tools;
 
@@ -40,6 +42,7 @@ use crate::api;
 use crate::capacity::counters::Metrics;
 use crate::config::public_url;
 use crate::engine::Engine;
+use crate::oauth::Issuers;
 
 /// The state that all routes share.
 #[derive(Clone, Debug)]
@@ -49,6 +52,7 @@ pub struct App {
     callers: Arc<Callers>,
     /// The beginning of links to the host's pages, if it is known.
     public_url: Option<Arc<str>>,
+    issuers: Arc<Issuers>,
 }
 
 impl App {
@@ -56,7 +60,8 @@ impl App {
     pub fn new(engine: Arc<Engine>, connections_max: usize) -> Self {
         let callers = Arc::new(Callers::of(engine.tenants(), connections_max));
         let public_url: Option<Arc<str>> = engine.public_url().map(Arc::from);
-        Self { engine, metrics: Arc::default(), callers, public_url }
+        let issuers = Arc::new(Issuers::new(engine.issuers(), engine.tenants()));
+        Self { engine, metrics: Arc::default(), callers, public_url, issuers }
     }
 
     /// Sets the address of the listener. Links begin with it, unless the configuration says at which address people

@@ -1,7 +1,7 @@
 //! The `deed` host: the execution boundary between an agent and the systems it acts on.
 //!
 //! A module may import only modules to its left in this list: `config ← stage ← capacity ← engine ← maintenance ←
-//! process ← api ← shown ← http ← mcp ← cli`.
+//! process ← oauth ← api ← shown ← http ← mcp ← cli`.
 
 pub mod api;
 pub mod capacity;
@@ -11,6 +11,7 @@ pub mod engine;
 pub mod http;
 pub mod maintenance;
 pub mod mcp;
+mod oauth;
 pub mod process;
 mod shown;
 pub mod stage;

@@ -30,6 +30,12 @@ const RESOLVE: &str = "post /v1/actions/{id}/resolution";
 const PAGE: &str = "get /actions/{id}";
 const CHECKPOINT: &str = "get /log/{tenant}/checkpoint";
 const TILE: &str = "get /log/{tenant}/tile/{path}";
+const METADATA: [&str; 2] =
+    ["get /.well-known/oauth-protected-resource", "get /.well-known/oauth-protected-resource/mcp"];
+
+/// An issuer, which the host does not ask in these tests.
+const ISSUER: &str = "[issuer.corp]\nurl = \"https://login.example.com\"\njwks = \"https://login.example.com/jwks\"\n\
+    audience = \"https://deed.example.com/mcp\"\nscope = \"deed\"\n\n[tenant.acme]\n";
 
 /// A test environment, and the OpenAPI document that its answers are checked against.
 struct Trial {
@@ -44,6 +50,7 @@ impl Trial {
         assert!(printed == text, "docs/openapi.json is not what `deed openapi` prints");
         let world = World::with(scim(), "scim", |dir| {
             edit(dir, "contracts/suspend_user.toml", "\"observable\"", "\"opaque\"")?;
+            edit(dir, "deed.toml", "[tenant.acme]\n", ISSUER)?;
             with_operator(dir)
         });
         Self { world: world.unwrap(), document: Document::new(&text) }
@@ -189,6 +196,9 @@ fn looking_around(trial: &mut Trial) {
     }
     trial.get(HELPDESK, CHECKPOINT, "acme");
     trial.get(HELPDESK, TILE, "acme");
+    for path in METADATA {
+        assert_eq!(trial.get("", path, "").0, 200, "{path}");
+    }
     let operations = Client::new(&trial.world.host.as_ref().unwrap().operations, "");
     for path in ["/healthz", "/readyz", "/metrics"] {
         trial.document.check("get", path, &operations.get(path).unwrap());

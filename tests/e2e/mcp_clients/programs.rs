@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::io::{self, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
 use deed_tests::services::{venv, workspace};
@@ -68,6 +68,25 @@ pub(super) fn installed(what: &str) -> bool {
 pub(super) fn npm(script: &str, args: &[&str]) -> Command {
     let mut command = Command::new(node());
     command.arg(packages().join("node_modules").join(script)).args(args);
+    local(&mut command);
+    command
+}
+
+/// The authorization server `oidc-provider`, as a script on the Node of the packages.
+pub(super) fn oidc_provider(args: &[&str]) -> Command {
+    of_tests(&node(), "issuer.mjs", args)
+}
+
+/// The authorization server Canaille.
+pub(super) fn canaille(args: &[&str]) -> Command {
+    let python = workspace().join("target/canaille/bin/python");
+    of_tests(&python, "canaille_issuer.py", args)
+}
+
+/// A command that runs a script of the tests.
+fn of_tests(program: &Path, name: &str, args: &[&str]) -> Command {
+    let mut command = Command::new(program);
+    command.arg(script(name)).args(args);
     local(&mut command);
     command
 }

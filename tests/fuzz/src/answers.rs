@@ -78,7 +78,8 @@ fn asked() -> &'static Asked {
 
 fn story(config: &Config) -> Story {
     let (tenant, environment) = (config.tenants["acme"].as_ref(), config.environment.as_str());
-    let caller = contract::Caller { tenant, environment, agent: "helpdesk", person: "alice" };
+    let (agent, person) = ("helpdesk", "alice");
+    let caller = contract::Caller { tenant, environment, agent, person, on_behalf_of: None };
     let proposal = br#"{"contract":"idp.restore_access","params":{"user_id":"0123456789abcdef0123456789abcdef"},"intent":"i"}"#;
     let proposal = contract::parse(proposal).unwrap();
     let id = ActionId::new(1, [0; 10]);

@@ -1,5 +1,6 @@
 //! Helpers for several test binaries, in addition to the test harness: a SCIM server with checks of ended actions,
-//! upstreams that answer with a function of the test, a witness, a certificate authority, and a check of CPU time.
+//! upstreams that answer with a function of the test, an issuer of access tokens, a witness, a certificate authority,
+//! and a check of CPU time.
 //!
 //! The helpers are a separate crate because the demo uses the harness but needs none of these dependencies.
 #![expect(
@@ -12,6 +13,7 @@
 
 pub mod authority;
 pub mod cpu;
+pub mod issuer;
 pub mod scripted;
 pub mod shared;
 pub mod upstream;

@@ -62,6 +62,7 @@ fn tags() -> Value {
         {"name": "approvals", "description": "For approvers: requests for approval, and the signed answers."},
         {"name": "resolutions", "description": "For operators: open outcomes, and the signed resolutions."},
         {"name": "contracts", "description": "The contracts that the caller may use."},
+        {"name": "authorization", "description": "For clients that get access tokens from an issuer (OAuth 2.1)."},
         {"name": "log", "description": "The tenant's log as C2SP tlog-tiles."},
         {"name": "operations", "description": "Health and counters, on a separate listener."},
     ])

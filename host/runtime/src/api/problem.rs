@@ -32,6 +32,8 @@ pub(crate) struct Problem {
     retry_after: Option<u64>,
     /// The limit that was reached, as a name for programs.
     limit: Option<&'static str>,
+    /// The value of `WWW-Authenticate`, if it says more than that a token is needed.
+    challenge: Option<Box<str>>,
 }
 
 impl Problem {
@@ -43,7 +45,13 @@ impl Problem {
             errors: vec![],
             retry_after: None,
             limit: None,
+            challenge: None,
         }
+    }
+
+    /// The same problem with this value of `WWW-Authenticate`.
+    pub(crate) fn challenged(self, challenge: String) -> Self {
+        Self { challenge: Some(challenge.into_boxed_str()), ..self }
     }
 
     /// A resource of another tenant gets the same answer as an unknown resource, so a caller does not learn what
@@ -100,6 +108,14 @@ impl Problem {
         Self { retry_after: Some(retry_after_s), ..problem }
     }
 
+    /// The answer while the host cannot check an access token, because the issuer does not answer or too many tokens
+    /// are being checked.
+    pub(crate) fn token_not_checked(detail: &str, retry_after_s: u64) -> Self {
+        let status = StatusCode::SERVICE_UNAVAILABLE;
+        let problem = Self::new(status, "the token cannot be checked now", detail);
+        Self { retry_after: Some(retry_after_s), ..problem }
+    }
+
     fn unprocessable(detail: String, errors: Vec<Place>) -> Self {
         Self {
             status: StatusCode::UNPROCESSABLE_ENTITY,
@@ -108,6 +124,7 @@ impl Problem {
             errors,
             retry_after: None,
             limit: None,
+            challenge: None,
         }
     }
 
@@ -175,13 +192,15 @@ impl Problem {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let (status, retry_after) = (self.status, self.retry_after);
+        let challenge =
+            self.challenge.as_ref().and_then(|text| text.parse::<header::HeaderValue>().ok());
+        let bare = (status == StatusCode::UNAUTHORIZED)
+            .then(|| header::HeaderValue::from_static("Bearer"));
         let mut response = (status, Json(self.into_body())).into_response();
         let problem = header::HeaderValue::from_static(MEDIA_TYPE);
         response.headers_mut().insert(header::CONTENT_TYPE, problem);
-        if status == StatusCode::UNAUTHORIZED {
-            response
-                .headers_mut()
-                .insert(header::WWW_AUTHENTICATE, header::HeaderValue::from_static("Bearer"));
+        if let Some(challenge) = challenge.or(bare) {
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
         }
         if let Some(seconds) = retry_after {
             response.headers_mut().insert(header::RETRY_AFTER, seconds.into());

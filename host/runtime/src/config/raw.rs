@@ -8,6 +8,7 @@ use deed_record::contract::Duration;
 use serde::Deserialize;
 
 use super::accepted;
+use super::algorithm::Algorithm;
 use super::size::Size;
 use super::webhook::WebhookEvent;
 
@@ -27,6 +28,9 @@ pub struct Host {
     pub notify: Option<Notify>,
     #[serde(default)]
     pub witness: Vec<Witness>,
+    /// Authorization servers whose access tokens identify agents.
+    #[serde(default)]
+    pub issuer: BTreeMap<String, Issuer>,
     #[serde(default)]
     pub tenant: BTreeMap<String, Tenant>,
 }
@@ -117,6 +121,33 @@ impl Notify {
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
+pub struct Issuer {
+    /// The exact value of the claim `iss`.
+    pub url: String,
+    /// The value that the claim `aud` must have.
+    pub audience: String,
+    /// The scope that a token must have.
+    pub scope: Option<String>,
+    /// The URL of the issuer's keys, for tokens that are JWTs.
+    pub jwks: Option<String>,
+    /// For all other tokens.
+    pub introspection: Option<Introspection>,
+    /// The claim that names the party for whom the agent acts.
+    pub on_behalf_of: Option<String>,
+    pub algorithms: Option<BTreeSet<Algorithm>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Introspection {
+    pub url: String,
+    /// The client id of this host.
+    pub client: String,
+    pub secret: SecretFrom,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct SecretFrom {
     pub file: Option<String>,
     pub env: Option<String>,
@@ -192,6 +223,16 @@ pub struct Agent {
     pub token: Option<String>,
     /// The webhook that reports the end of the agent's actions.
     pub notify: Option<Notify>,
+    /// Which access tokens are those of this agent.
+    pub oauth: Option<TokenRule>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TokenRule {
+    pub issuer: String,
+    /// Claims that a token must have, each with this value or with an array that contains it.
+    pub claims: BTreeMap<String, String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -230,6 +271,8 @@ impl Outline {
     pub(super) fn of(host: &Host) -> Self {
         let (mut named, mut secrets) = (BTreeSet::new(), BTreeSet::new());
         secrets.extend(host.notify.iter().flat_map(Notify::files));
+        let asking = host.issuer.values().filter_map(|issuer| issuer.introspection.as_ref());
+        secrets.extend(asking.filter_map(|one| one.secret.file.clone()));
         for tenant in host.tenant.values() {
             let webhooks = tenant.agent.values().filter_map(|agent| agent.notify.as_ref());
             secrets.extend(webhooks.flat_map(Notify::files));

@@ -13,7 +13,7 @@ use super::raw;
 /// A secret that a table of `deed.toml` names.
 #[derive(Debug)]
 pub struct NamedSecret {
-    /// The tenant that the secret belongs to; `None` for the secrets of `[notify]`.
+    /// The tenant that the secret belongs to; `None` for a secret of the host, such as those of `[notify]`.
     pub tenant: Option<String>,
     pub name: String,
     /// Where the secret is stored, or what is wrong with its table.
@@ -31,6 +31,12 @@ pub(super) fn of_agent(agent: &str) -> String {
 /// The name of the secret before a change.
 pub(super) fn previous(name: &str) -> String {
     format!("{name}.previous")
+}
+
+/// The name under which commands address the secret for the introspection of an issuer's tokens. Names of secrets of
+/// tenants have no dots.
+pub(super) fn of_issuer(name: &str) -> String {
+    format!("issuer.{name}")
 }
 
 /// Folders of the served directory that are reserved for other files. A secret stored in a reserved folder could
@@ -57,6 +63,10 @@ pub fn secrets(dir: &Path) -> Result<Vec<NamedSecret>, Fault> {
     };
     let mut all = Vec::new();
     all.extend(raw.notify.iter().flat_map(|notify| of_webhook(None, NOTIFY, notify)));
+    for (name, issuer) in &raw.issuer {
+        let asking = issuer.introspection.iter();
+        all.extend(asking.map(|one| named(None, &of_issuer(name), &one.secret)));
+    }
     for (tenant, tables) in &raw.tenant {
         all.extend(tables.secret.iter().map(|(name, from)| named(Some(tenant), name, from)));
         for (agent, table) in &tables.agent {

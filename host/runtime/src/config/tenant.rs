@@ -67,6 +67,15 @@ pub struct Agent {
     pub roles: BTreeSet<String>,
     /// SHA-256 of the bearer token in `deed.toml`.
     pub token: Option<Digest>,
+    pub oauth: Option<TokenRule>,
+}
+
+/// Which access tokens are those of an agent: tokens of this issuer in which each of these claims has this value, or is
+/// an array that contains it.
+#[derive(Clone, Debug)]
+pub struct TokenRule {
+    pub issuer: String,
+    pub claims: BTreeMap<String, String>,
 }
 
 /// A person: approver keys and roles.

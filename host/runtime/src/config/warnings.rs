@@ -12,7 +12,7 @@ use deed_system::files::Files;
 
 use super::fault::{Fault, Source};
 use super::tenant::{Contracts, Granted};
-use super::{Config, Tenant, Tokens, origin, public_url, raw};
+use super::{Config, Tenant, Tokens, issuer, origin, public_url, raw};
 
 /// The folders with the operator's files. A user who can write to one of these folders controls what the host does.
 const FOLDERS: [&str; 5] = [".", "contracts", "policies", "adapters", "approvers"];
@@ -35,6 +35,7 @@ pub(super) fn find(
     without_grant(raw, contracts, &mut found);
     found.extend(origin::warn(raw, files, here));
     found.extend(public_url::warn(&raw.http, here));
+    found.extend(issuer::warn(&config.tenants, &config.issuers, here));
     near_witnesses(config, here, &mut found);
     folders(files, &mut found);
     private_keys(files, &mut found);
@@ -50,7 +51,8 @@ pub(super) fn tokenless(config: &Config, tokens: &Tokens, here: &Source) -> Vec<
     let (holders, mut found) = (tokens.holders(), Vec::new());
     for tenant in config.tenants.values() {
         for (name, agent) in &tenant.agents {
-            if agent.token.is_some() || holders.contains(&(tenant.name.as_str(), name.as_str())) {
+            let has_token = agent.token.is_some() || agent.oauth.is_some();
+            if has_token || holders.contains(&(tenant.name.as_str(), name.as_str())) {
                 continue;
             }
             let what = format!(

@@ -100,6 +100,8 @@ impl Engine {
         room: fn(&Self, Caller<'_>) -> Result<Room, Overload>,
     ) -> Result<Accepted, IntakeError> {
         self.takes_proposals()?;
+        // The party is a part of the body, so one key cannot stand for actions on behalf of two parties.
+        let proposal = contract::acting_for(caller, proposal)?;
         let body = Digest::of(&json::to_canonical(&proposal).map_err(BindFault::from)?).hex();
         if let Some(id) = self.claimed(caller, claimed.as_ref(), &body).await? {
             return Ok(Accepted { id, waiting: None });

@@ -167,6 +167,8 @@ impl Drive<'_> {
             environment: &self.engine.config.environment,
             agent: &action.principal,
             person: &agent.person,
+            // The proposal has the party for whom the agent acted.
+            on_behalf_of: None,
         };
         let Bound { proposal, private, .. } = &*self.work.story.bound;
         let params = private.params(&self.engine.contract_of(&self.work.story)?, &action.params);

@@ -314,5 +314,6 @@ fn bind_as<'a>(app: &'a App, caller: &'a Caller) -> Result<contract::Caller<'a>,
         environment: app.engine.environment(),
         agent,
         person,
+        on_behalf_of: caller.on_behalf_of.as_deref(),
     })
 }

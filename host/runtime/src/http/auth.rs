@@ -17,8 +17,8 @@ use deed_record::lifecycle::story::Story;
 use tokio::time::Instant;
 
 pub(super) use self::callers::Callers;
-use super::App;
 use super::account::{self, RefusalAccount};
+use super::{App, access};
 use crate::api::problem::Problem;
 use crate::capacity::rate_limit::Budget;
 use crate::config::Tenant;
@@ -30,6 +30,8 @@ pub(crate) struct Caller {
     pub(crate) tenant: Arc<Tenant>,
     pub(super) who: Who,
     pub(crate) budget: Arc<Budget>,
+    /// The party for whom an agent acts, if its access token says it.
+    pub(super) on_behalf_of: Option<String>,
 }
 
 /// Whether a caller is an agent, which proposes actions, or a person, who reads them and answers approval requests.
@@ -83,12 +85,12 @@ impl FromRequestParts<App> for Caller {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
+        let token = token(&parts.headers);
         let now_ms = app.engine.latest_ms();
-        let caller = token(&parts.headers).and_then(|token| app.callers.find(token, now_ms));
-        let caller = caller.ok_or_else(|| {
-            app.metrics.unauthorized();
-            Problem::unauthorized()
-        })?;
+        let caller = match token.and_then(|token| app.callers.find(token, now_ms)) {
+            Some(caller) => caller,
+            None => access::caller(app, token).await?,
+        };
         let leave = caller.budget.admit(Instant::now()).map_err(account::refusal)?;
         if let Some(tab) = parts.extensions.get::<RefusalAccount>() {
             tab.keep(leave);

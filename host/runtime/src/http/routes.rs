@@ -83,6 +83,7 @@ impl Route {
             problems: &[],
             for_operations: false,
             for_browsers: false,
+            is_open: false,
         };
         Self { handler, operation }
     }
@@ -146,6 +147,12 @@ impl Route {
 
     fn problems(mut self, statuses: &'static [u16]) -> Self {
         self.operation.problems = statuses;
+        self
+    }
+
+    /// Serves the route without a token.
+    fn open(mut self) -> Self {
+        self.operation.is_open = true;
         self
     }
 

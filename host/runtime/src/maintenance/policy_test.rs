@@ -85,6 +85,7 @@ impl PolicyTest<'_> {
             environment: self.environment,
             agent: self.agent,
             person: &agent.person,
+            on_behalf_of: None,
         };
         let (id, nonce) = (ActionId::new(0, [0; 10]), "0".repeat(32));
         let salt = || Some([0; 32]);

@@ -20,13 +20,15 @@ use deed_spec::json::{self, NotCanonical, ParseError, ShapeError};
 
 use crate::config::{Granted, Tenant};
 
-/// The agent that proposes an action, its responsible person, its tenant and the environment.
+/// The agent that proposes an action, its responsible person, its tenant, the environment, and for whom the agent acts.
 #[derive(Debug, Clone, Copy)]
 pub struct Caller<'a> {
     pub tenant: &'a Tenant,
     pub environment: &'a str,
     pub agent: &'a str,
     pub person: &'a str,
+    /// The party for whom the agent acts, if the agent's access token says it.
+    pub on_behalf_of: Option<&'a str>,
 }
 
 /// An action that is bound to its contract, with the upstream bindings to which the digests in the action refer.
@@ -34,6 +36,23 @@ pub struct Caller<'a> {
 pub struct Fresh {
     pub bound: Bound,
     pub bindings: Arc<BTreeMap<String, Binding>>,
+}
+
+/// Writes into a proposal for whom the agent acts, if its access token says it. The token is signed by an issuer, and
+/// the proposal is the agent's own text.
+///
+/// # Errors
+///
+/// Fails when the proposal names another party.
+pub fn acting_for(caller: Caller<'_>, mut proposal: Proposal) -> Result<Proposal, BindFault> {
+    let Some(party) = caller.on_behalf_of else { return Ok(proposal) };
+    if proposal.on_behalf_of.as_ref().is_some_and(|named| named != party) {
+        let reason =
+            "is not the party that the access token names; leave the member out".to_owned();
+        return Err(ShapeError { pointer: "/on_behalf_of".to_owned(), reason }.into());
+    }
+    proposal.on_behalf_of = Some(party.to_owned());
+    Ok(proposal)
 }
 
 /// Binds a proposal. `id`, `nonce` and salts come from the caller, so this function is deterministic.
@@ -48,6 +67,7 @@ pub fn bind(
     nonce: String,
     salt: impl FnMut() -> Option<Salt>,
 ) -> Result<Fresh, BindFault> {
+    let proposal = acting_for(caller, proposal)?;
     let unknown = || BindFault::Unknown(proposal.contract.clone());
     let granted = caller.tenant.grants.get(&proposal.contract).ok_or_else(unknown)?;
     // From here on, commitments replace the private values.

@@ -28,7 +28,8 @@ pub(crate) fn parse(material: &Material) -> Result<Once<'_>> {
 pub(crate) fn bind(material: &Material) -> Result<Once<'_>> {
     let proposal = contract::parse(&material.body)?;
     let environment = &material.config.environment;
-    let caller = Caller { tenant: material.tenant()?, environment, agent: AGENT, person: PERSON };
+    let tenant = material.tenant()?;
+    let caller = Caller { tenant, environment, agent: AGENT, person: PERSON, on_behalf_of: None };
     Ok(Box::new(move || {
         let id = ActionId::new(0, [0; 10]);
         let nonce = "0".repeat(32);

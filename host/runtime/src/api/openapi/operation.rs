@@ -25,6 +25,8 @@ pub(crate) struct Operation {
     pub(crate) for_operations: bool,
     /// Whether a person may also authenticate with Basic, as a browser does.
     pub(crate) for_browsers: bool,
+    /// Whether a route of the main listener needs no token.
+    pub(crate) is_open: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -107,7 +109,7 @@ impl Operation {
             insert("requestBody", json!({"required": true, "content": content}));
         }
         insert("responses", self.responses(components));
-        if self.for_operations {
+        if self.for_operations || self.is_open {
             insert("security", json!([]));
         }
         if self.for_browsers {

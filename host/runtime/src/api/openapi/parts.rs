@@ -48,7 +48,8 @@ impl Components {
             "securitySchemes": {"token": {
                 "type": "http",
                 "scheme": "bearer",
-                "description": "A token of an agent or a person (`deed token new`); RFC 6750 section 2.1.",
+                "description": "A token of an agent or a person (`deed token new`), or an agent's access token of a \
+                                 configured issuer; RFC 6750 section 2.1.",
             }, "name_and_token": {
                 "type": "http",
                 "scheme": "basic",
@@ -78,7 +79,8 @@ fn problem(status: u16, schema: &Value) -> Value {
     });
     let header = match status {
         401 => {
-            json!({"WWW-Authenticate": {"schema": {"const": "Bearer"}, "description": "RFC 9110 section 11.6.1."}})
+            let what = "`Bearer`; with the URL of the metadata (RFC 9728) if the host accepts access tokens.";
+            json!({"WWW-Authenticate": {"schema": {"type": "string"}, "description": what}})
         }
         429 | 503 => {
             json!({"Retry-After": {"schema": {"type": "integer", "minimum": 1}, "description": "Seconds (RFC 9110 section 10.2.3)."}})
@@ -96,7 +98,10 @@ fn meaning(status: u16) -> &'static str {
     match status {
         400 => "The body is not strict JSON, or a header or query parameter is invalid.",
         401 => "There is no valid token.",
-        403 => "The token is of the wrong kind: agents propose, people approve.",
+        403 => {
+            "The token is of the wrong kind: agents propose, people approve. Or an access token does not have the \
+             required scope, or is that of no agent."
+        }
         404 => "The resource does not exist, or the caller may not see it.",
         409 => "The request conflicts with the present state; `detail` gives the reason.",
         413 => "The body is larger than 256 KiB.",

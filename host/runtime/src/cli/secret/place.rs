@@ -93,7 +93,8 @@ fn unknown(name: &str, tenant: Option<&str>, all: &[NamedSecret]) -> Failure {
 
 fn list<'a>(secrets: impl Iterator<Item = &'a NamedSecret>) -> String {
     let name = |one: &NamedSecret| {
-        let whose = one.tenant.as_ref().map_or("[notify]".to_owned(), |tenant| safe(tenant));
+        let whose =
+            one.tenant.as_ref().map_or_else(|| format!("[{}]", safe(&one.name)), |t| safe(t));
         format!("`{}` ({whose})", safe(&one.name))
     };
     secrets.map(name).collect::<Vec<_>>().join(", ")

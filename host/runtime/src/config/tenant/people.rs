@@ -6,7 +6,7 @@ use deed_spec::digest::Digest;
 use deed_spec::dsse;
 use deed_system::files::PEM_MAX;
 
-use super::{Agent, Builder, Person};
+use super::{Agent, Builder, Person, TokenRule};
 use crate::config::raw;
 
 impl Builder<'_> {
@@ -23,7 +23,8 @@ impl Builder<'_> {
             match hash(raw.token.as_ref()) {
                 Ok(token) => {
                     let roles = raw.roles.iter().cloned().collect();
-                    agents.insert(name.clone(), Agent { person: raw.person.clone(), roles, token });
+                    let (person, oauth) = (raw.person.clone(), raw.oauth.as_ref().map(rule));
+                    agents.insert(name.clone(), Agent { person, roles, token, oauth });
                 }
                 Err((needle, what)) => self.fault("agent", name, needle, &what),
             }
@@ -74,6 +75,10 @@ impl Builder<'_> {
 fn hash(text: Option<&String>) -> Result<Option<Digest>, (&'static str, String)> {
     let failed = |text: &String| ("token", no_hash(text).to_owned());
     text.map(|text| text.parse::<Digest>().map_err(|_| failed(text))).transpose()
+}
+
+fn rule(raw: &raw::TokenRule) -> TokenRule {
+    TokenRule { issuer: raw.issuer.clone(), claims: raw.claims.clone() }
 }
 
 /// The error does not quote the text, because the text may be the token itself.

@@ -116,6 +116,11 @@ impl Callers {
         one.origin.is_valid(now_ms, now.is_fresh()).then(|| one.caller.clone())
     }
 
+    /// The agent with this name. Its budget is the same, whichever token it shows.
+    pub(in crate::http) fn agent(&self, tenant: &str, name: &str) -> Option<Caller> {
+        self.agents.get(&(tenant.to_owned(), name.to_owned())).cloned()
+    }
+
     /// How many tokens of `tokens/` are valid, how many have expired, and how many are refused because of a fault or
     /// because the folder cannot be read.
     pub(in crate::http) fn of_files(&self, now_ms: i64) -> [(&'static str, usize); 3] {
@@ -152,7 +157,7 @@ impl Origin {
 
 fn caller(tenant: &Arc<Tenant>, who: Who, hall: &Arc<ConcurrencyLimit>) -> Caller {
     let budget = Arc::new(Budget::new(LIMITS, Arc::clone(hall), &tenant.name));
-    Caller { tenant: Arc::clone(tenant), who, budget }
+    Caller { tenant: Arc::clone(tenant), who, budget, on_behalf_of: None }
 }
 
 #[cfg(test)]

@@ -1,5 +1,5 @@
 //! The rows of the route table. Routes with the same path are adjacent. A row without `for_operations` is served on the
-//! main listener and requires a token.
+//! main listener, and requires a token unless it is `open`.
 
 use deed_record::action::Proposal;
 use deed_record::statement::approval::ApprovalRequest;
@@ -14,9 +14,12 @@ use super::parameters::{
 use super::{Route, get, post};
 use crate::api::contracts::{ContractList, GrantedContract};
 use crate::api::listing::ActionList;
+use crate::api::resource::ProtectedResource;
 use crate::api::tools::formats::ToolList;
 use crate::engine::Explained;
-use crate::http::{actions, approvals, contracts, log, operations, page, resolutions, tools};
+use crate::http::{
+    actions, approvals, contracts, log, operations, page, resolutions, resource, tools,
+};
 
 /// Every route of the host.
 pub(super) fn all() -> Vec<Route> {
@@ -27,6 +30,7 @@ pub(super) fn all() -> Vec<Route> {
         approving(),
         resolving(),
         granted(),
+        described(),
         logged(),
         for_operations(),
     ];
@@ -184,6 +188,25 @@ fn granted() -> Vec<Route> {
             .takes(&[&FORMAT])
             .json::<ToolList>("The tool definitions, sorted by name.")
             .problems(&[400, 401, 403, 429, 503]),
+    ]
+}
+
+/// The metadata of the host as a protected resource. Clients look for it below the well-known path with the path of the
+/// resource, and then without.
+fn described() -> Vec<Route> {
+    let known = ["showResource", "authorization", "Show which issuers' access tokens are accepted"];
+    let of_mcp =
+        ["showMcpResource", "authorization", "The same, for clients that use the path of `/mcp`"];
+    let metadata = |path: &'static str, named| {
+        get(path, resource::metadata, named)
+            .described("RFC 9728. There is no such document if no issuer is configured.")
+            .json::<ProtectedResource>("The resource, its issuers and their scopes.")
+            .problems(&[404])
+            .open()
+    };
+    vec![
+        metadata("/.well-known/oauth-protected-resource", known),
+        metadata("/.well-known/oauth-protected-resource/mcp", of_mcp),
     ]
 }
 

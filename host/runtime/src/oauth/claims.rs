@@ -1,0 +1,267 @@
+//! The claims that every access token must have (RFC 7519, RFC 9068), whether the token itself or its issuer states
+//! them.
+
+use std::ops::RangeInclusive;
+
+use serde_json::Value;
+
+use super::{Members, Refusal};
+use crate::config::Issuer;
+
+/// How far the clocks of the host and of an issuer may differ, in seconds.
+const LEEWAY_S: i64 = 30;
+/// How long a signed token may be valid from now on, in seconds. The host would accept it until then, even if the
+/// issuer revoked it. An issuer that the host asks says at any time whether a token is active.
+const LIFETIME_MAX_S: i64 = 24 * 60 * 60;
+/// The length in bytes of the party for whom an agent acts, as in a proposal.
+const PARTY_BYTES: RangeInclusive<usize> = 1..=256;
+
+/// Where claims come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Origin {
+    /// A signed token.
+    Jws,
+    /// An answer of the issuer, which need not name the issuer (RFC 7662).
+    Answer,
+}
+
+/// Checks that a token is from this issuer, for this host, valid at this time, and has the scope that is required.
+pub(super) fn check(
+    issuer: &Issuer,
+    claims: &Members,
+    origin: Origin,
+    now_s: i64,
+) -> Result<(), Refusal> {
+    let named = claims.get("iss").map(|iss| iss.as_str() == Some(issuer.url.as_str()));
+    if !named.unwrap_or(origin == Origin::Answer) {
+        return Err(Refusal::Invalid("the issuer of the access token is another one"));
+    }
+    if !claims.get("aud").is_some_and(|aud| has(aud, &issuer.audience)) {
+        return Err(Refusal::Invalid("the access token is for another audience"));
+    }
+    times(claims, origin, now_s)?;
+    if claims.contains_key("cnf") {
+        let what =
+            "the access token is bound to a key of its holder, which the host does not check";
+        return Err(Refusal::Invalid(what));
+    }
+    match &issuer.scope {
+        Some(required) if !in_scope(claims, required) => {
+            Err(Refusal::Scope { required: required.clone() })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Whether a claim is this text, or an array that contains it.
+pub(super) fn has(claim: &Value, text: &str) -> bool {
+    match claim {
+        Value::String(one) => one == text,
+        Value::Array(all) => all.iter().any(|one| one.as_str() == Some(text)),
+        _ => false,
+    }
+}
+
+fn times(claims: &Members, origin: Origin, now_s: i64) -> Result<(), Refusal> {
+    let invalid = |what| Err(Refusal::Invalid(what));
+    let is_time = |name: &&str| claims.get(*name).is_none_or(|time| seconds(time).is_some());
+    if !["exp", "nbf", "iat"].iter().all(is_time) {
+        return invalid("exp, nbf or iat of the access token is not a number of seconds");
+    }
+    let time = |name: &str| claims.get(name).and_then(seconds);
+    let Some(expires) = time("exp") else {
+        return invalid("the access token has no time at which it expires");
+    };
+    if now_s >= expires.saturating_add(LEEWAY_S) {
+        return invalid("the access token has expired");
+    }
+    let latest = now_s.saturating_add(LIFETIME_MAX_S + LEEWAY_S);
+    if origin == Origin::Jws && expires > latest {
+        return invalid("the access token is valid for more than 24 hours");
+    }
+    let is_future = |time: i64| time > now_s.saturating_add(LEEWAY_S);
+    if time("nbf").is_some_and(is_future) {
+        return invalid("the access token is not valid yet");
+    }
+    if time("iat").is_some_and(is_future) {
+        return invalid("the access token was issued in the future");
+    }
+    Ok(())
+}
+
+/// A time in whole seconds (RFC 7519 section 2, NumericDate). Some issuers write a fraction, and the parser makes a
+/// text of a number with a fraction.
+pub(super) fn seconds(time: &Value) -> Option<i64> {
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    match time {
+        Value::Number(number) => number.as_i64(),
+        Value::String(text) => {
+            let (whole, fraction) = text.split_once('.')?;
+            let is_number = digits(whole) && digits(fraction);
+            is_number.then(|| whole.parse().ok()).flatten()
+        }
+        _ => None,
+    }
+}
+
+/// Whether a token has this scope. Issuers write scopes as one text with spaces, in `scope` or `scp`, or as an array.
+fn in_scope(claims: &Members, required: &str) -> bool {
+    let listed = |claim: &Value| match claim {
+        Value::String(text) => text.split(' ').any(|one| one == required),
+        other => has(other, required),
+    };
+    ["scope", "scp"].iter().any(|name| claims.get(*name).is_some_and(listed))
+}
+
+/// The party for whom the agent acts, if tokens of this issuer say it.
+pub(super) fn on_behalf_of(issuer: &Issuer, claims: &Members) -> Result<Option<String>, Refusal> {
+    let Some(name) = &issuer.on_behalf_of else { return Ok(None) };
+    let party = claims.get(name).and_then(Value::as_str);
+    match party.filter(|party| PARTY_BYTES.contains(&party.len())) {
+        Some(party) => Ok(Some(party.to_owned())),
+        None => Err(Refusal::NoAgent("the access token does not say for whom the agent acts")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::oauth::tests::{AUDIENCE, URL, issuer, members};
+
+    const NOW: i64 = 1_800_000_000;
+
+    fn good() -> Value {
+        json!({"iss": URL, "aud": AUDIENCE, "exp": NOW + 300, "iat": NOW, "scope": "a deed b"})
+    }
+
+    /// The result for good claims with one claim changed; null removes it.
+    fn with(name: &str, value: Value) -> Result<(), Refusal> {
+        let mut claims = members(good());
+        claims.insert(name.to_owned(), value);
+        claims.retain(|_, value| !value.is_null());
+        check(&issuer(), &claims, Origin::Jws, NOW)
+    }
+
+    fn is_invalid(result: &Result<(), Refusal>) -> bool {
+        matches!(result, Err(Refusal::Invalid(_)))
+    }
+
+    #[test]
+    fn the_issuer_is_the_same_text() {
+        assert_eq!(with("iss", json!(URL)), Ok(()));
+        for bad in [json!(format!("{URL}/")), json!(URL.to_uppercase()), json!([URL]), Value::Null]
+        {
+            assert!(is_invalid(&with("iss", bad.clone())), "{bad}");
+        }
+        let mut answer = members(good());
+        answer.remove("iss");
+        assert_eq!(check(&issuer(), &answer, Origin::Answer, NOW), Ok(()));
+        answer.insert("iss".to_owned(), json!("https://elsewhere.example"));
+        assert!(is_invalid(&check(&issuer(), &answer, Origin::Answer, NOW)));
+    }
+
+    #[test]
+    fn the_audience_is_this_host() {
+        for good in [json!(AUDIENCE), json!([AUDIENCE]), json!(["https://a.example", AUDIENCE])] {
+            assert_eq!(with("aud", good.clone()), Ok(()), "{good}");
+        }
+        let slash = format!("{AUDIENCE}/");
+        for bad in [
+            json!("https://a.example"),
+            json!(slash),
+            json!([]),
+            json!({ AUDIENCE: true }),
+            json!([[AUDIENCE]]),
+            json!(format!("https://a.example {AUDIENCE}")),
+            Value::Null,
+        ] {
+            assert!(is_invalid(&with("aud", bad.clone())), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_token_is_valid_for_a_limited_time() {
+        for (name, time) in [
+            ("exp", NOW - 29),
+            ("exp", NOW + 24 * 3_600 + 30),
+            ("nbf", NOW + 30),
+            ("iat", NOW + 30),
+            ("iat", 0),
+            ("exp", NOW + 300),
+        ] {
+            assert_eq!(with(name, json!(time)), Ok(()), "{name} {}", time - NOW);
+        }
+        for (name, time) in [
+            ("exp", json!(NOW - 30)),
+            ("exp", json!(NOW + 24 * 3_600 + 31)),
+            ("exp", json!(i64::MIN)),
+            ("exp", json!(i64::MAX)),
+            ("exp", json!((NOW + 300).to_string())),
+            ("exp", json!(format!("{}.5x", NOW + 300))),
+            ("exp", json!(format!("-{NOW}.5"))),
+            ("exp", json!(format!("{}.5", NOW - 31))),
+            ("exp", json!("1.8e9")),
+            ("exp", json!("99999999999999999999.5")),
+            ("exp", Value::Null),
+            ("nbf", json!(NOW + 31)),
+            ("nbf", json!("")),
+            ("iat", json!(NOW + 31)),
+        ] {
+            assert!(is_invalid(&with(name, time.clone())), "{name} {time}");
+        }
+    }
+
+    #[test]
+    fn a_time_may_have_a_fraction() {
+        assert_eq!(with("exp", json!(format!("{}.25", NOW + 300))), Ok(()));
+        let text = format!("{{\"exp\":{}.25}}", NOW + 300);
+        let parsed = deed_spec::json::parse(text.as_bytes()).unwrap();
+        assert_eq!(seconds(&parsed["exp"]), Some(NOW + 300));
+    }
+
+    #[test]
+    fn only_a_signed_token_has_a_limited_lifetime() {
+        let mut claims = members(good());
+        claims.insert("exp".to_owned(), json!(NOW + 10 * 24 * 3_600));
+        assert_eq!(check(&issuer(), &claims, Origin::Answer, NOW), Ok(()));
+        assert!(is_invalid(&check(&issuer(), &claims, Origin::Jws, NOW)));
+    }
+
+    #[test]
+    fn the_scope_is_a_whole_word() {
+        let both = |value: &Value| {
+            let mut claims = members(good());
+            claims.remove("scope");
+            claims.insert("scp".to_owned(), value.clone());
+            (with("scope", value.clone()), check(&issuer(), &claims, Origin::Jws, NOW))
+        };
+        for good in [json!("deed"), json!("x deed"), json!(["x", "deed"])] {
+            assert_eq!(both(&good), (Ok(()), Ok(())), "{good}");
+        }
+        let missing = || Err(Refusal::Scope { required: "deed".to_owned() });
+        for bad in [json!("deed2"), json!("x:deed"), json!(["deed x"]), json!(""), json!(7)] {
+            assert_eq!(both(&bad), (missing(), missing()), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_token_that_is_bound_to_a_key_is_no_bearer_token() {
+        assert!(is_invalid(&with(
+            "cnf",
+            json!({"jkt": "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"})
+        )));
+    }
+
+    #[test]
+    fn the_party_for_whom_an_agent_acts_is_in_the_token() {
+        let issuer = Issuer { on_behalf_of: Some("sub".to_owned()), ..issuer() };
+        let party = |value: Value| on_behalf_of(&issuer, &members(json!({"sub": value})));
+        assert_eq!(party(json!("dora")), Ok(Some("dora".to_owned())));
+        for bad in [Value::Null, json!(""), json!(7), json!(["dora"]), json!("d".repeat(257))] {
+            assert!(matches!(party(bad.clone()), Err(Refusal::NoAgent(_))), "{bad}");
+        }
+        assert_eq!(on_behalf_of(&crate::oauth::tests::issuer(), &members(json!({}))), Ok(None));
+    }
+}

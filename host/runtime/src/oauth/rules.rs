@@ -1,0 +1,119 @@
+//! Which agent a token is, by the rules in the entries of the agents.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::claims::has;
+use super::{Members, Refusal};
+use crate::config::{Tenant, TokenRule};
+
+/// The rules of all agents of all tenants.
+#[derive(Debug)]
+pub(super) struct Rules(Vec<Rule>);
+
+#[derive(Debug)]
+struct Rule {
+    tenant: String,
+    agent: String,
+    tokens: TokenRule,
+}
+
+impl Rules {
+    pub(super) fn of(tenants: &BTreeMap<String, Arc<Tenant>>) -> Self {
+        let of_tenant = |tenant: &Arc<Tenant>| -> Vec<Rule> {
+            let ruled = tenant.agents.iter().filter_map(|(agent, entry)| {
+                let tokens = entry.oauth.clone()?;
+                Some(Rule { tenant: tenant.name.clone(), agent: agent.clone(), tokens })
+            });
+            ruled.collect()
+        };
+        Self(tenants.values().flat_map(of_tenant).collect())
+    }
+
+    /// The tenant and the name of the only agent that a token of this issuer with these claims can be.
+    pub(super) fn agent(&self, issuer: &str, claims: &Members) -> Result<(&str, &str), Refusal> {
+        let mut fitting = self.0.iter().filter(|rule| rule.fits(issuer, claims));
+        match (fitting.next(), fitting.next()) {
+            (Some(one), None) => Ok((one.tenant.as_str(), one.agent.as_str())),
+            (None, _) => {
+                tracing::info!(issuer, "a valid access token is that of no agent");
+                Err(Refusal::NoAgent("the access token is valid, and is that of no agent"))
+            }
+            (Some(one), Some(other)) => {
+                let (one, other) = (one.name(), other.name());
+                tracing::warn!(issuer, %one, %other, "a valid access token is that of two agents");
+                Err(Refusal::NoAgent("the access token is valid, and is that of several agents"))
+            }
+        }
+    }
+}
+
+impl Rule {
+    fn fits(&self, issuer: &str, claims: &Members) -> bool {
+        let TokenRule { issuer: own, claims: required } = &self.tokens;
+        let holds =
+            |(name, value): (&String, &String)| claims.get(name).is_some_and(|c| has(c, value));
+        own == issuer && !required.is_empty() && required.iter().all(holds)
+    }
+
+    fn name(&self) -> String {
+        format!("{}/{}", self.tenant, self.agent)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::oauth::tests::members;
+
+    fn rules() -> Rules {
+        let rule = |agent: &str, issuer: &str, claims: &[(&str, &str)]| {
+            let claims = claims.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect();
+            let tokens = TokenRule { issuer: issuer.to_owned(), claims };
+            Rule { tenant: "acme".to_owned(), agent: agent.to_owned(), tokens }
+        };
+        Rules(vec![
+            rule("desk", "corp", &[("client_id", "desk"), ("groups", "support")]),
+            rule("bot", "corp", &[("client_id", "bot")]),
+            rule("other", "corp", &[("sub", "bot")]),
+            rule("foreign", "partner", &[("client_id", "desk")]),
+        ])
+    }
+
+    #[test]
+    fn a_token_is_the_one_agent_whose_every_claim_it_has() {
+        let rules = rules();
+        let agent = |claims: Value| {
+            let claims = members(claims);
+            rules.agent("corp", &claims).map(|(_, agent)| agent.to_owned()).ok()
+        };
+        let desk = Some("desk".to_owned());
+        assert_eq!(agent(json!({"client_id": "desk", "groups": "support"})), desk);
+        assert_eq!(agent(json!({"client_id": "desk", "groups": ["a", "support"]})), desk);
+        assert_eq!(agent(json!({"client_id": "bot", "sub": "someone"})), Some("bot".to_owned()));
+        for nobody in [
+            json!({}),
+            json!({"client_id": "desk"}),
+            json!({"client_id": "desk", "groups": "support staff"}),
+            json!({"client_id": "desk", "groups": {"support": true}}),
+            json!({"client_id": "Desk", "groups": "support"}),
+        ] {
+            assert_eq!(agent(nobody.clone()), None, "{nobody}");
+        }
+    }
+
+    #[test]
+    fn a_token_of_two_agents_is_refused() {
+        let claims = members(json!({"client_id": "bot", "sub": "bot"}));
+        assert!(matches!(rules().agent("corp", &claims), Err(Refusal::NoAgent(_))));
+    }
+
+    #[test]
+    fn a_rule_is_for_the_tokens_of_one_issuer() {
+        let claims = members(json!({"client_id": "desk", "groups": "support"}));
+        assert_eq!(rules().agent("partner", &claims).unwrap(), ("acme", "foreign"));
+        assert!(rules().agent("elsewhere", &claims).is_err());
+    }
+}
