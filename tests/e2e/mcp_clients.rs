@@ -1,25 +1,26 @@
-//! Tests of the MCP server with clients of other authors: the official clients for TypeScript and Python, LangChain's
-//! adapter, the Inspector, and the conformance suite. Each client is a program of its own with the token of the agent.
+//! Tests of the MCP server with clients of other authors: the official clients for Rust, TypeScript and Python,
+//! LangChain's adapter, the Inspector, and the conformance suite. Each client has the token of the agent, and every
+//! course of a call is taken by every client.
 
 mod conformance;
 mod fixture;
 mod inspector;
 mod issuers;
 mod programs;
+mod rust;
 
+use std::fs;
 use std::path::Path;
-use std::thread;
-use std::time::Duration;
 
 use deed_test_support::shared::{locked_out, scim};
 use deed_tests::proxy::Fault;
 use deed_tests::services::Result;
-use deed_tests::wait;
 use deed_tests::world::{BOB, HELPDESK, World, edit};
+use deed_tests::{host, wait};
 use deed_verify::{Verdict, verify};
 use serde_json::{Value, json};
 
-use self::programs::{ALL, Client, NEW, OLD, Running, Speaker, installed};
+use self::programs::{Client, Running, Speaker, all};
 
 /// The tool of the contract `idp.restore_access`. A support lead must approve the action.
 const TOOL: &str = "idp_restore_access";
@@ -85,6 +86,15 @@ impl Desk {
         }
     }
 
+    /// The exit code of `deed verify` for a bundle: 3 for the copy of an agent, which has no evidence.
+    fn verify(&self, name: &str, bundle: &[u8]) -> Option<i32> {
+        let file = self.world.dir.join(format!("{name}.deed"));
+        fs::write(&file, bundle).unwrap();
+        let trust = self.world.trust().unwrap();
+        let args = ["verify", file.to_str().unwrap(), "--trust", trust.to_str().unwrap()];
+        host::run(&args, "").unwrap().status.code()
+    }
+
     /// The writes for this user that the directory carried out.
     fn writes(&self, user: &str) -> usize {
         self.world.proxy.carried_out(user)
@@ -115,12 +125,10 @@ fn has_tools(saw: &Value) {
 
 #[test]
 fn each_client_carries_an_action_to_its_verified_receipt() {
-    if !installed("actions by the MCP clients of other authors") {
-        return;
-    }
-    let desk = Desk::open(ALL.len());
-    let running = desk.start(&ALL, &["--read", "bundle"]);
-    desk.approve(ALL.len());
+    let clients = all("actions by the MCP clients of other authors");
+    let desk = Desk::open(clients.len());
+    let running = desk.start(&clients, &["--read", "bundle"]);
+    desk.approve(clients.len());
     let trust = desk.world.trusted().unwrap();
     for (running, user) in running.into_iter().zip(&desk.users) {
         let saw = running.saw();
@@ -131,29 +139,29 @@ fn each_client_carries_an_action_to_its_verified_receipt() {
         assert_eq!(status(&saw["last"]), "verified", "{saw}");
         assert_eq!(scim().get_user(user).unwrap()["active"], true);
         // An agent's copy of a receipt has no evidence.
-        let report = verify(&bytes(&saw["read"]), Some(&trust));
+        let bundle = bytes(&saw["read"]);
+        let report = verify(&bundle, Some(&trust));
         assert_eq!(report.verdict, Verdict::SignaturesOnly, "{report:#?}");
         assert_eq!(report.action.as_deref(), saw["last"]["structured"]["action"].as_str());
+        assert_eq!(desk.verify(user, &bundle), Some(3), "{saw}");
     }
 }
 
 #[test]
 fn a_client_that_stops_waiting_and_calls_again_has_one_action() {
-    if !installed("a call that the MCP clients of other authors end early") {
-        return;
-    }
-    let desk = Desk::with(ALL.len(), |dir| {
+    let clients = all("a call that the MCP clients of other authors end early");
+    let desk = Desk::with(clients.len(), |dir| {
         edit(dir, "deed.toml", "timeout = \"2s\"", "timeout = \"20s\"")
     });
     // The read before the decision takes longer than the client's patience. Later reads are fast again.
     desk.world.proxy.set("GET", Fault::Delay { ms: 8000 });
-    let running = desk.start(&ALL, &["--cut", "5000"]);
+    let running = desk.start(&clients, &["--cut", "5000"]);
     wait::until("every action reads", || {
         let requests = desk.world.proxy.requests();
         desk.users.iter().all(|user| requests.iter().any(|request| request.path.contains(user)))
     });
     desk.world.proxy.set("GET", Fault::None);
-    desk.approve(ALL.len());
+    desk.approve(clients.len());
     for (running, user) in running.into_iter().zip(&desk.users) {
         let saw = running.saw();
         assert_eq!(saw["first"]["cut"], true, "{saw}");
@@ -162,38 +170,34 @@ fn a_client_that_stops_waiting_and_calls_again_has_one_action() {
         assert_eq!(action, &saw["last"]["structured"]["action"], "{saw}");
         assert_eq!(desk.writes(user), 1, "{saw}");
     }
-    assert_eq!(desk.actions("").len(), ALL.len());
+    assert_eq!(desk.actions("").len(), clients.len());
 }
 
 #[test]
 fn a_client_that_never_polls_finds_the_end_when_it_calls_again() {
-    if !installed("MCP clients of other authors that never poll") {
-        return;
-    }
-    let desk = Desk::open(ALL.len());
-    for running in desk.start(&ALL, &["--no-poll"]) {
+    let clients = all("MCP clients of other authors that never poll");
+    let desk = Desk::open(clients.len());
+    for running in desk.start(&clients, &["--no-poll"]) {
         let saw = running.saw();
         assert_eq!(status(&saw["first"]), "waiting", "{saw}");
         assert_eq!(saw["polls"], Value::Null, "{saw}");
     }
-    desk.approve(ALL.len());
-    wait::until("every action is verified", || desk.actions("verified").len() == ALL.len());
-    for running in desk.start(&ALL, &["--no-poll"]) {
+    desk.approve(clients.len());
+    wait::until("every action is verified", || desk.actions("verified").len() == clients.len());
+    for running in desk.start(&clients, &["--no-poll"]) {
         let saw = running.saw();
         assert_eq!(status(&saw["first"]), "verified", "{saw}");
         assert!(saw["first"]["links"][0].is_string(), "{saw}");
     }
-    assert_eq!(desk.actions("").len(), ALL.len());
+    assert_eq!(desk.actions("").len(), clients.len());
     assert!(desk.users.iter().all(|user| desk.writes(user) == 1));
 }
 
 #[test]
 fn a_changed_argument_under_the_same_key_is_refused() {
-    if !installed("changed calls of the MCP clients of other authors") {
-        return;
-    }
-    let desk = Desk::open(ALL.len());
-    for running in desk.start(&ALL, &["--no-poll", "--change", "intent=something else"]) {
+    let clients = all("changed calls of the MCP clients of other authors");
+    let desk = Desk::open(clients.len());
+    for running in desk.start(&clients, &["--no-poll", "--change", "intent=something else"]) {
         let client = running.speaker.client;
         let saw = running.saw();
         assert_eq!(saw["again"]["error"], true, "{saw}");
@@ -205,17 +209,15 @@ fn a_changed_argument_under_the_same_key_is_refused() {
             assert_eq!(saw["again"]["structured"], same, "{saw}");
         }
     }
-    assert_eq!(desk.actions("").len(), ALL.len());
+    assert_eq!(desk.actions("").len(), clients.len());
 }
 
 #[test]
 fn a_changed_argument_without_a_key_is_another_action() {
-    if !installed("changed calls without a key of the MCP clients of other authors") {
-        return;
-    }
-    let desk = Desk::open(ALL.len() * 2);
-    let (first, second) = desk.users.split_at(ALL.len());
-    for ((client, user), other) in ALL.iter().zip(first).zip(second) {
+    let clients = all("changed calls without a key of the MCP clients of other authors");
+    let desk = Desk::open(clients.len() * 2);
+    let (first, second) = desk.users.split_at(clients.len());
+    for ((client, user), other) in clients.iter().zip(first).zip(second) {
         let mut arguments = Desk::arguments(user);
         arguments.as_object_mut().unwrap().remove("idempotency_key");
         let change = format!("user_id={other}");
@@ -223,29 +225,24 @@ fn a_changed_argument_without_a_key_is_another_action() {
         let [one, two] = ["first", "again"].map(|name| &saw[name]["structured"]["action"]);
         assert!(one.is_string() && two.is_string() && one != two, "{saw}");
     }
-    assert_eq!(desk.actions("").len(), ALL.len() * 2);
+    assert_eq!(desk.actions("").len(), clients.len() * 2);
 }
 
 #[test]
-fn two_clients_that_race_have_one_action() {
-    if !installed("a race of two MCP clients of other authors") {
-        return;
-    }
+fn clients_that_race_with_one_key_have_one_action() {
+    let clients = all("a race of the MCP clients of other authors");
     let desk = Desk::open(1);
-    let arguments = Desk::arguments(&desk.users[0]);
-    let racers = [
-        Speaker { client: Client::TypeScript, revision: NEW },
-        Speaker { client: Client::Python, revision: OLD },
-    ];
-    let url = desk.mcp();
-    let running = racers.map(|client| client.start(&url, TOOL, &arguments, &[]));
+    let user = &desk.users[0];
+    let (url, arguments) = (desk.mcp(), Desk::arguments(user));
+    let start = |client: &Speaker| client.start(&url, TOOL, &arguments, &["--no-poll"]);
+    let running: Vec<Running> = clients.iter().map(start).collect();
+    let action = |running: Running| running.saw()["first"]["structured"]["action"].clone();
+    let actions: Vec<Value> = running.into_iter().map(action).collect();
+    assert!(actions[0].is_string() && actions.iter().all(|one| *one == actions[0]), "{actions:?}");
+    // Every client has ended, so no later call can begin another action.
     desk.approve(1);
-    let saw = running.map(Running::saw);
-    let [one, two] = [&saw[0], &saw[1]].map(|saw| &saw["last"]["structured"]["action"]);
-    assert!(one.is_string() && one == two, "{saw:?}");
-    // Time for a second action that should not exist.
-    thread::sleep(Duration::from_millis(500));
-    assert_eq!((desk.actions("").len(), desk.writes(&desk.users[0])), (1, 1));
+    wait::until("the action is verified", || desk.actions("verified").len() == 1);
+    assert_eq!((desk.actions("").len(), desk.writes(user)), (1, 1));
 }
 
 #[test]

@@ -28,7 +28,7 @@ pub struct Proposal {
     /// Name of a granted contract, such as `idp.restore_access`.
     pub contract: String,
     /// The parameters, which must conform to the contract's parameter schema.
-    #[cfg_attr(feature = "schema", schemars(with = "serde_json::Map<String, Value>"))]
+    #[cfg_attr(feature = "schema", schemars(with = "BTreeMap<String, json::StrictValue>"))]
     pub params: Value,
     /// What the agent wants to achieve. The intent is for people only; policies cannot read it.
     #[cfg_attr(feature = "schema", schemars(length(min = 1, max = TEXT_MAX)))]
@@ -48,6 +48,7 @@ pub struct Proposal {
     pub environment: Option<String>,
     /// Maps JSON pointers into the state to the values that the agent expects there after the action.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[cfg_attr(feature = "schema", schemars(with = "BTreeMap<String, json::StrictValue>"))]
     pub expect: BTreeMap<String, Value>,
 }
 

@@ -5,6 +5,8 @@
 mod canonical;
 mod diff;
 mod parse;
+#[cfg(feature = "schema")]
+mod schema;
 mod shape;
 mod text;
 mod write;
@@ -15,6 +17,8 @@ pub use canonical::{NotCanonical, canonical, to_canonical, to_readable};
 pub use diff::{Change, diff};
 pub use parse::part::parse_part;
 pub use parse::{ParseError, parse, parse_exact};
+#[cfg(feature = "schema")]
+pub use schema::StrictValue;
 pub use shape::{ShapeError, from_value};
 
 /// The largest integer that every JSON reader represents exactly: 2^53 − 1 (RFC 7493 section 2.2).

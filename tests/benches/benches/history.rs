@@ -1,6 +1,6 @@
 //! Measures how much memory a host uses and what a long history of actions costs. The bench compares an empty host, a
 //! host with thousands of waiting actions, a host with a thousand contracts and a hundred adapters, and hosts with the
-//! numbers of past actions in `HISTORY`.
+//! numbers of past actions in `HISTORY`. With a thousand contracts, it also measures the list of tools of an agent.
 //!
 //! `DEED_BIN` names the binary of the host. The effect of the history on an action is measured as a ratio: hosts with
 //! and without the history alternate, on the same machine and against the same upstream. If `KEEP` is set, the
@@ -23,6 +23,8 @@ use serde_json::json;
 
 #[path = "history/crowd.rs"]
 mod crowd;
+#[path = "history/listed.rs"]
+mod listed;
 #[path = "history/past.rs"]
 mod past;
 #[path = "history/shelf.rs"]
@@ -71,6 +73,7 @@ fn memory(root: &Path, record: &Record) -> Result<()> {
     let (host, _) = start(&shelf)?;
     thread::sleep(REST);
     let full = rss_mib(host.pid())?;
+    listed::measure(&host)?;
     host.stop()?;
     let figures = json!({
         "idle": rounded(idle, 1),

@@ -5,12 +5,14 @@ use std::path::Path;
 
 use deed_test_support::shared::{locked_out, scim, user};
 use deed_tests::services::Result;
-use deed_tests::world::World;
+use deed_tests::world::{HELPDESK, World};
 use serde_json::json;
 
-use super::{NEW, READ, RESTORE, arguments, call, names};
+use super::{NEW, READ, RESTORE, arguments, call, names, send};
 
 const MORE: usize = 40;
+/// The bytes that the list may have, however many contracts there are.
+const BYTES_MAX: usize = 4_000;
 
 /// Adds copies of the contract that reads a user, and a policy that permits them.
 fn many(dir: &Path) -> Result<()> {
@@ -49,6 +51,8 @@ fn three_tools_stand_for_many_contracts() {
         "deed_status",
     ];
     assert_eq!(names(&world, NEW), expected);
+    let answer = send(&world, HELPDESK, NEW, "tools/list", &json!({}));
+    assert!(answer.bytes.len() <= BYTES_MAX, "{} bytes", answer.bytes.len());
     let found = call(&world, NEW, "deed_find", &json!({"query": "RESTORE access"}));
     let contracts = &found["structuredContent"]["contracts"];
     assert_eq!(contracts[0]["contract"], "idp.restore_access", "{found:#}");

@@ -1,13 +1,17 @@
-//! The clients of other authors, each run as a program of its own. `make counterparts` installs them.
+//! The clients of other authors. The Rust client is part of the tests; the others are programs, which `make
+//! counterparts` installs.
 
 use std::ffi::OsString;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::thread::JoinHandle;
 
 use deed_tests::services::{venv, workspace};
 use deed_tests::world::HELPDESK;
 use serde_json::Value;
+
+use super::rust;
 
 /// The revisions of the protocol.
 pub(super) const NEW: &str = "2026-07-28";
@@ -22,19 +26,36 @@ pub(super) struct Speaker {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Client {
+    /// Over stdin and stdout of `deed mcp`. The programs use HTTP.
+    Rust,
     TypeScript,
     Python,
     LangChain,
 }
 
-/// Every client with every revision that it speaks.
-pub(super) const ALL: [Speaker; 5] = [
+/// The clients that need nothing installed.
+const OWN: [Speaker; 2] = [
+    Speaker { client: Client::Rust, revision: NEW },
+    Speaker { client: Client::Rust, revision: OLD },
+];
+
+const INSTALLED: [Speaker; 5] = [
     Speaker { client: Client::TypeScript, revision: NEW },
     Speaker { client: Client::TypeScript, revision: OLD },
     Speaker { client: Client::Python, revision: NEW },
     Speaker { client: Client::Python, revision: OLD },
     Speaker { client: Client::LangChain, revision: OLD },
 ];
+
+/// Every client that there is, with every revision that it speaks. `what` says what they are for, for the report about
+/// clients that are not installed.
+pub(super) fn all(what: &str) -> Vec<Speaker> {
+    let mut all = OWN.to_vec();
+    if installed(what) {
+        all.extend(INSTALLED);
+    }
+    all
+}
 
 /// The directory with the installed npm packages.
 pub(super) fn packages() -> PathBuf {
@@ -104,6 +125,10 @@ impl Speaker {
     /// Starts a client that calls this tool once, or as the other arguments say.
     pub(super) fn start(self, url: &str, tool: &str, arguments: &Value, more: &[&str]) -> Running {
         let (program, script) = match self.client {
+            Client::Rust => {
+                let work = Work::Thread(rust::start(url, self.revision, tool, arguments, more));
+                return Running { speaker: self, work };
+            }
             Client::TypeScript => (node(), script("client.mjs")),
             Client::Python => (venv().join("bin/python"), script("client.py")),
             Client::LangChain => (langchain(), script("langchain_client.py")),
@@ -115,7 +140,7 @@ impl Speaker {
         let args = given.iter().chain(more).map(OsString::from);
         command.arg(script).args(["--url", url]).args(args).stdout(Stdio::piped());
         let child = command.stderr(Stdio::piped()).spawn().unwrap();
-        Running { speaker: self, child }
+        Running { speaker: self, work: Work::Program(child) }
     }
 
     /// Runs a client to its end.
@@ -127,20 +152,33 @@ impl Speaker {
 /// A client that has not ended.
 pub(super) struct Running {
     pub(super) speaker: Speaker,
-    child: Child,
+    work: Work,
+}
+
+enum Work {
+    Thread(JoinHandle<Value>),
+    Program(Child),
 }
 
 impl Running {
     /// What the client saw, once it has ended.
     pub(super) fn saw(self) -> Value {
-        let output = self.child.wait_with_output().unwrap();
-        let said = told(&output);
-        assert!(output.status.success(), "{:?}: {said}", self.speaker);
-        let line = String::from_utf8_lossy(&output.stdout).into_owned();
-        let saw: Value = serde_json::from_str(line.trim()).unwrap();
-        assert_eq!(saw["revision"], self.speaker.revision, "{:?}: {said}", self.speaker);
+        let Self { speaker, work } = self;
+        let saw = match work {
+            Work::Thread(thread) => thread.join().unwrap(),
+            Work::Program(child) => printed(speaker, child),
+        };
+        assert_eq!(saw["revision"], speaker.revision, "{speaker:?}: {saw}");
         saw
     }
+}
+
+/// The line that a program printed.
+fn printed(speaker: Speaker, child: Child) -> Value {
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success(), "{speaker:?}: {}", told(&output));
+    let line = String::from_utf8_lossy(&output.stdout).into_owned();
+    serde_json::from_str(line.trim()).unwrap()
 }
 
 /// Everything that a program printed.

@@ -6,6 +6,7 @@
 
 mod check;
 pub(crate) mod decimal;
+mod ecma;
 mod pattern;
 mod project;
 pub(crate) mod set;

@@ -9,8 +9,7 @@ use axum::response::{IntoResponse, Response};
 use deed_record::action::BindError;
 use deed_record::contract::schema::Violation;
 
-pub(crate) use self::body::Body;
-use self::body::Place;
+pub(crate) use self::body::{Body, Place};
 use crate::api::BODY_MAX;
 use crate::capacity::admission::Overload;
 use crate::engine::{EngineError, IntakeError, Unready};

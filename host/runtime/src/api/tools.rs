@@ -5,17 +5,18 @@
 
 mod call;
 mod description;
+mod expected;
 pub mod formats;
 mod input;
 mod names;
 mod output;
-mod portable;
 mod schema;
 
 use deed_record::contract::{Contract, Effect, Verb};
 use serde_json::Value;
 
 pub use self::call::{ArgumentsError, Call, as_written, split};
+pub use self::expected::expected;
 
 /// A contract as a tool.
 #[expect(

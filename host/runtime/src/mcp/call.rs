@@ -107,6 +107,11 @@ async fn propose(
     base: &str,
 ) -> Result<Joined, Box<CallToolResult>> {
     let contract = &granted.contract;
+    let tool = call.offer.tool(&contract.action.name);
+    let expected = |pointer: &str| {
+        let pointer = pointer.strip_prefix(base)?;
+        tools::expected(&tool?.input, pointer).cloned()
+    };
     if let Err(problem) = with_key(call, &mut arguments) {
         return Err(refused(call, problem, |pointer| format!("{base}{pointer}")).into());
     }
@@ -115,11 +120,16 @@ async fn propose(
         Err(ArgumentsError(violations)) => {
             call.app.metrics.refused();
             let problem = Problem::arguments(violations);
-            return Err(refused(call, problem, |pointer| format!("{base}{pointer}")).into());
+            charge(call, &problem);
+            let place = |pointer: &str| format!("{base}{pointer}");
+            return Err(refusal::with_expected(problem, place, expected).into());
         }
     };
     let place = |pointer: &str| format!("{base}{}", tools::as_written(contract, pointer));
-    submit(call, contract, &asked).await.map_err(|problem| refused(call, problem, place).into())
+    submit(call, contract, &asked).await.map_err(|problem| {
+        charge(call, &problem);
+        refusal::with_expected(problem, place, expected).into()
+    })
 }
 
 /// Explains what a proposal under a contract would result in. The arguments are those of the tool that proposes.
@@ -183,14 +193,19 @@ async fn submit(
     Ok((watch::follow(call, told, Until::Rests, end).await?, joined))
 }
 
-/// The result for a refused call. As with other routes, a refusal is charged to the caller's budget, but an answer that
-/// asks the caller to retry later is not. `place` converts the pointers of the problem to pointers into the arguments.
+/// The result for a refused call. `place` converts the pointers of the problem to pointers into the arguments.
 fn refused(call: Call<'_>, problem: Problem, place: impl Fn(&str) -> String) -> CallToolResult {
+    charge(call, &problem);
+    refusal::of(problem, place)
+}
+
+/// Counts a refusal. As with other routes, it is charged to the caller's budget, but an answer that asks the caller to
+/// retry later is not.
+fn charge(call: Call<'_>, problem: &Problem) {
     let status = problem.status();
     if status == StatusCode::TOO_MANY_REQUESTS {
         call.app.metrics.throttled();
     } else if status.is_client_error() {
         call.caller.budget.charge(Instant::now());
     }
-    refusal::of(problem, place)
 }

@@ -31,13 +31,8 @@ pub(super) fn definition(tool: &tools::Tool) -> Tool {
 /// The definition of a tool of the host itself: its name, title and description, and the schema of its arguments.
 /// `reads` says whether the tool changes nothing.
 pub(super) fn of_host([name, title, about]: [&'static str; 3], input: Value, reads: bool) -> Tool {
-    let hints = ToolAnnotations::from_raw(
-        Some(title.to_owned()),
-        Some(reads),
-        Some(false),
-        Some(true),
-        Some(false),
-    );
+    // The hints do not repeat the title, so that the list is short.
+    let hints = ToolAnnotations::from_raw(None, Some(reads), Some(false), Some(true), Some(false));
     Tool::new(name, about, object(input)).with_title(title).with_annotations(hints)
 }
 
@@ -51,12 +46,15 @@ pub(super) fn object(value: Value) -> JsonObject {
 
 /// The schema of an object with these members only.
 pub(super) fn schema(properties: &Value, required: &[&str]) -> Value {
-    json!({
+    let mut schema = json!({
         "type": "object",
         "properties": properties,
-        "required": required,
         "additionalProperties": false
-    })
+    });
+    if let Some(keywords) = schema.as_object_mut().filter(|_| !required.is_empty()) {
+        keywords.insert("required".to_owned(), json!(required));
+    }
+    schema
 }
 
 /// The arguments of a call. Fails at the first argument that does not fit.

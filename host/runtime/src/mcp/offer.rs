@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use deed_record::contract::Contract;
 use rmcp::model::Tool;
 
 use super::card;
@@ -50,7 +51,11 @@ pub(super) fn offers(tenants: &BTreeMap<String, Arc<Tenant>>, of_host: OfHost) -
 
 impl Offer {
     fn of(tenant: &Tenant, of_host: &Arc<OfHost>) -> Self {
-        let contracts = tools::all(tenant.grants.values().map(|granted| &*granted.contract));
+        Self::with(tenant.grants.values().map(|granted| &*granted.contract), of_host)
+    }
+
+    fn with<'c>(contracts: impl Iterator<Item = &'c Contract>, of_host: &Arc<OfHost>) -> Self {
+        let contracts = tools::all(contracts);
         let definitions = contracts.iter().map(definition).collect();
         Self { contracts, definitions, of_host: Arc::clone(of_host) }
     }
@@ -60,13 +65,17 @@ impl Offer {
     pub(super) fn listed(&self, reach: &Reaches, has_card: bool) -> Vec<Tool> {
         let all = self.contracts.iter().zip(&self.definitions);
         let usable = all.filter(|(tool, _)| reach.may_use(&tool.contract));
-        let mut listed: Vec<&Tool> = usable.map(|(_, definition)| definition).collect();
-        if listed.len() > TOOLS_MAX {
-            listed = self.of_host.searching.iter().collect();
-        }
-        listed.extend(&self.of_host.always);
-        let listed = listed.into_iter().cloned();
+        let listed = self.list(usable.map(|(_, definition)| definition).collect());
         if has_card { listed.map(|tool| self.linked(tool)).collect() } else { listed.collect() }
+    }
+
+    /// The tools of the list if the agent may use these tools of contracts.
+    fn list<'t>(&'t self, mut usable: Vec<&'t Tool>) -> impl Iterator<Item = Tool> + 't {
+        if usable.len() > TOOLS_MAX {
+            usable = self.of_host.searching.iter().collect();
+        }
+        usable.extend(&self.of_host.always);
+        usable.into_iter().cloned()
     }
 
     /// The contract of the tool with this name.
@@ -88,5 +97,48 @@ impl Offer {
         let has_card = is_contracts || tool.name == proposes || tool.name == shows;
         let is_for_card = tool.name == shows;
         card::linked(tool, has_card, is_for_card)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::Path;
+
+    use super::*;
+    use crate::mcp::{can, explain, own, search};
+
+    /// The bytes that a list may have if it does not name the contracts.
+    const BYTES_MAX: usize = 4_000;
+
+    /// The offer for this many copies of a contract.
+    fn offer(count: usize) -> Offer {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../contracts/idp/read_user.toml");
+        let text = fs::read_to_string(path).unwrap();
+        let contract = Contract::from_toml("read_user.toml", &text).unwrap();
+        let named = |number: usize| {
+            let mut copy = contract.clone();
+            copy.action.name = format!("idp.read_user_{number}");
+            copy
+        };
+        let contracts: Vec<Contract> = (0..count).map(named).collect();
+        let always = [vec![can::tool(), explain::tool()], own::tools()].concat();
+        let shows = [search::PROPOSE, own::STATUS];
+        let of_host = OfHost { always, searching: search::tools(), shows };
+        Offer::with(contracts.iter(), &Arc::new(of_host))
+    }
+
+    #[test]
+    fn the_list_for_a_thousand_contracts_is_short() {
+        let (few, many) = (offer(TOOLS_MAX), offer(1_000));
+        let list = |offer: &Offer| -> Vec<Tool> {
+            offer.list(offer.definitions.iter().collect()).collect()
+        };
+        let (few, listed) = (list(&few), list(&many));
+        let bytes = serde_json::to_vec(&listed).unwrap();
+        assert!(bytes.len() <= BYTES_MAX, "{} bytes", bytes.len());
+        assert!(many.tool("idp.read_user_999").is_some());
+        let named = |tools: &[Tool]| tools.iter().any(|tool| tool.name.starts_with("idp_"));
+        assert!(named(&few) && !named(&listed));
     }
 }

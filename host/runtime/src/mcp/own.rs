@@ -44,10 +44,9 @@ struct CancelArguments {
 
 /// The definitions of these tools.
 pub(super) fn tools() -> Vec<Tool> {
-    let status = "Shows one of your actions: its status, what it waits for and, once it has ended, its outcome and \
-                  outputs. With wait_s, waits for at most this many seconds until the action has ended.";
-    let list =
-        "Lists your actions, newest first. With status or resource, lists only actions that match.";
+    let status =
+        "Shows one of your actions. With wait_s, waits at most this many seconds for its end.";
+    let list = "Lists your actions, newest first, also by status or resource.";
     let cancel = "Cancels one of your actions that has not sent anything yet.";
     let wait = json!({"type": "integer", "minimum": 0, "maximum": WAIT_MAX.as_secs()});
     let limit = json!({"type": "integer", "minimum": 1, "maximum": 500});

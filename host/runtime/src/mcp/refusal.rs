@@ -1,20 +1,38 @@
-//! Refusals as results that a model can read: what was refused, by which limit, at which argument, and whether the call
-//! can succeed later.
+//! Refusals as results that a model can read: what was refused, by which limit, at which argument, what the argument
+//! must fit, and whether the call can succeed later.
 
 use axum::http::StatusCode;
 use rmcp::model::CallToolResult;
 use serde_json::{Value, json};
 
-use crate::api::problem::{Body, Problem};
+use crate::api::problem::{Body, Place, Problem};
+
+/// How many errors have the schema of their argument, so that many wrong arguments do not make a long answer.
+const EXPECTED_MAX: usize = 8;
 
 /// The result for a problem. `place` converts the pointers of the problem to pointers into the arguments of the call.
 pub(super) fn of(problem: Problem, place: impl Fn(&str) -> String) -> CallToolResult {
+    with_expected(problem, place, |_| None)
+}
+
+/// Like [`of`]. `expected` returns the schema of the argument at a pointer, or nothing if the tool has no such argument.
+pub(super) fn with_expected(
+    problem: Problem,
+    place: impl Fn(&str) -> String,
+    expected: impl Fn(&str) -> Option<Value>,
+) -> CallToolResult {
     let (status, retry_after) = (problem.status(), problem.retry_after());
     let Body { title, detail, errors, limit, .. } = problem.into_body();
-    let errors: Vec<Value> = errors
-        .into_iter()
-        .map(|one| json!({"pointer": place(&one.pointer), "reason": one.reason}))
-        .collect();
+    let error = |(number, one): (usize, Place)| {
+        let pointer = place(&one.pointer);
+        let schema = expected(&pointer).filter(|_| number < EXPECTED_MAX);
+        let mut error = json!({"pointer": pointer, "reason": one.reason});
+        if let (Some(members), Some(schema)) = (error.as_object_mut(), schema) {
+            members.insert("expected".to_owned(), schema);
+        }
+        error
+    };
+    let errors: Vec<Value> = errors.into_iter().enumerate().map(error).collect();
     let mut refusal = json!({"refused": title, "why": detail, "again": again(status, retry_after)});
     if let Some(members) = refusal.as_object_mut() {
         if !errors.is_empty() {
@@ -43,6 +61,7 @@ fn again(status: StatusCode, retry_after: Option<u64>) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    use deed_record::contract::schema::Violation;
     use deed_spec::json::ShapeError;
 
     use super::*;
@@ -58,6 +77,19 @@ mod tests {
         let refusal = structured(BindFault::Shape(error).into(), "/arguments");
         let expected = json!([{"pointer": "/arguments/user_id", "reason": "wrong"}]);
         assert_eq!((&refusal["errors"], &refusal["again"]), (&expected, &json!("corrected")));
+    }
+
+    #[test]
+    fn an_error_has_the_schema_of_an_argument_that_exists() {
+        let wrong =
+            |number: usize| Violation { pointer: format!("/{number}"), reason: "wrong".to_owned() };
+        let problem = Problem::arguments((0..=EXPECTED_MAX).map(wrong).collect());
+        let schema = |pointer: &str| (pointer != "/1").then(|| json!({"type": "integer"}));
+        let result = with_expected(problem, str::to_owned, schema).structured_content.unwrap();
+        assert_eq!(result["errors"][0]["expected"]["type"], "integer", "{result:#}");
+        for number in [1, EXPECTED_MAX] {
+            assert_eq!(result["errors"][number].get("expected"), None, "{result:#}");
+        }
     }
 
     #[test]

@@ -44,11 +44,10 @@ struct ProposeArguments {
 
 /// The definitions of these tools.
 pub(super) fn tools() -> Vec<Tool> {
-    let find = "Finds contracts whose name or title contains every word of the query. A contract is a kind of action \
-                that you may ask for.";
+    let find = "Finds contracts, which are kinds of actions, by the words of their name or title.";
     let describe = "Describes a contract: what it does, and the JSON Schema of the arguments for deed_propose.";
-    let propose = "Proposes an action under a contract. deed_describe shows the arguments. Returns the action's id and \
-                   status within 20 seconds; people may have to approve the action.";
+    let propose = "Proposes an action under a contract. deed_describe shows the arguments. Returns within 20 seconds; \
+                   people may have to approve the action.";
     let text = json!({"type": "string", "minLength": 1});
     let limit = json!({"type": "integer", "minimum": 1, "maximum": FOUND_MAX});
     let query = json!({"query": {"type": "string"}, "limit": limit});

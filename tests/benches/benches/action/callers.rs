@@ -1,5 +1,5 @@
 //! The requests that the bench's callers repeat: one part of the floor (the minimum work of an action), an action that
-//! needs no approval, and an action that a person approves.
+//! needs no approval, the same action over MCP, and an action that a person approves.
 
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -9,7 +9,7 @@ use deed_record::statement::approval::{self, Answer as Word, ApprovalRequest};
 use deed_tests::services::Result;
 use deed_tests::world::{BOB, World};
 use ed25519_dalek::SigningKey;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::stage::{AGENTS, token};
 
@@ -33,8 +33,12 @@ pub(super) struct Plain(pub(super) &'static str);
 /// The number of users so far, which makes each action be about a different user.
 static USERS: AtomicU64 = AtomicU64::new(0);
 
+fn user() -> String {
+    format!("{:032x}", USERS.fetch_add(1, Ordering::Relaxed))
+}
+
 fn propose(contract: &str, n: u64) -> Vec<u8> {
-    let user = format!("{:032x}", USERS.fetch_add(1, Ordering::Relaxed));
+    let user = user();
     let body = World::proposal(contract, &user).to_string();
     let headers = format!("{}prefer: wait=60\r\n", authorization(&token(n % AGENTS)));
     post("/v1/actions", &headers, body.as_bytes())
@@ -56,6 +60,41 @@ fn view(answer: &Answer, wanted: &str) -> Result<Value> {
 impl Work for Plain {
     async fn once(&self, to: &mut Caller, n: u64) -> Result<()> {
         view(&to.send(&propose(self.0, n)).await?, "verified").map(drop)
+    }
+}
+
+/// Makes the same action as [`Plain`] with `idp.read_user`, as a call of a tool of the MCP server.
+pub(super) struct Called;
+
+const TOOL: &str = "idp_read_user";
+
+fn call(n: u64) -> Vec<u8> {
+    let proposal = World::proposal("idp.read_user", "");
+    let of = |name: &str| proposal.get(name).cloned();
+    let arguments = json!({"user_id": user(), "intent": of("intent"), "sources": of("sources")});
+    let client = json!({
+        "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+        "io.modelcontextprotocol/clientCapabilities": {},
+    });
+    let params = json!({"name": TOOL, "arguments": arguments, "_meta": client});
+    let body = json!({"jsonrpc": "2.0", "id": n, "method": "tools/call", "params": params});
+    let headers = format!(
+        "{}accept: application/json, text/event-stream\r\nmcp-protocol-version: 2026-07-28\r\n\
+         mcp-method: tools/call\r\nmcp-name: {TOOL}\r\n",
+        authorization(&token(n % AGENTS))
+    );
+    post("/mcp", &headers, body.to_string().as_bytes())
+}
+
+impl Work for Called {
+    async fn once(&self, to: &mut Caller, n: u64) -> Result<()> {
+        let answer = to.send(&call(n)).await?;
+        let message: Value = serde_json::from_slice(&answer.body)?;
+        let status = message.pointer("/result/structuredContent/status");
+        if status.is_some_and(|status| status == "verified") {
+            return Ok(());
+        }
+        Err(format!("{} instead of `verified`: {message}", answer.status).into())
     }
 }
 

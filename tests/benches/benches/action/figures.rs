@@ -74,12 +74,31 @@ impl Table {
         (self.of(part, callers).cpu_us - self.of("nothing", callers).cpu_us).max(0.0)
     }
 
+    /// The cost of a call over MCP beside the same action over HTTP.
+    fn report_mcp(&self) -> Result<()> {
+        let ratio = |callers| {
+            let (mcp, read) = (self.of("mcp", callers), self.of("read", callers));
+            (mcp.p50_us / read.p50_us, mcp.cpu_us / read.cpu_us)
+        };
+        let ((p50, cpu), (p50_64, cpu_64)) = (ratio(1), ratio(64));
+        let figures = json!({
+            "p50_ms_1": rounded(self.of("mcp", 1).p50_us / 1e3, 2),
+            "p50_ms_1_http": rounded(self.of("read", 1).p50_us / 1e3, 2),
+            "ratio_p50_1": rounded(p50, 2),
+            "ratio_p50_64": rounded(p50_64, 2),
+            "ratio_cpu_1": rounded(cpu, 2),
+            "ratio_cpu_64": rounded(cpu_64, 2),
+        });
+        report("mcp", &figures, &[], "for the record", true)
+    }
+
     pub(super) fn report(&self, starts: &[(&'static str, Duration)]) -> Result<()> {
         let starts: BTreeMap<&str, _> =
             starts.iter().map(|(name, took)| (*name, rounded(took.as_secs_f64(), 2))).collect();
         report("start", &json!(starts), &[], "for the record", true)?;
         let peak = json!({"at_256": rounded(self.of("write", 256).peak_mib, 1)});
         report("rss_mib", &peak, &RSS_OF_HISTORY, "for the record", true)?;
+        self.report_mcp()?;
         let (one, many) = (self.of("write", 1), self.of("write", 64));
         let slower = one.p50_us / self.of("whole", 1).p50_us;
         let rate = self.of("whole", 64).per_s / many.per_s;

@@ -21,7 +21,7 @@ use deed_benches::process::{cpu_s, peak_rss_mib};
 use deed_tests::services::Result;
 use tokio::runtime::Runtime;
 
-use self::callers::{Approved, Floor, Plain};
+use self::callers::{Approved, Called, Floor, Plain};
 use self::figures::{Cost, Table};
 use self::stage::Stage;
 
@@ -31,8 +31,8 @@ const CROWDS: [u64; 4] = [1, 8, 64, 256];
 const PERSON_MAX: u64 = 100;
 /// Parts of the floor (the minimum work of an action), with the whole floor last.
 const PARTS: [&str; 5] = ["nothing", "exchanges", "runs", "commits", "whole"];
-/// Kinds of actions: a read, a write, and a write that a person approves.
-const KINDS: [&str; 3] = ["read", "write", "approved"];
+/// Kinds of actions: a read, the same read over MCP, a write, and a write that a person approves.
+const KINDS: [&str; 4] = ["read", "mcp", "write", "approved"];
 
 fn main() -> Result<()> {
     let bench = Bench {
@@ -83,6 +83,8 @@ impl Bench {
         }
         let read = || self.cost(stage.plain.pid(), plain, callers, Plain("idp.read_user"));
         self.keep("read", callers, table, read)?;
+        let called = || self.cost(stage.plain.pid(), plain, callers, Called);
+        self.keep("mcp", callers, table, called)?;
         let write = || self.cost(stage.plain.pid(), plain, callers, Plain("idp.restore_access"));
         self.keep("write", callers, table, write)?;
         // Approvals are measured with at most `PERSON_MAX` callers, because one person may have at most 128 requests in

@@ -38,6 +38,12 @@ impl Pattern {
     pub fn matches(&self, text: &str) -> bool {
         self.0.is_match(text)
     }
+
+    /// The pattern in the syntax of ECMA-262 with the flag `u`, as JSON Schema expects it; `None` if a part of it has no
+    /// exact counterpart there.
+    pub fn ecma(&self) -> Option<String> {
+        super::ecma::ecma(self.as_str())
+    }
 }
 
 impl PartialEq for Pattern {

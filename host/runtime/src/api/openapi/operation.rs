@@ -59,6 +59,8 @@ pub(crate) struct Parameter {
 pub(crate) enum Place {
     Path,
     Query,
+    /// In the query; a request without the parameter is refused.
+    RequiredQuery,
     Header,
 }
 
@@ -141,12 +143,12 @@ impl Parameter {
     pub(super) fn describe(&self, components: &mut Components) -> Value {
         let place = match self.place {
             Place::Path => "path",
-            Place::Query => "query",
+            Place::Query | Place::RequiredQuery => "query",
             Place::Header => "header",
         };
         let mut parameter = json!({"name": self.name, "in": place});
         if let Some(members) = parameter.as_object_mut() {
-            if matches!(self.place, Place::Path) {
+            if matches!(self.place, Place::Path | Place::RequiredQuery) {
                 members.insert("required".to_owned(), json!(true));
             }
             members.insert("schema".to_owned(), components.schema(self.schema));

@@ -38,10 +38,8 @@ impl Schemas {
     pub(super) fn finish(mut self) -> Map<String, Value> {
         let mut all = self.generator.take_definitions(false);
         for (name, schema) in &mut all {
-            if let Some(schema) = schema.as_object_mut() {
-                if !self.closed.contains(name) {
-                    open(schema);
-                }
+            if let Some(schema) = schema.as_object_mut().filter(|_| !self.closed.contains(name)) {
+                open(schema);
                 absent_or_not_null(schema);
             }
             plain(schema);
@@ -58,7 +56,8 @@ fn open(schema: &mut Map<String, Value>) {
     }
 }
 
-/// Removes `null` from the schema of optional members: an absent member is left out instead of being null.
+/// Removes `null` from the schema of optional members of answers: the host leaves an absent member out. In a request, an
+/// optional member may also be null.
 fn absent_or_not_null(schema: &mut Map<String, Value>) {
     let required: BTreeSet<String> = schema
         .get("required")

@@ -41,7 +41,7 @@ pub fn split(
 ) -> Result<Call, ArgumentsError> {
     let mut faults = Vec::new();
     let intent = required(INTENT, arguments.remove(INTENT), &mut faults);
-    let sources: Option<Vec<Source>> = read(SOURCES, arguments.remove(SOURCES), &mut faults);
+    let sources = sources(contract, arguments.remove(SOURCES), &mut faults);
     let expect: Option<BTreeMap<String, Value>> =
         read(EXPECT, arguments.remove(EXPECT), &mut faults);
     let idempotency_key = key(contract, arguments.remove(KEY), &mut faults);
@@ -55,7 +55,7 @@ pub fn split(
         intent: intent.unwrap_or_default(),
         reasoning: None,
         on_behalf_of: None,
-        sources: sources.unwrap_or_default(),
+        sources,
         environment: None,
         expect: expect.unwrap_or_default(),
     };
@@ -95,6 +95,20 @@ fn parameters(
         reason: violation.reason,
     }));
     params
+}
+
+/// The sources. Without enough of them, the action would be denied.
+fn sources(contract: &Contract, value: Option<Value>, faults: &mut Vec<Violation>) -> Vec<Source> {
+    let absent = value.is_none();
+    let sources: Option<Vec<Source>> = read(SOURCES, value, faults);
+    let count = sources.as_ref().map(Vec::len).or(absent.then_some(0));
+    let wanted = contract.evidence.sources;
+    if let Some(count) = count.filter(|count| *count < wanted) {
+        let reason =
+            format!("the contract requires {wanted} source(s), but the call names {count}");
+        faults.push(fault(SOURCES, reason));
+    }
+    sources.unwrap_or_default()
 }
 
 fn key(contract: &Contract, value: Option<Value>, faults: &mut Vec<Violation>) -> Option<String> {

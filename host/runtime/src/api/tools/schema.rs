@@ -6,8 +6,6 @@
 use deed_record::contract::schema::{Kind, Pattern, Schema};
 use serde_json::{Map, Value, json};
 
-use super::portable;
-
 /// The texts that are decimals. Bounds of a decimal are in its description.
 const DECIMAL: &str = "^-?[0-9]+(\\.[0-9]{1,4})?$";
 const PRIVATE: &str = "Private: records contain a commitment in place of this value. Do not repeat the value in any \
@@ -93,8 +91,7 @@ fn items(schema: &Schema, keywords: &mut Map<String, Value>) {
 fn text(schema: &Schema, keywords: &mut Map<String, Value>) {
     count("minLength", schema.min_length, keywords);
     count("maxLength", schema.max_length, keywords);
-    let pattern = schema.pattern.as_ref().map(Pattern::as_str);
-    if let Some(pattern) = pattern.filter(|pattern| portable::is_portable(pattern)) {
+    if let Some(pattern) = schema.pattern.as_ref().and_then(Pattern::ecma) {
         keywords.insert("pattern".to_owned(), pattern.into());
     }
 }
@@ -108,10 +105,9 @@ fn count(keyword: &str, bound: Option<impl Into<Value>>, keywords: &mut Map<Stri
 /// The contract's own description, and what no keyword says.
 fn description(schema: &Schema) -> String {
     let own = schema.description.clone();
-    let pattern = schema.pattern.as_ref().map(Pattern::as_str);
-    let pattern = pattern.filter(|pattern| !portable::is_portable(pattern));
+    let pattern = schema.pattern.as_ref().filter(|pattern| pattern.ecma().is_none());
     let pattern =
-        pattern.map(|pattern| format!("Matches `{pattern}` (syntax of the Rust crate `regex`)."));
+        pattern.map(|it| format!("Matches `{}` (syntax of the Rust crate `regex`).", it.as_str()));
     let decimal = (schema.kind() == Some(Kind::Decimal)).then(|| decimal(schema));
     let private = schema.private.then(|| PRIVATE.to_owned());
     let parts: Vec<String> = [own, pattern, decimal, private].into_iter().flatten().collect();

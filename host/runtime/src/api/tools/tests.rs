@@ -265,7 +265,9 @@ fn every_fault_is_named_as_the_caller_wrote_it() {
         assert_eq!(faults(&invoice(), arguments), ["/idempotency_key"], "{key}");
     }
     let intent = json!({"user_id": "0".repeat(32), "intent": 7, "expect": []});
-    assert_eq!(faults(&suspend(), intent), ["/intent", "/expect"]);
+    assert_eq!(faults(&suspend(), intent), ["/intent", "/sources", "/expect"]);
+    let none = json!({"user_id": "0".repeat(32), "intent": "x", "sources": []});
+    assert_eq!(faults(&suspend(), none), ["/sources"]);
 }
 
 #[test]
@@ -276,17 +278,23 @@ fn parameters_with_the_name_of_an_argument_are_nested() {
     assert_eq!(input["required"], json!(["params", "intent", "sources"]), "{input:#}");
     assert!(input["properties"]["params"]["properties"]["intent"].is_object(), "{input:#}");
     let user = "0".repeat(32);
-    let good = json!({"params": {"user_id": user, "intent": "theirs"}, "intent": "ours"});
+    let sources = json!([{"uri": "ticket:1"}]);
+    let good = json!({
+        "params": {"user_id": user, "intent": "theirs"},
+        "intent": "ours",
+        "sources": sources,
+    });
     let call = split(&nested, object(good)).unwrap();
     assert_eq!(
         (call.proposal.intent.as_str(), &call.proposal.params["intent"]),
         ("ours", &json!("theirs"))
     );
     assert_eq!(
-        faults(&nested, json!({"user_id": user, "intent": "x"})),
+        faults(&nested, json!({"user_id": user, "intent": "x", "sources": sources})),
         ["/user_id", "/params/user_id"]
     );
-    assert_eq!(faults(&nested, json!({"params": 7, "intent": "x"})), ["/params"]);
+    let wrong = json!({"params": 7, "intent": "x", "sources": sources});
+    assert_eq!(faults(&nested, wrong), ["/params"]);
     let flat = |pointer: &str| as_written(&suspend(), pointer);
     assert_eq!(as_written(&nested, "/params/user_id"), "/params/user_id");
     assert_eq!(

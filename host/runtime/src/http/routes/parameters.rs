@@ -71,9 +71,9 @@ pub(super) const LIMIT: Parameter = query(
 
 pub(super) const FORMAT: Parameter = Parameter {
     name: "format",
-    place: Place::Query,
+    place: Place::RequiredQuery,
     schema: |_| json_schema!({"type": "string", "enum": Format::WORDS}),
-    description: "The interface that the definitions are for; required. `openai` is for Chat Completions, and \
+    description: "The interface that the definitions are for. `openai` is for Chat Completions, and \
                   `openai-responses` for Responses.",
     shared: None,
 };
