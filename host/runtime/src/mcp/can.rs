@@ -30,10 +30,9 @@ struct CanArguments {
 
 /// The definition of this tool.
 pub(super) fn tool() -> Tool {
-    let about = "Tells what you may ask for: the granted contracts, with their limits and what a proposal needs. \
-                 `never`: policy denies every proposal; `because` names the policies that forbid it. `always`: policy \
-                 denies none. `depends`: policy decides by the facts in `depends_on`. `approval` has the approvals \
-                 that an action needs. The conditions of the contract hold in each case.";
+    let about = "Tells what you may ask for: the contracts, their limits and what a proposal needs. Policy denies \
+                 every proposal (`never`, by the policies in `because`), none (`always`), or some, by the facts in \
+                 `depends_on`. `approval` has the approvals that an action needs.";
     let contract = json!({"type": "string", "minLength": 1, "description": "Only this contract."});
     of_host([CAN, "Ask what is possible", about], schema(&json!({"contract": contract}), &[]), true)
 }
