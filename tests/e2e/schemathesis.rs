@@ -1,10 +1,11 @@
 //! Tests of the OpenAPI document with schemathesis, which makes requests from the document and checks that each answer
 //! is as the document says. `make counterparts` installs it.
 //!
-//! All checks of the tool are on: no answer is a 5xx, statuses, headers, content types and bodies are as documented, a
-//! request that fits the document is not refused, one that does not fit is, and no route accepts another token. Requests
-//! that fit and requests that do not are made in separate runs, because in its mode `all` release 4.32.5 also sends the
-//! number 0 as the header `traceparent`, and expects the host to accept it.
+//! All checks of the tool are on but one: no answer is a 5xx, statuses, headers, content types and bodies are as
+//! documented, a request that fits the document is not refused, one that does not fit is, and no route accepts another
+//! token. The check that a created resource is found is off, because the requests come from many agents in turn, and an
+//! agent finds only its own actions. Requests that fit and requests that do not are made in separate runs, because in its
+//! mode `all` release 4.32.5 also sends the number 0 as the header `traceparent`, and expects the host to accept it.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -24,10 +25,12 @@ const CALLERS: usize = 64;
 const MODES: [&str; 2] = ["positive", "negative"];
 const PROPOSAL: &str = "/components/schemas/Proposal";
 
-/// What bounds a run. All phases are on. A seed makes two runs the same.
-const BOUNDS: [&str; 13] = [
+/// The checks, and what bounds a run. All phases are on. A seed makes two runs the same.
+const BOUNDS: [&str; 15] = [
     "--checks",
     "all",
+    "--exclude-checks",
+    "ensure_resource_availability",
     "--max-examples",
     "10",
     "--workers",

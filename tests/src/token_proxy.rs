@@ -109,8 +109,9 @@ fn accept(listener: &TcpListener, target: &Arc<Target>, stopped: &AtomicBool) {
 fn carry(client: &TcpStream, target: &Target) -> io::Result<()> {
     let mut reader = BufReader::new(client);
     let head = rewritten(&read_head(&mut reader)?, target);
+    let head: Vec<u8> = head.chars().map(|c| u8::try_from(c).unwrap_or(b'?')).collect();
     let upstream = TcpStream::connect(&target.upstream)?;
-    (&upstream).write_all(head.as_bytes())?;
+    (&upstream).write_all(&head)?;
     (&upstream).write_all(reader.buffer())?;
     let (from, to) = (client.try_clone()?, upstream.try_clone()?);
     // A client that ends its connection cancels the request, so the end is passed on.
@@ -128,6 +129,7 @@ fn pump(from: &TcpStream, to: &TcpStream) {
     to.shutdown(Shutdown::Both).ok();
 }
 
+/// The head with a character for each byte, because a header may contain any bytes.
 fn read_head(reader: &mut BufReader<&TcpStream>) -> io::Result<String> {
     let mut head = Vec::new();
     let mut limited = reader.by_ref().take(HEAD_MAX);
@@ -136,7 +138,7 @@ fn read_head(reader: &mut BufReader<&TcpStream>) -> io::Result<String> {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
     }
-    String::from_utf8(head).map_err(|_| io::ErrorKind::InvalidData.into())
+    Ok(head.into_iter().map(char::from).collect())
 }
 
 /// The head with the token, with the upstream's address in place of the proxy's own, and with one request per

@@ -42,7 +42,16 @@ const NOTIFICATIONS: [&str; 4] = [
     "notifications/elicitation/complete",
 ];
 /// What the server says that it can do. A server that can do more has more methods.
-const CAPABILITIES: [&str; 3] = ["prompts", "resources", "tools"];
+const CAPABILITIES: [&str; 5] = [
+    "tools",
+    "prompts",
+    "resources",
+    "io.modelcontextprotocol/tasks",
+    "io.modelcontextprotocol/ui",
+];
+/// The methods that only clients with an extension have. `tasks/cancel` would cancel the action; `mcp-tasks-of-others`
+/// calls it for actions of others.
+const OF_EXTENSIONS: [&str; 2] = ["tasks/get", "tasks/update"];
 const NEW: &str = "2026-07-28";
 
 /// Well-formed parameters of the method, with the decision beside them.
@@ -96,10 +105,10 @@ fn answers(stage: &Stage, door: &str) -> [String; 6] {
 }
 
 /// Sends a message as a client of the newest revision sends it.
-fn send_new(client: &Client, mut message: Value) -> Answer {
+fn send_new(client: &Client, capabilities: &Value, mut message: Value) -> Answer {
     message["params"]["_meta"] = json!({
         "io.modelcontextprotocol/protocolVersion": NEW,
-        "io.modelcontextprotocol/clientCapabilities": {},
+        "io.modelcontextprotocol/clientCapabilities": capabilities,
     });
     let method = message["method"].as_str().unwrap().to_owned();
     let params = &message["params"];
@@ -117,9 +126,14 @@ fn send_new(client: &Client, mut message: Value) -> Answer {
 /// In the newest revision, the server has fewer methods, and the same answers to attempts.
 fn newest(stage: &Stage) {
     let payloads = || stage.payloads(Attempt::ApproveOwn).into_iter();
-    for door in REQUESTS.into_iter().chain(NOTIFICATIONS) {
+    let all = json!({
+        "elicitation": {"form": {}, "url": {}},
+        "extensions": {"io.modelcontextprotocol/tasks": {}, "io.modelcontextprotocol/ui": {}},
+    });
+    let plain = REQUESTS.into_iter().chain(NOTIFICATIONS).map(|door| (door, json!({})));
+    for (door, capabilities) in plain.chain(OF_EXTENSIONS.map(|door| (door, all.clone()))) {
         for payload in payloads() {
-            let answer = send_new(&stage.agent(), of(door, &payload));
+            let answer = send_new(&stage.agent(), &capabilities, of(door, &payload));
             assert!(answer.status < 500, "{door}: {answer:?}");
             stage.hides_others(&String::from_utf8_lossy(&answer.bytes));
         }
@@ -127,8 +141,12 @@ fn newest(stage: &Stage) {
 }
 
 fn capabilities(stage: &Stage) -> Vec<String> {
-    let found = send_new(&stage.agent(), message("server/discover", &json!({}))).json();
-    found["result"]["capabilities"].as_object().unwrap().keys().cloned().collect()
+    let asked = message("server/discover", &json!({}));
+    let found = send_new(&stage.agent(), &json!({}), asked).json();
+    let mut capabilities = found["result"]["capabilities"].as_object().unwrap().clone();
+    let extensions = capabilities.remove("extensions").unwrap();
+    let extensions = extensions.as_object().unwrap().keys().cloned();
+    capabilities.keys().cloned().chain(extensions).collect()
 }
 
 pub(super) fn attack() {

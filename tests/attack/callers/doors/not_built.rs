@@ -10,15 +10,8 @@ use super::http::routes;
 use super::stage::{Attempt, Stage, cell, patiently};
 use super::table::NOT_BUILT;
 
-const PATHS: [&str; 7] = [
-    "/actions/{id}",
-    "/console",
-    "/inbox",
-    "/v1/inbox",
-    "/v1/freezes",
-    "/v1/plans",
-    "/v1/actions/{id}/edit",
-];
+const PATHS: [&str; 6] =
+    ["/console", "/inbox", "/v1/inbox", "/v1/freezes", "/v1/plans", "/v1/actions/{id}/edit"];
 /// Names of such doors, as a part of a path or as a command.
 const WORDS: [&str; 9] =
     ["console", "inbox", "freeze", "freezes", "edit", "edits", "plan", "plans", "amend"];

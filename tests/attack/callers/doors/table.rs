@@ -23,6 +23,7 @@ pub(super) const ROUTES: &[Row] = &[
     Row("GET /v1/actions/{id}", ["202", "202", "202", "202", "202", "404"]),
     Row("POST /v1/actions/{id}/cancel", ["404"; 6]),
     Row("GET /v1/actions/{id}/bundle", ["409", "409", "409", "409", "409", "404"]),
+    Row("GET /actions/{id}", ["403"; 6]),
     Row("GET /v1/actions/{id}/approval_request", ["403"; 6]),
     Row("POST /v1/actions/{id}/approvals", ["403"; 6]),
     Row("GET /v1/actions/{id}/resolution_request", ["403"; 6]),
@@ -30,6 +31,8 @@ pub(super) const ROUTES: &[Row] = &[
     Row("GET /v1/contracts", ["200"; 6]),
     Row("GET /v1/contracts/{name}", ["200"; 6]),
     Row("GET /v1/tools", ["200"; 6]),
+    Row("GET /.well-known/oauth-protected-resource", ["404"; 6]),
+    Row("GET /.well-known/oauth-protected-resource/mcp", ["404"; 6]),
     Row("GET /log/{tenant}/checkpoint", ["200", "200", "200", "200", "200", "200, 404"]),
     Row("GET /log/{tenant}/tile/{path}", ["200", "200", "200", "200", "200", "200, 404"]),
     Row("GET /healthz", ["200"; 6]),
@@ -47,6 +50,7 @@ pub(super) const TOOLS: &[Row] = &[
     Row("idp_suspend_user", ["corrected"; 6]),
     Row("deed_can", ["corrected"; 6]),
     Row("deed_cancel", ["corrected", "corrected", "corrected", "corrected", "corrected", "no"]),
+    Row("deed_explain", ["corrected"; 6]),
     Row("deed_list", ["corrected"; 6]),
     Row("deed_status", ["corrected", "corrected", "corrected", "corrected", "corrected", "no"]),
     Row("deed_find", ["corrected"; 6]),
@@ -104,7 +108,6 @@ pub(super) const COMMANDS: &[Row] = &[
 
 /// Doors that a later release may have. When one of them answers, its row here no longer matches.
 pub(super) const NOT_BUILT: &[Row] = &[
-    Row("/actions/{id}", ["not built"; 6]),
     Row("/console", ["not built"; 6]),
     Row("/inbox", ["not built"; 6]),
     Row("/v1/inbox", ["not built"; 6]),

@@ -62,6 +62,11 @@ fn many(dir: &Path) -> Result<()> {
         fs::write(dir.join(format!("contracts/read_user_{number}.toml")), copy)?;
         toml.extend(["\n[tenant.acme.grant.\"", &name, "\"]\nupstreams = [\"idp\"]\n"]);
     }
+    // A contract that no policy permits is not listed.
+    let path = dir.join("policies/starter.cedar");
+    let permit =
+        "@id(\"reads\") permit (principal, action, resource) when { context.verb == \"read\" };\n";
+    fs::write(&path, fs::read_to_string(&path)? + permit)?;
     Ok(fs::write(dir.join("deed.toml"), toml)?)
 }
 
