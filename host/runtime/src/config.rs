@@ -122,7 +122,7 @@ pub fn load(dir: &Path) -> Result<Config, Faults> {
     let notify = notify::build(&files, &raw, &here, &mut faults);
     let public_url = public_url::build(&raw.http, &here, &mut faults);
     let issuers = issuer::build(&files, &raw, &here, &mut faults);
-    issuer::check_agents(&tenants, raw.issuer.keys(), &here, &mut faults);
+    issuer::check_agents(&tenants, &raw.issuer, &here, &mut faults);
     let witnesses = Arc::new(witness::build(&raw, &tenants, &here, &mut faults));
     check_credentials(&tenants, &here, &mut faults);
     let (tokens, read) = token_files(dir, &raw, &tenants, &mut faults)?;

@@ -89,7 +89,7 @@ fn times(claims: &Members, origin: Origin, now_s: i64) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// A time in whole seconds (RFC 7519 section 2, NumericDate). Some issuers write a fraction, and the parser makes a
+/// A time in whole seconds (RFC 7519 section 2, `NumericDate`). Some issuers write a fraction, and the parser makes a
 /// text of a number with a fraction.
 pub(super) fn seconds(time: &Value) -> Option<i64> {
     let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());

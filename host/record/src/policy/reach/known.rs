@@ -34,17 +34,22 @@ impl Known<'_> {
             *tree = value;
             return true;
         }
+        let mut is_changed = false;
         match tree {
             Value::Array(items) => {
-                items.iter_mut().fold(false, |changed, item| self.replace(item) || changed)
+                for item in items {
+                    is_changed |= self.replace(item);
+                }
             }
-            // Literal values are data.
-            Value::Object(node) => node
-                .iter_mut()
-                .filter(|(operator, _)| operator.as_str() != "Value")
-                .fold(false, |changed, (_, operand)| self.replace(operand) || changed),
-            _ => false,
+            Value::Object(node) => {
+                // Literal values are data.
+                for (_, operand) in node.iter_mut().filter(|(operator, _)| *operator != "Value") {
+                    is_changed |= self.replace(operand);
+                }
+            }
+            _ => {}
         }
+        is_changed
     }
 
     /// The literal for `context.NAME`; `None` for any other expression.

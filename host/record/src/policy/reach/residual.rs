@@ -125,7 +125,9 @@ fn collect(node: &Value, found: &mut BTreeSet<String>) {
             found.insert(names.join("."));
         }
         (None, Some((operator, operand))) => {
-            operands(operator, operand).into_iter().for_each(|inner| collect(inner, found));
+            for inner in operands(operator, operand) {
+                collect(inner, found);
+            }
         }
         // The condition uses `context` as a whole, or has an unknown form.
         _ => found.extend(EVERY_FACT.map(str::to_owned)),

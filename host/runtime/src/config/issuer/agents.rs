@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::Issuer;
-use crate::config::Tenant;
 use crate::config::fault::{Fault, Faults, Source};
 use crate::config::tenant::TokenRule;
+use crate::config::{Tenant, raw};
 
 /// Claims that say nothing about the holder of a token: every token of an issuer has them, or they differ for each
 /// token.
@@ -46,18 +46,17 @@ fn of_tenant(tenant: &Arc<Tenant>) -> Vec<Ruled<'_>> {
     ruled.collect()
 }
 
-/// Checks the rule of each agent. `named` has the names of all tables of issuers, also of those with a fault of their
-/// own.
-pub(in crate::config) fn check<'a>(
+/// Checks the rule of each agent. `named` has all tables of issuers, also those with a fault of their own.
+pub(in crate::config) fn check(
     tenants: &Tenants,
-    named: impl Iterator<Item = &'a String> + Clone,
+    named: &BTreeMap<String, raw::Issuer>,
     here: &Source,
     faults: &mut Faults,
 ) {
     let ruled = ruled(tenants);
     for one in &ruled {
         let TokenRule { issuer, claims } = one.rule;
-        if !named.clone().any(|name| name == issuer) {
+        if !named.contains_key(issuer) {
             let what = format!("issuer `{issuer}` is missing; add [issuer.{issuer}]");
             faults.push(one.fault(here, &what));
         }
