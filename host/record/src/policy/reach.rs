@@ -15,12 +15,16 @@
 //! even if the policy is a permit and another permit applies. A policy that partial evaluation reduces to an error
 //! counts as a policy whose result is not known, although every action may be denied: the partial evaluator reports a
 //! lack of stack in the same way.
+//!
+//! The depth of an expression grows with its length, and residuals are read by recursion. Therefore the evaluation has a
+//! thread with a large stack, and nothing is said about contracts that a very long policy concerns.
 
 mod known;
 mod partial;
 mod residual;
 
 use std::collections::BTreeSet;
+use std::thread;
 
 use cedar_policy::Effect;
 use serde_json::Value;
@@ -28,6 +32,10 @@ use serde_json::Value;
 use self::partial::{Partial, Residual};
 use self::residual::{Approvals, EVERY_FACT, Results};
 use super::{Obligation, Policies};
+
+/// The stack of the thread that evaluates, in bytes. The longest policy needs less than half of it in a debug build. Only
+/// the part that is used takes memory.
+const STACK: usize = 256 << 20;
 
 /// An agent of which it is asked what it can do, and the environment of the host.
 #[derive(Debug, Clone, Copy)]
@@ -100,13 +108,23 @@ impl Policies {
         asker: Asker<'_>,
         kinds: impl IntoIterator<Item = Kind<'k>>,
     ) -> Vec<Reach> {
-        let mut partial = Partial::new(self, asker).ok();
-        let mut reach = |kind| {
-            let residuals = partial.as_mut().and_then(|partial| partial.residuals(kind).ok());
-            residuals.map_or_else(Reach::unknown, |residuals| judge(self, residuals))
-        };
-        kinds.into_iter().map(&mut reach).collect()
+        let kinds: Vec<Kind<'k>> = kinds.into_iter().collect();
+        let answers = thread::scope(|scope| {
+            let evaluate = || reaches(self, asker, &kinds);
+            let running = thread::Builder::new().stack_size(STACK).spawn_scoped(scope, evaluate);
+            running.ok()?.join().ok()
+        });
+        answers.unwrap_or_else(|| kinds.iter().map(|_| Reach::unknown()).collect())
     }
+}
+
+fn reaches(policies: &Policies, asker: Asker<'_>, kinds: &[Kind<'_>]) -> Vec<Reach> {
+    let mut partial = Partial::new(policies, asker).ok();
+    let mut reach = |kind: &Kind<'_>| {
+        let residuals = partial.as_mut().and_then(|partial| partial.residuals(*kind).ok());
+        residuals.map_or_else(Reach::unknown, |residuals| judge(policies, residuals))
+    };
+    kinds.iter().map(&mut reach).collect()
 }
 
 /// One policy after partial evaluation.

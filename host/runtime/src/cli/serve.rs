@@ -30,6 +30,9 @@ pub struct ServeArgs {
     dir: PathBuf,
 }
 
+/// The stack of each thread, in bytes: as large as that of the main thread, on which policies are checked before they are
+/// evaluated on the other threads. Only the part that is used takes memory.
+const STACK: usize = 8 << 20;
 /// How long the host waits for open connections when it stops, after no action is running any more.
 const CONNECTION_PATIENCE: Duration = Duration::from_secs(5);
 /// The maximum number of connections to the operations listener: enough for a metrics scraper, two probes and an
@@ -39,7 +42,8 @@ const OPERATIONS_CONNECTIONS_MAX: usize = 32;
 /// Serves until a signal arrives. The exit code is 1 if the host cannot start, if its store fails, or if a second
 /// signal ends the host while actions are still running. The reason for exit code 1 is written to stderr.
 pub fn run(args: &ServeArgs) -> ExitCode {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().enable_all().thread_stack_size(STACK).build();
     let result = runtime.map_err(|e| e.to_string()).and_then(|runtime| {
         let result = runtime.block_on(serve(args));
         // The host exits without waiting for tasks that still run, such as a DNS lookup.

@@ -14,6 +14,9 @@ use super::{Asker, Kind};
 use crate::policy::evaluate::Question;
 use crate::policy::{Facts, Policies};
 
+/// The longest policy that is evaluated, in bytes of its text. The text bounds how deep the expressions of a policy are.
+const POLICY_MAX: usize = 32 << 10;
+
 /// What partial evaluation leaves of one policy.
 #[derive(Debug)]
 pub(super) struct Residual {
@@ -102,6 +105,9 @@ impl<'p> Partial<'p> {
                 Entry::Vacant(place) => {
                     let policy = self.policies.full.policy(&PolicyId::new(id));
                     let policy = policy.ok_or_else(|| format!("there is no policy `{id}`"))?;
+                    if policy.to_string().len() > POLICY_MAX {
+                        return Err(format!("policy `{id}` is too long"));
+                    }
                     place.insert(known.put_into(policy)?)
                 }
             };
