@@ -4,6 +4,7 @@ use std::fs;
 use std::process::Command;
 
 use deed_test_support::shared::{locked_out, scim};
+use deed_tests::host::binary;
 use deed_tests::services::workspace;
 use deed_tests::world::{HELPDESK, World};
 
@@ -16,9 +17,11 @@ fn script(page: &str) -> String {
 
 /// Runs the commands of a page with an agent's token. Returns whether every command succeeded, and the output.
 fn run(world: &World, page: &str, token: &str) -> (bool, String) {
+    let script = format!("deed() {{ \"$DEED\" \"$@\"; }}\n{}", script(page));
     let output = Command::new("bash")
-        .args(["-euo", "pipefail", "-c", &script(page)])
+        .args(["-euo", "pipefail", "-c", &script])
         .current_dir(&world.dir)
+        .env("DEED", fs::canonicalize(binary().unwrap()).unwrap())
         .env("DEED_URL", world.url())
         .env("DEED_TOKEN", token)
         .env("USER_ID", locked_out())
@@ -28,17 +31,21 @@ fn run(world: &World, page: &str, token: &str) -> (bool, String) {
     (output.status.success(), String::from_utf8_lossy(&said).into_owned())
 }
 
-fn has_curl() -> bool {
-    Command::new("curl").arg("--version").output().is_ok()
+/// Whether `curl` is installed. If it is not, the test says so.
+fn has_curl(page: &str) -> bool {
+    let is_there = Command::new("curl").arg("--version").output().is_ok();
+    if !is_there {
+        #[expect(clippy::print_stderr, reason = "what was not tested must be seen")]
+        {
+            eprintln!("NOT CHECKED: {page} needs curl (Debian: apt-get install curl)");
+        }
+    }
+    is_there
 }
 
 #[test]
 fn the_page_for_agents_proposes_and_cancels() {
-    if !has_curl() {
-        #[expect(clippy::print_stderr, reason = "what was not tested must be seen")]
-        {
-            eprintln!("NOT CHECKED: docs/agents.md needs curl (Debian: apt-get install curl)");
-        }
+    if !has_curl("docs/agents.md") {
         return;
     }
     let world = World::start(scim()).unwrap();
@@ -48,4 +55,26 @@ fn the_page_for_agents_proposes_and_cancels() {
     assert!(ended && said.contains("approve:1:support-lead"), "{said}");
     let (done, said) = run(&world, "docs/agents.md", "deed_wrong");
     assert!(!done && said.contains("no valid token"), "{said}");
+}
+
+#[test]
+fn the_page_for_mcp_lists_explains_and_proposes() {
+    if !has_curl("docs/mcp.md") {
+        return;
+    }
+    let world = World::start(scim()).unwrap();
+    let (done, said) = run(&world, "docs/mcp.md", HELPDESK);
+    assert!(done && !said.contains("\"error\""), "{said}");
+    for of_each_command in [
+        "\"resultType\":\"complete\"",
+        "\"name\":\"deed_status\"",
+        "\"protocolVersion\":\"2025-11-25\"",
+        "\"contract\":\"idp.restore_access\"",
+        "\"would_send\":",
+        "\"status\":\"waiting\"",
+    ] {
+        assert!(said.contains(of_each_command), "{of_each_command}: {said}");
+    }
+    let (done, said) = run(&world, "docs/mcp.md", "deed_wrong");
+    assert!(!done, "{said}");
 }

@@ -17,10 +17,10 @@ fn page() -> String {
     fs::read_to_string(workspace().join("docs/webhooks.md")).unwrap()
 }
 
-/// The first code block of the page in this language.
+/// The last code block of the page in this language.
 fn block(language: &str) -> String {
     let page = page();
-    let rest = page.split(&format!("```{language}\n")).nth(1).unwrap();
+    let rest = page.split(&format!("```{language}\n")).skip(1).last().unwrap();
     rest.split("```").next().unwrap().to_owned()
 }
 
