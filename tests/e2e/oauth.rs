@@ -104,6 +104,9 @@ fn a_token_without_the_scope_or_of_no_agent_is_refused_with_403() {
     refused(&world, &both, 403, "that of several agents");
     let log = world_log(&world);
     assert!(log.contains("acme/helpdesk") && log.contains("globex/desk"), "{log}");
+    // The log names the claims of a token of no agent, and has none of their values.
+    let line = log.lines().find(|line| line.contains("that of no agent")).unwrap();
+    assert!(line.contains("\"client_id\"") && !log.contains("someone"), "{log}");
 }
 
 #[test]

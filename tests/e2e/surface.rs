@@ -183,6 +183,8 @@ fn without_a_valid_token_nothing_answers() {
     for token in ["", "wrong", "deed_token-of-the-helpdesk-agent-of-acm"] {
         let answer = world.client(token).get("/v1/contracts").unwrap();
         assert_eq!(answer.status, 401, "{token}");
+        let is_unknown = answer.text("/detail").contains("does not know this token");
+        assert_eq!(is_unknown, !token.is_empty(), "{token}: {}", answer.json());
     }
     assert_eq!(world.metric("deed_unauthorized_total").unwrap(), Some(3));
     let configuration = fs::read_to_string(world.dir.join("deed.toml")).unwrap();

@@ -7,6 +7,7 @@ the test approves that action as a person.
 from __future__ import annotations
 
 import asyncio
+import inspect
 import json
 import os
 from typing import Any, get_args
@@ -27,6 +28,7 @@ from deed_client import (
     openai_response_output,
     openai_result,
 )
+from deed_client._tools import of_action
 
 URL, TOKEN = os.environ["DEED_URL"], os.environ["DEED_TOKEN"]
 LOCKED_OUT = os.environ["LOCKED_OUT"].split(",")
@@ -37,6 +39,7 @@ INTENT = "the user is locked out and has proved who they are"
 def approve(action: Action) -> None:
     """Asks the person who runs this script to approve."""
     assert action.waiting and action.obligations == ["approve:1:support-lead"], action
+    assert action.approve_url == f"{URL}/actions/{action.id}", action
     print(f"approve {action.id}", flush=True)
 
 
@@ -94,6 +97,37 @@ def check_tokens() -> None:
                 raise AssertionError("it must be refused")
             except ValueError as error:
                 assert str(error) == "the token must be visible ASCII characters", error
+
+
+def check_polls() -> None:
+    for client in (Deed, AsyncDeed):
+        for method in (client.wait, client.propose_and_wait):
+            assert inspect.signature(method).parameters["poll"].default == 5.0, method
+
+
+def check_policies() -> None:
+    """A result names only the policies that denied the action or that require its approvals."""
+    for status, verdict, expected in (
+        ("waiting", "ask", ["a"]),
+        ("denied", "deny", ["a", "b"]),
+        ("denied", "ask", None),
+        ("verified", "allow", None),
+    ):
+        needed = [{"count": 1, "role": "lead", "policy": "a"}]
+        decision = {"verdict": verdict, "determining": ["a", "b"], "obligations": needed}
+        raw = {"id": "act_1", "status": status, "contract": "c", "resource": "r"}
+        content = of_action(Action.of(raw | {"decision": decision, "approve_url": "u"})).content
+        assert content.get("policies") == expected, content
+        assert content["approve_url"] == "u", content
+
+
+async def check_addresses() -> None:
+    """The address of the MCP server names its host."""
+    for url in (f"{URL}/", f"{URL}/mcp", f"{URL}/mcp/"):
+        with Deed(url, TOKEN) as deed:
+            deed.list()
+        async with AsyncDeed(url, TOKEN) as deed_async:
+            await deed_async.list()
 
 
 class Broken:
@@ -266,6 +300,9 @@ async def async_journey(user: str) -> None:
 
 if __name__ == "__main__":
     check_tokens()
+    check_polls()
+    check_policies()
+    asyncio.run(check_addresses())
     check_repetition()
     sync_journey(LOCKED_OUT[0])
     asyncio.run(async_journey(LOCKED_OUT[1]))

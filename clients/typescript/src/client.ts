@@ -6,6 +6,8 @@ import type { Action, ActionSummary, Proposal, Status, ToolFormat, ToolList, Too
 
 /** The host waits at most this long within one request. */
 const WAIT_MAX_S = 50;
+/** How often the client asks while people must approve, in milliseconds. */
+const POLL_MS = 5_000;
 /** The pauses in milliseconds before a request is sent again because the connection failed. */
 const PAUSES_MS = [250, 1_000];
 
@@ -30,9 +32,9 @@ export interface CallOptions {
 export interface WaitOptions {
   /** In milliseconds; without this limit, the wait ends when the action ends. */
   timeoutMs?: number;
-  /** How often to ask while people must approve, in milliseconds. */
+  /** How often to ask while people must approve, in milliseconds; 5,000 by default. */
   pollMs?: number;
-  /** Called once when people must approve. */
+  /** Called once when people must approve; the `approve_url` of the action is a page for them. */
   onWaiting?: (action: Action) => void;
 }
 
@@ -54,7 +56,7 @@ export class Deed {
 
   /** White space around the token is removed. Throws if it cannot be a token; no error contains the token. */
   constructor(url: string, token: string, options: { fetch?: typeof fetch } = {}) {
-    this.#url = url.replace(/\/+$/, "");
+    this.#url = base(url);
     this.#token = checkedToken(token);
     this.#fetch = options.fetch ?? ((input, init) => fetch(input, init));
   }
@@ -83,7 +85,7 @@ export class Deed {
       if (view.status === "waiting") {
         if (!told) options.onWaiting?.(view);
         told = true;
-        await sleep(Math.min(options.pollMs ?? 30_000, left));
+        await sleep(Math.min(options.pollMs ?? POLL_MS, left));
       }
       const seconds = Math.max(1, Math.min(WAIT_MAX_S, Math.floor(left / 1_000)));
       view = await this.status(view.id, { wait: seconds });
@@ -174,6 +176,11 @@ export class Deed {
     }
     return this.#fetch(url, init);
   }
+}
+
+/** The address of the host. Configurations of MCP clients have that of the MCP server, which is `/mcp` below it. */
+function base(url: string): string {
+  return url.replace(/\/+$/, "").replace(/(?<=[^/])\/mcp$/, "");
 }
 
 /** A header that `fetch` refuses would be in its error, so the token is checked before. */

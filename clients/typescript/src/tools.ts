@@ -215,6 +215,7 @@ export function ofAction(action: Action): ToolResult {
     outputs: action.outputs,
     result: action.result,
     waits_for: action.obligations.length > 0 ? action.obligations : undefined,
+    approve_url: action.approve_url,
     poll_after_ms: waiting ? 15_000 : over ? undefined : 1_000,
     why: action.reason,
     policies: policies(action),
@@ -222,10 +223,20 @@ export function ofAction(action: Action): ToolResult {
   return { content, isError: over && action.status !== "verified" };
 }
 
-/** The policies that denied the action, or that require the approvals for which it waits. */
-function policies(action: Action): unknown {
-  if (action.status !== "denied" && action.status !== "waiting") return undefined;
-  return isObject(action["decision"]) ? action["decision"]["determining"] : undefined;
+/**
+ * The policies that denied the action, or that require the approvals for which it waits. Undefined if policy did not
+ * deny the action, but a condition of the contract or a person did.
+ */
+function policies(action: Action): unknown[] | undefined {
+  const decision = action["decision"];
+  if (!isObject(decision)) return undefined;
+  const list = (name: string): unknown[] => (Array.isArray(decision[name]) ? decision[name] : []);
+  let found: unknown[] = [];
+  if (action.status === "denied" && decision["verdict"] === "deny") found = list("determining");
+  if (action.status === "waiting" && decision["verdict"] === "ask") {
+    found = list("obligations").map((one) => (isObject(one) ? one["policy"] : undefined));
+  }
+  return found.length > 0 ? found : undefined;
 }
 
 /** The result of a call that was refused. The pointers lead into the arguments as the model wrote them. */

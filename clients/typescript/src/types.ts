@@ -41,6 +41,8 @@ export interface Action {
   outputs?: Record<string, unknown>;
   result?: Record<string, unknown>;
   expires_ms?: number;
+  /** A page for the people who approve, while the action waits. The page cannot approve. */
+  approve_url?: string;
   [member: string]: unknown;
 }
 

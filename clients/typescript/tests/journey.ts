@@ -13,7 +13,8 @@ import {
   openaiResult,
   WaitTimeout,
 } from "../src/index.ts";
-import type { Action, ToolCall, ToolFormat } from "../src/index.ts";
+import type { Action, Status, ToolCall, ToolFormat } from "../src/index.ts";
+import { ofAction } from "../src/tools.ts";
 
 const url = process.env["DEED_URL"] ?? "";
 const token = process.env["DEED_TOKEN"] ?? "";
@@ -26,6 +27,7 @@ const deed = new Deed(url, ` ${token}\n`);
 function approve(action: Action): void {
   assert.equal(action.status, "waiting");
   assert.deepEqual(action.obligations, ["approve:1:support-lead"]);
+  assert.equal(action.approve_url, `${url}/actions/${action.id}`);
   console.log(`approve ${action.id}`);
 }
 
@@ -98,6 +100,36 @@ assert.ok((beside.content["errors"] as { pointer: string }[]).some((one) => one.
 for (const wrongToken of ["deed_a\nb", "deed_\u00e9", "", " "]) {
   assert.throws(() => new Deed(url, wrongToken), { message: "the token must be visible ASCII characters" });
 }
+
+// The address of the MCP server names its host.
+for (const address of [`${url}/`, `${url}/mcp`, `${url}/mcp/`]) await new Deed(address, token).list();
+
+// A result names only the policies that denied the action or that require its approvals.
+for (const [status, verdict, expected] of [
+  ["waiting", "ask", ["a"]],
+  ["denied", "deny", ["a", "b"]],
+  ["denied", "ask", undefined],
+  ["verified", "allow", undefined],
+] as [Status, string, string[] | undefined][]) {
+  const obligations = [{ count: 1, role: "lead", policy: "a" }];
+  const decision = { verdict, determining: ["a", "b"], obligations };
+  const about = { id: "act_1", status, contract: "c", resource: "r", obligations: [] };
+  const { content } = ofAction({ ...about, approve_url: "u", decision });
+  assert.deepEqual(content["policies"], expected, `${status} ${verdict}`);
+  assert.equal(content["approve_url"], "u");
+}
+
+// While people must approve, the client asks every 5 seconds.
+const pauses: (number | undefined)[] = [];
+const { setTimeout: realTimeout } = globalThis;
+globalThis.setTimeout = ((done: () => void, ms?: number) => {
+  pauses.push(ms);
+  return realTimeout(done, 0);
+}) as typeof setTimeout;
+const quick = new Deed(url, token, { fetch: async () => Response.json({ id: "act_1", status: "verified" }) });
+await quick.wait({ id: "act_1", status: "waiting", contract: "c", resource: "r", obligations: [] });
+globalThis.setTimeout = realTimeout;
+assert.deepEqual(pauses, [5_000]);
 
 // Reads and proposals are sent again; a cancellation and an explanation are not.
 let sent = 0;

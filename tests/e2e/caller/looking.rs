@@ -112,6 +112,12 @@ fn each_command_names_the_next_one() {
     let fetched = to(&world, BOB, &["bundle", &id, "-o", file.to_str().unwrap()]);
     let verify = format!("deed verify '{}' --trust DIR", file.display());
     assert_eq!((fetched.code, fetched.next()), (0, vec![verify.as_str()]), "{fetched:?}");
+    assert!(!fetched.err.contains("without evidence"), "{fetched:?}");
+    let copy = to(&world, HELPDESK, &["bundle", &id, "-o", file.to_str().unwrap()]);
+    assert_eq!((copy.code, copy.next()), (0, vec![verify.as_str()]), "{copy:?}");
+    for words in ["an agent's copy without evidence", "exits with 3", "a person's token"] {
+        assert!(copy.err.contains(words), "no `{words}` in {copy:?}");
+    }
     for args in [vec!["show", &id, "--json"], vec!["ls", "--json"]] {
         assert_eq!(to(&world, BOB, &args).err, "", "{args:?}");
     }

@@ -50,7 +50,23 @@ fn every_request_on_stdin_has_its_answer_on_stdout() {
     assert_eq!(read["result"]["structuredContent"]["outcome"], "verified", "{read:#}");
     assert_eq!(with(&answers, &json!(4))["error"]["code"], -32601);
     assert_eq!(with(&answers, &json!(5))["result"]["protocolVersion"], OLD);
-    assert_eq!(with(&answers, &Value::Null)["error"]["code"], -32700);
+    let unread = with(&answers, &Value::Null);
+    assert_eq!(unread["error"]["code"], -32700);
+    let said = unread["error"]["message"].as_str().unwrap();
+    assert!(said.starts_with("the line is not JSON: "), "{unread:#}");
+}
+
+/// A configuration of an MCP client over HTTP has this address.
+#[test]
+fn the_address_may_be_that_of_the_mcp_server() {
+    let world = start();
+    let url = format!("{}/mcp", world.url());
+    let args = ["mcp", "--url", &url, "--token", HELPDESK];
+    let output = host::run(&args, &line(1, NEW, "tools/list", &json!({}))).unwrap();
+    let answer: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert!(answer["result"]["tools"].is_array(), "{answer:#}");
+    let listed = host::run(&["ls", "--url", &format!("{url}/"), "--token", BOB], "").unwrap();
+    assert!(listed.status.success(), "{listed:?}");
 }
 
 #[test]
@@ -59,7 +75,8 @@ fn a_request_that_the_host_refuses_has_an_error() {
     for (token, words) in [("deed_unknown", "does not know the token"), (BOB, "agent")] {
         let answers = carried(&world, token, &[line(1, NEW, "tools/list", &json!({}))]);
         let error = &with(&answers, &json!(1))["error"];
-        assert!(error["message"].as_str().unwrap().contains(words), "{error:#}");
+        let said = error["message"].as_str().unwrap();
+        assert!(said.contains(words) && !said.starts_with("error: "), "{error:#}");
     }
 }
 

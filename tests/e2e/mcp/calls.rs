@@ -58,7 +58,7 @@ fn an_action_waits_for_a_person_and_the_status_tells_the_end() {
     let structured = &result["structuredContent"];
     assert_eq!(structured["status"], "waiting", "{result:#}");
     assert_eq!(structured["waits_for"], json!(["approve:1:support-lead"]), "{result:#}");
-    assert!(structured["policies"].as_array().unwrap().contains(&json!("restore-needs-lead")));
+    assert_eq!(structured["policies"], json!(["restore-needs-lead"]), "{result:#}");
     assert!(structured["poll_after_ms"].is_u64() && result["isError"] == false, "{result:#}");
     let id = id(&result);
     // The status waits for the person.
@@ -77,6 +77,17 @@ fn an_action_waits_for_a_person_and_the_status_tells_the_end() {
     let read = super::result(&world, NEW, "resources/read", &bundle);
     let bytes = STANDARD.decode(read["contents"][0]["blob"].as_str().unwrap()).unwrap();
     assert_eq!(bytes, world.client(HELPDESK).bundle(&id).unwrap());
+}
+
+/// Policy permits the action, and the state is not the one that the contract requires.
+#[test]
+fn a_denial_by_a_precondition_names_no_policy() {
+    let (world, user) = (start(), user("mcp-active", Some(true)));
+    let denied = call(&world, NEW, RESTORE, &arguments(&user));
+    let structured = &denied["structuredContent"];
+    assert_eq!(structured["outcome"], "denied", "{denied:#}");
+    assert!(structured["why"].as_str().unwrap().contains("precondition"), "{denied:#}");
+    assert!(structured.get("policies").is_none(), "{denied:#}");
 }
 
 #[test]

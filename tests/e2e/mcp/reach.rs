@@ -149,11 +149,36 @@ fn the_three_answers_name_facts_policies_and_approvals() {
 fn a_contract_that_is_not_granted_is_not_told_from_an_unknown_one() {
     let world = start();
     let unknown = can(&world, READER, "idp.no_such");
-    assert_eq!(unknown, json!({"contract": "idp.no_such", "answer": "never"}));
+    let why = "no such contract is granted to you; call deed_can without arguments";
+    assert_eq!(unknown, json!({"contract": "idp.no_such", "answer": "never", "why": why}));
     let describe =
         |contract: &str| told(&world, READER, "deed_describe", &json!({"contract": contract}));
     assert_eq!(describe(RESTORE_ACCESS), describe("idp.no_such"), "policy hides it");
     assert_eq!(describe("idp.read_user")["contract"], "idp.read_user");
+}
+
+#[test]
+fn a_contract_can_be_named_by_its_tool() {
+    let (world, user) = (start(), locked_out());
+    assert_eq!(can(&world, HELPDESK, RESTORE), can(&world, HELPDESK, RESTORE_ACCESS));
+    for tool in ["deed_describe", "deed_explain"] {
+        let given = |contract: &str| {
+            let mut given = json!({"contract": contract});
+            if tool == "deed_explain" {
+                given["arguments"] = arguments(&user);
+            }
+            given
+        };
+        let named = told(&world, HELPDESK, tool, &given(RESTORE));
+        assert!(named.get("refused").is_none(), "{tool}: {named:#}");
+        assert_eq!(named, told(&world, HELPDESK, tool, &given(RESTORE_ACCESS)), "{tool}");
+    }
+    // Policy hides a contract under both names.
+    for contract in [RESTORE, RESTORE_ACCESS] {
+        let refused = told(&world, READER, "deed_describe", &json!({"contract": contract}));
+        assert_eq!(refused["refused"], "unknown contract", "{refused:#}");
+        assert!(!refused.to_string().contains("GET "), "{refused:#}");
+    }
 }
 
 #[test]

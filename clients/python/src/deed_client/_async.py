@@ -80,10 +80,13 @@ class AsyncDeed:
         *,
         timeout: float | None = None,
         on_waiting: Callable[[Action], None] | None = None,
-        poll: float = 30.0,
+        poll: float = _wire.POLL_S,
         **more: Any,
     ) -> Action:
-        """Proposes an action and waits for its end, as `propose` and `wait` do."""
+        """Proposes an action and waits for its end, as `propose` and `wait` do.
+
+        While people must approve, asks every `poll` seconds, 5 by default.
+        """
         action = await self.propose(contract, params, intent, **more)
         return await self.wait(action, timeout=timeout, on_waiting=on_waiting, poll=poll)
 
@@ -93,9 +96,11 @@ class AsyncDeed:
         *,
         timeout: float | None = None,
         on_waiting: Callable[[Action], None] | None = None,
-        poll: float = 30.0,
+        poll: float = _wire.POLL_S,
     ) -> Action:
-        """Waits until the action has ended. While people must approve, asks every `poll` seconds.
+        """Waits until the action has ended. While people must approve, asks every `poll` seconds, 5 by default.
+
+        `on_waiting` is called once when people must approve; the `approve_url` of the action is a page for them.
 
         Raises:
             WaitTimeout: The action had not ended after `timeout` seconds.

@@ -22,7 +22,10 @@ class Source(_SourceDigest):
 
 @dataclass(frozen=True)
 class Action:
-    """One action as the agent may see it. `raw` is the whole answer of the host."""
+    """One action as the agent may see it. `raw` is the whole answer of the host.
+
+    `approve_url` is a page for the people who approve, while the action waits. The page cannot approve.
+    """
 
     id: str
     status: str
@@ -34,6 +37,7 @@ class Action:
     outputs: dict[str, Any] = field(default_factory=dict)
     result: dict[str, Any] | None = None
     expires_ms: int | None = None
+    approve_url: str | None = None
     raw: dict[str, Any] = field(default_factory=dict, repr=False)
 
     @property
@@ -59,6 +63,7 @@ class Action:
             outputs=dict(raw.get("outputs", {})),
             result=raw.get("result"),
             expires_ms=raw.get("expires_ms"),
+            approve_url=raw.get("approve_url"),
             raw=raw,
         )
 

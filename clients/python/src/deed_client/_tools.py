@@ -163,6 +163,7 @@ def of_action(action: Action) -> ToolResult:
         "outputs": action.outputs or None,
         "result": action.result,
         "waits_for": action.obligations or None,
+        "approve_url": action.approve_url,
         "poll_after_ms": 15_000 if action.waiting else None if action.ended else 1_000,
         "why": action.reason,
         "policies": policies(action),
@@ -172,9 +173,18 @@ def of_action(action: Action) -> ToolResult:
 
 
 def policies(action: Action) -> list[str] | None:
-    """The policies that denied the action, or that require the approvals for which it waits."""
-    concerns = action.status in ("denied", "waiting")
-    return (action.raw.get("decision") or {}).get("determining") or None if concerns else None
+    """The policies that denied the action, or that require the approvals for which it waits.
+
+    None if policy did not deny the action, but a condition of the contract or a person did.
+    """
+    decision = action.raw.get("decision") or {}
+    found: list[str] = []
+    match action.status, decision.get("verdict"):
+        case "denied", "deny":
+            found = decision.get("determining", [])
+        case "waiting", "ask":
+            found = [one["policy"] for one in decision.get("obligations", [])]
+    return found or None
 
 
 def of_error(error: DeedError | CallError, arguments: dict[str, Any]) -> ToolResult:

@@ -17,6 +17,8 @@ from ._models import Source
 
 # The host waits at most this long within one request.
 WAIT_MAX_S = 50
+# How often the clients ask while people must approve, in seconds.
+POLL_S = 5.0
 # The pauses in seconds before a request is sent again because the connection failed.
 PAUSES = (0.25, 1.0)
 KEY_FORM = "must be 1 to 128 visible ASCII characters"
@@ -61,11 +63,16 @@ class Request:
 def settings(url: str, token: str, timeout: float) -> dict[str, Any]:
     """The arguments for `httpx.Client`. The timeout of a read must be longer than the host waits."""
     return {
-        "base_url": url,
+        "base_url": base(url),
         "headers": {"Authorization": f"Bearer {checked_token(token)}"},
         "timeout": httpx.Timeout(timeout, read=max(timeout, WAIT_MAX_S + 10)),
         "follow_redirects": False,
     }
+
+
+def base(url: str) -> str:
+    """The address of the host. Configurations of MCP clients have that of the MCP server, which is `/mcp` below it."""
+    return re.sub("(?<=[^/])/mcp$", "", url.rstrip("/"))
 
 
 def checked_token(token: str) -> str:

@@ -66,16 +66,22 @@ impl Problem {
     /// The answer for a contract that is unknown or not granted. The answer does not repeat the name that the caller
     /// sent.
     pub(crate) fn no_contract() -> Self {
-        let detail = "no contract of this name is granted to your tenant; GET /v1/contracts lists those that are";
+        let detail = "no contract of this name is granted to your tenant; list the contracts to see those that are";
         Self::new(StatusCode::NOT_FOUND, "unknown contract", detail)
     }
 
+    /// The answer to a request without a token.
     pub(crate) fn unauthorized() -> Self {
-        Self::new(
-            StatusCode::UNAUTHORIZED,
-            "no valid token",
-            "send `Authorization: Bearer <token>`",
-        )
+        Self::no_token("send `Authorization: Bearer <token>`")
+    }
+
+    /// The answer to a request with a token that identifies nobody.
+    pub(crate) fn unknown_token() -> Self {
+        Self::no_token("the host does not know this token")
+    }
+
+    fn no_token(detail: &str) -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, "no valid token", detail)
     }
 
     pub(crate) fn forbidden(detail: &str) -> Self {

@@ -56,7 +56,7 @@ const ANSWER_MAX: u64 = 64 * 1024 * 1024;
 
 impl Connection {
     pub(super) fn open(&self) -> Result<Client, Failure> {
-        let url = self.url.trim_end_matches('/').to_owned();
+        let url = base(&self.url).to_owned();
         check_url(&url)?;
         let token = self.credentials.token()?;
         let token = token.ok_or_else(|| {
@@ -70,8 +70,16 @@ impl Connection {
     /// The host's address, for use in suggested commands; `None` if it is the default, because a command then need not
     /// name it.
     pub(super) fn other_url(&self) -> Option<&str> {
-        Some(self.url.trim_end_matches('/')).filter(|url| *url != URL)
+        Some(base(&self.url)).filter(|url| *url != URL)
     }
+}
+
+/// The address of a host, without a slash at the end. Configurations of MCP clients have the address of the MCP server,
+/// which is `/mcp` below the address of the host.
+fn base(url: &str) -> &str {
+    let url = url.trim_end_matches('/');
+    // A host can have the name `mcp`.
+    url.strip_suffix("/mcp").filter(|base| !base.ends_with('/')).unwrap_or(url)
 }
 
 impl Client {
@@ -238,7 +246,7 @@ pub(super) fn refusal(status: u16, body: &[u8], with_token: bool) -> Failure {
     }
     if is_unknown {
         lines += "a token that was added to deed.toml is valid from the next start of the host; one of `deed token \
-                  add` is valid at once\n";
+                  add` is valid within 2 seconds\n";
     }
     Failure::Refused { status, text: lines.trim_end().to_owned() }
 }
@@ -246,6 +254,16 @@ pub(super) fn refusal(status: u16, body: &[u8], with_token: bool) -> Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_address_of_the_mcp_server_names_its_host() {
+        for url in ["https://h:1", "https://h:1/", "https://h:1/mcp", "https://h:1/mcp/"] {
+            assert_eq!(base(url), "https://h:1", "{url}");
+        }
+        for url in ["https://mcp", "https://h/xmcp", "https://h/mcp/x"] {
+            assert_eq!(base(url), url);
+        }
+    }
 
     #[test]
     fn refusals_name_the_place_and_are_escaped() {

@@ -142,7 +142,8 @@ fn page(shown: &Shown) -> String {
 /// What policy says before a proposal, in lines with their titles.
 fn policy(can: &Can) -> Vec<(&'static str, String)> {
     let answer = match can.answer {
-        CanAnswer::Always => "denies no action".to_owned(),
+        CanAnswer::Always if can.approval.is_empty() => "allows every action".to_owned(),
+        CanAnswer::Always => "allows every action, after the approvals below".to_owned(),
         CanAnswer::Depends => format!("depends on {}", can.depends_on.join(", ")),
         CanAnswer::Never if can.policies.is_empty() => "permits no action".to_owned(),
         CanAnswer::Never => format!("denies every action: {}", can.policies.join(", ")),
@@ -237,13 +238,19 @@ mod tests {
     #[test]
     fn an_agent_sees_what_policy_says() {
         let lead = json!({"count": 2, "role": "lead", "policy": "needs-lead", "always": false});
+        let always = json!({"count": 1, "role": "lead", "policy": "needs-lead", "always": true});
         for (can, words) in [
             (
                 can("depends", &["params.id", "time"], &["x"], &[&lead]),
                 "  policy     depends on params.id, time\n  \
                    approval   in some cases, 2 by role lead (policy needs-lead)\n",
             ),
-            (can("always", &[], &[], &[]), "  policy     denies no action\n"),
+            (can("always", &[], &[], &[]), "  policy     allows every action\n"),
+            (
+                can("always", &[], &[], &[&always]),
+                "  policy     allows every action, after the approvals below\n  \
+                 approval   1 by role lead (policy needs-lead)\n",
+            ),
             (can("never", &[], &["a"], &[]), "  policy     denies every action: a\n"),
             (can("never", &[], &[], &[]), "  policy     permits no action\n"),
         ] {

@@ -83,7 +83,7 @@ fn message(line: Line) -> Option<(Value, Vec<u8>)> {
     match serde_json::from_slice(&text) {
         Ok(message) => Some((message, text)),
         Err(error) => {
-            say(&failed(&Value::Null, PARSE_ERROR, &error.to_string()));
+            say(&failed(&Value::Null, PARSE_ERROR, &format!("the line is not JSON: {error}")));
             None
         }
     }
@@ -104,7 +104,7 @@ impl Bridge {
     fn carry(&self, message: &Value, text: &[u8]) {
         let Err(why) = self.exchange(message, text) else { return };
         if let Some(id) = id(message) {
-            say(&failed(id, INTERNAL_ERROR, &why.to_string()));
+            say(&failed(id, INTERNAL_ERROR, &why.what()));
         }
     }
 

@@ -41,6 +41,13 @@ impl Failure {
         Self::Usage(why.to_string())
     }
 
+    /// What went wrong, without the word that begins the line on stderr.
+    pub(super) fn what(&self) -> String {
+        match self {
+            Self::Usage(text) | Self::Failed(text) | Self::Refused { text, .. } => safe_text(text),
+        }
+    }
+
     pub(super) fn code(&self) -> ExitCode {
         match self {
             Self::Usage(_) => ExitCode::from(2),

@@ -182,6 +182,14 @@ fn line(token: &AgentToken, now_ms: i64) -> String {
     format!("{id}  {tenant}/{agent}  created {}  {expires}{note}", utc(token.created_ms))
 }
 
+/// Says which id a new token has, unless programs read the output, which has the id.
+fn stored(format: Format, token: &AgentToken) {
+    if !format.json {
+        let id = &token.id;
+        out::note(&format!("stored as {id}; a running host accepts the token within 2 seconds"));
+    }
+}
+
 /// Says that a command does not change the token in the table of an agent.
 fn remind(agent: &NamedAgent) {
     if agent.has_token {

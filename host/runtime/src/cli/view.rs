@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use deed_record::bundle;
 use deed_record::contract::template::percent_encode;
 use deed_record::timeline::utc;
 use deed_spec::text::safe;
@@ -69,6 +70,10 @@ pub(super) struct BundleArgs {
     connection: Connection,
 }
 
+/// What `deed bundle` says about a bundle without evidence.
+const AGENTS_COPY: &str = "this is an agent's copy without evidence: `deed verify` checks only signatures and \
+                           inclusion, and exits with 3; for a full check, fetch the bundle with a person's token";
+
 /// The answer to `GET /v1/actions`.
 #[derive(Debug, Serialize, Deserialize)]
 struct Listing {
@@ -121,13 +126,21 @@ pub(super) fn bundle(args: &BundleArgs) -> Result<ExitCode, Failure> {
     let next = Next::new(&args.connection, Format { json: false });
     let bytes = client.bytes("GET", &action_path(&args.id, "/bundle")?, &[], &[]);
     let bytes = bytes.map_err(|failure| next.explain(failure, &args.id))?;
-    std::fs::write(&args.output, bytes)
+    std::fs::write(&args.output, &bytes)
         .map_err(|e| Failure::Failed(format!("`{}`: {e}", args.output.display())))?;
+    if is_agents_copy(&bytes) {
+        out::note(AGENTS_COPY);
+    }
     out::note(&format!(
         "the operator creates the trust directory with `deed trust`\nnext: deed verify {} --trust DIR",
         quoted(&args.output.to_string_lossy())
     ));
     Ok(ExitCode::SUCCESS)
+}
+
+/// Whether a bundle has no evidence, as the bundles that agents get.
+fn is_agents_copy(bytes: &[u8]) -> bool {
+    bundle::read(bytes).is_ok_and(|parts| !parts.contains_key(bundle::EXCHANGES))
 }
 
 fn table(rows: &[Row]) -> String {

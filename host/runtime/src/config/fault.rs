@@ -144,15 +144,21 @@ impl Source {
         Fault::new(&self.name, line, what)
     }
 
-    /// A fault inside a table: at the first line after `table` that contains `needle`, else at the table.
+    /// A fault inside a table: at the first line after `table` that contains `needle`, else at the table. A comment may
+    /// follow the head of the table.
     pub(super) fn fault_in(&self, table: &str, needle: &str, what: &str) -> Fault {
-        let start = self.text.lines().position(|line| line.trim() == table).unwrap_or(0);
+        let start = self.text.lines().position(|line| is_head(line, table)).unwrap_or(0);
         let rest = self.text.lines().enumerate().skip(start);
         let inside =
             rest.take_while(|(n, line)| *n == start || !line.trim_start().starts_with('['));
         let hit = inside.into_iter().find(|(_, line)| line.contains(needle));
         Fault::new(&self.name, hit.map_or(start, |(n, _)| n) + 1, what)
     }
+}
+
+fn is_head(line: &str, table: &str) -> bool {
+    let rest = line.trim_start().strip_prefix(table).map(str::trim_start);
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('#'))
 }
 
 /// Removes a misplaced text from serde's error message. An unknown name is shown if it is too short to be a secret.
@@ -186,6 +192,20 @@ fn visible(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_fault_in_a_table_has_its_line_also_if_a_comment_follows_the_head() {
+        let text = "# url of the file\n[notify.x]\nurl = 1\n  [notify]  # a webhook\nurl = 2\n[log]\nsecret = 3\n";
+        let here = Source { name: "deed.toml".to_owned(), text: text.to_owned() };
+        for (table, needle, line) in [
+            ("[notify]", "url", 5),
+            ("[notify]", "secret", 4),
+            ("[notify.x]", "url", 3),
+            ("[log]", "secret", 7),
+        ] {
+            assert_eq!(here.fault_in(table, needle, "what").line, line, "{table} {needle}");
+        }
+    }
 
     #[test]
     fn a_fault_shows_no_misplaced_text_and_no_control_character() {

@@ -15,7 +15,7 @@ const RETRY_S: u64 = 5;
 pub(super) async fn caller(app: &App, token: Option<&str>) -> Result<Caller, Problem> {
     let Some(issuer) = app.issuers.configured().next() else {
         app.metrics.unauthorized();
-        return Err(Problem::unauthorized());
+        return Err(token.map_or_else(Problem::unauthorized, |_| Problem::unknown_token()));
     };
     let found = match token {
         Some(token) => identified(app, token).await.map_err(Some),

@@ -3,6 +3,7 @@
 
 use deed_record::action::id::ActionId;
 use deed_record::lifecycle::story::Story;
+use deed_record::policy::Verdict;
 use rmcp::model::{CallToolResult, ContentBlock, JsonObject};
 use serde_json::{Value, json};
 
@@ -89,9 +90,14 @@ fn structured(view: &View, joined: Option<&ActionId>) -> JsonObject {
     members
 }
 
-/// The policies that denied the action, or that require the approvals for which it waits.
+/// The policies that denied the action, or that require the approvals for which it waits. None if policy did not deny
+/// the action, but a condition of the contract or a person did.
 fn policies(view: &View) -> Option<Value> {
-    let concerns = view.status == "denied" || view.status == "waiting";
-    let decision = view.decision.as_ref().filter(|_| concerns)?;
-    (!decision.determining.is_empty()).then(|| json!(decision.determining))
+    let decision = view.decision.as_ref()?;
+    let policies: Vec<&String> = match (view.status.as_str(), decision.verdict) {
+        ("denied", Verdict::Deny) => decision.determining.iter().collect(),
+        ("waiting", Verdict::Ask) => decision.obligations.iter().map(|one| &one.policy).collect(),
+        _ => Vec::new(),
+    };
+    (!policies.is_empty()).then(|| json!(policies))
 }

@@ -21,10 +21,13 @@ pub(super) const CAN: &str = "deed_can";
 
 /// Maximum length in bytes of a name in an answer.
 const NAME_MAX: usize = 128;
+/// The reason is the same for an unknown contract and for one that is not granted.
+const NOT_GRANTED: &str = "no such contract is granted to you; call deed_can without arguments";
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct CanArguments {
+    /// The name of a contract or of its tool.
     contract: Option<String>,
 }
 
@@ -33,7 +36,7 @@ pub(super) fn tool() -> Tool {
     let about = "Tells what you may ask for: the contracts, their limits and what a proposal needs. Policy denies \
                  every proposal (`never`, by the policies in `because`), none (`always`), or some, by the facts in \
                  `depends_on`. `approval` has the approvals that an action needs.";
-    let contract = json!({"type": "string", "minLength": 1, "description": "Only this contract."});
+    let contract = json!({"type": "string", "minLength": 1, "description": "A contract or tool."});
     of_host([CAN, "Ask what is possible", about], schema(&json!({"contract": contract}), &[]), true)
 }
 
@@ -41,10 +44,10 @@ pub(super) fn tool() -> Tool {
 pub(super) async fn answer(call: Call<'_>, given: JsonObject) -> Result<CallToolResult, Problem> {
     let CanArguments { contract } = arguments(given)?;
     let reach = http::reach(call.app, call.caller).await?;
-    let grants = &call.caller.tenant.grants;
+    let tenant = &call.caller.tenant;
     let contracts: Vec<Value> = match contract {
-        None => grants.values().map(|granted| of(call.offer, granted, &reach)).collect(),
-        Some(name) => match grants.get(&name) {
+        None => tenant.grants.values().map(|granted| of(call.offer, granted, &reach)).collect(),
+        Some(name) => match call.offer.granted(tenant, &name) {
             Some(granted) => vec![of(call.offer, granted, &reach)],
             None => vec![not_granted(call, name)],
         },
@@ -57,7 +60,7 @@ pub(super) async fn answer(call: Call<'_>, given: JsonObject) -> Result<CallTool
 fn not_granted(call: Call<'_>, name: String) -> Value {
     call.caller.budget.charge(Instant::now());
     let name = Some(name).filter(|name| name.len() <= NAME_MAX);
-    json!({"contract": name, "answer": "never"})
+    json!({"contract": name, "answer": "never", "why": NOT_GRANTED})
 }
 
 fn of(offer: &Offer, granted: &Granted, reach: &Reaches) -> Value {

@@ -13,8 +13,8 @@ pub(super) const EXPLAIN: &str = "deed_explain";
 
 /// The definition of this tool.
 pub(super) fn tool() -> Tool {
-    let about = "Explains a proposal without doing it: what policy decides now, which requests would be sent, and \
-                 what is missing. Takes the arguments of deed_propose. Conditions on the state are not evaluated.";
+    let about = "Explains a proposal without doing it: what policy decides, what would be sent, and what is missing. \
+                 Takes the `arguments` of the contract's tool. Conditions on the state are not evaluated.";
     let contract = json!({"type": "string", "minLength": 1});
     let both = json!({"contract": contract, "arguments": {"type": "object"}});
     of_host([EXPLAIN, "Explain a proposal", about], schema(&both, &["contract", "arguments"]), true)

@@ -28,10 +28,11 @@ use crate::http::{self, App, Caller};
 /// How long a client may keep the list of tools, which changes only when the host starts.
 const TOOLS_FRESH_MS: u64 = 60_000;
 
-const INSTRUCTIONS: &str = "Each tool of this server proposes an action. The host decides by policy whether the action \
-    runs, and people may have to approve it, so a call can return before the action has ended. Then call deed_status \
-    with the action's id. No tool approves an action; approve_url is a page for the people who approve. If a call fails \
-    or is cut off, repeat it with the same arguments. Do not propose a denied action again in other words.";
+const INSTRUCTIONS: &str = "The tools of contracts propose actions; of the tools deed_*, only deed_propose does. The \
+    host decides by policy whether an action runs, and people may have to approve it, so a call can return before the \
+    action has ended. Then call deed_status with the action's id. No tool approves an action; approve_url is a page for \
+    the people who approve. If a call fails or is cut off, repeat it with the same arguments. Do not propose a denied \
+    action again in other words.";
 
 /// The server. Each request has a clone of it.
 #[derive(Clone, Debug)]

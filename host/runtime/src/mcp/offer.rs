@@ -84,6 +84,11 @@ impl Offer {
         tenant.grants.get(&found.contract)
     }
 
+    /// The granted contract with this name, or the contract of the tool with this name.
+    pub(super) fn granted<'t>(&self, tenant: &'t Tenant, name: &str) -> Option<&'t Granted> {
+        tenant.grants.get(name).or_else(|| self.contract(tenant, name))
+    }
+
     /// The tool of a contract.
     pub(super) fn tool(&self, contract: &str) -> Option<&tools::Tool> {
         self.contracts.iter().find(|one| one.contract == contract)

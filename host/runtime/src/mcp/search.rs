@@ -92,18 +92,20 @@ pub(super) async fn find(call: Call<'_>, given: JsonObject) -> Result<CallToolRe
 pub(super) async fn describe(call: Call<'_>, given: JsonObject) -> Result<CallToolResult, Problem> {
     let DescribeArguments { contract } = arguments(given)?;
     let reach = http::reach(call.app, call.caller).await?;
-    let tool = call.offer.tool(&contract).filter(|_| reach.may_use(&contract));
+    let granted = call.offer.granted(&call.caller.tenant, &contract);
+    let tool = granted.and_then(|granted| call.offer.tool(&granted.contract.action.name));
+    let tool = tool.filter(|tool| reach.may_use(&tool.contract));
     let tool = tool.ok_or_else(Problem::no_contract)?;
     let described = serde_json::to_value(definition(tool)).unwrap_or_default();
-    Ok(CallToolResult::structured(json!({"contract": contract, "tool": described})))
+    Ok(CallToolResult::structured(json!({"contract": tool.contract, "tool": described})))
 }
 
-/// The contract and the arguments of a proposal.
+/// The contract and the arguments of a proposal. As in the other tools, the contract may be named by its tool.
 pub(super) fn proposal(
     call: Call<'_>,
     given: JsonObject,
 ) -> Result<(&Granted, JsonObject), Problem> {
     let ProposeArguments { contract, arguments: inner } = arguments(given)?;
-    let granted = call.caller.tenant.grants.get(&contract).ok_or_else(Problem::no_contract)?;
-    Ok((granted, inner))
+    let granted = call.offer.granted(&call.caller.tenant, &contract);
+    Ok((granted.ok_or_else(Problem::no_contract)?, inner))
 }

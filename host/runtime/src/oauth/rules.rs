@@ -7,6 +7,10 @@ use super::claims::has;
 use super::{Members, Refusal};
 use crate::config::{Tenant, TokenRule};
 
+/// How many names of claims one line of the log has, and how many characters of each.
+const NAMES_MAX: usize = 32;
+const NAME_MAX: usize = 128;
+
 /// The rules of all agents of all tenants.
 #[derive(Debug)]
 pub(super) struct Rules(Vec<Rule>);
@@ -36,7 +40,8 @@ impl Rules {
         match (fitting.next(), fitting.next()) {
             (Some(one), None) => Ok((one.tenant.as_str(), one.agent.as_str())),
             (None, _) => {
-                tracing::info!(issuer, "a valid access token is that of no agent");
+                let claims = names(claims);
+                tracing::info!(issuer, ?claims, "a valid access token is that of no agent");
                 Err(Refusal::NoAgent("the access token is valid, and is that of no agent"))
             }
             (Some(one), Some(other)) => {
@@ -46,6 +51,12 @@ impl Rules {
             }
         }
     }
+}
+
+/// The names of the claims of a token, for the log. Their values may be personal data, and never are in the log.
+fn names(claims: &Members) -> Vec<String> {
+    let short = |name: &String| -> String { name.chars().take(NAME_MAX).collect() };
+    claims.keys().take(NAMES_MAX).map(short).collect()
 }
 
 impl Rule {
@@ -102,6 +113,16 @@ mod tests {
         ] {
             assert_eq!(agent(nobody.clone()), None, "{nobody}");
         }
+    }
+
+    #[test]
+    fn the_log_names_claims_and_has_none_of_their_values() {
+        let found = names(&members(json!({"azp": "a-value", "sub": {"name": "a-value"}})));
+        assert_eq!(found, ["azp", "sub"]);
+        let many: Members = (0..100).map(|n| (format!("{n:0200}"), Value::Null)).collect();
+        let found = names(&many);
+        assert_eq!(found.len(), NAMES_MAX);
+        assert!(found.iter().all(|name| name.len() == NAME_MAX), "{found:?}");
     }
 
     #[test]

@@ -3,6 +3,8 @@
 use deed_record::contract::expression::Expression;
 use deed_record::contract::{Contract, Effect, Verb};
 
+use super::input::needs_key;
+
 /// The longest description in characters. OpenAI's "Function calling" allows 1,024 characters.
 const LENGTH_MAX: usize = 1024;
 /// How many preconditions and places are named; the contract has all of them.
@@ -15,7 +17,7 @@ pub(super) fn of(contract: &Contract) -> String {
     let title = contract.action.title.trim().trim_end_matches('.');
     let always = [Some(format!("{title}.")), Some(kind(contract)), sources(contract)];
     let write = [
-        Some(repeated(contract.action.effect).to_owned()),
+        Some(repeated(contract).to_owned()),
         Some(PEOPLE.to_owned()),
         may_change(contract),
         before(contract),
@@ -56,12 +58,17 @@ fn sources(contract: &Contract) -> Option<String> {
     (wanted > 0).then(|| format!("`sources` must name at least {wanted}, such as the ticket."))
 }
 
-/// What a second call would do, from the contract's effect.
-fn repeated(effect: Effect) -> &'static str {
-    match effect {
+/// What a second call would do. Over MCP, a call without a key joins the action of an equal call until the end of the
+/// action has been reported; over HTTP, it does not. The sentence holds for both.
+fn repeated(contract: &Contract) -> &'static str {
+    match contract.action.effect {
         Effect::Idempotent => "A second call has no further effect.",
+        _ if needs_key(contract) => {
+            "A call with the same `idempotency_key` is the same action; with another one, it is a second action."
+        }
         Effect::Keyed | Effect::Observable | Effect::Opaque => {
-            "A second call is a second action, unless it has the same `idempotency_key`."
+            "An equal call can be a second action, and is one once the end of the first has been reported, unless \
+             both have the same `idempotency_key`."
         }
     }
 }

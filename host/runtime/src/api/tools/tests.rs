@@ -128,11 +128,13 @@ fn a_description_tells_what_the_action_does_and_who_decides() {
         "May change only `/user/active`",
         "`!has(pre.user.active) || pre.user.active`",
         "`sources` must name at least 1",
-        "A second call is a second action",
+        "An equal call can be a second action, and is one once the end of the first has been reported",
         "people may have to approve",
     ] {
         assert!(told.contains(part), "{part}: {told}");
     }
+    let keyed = of(&invoice()).description;
+    assert!(keyed.contains("A call with the same `idempotency_key` is the same action"), "{keyed}");
     let read = of(&contract("idp/read_user.toml", &[])).description;
     assert!(read.contains("Only reads") && !read.contains("approve"), "{read}");
     let long = "x".repeat(3_000);

@@ -4,10 +4,10 @@ use deed_system::clock::Clock;
 use serde_json::Value;
 
 use super::super::connect;
-use super::super::out::{self, Failure, Format, shell};
+use super::super::out::{Failure, Format, shell};
 use super::super::quote::quoted;
 use super::span::Span;
-use super::{AgentArgs, create, data, named};
+use super::{AgentArgs, create, data, named, stored};
 use crate::config::TokenStore;
 
 /// Maximum number of characters of a note.
@@ -15,7 +15,7 @@ const NOTE_MAX: usize = 200;
 
 /// Create a token of an agent, and print it once; a running host accepts it within 2 seconds
 ///
-/// Prints the token and an example of a command that adds the host to a client of MCP. The token's digest is stored in
+/// Prints the token and an example of a command that adds the host to an MCP client. The token's digest is stored in
 /// `tokens/` of the served directory.
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct AddArgs {
@@ -49,8 +49,7 @@ pub(super) fn run(args: &AddArgs) -> Result<(), Failure> {
         members.insert("example".to_owned(), example.clone().into());
     }
     args.format.print(&report, |_| format!("{text}\n{example}"))?;
-    let id = &token.id;
-    out::progress(&format!("stored as {id}; a running host accepts the token within 2 seconds"));
+    stored(args.format, &token);
     args.format.next(&format!(
         "give the first line to the agent as DEED_TOKEN, then `deed token list {} {}`",
         shell(&args.agent.dir),

@@ -16,8 +16,7 @@ use crate::config::{AgentToken, TokenStore, is_token_id};
 pub(in crate::cli) struct RevokeArgs {
     /// The directory that the host serves, with deed.toml in it
     dir: PathBuf,
-    /// The id of the token, which `deed token list` shows
-    #[arg(required_unless_present = "agent")]
+    /// The id of the token, which `deed token list` shows; or use --agent
     id: Option<String>,
     /// Revoke all tokens of this agent in `tokens/`
     #[arg(long, value_name = "AGENT", conflicts_with = "id")]
@@ -33,6 +32,13 @@ pub(super) fn run(args: &RevokeArgs) -> Result<(), Failure> {
     if let Some(id) = args.id.as_ref().filter(|id| !is_token_id(id)) {
         return Err(Failure::usage(format!(
             "`{id}` is not the id of a token, such as t_0123456789; `deed token list` shows the ids"
+        )));
+    }
+    if args.id.is_none() && args.agent.is_none() {
+        return Err(Failure::usage(format!(
+            "name a token by its id, which `deed token list {}` shows, or use --agent AGENT to revoke all tokens of an \
+             agent",
+            shell(&args.dir)
         )));
     }
     let store = TokenStore::change(&args.dir).map_err(Failure::failed)?;

@@ -4,11 +4,11 @@ use deed_record::timeline::utc;
 use deed_system::clock::Clock;
 use serde_json::{Value, json};
 
-use super::super::out::{self, Failure, Format, shell};
+use super::super::out::{Failure, Format, shell};
 use super::super::quote::quoted;
 use super::super::text::join;
 use super::span::Span;
-use super::{AgentArgs, create, data, named, remind, warn};
+use super::{AgentArgs, create, data, named, remind, stored, warn};
 use crate::config::{AgentToken, NamedAgent, TokenStore};
 
 /// Create a new token of an agent, and let its other tokens expire
@@ -54,8 +54,8 @@ pub(super) fn run(args: &RotateArgs) -> Result<(), Failure> {
         }
     };
     args.format.print(&report(&text, &token, &others, agent, now_ms), |_| lines(&text, &others))?;
+    stored(args.format, &token);
     remind(agent);
-    out::progress("a running host accepts the new token within 2 seconds");
     let (dir, name) = (shell(&args.agent.dir), quoted(&agent.name));
     args.format.next(&format!(
         "give the first line to the agent as DEED_TOKEN, then `deed token list {dir} {name}`"

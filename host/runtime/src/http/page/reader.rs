@@ -34,7 +34,8 @@ impl FromRequestParts<App> for Reader {
         let caller = Caller::from_request_parts(parts, app).await?;
         if user.is_some_and(|user| user != caller.name()) {
             app.metrics.unauthorized();
-            return Err(Problem::unauthorized().into());
+            // A wrong name has the answer of a wrong token.
+            return Err(Problem::unknown_token().into());
         }
         if !caller.is_person() {
             let what = "this page is for people; an agent reads its actions with its own tools, and cannot approve";
