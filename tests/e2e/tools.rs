@@ -33,6 +33,11 @@ schema = Schema(tools["idp_suspend_user"]["inputSchema"])
 assert schema.is_valid(good)
 more = {"expect": {"/user/active": False}, "idempotency_key": "k"}
 assert schema.is_valid(good | more)
+# The host refuses numbers in `expect` that are not safe integers.
+for value in (2**53 - 1, -(2**53) + 1, "1.5", None, [1], True):
+    assert schema.is_valid(good | {"expect": {"/user/active": value}}), value
+for value in (1.5, 2**53, -(2**53), 1e300):
+    assert not schema.is_valid(good | {"expect": {"/user/active": value}}), value
 wrong = [{"user_id": "short"}, {"admin": True}, {"intent": ""}, {"sources": []}, {"idempotency_key": "two words"}]
 for one in wrong:
     assert not schema.is_valid(good | one), one

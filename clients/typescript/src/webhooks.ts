@@ -3,6 +3,10 @@
 /** A message whose attempt is further from now than this, in seconds, is refused. */
 const TOLERANCE_S = 300;
 const PREFIX = "whsec_";
+/** The lengths of a key after the prefix, and of any other secret, in bytes. The host accepts no others. */
+const KEY_BYTES_MIN = 24;
+const KEY_BYTES_MAX = 64;
+const SECRET_BYTES_MIN = 16;
 const HMAC = { name: "HMAC", hash: "SHA-256" };
 
 /** A message of the host. */
@@ -33,7 +37,8 @@ export class WebhookError extends Error {
  * The message of a webhook, if its signature is valid and its attempt was made within the tolerance.
  *
  * The body must be as it arrived. The same message can arrive twice; its header `webhook-id` is then the same. During a
- * change of the secret, call this function with either secret. Throws `WebhookError` if the message must not be used.
+ * change of the secret, call this function with either secret. Throws `WebhookError` if the message must not be used,
+ * or if the secret is not one that the host accepts.
  */
 export async function verifyWebhook(
   secret: string,
@@ -41,17 +46,19 @@ export async function verifyWebhook(
   body: string | Uint8Array,
   options: WebhookOptions = {},
 ): Promise<WebhookMessage> {
+  const secretKey = keyOf(secret);
   const named = reader(headers);
   const id = named("webhook-id");
   const timestamp = named("webhook-timestamp");
   const signatures = named("webhook-signature");
   if (!/^\d{1,12}$/.test(timestamp)) throw new WebhookError("`webhook-timestamp` is not a number of seconds");
   const now = options.nowS ?? Date.now() / 1000;
-  if (Math.abs(now - Number(timestamp)) > (options.toleranceS ?? TOLERANCE_S)) {
+  // This form of the comparison also refuses when a number is NaN.
+  if (!(Math.abs(now - Number(timestamp)) <= (options.toleranceS ?? TOLERANCE_S))) {
     throw new WebhookError("`webhook-timestamp` is too far from the present time");
   }
   const content = typeof body === "string" ? new TextEncoder().encode(body) : body;
-  const key = await crypto.subtle.importKey("raw", keyOf(secret), HMAC, false, ["verify"]);
+  const key = await crypto.subtle.importKey("raw", secretKey, HMAC, false, ["verify"]);
   const signed = joined(new TextEncoder().encode(`${id}.${timestamp}.`), content);
   let valid = false;
   for (const one of signatures.split(" ")) {
@@ -74,11 +81,19 @@ function reader(headers: Headers | Record<string, string | string[] | undefined>
   };
 }
 
-function keyOf(secret: string): Uint8Array<ArrayBuffer> {
+function keyOf(secret: unknown): Uint8Array<ArrayBuffer> {
+  if (typeof secret !== "string") throw new WebhookError("the secret is not a text");
   const text = secret.replace(/[\r\n]+$/, "");
-  if (!text.startsWith(PREFIX)) return new TextEncoder().encode(text);
+  if (!text.startsWith(PREFIX)) {
+    const key = new TextEncoder().encode(text);
+    if (key.length < SECRET_BYTES_MIN) throw new WebhookError(`the secret has fewer than ${SECRET_BYTES_MIN} bytes`);
+    return key;
+  }
   const key = decoded(text.slice(PREFIX.length));
-  if (key === undefined) throw new WebhookError(`the secret after \`${PREFIX}\` is not base64`);
+  if (key === undefined || key.length < KEY_BYTES_MIN || key.length > KEY_BYTES_MAX) {
+    const form = `the base64 of ${KEY_BYTES_MIN} to ${KEY_BYTES_MAX} bytes`;
+    throw new WebhookError(`the secret after \`${PREFIX}\` is not ${form}`);
+  }
   return key;
 }
 

@@ -13,10 +13,16 @@ pub(super) fn of(schema: &Value, name: &str, facts: &Value) -> Value {
     match schema["type"].as_str().unwrap() {
         "object" => object(schema, facts),
         "array" => array(schema, name, facts),
-        "integer" => schema.get("minimum").cloned().unwrap_or(json!(0)),
+        "integer" => json!(integer(schema)),
         "boolean" => json!(false),
         _ => text(schema, name, facts),
     }
+}
+
+/// The integer nearest to 0 that fits.
+fn integer(schema: &Value) -> i64 {
+    let bound = |keyword: &str, end| schema[keyword].as_i64().unwrap_or(end);
+    0_i64.clamp(bound("minimum", i64::MIN), bound("maximum", i64::MAX))
 }
 
 fn object(schema: &Value, facts: &Value) -> Value {

@@ -76,6 +76,12 @@ fn the_page_checks_a_delivery_with_openssl() {
         ] {
             assert!(!accepts(&with_header(&delivery, name, value)), "another `{name}`");
         }
+        let unsigned = with_header(&delivery, "webhook-signature", "v1,");
+        for text in ["", "\n", "whsec_", "whsec_QQ=="] {
+            let short = world.dir.join("short");
+            fs::write(&short, text).unwrap();
+            assert!(!is_accepted(&world.dir, &short, &unsigned), "{text:?}");
+        }
     }
 }
 

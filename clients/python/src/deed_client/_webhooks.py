@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import hmac
 import json
@@ -15,6 +14,9 @@ from typing import Any
 # A message whose attempt is further from now than this, in seconds, is refused.
 TOLERANCE = 300
 _PREFIX = "whsec_"
+# The lengths of a key after the prefix, and of any other secret, in bytes. The host accepts no others.
+_KEY_BYTES = range(24, 65)
+_SECRET_BYTES_MIN = 16
 
 
 class WebhookError(ValueError):
@@ -35,8 +37,9 @@ def verify_webhook(
     same. During a change of the secret, call this function with either secret.
 
     Raises:
-        WebhookError: The message must not be used.
+        WebhookError: The message must not be used, or the secret is not one that the host accepts.
     """
+    key = _key(secret)
     named = {name.lower(): value for name, value in headers.items()}
     for name in ("webhook-id", "webhook-timestamp", "webhook-signature"):
         if not named.get(name):
@@ -44,27 +47,41 @@ def verify_webhook(
     timestamp = named["webhook-timestamp"]
     if not re.fullmatch("[0-9]{1,12}", timestamp):
         raise WebhookError("`webhook-timestamp` is not a number of seconds")
-    if abs((time.time() if now is None else now) - int(timestamp)) > tolerance:
+    # This form of the comparison also refuses when a number is NaN.
+    if not abs((time.time() if now is None else now) - int(timestamp)) <= tolerance:
         raise WebhookError("`webhook-timestamp` is too far from the present time")
-    content = body.encode() if isinstance(body, str) else body
-    signed = f"{named['webhook-id']}.{timestamp}.".encode() + content
-    digest = hmac.new(_key(secret), signed, hashlib.sha256).digest()
+    content = _bytes(body) if isinstance(body, str) else body
+    signed = _bytes(f"{named['webhook-id']}.{timestamp}.") + content
+    digest = hmac.new(key, signed, hashlib.sha256).digest()
     wanted = b"v1," + base64.b64encode(digest)
     # Every signature is compared, so the time does not depend on which one is valid.
     signatures = named["webhook-signature"].split(" ")
-    if not any([hmac.compare_digest(one.encode(), wanted) for one in signatures]):
+    if not any([hmac.compare_digest(_bytes(one), wanted) for one in signatures]):
         raise WebhookError("no signature in `webhook-signature` is valid")
     return _message(content)
 
 
-def _key(secret: str) -> bytes:
+def _key(secret: object) -> bytes:
+    if not isinstance(secret, str):
+        raise WebhookError("the secret is not a text")
     text = secret.strip("\r\n")
     if not text.startswith(_PREFIX):
-        return text.encode()
+        key = _bytes(text)
+        if len(key) < _SECRET_BYTES_MIN:
+            raise WebhookError(f"the secret has fewer than {_SECRET_BYTES_MIN} bytes")
+        return key
     try:
-        return base64.b64decode(text[len(_PREFIX) :], validate=True)
-    except binascii.Error:
-        raise WebhookError(f"the secret after `{_PREFIX}` is not base64") from None
+        key = base64.b64decode(text[len(_PREFIX) :], validate=True)
+    except ValueError:
+        key = b""
+    if len(key) not in _KEY_BYTES:
+        raise WebhookError(f"the secret after `{_PREFIX}` is not the base64 of 24 to 64 bytes")
+    return key
+
+
+def _bytes(text: str) -> bytes:
+    """UTF-8. Lone surrogates have bytes too, so a text of a stranger raises no other error than a wrong signature."""
+    return text.encode("utf-8", "surrogatepass")
 
 
 def _message(content: bytes) -> dict[str, Any]:

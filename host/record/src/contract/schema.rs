@@ -149,6 +149,12 @@ impl Schema {
         project::missing(self, value)
     }
 
+    /// The least and the greatest decimal that this schema of a decimal permits. Without bounds, these are the ends of
+    /// the range of decimals.
+    pub fn decimal_range(&self) -> (String, String) {
+        decimal::range(self)
+    }
+
     /// Whether this schema or one inside it is nullable.
     pub(crate) fn has_nullable(&self) -> bool {
         self.any(&|schema| schema.nullable)

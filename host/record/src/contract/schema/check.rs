@@ -28,7 +28,7 @@ pub(super) fn own(schema: &Schema, value: &Value, at: &str, found: &mut Vec<Viol
         return;
     }
     let Some(kind) = schema.kind().filter(|kind| fits(*kind, value)) else {
-        let wanted = schema.kind().map_or("a value of a declared type", Kind::name);
+        let wanted = wanted(schema);
         // A private value must not be shown, whatever its type.
         let shown =
             if schema.private { "the value".into() } else { format!("`{}`", shorten(value)) };
@@ -50,6 +50,19 @@ pub(super) fn own(schema: &Schema, value: &Value, at: &str, found: &mut Vec<Viol
             length(items.len(), (schema.min_items, schema.max_items), "items", at, found);
         }
         _ => {}
+    }
+}
+
+/// The type with its article. A decimal is named with its range, because a text with the form of a decimal can be out
+/// of range.
+fn wanted(schema: &Schema) -> String {
+    match schema.kind() {
+        None => "a value of a declared type".to_owned(),
+        Some(Kind::Decimal) => {
+            let (least, most) = schema.decimal_range();
+            format!("a decimal from {least} to {most} with at most 4 fraction digits")
+        }
+        Some(kind) => kind.name().to_owned(),
     }
 }
 

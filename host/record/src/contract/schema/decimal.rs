@@ -65,6 +65,13 @@ pub(crate) fn text(count: i64) -> String {
     format!("{sign}{whole}.{}", fraction.trim_end_matches('0'))
 }
 
+/// The least and the greatest decimal that the bounds of the schema and the range of decimals permit, as canonical
+/// texts.
+pub(super) fn range(schema: &Schema) -> (String, String) {
+    let bound = |whole: Option<i64>, end: i64| whole.map_or(end, |it| it.saturating_mul(ONE));
+    (text(bound(schema.minimum, i64::MIN)), text(bound(schema.maximum, i64::MAX)))
+}
+
 /// The canonical text of a decimal that is written as text or as a whole number.
 pub(super) fn canonical(value: &Value) -> Option<String> {
     match value {

@@ -65,6 +65,36 @@ fn integers_are_exact() {
     assert!(level.violations(&json!(-9_007_199_254_740_991_i64)).is_empty());
 }
 
+/// A text with the form of a decimal can be out of range, so the reason names the range.
+#[test]
+fn the_reason_for_refusing_a_decimal_names_its_range() {
+    let (least, most) = ("-922337203685477.5808", "922337203685477.5807");
+    let whole = json!(9_007_199_254_740_991_i64);
+    for (bounds, least, most) in [
+        (json!({}), least, most),
+        (json!({"minimum": 1}), "1", most),
+        (json!({"maximum": -1}), least, "-1"),
+        (json!({"minimum": 0, "maximum": 10000}), "0", "10000"),
+        (json!({"maximum": whole}), least, most),
+    ] {
+        let mut amount = bounds;
+        amount["type"] = json!("decimal");
+        let amount = schema(amount);
+        assert_eq!(amount.decimal_range(), (least.to_owned(), most.to_owned()));
+        for text in ["99999999999999999999", "0.00001", "ten"] {
+            let found = amount.violations(&json!(text));
+            let wanted = format!(
+                "`\"{text}\"` is not a decimal from {least} to {most} with at most 4 fraction digits"
+            );
+            assert_eq!(found.len(), 1, "{found:?}");
+            assert_eq!(found[0].reason, wanted);
+        }
+    }
+    let private = schema(json!({"type": "decimal", "private": true}));
+    let found = private.violations(&json!("99999999999999999999"));
+    assert!(found[0].reason.starts_with("the value is not a decimal from"), "{found:?}");
+}
+
 #[test]
 fn a_projection_keeps_declared_properties_only() {
     let value = json!({"active": null, "level": 1, "secret": "s", "emails": [{"value": "a", "type": "work"}]});

@@ -147,6 +147,13 @@ const KNOWN_TO_GEMINI: [&str; 11] = [
     "additionalProperties",
 ];
 
+/// Whether the Gemini API reads the keyword. A schema in `additionalProperties` has keywords that the API does not
+/// read.
+fn is_known_to_gemini(keyword: &str, value: &Value) -> bool {
+    let is_inner = keyword == "additionalProperties" && value.is_object();
+    KNOWN_TO_GEMINI.contains(&keyword) && !is_inner
+}
+
 /// The schema with the keywords that the Gemini API reads; `const` becomes `enum`.
 fn known_to_gemini(schema: &Value) -> Value {
     let Value::Object(keywords) = schema else { return schema.clone() };
@@ -160,7 +167,7 @@ fn known_to_gemini(schema: &Value) -> Value {
             }
             ("const", constant) => ("enum", json!([constant])),
             ("items", items) => ("items", known_to_gemini(items)),
-            (keyword, value) if KNOWN_TO_GEMINI.contains(&keyword) => (keyword, value.clone()),
+            (keyword, value) if is_known_to_gemini(keyword, value) => (keyword, value.clone()),
             _ => continue,
         };
         known.insert(keyword.to_owned(), value);

@@ -111,9 +111,11 @@ fn expect(contract: &Contract) -> Value {
     let shown: Vec<&str> = pointers.iter().take(POINTERS_MAX).map(String::as_str).collect();
     let what =
         "Maps JSON pointers into the state to the values that you expect there after the action";
+    let numbers = format!("Numbers are integers, {}", schema::DIGITS);
     json!({
         "type": "object",
-        "description": format!("{what}. Pointers: `{}`.", shown.join("`, `")),
+        "additionalProperties": schema::numbers(),
+        "description": format!("{what}. {numbers}. Pointers: `{}`.", shown.join("`, `")),
     })
 }
 

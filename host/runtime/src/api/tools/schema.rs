@@ -4,9 +4,13 @@
 //! type, and `private` is `writeOnly` with a sentence in the description.
 
 use deed_record::contract::schema::{Kind, Pattern, Schema};
+use deed_spec::json::MAX_INTEGER;
 use serde_json::{Map, Value, json};
 
-/// The texts that are decimals. Bounds of a decimal are in its description.
+/// How integers are written. No keyword says this: `1.0` and `1e0` are integers in JSON Schema, but the host accepts
+/// only digits.
+pub(super) const DIGITS: &str = "written without a fraction or exponent";
+/// The texts that are decimals. The range of a decimal is in its description.
 const DECIMAL: &str = "^-?[0-9]+(\\.[0-9]{1,4})?$";
 const PRIVATE: &str = "Private: records contain a commitment in place of this value. Do not repeat the value in any \
                        other argument.";
@@ -21,10 +25,7 @@ pub(super) fn of(schema: &Schema) -> Value {
             Kind::Object => members(schema, &mut keywords),
             Kind::Array => items(schema, &mut keywords),
             Kind::String => text(schema, &mut keywords),
-            Kind::Integer => {
-                count("minimum", schema.minimum, &mut keywords);
-                count("maximum", schema.maximum, &mut keywords);
-            }
+            Kind::Integer => integer(schema, &mut keywords),
             Kind::Decimal => {
                 keywords.insert("pattern".to_owned(), DECIMAL.into());
             }
@@ -96,6 +97,20 @@ fn text(schema: &Schema, keywords: &mut Map<String, Value>) {
     }
 }
 
+/// The bounds of an integer. Without bounds in the contract, they are those of strict JSON; values that are listed need
+/// none.
+fn integer(schema: &Schema, keywords: &mut Map<String, Value>) {
+    let is_listed = schema.constant.is_some() || schema.choices.is_some();
+    let end = |end: i64| (!is_listed).then_some(end);
+    count("minimum", schema.minimum.or(end(-MAX_INTEGER)), keywords);
+    count("maximum", schema.maximum.or(end(MAX_INTEGER)), keywords);
+}
+
+/// The bounds of every number in a value of any type.
+pub(super) fn numbers() -> Value {
+    json!({"multipleOf": 1, "minimum": -MAX_INTEGER, "maximum": MAX_INTEGER})
+}
+
 fn count(keyword: &str, bound: Option<impl Into<Value>>, keywords: &mut Map<String, Value>) {
     if let Some(bound) = bound {
         keywords.insert(keyword.to_owned(), bound.into());
@@ -108,18 +123,17 @@ fn description(schema: &Schema) -> String {
     let pattern = schema.pattern.as_ref().filter(|pattern| pattern.ecma().is_none());
     let pattern =
         pattern.map(|it| format!("Matches `{}` (syntax of the Rust crate `regex`).", it.as_str()));
-    let decimal = (schema.kind() == Some(Kind::Decimal)).then(|| decimal(schema));
+    let number = match schema.kind() {
+        Some(Kind::Integer) => Some(format!("An integer, {DIGITS}.")),
+        Some(Kind::Decimal) => Some(decimal(schema)),
+        _ => None,
+    };
     let private = schema.private.then(|| PRIVATE.to_owned());
-    let parts: Vec<String> = [own, pattern, decimal, private].into_iter().flatten().collect();
+    let parts: Vec<String> = [own, pattern, number, private].into_iter().flatten().collect();
     parts.join(" ")
 }
 
 fn decimal(schema: &Schema) -> String {
-    let what = "An exact number as text, with at most four fraction digits";
-    match (schema.minimum, schema.maximum) {
-        (None, None) => format!("{what}."),
-        (Some(least), None) => format!("{what}; at least {least}."),
-        (None, Some(most)) => format!("{what}; at most {most}."),
-        (Some(least), Some(most)) => format!("{what}; from {least} to {most}."),
-    }
+    let (least, most) = schema.decimal_range();
+    format!("An exact number as text, with at most four fraction digits; from {least} to {most}.")
 }

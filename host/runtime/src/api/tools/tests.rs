@@ -6,6 +6,7 @@ use deed_record::action::id::ActionId;
 use deed_record::action::render;
 use deed_record::contract::Contract;
 use deed_record::contract::schema::Pattern;
+use deed_spec::json::MAX_INTEGER;
 use serde_json::{Map, Value, json};
 
 use super::formats::{Format, ToolList};
@@ -170,6 +171,35 @@ fn arguments_are_the_parameters_and_what_a_proposal_has() {
     assert!(told.contains("from 1 to 10000"), "{told}");
 }
 
+/// The host refuses a number that is not a safe integer before it knows the contract, so the reason names no parameter.
+#[test]
+fn the_schema_permits_no_number_that_the_host_refuses() {
+    let more = "properties.any = { type = \"integer\" }\n\
+                properties.least = { type = \"integer\", minimum = 1 }\n\
+                properties.listed = { type = \"integer\", enum = [1, 2] }\n\
+                properties.price = { type = \"decimal\" }\n\n[state.customer]";
+    let edited = contract("examples/09_create_invoice.toml", &[("[state.customer]", more)]);
+    let input = of(&edited).input;
+    let properties = &input["properties"];
+    for (name, least, most) in [
+        ("any", json!(-MAX_INTEGER), json!(MAX_INTEGER)),
+        ("least", json!(1), json!(MAX_INTEGER)),
+        ("listed", Value::Null, Value::Null),
+    ] {
+        let shown = &properties[name];
+        assert_eq!((&shown["minimum"], &shown["maximum"]), (&least, &most), "{shown}");
+        let told = shown["description"].as_str().unwrap();
+        assert!(told.contains("without a fraction"), "{told}");
+    }
+    let told = properties["price"]["description"].as_str().unwrap();
+    assert!(told.contains("from -922337203685477.5808 to 922337203685477.5807."), "{told}");
+    let expect = &properties["expect"];
+    let numbers = json!({"multipleOf": 1, "minimum": -MAX_INTEGER, "maximum": MAX_INTEGER});
+    assert_eq!(expect["additionalProperties"], numbers, "{expect}");
+    let told = expect["description"].as_str().unwrap();
+    assert!(told.contains("Numbers are integers, written without a fraction"), "{told}");
+}
+
 #[test]
 fn a_private_parameter_is_marked() {
     let private = "properties.note = { type = \"string\", private = true, pattern = \"(?i)^a\" }\n\n[state.user]";
@@ -321,4 +351,5 @@ fn every_format_has_every_tool() {
     let schema = &gemini[0]["functionDeclarations"][1]["parametersJsonSchema"];
     assert_eq!(schema["properties"]["user_id"]["type"], "string", "{schema:#}");
     assert!(!schema.to_string().contains("\"pattern\""), "{schema:#}");
+    assert_eq!(schema["properties"]["expect"].get("additionalProperties"), None, "{schema:#}");
 }
