@@ -124,8 +124,10 @@ pub fn load(dir: &Path) -> Result<Config, Faults> {
     let issuers = issuer::build(&files, &raw, &here, &mut faults);
     issuer::check_agents(&tenants, &raw.issuer, &here, &mut faults);
     let witnesses = Arc::new(witness::build(&raw, &tenants, &here, &mut faults));
-    check_credentials(&tenants, &here, &mut faults);
-    let (tokens, read) = token_files(dir, &raw, &tenants, &mut faults)?;
+    let held = held(&tenants, &issuers, notify.as_ref());
+    check_credentials(&tenants, &held, &here, &mut faults);
+    let rules = tokens::Rules::of(&raw, &tenants, &held);
+    let (tokens, read) = token_files(dir, rules, &mut faults)?;
     let limits = limits::build(&raw.limits, &here, &mut faults);
     let mut config = Config {
         dir: dir.to_owned(),
@@ -155,12 +157,11 @@ pub fn load(dir: &Path) -> Result<Config, Faults> {
 /// The token files of agents, and the tokens that they have now. At a start, every file must be valid.
 fn token_files(
     dir: &Path,
-    raw: &raw::Host,
-    tenants: &BTreeMap<String, Arc<Tenant>>,
+    rules: tokens::Rules,
     faults: &mut Faults,
 ) -> Result<(TokenFolder, Tokens), Fault> {
     let files = Files::open(dir).map_err(|e| Fault::no_directory(dir, &e))?;
-    let folder = TokenFolder::new(files, tokens::Rules::of(raw, tenants));
+    let folder = TokenFolder::new(files, rules);
     let read = folder.read().unwrap_or_else(Tokens::none);
     read.faults.iter().for_each(|fault| faults.push(fault.clone()));
     Ok((folder, read))
@@ -281,23 +282,38 @@ fn check_tokens(
     }
 }
 
-/// An agent or person must not have a credential of an upstream, because a party with such a credential can bypass the
-/// host.
+/// The digests of the secrets that the host holds, each with what it is.
+type Held = BTreeMap<Digest, &'static str>;
+
+fn held(
+    tenants: &BTreeMap<String, Arc<Tenant>>,
+    issuers: &BTreeMap<String, Arc<Issuer>>,
+    notify: Option<&Notify>,
+) -> Held {
+    let upstreams = tenants.values().flat_map(|tenant| tenant.upstreams.values());
+    let credentials = upstreams.flat_map(|one| one.read.iter().chain(&one.write));
+    let credentials = credentials.map(|one| (one.secret.reveal(), "a credential of an upstream"));
+    let asked = issuers.values().filter_map(|one| one.introspection.as_ref());
+    let asked = asked.map(|one| (one.secret.reveal(), "the secret of the host at an issuer"));
+    let webhooks = tenants.values().flat_map(|tenant| tenant.webhooks.values());
+    let webhooks = webhooks.chain(notify.map(|one| &one.webhook)).flat_map(|one| one.secrets());
+    let webhooks = webhooks.map(|one| (one.reveal(), "the secret of a webhook"));
+    let all = credentials.chain(asked).chain(webhooks);
+    all.map(|(secret, what)| (Digest::of(secret.as_bytes()), what)).collect()
+}
+
+/// The token of an agent or person must not be a secret that another party knows. With a credential of an upstream, the
+/// agent or person could also bypass the host.
 fn check_credentials(
     tenants: &BTreeMap<String, Arc<Tenant>>,
+    held: &Held,
     here: &fault::Source,
     faults: &mut Faults,
 ) {
-    let upstreams = || tenants.values().flat_map(|tenant| tenant.upstreams.values());
-    let credentials = || upstreams().flat_map(|u| u.read.iter().chain(&u.write));
-    for tenant in tenants.values() {
-        for (name, token) in tenant.tokens() {
-            if credentials().any(|c| Digest::of(c.secret.reveal().as_bytes()) == token) {
-                let what = format!(
-                    "the token of `{name}` is also a credential of an upstream; run `deed token new`"
-                );
-                faults.push(here.fault(&token.hex(), &what));
-            }
+    for (name, token) in tenants.values().flat_map(|tenant| tenant.tokens()) {
+        if let Some(what) = held.get(&token) {
+            let what = format!("the token of `{name}` is also {what}; run `deed token new`");
+            faults.push(here.fault(&token.hex(), &what));
         }
     }
 }

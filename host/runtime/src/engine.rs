@@ -116,6 +116,11 @@ impl Engine {
         self.clock.latest_ms()
     }
 
+    /// The host's clock.
+    pub(crate) fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
     /// The configured environment, which is the same for every action of this host.
     pub fn environment(&self) -> &str {
         &self.config.environment

@@ -30,7 +30,8 @@ use deed_record::action::id::ActionId;
 use serde_json::Value;
 
 pub(crate) use self::actions::{
-    accepted, bundled, cancelled, carried, explained, listed, looked_at, parse_id, proposed, viewed,
+    accepted, acting_for, bundled, cancelled, carried, explained, listed, looked_at, parse_id,
+    proposed, viewed,
 };
 pub(crate) use self::auth::Caller;
 use self::auth::Callers;
@@ -60,7 +61,7 @@ impl App {
     pub fn new(engine: Arc<Engine>, connections_max: usize) -> Self {
         let callers = Arc::new(Callers::of(engine.tenants(), connections_max));
         let public_url: Option<Arc<str>> = engine.public_url().map(Arc::from);
-        let issuers = Arc::new(Issuers::new(engine.issuers(), engine.tenants()));
+        let issuers = Arc::new(Issuers::new(engine.issuers(), engine.tenants(), engine.clock()));
         Self { engine, metrics: Arc::default(), callers, public_url, issuers }
     }
 

@@ -10,6 +10,7 @@ mod introspection;
 mod jws;
 mod key_source;
 mod keys;
+mod moment;
 mod queue;
 mod refusal;
 mod rules;
@@ -19,20 +20,27 @@ mod tests;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use deed_system::clock::Clock;
 use serde_json::{Map, Value};
+use tokio::sync::Semaphore;
 
 use self::claims::Origin;
 use self::fetch::Fetcher;
 use self::introspection::Introspector;
+use self::jws::Jws;
 use self::key_source::KeySource;
+use self::moment::Moment;
 pub(crate) use self::refusal::Refusal;
 use self::rules::Rules;
-use crate::config::{Issuer, Tenant};
+use crate::config::{Agent, Issuer, Tenant};
 
 /// The longest access token in bytes. All headers of a request together have at most 16 KiB.
 const TOKEN_MAX: usize = 12 * 1024;
 /// How the host's own tokens begin (`deed token new`). They are never shown to an issuer, also those that were revoked.
 const OWN_PREFIX: &str = "deed_";
+
+/// How many issuers of a host may be asked for their keys at once.
+const FETCHES: usize = 1;
 
 /// The members of a token, or of an issuer's answer about it.
 type Members = Map<String, Value>;
@@ -41,19 +49,20 @@ type Members = Map<String, Value>;
 #[derive(Debug)]
 pub(crate) struct Issuers {
     all: Vec<Checked>,
-    rules: Rules,
+    rules: Arc<Rules>,
+    clock: Clock,
 }
 
 /// An issuer with its keys and the answers about its tokens.
 #[derive(Debug)]
 struct Checked {
     issuer: Arc<Issuer>,
-    keys: Option<KeySource>,
-    introspector: Option<Introspector>,
+    keys: Option<Arc<KeySource>>,
+    introspector: Option<Arc<Introspector>>,
 }
 
 /// The agent that an access token identifies.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Identity {
     pub(crate) tenant: String,
     pub(crate) agent: String,
@@ -65,17 +74,22 @@ impl Issuers {
     pub(crate) fn new(
         issuers: &BTreeMap<String, Arc<Issuer>>,
         tenants: &BTreeMap<String, Arc<Tenant>>,
+        clock: &Clock,
     ) -> Self {
-        let fetcher = Fetcher::new();
+        let (fetcher, rules) = (Fetcher::new(), Arc::new(Rules::of(tenants)));
+        let turns = Arc::new(Semaphore::new(FETCHES));
+        let keys = |url: &String| Arc::new(KeySource::new(url, &fetcher, clock.clone(), &turns));
+        let introspector = |issuer: &Arc<Issuer>| {
+            let (issuer, rules) = (Arc::clone(issuer), Arc::clone(&rules));
+            Arc::new(Introspector::new(issuer, rules, clock.clone(), &fetcher))
+        };
         let checked = |issuer: &Arc<Issuer>| Checked {
             issuer: Arc::clone(issuer),
-            keys: issuer.jwks.as_ref().map(|url| KeySource::new(url, &fetcher)),
-            introspector: issuer
-                .introspection
-                .is_some()
-                .then(|| Introspector::new(Arc::clone(issuer), &fetcher)),
+            keys: issuer.jwks.as_ref().map(keys),
+            introspector: issuer.introspection.is_some().then(|| introspector(issuer)),
         };
-        Self { all: issuers.values().map(checked).collect(), rules: Rules::of(tenants) }
+        let all = issuers.values().map(checked).collect();
+        Self { all, rules, clock: clock.clone() }
     }
 
     /// The configured issuers; none if the host accepts no access tokens.
@@ -83,33 +97,31 @@ impl Issuers {
         self.all.iter().map(|one| &*one.issuer)
     }
 
-    /// The agent that this token identifies at this time, in Unix seconds.
-    pub(crate) async fn identify(&self, token: &str, now_s: i64) -> Result<Identity, Refusal> {
-        let (issuer, claims) = self.claims(token, now_s).await?;
-        let (tenant, agent) = self.rules.agent(&issuer.name, &claims)?;
-        let on_behalf_of = claims::on_behalf_of(issuer, &claims)?;
-        Ok(Identity { tenant: tenant.to_owned(), agent: agent.to_owned(), on_behalf_of })
+    /// Whether the access tokens of this agent say for whom it acts, so that no other token of the agent may.
+    pub(crate) fn say_for_whom(&self, agent: &Agent) -> bool {
+        let issuer = agent.oauth.as_ref().map(|rule| rule.issuer.as_str());
+        let mut all = self.configured();
+        all.any(|one| issuer == Some(one.name.as_str()) && one.on_behalf_of.is_some())
     }
 
-    /// The checked claims of a token, and its issuer.
-    async fn claims(&self, token: &str, now_s: i64) -> Result<(&Issuer, Members), Refusal> {
+    /// The agent that this token identifies now.
+    pub(crate) async fn identify(&self, token: &str) -> Result<Identity, Refusal> {
         if token.len() > TOKEN_MAX {
             return Err(Refusal::Invalid("the access token is too long"));
         }
         if jws::is_one(token) {
-            return self.claims_of_jws(token, now_s).await;
+            return self.identify_jws(token).await;
         }
         let is_foreign = !token.starts_with(OWN_PREFIX);
         let mut asked = self.all.iter().filter(|_| is_foreign);
-        let asked = asked.find_map(|one| Some((one, one.introspector.as_ref()?)));
-        let (checked, introspector) = asked.ok_or(Refusal::Invalid("the token is not known"))?;
-        let claims = introspector.ask(token, now_s).await?;
-        Ok((&*checked.issuer, claims))
+        let introspector = asked.find_map(|one| one.introspector.as_ref());
+        introspector.ok_or(Refusal::Invalid("the token is not known"))?.ask(token).await
     }
 
-    /// The claims of a token in the form of a JWS. Its claim `iss` selects the issuer whose keys must have signed it.
-    async fn claims_of_jws(&self, token: &str, now_s: i64) -> Result<(&Issuer, Members), Refusal> {
-        let jws = jws::Jws::parse(token)?;
+    /// The agent that a token in the form of a JWS identifies. Its claim `iss` selects the issuer whose keys must have
+    /// signed it.
+    async fn identify_jws(&self, token: &str) -> Result<Identity, Refusal> {
+        let jws = Arc::new(Jws::parse(token)?);
         let named = |one: &&Checked| {
             jws.payload.get("iss").and_then(Value::as_str) == Some(one.issuer.url.as_str())
         };
@@ -122,12 +134,12 @@ impl Issuers {
                     let what = "the algorithm of the signature is not accepted from this issuer";
                     return Err(Refusal::Invalid(what));
                 }
-                let key = keys.key(&jws.header).await?;
-                jws.verify(&key)?;
+                keys.verify(&jws).await?;
+                let now_s = Moment::now(&self.clock).unix_s();
                 claims::check(issuer, &jws.payload, Origin::Jws, now_s)?;
-                Ok((issuer, jws.payload))
+                self.rules.identity(issuer, &jws.payload)
             }
-            (None, Some(introspector)) => Ok((issuer, introspector.ask(token, now_s).await?)),
+            (None, Some(introspector)) => introspector.ask(token).await,
             (None, None) => Err(Refusal::Unavailable),
         }
     }

@@ -1,6 +1,7 @@
 //! Attacks with access tokens: tokens of other parties, forged tokens, tokens that would decide, and floods of invented
 //! tokens.
 
+use std::io::Write as _;
 use std::sync::Barrier;
 use std::thread;
 use std::time::Duration;
@@ -10,13 +11,14 @@ use deed_test_support::issuer::{
     AUDIENCE, Draft, GLOBEX_CLIENT, HELPDESK_CLIENT, Issuer, public_key,
 };
 use deed_test_support::shared::{locked_out, scim};
+use deed_tests::wait;
 use deed_tests::world::{HELPDESK, World, edit};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde_json::{Value, json};
 use sha2::Sha256;
 
 use super::unharmed;
-use super::wire::{address, bearer, exchange, request};
+use super::wire::{address, bearer, connect, exchange, request};
 use crate::case::{Case, cases};
 
 pub(super) fn cases() -> Vec<Case> {
@@ -30,6 +32,8 @@ pub(super) fn cases() -> Vec<Case> {
         "oauth-token-that-would-decide" => deciding,
         "oauth-introspection-flood" => introspection_flood,
         "oauth-key-id-flood" => key_id_flood,
+        "oauth-disconnecting-introspection-flood" => disconnecting_introspection_flood,
+        "oauth-disconnecting-key-id-flood" => disconnecting_key_id_flood,
         "oauth-oversized-token" => oversized,
     ]
 }
@@ -263,6 +267,57 @@ fn key_id_flood() {
     // More than one only on a machine that takes 30 seconds for these requests.
     assert!(fetched < 10, "{fetched} fetches for 100 tokens");
     assert_eq!(status(&world, &issuer.token(HELPDESK_CLIENT)), 200);
+}
+
+/// Sends a request with this token, and disconnects without reading the answer.
+fn abandon(world: &World, token: &str) {
+    let mut stream = connect(address(world));
+    stream.write_all(&request("GET", "/v1/contracts", &[&bearer(token)], b"")).ok();
+}
+
+/// Callers that disconnect make no room for further questions while the issuer is still asked.
+fn disconnecting_introspection_flood() {
+    let issuer = Issuer::start();
+    let declare = |dir: &std::path::Path| issuer.declare_introspection(dir, "");
+    let world = World::with(scim(), "scim", declare).unwrap();
+    issuer.set_delay(Duration::from_secs(1));
+    for n in 0..4 {
+        abandon(&world, &format!("invented-token-{n}"));
+    }
+    wait::until("the issuer is asked", || issuer.asked().len() >= 4);
+    for n in 4..304 {
+        abandon(&world, &format!("invented-token-{n}"));
+    }
+    assert_eq!(status(&world, HELPDESK), 200, "a token of the host's own");
+    // The issuer answers one question each second, and each answer makes room for one more.
+    let asked = issuer.asked().len();
+    assert!(asked < 40, "{asked} questions about 304 tokens");
+    issuer.set_delay(Duration::ZERO);
+    let valid = issuer.opaque(HELPDESK_CLIENT);
+    wait::until("a new token is accepted", || status(&world, &valid) == 200);
+    unharmed(&world);
+}
+
+/// What a disconnected caller made the host learn counts, so the next caller does not make it ask again.
+fn disconnecting_key_id_flood() {
+    let (world, issuer) = start();
+    let before = issuer.fetched();
+    issuer.set_delay(Duration::from_secs(1));
+    let invented = |n: usize| issuer.draft(HELPDESK_CLIENT).header("kid", format!("key-{n}"));
+    let tokens: Vec<String> = (0..100).map(|n| invented(n).signed()).collect();
+    abandon(&world, &tokens[0]);
+    wait::until("the keys are fetched", || issuer.fetched() > before);
+    for token in &tokens {
+        abandon(&world, token);
+    }
+    assert_eq!(status(&world, HELPDESK), 200, "a token of the host's own");
+    issuer.set_delay(Duration::ZERO);
+    wait::until("an invented token is refused", || status(&world, &tokens[0]) == 401);
+    let fetched = issuer.fetched() - before;
+    // More than one only on a machine that takes 30 seconds for these requests.
+    assert!(fetched < 10, "{fetched} fetches for 100 tokens");
+    assert_eq!(status(&world, &issuer.token(HELPDESK_CLIENT)), 200);
+    unharmed(&world);
 }
 
 fn oversized() {

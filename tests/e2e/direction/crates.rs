@@ -35,7 +35,7 @@ const RIGHTS: &[(&str, &[&str])] = &[
     ("deed_store::store::Filter", &["http::actions"]),
     ("deed_store::store::Row", &["api::listing"]),
     ("deed_system::USER_AGENT", &["stage::notify", "oauth::fetch"]),
-    ("deed_system::clock", &["stage::notify", "engine", "maintenance", "cli"]),
+    ("deed_system::clock", &["stage::notify", "engine", "maintenance", "cli", "oauth"]),
     ("deed_system::files", &["config", "stage::activation", "engine", "maintenance", "cli"]),
     ("deed_verify", &["maintenance", "cli"]),
     ("deed_verify_cli", &["cli::verify"]),

@@ -6,6 +6,7 @@ use std::net::TcpStream;
 use std::path::Path;
 use std::thread;
 
+use deed_test_support::issuer::{HELPDESK_CLIENT, Issuer};
 use deed_test_support::shared::{locked_out, scim, user};
 use deed_tests::layout::hash;
 use deed_tests::services::Result;
@@ -227,6 +228,40 @@ fn a_call_that_is_repeated_after_a_restart_joins_the_open_action() {
     told(&world, "deed_cancel", &json!({"action": action}));
     world.restart().unwrap();
     assert_ne!(waiting(&world, &given), action);
+}
+
+/// Calls a tool with an access token that says for whom the agent acts.
+fn told_to(world: &World, issuer: &Issuer, party: &str, given: &Value) -> Value {
+    let token = issuer.draft(HELPDESK_CLIENT).claim("sub", party).signed();
+    let params = json!({"name": RESTORE, "arguments": given});
+    let answer = send(world, &token, NEW, "tools/call", &params).json();
+    answer["result"]["structuredContent"].clone()
+}
+
+#[test]
+fn a_call_joins_only_actions_of_its_own_party() {
+    let issuer = Issuer::start();
+    let declare = |dir: &Path| issuer.declare(dir, "on_behalf_of = \"sub\"\n");
+    let mut world = World::with(scim(), "scim", declare).unwrap();
+    let given = arguments(&locked_out());
+    let told = |world: &World, party: &str| told_to(world, &issuer, party, &given);
+    let [dora, eve] = ["dora", "eve"].map(|party| {
+        let first = told(&world, party);
+        assert_eq!(
+            (&first["status"], &first["joined"]),
+            (&json!("waiting"), &Value::Null),
+            "{first:#}"
+        );
+        id(&first)
+    });
+    assert_ne!(dora, eve);
+    assert_eq!(world.show(&eve).unwrap()["on_behalf_of"], "eve");
+    for _ in 0..2 {
+        assert_eq!(told(&world, "dora")["joined"], json!(dora));
+        assert_eq!(told(&world, "eve")["joined"], json!(eve));
+        world.restart().unwrap();
+    }
+    assert_eq!(count(&world), 2);
 }
 
 #[test]

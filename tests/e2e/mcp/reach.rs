@@ -237,3 +237,34 @@ fn an_explanation_refuses_what_a_proposal_would_refuse() {
     let refused = told(&world, HELPDESK, "deed_explain", &given);
     assert_eq!(refused["refused"], "unknown contract", "{refused:#}");
 }
+
+/// Adds a policy that never applies in this environment, with a long chain of alternatives, and one that is too long to
+/// be evaluated before a proposal.
+fn long_policies(dir: &Path) -> Result<()> {
+    let chain = |terms: usize| -> String {
+        let terms: Vec<String> = (0..terms).map(|time| format!("context.time == {time}")).collect();
+        terms.join(" || ")
+    };
+    let policies = format!(
+        "@id(\"long\")\nforbid (principal, action == Deed::Action::\"idp.read_user\", resource)\n\
+         when {{ context.environment == \"none\" && ({}) }};\n\
+         @id(\"too-long\")\nforbid (principal, action == Deed::Action::\"idp.suspend_user\", resource)\n\
+         when {{ {} }};\n",
+        chain(1_000),
+        chain(3_000)
+    );
+    let path = dir.join("policies/starter.cedar");
+    let text = fs::read_to_string(&path)?;
+    Ok(fs::write(path, text + &policies)?)
+}
+
+#[test]
+fn long_policies_do_not_end_the_host() {
+    let world = World::with(scim(), "scim", long_policies).unwrap();
+    let can = |contract: &str| {
+        let answer = told(&world, HELPDESK, "deed_can", &json!({"contract": contract}));
+        answer["contracts"][0]["answer"].clone()
+    };
+    assert_eq!((can("idp.read_user"), can(SUSPEND)), (json!("always"), json!("depends")));
+    assert_eq!(world.client(HELPDESK).get("/v1/contracts").unwrap().status, 200);
+}

@@ -3,6 +3,8 @@
 use std::path::Path;
 use std::thread;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use deed_test_support::issuer::{HELPDESK_CLIENT, Issuer};
 use deed_test_support::shared::scim;
 use deed_tests::wait;
@@ -99,6 +101,39 @@ fn while_the_issuer_does_not_answer_no_new_token_is_accepted() {
     assert_eq!(contracts(&world, &first).status, 200, "an answer is kept for a while");
     issuer.set_down(false);
     assert_eq!(contracts(&world, &second).status, 200);
+}
+
+#[test]
+fn a_wrong_password_of_a_person_is_not_sent_to_the_issuer() {
+    let (world, issuer) = asking("");
+    let token = issuer.opaque(HELPDESK_CLIENT);
+    let basic = format!("Basic {}", STANDARD.encode("bob:a-password-of-bob"));
+    for value in [basic, format!("Bearer {token}")] {
+        let headers = [("authorization", value.as_str())];
+        let page = "/actions/act_00000000000000000000000000";
+        let answer = world.client("").send("GET", page, &headers, vec![]).unwrap();
+        assert_eq!(answer.status, 401, "{answer:?}");
+        assert!(answer.challenge.starts_with("Basic"), "{answer:?}");
+    }
+    assert_eq!(issuer.asked().len(), 0, "{:?}", issuer.asked());
+}
+
+#[test]
+fn a_token_for_another_use_is_refused() {
+    let (world, issuer) = asking("");
+    for (name, value, status) in [
+        ("token_use", "refresh_token", 401),
+        ("token_type", "refresh_token", 401),
+        ("token_type", "N_A", 401),
+        ("typ", "Refresh", 401),
+        ("token_use", "access_token", 200),
+        ("token_type", "bearer", 200),
+    ] {
+        let token = format!("{name}-{value}");
+        issuer.say(&token, issuer.draft(HELPDESK_CLIENT).claim(name, value).claims);
+        let words = if status == 401 { "is for another use" } else { "" };
+        refused(&world, &token, status, words);
+    }
 }
 
 #[test]

@@ -53,9 +53,22 @@ fn a_proposal_may_name_only_the_party_of_the_token() {
     assert_eq!(refused.text("/errors/0/pointer"), "/on_behalf_of");
     let explained = world.client(&token).post("/v1/explain", &body).unwrap();
     assert_eq!(explained.text("/errors/0/pointer"), "/on_behalf_of", "{}", explained.json());
-    // The agent's own token says nothing, so the proposal does.
-    let own = propose(&world, HELPDESK, &body, "own");
-    assert_eq!(own.text("/on_behalf_of"), "eve@example.com", "{}", own.json());
+}
+
+#[test]
+fn only_an_access_token_names_a_party_if_access_tokens_do() {
+    let (world, _issuer) = start(PARTY);
+    let mut body = proposal(&user("own", Some(true)));
+    assert_eq!(propose(&world, HELPDESK, &body, "own").text("/status"), "verified");
+    body["on_behalf_of"] = json!("ceo@example.com");
+    for path in ["/v1/actions", "/v1/explain"] {
+        let answer = world.client(HELPDESK).post(path, &body).unwrap().json();
+        assert_eq!(answer["errors"][0]["pointer"], "/on_behalf_of", "{path}: {answer:#}");
+    }
+    // The tokens of this issuer do not name the party.
+    let (world, _issuer) = start("");
+    let answer = propose(&world, HELPDESK, &body, "named");
+    assert_eq!(answer.text("/on_behalf_of"), "ceo@example.com", "{}", answer.json());
 }
 
 #[test]

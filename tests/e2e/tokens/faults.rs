@@ -2,9 +2,11 @@
 
 use std::fs;
 
+use deed_test_support::issuer::{HOST_SECRET, Issuer};
 use deed_test_support::shared::scim;
 use deed_tests::canary::Canary;
 use deed_tests::host;
+use deed_tests::receiver::{Receiver, SECRET, for_operators};
 use deed_tests::services::ScimServer;
 use deed_tests::tokens::{file, path, plant};
 use deed_tests::world::{BOB, HELPDESK, World};
@@ -100,6 +102,24 @@ fn a_token_file_takes_over_no_caller_of_the_configuration() {
     assert_eq!(status(&world, ScimServer::READ_TOKEN), 401);
 }
 
+#[test]
+fn a_token_file_takes_over_no_secret_of_the_host() {
+    let (issuer, receiver) = (Issuer::start(), Receiver::start().unwrap());
+    let world = World::with(scim(), "scim", |dir| {
+        issuer.declare_introspection(dir, "")?;
+        for_operators(dir, &receiver.url(), "")
+    })
+    .unwrap();
+    for (id, secret, words) in [
+        ("t_0000000000", HOST_SECRET, "the secret of the host at an issuer"),
+        ("t_0000000001", SECRET, "the secret of a webhook"),
+    ] {
+        plant(&world.dir, id, &file("globex", "desk", secret)).unwrap();
+        logged(&world, &["WARN", &format!("tokens/{id}.toml:3: this is also {words}")]);
+        assert_ne!(status(&world, secret), 200, "{words}");
+    }
+}
+
 /// A token is revoked by its id, whatever its file contains.
 #[test]
 fn a_file_with_a_fault_can_be_revoked() {
@@ -109,4 +129,15 @@ fn a_file_with_a_fault_can_be_revoked() {
     assert!(code == 0 && said.contains(&format!("tokens/{ID}.toml:1: ")), "{said}");
     host::expect(&["token", "revoke", world.path(), ID]).unwrap();
     assert!(!path(&world.dir, ID).exists());
+}
+
+#[test]
+fn a_token_can_be_revoked_whatever_is_wrong_with_deed_toml() {
+    let world = World::lay_out(scim(), "scim").unwrap();
+    plant(&world.dir, ID, &file("acme", "helpdesk", TOKEN)).unwrap();
+    fs::write(world.dir.join("deed.toml"), "colour = \"red\"\n").unwrap();
+    host::expect(&["token", "revoke", world.path(), ID]).unwrap();
+    assert!(!path(&world.dir, ID).exists());
+    let (code, said) = deed(&["token", "revoke", world.path(), ID]);
+    assert!(code == 1 && said.contains("there is no token"), "{said}");
 }

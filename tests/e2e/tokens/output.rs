@@ -40,6 +40,26 @@ fn a_token_is_printed_once_and_its_digest_never() {
     }
 }
 
+/// A token that could not be printed is not stored, and the tokens that it would replace do not expire.
+#[test]
+fn a_token_that_could_not_be_printed_changes_nothing() {
+    let mut world = World::lay_out(scim(), "scim").unwrap();
+    created(&mut world, "add", &["helpdesk"]);
+    let before = deed_tests::tokens::report(&world.dir, "list", &[]).unwrap();
+    for args in [
+        &["add", world.path(), "helpdesk"][..],
+        &["rotate", world.path(), "helpdesk", "--grace", "0s"],
+    ] {
+        let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let mut command = Command::new(host::binary().unwrap());
+        let output = command.arg("token").args(args).stdout(full).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.code() == Some(1) && said.contains("stdout: "), "{args:?}: {said}");
+        let after = deed_tests::tokens::report(&world.dir, "list", &[]).unwrap();
+        assert_eq!(after, before, "{args:?}");
+    }
+}
+
 #[test]
 fn the_list_names_every_token_and_where_it_is() {
     let mut world = World::lay_out(scim(), "scim").unwrap();

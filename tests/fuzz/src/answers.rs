@@ -79,7 +79,8 @@ fn asked() -> &'static Asked {
 fn story(config: &Config) -> Story {
     let (tenant, environment) = (config.tenants["acme"].as_ref(), config.environment.as_str());
     let (agent, person) = ("helpdesk", "alice");
-    let caller = contract::Caller { tenant, environment, agent, person, on_behalf_of: None };
+    let caller =
+        contract::Caller { tenant, environment, agent, person, party: contract::Party::Proposal };
     let proposal = br#"{"contract":"idp.restore_access","params":{"user_id":"0123456789abcdef0123456789abcdef"},"intent":"i"}"#;
     let proposal = contract::parse(proposal).unwrap();
     let id = ActionId::new(1, [0; 10]);

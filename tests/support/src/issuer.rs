@@ -44,7 +44,7 @@ struct State {
     /// Opaque tokens that are active, with what the issuer says about them.
     active: BTreeMap<String, Value>,
     is_down: bool,
-    /// How long the issuer takes to say what a token is.
+    /// How long the issuer takes to answer.
     delay: Duration,
 }
 
@@ -128,7 +128,7 @@ impl Issuer {
         locked(&self.state).is_down = is_down;
     }
 
-    /// Makes the issuer take this long to say what a token is. It says so about one token at a time.
+    /// Makes the issuer take this long for each answer. It gives one answer at a time.
     pub fn set_delay(&self, delay: Duration) {
         locked(&self.state).delay = delay;
     }
@@ -215,6 +215,7 @@ impl State {
         if self.is_down {
             return Reply::empty(0);
         }
+        thread::sleep(self.delay);
         match request.target.as_str() {
             JWKS => {
                 let x = BASE64URL_NOPAD.encode(&public_key(&self.key));
@@ -228,7 +229,6 @@ impl State {
     }
 
     fn introspect(&self, request: &Request) -> Reply {
-        thread::sleep(self.delay);
         // `+`, `/` and `=` of the secret are encoded as in a form.
         let pair = "deed:introspection-secret-of-the-host%2B%2F%3D";
         let expected = format!("Basic {}", data_encoding::BASE64.encode(pair.as_bytes()));

@@ -16,15 +16,14 @@
 //! counts as a policy whose result is not known, although every action may be denied: the partial evaluator reports a
 //! lack of stack in the same way.
 //!
-//! The depth of an expression grows with its length, and residuals are read by recursion. Therefore the evaluation has a
-//! thread with a large stack, and nothing is said about contracts that a very long policy concerns.
+//! The depth of an expression grows with its length, and residuals are read by recursion. Therefore the evaluation needs
+//! a thread with a stack of [`STACK`] bytes, and nothing is said about contracts that a very long policy concerns.
 
 mod known;
 mod partial;
 mod residual;
 
 use std::collections::BTreeSet;
-use std::thread;
 
 use cedar_policy::Effect;
 use serde_json::Value;
@@ -33,9 +32,8 @@ use self::partial::{Partial, Residual};
 use self::residual::{Approvals, EVERY_FACT, Results};
 use super::{Obligation, Policies};
 
-/// The stack of the thread that evaluates, in bytes. The longest policy needs less than half of it in a debug build. Only
-/// the part that is used takes memory.
-const STACK: usize = 256 << 20;
+/// The stack that [`Policies::reach`] needs, in bytes. The longest policy needs less than half of it in a debug build.
+pub const STACK: usize = 256 << 20;
 
 /// An agent of which it is asked what it can do, and the environment of the host.
 #[derive(Debug, Clone, Copy)]
@@ -102,29 +100,20 @@ impl Reach {
 impl Policies {
     /// What the policies say about the actions of this agent: one answer for each kind of action, in the given order.
     ///
-    /// The answers for many kinds together take less time than each answer by itself.
+    /// The answers for many kinds together take less time than each answer by itself. The calling thread must have a
+    /// stack of [`STACK`] bytes if a policy can be long.
     pub fn reach<'k>(
         &self,
         asker: Asker<'_>,
         kinds: impl IntoIterator<Item = Kind<'k>>,
     ) -> Vec<Reach> {
-        let kinds: Vec<Kind<'k>> = kinds.into_iter().collect();
-        let answers = thread::scope(|scope| {
-            let evaluate = || reaches(self, asker, &kinds);
-            let running = thread::Builder::new().stack_size(STACK).spawn_scoped(scope, evaluate);
-            running.ok()?.join().ok()
-        });
-        answers.unwrap_or_else(|| kinds.iter().map(|_| Reach::unknown()).collect())
+        let mut partial = Partial::new(self, asker).ok();
+        let mut reach = |kind| {
+            let residuals = partial.as_mut().and_then(|partial| partial.residuals(kind).ok());
+            residuals.map_or_else(Reach::unknown, |residuals| judge(self, residuals))
+        };
+        kinds.into_iter().map(&mut reach).collect()
     }
-}
-
-fn reaches(policies: &Policies, asker: Asker<'_>, kinds: &[Kind<'_>]) -> Vec<Reach> {
-    let mut partial = Partial::new(policies, asker).ok();
-    let mut reach = |kind: &Kind<'_>| {
-        let residuals = partial.as_mut().and_then(|partial| partial.residuals(*kind).ok());
-        residuals.map_or_else(Reach::unknown, |residuals| judge(policies, residuals))
-    };
-    kinds.iter().map(&mut reach).collect()
 }
 
 /// One policy after partial evaluation.

@@ -113,6 +113,18 @@ fn create(
     Ok((text, token))
 }
 
+/// Removes a new token that could not be printed. Nobody has seen it, so it must not stay valid.
+fn keep_if_printed(
+    store: &TokenStore,
+    token: &AgentToken,
+    printed: Result<(), Failure>,
+) -> Result<(), Failure> {
+    if printed.is_err() {
+        store.remove(&token.id).map_err(Failure::failed)?;
+    }
+    printed
+}
+
 fn warn(is_given: bool) {
     if !is_given {
         out::note(

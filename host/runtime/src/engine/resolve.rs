@@ -26,7 +26,7 @@ use super::error::{EngineError, Stopping};
 use super::intake::{Claimed, IntakeError};
 use super::settle::Later;
 use super::{DriverHandle, Engine};
-use crate::stage::contract::Caller;
+use crate::stage::contract::{Caller, Party};
 use crate::stage::resolution::{self, ResolveError};
 
 /// The last observation of each action with an open outcome, which people are shown. After a restart, the host has none
@@ -168,7 +168,7 @@ impl Drive<'_> {
             agent: &action.principal,
             person: &agent.person,
             // The proposal has the party for whom the agent acted.
-            on_behalf_of: None,
+            party: Party::Proposal,
         };
         let Bound { proposal, private, .. } = &*self.work.story.bound;
         let params = private.params(&self.engine.contract_of(&self.work.story)?, &action.params);

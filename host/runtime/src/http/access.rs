@@ -30,7 +30,7 @@ pub(super) async fn caller(app: &App, token: Option<&str>) -> Result<Caller, Pro
 }
 
 async fn identified(app: &App, token: &str) -> Result<Caller, Refusal> {
-    let identity = app.issuers.identify(token, app.engine.latest_ms() / 1_000).await?;
+    let identity = app.issuers.identify(token).await?;
     let caller = app.callers.agent(&identity.tenant, &identity.agent);
     let caller = caller.ok_or(Refusal::NoAgent("the agent of the access token was removed"))?;
     Ok(Caller { on_behalf_of: identity.on_behalf_of, ..caller })

@@ -26,7 +26,7 @@ use crate::api::listing::{ActionList, ActionSummary};
 use crate::api::problem::Problem;
 use crate::api::view::{self, View};
 use crate::engine::{Accepted, Claimed, Explained, StoredAction};
-use crate::stage::contract;
+use crate::stage::contract::{self, Party};
 
 /// How long a caller without a `Prefer: wait` header waits for its action to end.
 const WAIT_DEFAULT: Duration = Duration::from_secs(10);
@@ -307,13 +307,28 @@ pub(crate) fn parse_id(text: &str) -> Result<ActionId, Problem> {
     text.parse().map_err(|_| Problem::not_found())
 }
 
+/// A proposal as the host takes it from this caller: with the party that the caller's access token names.
+pub(crate) fn acting_for(
+    app: &App,
+    caller: &Caller,
+    proposal: Proposal,
+) -> Result<Proposal, Problem> {
+    Ok(contract::acting_for(bind_as(app, caller)?, proposal)?)
+}
+
 fn bind_as<'a>(app: &'a App, caller: &'a Caller) -> Result<contract::Caller<'a>, Problem> {
     let (agent, person) = caller.agent()?;
+    let entry = caller.tenant.agents.get(agent);
+    let party = match &caller.on_behalf_of {
+        Some(party) => Party::Token(party),
+        None if entry.is_some_and(|entry| app.issuers.say_for_whom(entry)) => Party::Nobody,
+        None => Party::Proposal,
+    };
     Ok(contract::Caller {
         tenant: &caller.tenant,
         environment: app.engine.environment(),
         agent,
         person,
-        on_behalf_of: caller.on_behalf_of.as_deref(),
+        party,
     })
 }

@@ -76,6 +76,20 @@ impl Caller {
         if own && action.tenant == self.tenant.name { Ok(told) } else { Err(Problem::not_found()) }
     }
 
+    /// The caller with a token of the host's own. No issuer is asked about any other token.
+    pub(super) fn known(parts: &Parts, app: &App) -> Option<Self> {
+        token(&parts.headers).and_then(|token| app.callers.find(token, app.engine.latest_ms()))
+    }
+
+    /// Admits the request, if the budget of the caller allows it.
+    pub(super) fn admitted(self, parts: &Parts) -> Result<Self, Problem> {
+        let leave = self.budget.admit(Instant::now()).map_err(account::refusal)?;
+        if let Some(tab) = parts.extensions.get::<RefusalAccount>() {
+            tab.keep(leave);
+        }
+        Ok(self)
+    }
+
     pub(super) fn is_person(&self) -> bool {
         matches!(self.who, Who::Person { .. })
     }
@@ -85,17 +99,11 @@ impl FromRequestParts<App> for Caller {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
-        let token = token(&parts.headers);
-        let now_ms = app.engine.latest_ms();
-        let caller = match token.and_then(|token| app.callers.find(token, now_ms)) {
+        let caller = match Self::known(parts, app) {
             Some(caller) => caller,
-            None => access::caller(app, token).await?,
+            None => access::caller(app, token(&parts.headers)).await?,
         };
-        let leave = caller.budget.admit(Instant::now()).map_err(account::refusal)?;
-        if let Some(tab) = parts.extensions.get::<RefusalAccount>() {
-            tab.keep(leave);
-        }
-        Ok(caller)
+        caller.admitted(parts)
     }
 }
 
@@ -104,5 +112,29 @@ impl FromRequestParts<App> for Caller {
 fn token(headers: &HeaderMap) -> Option<&str> {
     let mut all = headers.get_all(AUTHORIZATION).iter();
     let (Some(value), None) = (all.next(), all.next()) else { return None };
-    value.to_str().ok()?.strip_prefix("Bearer ")
+    let (scheme, token) = value.to_str().ok()?.split_once(' ')?;
+    // The name of a scheme is case-insensitive (RFC 9110 section 11.1).
+    scheme.eq_ignore_ascii_case("Bearer").then_some(token)
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::HeaderValue;
+
+    use super::*;
+
+    #[test]
+    fn a_bearer_token_follows_its_scheme_in_any_case() {
+        for (value, expected) in [
+            ("Bearer x", Some("x")),
+            ("bearer x", Some("x")),
+            ("BEARER x y", Some("x y")),
+            ("Bearer", None),
+            ("Bearerx y", None),
+            ("Basic x", None),
+        ] {
+            let headers = HeaderMap::from_iter([(AUTHORIZATION, HeaderValue::from_static(value))]);
+            assert_eq!(token(&headers), expected, "{value}");
+        }
+    }
 }

@@ -15,7 +15,7 @@ use deed_record::policy::Decision;
 use serde_json::Value;
 
 use crate::config::Tenant;
-use crate::stage::contract::{self, BindFault, Caller};
+use crate::stage::contract::{self, BindFault, Caller, Party};
 use crate::stage::policy;
 
 /// One test case: an action, and the facts that are known when policy is evaluated.
@@ -85,7 +85,7 @@ impl PolicyTest<'_> {
             environment: self.environment,
             agent: self.agent,
             person: &agent.person,
-            on_behalf_of: None,
+            party: Party::Proposal,
         };
         let (id, nonce) = (ActionId::new(0, [0; 10]), "0".repeat(32));
         let salt = || Some([0; 32]);

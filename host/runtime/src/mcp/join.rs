@@ -1,7 +1,8 @@
 //! Proposes an action for a call without an idempotency key. A client that was cut off repeats its call, and the repeated
 //! call must not result in a second action.
 //!
-//! An equal call of the same agent joins an action until an answer has reported the action's end to the agent.
+//! An equal call of the same agent, for the same party, joins an action until an answer has reported the action's end
+//! to the agent.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -35,7 +36,9 @@ pub(super) async fn propose(
     wait: Duration,
 ) -> Result<(StoredAction, Option<ActionId>), Problem> {
     let (app, caller) = (call.app, call.caller);
-    let Ok(asked) = private::digest(contract, proposal.clone()) else {
+    // The party is a part of what a call asks for, also in the actions that are read from the journal.
+    let proposal = http::acting_for(app, caller, proposal.clone())?;
+    let Ok(asked) = private::digest(contract, proposal) else {
         return Err(Problem::bad_request("the arguments have no canonical JSON form"));
     };
     let calls = call.joins.of(caller);

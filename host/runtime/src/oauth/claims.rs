@@ -13,6 +13,12 @@ const LEEWAY_S: i64 = 30;
 /// How long a signed token may be valid from now on, in seconds. The host would accept it until then, even if the
 /// issuer revoked it. An issuer that the host asks says at any time whether a token is active.
 const LIFETIME_MAX_S: i64 = 24 * 60 * 60;
+/// The values of `token_use` of access tokens.
+const USES: [&str; 2] = ["access_token", "access"];
+/// The values of `token_type` of access tokens that need no further proof.
+const TYPES: [&str; 3] = ["Bearer", "access_token", "access"];
+/// The values of the claim `typ` of tokens that are not access tokens.
+const OTHER_TYPES: [&str; 4] = ["Refresh", "Offline", "ID", "Logout"];
 /// The length in bytes of the party for whom an agent acts, as in a proposal.
 const PARTY_BYTES: RangeInclusive<usize> = 1..=256;
 
@@ -39,6 +45,9 @@ pub(super) fn check(
     if !claims.get("aud").is_some_and(|aud| has(aud, &issuer.audience)) {
         return Err(Refusal::Invalid("the access token is for another audience"));
     }
+    if !is_for_access(claims) {
+        return Err(Refusal::Invalid("the token is for another use than access"));
+    }
     times(claims, origin, now_s)?;
     if claims.contains_key("cnf") {
         let what =
@@ -51,6 +60,21 @@ pub(super) fn check(
         }
         _ => Ok(()),
     }
+}
+
+/// Whether a token is an access token as far as the issuer says it. An issuer can say that a refresh token is active
+/// (RFC 7662), and some sign refresh tokens with the key of access tokens.
+fn is_for_access(claims: &Members) -> bool {
+    let is_one_of = |name: &str, words: &[&str]| match claims.get(name) {
+        None | Some(Value::Null) => true,
+        Some(Value::String(word)) => words.iter().any(|one| one.eq_ignore_ascii_case(word)),
+        Some(_) => false,
+    };
+    let is_other = claims.get("typ").is_some_and(|typ| {
+        let word = typ.as_str().unwrap_or_default();
+        OTHER_TYPES.iter().any(|one| one.eq_ignore_ascii_case(word))
+    });
+    !is_other && is_one_of("token_use", &USES) && is_one_of("token_type", &TYPES)
 }
 
 /// Whether a claim is this text, or an array that contains it.
@@ -252,6 +276,32 @@ mod tests {
             "cnf",
             json!({"jkt": "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"})
         )));
+    }
+
+    #[test]
+    fn a_token_for_another_use_is_refused() {
+        for (name, good) in [
+            ("token_use", "access_token"),
+            ("token_use", "access"),
+            ("token_type", "Bearer"),
+            ("token_type", "bearer"),
+            ("token_type", "access_token"),
+            ("typ", "Bearer"),
+        ] {
+            assert_eq!(with(name, json!(good)), Ok(()), "{name} {good}");
+        }
+        for (name, bad) in [
+            ("token_use", json!("refresh_token")),
+            ("token_use", json!("id")),
+            ("token_use", json!(["access_token"])),
+            ("token_type", json!("refresh_token")),
+            ("token_type", json!("DPoP")),
+            ("token_type", json!("")),
+            ("typ", json!("Refresh")),
+            ("typ", json!("offline")),
+        ] {
+            assert!(is_invalid(&with(name, bad.clone())), "{name} {bad}");
+        }
     }
 
     #[test]

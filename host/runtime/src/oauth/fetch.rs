@@ -1,4 +1,4 @@
-//! Requests to issuers: their keys, and what they say about a token.
+//! Requests to issuers: their keys, and what they say about a token. A request blocks the thread that makes it.
 //!
 //! The operator chose the URLs. A redirect is not followed, because the operator did not choose its target.
 
@@ -7,6 +7,10 @@ use std::time::Duration;
 use deed_spec::json;
 use deed_system::USER_AGENT;
 use serde_json::Value;
+use ureq::config::Config;
+use ureq::http::Uri;
+use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
+use ureq::unversioned::transport::{DefaultConnector, NextTimeout, time};
 
 use super::Members;
 
@@ -17,6 +21,11 @@ const ANSWER_MAX: u64 = 64 * 1024;
 /// A client for issuers.
 #[derive(Clone, Debug)]
 pub(super) struct Fetcher(ureq::Agent);
+
+/// Looks names up in the thread of the request. With a time limit, the default resolver would start another thread for
+/// each name, and that thread would outlive the request.
+#[derive(Debug)]
+struct InThread(DefaultResolver);
 
 /// Why an issuer gave no answer that can be used.
 #[derive(Debug, thiserror::Error)]
@@ -30,13 +39,23 @@ pub(super) enum FetchError {
     Json(#[from] json::ParseError),
     #[error("the answer is not a JSON object")]
     Shape,
-    #[error("the request ended early")]
-    Ended,
 }
 
 impl From<ureq::Error> for FetchError {
     fn from(error: ureq::Error) -> Self {
         Self::Request(Box::new(error))
+    }
+}
+
+impl Resolver for InThread {
+    fn resolve(
+        &self,
+        uri: &Uri,
+        config: &Config,
+        timeout: NextTimeout,
+    ) -> Result<ResolvedSocketAddrs, ureq::Error> {
+        let endless = NextTimeout { after: time::Duration::NotHappening, ..timeout };
+        self.0.resolve(uri, config, endless)
     }
 }
 
@@ -47,31 +66,26 @@ impl Fetcher {
             .timeout_global(Some(TIMEOUT))
             .http_status_as_error(false)
             .max_redirects(0)
-            .proxy(None);
-        Self(config.build().into())
+            .proxy(None)
+            .build();
+        let resolver = InThread(DefaultResolver::default());
+        Self(ureq::Agent::with_parts(config, DefaultConnector::default(), resolver))
     }
 
     /// The JSON object at this URL.
-    pub(super) async fn get(&self, url: &str) -> Result<Members, FetchError> {
-        let (agent, url) = (self.0.clone(), url.to_owned());
-        let get =
-            move || object(agent.get(url.as_str()).header("Accept", "application/json").call()?);
-        tokio::task::spawn_blocking(get).await.map_err(|_| FetchError::Ended)?
+    pub(super) fn get(&self, url: &str) -> Result<Members, FetchError> {
+        object(self.0.get(url).header("Accept", "application/json").call()?)
     }
 
     /// The JSON object with which this URL answers a form.
-    pub(super) async fn post(
+    pub(super) fn post(
         &self,
         url: &str,
-        authorization: String,
-        form: Vec<(&'static str, String)>,
+        authorization: &str,
+        form: [(&str, &str); 2],
     ) -> Result<Members, FetchError> {
-        let (agent, url) = (self.0.clone(), url.to_owned());
-        let post = move || {
-            let request = agent.post(url.as_str()).header("Accept", "application/json");
-            object(request.header("Authorization", &authorization).send_form(form)?)
-        };
-        tokio::task::spawn_blocking(post).await.map_err(|_| FetchError::Ended)?
+        let request = self.0.post(url).header("Accept", "application/json");
+        object(request.header("Authorization", authorization).send_form(form)?)
     }
 }
 

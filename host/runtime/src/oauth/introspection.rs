@@ -1,7 +1,7 @@
 //! What an issuer says about tokens that the host cannot read (RFC 7662).
 //!
-//! An answer is kept for at most 30 seconds, so a token that the issuer revokes is refused soon. Callers that were
-//! known before have a queue of their own, so that invented tokens do not keep them out.
+//! An answer is kept for at most 30 seconds, so a token that the issuer revokes is refused soon. Agents that were known
+//! before have a queue of their own, so that invented tokens do not keep them out.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,30 +10,38 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use deed_spec::digest::Digest;
+use deed_system::clock::Clock;
 use serde_json::Value;
+use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use super::claims::{self, Origin};
 use super::fetch::{FetchError, Fetcher};
+use super::moment::Moment;
 use super::queue::Queue;
-use super::{Members, Refusal};
+use super::rules::Rules;
+use super::{Identity, Members, Refusal};
 use crate::config::{Introspection, Issuer};
 
-const ACTIVE_MAX: Duration = Duration::from_secs(30);
-const INACTIVE_MAX: Duration = Duration::from_secs(10);
-/// How long a caller counts as known after its token was last found to be active.
+const ACCEPTED_MAX: Duration = Duration::from_secs(30);
+const REFUSED_MAX: Duration = Duration::from_secs(10);
+/// How long a token counts as known after it was last found to be that of an agent.
 const KNOWN: Duration = Duration::from_hours(1);
 const ANSWERS_MAX: usize = 4_096;
 /// The shortest time between two log lines that say that the issuer does not answer.
 const WARN_PAUSE: Duration = Duration::from_secs(5);
-const AT_ONCE: usize = 8;
-const STRANGERS_WAITING: usize = 24;
-const KNOWN_WAITING: usize = 120;
+/// How many questions each of the two queues asks at once. One issuer of a host has introspection.
+const AT_ONCE: usize = 4;
+/// How many requests each queue holds.
+const STRANGERS: usize = 32;
+const KNOWN_PLACES: usize = 128;
 
 /// The introspection of the tokens of one issuer.
 #[derive(Debug)]
 pub(super) struct Introspector {
     issuer: Arc<Issuer>,
+    rules: Arc<Rules>,
+    clock: Clock,
     fetcher: Fetcher,
     strangers: Queue,
     known: Queue,
@@ -51,70 +59,83 @@ struct Answers {
 
 #[derive(Debug)]
 struct Answer {
-    at: Instant,
-    until: Instant,
+    at: Moment,
+    /// How long the answer is kept.
+    fresh: Duration,
     verdict: Verdict,
 }
 
-#[derive(Clone, Debug)]
-enum Verdict {
-    /// The claims of an active token.
-    Active(Arc<Members>),
-    Inactive,
-}
+/// The agent that a token identifies, or why it identifies none.
+type Verdict = Result<Identity, Refusal>;
 
 impl Introspector {
-    pub(super) fn new(issuer: Arc<Issuer>, fetcher: &Fetcher) -> Self {
+    pub(super) fn new(
+        issuer: Arc<Issuer>,
+        rules: Arc<Rules>,
+        clock: Clock,
+        fetcher: &Fetcher,
+    ) -> Self {
+        let queue = |places| Queue::new(Arc::new(Semaphore::new(AT_ONCE)), places);
         Self {
             issuer,
+            rules,
+            clock,
             fetcher: fetcher.clone(),
-            strangers: Queue::new(AT_ONCE, STRANGERS_WAITING),
-            known: Queue::new(AT_ONCE, KNOWN_WAITING),
+            strangers: queue(STRANGERS),
+            known: queue(KNOWN_PLACES),
             answers: Mutex::default(),
         }
     }
 
-    /// The claims of an active token, checked like those of a signed token.
-    pub(super) async fn ask(&self, token: &str, now_s: i64) -> Result<Members, Refusal> {
+    /// The agent that a token identifies. What the issuer says is checked like the claims of a signed token.
+    pub(super) async fn ask(self: &Arc<Self>, token: &str) -> Verdict {
         if !is_bearer_token(token) {
             return Err(Refusal::Invalid("the access token has characters that no token has"));
         }
-        let Verdict::Active(claims) = self.verdict(token, now_s).await? else {
-            return Err(Refusal::Invalid("the access token is not active"));
-        };
-        claims::check(&self.issuer, &claims, Origin::Answer, now_s)?;
-        Ok(Members::clone(&claims))
-    }
-
-    async fn verdict(&self, token: &str, now_s: i64) -> Result<Verdict, Refusal> {
         let digest = Digest::of(token.as_bytes());
-        if let Some(kept) = self.answers().kept(digest, Instant::now()) {
-            return Ok(kept);
+        if let Some(kept) = self.kept(digest) {
+            return kept;
         }
-        let is_known = self.answers().is_known(digest, Instant::now());
+        let is_known = self.answers().is_known(digest, self.now());
         let queue = if is_known { &self.known } else { &self.strangers };
-        let _turn = queue.enter().await.ok_or(Refusal::Unavailable)?;
-        // Another request may have asked about the same token while this one waited.
-        if let Some(kept) = self.answers().kept(digest, Instant::now()) {
-            return Ok(kept);
-        }
-        let verdict = self.fetch(token).await?;
-        self.answers().keep(digest, verdict.clone(), (Instant::now(), now_s));
-        Ok(verdict)
+        let turn = queue.enter().await.ok_or(Refusal::Unavailable)?;
+        let (asking, token) = (Arc::clone(self), token.to_owned());
+        turn.run(move || asking.settle(&token, digest)).await?
     }
 
-    /// What the issuer says. A token that the issuer refuses to look at (400) is not one of its active tokens.
-    async fn fetch(&self, token: &str) -> Result<Verdict, Refusal> {
+    /// Asks the issuer, unless another request asked about the same token while this one waited, and keeps the answer.
+    fn settle(&self, token: &str, digest: Digest) -> Verdict {
+        if let Some(kept) = self.kept(digest) {
+            return kept;
+        }
+        let claims = self.fetch(token)?;
+        let now = self.now();
+        let verdict = self.verdict(claims.as_ref(), now);
+        let expires_s = claims.as_ref().and_then(|claims| claims.get("exp"));
+        let expires_s = expires_s.and_then(claims::seconds).unwrap_or(0);
+        self.answers().keep(digest, verdict.clone(), expires_s, now);
+        verdict
+    }
+
+    /// What the claims of a token mean; `None` stands for those of a token that is not active.
+    fn verdict(&self, claims: Option<&Members>, now: Moment) -> Verdict {
+        let inactive = Refusal::Invalid("the access token is not active");
+        let claims = claims.ok_or(inactive)?;
+        claims::check(&self.issuer, claims, Origin::Answer, now.unix_s())?;
+        self.rules.identity(&self.issuer, claims)
+    }
+
+    /// The claims of an active token. A token that the issuer refuses to look at (400) is not one of them.
+    fn fetch(&self, token: &str) -> Result<Option<Members>, Refusal> {
         let endpoint = self.issuer.introspection.as_ref().ok_or(Refusal::Unavailable)?;
-        let form =
-            vec![("token", token.to_owned()), ("token_type_hint", "access_token".to_owned())];
-        let answer = match self.fetcher.post(&endpoint.url, basic(endpoint), form).await {
-            Err(FetchError::Status(400)) => return Ok(Verdict::Inactive),
+        let form = [("token", token), ("token_type_hint", "access_token")];
+        let answer = match self.fetcher.post(&endpoint.url, &basic(endpoint), form) {
+            Err(FetchError::Status(400)) => return Ok(None),
             answer => answer.map_err(|error| self.unusable(&error.to_string()))?,
         };
         match answer.get("active") {
-            Some(Value::Bool(true)) => Ok(Verdict::Active(Arc::new(answer))),
-            Some(Value::Bool(false)) => Ok(Verdict::Inactive),
+            Some(Value::Bool(true)) => Ok(Some(answer)),
+            Some(Value::Bool(false)) => Ok(None),
             _ => Err(self.unusable("the answer has no member `active` that is true or false")),
         }
     }
@@ -126,6 +147,14 @@ impl Introspector {
             tracing::warn!(%issuer, %error, "an issuer did not say what a token is");
         }
         Refusal::Unavailable
+    }
+
+    fn kept(&self, token: Digest) -> Option<Verdict> {
+        self.answers().kept(token, self.now())
+    }
+
+    fn now(&self) -> Moment {
+        Moment::now(&self.clock)
     }
 
     /// A panic cannot leave the answers inconsistent, so a poisoned mutex is used as it is.
@@ -161,9 +190,8 @@ fn encoded(text: &str) -> String {
 }
 
 impl Answer {
-    fn is_of_a_known_caller(&self, now: Instant) -> bool {
-        let is_recent = now.saturating_duration_since(self.at) < KNOWN;
-        is_recent && matches!(self.verdict, Verdict::Active(_))
+    fn is_of_a_known_caller(&self, now: Moment) -> bool {
+        now.since(self.at) < KNOWN && self.verdict.is_ok()
     }
 }
 
@@ -178,72 +206,110 @@ impl Answers {
     }
 
     /// The answer about a token, if it is recent.
-    fn kept(&self, token: Digest, now: Instant) -> Option<Verdict> {
-        let answer = self.by_token.get(&token).filter(|answer| now < answer.until)?;
+    fn kept(&self, token: Digest, now: Moment) -> Option<Verdict> {
+        let answer = self.by_token.get(&token).filter(|one| now.since(one.at) < one.fresh)?;
         Some(answer.verdict.clone())
     }
 
-    fn is_known(&self, token: Digest, now: Instant) -> bool {
+    fn is_known(&self, token: Digest, now: Moment) -> bool {
         self.by_token.get(&token).is_some_and(|answer| answer.is_of_a_known_caller(now))
     }
 
-    /// Keeps an answer. If there is no room even without the answers about invented tokens, it is not kept.
-    fn keep(&mut self, token: Digest, verdict: Verdict, (now, now_s): (Instant, i64)) {
+    /// Keeps an answer about a token that expires at this time, in place of an earlier one. If the table is full, the
+    /// answers about tokens that are not known make room, and then the oldest answer does so for a known token.
+    fn keep(&mut self, token: Digest, verdict: Verdict, expires_s: i64, now: Moment) {
+        let fresh = if verdict.is_ok() {
+            let left_s = u64::try_from(expires_s.saturating_sub(now.unix_s())).unwrap_or(0);
+            Duration::from_secs(left_s).min(ACCEPTED_MAX)
+        } else {
+            REFUSED_MAX
+        };
+        self.by_token.remove(&token);
         if self.by_token.len() >= ANSWERS_MAX {
             self.by_token.retain(|_, answer| answer.is_of_a_known_caller(now));
         }
-        if self.by_token.len() >= ANSWERS_MAX {
-            return;
+        if self.by_token.len() >= ANSWERS_MAX && verdict.is_ok() {
+            self.remove_oldest();
         }
-        let fresh = match &verdict {
-            Verdict::Inactive => INACTIVE_MAX,
-            Verdict::Active(members) => {
-                let expires = members.get("exp").and_then(claims::seconds).unwrap_or(now_s);
-                let left = u64::try_from(expires.saturating_sub(now_s)).unwrap_or(0);
-                Duration::from_secs(left).min(ACTIVE_MAX)
-            }
-        };
-        self.by_token.insert(token, Answer { at: now, until: now + fresh, verdict });
+        if self.by_token.len() < ANSWERS_MAX {
+            self.by_token.insert(token, Answer { at: now, fresh, verdict });
+        }
+    }
+
+    fn remove_oldest(&mut self) {
+        let oldest = self.by_token.iter().min_by_key(|(_, answer)| answer.at.instant);
+        if let Some(token) = oldest.map(|(token, _)| *token) {
+            self.by_token.remove(&token);
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
-    use crate::oauth::tests::members;
 
     fn digest(n: usize) -> Digest {
         Digest::of(&n.to_be_bytes())
     }
 
-    fn active(exp: i64) -> Verdict {
-        Verdict::Active(Arc::new(members(json!({"active": true, "exp": exp}))))
+    fn agent() -> Verdict {
+        let (tenant, agent) = ("acme".to_owned(), "desk".to_owned());
+        Ok(Identity { tenant, agent, on_behalf_of: None })
+    }
+
+    fn refused() -> Verdict {
+        Err(Refusal::Invalid("the access token is for another audience"))
+    }
+
+    fn start() -> Moment {
+        Moment { instant: Instant::now(), unix_ms: 0 }
+    }
+
+    fn after(start: Moment, span: Duration) -> Moment {
+        Moment { instant: start.instant + span, ..start }
     }
 
     #[test]
     fn an_answer_is_kept_for_seconds_and_not_beyond_the_token() {
-        let (mut answers, now) = (Answers::default(), Instant::now());
-        answers.keep(digest(1), active(1_000), (now, 0));
-        answers.keep(digest(2), active(5), (now, 0));
-        answers.keep(digest(3), Verdict::Inactive, (now, 0));
-        let kept = |n, s| answers.kept(digest(n), now + Duration::from_secs(s)).is_some();
+        let (mut answers, now) = (Answers::default(), start());
+        answers.keep(digest(1), agent(), 1_000, now);
+        answers.keep(digest(2), agent(), 5, now);
+        answers.keep(digest(3), refused(), 1_000, now);
+        let kept = |n, s| answers.kept(digest(n), after(now, Duration::from_secs(s))).is_some();
         assert!(kept(1, 29) && !kept(1, 30));
         assert!(kept(2, 4) && !kept(2, 5));
         assert!(kept(3, 9) && !kept(3, 10));
+        let resumed = Moment { unix_ms: 30_000, ..now };
+        assert!(answers.kept(digest(1), resumed).is_none(), "the machine was suspended");
     }
 
     #[test]
-    fn invented_tokens_do_not_displace_known_ones() {
-        let (mut answers, now) = (Answers::default(), Instant::now());
-        answers.keep(digest(0), active(1_000), (now, 0));
+    fn tokens_that_are_no_agents_do_not_displace_known_ones() {
+        let (mut answers, now) = (Answers::default(), start());
+        answers.keep(digest(0), agent(), 1_000, now);
         for n in 1..3 * ANSWERS_MAX {
-            answers.keep(digest(n), Verdict::Inactive, (now, 0));
+            answers.keep(digest(n), refused(), 1_000, now);
         }
         assert!(answers.by_token.len() <= ANSWERS_MAX);
         assert!(answers.is_known(digest(0), now) && !answers.is_known(digest(1), now));
-        assert!(!answers.is_known(digest(0), now + KNOWN));
+        assert!(!answers.is_known(digest(0), after(now, KNOWN)));
+    }
+
+    #[test]
+    fn a_full_table_keeps_the_latest_answers_about_agents() {
+        let (mut answers, now) = (Answers::default(), start());
+        for n in 0..ANSWERS_MAX {
+            let later = u64::try_from(n).unwrap();
+            answers.keep(digest(n), agent(), 1_000, after(now, Duration::from_millis(later)));
+        }
+        let end = after(now, Duration::from_mins(1));
+        answers.keep(digest(ANSWERS_MAX), agent(), 1_000, end);
+        assert!(!answers.is_known(digest(0), end) && answers.is_known(digest(1), end));
+        assert!(answers.is_known(digest(ANSWERS_MAX), end));
+        // The token was revoked.
+        answers.keep(digest(1), refused(), 1_000, end);
+        assert!(!answers.is_known(digest(1), end) && answers.kept(digest(1), end).is_some());
+        assert_eq!(answers.by_token.len(), ANSWERS_MAX);
     }
 
     #[test]

@@ -4,7 +4,6 @@ use data_encoding::BASE64URL_NOPAD;
 use deed_spec::json;
 use serde_json::Value;
 
-use super::keys::PublicKey;
 use super::{Members, Refusal};
 use crate::config::Algorithm;
 
@@ -20,12 +19,12 @@ const TYPES: [&str; 3] = ["at+jwt", "application/at+jwt", "JWT"];
 
 /// A token whose signature is not yet checked.
 #[derive(Debug)]
-pub(super) struct Jws<'a> {
+pub(super) struct Jws {
     pub(super) header: Header,
     pub(super) payload: Members,
     /// What the signature covers.
-    signed: &'a str,
-    signature: Vec<u8>,
+    pub(super) signed: String,
+    pub(super) signature: Vec<u8>,
 }
 
 /// How a token is signed.
@@ -40,8 +39,8 @@ pub(super) fn is_one(token: &str) -> bool {
     token.split_once('.').is_some_and(|(header, _)| object(header).is_some())
 }
 
-impl<'a> Jws<'a> {
-    pub(super) fn parse(token: &'a str) -> Result<Self, Refusal> {
+impl Jws {
+    pub(super) fn parse(token: &str) -> Result<Self, Refusal> {
         let invalid = Refusal::Invalid;
         let parts = token.rsplit_once('.').and_then(|(signed, signature)| {
             let (header, payload) = signed.split_once('.')?;
@@ -60,17 +59,9 @@ impl<'a> Jws<'a> {
             header: Header::of(&members)?,
             // A fourth part would be in `payload`, with a dot that base64url does not have.
             payload: object(payload).ok_or(unreadable)?,
-            signed,
+            signed: signed.to_owned(),
             signature: signature.map_err(|_| invalid("the signature is not base64url"))?,
         })
-    }
-
-    /// Checks the signature with this key.
-    pub(super) fn verify(&self, key: &PublicKey) -> Result<(), Refusal> {
-        if key.verifies(self.header.algorithm, self.signed.as_bytes(), &self.signature) {
-            return Ok(());
-        }
-        Err(Refusal::Invalid("the signature of the access token is not valid"))
     }
 }
 

@@ -1,19 +1,22 @@
 //! The keys of one issuer, as last fetched.
 //!
 //! Keys are fetched again after ten minutes, so that the host stops accepting a key that the issuer withdrew. A token
-//! with an unknown key id makes the host fetch them at once, so that an issuer can rotate its keys. A caller can invent
-//! key ids, so an id that the issuer does not have stops such fetches for 30 seconds. While the issuer does not answer,
-//! the keys that were fetched last are valid for an hour.
+//! that no known key signed makes the host fetch them at once, so that an issuer can rotate its keys. A caller can
+//! invent such tokens, so one that the fetched keys did not sign either stops such fetches for 30 seconds. While the
+//! issuer does not answer, the keys that were fetched last are valid for an hour.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use deed_system::clock::Clock;
+use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use super::Refusal;
 use super::fetch::Fetcher;
-use super::jws::Header;
-use super::keys::{KeySet, PublicKey, Search};
+use super::jws::Jws;
+use super::keys::{KeySet, UNKNOWN};
+use super::moment::Moment;
 use super::queue::Queue;
 
 /// The age at which keys are fetched again.
@@ -24,77 +27,83 @@ const KEPT: Duration = Duration::from_hours(1);
 const UNKNOWN_PAUSE: Duration = Duration::from_secs(30);
 /// How long no keys are fetched after the issuer gave none.
 const FAILED_PAUSE: Duration = Duration::from_secs(5);
-/// How many requests may wait until keys are fetched.
-const WAITING_MAX: usize = 31;
+/// How many requests may fetch keys or wait until they are fetched.
+const PLACES: usize = 32;
 
 /// The keys of one issuer.
 #[derive(Debug)]
 pub(super) struct KeySource {
     url: String,
     fetcher: Fetcher,
+    clock: Clock,
     queue: Queue,
     cache: Mutex<Cache>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Cache {
-    fetched: Option<(KeySet, Instant)>,
+    fetched: Option<(Arc<KeySet>, Moment)>,
     /// No keys are fetched before this time.
     paused: Option<Instant>,
     /// Whether the issuer gave no keys when it was last asked.
     failed: bool,
 }
 
-/// What is known about the key of a token.
-#[derive(Debug)]
+/// What to do about a token.
+#[derive(Debug, PartialEq, Eq)]
 enum Lookup {
-    Found(Arc<PublicKey>),
+    Signed,
+    /// An old key signed the token, and it is time to fetch the keys.
+    SignedByOld,
     Refused(Refusal),
-    /// The keys must be fetched, and until then there may be a key that was fetched earlier.
-    Fetch(Option<Arc<PublicKey>>),
+    Fetch,
 }
 
-const UNKNOWN: Refusal = Refusal::Invalid("the issuer has no key with this key id");
-
 impl KeySource {
-    pub(super) fn new(url: &str, fetcher: &Fetcher) -> Self {
+    /// The keys at this URL. The issuers of a host take turns to fetch their keys.
+    pub(super) fn new(url: &str, fetcher: &Fetcher, clock: Clock, turns: &Arc<Semaphore>) -> Self {
         Self {
             url: url.to_owned(),
             fetcher: fetcher.clone(),
-            queue: Queue::new(1, WAITING_MAX),
+            clock,
+            queue: Queue::new(Arc::clone(turns), PLACES),
             cache: Mutex::default(),
         }
     }
 
-    /// The key with which a token with this header must be signed.
-    pub(super) async fn key(&self, header: &Header) -> Result<Arc<PublicKey>, Refusal> {
-        let turn = match self.look_up(header) {
-            Lookup::Found(key) => return Ok(key),
+    /// Checks that the issuer signed a token.
+    pub(super) async fn verify(self: &Arc<Self>, jws: &Arc<Jws>) -> Result<(), Refusal> {
+        let turn = match self.look_up(jws) {
+            Lookup::Signed => return Ok(()),
             Lookup::Refused(why) => return Err(why),
-            Lookup::Fetch(None) => self.queue.enter().await.ok_or(Refusal::Unavailable)?,
-            Lookup::Fetch(Some(old)) => match self.queue.try_enter() {
+            Lookup::Fetch => self.queue.enter().await.ok_or(Refusal::Unavailable)?,
+            Lookup::SignedByOld => match self.queue.try_enter() {
                 Some(turn) => turn,
-                // Another request fetches the keys at the moment.
-                None => return Ok(old),
+                // Keys are being fetched at the moment.
+                None => return Ok(()),
             },
         };
-        // Another request may have fetched the keys while this one waited.
-        if matches!(self.look_up(header), Lookup::Fetch(_)) {
-            self.fetch().await;
+        let (source, jws) = (Arc::clone(self), Arc::clone(jws));
+        turn.run(move || source.settle(&jws)).await?
+    }
+
+    /// Fetches the keys, unless another request fetched them while this one waited.
+    fn settle(&self, jws: &Jws) -> Result<(), Refusal> {
+        if matches!(self.look_up(jws), Lookup::Fetch | Lookup::SignedByOld) {
+            self.fetch();
         }
-        drop(turn);
-        match self.look_up(header) {
-            Lookup::Found(key) | Lookup::Fetch(Some(key)) => Ok(key),
+        if self.look_up(jws) == Lookup::Fetch {
+            self.cache().pause(UNKNOWN_PAUSE, Instant::now());
+        }
+        match self.look_up(jws) {
+            Lookup::Signed | Lookup::SignedByOld => Ok(()),
             Lookup::Refused(why) => Err(why),
-            Lookup::Fetch(None) => {
-                self.cache().pause(UNKNOWN_PAUSE, Instant::now());
-                Err(UNKNOWN)
-            }
+            Lookup::Fetch => Err(Refusal::Unavailable),
         }
     }
 
-    async fn fetch(&self) {
-        let keys = match self.fetcher.get(&self.url).await {
+    fn fetch(&self) {
+        let keys = match self.fetcher.get(&self.url) {
             Ok(members) => KeySet::read(&members).ok_or("the answer is not a key set".to_owned()),
             Err(error) => Err(error.to_string()),
         };
@@ -102,11 +111,13 @@ impl KeySource {
             let url = &self.url;
             tracing::warn!(%url, %error, "the keys of an issuer could not be fetched");
         }
-        self.cache().store(keys.ok(), Instant::now());
+        self.cache().store(keys.ok(), Moment::now(&self.clock));
     }
 
-    fn look_up(&self, header: &Header) -> Lookup {
-        self.cache().look_up(header, Instant::now())
+    /// The keys are not locked while signatures are checked.
+    fn look_up(&self, jws: &Jws) -> Lookup {
+        let cache = self.cache().clone();
+        cache.look_up(jws, Moment::now(&self.clock))
     }
 
     /// A panic cannot leave the cache inconsistent, so a poisoned mutex is used as it is.
@@ -116,37 +127,32 @@ impl KeySource {
 }
 
 impl Cache {
-    fn look_up(&self, header: &Header, now: Instant) -> Lookup {
-        let may_fetch = self.paused.is_none_or(|until| now >= until);
-        let Some((keys, at)) = &self.fetched else {
-            return if may_fetch { Lookup::Fetch(None) } else { Lookup::Refused(self.missing()) };
-        };
-        let age = now.saturating_duration_since(*at);
-        let found = keys.search(header);
-        if age >= KEPT {
-            return if may_fetch { Lookup::Fetch(None) } else { Lookup::Refused(self.missing()) };
-        }
-        match found {
-            Search::Found(key) if age >= FRESH && may_fetch => Lookup::Fetch(Some(key)),
-            Search::Found(key) => Lookup::Found(key),
-            Search::Unknown if may_fetch => Lookup::Fetch(None),
-            Search::Unknown => Lookup::Refused(self.missing()),
-            Search::Unfit => Lookup::Refused(Refusal::Invalid("the key is not for this algorithm")),
+    fn look_up(&self, jws: &Jws, now: Moment) -> Lookup {
+        let may_fetch = self.paused.is_none_or(|until| now.instant >= until);
+        let age = self.fetched.as_ref().map(|(_, at)| now.since(*at));
+        match self.verdict(jws, age) {
+            Ok(()) if may_fetch && age.is_some_and(|age| age >= FRESH) => Lookup::SignedByOld,
+            Ok(()) => Lookup::Signed,
+            Err(_) if may_fetch => Lookup::Fetch,
+            Err(_) if self.failed => Lookup::Refused(Refusal::Unavailable),
+            Err(why) => Lookup::Refused(why),
         }
     }
 
-    /// Why a token whose key is not known is refused.
-    fn missing(&self) -> Refusal {
-        if self.failed { Refusal::Unavailable } else { UNKNOWN }
+    /// What the keys say about a token, if they are not older than they may be.
+    fn verdict(&self, jws: &Jws, age: Option<Duration>) -> Result<(), Refusal> {
+        let is_usable = age.is_some_and(|age| age < KEPT);
+        let keys = self.fetched.as_ref().filter(|_| is_usable);
+        keys.map_or(Err(UNKNOWN), |(keys, _)| keys.verify(jws))
     }
 
     /// Stores fetched keys; `None` if the issuer gave none.
-    fn store(&mut self, keys: Option<KeySet>, now: Instant) {
+    fn store(&mut self, keys: Option<KeySet>, now: Moment) {
         self.failed = keys.is_none();
         self.paused = None;
         match keys {
-            Some(keys) => self.fetched = Some((keys, now)),
-            None => self.pause(FAILED_PAUSE, now),
+            Some(keys) => self.fetched = Some((Arc::new(keys), now)),
+            None => self.pause(FAILED_PAUSE, now.instant),
         }
     }
 
@@ -158,24 +164,26 @@ impl Cache {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Algorithm;
-    use crate::oauth::tests::{Signer, key_set};
+    use crate::oauth::tests::{Signer, key_set, signed};
 
-    fn set(ids: &[&str]) -> KeySet {
-        let keys: Vec<_> = ids.iter().map(|id| Signer::ed25519().public(id)).collect();
-        key_set(&keys)
+    fn start() -> Moment {
+        Moment { instant: Instant::now(), unix_ms: 0 }
     }
 
-    fn header(id: &str) -> Header {
-        Header { algorithm: Algorithm::EdDsa, key_id: Some(id.to_owned()) }
+    fn after(start: Moment, span: Duration) -> Moment {
+        Moment { instant: start.instant + span, ..start }
     }
 
-    /// What the cache says about a key id, in a word.
-    fn says(cache: &Cache, id: &str, now: Instant) -> &'static str {
-        match cache.look_up(&header(id), now) {
-            Lookup::Found(_) => "found",
-            Lookup::Fetch(None) => "fetch",
-            Lookup::Fetch(Some(_)) => "fetch, old one usable",
+    fn set(signer: &Signer, id: &str) -> Option<KeySet> {
+        Some(key_set(&[signer.public(id)]))
+    }
+
+    /// What the cache says about a token with this key id, in a word.
+    fn says(cache: &Cache, signer: &Signer, id: &str, now: Moment) -> &'static str {
+        match cache.look_up(&signed(signer, Some(id)), now) {
+            Lookup::Signed => "found",
+            Lookup::Fetch => "fetch",
+            Lookup::SignedByOld => "fetch, old one usable",
             Lookup::Refused(Refusal::Unavailable) => "unavailable",
             Lookup::Refused(_) => "refused",
         }
@@ -183,38 +191,64 @@ mod tests {
 
     #[test]
     fn an_unknown_key_id_fetches_once_in_30_seconds() {
-        let (mut cache, now) = (Cache::default(), Instant::now());
-        assert_eq!(says(&cache, "a", now), "fetch");
-        cache.store(Some(set(&["a"])), now);
-        assert_eq!((says(&cache, "a", now), says(&cache, "b", now)), ("found", "fetch"));
-        cache.pause(UNKNOWN_PAUSE, now);
-        let almost = now + Duration::from_secs(29);
-        assert_eq!((says(&cache, "a", almost), says(&cache, "c", almost)), ("found", "refused"));
-        assert_eq!(says(&cache, "c", now + Duration::from_secs(30)), "fetch");
+        let (mut cache, now, key) = (Cache::default(), start(), Signer::ed25519());
+        assert_eq!(says(&cache, &key, "a", now), "fetch");
+        cache.store(set(&key, "a"), now);
+        assert_eq!(
+            (says(&cache, &key, "a", now), says(&cache, &key, "b", now)),
+            ("found", "fetch")
+        );
+        cache.pause(UNKNOWN_PAUSE, now.instant);
+        let almost = after(now, Duration::from_secs(29));
+        let both = (says(&cache, &key, "a", almost), says(&cache, &key, "c", almost));
+        assert_eq!(both, ("found", "refused"));
+        assert_eq!(says(&cache, &key, "c", after(now, Duration::from_secs(30))), "fetch");
     }
 
     #[test]
     fn a_rotated_key_is_accepted_and_the_old_one_refused() {
-        let (mut cache, now) = (Cache::default(), Instant::now());
-        cache.store(Some(set(&["old"])), now);
-        assert_eq!(says(&cache, "new", now), "fetch");
-        cache.store(Some(set(&["new"])), now);
-        assert_eq!((says(&cache, "new", now), says(&cache, "old", now)), ("found", "fetch"));
+        let (mut cache, now) = (Cache::default(), start());
+        let [old, new] = [(); 2].map(|()| Signer::ed25519());
+        // Some issuers give the new key the id of the old one.
+        for id in ["new", "old"] {
+            cache.store(set(&old, "old"), now);
+            assert_eq!(says(&cache, &new, id, now), "fetch");
+            cache.store(set(&new, id), now);
+            assert_eq!(says(&cache, &new, id, now), "found");
+            assert_eq!(says(&cache, &old, "old", now), "fetch");
+            cache.pause(UNKNOWN_PAUSE, now.instant);
+            assert_eq!(says(&cache, &old, "old", now), "refused");
+        }
     }
 
     #[test]
     fn keys_are_kept_for_an_hour_while_the_issuer_is_down() {
-        let (mut cache, now) = (Cache::default(), Instant::now());
-        cache.store(Some(set(&["a"])), now);
-        let later = now + FRESH;
+        let (mut cache, now, key) = (Cache::default(), start(), Signer::ed25519());
+        let says = |cache: &Cache, id: &str, now| says(cache, &key, id, now);
+        cache.store(set(&key, "a"), now);
+        let later = after(now, FRESH);
         assert_eq!(says(&cache, "a", later), "fetch, old one usable");
         cache.store(None, later);
         assert_eq!((says(&cache, "a", later), says(&cache, "b", later)), ("found", "unavailable"));
-        let end = now + KEPT;
-        assert_eq!(says(&cache, "a", end - Duration::from_secs(1)), "fetch, old one usable");
+        let end = after(now, KEPT);
+        assert_eq!(
+            says(&cache, "a", after(now, Duration::from_secs(3_599))),
+            "fetch, old one usable"
+        );
         assert_eq!(says(&cache, "a", end), "fetch");
         cache.store(None, end);
         assert_eq!(says(&cache, "a", end), "unavailable");
-        assert_eq!(says(&cache, "a", end + FAILED_PAUSE), "fetch");
+        assert_eq!(says(&cache, "a", after(end, FAILED_PAUSE)), "fetch");
+    }
+
+    #[test]
+    fn keys_age_while_the_machine_is_suspended() {
+        let (mut cache, now, key) = (Cache::default(), start(), Signer::ed25519());
+        cache.store(set(&key, "a"), now);
+        assert_eq!(
+            says(&cache, &key, "a", Moment { unix_ms: 600_000, ..now }),
+            "fetch, old one usable"
+        );
+        assert_eq!(says(&cache, &key, "a", Moment { unix_ms: 3_600_000, ..now }), "fetch");
     }
 }

@@ -1,7 +1,5 @@
 //! The public keys of an issuer (RFC 7517, RFC 7518 section 6, RFC 8037).
 
-use std::sync::Arc;
-
 use data_encoding::BASE64URL_NOPAD;
 use ring::signature::{
     ECDSA_P256_SHA256_FIXED, ECDSA_P384_SHA384_FIXED, ED25519, RSA_PKCS1_2048_8192_SHA256,
@@ -10,8 +8,8 @@ use ring::signature::{
 };
 use serde_json::Value;
 
-use super::Members;
-use super::jws::Header;
+use super::jws::{Header, Jws};
+use super::{Members, Refusal};
 use crate::config::Algorithm;
 
 /// Maximum number of keys of an issuer. An issuer has one or two, and a few more while it rotates them.
@@ -21,11 +19,11 @@ const MODULUS_BITS: std::ops::RangeInclusive<usize> = 2048..=8192;
 
 /// The keys of an issuer that the host can use.
 #[derive(Debug)]
-pub(super) struct KeySet(Vec<Arc<PublicKey>>);
+pub(super) struct KeySet(Vec<PublicKey>);
 
 /// A key for signatures.
 #[derive(Debug)]
-pub(super) struct PublicKey {
+struct PublicKey {
     id: Option<String>,
     /// The only algorithm for which the issuer uses the key, if the issuer says so.
     algorithm: Option<String>,
@@ -45,14 +43,9 @@ enum Material {
     Ed25519(Vec<u8>),
 }
 
-/// The result of a search for the key of a token.
-#[derive(Debug)]
-pub(super) enum Search {
-    Found(Arc<PublicKey>),
-    /// There is such a key, but it is not for the algorithm of the token, or several keys fit.
-    Unfit,
-    Unknown,
-}
+pub(super) const UNKNOWN: Refusal = Refusal::Invalid("the issuer has no key with this key id");
+const UNFIT: Refusal = Refusal::Invalid("the key is not for this algorithm");
+const FORGED: Refusal = Refusal::Invalid("the signature of the access token is not valid");
 
 impl KeySet {
     /// Reads a key set. Keys that are not for signatures, or of a kind that the host does not know, are left out.
@@ -63,21 +56,27 @@ impl KeySet {
             return None;
         }
         let keys = keys.iter().filter_map(Value::as_object).filter_map(PublicKey::read);
-        Some(Self(keys.map(Arc::new).collect()))
+        Some(Self(keys.collect()))
     }
 
-    /// The key with the id in the header. Without an id, the only key that fits the algorithm.
-    pub(super) fn search(&self, header: &Header) -> Search {
-        let named = |key: &&Arc<PublicKey>| header.key_id.is_none() || key.id == header.key_id;
-        let mut named = self.0.iter().filter(named).peekable();
+    /// Checks that a key with the id in the header signed the token. While an issuer rotates its keys, several keys may
+    /// have no id or the same one, so each key that fits is tried.
+    pub(super) fn verify(&self, jws: &Jws) -> Result<(), Refusal> {
+        let (algorithm, signed) = (jws.header.algorithm, jws.signed.as_bytes());
+        let mut fitting = self.search(&jws.header)?.into_iter();
+        let is_signed = fitting.any(|key| key.verifies(algorithm, signed, &jws.signature));
+        if is_signed { Ok(()) } else { Err(FORGED) }
+    }
+
+    /// The keys that the header can mean: those with its id, or all if it has none, that fit the algorithm.
+    fn search(&self, header: &Header) -> Result<Vec<&PublicKey>, Refusal> {
+        let is_named = |key: &&PublicKey| header.key_id.is_none() || key.id == header.key_id;
+        let mut named = self.0.iter().filter(is_named).peekable();
         if named.peek().is_none() {
-            return Search::Unknown;
+            return Err(UNKNOWN);
         }
-        let mut fitting = named.filter(|key| key.fits(header.algorithm));
-        match (fitting.next(), fitting.next()) {
-            (Some(key), None) => Search::Found(Arc::clone(key)),
-            _ => Search::Unfit,
-        }
+        let fitting: Vec<&PublicKey> = named.filter(|key| key.fits(header.algorithm)).collect();
+        if fitting.is_empty() { Err(UNFIT) } else { Ok(fitting) }
     }
 }
 
@@ -109,7 +108,7 @@ impl PublicKey {
     }
 
     /// Whether the signature of the message is one of this key and algorithm.
-    pub(super) fn verifies(&self, algorithm: Algorithm, message: &[u8], signature: &[u8]) -> bool {
+    fn verifies(&self, algorithm: Algorithm, message: &[u8], signature: &[u8]) -> bool {
         if !self.fits(algorithm) {
             return false;
         }
@@ -174,14 +173,14 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::oauth::tests::{Signer, key_set};
+    use crate::oauth::tests::{Signer, key_set, signed};
 
     fn header(algorithm: Algorithm, id: Option<&str>) -> Header {
         Header { algorithm, key_id: id.map(str::to_owned) }
     }
 
     fn is_found(set: &KeySet, algorithm: Algorithm, id: Option<&str>) -> bool {
-        matches!(set.search(&header(algorithm, id)), Search::Found(_))
+        set.search(&header(algorithm, id)).is_ok()
     }
 
     #[test]
@@ -198,9 +197,9 @@ mod tests {
                 let fits = is_found(&set, algorithm, Some("k"));
                 assert_eq!(fits, own.contains(&algorithm), "{algorithm:?} {own:?}");
             }
-            assert!(matches!(set.search(&header(own[0], Some("other"))), Search::Unknown));
+            assert_eq!(set.search(&header(own[0], Some("other"))).unwrap_err(), UNKNOWN);
             let unfit = Algorithm::ALL.into_iter().find(|one| !own.contains(one)).unwrap();
-            assert!(matches!(set.search(&header(unfit, Some("k"))), Search::Unfit));
+            assert_eq!(set.search(&header(unfit, Some("k"))).unwrap_err(), UNFIT);
         }
     }
 
@@ -247,15 +246,23 @@ mod tests {
     }
 
     #[test]
-    fn a_token_without_a_key_id_needs_a_single_fitting_key() {
-        let (p256, ed25519) = (Signer::p256().public("a"), Signer::ed25519().public("b"));
-        let set = key_set(&[p256.clone(), ed25519.clone()]);
-        assert!(is_found(&set, Algorithm::Es256, None));
-        assert!(is_found(&set, Algorithm::EdDsa, None));
-        let set = key_set(&[p256, Signer::p256().public("c"), ed25519]);
-        assert!(!is_found(&set, Algorithm::Es256, None));
-        let twice = [Signer::p256().public("a"), Signer::p256().public("a")];
-        assert!(!is_found(&key_set(&twice), Algorithm::Es256, Some("a")));
+    fn every_key_that_fits_is_tried() {
+        let [old, new, other] = [(); 3].map(|()| Signer::ed25519());
+        let set = |id: &str| {
+            let mut keys = [old.public(id), Signer::p256().public(id), new.public(id)];
+            if id.is_empty() {
+                for key in &mut keys {
+                    key.as_object_mut().unwrap().remove("kid");
+                }
+            }
+            key_set(&keys)
+        };
+        for (set, id) in [(set("k"), Some("k")), (set("k"), None), (set(""), None)] {
+            let verdict = |signer: &Signer| set.verify(&signed(signer, id));
+            assert_eq!((verdict(&old), verdict(&new)), (Ok(()), Ok(())), "{id:?}");
+            assert_eq!(verdict(&other), Err(FORGED), "{id:?}");
+        }
+        assert_eq!(set("").verify(&signed(&old, Some("k"))), Err(UNKNOWN));
     }
 
     #[test]

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::claims::has;
-use super::{Members, Refusal};
-use crate::config::{Tenant, TokenRule};
+use super::claims::{self, has};
+use super::{Identity, Members, Refusal};
+use crate::config::{Issuer, Tenant, TokenRule};
 
 /// How many names of claims one line of the log has, and how many characters of each.
 const NAMES_MAX: usize = 32;
@@ -34,8 +34,15 @@ impl Rules {
         Self(tenants.values().flat_map(of_tenant).collect())
     }
 
+    /// The agent that a token of this issuer with these checked claims identifies, and for whom it acts.
+    pub(super) fn identity(&self, issuer: &Issuer, claims: &Members) -> Result<Identity, Refusal> {
+        let (tenant, agent) = self.agent(&issuer.name, claims)?;
+        let on_behalf_of = claims::on_behalf_of(issuer, claims)?;
+        Ok(Identity { tenant: tenant.to_owned(), agent: agent.to_owned(), on_behalf_of })
+    }
+
     /// The tenant and the name of the only agent that a token of this issuer with these claims can be.
-    pub(super) fn agent(&self, issuer: &str, claims: &Members) -> Result<(&str, &str), Refusal> {
+    fn agent(&self, issuer: &str, claims: &Members) -> Result<(&str, &str), Refusal> {
         let mut fitting = self.0.iter().filter(|rule| rule.fits(issuer, claims));
         match (fitting.next(), fitting.next()) {
             (Some(one), None) => Ok((one.tenant.as_str(), one.agent.as_str())),

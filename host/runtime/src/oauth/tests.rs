@@ -12,6 +12,7 @@ use ring::signature::{
 use serde_json::{Value, json};
 
 use super::Members;
+use super::jws::{Header, Jws};
 use super::keys::KeySet;
 use crate::config::{Algorithm, Issuer};
 
@@ -108,6 +109,14 @@ pub(super) fn members(value: Value) -> Members {
 
 pub(super) fn key_set(keys: &[Value]) -> KeySet {
     KeySet::read(&members(json!({ "keys": keys }))).unwrap()
+}
+
+/// A token that an Ed25519 key signed, with this key id in its header.
+pub(super) fn signed(signer: &Signer, id: Option<&str>) -> Jws {
+    let header = Header { algorithm: Algorithm::EdDsa, key_id: id.map(str::to_owned) };
+    let signed = "header.payload".to_owned();
+    let signature = signer.sign(signed.as_bytes(), false);
+    Jws { header, payload: Members::default(), signed, signature }
 }
 
 /// An issuer whose tokens need a scope.

@@ -20,15 +20,26 @@ use deed_spec::json::{self, NotCanonical, ParseError, ShapeError};
 
 use crate::config::{Granted, Tenant};
 
-/// The agent that proposes an action, its responsible person, its tenant, the environment, and for whom the agent acts.
+/// The agent that proposes an action, its responsible person, its tenant, the environment, and who says for whom the
+/// agent acts.
 #[derive(Debug, Clone, Copy)]
 pub struct Caller<'a> {
     pub tenant: &'a Tenant,
     pub environment: &'a str,
     pub agent: &'a str,
     pub person: &'a str,
-    /// The party for whom the agent acts, if the agent's access token says it.
-    pub on_behalf_of: Option<&'a str>,
+    pub party: Party<'a>,
+}
+
+/// Who says for whom an agent acts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Party<'a> {
+    /// The proposal, if anyone.
+    Proposal,
+    /// The agent's access token names this party.
+    Token(&'a str),
+    /// Access tokens of the agent would, but this token is none.
+    Nobody,
 }
 
 /// An action that is bound to its contract, with the upstream bindings to which the digests in the action refer.
@@ -43,15 +54,25 @@ pub struct Fresh {
 ///
 /// # Errors
 ///
-/// Fails when the proposal names another party.
+/// Fails when the proposal names another party, or a party that only an access token may name.
 pub fn acting_for(caller: Caller<'_>, mut proposal: Proposal) -> Result<Proposal, BindFault> {
-    let Some(party) = caller.on_behalf_of else { return Ok(proposal) };
-    if proposal.on_behalf_of.as_ref().is_some_and(|named| named != party) {
-        let reason =
-            "is not the party that the access token names; leave the member out".to_owned();
-        return Err(ShapeError { pointer: "/on_behalf_of".to_owned(), reason }.into());
+    let (party, reason) = match caller.party {
+        Party::Proposal => return Ok(proposal),
+        Party::Token(party) => {
+            (Some(party), "is not the party that the access token names; leave the member out")
+        }
+        Party::Nobody => (
+            None,
+            "must not be set with this token, because only access tokens say for whom this agent acts; leave the \
+             member out, or use an access token",
+        ),
+    };
+    let named = proposal.on_behalf_of.as_deref();
+    if named.is_some() && named != party {
+        let pointer = "/on_behalf_of".to_owned();
+        return Err(ShapeError { pointer, reason: reason.to_owned() }.into());
     }
-    proposal.on_behalf_of = Some(party.to_owned());
+    proposal.on_behalf_of = party.map(str::to_owned);
     Ok(proposal)
 }
 

@@ -3,7 +3,7 @@
 
 use std::hint::black_box;
 
-use deed_host::stage::contract::{self, Caller};
+use deed_host::stage::contract::{self, Caller, Party};
 use deed_record::action::Action;
 use deed_record::action::id::ActionId;
 use deed_record::lifecycle::event::Entry;
@@ -29,7 +29,8 @@ pub(crate) fn bind(material: &Material) -> Result<Once<'_>> {
     let proposal = contract::parse(&material.body)?;
     let environment = &material.config.environment;
     let tenant = material.tenant()?;
-    let caller = Caller { tenant, environment, agent: AGENT, person: PERSON, on_behalf_of: None };
+    let caller =
+        Caller { tenant, environment, agent: AGENT, person: PERSON, party: Party::Proposal };
     Ok(Box::new(move || {
         let id = ActionId::new(0, [0; 10]);
         let nonce = "0".repeat(32);

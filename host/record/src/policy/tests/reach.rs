@@ -219,20 +219,3 @@ fn many_kinds_are_answered_in_their_order() {
     let kinds = ["idp.restore_access", "idp.read_user", "idp.restore_access"].map(kind);
     assert_eq!(policies.reach(asker, kinds), [always(), never(&[]), always()]);
 }
-
-#[test]
-fn a_long_chain_of_alternatives_needs_no_more_stack_than_there_is() {
-    // The policies are also compiled here, which needs more stack than the thread of a test has.
-    let long = || {
-        for (terms, expected) in [
-            (3, depends(&["time"], &["it"])),
-            (1_000, depends(&["time"], &["it"])),
-            (3_000, Reach::unknown()),
-        ] {
-            let times: Vec<String> = (0..terms).map(|s| format!("context.time == {s}")).collect();
-            let chain = times.join(" || ");
-            assert_eq!(with_forbid(&chain), expected, "{terms}");
-        }
-    };
-    std::thread::Builder::new().stack_size(256 << 20).spawn(long).unwrap().join().unwrap();
-}

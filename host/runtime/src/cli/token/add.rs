@@ -7,7 +7,7 @@ use super::super::connect;
 use super::super::out::{Failure, Format, shell};
 use super::super::quote::quoted;
 use super::span::Span;
-use super::{AgentArgs, create, data, named, stored};
+use super::{AgentArgs, create, data, keep_if_printed, named, stored};
 use crate::config::TokenStore;
 
 /// Maximum number of characters of a note.
@@ -48,7 +48,8 @@ pub(super) fn run(args: &AddArgs) -> Result<(), Failure> {
         members.insert("mcp".to_owned(), format!("{host}/mcp").into());
         members.insert("example".to_owned(), example.clone().into());
     }
-    args.format.print(&report, |_| format!("{text}\n{example}"))?;
+    let printed = args.format.print(&report, |_| format!("{text}\n{example}"));
+    keep_if_printed(&store, &token, printed)?;
     stored(args.format, &token);
     args.format.next(&format!(
         "give the first line to the agent as DEED_TOKEN, then `deed token list {} {}`",

@@ -7,7 +7,7 @@ use serde_json::json;
 use super::super::out::{self, Failure, Format, shell};
 use super::super::text::join;
 use super::remind;
-use crate::config::{AgentToken, TokenStore, is_token_id};
+use crate::config::{AgentToken, NamedAgent, TokenStore, is_token_id};
 
 /// Revoke a token of an agent, or all of them; a running host refuses them within 2 seconds
 ///
@@ -41,18 +41,10 @@ pub(super) fn run(args: &RevokeArgs) -> Result<(), Failure> {
             shell(&args.dir)
         )));
     }
-    let store = TokenStore::change(&args.dir).map_err(Failure::failed)?;
-    // A token is revoked by its id alone, so that a file with a fault can be removed too.
-    let ids = match (&args.id, &args.agent) {
-        (Some(id), _) => vec![id.clone()],
-        (None, agent) => of_agent(&store, args, agent.as_deref().unwrap_or_default())?,
+    let (revoked, agents) = match (&args.id, &args.agent) {
+        (Some(id), _) => (of_id(args, id)?, Vec::new()),
+        (None, agent) => of_agent(args, agent.as_deref().unwrap_or_default())?,
     };
-    let mut revoked = Vec::new();
-    for id in ids {
-        if store.remove(&id).map_err(Failure::failed)? {
-            revoked.push(id);
-        }
-    }
     let dir = shell(&args.dir);
     if revoked.is_empty() {
         let what = match (&args.id, &args.agent) {
@@ -68,17 +60,35 @@ pub(super) fn run(args: &RevokeArgs) -> Result<(), Failure> {
     args.format.print(&json!({"revoked": revoked}), |_| {
         join(revoked.iter().map(|id| format!("{id} is revoked")))
     })?;
-    let is_named = |name: &String| args.agent.as_ref() == Some(name);
-    let is_tenant = |name: &String| args.tenant.as_ref().is_none_or(|tenant| tenant == name);
-    let named = store.agents.iter().filter(|one| is_named(&one.name) && is_tenant(&one.tenant));
-    named.for_each(remind);
+    agents.iter().for_each(remind);
     out::progress("a running host refuses them within 2 seconds");
     args.format.next(&format!("deed token list {dir}"));
     Ok(())
 }
 
-/// The ids of all tokens of an agent. The agent need not be in `deed.toml` any more.
-fn of_agent(store: &TokenStore, args: &RevokeArgs, agent: &str) -> Result<Vec<String>, Failure> {
+/// Revokes one token. Neither its file nor `deed.toml` is read, so that faults in them do not matter.
+fn of_id(args: &RevokeArgs, id: &str) -> Result<Vec<String>, Failure> {
+    let is_revoked = TokenStore::revoke(&args.dir, id).map_err(Failure::failed)?;
+    Ok(if is_revoked { vec![id.to_owned()] } else { Vec::new() })
+}
+
+/// Revokes all tokens of an agent, which need not be in `deed.toml` any more. Returns their ids, and the agents of this
+/// name that are.
+fn of_agent(args: &RevokeArgs, agent: &str) -> Result<(Vec<String>, Vec<NamedAgent>), Failure> {
+    let store = TokenStore::change(&args.dir).map_err(Failure::failed)?;
+    let mut revoked = Vec::new();
+    for id in ids(&store, args, agent)? {
+        if store.remove(&id).map_err(Failure::failed)? {
+            revoked.push(id);
+        }
+    }
+    let is_tenant = |name: &String| args.tenant.as_ref().is_none_or(|tenant| tenant == name);
+    let is_named = |one: &&NamedAgent| one.name == agent && is_tenant(&one.tenant);
+    Ok((revoked, store.agents.iter().filter(is_named).cloned().collect()))
+}
+
+/// The ids of all tokens of an agent.
+fn ids(store: &TokenStore, args: &RevokeArgs, agent: &str) -> Result<Vec<String>, Failure> {
     let read = store.list().map_err(Failure::failed)?;
     for fault in &read.faults {
         out::note(&format!("{fault}; if it is a token of `{agent}`, it is not revoked"));

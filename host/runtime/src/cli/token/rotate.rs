@@ -8,8 +8,8 @@ use super::super::out::{Failure, Format, shell};
 use super::super::quote::quoted;
 use super::super::text::join;
 use super::span::Span;
-use super::{AgentArgs, create, data, named, remind, stored, warn};
-use crate::config::{AgentToken, NamedAgent, TokenStore};
+use super::{AgentArgs, create, data, keep_if_printed, named, remind, stored, warn};
+use crate::config::{AgentToken, Fault, NamedAgent, TokenStore};
 
 /// Create a new token of an agent, and let its other tokens expire
 ///
@@ -45,16 +45,13 @@ pub(super) fn run(args: &RotateArgs) -> Result<(), Failure> {
     let note = old.iter().max_by_key(|token| token.created_ms).and_then(|one| one.note.as_ref());
     let terms = (now_ms, args.expires.map(|span| span.end(now_ms)));
     let (text, token) = create(&store, agent, terms, note)?;
-    let others = match retire(&store, &old, (now_ms, args.grace.end(now_ms))) {
-        Ok(others) => others,
-        Err(failure) => {
-            // Nobody has seen the new token, so it must not stay valid.
-            store.remove(&token.id).map_err(Failure::failed)?;
-            return Err(failure);
-        }
-    };
-    args.format.print(&report(&text, &token, &others, agent, now_ms), |_| lines(&text, &others))?;
+    let others = Others::of(&old, (now_ms, args.grace.end(now_ms)));
+    let report = report(&text, &token, &others, agent, now_ms);
+    let printed = args.format.print(&report, |_| lines(&text, &others));
+    keep_if_printed(&store, &token, printed)?;
     stored(args.format, &token);
+    // The new token was shown, so the others may expire.
+    others.retire(&store).map_err(|fault| unfinished(&fault))?;
     remind(agent);
     let (dir, name) = (shell(&args.agent.dir), quoted(&agent.name));
     args.format.next(&format!(
@@ -69,25 +66,36 @@ fn tokens_of(store: &TokenStore, agent: &NamedAgent) -> Result<Vec<AgentToken>, 
     Ok(read.valid.into_iter().filter(is_its).collect())
 }
 
-/// Lets tokens expire at this time, unless they expire earlier, and removes those that have expired.
-fn retire(
-    store: &TokenStore,
-    old: &[AgentToken],
-    (now_ms, until_ms): (i64, i64),
-) -> Result<Others, Failure> {
-    let mut others = Others::default();
-    for token in old {
-        if token.is_expired(now_ms) {
-            store.remove(&token.id).map_err(Failure::failed)?;
-            others.removed.push(token.id.clone());
-            continue;
-        }
-        let expires_ms = token.expires_ms.map_or(until_ms, |at_ms| at_ms.min(until_ms));
-        let token = AgentToken { expires_ms: Some(expires_ms), ..token.clone() };
-        warn(store.put(&token).map_err(Failure::failed)?);
-        others.expiring.push(token);
+impl Others {
+    /// The tokens that expire at this time, unless they expire earlier, and those that have expired.
+    fn of(old: &[AgentToken], (now_ms, until_ms): (i64, i64)) -> Self {
+        let (expired, valid): (Vec<&AgentToken>, Vec<&AgentToken>) =
+            old.iter().partition(|token| token.is_expired(now_ms));
+        let expiring = valid.into_iter().map(|token| {
+            let expires_ms = token.expires_ms.map_or(until_ms, |at_ms| at_ms.min(until_ms));
+            AgentToken { expires_ms: Some(expires_ms), ..token.clone() }
+        });
+        let removed = expired.into_iter().map(|token| token.id.clone());
+        Self { expiring: expiring.collect(), removed: removed.collect() }
     }
-    Ok(others)
+
+    /// Writes the new times, and removes the files of the tokens that have expired.
+    fn retire(&self, store: &TokenStore) -> Result<(), Fault> {
+        for token in &self.expiring {
+            warn(store.put(token)?);
+        }
+        for id in &self.removed {
+            store.remove(id)?;
+        }
+        Ok(())
+    }
+}
+
+fn unfinished(fault: &Fault) -> Failure {
+    Failure::Failed(format!(
+        "{fault}; the new token is valid, and other tokens of the agent may stay valid longer: correct the fault, and \
+         run `deed token revoke` for each of them"
+    ))
 }
 
 fn report(

@@ -18,19 +18,18 @@ pub(in crate::config) struct Rules {
 }
 
 impl Rules {
-    pub(in crate::config) fn of(raw: &raw::Host, tenants: &BTreeMap<String, Arc<Tenant>>) -> Self {
+    /// The rules for these tenants. No token may be one of these secrets of the host.
+    pub(in crate::config) fn of(
+        raw: &raw::Host,
+        tenants: &BTreeMap<String, Arc<Tenant>>,
+        secrets: &BTreeMap<Digest, &'static str>,
+    ) -> Self {
         let names = |one: &raw::Tenant| -> BTreeSet<String> { one.agent.keys().cloned().collect() };
         let agents = raw.tenant.iter().map(|(tenant, one)| (tenant.clone(), names(one)));
         let mut taken = BTreeMap::from([(Digest::of(b""), "an empty token".to_owned())]);
-        for tenant in tenants.values() {
-            for credential in tenant.upstreams.values().flat_map(|u| u.read.iter().chain(&u.write))
-            {
-                let digest = Digest::of(credential.secret.reveal().as_bytes());
-                taken.insert(digest, "a credential of an upstream".to_owned());
-            }
-            for (name, digest) in tenant.tokens() {
-                taken.insert(digest, format!("the token of `{name}` in deed.toml"));
-            }
+        taken.extend(secrets.iter().map(|(digest, what)| (*digest, (*what).to_owned())));
+        for (name, digest) in tenants.values().flat_map(|tenant| tenant.tokens()) {
+            taken.insert(digest, format!("the token of `{name}` in deed.toml"));
         }
         Self { agents: agents.collect(), taken }
     }

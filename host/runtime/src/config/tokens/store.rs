@@ -1,6 +1,7 @@
 //! `tokens/` for the commands that list and change its files.
 //!
-//! The commands do not check the whole configuration, so that a token can be revoked whatever else is wrong.
+//! The commands do not check the whole configuration. A token is revoked by its id without `deed.toml`, so that this is
+//! possible whatever else is wrong.
 
 use std::fs::File;
 use std::net::SocketAddr;
@@ -96,6 +97,21 @@ impl TokenStore {
         let failed = |e: &dyn std::fmt::Display| Fault::new(&path(&token.id), 0, e.to_string());
         let text = token.to_toml().map_err(|e| failed(&e))?;
         self.files.keep(FOLDER, &file(&token.id), text.as_bytes()).map_err(|e| failed(&e))
+    }
+
+    /// Removes the file of a token, also if `deed.toml` cannot be read. Returns false if there is no such file.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the directory cannot be opened, or the file cannot be removed.
+    pub fn revoke(dir: &Path, id: &str) -> Result<bool, Fault> {
+        let files = Files::open(dir).map_err(|e| Fault::no_directory(dir, &e))?;
+        // The folder is not created for a directory without one.
+        if !dir.join(FOLDER).exists() {
+            return Ok(false);
+        }
+        let _lock = files.lock(FOLDER).map_err(|e| fault(&e))?;
+        files.discard(FOLDER, &file(id)).map_err(|e| fault(&e))
     }
 
     /// Removes the file of a token. Returns false if there is no such file.

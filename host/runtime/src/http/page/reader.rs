@@ -31,11 +31,11 @@ impl FromRequestParts<App> for Reader {
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Refused> {
         origin::check(&parts.headers, app.engine.behind_proxy())?;
         let user = take_user(&mut parts.headers);
-        let caller = Caller::from_request_parts(parts, app).await?;
+        // A person has a token of the host's own, and no issuer may see what a person types.
+        let caller = Caller::known(parts, app).ok_or_else(|| unauthorized(app))?;
+        let caller = caller.admitted(parts)?;
         if user.is_some_and(|user| user != caller.name()) {
-            app.metrics.unauthorized();
-            // A wrong name has the answer of a wrong token.
-            return Err(Problem::unknown_token().into());
+            return Err(unauthorized(app).into());
         }
         if !caller.is_person() {
             let what = "this page is for people; an agent reads its actions with its own tools, and cannot approve";
@@ -43,6 +43,11 @@ impl FromRequestParts<App> for Reader {
         }
         Ok(Self(caller))
     }
+}
+
+fn unauthorized(app: &App) -> Problem {
+    app.metrics.unauthorized();
+    Problem::unauthorized()
 }
 
 /// Replaces Basic credentials with the token in them, and returns the user name. Any other header stays as it is, so
