@@ -2,7 +2,9 @@
 //! LangChain's adapter, the Inspector, and the conformance suite. Each client has the token of the agent, and every
 //! course of a call is taken by every client.
 
+mod card;
 mod conformance;
+mod earlier;
 mod fixture;
 mod inspector;
 mod issuers;

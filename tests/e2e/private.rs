@@ -7,6 +7,7 @@ use std::path::Path;
 
 use deed_record::bundle;
 use deed_test_support::shared::{ended, look, report, scim, user};
+use deed_tests::host;
 use deed_tests::private::{ERIN, OTHER, proposal, world};
 use deed_tests::proxy::Fault;
 use deed_tests::world::{BOB, HELPDESK, World, edit, with_operator};
@@ -145,6 +146,25 @@ fn only_who_may_approve_is_shown_the_value() {
         assert!(status < 300 && !seen.contains(ASKED), "{seen}");
     }
     assert_eq!(get(OTHER, &path).0, 404);
+    // That the value is not shown is no sign of a changed request.
+    let page = format!("/actions/{id}");
+    let (alarm, withheld) = ("Do not approve it", "Only people who may answer see this request");
+    let (status, seen) = get(ERIN, &page);
+    assert_eq!(
+        (status, seen.contains(alarm), seen.contains(withheld)),
+        (200, false, true),
+        "{seen}"
+    );
+    assert!(!seen.contains(ASKED), "{seen}");
+    let (status, seen) = get(BOB, &page);
+    assert_eq!((status, seen.contains(alarm), seen.contains(ASKED)), (200, false, true), "{seen}");
+    let key = world.dir.join("approvers/bob.key");
+    let to = ["--url", world.url(), "--token", ERIN, "--key", key.to_str().unwrap(), "--yes"];
+    let who = ["--person", "erin", "--role", "auditor"];
+    let output = host::run(&[&["approve", &id], &to[..], &who[..]].concat(), "").unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains("only people who may answer see this request"), "{said}");
+    assert!(!output.status.success() && !said.contains("report this error"), "{said}");
     let (signed, said) = world.approve(&id, "bob", BOB).unwrap();
     assert!(signed, "{said}");
     assert!(said.contains("private, shown only to approvers"), "{said}");

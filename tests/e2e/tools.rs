@@ -20,6 +20,15 @@ const FORMATS: [(&str, &str, &str, &str); 6] = [
     ("langchain", "/tools", "/function/name", "/function/parameters"),
 ];
 
+/// Checks that a result fits the schema of its tool.
+const CHECK_RESULT: &str = r#"
+import json, sys
+from jsonschema import Draft202012Validator as Schema
+given = json.load(sys.stdin)
+for error in Schema(given["schema"]).iter_errors(given["result"]):
+    sys.exit(error.message)
+"#;
+
 /// Checks schemas with an implementation of JSON Schema that shares no code with the host.
 const CHECK_SCHEMAS: &str = r#"
 import json, sys
@@ -117,15 +126,46 @@ fn definitions_have_the_members_that_each_interface_knows() {
 #[test]
 fn schemas_hold_for_another_implementation() {
     let world = World::start(scim()).unwrap();
-    let tools = list(&world, HELPDESK, "?format=mcp").bytes;
+    python(CHECK_SCHEMAS, &list(&world, HELPDESK, "?format=mcp").bytes);
+}
+
+/// Some clients validate every structured result against the schema, also that of an error.
+#[test]
+fn a_refusal_fits_the_schema_of_the_result() {
+    let world = World::start(scim()).unwrap();
+    let listed = list(&world, HELPDESK, "?format=mcp").json();
+    let good = json!({"user_id": "0".repeat(32), "intent": "x", "sources": [{"uri": "ticket:1"}]});
+    let mut keyed = good.clone();
+    keyed["idempotency_key"] = json!("two words");
+    for arguments in [json!({}), json!({"user_id": "short", "admin": true}), keyed] {
+        for tool in listed["tools"].as_array().unwrap() {
+            let params = json!({"name": tool["name"], "arguments": arguments});
+            let message =
+                json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params});
+            let accept = ("accept", "application/json, text/event-stream");
+            let headers = [accept, ("mcp-protocol-version", "2025-11-25")];
+            let body = message.to_string().into_bytes();
+            let answer = world.client(HELPDESK).send("POST", "/mcp", &headers, body).unwrap();
+            let result = answer.json()["result"]["structuredContent"].clone();
+            assert!(result["refused"].is_string(), "{answer:?}");
+            let known = keys(&tool["outputSchema"]["properties"]);
+            assert!(keys(&result).is_subset(&known), "every member is described: {result:#}");
+            let given = json!({"schema": tool["outputSchema"], "result": result});
+            python(CHECK_RESULT, given.to_string().as_bytes());
+        }
+    }
+}
+
+/// Runs a script with this text on stdin.
+fn python(script: &str, input: &[u8]) {
     let mut python = Command::new(venv().join("bin/python"))
-        .args(["-c", CHECK_SCHEMAS])
+        .args(["-c", script])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    python.stdin.take().unwrap().write_all(&tools).unwrap();
+    python.stdin.take().unwrap().write_all(input).unwrap();
     let output = python.wait_with_output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }

@@ -107,7 +107,7 @@ fn head(request: &ApprovalRequest, contract: &Contract) -> String {
         ),
     ];
     if let Some(who) = &action.on_behalf_of {
-        rows.push(("on behalf of", format!("{} (according to the agent)", safe(who))));
+        rows.push(("on behalf of", format!("{} (according to the agent or its token)", safe(who))));
     }
     rows.push(("waits for", safe(&request.not_yet.join(", "))));
     rows.extend(request.stale.iter().map(|why| ("asked again", safe(why))));

@@ -116,6 +116,21 @@ fn an_opened_page_is_no_approval() {
 }
 
 #[test]
+fn a_call_that_joined_an_action_says_so_when_it_goes_on() {
+    let (world, user) = (start(), locked_out());
+    let (first, joined) = (Asked::of(&world, &user), Asked::of(&world, &user));
+    assert_eq!((&first.action, actions(&world)), (&joined.action, 1));
+    assert_ne!(first.state, joined.state);
+    let told = |asked: &Asked| asked.goes_on(&world, "decline")["structuredContent"].clone();
+    assert_eq!(told(&first).get("joined"), None);
+    assert_eq!(told(&joined)["joined"], json!(joined.action));
+    // The state of a call that joined cannot be made from that of another call.
+    let mut changed = first.retry("decline");
+    changed["requestState"] = json!(first.state.replace('.', ".joined."));
+    assert_eq!(tried(&world, HELPDESK, &changed).json()["error"]["code"], -32602);
+}
+
+#[test]
 fn a_call_goes_on_after_a_restart() {
     let (mut world, user) = (start(), locked_out());
     let asked = Asked::of(&world, &user);

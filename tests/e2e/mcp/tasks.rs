@@ -92,6 +92,21 @@ fn a_call_that_ends_soon_has_its_result() {
 }
 
 #[test]
+fn the_task_of_a_joined_action_says_so() {
+    let (world, user) = (start(), locked_out());
+    let first = called(&world, RESTORE, &arguments(&user));
+    let joined = called(&world, RESTORE, &arguments(&user));
+    assert_eq!((&first["resultType"], &joined["resultType"]), (&json!("task"), &json!("task")));
+    assert_eq!(first["taskId"], joined["taskId"], "{joined:#}");
+    assert_eq!(joined["_meta"]["deed/joined"], first["taskId"], "{joined:#}");
+    assert!(first["_meta"].get("deed/joined").is_none(), "{first:#}");
+    let message = |task: &Value| task["statusMessage"].as_str().unwrap().to_owned();
+    let said = "This call is part of the action of an earlier call.";
+    assert!(message(&joined).starts_with(said), "{joined:#}");
+    assert!(!message(&first).contains(said), "{first:#}");
+}
+
+#[test]
 fn a_task_outlives_the_host() {
     let (mut world, user) = (start(), locked_out());
     let id = waiting(&world, &user);

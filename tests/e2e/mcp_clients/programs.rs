@@ -93,6 +93,16 @@ pub(super) fn npm(script: &str, args: &[&str]) -> Command {
     command
 }
 
+/// Version 1 of the TypeScript client, as a script on the Node of the packages.
+pub(super) fn sdk1(args: &[&str]) -> Command {
+    of_tests(&node(), "sdk1.mjs", args)
+}
+
+/// The script of the card of an action, on the Node of the packages.
+pub(super) fn card(args: &[&str]) -> Command {
+    of_tests(&node(), "card.mjs", args)
+}
+
 /// The authorization server `oidc-provider`, as a script on the Node of the packages.
 pub(super) fn oidc_provider(args: &[&str]) -> Command {
     of_tests(&node(), "issuer.mjs", args)

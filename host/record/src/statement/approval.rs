@@ -107,6 +107,13 @@ impl ApprovalRequest {
         Ok(Prepared::with_state(requests.perform, &self.pre)?)
     }
 
+    /// Whether the request has private parameters, and the host sent none of their values, as to people who may not
+    /// answer.
+    fn withholds(&self, contract: &Contract) -> bool {
+        let mut private = contract.private();
+        self.private.is_empty() && private.any(|name| self.proposal.params.get(name).is_some())
+    }
+
     /// Recomputes every digest from the content of this request and returns the terms to sign.
     ///
     /// # Errors
@@ -119,6 +126,9 @@ impl ApprovalRequest {
             return Err(ShownError::Differs("contract"));
         }
         self.check_rendering(&contract)?;
+        if self.withholds(&contract) {
+            return Err(ShownError::Withheld);
+        }
         self.live_writes(&contract)?;
         let binding = self.check_bindings()?;
         let pre_state = observation::state_digest(&contract, &self.pre)?;
@@ -222,6 +232,10 @@ pub enum ShownError {
     Contract(#[from] ContractError),
     #[error(transparent)]
     Bind(#[from] BindError),
+    #[error(
+        "only people who may answer see this request: the host sent no values of its private parameters"
+    )]
+    Withheld,
     #[error("{0}; do not sign, and report this error")]
     Private(#[from] OpeningError),
     #[error(transparent)]

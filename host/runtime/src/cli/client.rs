@@ -83,6 +83,17 @@ fn base(url: &str) -> &str {
 }
 
 impl Client {
+    /// A client of the same host that shares no connection with this one.
+    pub(super) fn separate(&self) -> Self {
+        let (url, authorization) = (self.url.clone(), self.authorization.clone());
+        Self { agent: agent(), url, authorization }
+    }
+
+    /// Closes the connections of this client, also those on which a request waits. Every request fails from now on.
+    pub(super) fn close(&self) {
+        self.agent.clone().shutdown();
+    }
+
     pub(super) fn get<T: DeserializeOwned>(
         &self,
         path: &str,

@@ -1,20 +1,22 @@
 //! `deed mcp`: connects an MCP client that starts a process to the MCP server of a host. The command reads one message
 //! from each line of stdin, posts it to the host, and writes each answer as one line to stdout.
 
+mod calls;
 mod events;
+mod headers;
 mod lines;
 mod slots;
 
 use std::io::{self, Read as _};
 use std::process::ExitCode;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
+use self::calls::{Call, Calls, cancelled};
 use self::events::Events;
+use self::headers::Header;
 use self::lines::Line;
 use self::slots::Slots;
 use super::client::{Client, Connection, Opened, refusal};
@@ -32,18 +34,19 @@ pub(super) struct McpArgs {
 struct Bridge {
     client: Client,
     revision: Mutex<Option<String>>,
+    calls: Calls,
 }
 
 const PATH: &str = "/mcp";
 const ACCEPT: &str = "application/json, text/event-stream";
-/// The member of `_meta` that has the revision of a request, in revisions without `initialize`.
-const REVISION: &str = "/params/_meta/io.modelcontextprotocol~1protocolVersion";
 /// JSON-RPC 2.0: a line is not JSON.
 const PARSE_ERROR: i32 = -32700;
 /// JSON-RPC 2.0: a line is not a request.
 const INVALID_REQUEST: i32 = -32600;
 /// JSON-RPC 2.0: the host did not answer with a message.
 const INTERNAL_ERROR: i32 = -32603;
+/// The maximum length of a line whose id is read for the error, in bytes. The host accepts lines up to `BODY_MAX`.
+const LINE_MAX: usize = 16 * BODY_MAX;
 /// How many requests are in progress at once. Further lines are read when one of them has its answer.
 const REQUESTS_MAX: usize = 16;
 /// The same for messages that are not requests. They have places of their own, so that a notification that cancels a
@@ -52,16 +55,22 @@ const OTHERS_MAX: usize = 4;
 
 /// Runs until stdin ends and every answer is written. Messages are carried at the same time, because a call may wait.
 pub(super) fn run(args: &McpArgs) -> Result<ExitCode, Failure> {
-    let bridge = &Bridge { client: args.connection.open()?, revision: Mutex::default() };
+    let (client, revision, calls) = (args.connection.open()?, Mutex::default(), Calls::default());
+    let bridge = &Bridge { client, revision, calls };
     let (requests, others) = (&Slots::new(REQUESTS_MAX), &Slots::new(OTHERS_MAX));
     thread::scope(|scope| {
         let mut input = io::stdin().lock();
         let unreadable = |e: io::Error| Failure::Failed(format!("stdin: {e}"));
-        while let Some(line) = lines::next(&mut input, BODY_MAX).map_err(unreadable)? {
+        while let Some(line) = lines::next(&mut input, LINE_MAX).map_err(unreadable)? {
             let Some((message, text)) = message(line) else { continue };
+            if let Some(id) = cancelled(&message) {
+                bridge.calls.cancel(id);
+            }
             let slot = if id(&message).is_some() { requests.take() } else { others.take() };
+            // The call is noted here, so that the next line can cancel it.
+            let call = bridge.begin(&message);
             scope.spawn(move || {
-                bridge.carry(&message, &text);
+                bridge.carry(&message, &text, call.as_ref());
                 drop(slot);
             });
         }
@@ -73,20 +82,28 @@ pub(super) fn run(args: &McpArgs) -> Result<ExitCode, Failure> {
 /// skipped.
 fn message(line: Line) -> Option<(Value, Vec<u8>)> {
     let Line::Whole(text) = line else {
-        let why = format!("a line can have at most {} KiB", BODY_MAX / 1024);
-        say(&failed(&Value::Null, INVALID_REQUEST, &why));
+        say(&too_long(&Value::Null));
         return None;
     };
     if text.trim_ascii().is_empty() {
         return None;
     }
-    match serde_json::from_slice(&text) {
+    match serde_json::from_slice::<Value>(&text) {
+        read if text.len() > BODY_MAX => {
+            let message = read.unwrap_or_default();
+            say(&too_long(id(&message).unwrap_or(&Value::Null)));
+            None
+        }
         Ok(message) => Some((message, text)),
         Err(error) => {
             say(&failed(&Value::Null, PARSE_ERROR, &format!("the line is not JSON: {error}")));
             None
         }
     }
+}
+
+fn too_long(id: &Value) -> Value {
+    failed(id, INVALID_REQUEST, &format!("a line can have at most {} KiB", BODY_MAX / 1024))
 }
 
 /// The id of a request; `None` for a notification or an answer.
@@ -100,20 +117,45 @@ fn say(message: &Value) {
 }
 
 impl Bridge {
-    /// Posts one message, and writes the answers. Every request gets an answer, also if the host gave none.
-    fn carry(&self, message: &Value, text: &[u8]) {
-        let Err(why) = self.exchange(message, text) else { return };
-        if let Some(id) = id(message) {
-            say(&failed(id, INTERNAL_ERROR, &why.what()));
+    /// Notes a call of a tool. Other requests end soon, so they share connections and are not cancelled.
+    fn begin(&self, message: &Value) -> Option<Arc<Call>> {
+        let method = message.get("method").and_then(Value::as_str);
+        let id = id(message).filter(|_| method == Some("tools/call"))?;
+        Some(self.calls.begin(id, self.client.separate()))
+    }
+
+    /// Posts one message, and writes the answers. Every request gets an answer, also if the host gave none, unless the
+    /// client cancelled it.
+    fn carry(&self, message: &Value, text: &[u8], call: Option<&Arc<Call>>) {
+        let client = call.map_or(&self.client, |call| &call.client);
+        let agreed = self.revision.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let carried = match headers::of(message, agreed) {
+            Ok(headers) => {
+                let sent = self.exchange(client, &headers, (message, text));
+                sent.map_err(|why| (INTERNAL_ERROR, why.what()))
+            }
+            Err(why) => Err((INVALID_REQUEST, why)),
+        };
+        let id = id(message);
+        if let (Some(id), Some(call)) = (id, call) {
+            self.calls.end(id, call);
+        }
+        let is_cancelled = call.is_some_and(|call| call.is_cancelled());
+        if let (Err((code, why)), Some(id)) = (carried, id.filter(|_| !is_cancelled)) {
+            say(&failed(id, code, &why));
         }
     }
 
     /// Fails if the host did not answer a request.
-    fn exchange(&self, message: &Value, text: &[u8]) -> Result<(), Failure> {
-        let headers = self.headers(message);
+    fn exchange(
+        &self,
+        client: &Client,
+        headers: &[Header],
+        (message, text): (&Value, &[u8]),
+    ) -> Result<(), Failure> {
         let mut sent = vec![("accept", ACCEPT)];
         sent.extend(headers.iter().map(|(name, value)| (*name, value.as_str())));
-        let opened = self.client.open("POST", PATH, &sent, text)?;
+        let opened = client.open("POST", PATH, &sent, text)?;
         if opened.is_event_stream {
             self.stream(message, opened)
         } else {
@@ -161,27 +203,6 @@ impl Bridge {
         say(&answer);
     }
 
-    /// The headers that describe a message: its revision, its method, and the tool or resource that it is about.
-    fn headers(&self, message: &Value) -> Vec<(&'static str, String)> {
-        let text = |pointer: &str| message.pointer(pointer).and_then(Value::as_str);
-        let mut headers = Vec::new();
-        let method = text("/method");
-        if method != Some("initialize") {
-            let agreed = || self.revision.lock().unwrap_or_else(PoisonError::into_inner).clone();
-            let revision = text(REVISION).map(str::to_owned).or_else(agreed);
-            headers.extend(revision.map(|revision| ("mcp-protocol-version", revision)));
-        }
-        headers.extend(method.map(|method| ("mcp-method", encoded(method))));
-        let key = match method {
-            Some("tools/call" | "prompts/get") => text("/params/name"),
-            Some(method) if method.starts_with("resources/") => text("/params/uri"),
-            Some(method) if method.starts_with("tasks/") => text("/params/taskId"),
-            _ => None,
-        };
-        headers.extend(key.map(|key| ("mcp-name", encoded(key))));
-        headers
-    }
-
     fn note_revision(&self, message: &Value, answer: &Value) {
         if message.get("method").and_then(Value::as_str) != Some("initialize") {
             return;
@@ -208,26 +229,9 @@ fn failed(id: &Value, code: i32, why: &str) -> Value {
     json!({"jsonrpc": "2.0", "id": id, "error": {"code": code, "message": why}})
 }
 
-/// A text as the value of a header. A text that a header cannot have is sent as base64.
-fn encoded(text: &str) -> String {
-    let fits = !text.is_empty()
-        && text.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ')
-        && text.trim() == text
-        && !text.starts_with("=?base64?");
-    if fits { text.to_owned() } else { format!("=?base64?{}?=", STANDARD.encode(text)) }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_text_that_a_header_cannot_have_is_encoded() {
-        assert_eq!(encoded("tools/call"), "tools/call");
-        for text in ["", " a", "ä", "a\nb", "=?base64?YQ==?="] {
-            assert!(encoded(text).starts_with("=?base64?"), "{text:?}");
-        }
-    }
 
     #[test]
     fn only_a_json_rpc_message_is_an_answer() {

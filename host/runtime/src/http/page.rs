@@ -9,9 +9,9 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use deed_record::lifecycle::story::Story;
-use deed_record::statement::approval::{Answer, ApprovalRequest};
+use deed_record::statement::approval::{Answer, ApprovalRequest, ShownError};
 
-use self::content::Shown;
+use self::content::{Shown, Unshown};
 use self::reader::{Reader, Refused};
 use super::App;
 use super::actions::{looked_at, parse_id, viewed};
@@ -31,13 +31,15 @@ pub(super) async fn show(
     let id = parse_id(&id)?;
     let told = looked_at(&app, &caller, &id, None).await?;
     let story = told.story.clone();
-    let question = requested(&caller, &story)?.map(|request| text(&request, caller.name()));
+    let may_answer = may_answer(&caller, &story);
+    let question = requested(&caller, &story)?;
+    let question = question.map(|request| text(&request, caller.name(), may_answer));
     let view = viewed(&app, &caller, told)?;
     let content = content::of(&Shown {
         view: &view,
         question,
         reader: caller.name(),
-        may_answer: may_answer(&caller, &story),
+        may_answer,
         url: app.public_url.as_deref(),
     });
     let title = format!("{}: {}", view.id, view.status);
@@ -45,11 +47,15 @@ pub(super) async fn show(
 }
 
 /// The text that `deed approve` shows of this request, or why it shows none.
-fn text(request: &ApprovalRequest, person: &str) -> Result<String, String> {
+fn text(request: &ApprovalRequest, person: &str, may_answer: bool) -> Result<String, Unshown> {
     // The role is part of the answer, which is not shown here.
-    let terms = request.terms(Answer::Approve, person, "").map_err(|e| e.to_string())?;
-    let action = request.action.digest().map_err(|e| e.to_string())?;
-    shown::question(request, action, &terms, None).map_err(|e| e.to_string())
+    let terms = request.terms(Answer::Approve, person, "").map_err(|error| match error {
+        // To a person who may answer, the host would have shown the values.
+        ShownError::Withheld if !may_answer => Unshown::Withheld,
+        error => Unshown::wrong(&error),
+    })?;
+    let action = request.action.digest().map_err(|e| Unshown::wrong(&e))?;
+    shown::question(request, action, &terms, None).map_err(|e| Unshown::wrong(&e))
 }
 
 fn may_answer(caller: &Caller, story: &Story) -> bool {

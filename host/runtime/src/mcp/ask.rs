@@ -29,15 +29,16 @@ pub(super) struct Retry {
     responses: InputResponses,
 }
 
-/// Asks the user to open the page of an action that waits; `None` if there is no such page.
+/// Asks the user to open the page of an action that waits; `None` if there is no such page. `joined` says whether an
+/// earlier call proposed the action.
 pub(super) fn to_open(
     call: Call<'_>,
-    story: &Story,
+    (story, joined): (&Story, bool),
     tool: &str,
     arguments: &JsonObject,
 ) -> Option<InputRequiredResult> {
     let url = http::approve_url(call.app, &story.bound.action.id)?;
-    let state = request_state::of(story, tool, arguments)?;
+    let state = request_state::of(story, tool, arguments, joined)?;
     let message = message(story);
     // The crate always writes `elicitationId`, which this revision of the protocol does not have.
     let elicitation_id = String::new();
@@ -82,30 +83,31 @@ pub(super) async fn resume(
     arguments: &JsonObject,
     retry: &Retry,
 ) -> Result<CallToolResponse, ErrorData> {
-    let told = named(call, tool, arguments, &retry.state).await?;
+    let (told, joined) = named(call, tool, arguments, &retry.state).await?;
+    let joined = joined.then(|| told.story.bound.action.id.clone());
     let now = Instant::now();
     let end = if is_opened(&retry.responses)? { now + call.patience() } else { now };
     let told = watch::follow(call, told, Until::Ends, end).await;
-    let response = told.and_then(|told| task::or_result(call, told, None));
+    let response = told.and_then(|told| task::or_result(call, told, joined.as_ref()));
     response.map_err(|problem| task::failed(&problem))
 }
 
-/// The action that a state names. For an action of another agent, and for a state that was made for another call, the
-/// error is the same as for an unknown action.
+/// The action that a state names, and whether the call joined it. For an action of another agent, and for a state that
+/// was made for another call, the error is the same as for an unknown action.
 async fn named(
     call: Call<'_>,
     tool: &str,
     arguments: &JsonObject,
     state: &str,
-) -> Result<StoredAction, ErrorData> {
+) -> Result<(StoredAction, bool), ErrorData> {
     let unknown = || ErrorData::invalid_params("`requestState` does not belong to this call", None);
     let id = request_state::action(state).ok_or_else(unknown)?;
     let told = http::looked_at(call.app, call.caller, &id, None).await;
     let told = told.map_err(|problem: Problem| {
         if problem.status().is_client_error() { unknown() } else { task::failed(&problem) }
     })?;
-    let fits = request_state::fits(state, &told.story, tool, arguments);
-    if fits { Ok(told) } else { Err(unknown()) }
+    let joined = request_state::joined(state, &told.story, tool, arguments);
+    Ok((told, joined.ok_or_else(unknown)?))
 }
 
 /// Whether the user opened the page. A response that is missing counts as one that was declined, because the call does

@@ -90,8 +90,9 @@ fn answered(
     asked: Option<&JsonObject>,
 ) -> CallToolResponse {
     let waits = told.story.status == Status::Waiting;
-    let page = asked.filter(|_| waits);
-    if let Some(page) = page.and_then(|asked| ask::to_open(call, &told.story, tool, asked)) {
+    let asked = asked.filter(|_| waits);
+    let waiting = (&told.story, joined.is_some());
+    if let Some(page) = asked.and_then(|asked| ask::to_open(call, waiting, tool, asked)) {
         return page.into();
     }
     let response = task::or_result(call, told, joined.as_ref());

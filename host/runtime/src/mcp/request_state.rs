@@ -1,5 +1,5 @@
-//! The state that a client returns when it retries a call after it was asked for input: the id of the action, and a tag
-//! that binds the state to the tool and its arguments.
+//! The state that a client returns when it retries a call after it was asked for input: the id of the action, whether
+//! the call joined it, and a tag that binds the state to the tool and its arguments.
 //!
 //! The tag is an HMAC-SHA-256 (RFC 2104), keyed with the action's own nonce. The nonce is in the journal, so a restart
 //! of the host changes nothing. The caller learns the nonce with the bundle of the ended action, but can do nothing with
@@ -17,11 +17,27 @@ use sha2::Sha256;
 /// Separates this use of the nonce from any other.
 const PURPOSE: &[u8] = b"deed request state v1\n";
 
-/// The state for a call of this tool with these arguments; `None` if the arguments have no canonical form.
-pub(super) fn of(story: &Story, tool: &str, arguments: &JsonObject) -> Option<String> {
+/// The word of a state of a call that joined an action.
+const JOINED: &str = "joined.";
+
+/// What a tag covers, in addition to the nonce.
+#[derive(Clone, Copy)]
+struct Covered<'a> {
+    tool: &'a str,
+    arguments: &'a JsonObject,
+    joined: bool,
+}
+
+/// The state for a call of this tool with these arguments; `None` if the arguments have no canonical form. `joined`
+/// says whether the call joined an action that an earlier call proposed.
+pub(super) fn of(
+    story: &Story,
+    tool: &str,
+    arguments: &JsonObject,
+    joined: bool,
+) -> Option<String> {
     let action = &story.bound.action;
-    let tag = tag(&action.nonce, tool, arguments)?.finalize().into_bytes();
-    Some(format!("{}.{}", action.id, HEXLOWER.encode(&tag)))
+    written(action.id.as_str(), &action.nonce, Covered { tool, arguments, joined })
 }
 
 /// The action that a state names.
@@ -29,22 +45,42 @@ pub(super) fn action(state: &str) -> Option<ActionId> {
     state.split_once('.')?.0.parse().ok()
 }
 
-/// Whether this state was made for this action and this call.
-pub(super) fn fits(state: &str, story: &Story, tool: &str, arguments: &JsonObject) -> bool {
+/// Whether the call joined the action; `None` if the state was not made for this action and this call.
+pub(super) fn joined(
+    state: &str,
+    story: &Story,
+    tool: &str,
+    arguments: &JsonObject,
+) -> Option<bool> {
     let action = &story.bound.action;
-    is_tagged(state, action.id.as_str(), &action.nonce, (tool, arguments))
+    read(state, action.id.as_str(), &action.nonce, (tool, arguments))
 }
 
-fn is_tagged(state: &str, id: &str, nonce: &str, (tool, arguments): (&str, &JsonObject)) -> bool {
-    let Some((named, given)) = state.split_once('.') else { return false };
-    let Ok(given) = HEXLOWER.decode(given.as_bytes()) else { return false };
-    let tag = tag(nonce, tool, arguments);
+fn written(id: &str, nonce: &str, covered: Covered<'_>) -> Option<String> {
+    let tag = HEXLOWER.encode(&tag(nonce, covered)?.finalize().into_bytes());
+    let word = if covered.joined { JOINED } else { "" };
+    Some(format!("{id}.{word}{tag}"))
+}
+
+fn read(
+    state: &str,
+    id: &str,
+    nonce: &str,
+    (tool, arguments): (&str, &JsonObject),
+) -> Option<bool> {
+    let (named, rest) = state.split_once('.')?;
+    let word = rest.strip_prefix(JOINED);
+    let covered = Covered { tool, arguments, joined: word.is_some() };
+    let given = HEXLOWER.decode(word.unwrap_or(rest).as_bytes()).ok()?;
     // The tags are compared in constant time.
-    named == id && tag.is_some_and(|tag| tag.verify_slice(&given).is_ok())
+    let fits = named == id && tag(nonce, covered)?.verify_slice(&given).is_ok();
+    fits.then_some(covered.joined)
 }
 
-fn tag(nonce: &str, tool: &str, arguments: &JsonObject) -> Option<Hmac<Sha256>> {
-    let call = strict::canonical(&json!({"tool": tool, "arguments": arguments})).ok()?;
+fn tag(nonce: &str, covered: Covered<'_>) -> Option<Hmac<Sha256>> {
+    let Covered { tool, arguments, joined } = covered;
+    let call = json!({"tool": tool, "arguments": arguments, "joined": joined});
+    let call = strict::canonical(&call).ok()?;
     let mut tag = Hmac::<Sha256>::new_from_slice(nonce.as_bytes()).ok()?;
     tag.update(PURPOSE);
     tag.update(&call);
@@ -65,8 +101,7 @@ mod tests {
     }
 
     fn state(tool: &str, arguments: &JsonObject) -> String {
-        let tag = tag(NONCE, tool, arguments).unwrap().finalize().into_bytes();
-        format!("{ID}.{}", HEXLOWER.encode(&tag))
+        written(ID, NONCE, Covered { tool, arguments, joined: false }).unwrap()
     }
 
     #[test]
@@ -74,7 +109,7 @@ mod tests {
         let given = arguments(&json!({"user_id": "1", "intent": "a"}));
         let made = state("tool", &given);
         let fits = |state: &str, id: &str, nonce: &str, tool: &str, given: &JsonObject| {
-            is_tagged(state, id, nonce, (tool, given))
+            read(state, id, nonce, (tool, given)).is_some()
         };
         assert!(fits(&made, ID, NONCE, "tool", &given));
         // The order of the members does not matter.
@@ -85,6 +120,18 @@ mod tests {
         assert!(!fits(&made, ID, NONCE, "tools", &given));
         assert!(!fits(&made, ID, "f123456789abcdef0123456789abcdef", "tool", &given));
         assert!(!fits(&made, "act_00000000000000000000000001", NONCE, "tool", &given));
+    }
+
+    #[test]
+    fn a_state_says_under_its_tag_whether_the_call_joined_an_action() {
+        let given = arguments(&json!({}));
+        let read = |state: &str| read(state, ID, NONCE, ("tool", &given));
+        let plain = state("tool", &given);
+        let joined = Covered { tool: "tool", arguments: &given, joined: true };
+        let joined = written(ID, NONCE, joined).unwrap();
+        assert_eq!((read(&plain), read(&joined)), (Some(false), Some(true)));
+        assert_eq!(read(&joined.replace(JOINED, "")), None);
+        assert_eq!(read(&plain.replace('.', ".joined.")), None);
     }
 
     #[test]
@@ -106,7 +153,7 @@ mod tests {
             changed(made.len() - 1, digit),
             changed(ID.len(), "/"),
         ] {
-            assert!(!is_tagged(&wrong, ID, NONCE, ("tool", &given)), "{wrong}");
+            assert_eq!(read(&wrong, ID, NONCE, ("tool", &given)), None, "{wrong}");
         }
         assert_eq!(action(&made).map(|id| id.to_string()).as_deref(), Some(ID));
         for wrong in ["", ".", "act_1.00", "act_00000000000000000000000000"] {

@@ -8,10 +8,10 @@ use deed_record::lifecycle::story::Story;
 use deed_record::timeline;
 use rmcp::ErrorData;
 use rmcp::model::{
-    CallToolResponse, CreateTaskResult, DetailedTask, GetTaskResult, JsonObject, Task, TaskPayload,
-    TaskStatus,
+    CallToolResponse, CreateTaskResult, DetailedTask, GetTaskResult, JsonObject, MetaObject, Task,
+    TaskPayload, TaskStatus,
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::answer;
 use super::context::Call;
@@ -22,6 +22,9 @@ use crate::api::view::View;
 use crate::engine::StoredAction;
 use crate::http::{self, App, Caller};
 
+/// The member of `_meta` with the id of the action that a call joined.
+const JOINED: &str = "deed/joined";
+
 /// The response to a call that proposed this action: the task of an open action if the client knows tasks, else the
 /// result. `joined` is the id of the action if an earlier call proposed it.
 pub(super) fn or_result(
@@ -30,10 +33,20 @@ pub(super) fn or_result(
     joined: Option<&ActionId>,
 ) -> Result<CallToolResponse, Problem> {
     if call.declared.tasks && told.story.concluded().is_none() {
-        return Ok(CreateTaskResult::new(task(call.app, &told.story)).into());
+        return Ok(created(task(call.app, &told.story), joined).into());
     }
     let view = http::viewed(call.app, call.caller, told)?;
     Ok(answer::proposed(&view, call.declared, joined).into())
+}
+
+/// The new task of a call. A call that joined an action says so in the message and, for programs, in `_meta`.
+fn created(mut task: Task, joined: Option<&ActionId>) -> CreateTaskResult {
+    let Some(id) = joined else { return CreateTaskResult::new(task) };
+    let standing = task.status_message.take().unwrap_or_default();
+    let message = format!("This call is part of the action of an earlier call. {standing}");
+    let mut created = CreateTaskResult::new(task.with_status_message(message));
+    created.meta = Some(MetaObject(JsonObject::from_iter([(JOINED.to_owned(), json!(id))])));
+    created
 }
 
 /// The state of a task. An action that waits for people is `working`: the client has nothing to contribute, and people

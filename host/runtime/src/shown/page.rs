@@ -100,7 +100,8 @@ fn asked(view: &View) -> String {
         format!("agent {}, for whom {} is responsible", safe(&view.agent), safe(&view.person));
     text += &row("asked by", &agent);
     if let Some(who) = &view.on_behalf_of {
-        text += &row("on behalf of", &format!("{} (according to the agent)", safe(who)));
+        text +=
+            &row("on behalf of", &format!("{} (according to the agent or its token)", safe(who)));
     }
     text += &from_agent(&view.intent, view.reasoning.as_deref());
     for source in &view.sources {

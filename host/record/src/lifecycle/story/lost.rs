@@ -24,6 +24,8 @@ impl Story {
         let ended = running.ended.iter().map(|ended| again_from(ended, now_ms));
         let mut exchanges: Vec<Exchange> = ended.chain(unended).collect();
         exchanges.sort_by_key(|exchange| exchange.ordinal);
+        // The journal may contain the same intent twice.
+        exchanges.dedup_by_key(|exchange| exchange.ordinal);
         Some(Attempt {
             n: running.n,
             claim: Claim::Lost,

@@ -1,4 +1,7 @@
 //! The JSON Schema of a tool's structured result. Later versions may add members, so the object is open.
+//!
+//! A refusal fits the schema too, and no member is required. Version 1 of the TypeScript SDK validates every structured
+//! result, also that of an error, and drops one that does not fit.
 
 use deed_record::contract::Contract;
 use deed_record::contract::schema::Schema;
@@ -49,7 +52,24 @@ pub(super) fn schema(contract: &Contract) -> Value {
         }),
     );
     put("receipt", text("The URI of the signed receipt, once the action has ended."));
-    json!({"type": "object", "properties": properties, "required": ["action", "status"]})
+    properties.extend(refusal());
+    json!({"type": "object", "properties": properties})
+}
+
+/// The further members of a refusal, which has no `action`.
+fn refusal() -> Map<String, Value> {
+    let members = json!({
+        "refused": {"type": "string", "description": "What was refused. Then there is no action."},
+        "again": {
+            "type": "string",
+            "enum": ["corrected", "later", "depends", "no"],
+            "description": "Whether the call can succeed later.",
+        },
+        "errors": {"type": "array", "items": {"type": "object"}, "description": "The wrong arguments."},
+        "limit": {"type": "string"},
+        "retry_after_ms": {"type": "integer", "minimum": 0},
+    });
+    members.as_object().cloned().unwrap_or_default()
 }
 
 /// The values that the contract names in `[outputs]`. A value is left out if the state does not have it.

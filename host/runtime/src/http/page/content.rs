@@ -1,6 +1,8 @@
 //! The content of the page of one action. Requests, states and records are the texts that the commands show, so that
 //! the page and `deed approve` say the same.
 
+use std::fmt::Display;
+
 use deed_record::timeline::utc;
 
 use super::html::Html;
@@ -14,14 +16,29 @@ use crate::shown::text::join;
 #[derive(Debug)]
 pub(super) struct Shown<'a> {
     pub(super) view: &'a View,
-    /// What an approval covers, or why `deed approve` would refuse to show it; `None` if the action does not wait.
-    pub(super) question: Option<Result<String, String>>,
+    /// What an approval covers, or why it is not shown; `None` if the action does not wait.
+    pub(super) question: Option<Result<String, Unshown>>,
     /// The name of the person who reads the page.
     pub(super) reader: &'a str,
     /// Whether an answer by this person would count.
     pub(super) may_answer: bool,
     /// The address of the host, for commands.
     pub(super) url: Option<&'a str>,
+}
+
+/// Why the page does not show what an approval covers.
+#[derive(Debug)]
+pub(super) enum Unshown {
+    /// Only people who may answer see the values of private parameters.
+    Withheld,
+    /// The parts of the request do not belong together, so `deed approve` would refuse to show it.
+    Wrong(String),
+}
+
+impl Unshown {
+    pub(super) fn wrong(why: &dyn Display) -> Self {
+        Self::Wrong(why.to_string())
+    }
 }
 
 /// The whole content of the page.
@@ -66,7 +83,10 @@ fn summary(view: &View) -> Vec<(&'static str, String)> {
         ("Asked by agent", view.agent.clone()),
         ("Responsible person", view.person.clone()),
     ]);
-    rows.extend(one("On behalf of (according to the agent)", view.on_behalf_of.clone()));
+    rows.extend(one(
+        "On behalf of (according to the agent or its token)",
+        view.on_behalf_of.clone(),
+    ));
     rows.extend(one("Policy", view.decision.as_ref().map(record::verdict)));
     rows.extend(view.approvals.iter().map(said));
     rows.extend(view.stale.iter().map(|why| ("Asked again because", why.clone())));
@@ -104,7 +124,7 @@ fn from_agent(html: &mut Html, view: &View) {
     html.markup("</section>\n");
 }
 
-fn covered(html: &mut Html, question: &Result<String, String>) {
+fn covered(html: &mut Html, question: &Result<String, Unshown>) {
     html.markup("<section>\n<h2>What an approval covers</h2>\n");
     match question {
         Ok(text) => {
@@ -113,7 +133,12 @@ fn covered(html: &mut Html, question: &Result<String, String>) {
             );
             html.block(text);
         }
-        Err(why) => {
+        Err(Unshown::Withheld) => {
+            html.markup(
+                "<p>Only people who may answer see this request, because it has private parameters.</p>\n",
+            );
+        }
+        Err(Unshown::Wrong(why)) => {
             html.markup(
                 "<p><strong>The request cannot be shown. Do not approve it.</strong></p>\n",
             );
@@ -200,7 +225,7 @@ mod tests {
         serde_json::from_value(view).unwrap()
     }
 
-    fn page(view: &View, question: Option<Result<String, String>>) -> String {
+    fn page(view: &View, question: Option<Result<String, Unshown>>) -> String {
         let url = Some("https://deed.example.com");
         format!("{:?}", of(&Shown { view, question, reader: "bob", may_answer: false, url }))
             .replace("\\n", "\n")
@@ -224,6 +249,26 @@ mod tests {
             !page.contains("<script") && !page.contains("<a ") && !page.contains("<form"),
             "{page}"
         );
+    }
+
+    /// The party may come from the proposal, or from a token that an issuer signed.
+    #[test]
+    fn the_page_does_not_say_that_the_agent_named_the_party() {
+        let page = page(&view(&json!({"on_behalf_of": "user@example.com"})), None);
+        assert!(page.contains("On behalf of (according to the agent or its token)"), "{page}");
+    }
+
+    #[test]
+    fn only_a_request_that_is_wrong_is_reported_as_wrong() {
+        let page = |why: Unshown| page(&view(&json!({})), Some(Err(why)));
+        let wrong = page(Unshown::Wrong("it <differs>".to_owned()));
+        assert!(
+            wrong.contains("Do not approve it") && wrong.contains("it &lt;differs&gt;"),
+            "{wrong}"
+        );
+        let withheld = page(Unshown::Withheld);
+        assert!(withheld.contains("Only people who may answer see this request"), "{withheld}");
+        assert!(!withheld.contains("Do not approve it"), "{withheld}");
     }
 
     #[test]
