@@ -252,9 +252,9 @@ mod tests {
         Digest::of(&n.to_be_bytes())
     }
 
-    fn agent() -> Verdict {
+    fn agent() -> Identity {
         let (tenant, agent) = ("acme".to_owned(), "desk".to_owned());
-        Ok(Identity { tenant, agent, on_behalf_of: None })
+        Identity { tenant, agent, on_behalf_of: None }
     }
 
     fn refused() -> Verdict {
@@ -272,8 +272,8 @@ mod tests {
     #[test]
     fn an_answer_is_kept_for_seconds_and_not_beyond_the_token() {
         let (mut answers, now) = (Answers::default(), start());
-        answers.keep(digest(1), agent(), 1_000, now);
-        answers.keep(digest(2), agent(), 5, now);
+        answers.keep(digest(1), Ok(agent()), 1_000, now);
+        answers.keep(digest(2), Ok(agent()), 5, now);
         answers.keep(digest(3), refused(), 1_000, now);
         let kept = |n, s| answers.kept(digest(n), after(now, Duration::from_secs(s))).is_some();
         assert!(kept(1, 29) && !kept(1, 30));
@@ -286,7 +286,7 @@ mod tests {
     #[test]
     fn tokens_that_are_no_agents_do_not_displace_known_ones() {
         let (mut answers, now) = (Answers::default(), start());
-        answers.keep(digest(0), agent(), 1_000, now);
+        answers.keep(digest(0), Ok(agent()), 1_000, now);
         for n in 1..3 * ANSWERS_MAX {
             answers.keep(digest(n), refused(), 1_000, now);
         }
@@ -300,10 +300,10 @@ mod tests {
         let (mut answers, now) = (Answers::default(), start());
         for n in 0..ANSWERS_MAX {
             let later = u64::try_from(n).unwrap();
-            answers.keep(digest(n), agent(), 1_000, after(now, Duration::from_millis(later)));
+            answers.keep(digest(n), Ok(agent()), 1_000, after(now, Duration::from_millis(later)));
         }
         let end = after(now, Duration::from_mins(1));
-        answers.keep(digest(ANSWERS_MAX), agent(), 1_000, end);
+        answers.keep(digest(ANSWERS_MAX), Ok(agent()), 1_000, end);
         assert!(!answers.is_known(digest(0), end) && answers.is_known(digest(1), end));
         assert!(answers.is_known(digest(ANSWERS_MAX), end));
         // The token was revoked.

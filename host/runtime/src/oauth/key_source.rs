@@ -174,8 +174,8 @@ mod tests {
         Moment { instant: start.instant + span, ..start }
     }
 
-    fn set(signer: &Signer, id: &str) -> Option<KeySet> {
-        Some(key_set(&[signer.public(id)]))
+    fn set(signer: &Signer, id: &str) -> KeySet {
+        key_set(&[signer.public(id)])
     }
 
     /// What the cache says about a token with this key id, in a word.
@@ -193,7 +193,7 @@ mod tests {
     fn an_unknown_key_id_fetches_once_in_30_seconds() {
         let (mut cache, now, key) = (Cache::default(), start(), Signer::ed25519());
         assert_eq!(says(&cache, &key, "a", now), "fetch");
-        cache.store(set(&key, "a"), now);
+        cache.store(Some(set(&key, "a")), now);
         assert_eq!(
             (says(&cache, &key, "a", now), says(&cache, &key, "b", now)),
             ("found", "fetch")
@@ -211,9 +211,9 @@ mod tests {
         let [old, new] = [(); 2].map(|()| Signer::ed25519());
         // Some issuers give the new key the id of the old one.
         for id in ["new", "old"] {
-            cache.store(set(&old, "old"), now);
+            cache.store(Some(set(&old, "old")), now);
             assert_eq!(says(&cache, &new, id, now), "fetch");
-            cache.store(set(&new, id), now);
+            cache.store(Some(set(&new, id)), now);
             assert_eq!(says(&cache, &new, id, now), "found");
             assert_eq!(says(&cache, &old, "old", now), "fetch");
             cache.pause(UNKNOWN_PAUSE, now.instant);
@@ -225,7 +225,7 @@ mod tests {
     fn keys_are_kept_for_an_hour_while_the_issuer_is_down() {
         let (mut cache, now, key) = (Cache::default(), start(), Signer::ed25519());
         let says = |cache: &Cache, id: &str, now| says(cache, &key, id, now);
-        cache.store(set(&key, "a"), now);
+        cache.store(Some(set(&key, "a")), now);
         let later = after(now, FRESH);
         assert_eq!(says(&cache, "a", later), "fetch, old one usable");
         cache.store(None, later);
@@ -244,7 +244,7 @@ mod tests {
     #[test]
     fn keys_age_while_the_machine_is_suspended() {
         let (mut cache, now, key) = (Cache::default(), start(), Signer::ed25519());
-        cache.store(set(&key, "a"), now);
+        cache.store(Some(set(&key, "a")), now);
         assert_eq!(
             says(&cache, &key, "a", Moment { unix_ms: 600_000, ..now }),
             "fetch, old one usable"
