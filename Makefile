@@ -49,8 +49,10 @@ demo: wasm-std tools
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
 
+# Many tests wait for timers and for other processes, so more of them run at once than there are processors.
+TEST_THREADS := $(or $(RUST_TEST_THREADS),$(shell echo $$((2 * $$(nproc)))))
 test: wasm-std venv oracle counterparts binaries adapters
-	$(call phase,tests,cargo test --locked --workspace)
+	$(call phase,tests,RUST_TEST_THREADS=$(TEST_THREADS) cargo test --locked --workspace)
 
 snapshots: wasm-std venv binaries adapters
 	@INSTA_UPDATE=always cargo test --quiet --locked --workspace --test e2e snapshots::
