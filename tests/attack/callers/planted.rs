@@ -76,6 +76,7 @@ fn planted() {
     let huge = OpenOptions::new().write(true).open(path(&world.dir, &ids[1])).unwrap();
     huge.set_len(1 << 40).unwrap();
     logged(&world, [&ids[1], "is longer than 4096 bytes"]);
+    fs::remove_file(path(&world.dir, &ids[1])).unwrap();
     for (id, tenant, agent, words) in [
         (&ids[2], "globex", "helpdesk", "has no agent `helpdesk`"),
         (&ids[3], "acme", "bob", "has no agent `bob`"),

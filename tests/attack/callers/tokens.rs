@@ -68,7 +68,7 @@ fn no_token() {
         "Authorization: Bearer ".to_owned(),
         format!("Authorization: {HELPDESK}"),
         format!("Authorization: Basic {HELPDESK}"),
-        format!("Authorization: bearer {HELPDESK}"),
+        format!("Authorization: Bearr {HELPDESK}"),
         format!("Authorization: Bearer  {HELPDESK}"),
         format!("Authorization: Bearer {short}"),
         format!("Authorization: Bearer {HELPDESK}x"),
