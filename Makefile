@@ -137,9 +137,11 @@ check: tools snapshots-accepted fmt features clippy deny advisories wasm
 binaries: tools
 	$(call phase,build,cargo build --locked --workspace --all-targets)
 
+# Also the verifier as a WebAssembly module, for the client packages.
 ADAPTERS := scim speaks-forms writes-in-order deed-guests
 adapters: binaries
-	$(call phase,adapters,$(TARGET)/debug/deed-adapter-build target/adapters $(ADAPTERS))
+	$(call phase,adapters,$(TARGET)/debug/deed-adapter-build target/adapters $(ADAPTERS) && \
+	    $(TARGET)/debug/deed-adapter-build --module deed-verify-wasm target/adapters/deed-verify.wasm)
 
 venv: target/venv/.stamp
 
@@ -225,7 +227,7 @@ advisories: $(CARGO_DENY)
 
 wasm: tools
 	$(call phase,wasm,cargo build -q --locked --workspace --bin deed-adapter-build && \
-	    $(TARGET)/debug/deed-adapter-build --check-wasm deed-spec deed-record deed-verify && \
+	    $(TARGET)/debug/deed-adapter-build --check-wasm deed-spec deed-record deed-verify deed-verify-wasm && \
 	    $(TARGET)/debug/deed-adapter-build --assemble adapters/declared/declared.wat target/declared.wasm && \
 	    cmp target/declared.wasm adapters/declared/declared.wasm)
 

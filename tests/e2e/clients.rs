@@ -1,5 +1,7 @@
 //! Tests of the client packages in `clients/`. Each package carries out one journey through a real host: tool
-//! definitions, a read, an action that a person approves, and refusals.
+//! definitions, a read, an action that a person approves, the verification of its bundle, and refusals.
+
+mod verifier;
 
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader};
@@ -18,6 +20,8 @@ fn journey(command: &mut Command, users: &[String], approvals: usize) {
         .env("DEED_URL", world.url())
         .env("DEED_TOKEN", HELPDESK)
         .env("LOCKED_OUT", users.join(","))
+        .env("DEED_VERIFIER", module())
+        .env("DEED_TRUST", world.trust().unwrap())
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -37,6 +41,11 @@ fn journey(command: &mut Command, users: &[String], approvals: usize) {
     assert!(output.status.success(), "{said:#?}\n{errors}");
     assert_eq!(said.last().map(String::as_str), Some("done"), "{said:#?}\n{errors}");
     assert_eq!(said.len(), approvals + 1, "{said:#?}");
+}
+
+/// The verifier as a WebAssembly module.
+fn module() -> PathBuf {
+    workspace().join("target/adapters/deed-verify.wasm")
 }
 
 #[test]

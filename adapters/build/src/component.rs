@@ -20,6 +20,12 @@ pub(crate) fn write(name: &str, module: &Path, out: &Path) -> Result<(), Compone
     check_and_store(name, &component, out)
 }
 
+/// Writes a core module to `out` as it is, unless `out` already holds these bytes. Fails when `module` cannot be read
+/// or `out` cannot be written.
+pub(crate) fn copy(module: &Path, out: &Path) -> Result<(), ComponentError> {
+    update(&fs::read(module).map_err(|error| file(module, error))?, out)
+}
+
 /// Assembles WebAssembly text, a core module of the world `adapter` or a whole component, and writes the component to
 /// `out`. Fails in the same cases as [`write()`].
 pub(crate) fn assemble(
@@ -72,12 +78,16 @@ fn check_and_store(name: &str, component: &[u8], out: &Path) -> Result<(), Compo
         let imports = foreign.join("`, `");
         return Err(ComponentError::Foreign { name: name.into(), imports });
     }
-    if fs::read(out).is_ok_and(|old| old == component) {
+    update(component, out)
+}
+
+fn update(bytes: &[u8], out: &Path) -> Result<(), ComponentError> {
+    if fs::read(out).is_ok_and(|old| old == bytes) {
         progress(&format!("{} is up to date", out.display()));
         return Ok(());
     }
-    store(out, component).map_err(|error| file(out, error))?;
-    progress(&format!("{} has {} KiB", out.display(), component.len().div_ceil(1024)));
+    store(out, bytes).map_err(|error| file(out, error))?;
+    progress(&format!("{} has {} KiB", out.display(), bytes.len().div_ceil(1024)));
     Ok(())
 }
 

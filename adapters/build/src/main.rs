@@ -4,6 +4,7 @@
 //! ```text
 //! deed-adapter-build OUT_DIR PACKAGE...             build components, also from `.wat` files, into OUT_DIR
 //! deed-adapter-build --assemble FILE.wat OUT.wasm   build one component from WebAssembly text
+//! deed-adapter-build --module PACKAGE OUT.wasm      build the core module of a package, not a component
 //! deed-adapter-build --check-wasm PACKAGE...        run `cargo check` for wasm32-unknown-unknown
 //! deed-adapter-build --std-from-source ...          build or check with a standard library compiled from source
 //! ```
@@ -47,7 +48,28 @@ fn run(arguments: &[String]) -> Result<(), BuildError> {
     if first == "--check-wasm" {
         return Ok(toolchain.check(&workspace, packages)?);
     }
-    build(&workspace, &toolchain, Path::new(first), packages)
+    match (first.as_str(), packages) {
+        ("--module", [_, out]) => {
+            module(&workspace, &toolchain, packages.get(..1).unwrap_or_default(), Path::new(out))
+        }
+        ("--module", _) => Err(BuildError::Usage),
+        _ => build(&workspace, &toolchain, Path::new(first), packages),
+    }
+}
+
+/// Builds the core module of one package, and writes it to `out` as it is.
+fn module(
+    workspace: &Workspace,
+    toolchain: &Toolchain,
+    package: &[String],
+    out: &Path,
+) -> Result<(), BuildError> {
+    let sources = workspace.sources(package)?;
+    let [Source { path, kind: Kind::Module, .. }] = sources.as_slice() else {
+        return Err(BuildError::NotOneModule(package.concat()));
+    };
+    toolchain.build(workspace, package)?;
+    Ok(component::copy(path, out)?)
 }
 
 fn build(
@@ -72,9 +94,14 @@ fn build(
 #[derive(Debug, thiserror::Error)]
 enum BuildError {
     #[error(
-        "write `deed-adapter-build OUT_DIR PACKAGE...` or `deed-adapter-build --check-wasm PACKAGE...`"
+        "write `deed-adapter-build OUT_DIR PACKAGE...`, `deed-adapter-build --module PACKAGE OUT.wasm` or \
+         `deed-adapter-build --check-wasm PACKAGE...`"
     )]
     Usage,
+    #[error(
+        "`{0}` has no library, or more than one module; its library needs `crate-type = [\"cdylib\"]`"
+    )]
+    NotOneModule(String),
     #[error(transparent)]
     Workspace(#[from] workspace::WorkspaceError),
     #[error(transparent)]

@@ -10,6 +10,7 @@ import asyncio
 import inspect
 import json
 import os
+from pathlib import Path
 from typing import Any, get_args
 
 import httpx
@@ -22,6 +23,8 @@ from deed_client import (
     ToolFormat,
     ToolList,
     ToolResult,
+    Verifier,
+    VerifierError,
     WaitTimeout,
     anthropic_result,
     langchain_result,
@@ -198,6 +201,26 @@ def check_results(call: dict[str, Any], good: ToolResult, bad: ToolResult) -> No
     assert (chain["tool_call_id"], chain["status"]) == ("l1", "error"), chain
 
 
+def check_bundle(bundle: bytes, action: str) -> None:
+    """The verifier decides with the keys of the trust directory alone. A changed bundle fails."""
+    verifier = Verifier(os.environ["DEED_VERIFIER"])
+    trust = {path.name: path.read_text("utf-8") for path in Path(os.environ["DEED_TRUST"]).iterdir()}
+    checked = verifier.verify(bundle, trust)
+    found = (checked.verdict, checked.exit_code, checked.report["action"], checked.report["outcome"])
+    assert found == ("signatures_only", 3, action, "verified"), checked
+    altered = bytearray(bundle)
+    altered[len(altered) // 2] ^= 1
+    refused = verifier.verify(bytes(altered), trust)
+    assert (refused.verdict, refused.exit_code) == ("failed", 1), refused
+    assert verifier.verify(bundle, {}).verdict == "unverifiable"
+    for wrong in ({"receipt.pub": "a key"}, {"log.vkey": "x" * (17 << 20)}):
+        try:
+            verifier.verify(bundle, wrong)
+            raise AssertionError("it must be refused")
+        except VerifierError:
+            pass
+
+
 def check_refusal(error: DeedError) -> None:
     assert (error.status, error.title) == (422, "the proposal is not valid"), error
     assert [fault.pointer for fault in error.errors] == ["/params/user_id"], error.errors
@@ -250,7 +273,7 @@ def sync_journey(user: str) -> None:
         assert deed.status(ended.id).ended
         listed = [one.id for one in deed.list(status="verified", limit=5)]
         assert ended.id in listed, listed
-        assert deed.bundle(ended.id).startswith(b"PK")
+        check_bundle(deed.bundle(ended.id), ended.id)
         try:
             deed.propose("idp.read_user", {"user_id": "short"}, INTENT)
             raise AssertionError("it must be refused")

@@ -19,3 +19,5 @@ export { anthropicResult, langchainResult, openaiResponseOutput, openaiResult } 
 export type { ToolCall } from "./tools.ts";
 export { verifyWebhook, WebhookError } from "./webhooks.ts";
 export type { WebhookMessage, WebhookOptions } from "./webhooks.ts";
+export { loadVerifier, Verifier, VerifierError } from "./verify.ts";
+export type { Report, Verdict, Verification } from "./verify.ts";

@@ -2,6 +2,7 @@
 // Whenever the script prints `approve ID`, the test approves that action as a person.
 
 import assert from "node:assert/strict";
+import { readdirSync, readFileSync } from "node:fs";
 import process from "node:process";
 
 import {
@@ -9,8 +10,10 @@ import {
   Deed,
   DeedError,
   langchainResult,
+  loadVerifier,
   openaiResponseOutput,
   openaiResult,
+  VerifierError,
   WaitTimeout,
 } from "../src/index.ts";
 import type { Action, Status, ToolCall, ToolFormat } from "../src/index.ts";
@@ -168,7 +171,23 @@ const end = await deed.proposeAndWait(proposal, { onWaiting: approve, pollMs: 20
 assert.equal(end.status, "verified", JSON.stringify(end));
 assert.equal((await deed.status(end.id)).outcome, "verified");
 assert.ok((await deed.list({ status: "verified", limit: 5 })).some((one) => one.id === end.id));
-assert.deepEqual([...(await deed.bundle(end.id)).slice(0, 2)], [0x50, 0x4b]);
+
+// The verifier decides with the keys of the trust directory alone. A changed bundle fails.
+const verifier = await loadVerifier(readFileSync(process.env["DEED_VERIFIER"] ?? ""));
+const dir = process.env["DEED_TRUST"] ?? "";
+const trust = Object.fromEntries(readdirSync(dir).map((name) => [name, readFileSync(`${dir}/${name}`, "utf8")]));
+const bundle = await deed.bundle(end.id);
+const checked = verifier.verify(bundle, trust);
+assert.equal(checked.verdict, "signatures_only", JSON.stringify(checked.report));
+assert.deepEqual([checked.exitCode, checked.report.action, checked.report.outcome], [3, end.id, "verified"]);
+const altered = bundle.slice();
+altered[altered.length >> 1]! ^= 1;
+const refused = verifier.verify(altered, trust);
+assert.deepEqual([refused.verdict, refused.exitCode], ["failed", 1], JSON.stringify(refused.report));
+assert.equal(verifier.verify(bundle, {}).verdict, "unverifiable");
+for (const wrong of [{ "receipt.pub": "a key" }, { "log.vkey": "x".repeat(17 << 20) }]) {
+  assert.throws(() => verifier.verify(bundle, wrong), VerifierError);
+}
 
 const wrong = { contract: "idp.read_user", params: { user_id: "short" }, intent };
 await assert.rejects(deed.propose(wrong), (error: unknown) => {

@@ -31,6 +31,10 @@ pub use self::opened::{Opened, open};
 pub use self::trust::{Approver, ReceiptKey, Trust, TrustError};
 pub use self::witnesses::shortfall;
 
+/// How many bytes of a file a caller of [`verify`] reads at most. A bundle has at most 64 MiB. One byte more than the
+/// limit is read, so that a file beyond the limit is recognised and refused.
+pub const READ_MAX: u32 = (64 << 20) + 1;
+
 /// Checks a `.deed` file with keys from a source other than the file.
 ///
 /// Container, signatures, log proofs and digests are checked first. If all of these are valid, the evidence of the

@@ -8,13 +8,14 @@ use toml::{Table, Value};
 use super::pure::PURE;
 
 /// Crates that the pure crates may depend on. These crates only compute: none of them reads a clock or a file.
-const CRATES: [&str; 19] = [
+const CRATES: [&str; 20] = [
     "base64",
     "cedar-policy",
     "cel",
     "data-encoding",
     "deed-record",
     "deed-spec",
+    "deed-verify",
     "ed25519-dalek",
     "hmac",
     "quick-xml",

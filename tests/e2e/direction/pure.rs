@@ -6,7 +6,7 @@ use deed_tests::services::workspace;
 use super::paths::{Module, imports};
 use super::visit;
 
-pub(super) const PURE: [&str; 3] = ["host/spec", "host/record", "host/verify"];
+pub(super) const PURE: [&str; 4] = ["host/spec", "host/record", "host/verify", "host/verify/wasm"];
 
 /// Modules of the standard library that the pure crates may use, because these modules only compute.
 const ALLOWED: [&str; 19] = [

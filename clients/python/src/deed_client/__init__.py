@@ -5,6 +5,7 @@ from ._errors import DeedError, Fault, WaitTimeout
 from ._models import Action, ActionSummary, Source, ToolFormat, ToolList, ToolResult
 from ._sync import Deed
 from ._tools import anthropic_result, langchain_result, openai_response_output, openai_result
+from ._verify import Verdict, Verification, Verifier, VerifierError
 from ._webhooks import WebhookError, verify_webhook
 
 __all__ = [
@@ -18,6 +19,10 @@ __all__ = [
     "ToolFormat",
     "ToolList",
     "ToolResult",
+    "Verdict",
+    "Verification",
+    "Verifier",
+    "VerifierError",
     "WaitTimeout",
     "WebhookError",
     "anthropic_result",

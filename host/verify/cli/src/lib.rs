@@ -5,13 +5,9 @@ use std::io::{self, ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
 
 use deed_record::bundle::Files;
-use deed_verify::{Trust, TrustError};
+use deed_verify::{READ_MAX, Trust, TrustError};
 
-/// A bundle has at most 64 MiB. One byte more than the limit is read, so that a file beyond the limit is recognised and
-/// refused.
-const READ_MAX: u64 = (64 << 20) + 1;
-
-/// Reads at most 64 MiB and one byte of a file.
+/// Reads at most [`READ_MAX`] bytes of a file.
 ///
 /// # Errors
 ///
@@ -19,7 +15,8 @@ const READ_MAX: u64 = (64 << 20) + 1;
 pub fn read(path: &Path) -> Result<Vec<u8>, ReadError> {
     let failed = |e| ReadError::File(path.to_owned(), e);
     let mut bytes = Vec::new();
-    File::open(path).map_err(failed)?.take(READ_MAX).read_to_end(&mut bytes).map_err(failed)?;
+    let file = File::open(path).map_err(failed)?;
+    file.take(u64::from(READ_MAX)).read_to_end(&mut bytes).map_err(failed)?;
     Ok(bytes)
 }
 

@@ -1,0 +1,126 @@
+//! The verifier of bundles as a WebAssembly module, for programs in other languages.
+//!
+//! The module has no imports: it cannot read a file, a clock or the network. The caller gets the address of each input
+//! from [`deed_input`], writes the input into the memory of the module, calls [`deed_verify()`], and reads the output at
+//! [`deed_output`]. The functions take and return numbers only, so this crate dereferences no pointer of a caller. An
+//! instance is meant for one verification.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use deed_spec::json;
+use deed_spec::text::{plain_json, safe};
+use deed_verify::{READ_MAX, Trust, TrustError, verify};
+
+/// The input that is the bundle.
+const BUNDLE: u32 = 0;
+/// The input that is the trust directory: a JSON object with the text of each file under the name of the file.
+const TRUST: u32 = 1;
+
+/// Maximum size of the trust directory in bytes. A directory with thousands of keys is smaller.
+const TRUST_MAX: u32 = 16 << 20;
+
+/// The result if the inputs cannot be read. The other results are the exit codes of `deed verify`.
+const NOT_CHECKED: i32 = -1;
+
+/// The inputs and the output. The caller writes the inputs while no function of the module runs.
+struct Buffers {
+    bundle: Vec<u8>,
+    trust: Vec<u8>,
+    output: Vec<u8>,
+}
+
+static BUFFERS: Mutex<Buffers> =
+    Mutex::new(Buffers { bundle: Vec::new(), trust: Vec::new(), output: Vec::new() });
+
+fn buffers() -> MutexGuard<'static, Buffers> {
+    BUFFERS.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Makes room for an input of `len` bytes, and returns its address. `kind` is 0 for the bundle and 1 for the trust
+/// directory. Returns 0 if there is no such input, or if it would be too large.
+#[unsafe(no_mangle)]
+#[expect(unsafe_code, reason = "the host of the module calls the function by its name")]
+pub extern "C" fn deed_input(kind: u32, len: u32) -> u32 {
+    buffers().input(kind, len).map_or(0, word)
+}
+
+/// Verifies the bundle. Returns the exit code of `deed verify` for the verdict, and the output is the report as JSON.
+/// Returns -1 if the trust directory cannot be read, and the output says why.
+#[unsafe(no_mangle)]
+#[expect(unsafe_code, reason = "the host of the module calls the function by its name")]
+pub extern "C" fn deed_verify() -> i32 {
+    buffers().verify()
+}
+
+/// The address of the output of the last verification.
+#[unsafe(no_mangle)]
+#[expect(unsafe_code, reason = "the host of the module calls the function by its name")]
+pub extern "C" fn deed_output() -> u32 {
+    word(buffers().output.as_ptr().expose_provenance())
+}
+
+/// The length of the output of the last verification, in bytes.
+#[unsafe(no_mangle)]
+#[expect(unsafe_code, reason = "the host of the module calls the function by its name")]
+pub extern "C" fn deed_output_len() -> u32 {
+    word(buffers().output.len())
+}
+
+/// On the target of the module, every address and length has 32 bits.
+fn word(number: usize) -> u32 {
+    u32::try_from(number).unwrap_or(0)
+}
+
+impl Buffers {
+    /// Replaces an input by zeros, and returns its address.
+    fn input(&mut self, kind: u32, len: u32) -> Option<usize> {
+        let (input, max) = match kind {
+            BUNDLE => (&mut self.bundle, READ_MAX),
+            TRUST => (&mut self.trust, TRUST_MAX),
+            _ => return None,
+        };
+        if len > max {
+            return None;
+        }
+        *input = vec![0; usize::try_from(len).ok()?];
+        // The caller writes through this address, which the compiler must expect.
+        Some(input.as_mut_ptr().expose_provenance())
+    }
+
+    fn verify(&mut self) -> i32 {
+        let (code, output) = report(&self.bundle, &self.trust)
+            .unwrap_or_else(|error| (NOT_CHECKED, safe(&error.to_string())));
+        self.output = output.into_bytes();
+        code
+    }
+}
+
+/// The exit code and the JSON that `deed verify --json` has for these inputs.
+fn report(bundle: &[u8], trust: &[u8]) -> Result<(i32, String), InputError> {
+    let report = verify(bundle, Some(&trusted(trust)?));
+    let text = plain_json(&serde_json::to_string_pretty(&report)?);
+    Ok((i32::from(report.verdict.exit_code()), text))
+}
+
+fn trusted(directory: &[u8]) -> Result<Trust, InputError> {
+    let texts: BTreeMap<String, String> = json::from_value(json::parse(directory)?)?;
+    let files = texts.into_iter().map(|(name, text)| (name, text.into_bytes())).collect();
+    Ok(Trust::parse(&files)?)
+}
+
+/// Why the inputs were not checked.
+#[derive(Debug, thiserror::Error)]
+enum InputError {
+    #[error("the trust directory is not JSON: {0}")]
+    Json(#[from] json::ParseError),
+    #[error("the trust directory is not an object of texts by file name: {0}")]
+    Shape(#[from] json::ShapeError),
+    #[error("the trust directory: {0}")]
+    Trust(#[from] TrustError),
+    #[error("the report cannot be written as JSON: {0}")]
+    Report(#[from] serde_json::Error),
+}
+
+#[cfg(test)]
+mod tests;
