@@ -16,8 +16,8 @@
 //! counts as a policy whose result is not known, although every action may be denied: the partial evaluator reports a
 //! lack of stack in the same way.
 //!
-//! The depth of an expression grows with its length, and residuals are read by recursion. Therefore the evaluation needs
-//! a thread with a stack of [`STACK`] bytes, and nothing is said about contracts that a very long policy concerns.
+//! The stack that an evaluation needs grows with the depth of expressions, and its time with the square of their length.
+//! Therefore nothing is said about contracts that a policy with very many operators concerns.
 
 mod known;
 mod partial;
@@ -31,9 +31,6 @@ use serde_json::Value;
 use self::partial::{Partial, Residual};
 use self::residual::{Approvals, EVERY_FACT, Results};
 use super::{Obligation, Policies};
-
-/// The stack that [`Policies::reach`] needs, in bytes. The longest policy needs less than half of it in a debug build.
-pub const STACK: usize = 256 << 20;
 
 /// An agent of which it is asked what it can do, and the environment of the host.
 #[derive(Debug, Clone, Copy)]
@@ -100,8 +97,8 @@ impl Reach {
 impl Policies {
     /// What the policies say about the actions of this agent: one answer for each kind of action, in the given order.
     ///
-    /// The answers for many kinds together take less time than each answer by itself. The calling thread must have a
-    /// stack of [`STACK`] bytes if a policy can be long.
+    /// The answers for many kinds together take less time than each answer by itself. The calling thread needs a stack
+    /// of 8 MiB.
     pub fn reach<'k>(
         &self,
         asker: Asker<'_>,

@@ -6,10 +6,9 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use std::thread;
 
-use deed_record::policy::{REACH_STACK, Reach};
-use tokio::sync::{Mutex as AsyncMutex, oneshot};
+use deed_record::policy::Reach;
+use tokio::sync::Mutex as AsyncMutex;
 
 use super::Engine;
 use crate::config::Tenant;
@@ -44,20 +43,21 @@ impl Reaches {
 pub(super) struct KnownReach {
     tenants: BTreeMap<String, OfTenant>,
     distinct: Mutex<HashSet<Arc<Reach>>>,
-    /// Held while a request waits for an evaluation, so that there are not many threads with a large stack.
-    turn: AsyncMutex<()>,
 }
 
 #[derive(Debug)]
 struct OfTenant {
     contracts: Arc<[String]>,
     agents: BTreeMap<String, OnceLock<Answers>>,
+    /// Held during an evaluation, so that each tenant uses one thread at a time.
+    turn: Arc<AsyncMutex<()>>,
 }
 
 impl OfTenant {
     fn new(tenant: &Tenant) -> Self {
         let agents = tenant.agents.keys().map(|name| (name.clone(), OnceLock::new()));
-        Self { contracts: tenant.grants.keys().cloned().collect(), agents: agents.collect() }
+        let contracts = tenant.grants.keys().cloned().collect();
+        Self { contracts, agents: agents.collect(), turn: Arc::default() }
     }
 
     fn reaches(&self, answers: &Answers) -> Reaches {
@@ -68,7 +68,7 @@ impl OfTenant {
 impl KnownReach {
     pub(super) fn new(tenants: &BTreeMap<String, Arc<Tenant>>) -> Self {
         let tenants = tenants.iter().map(|(name, tenant)| (name.clone(), OfTenant::new(tenant)));
-        Self { tenants: tenants.collect(), distinct: Mutex::default(), turn: AsyncMutex::default() }
+        Self { tenants: tenants.collect(), distinct: Mutex::default() }
     }
 
     /// The answers for an agent if they are known already.
@@ -103,25 +103,23 @@ impl Engine {
     /// What the policies say about the contracts before this agent proposes an action; `None` if the agent is not
     /// configured, or if the host stops.
     ///
-    /// The first call for an agent can take a second for a thousand contracts, and long policies need a large stack, so
-    /// it has a thread of its own.
+    /// The first call for an agent can take a second for a thousand contracts, so it does not run on the threads that
+    /// serve connections.
     pub async fn reach(self: &Arc<Self>, tenant: &Arc<Tenant>, agent: &str) -> Option<Reaches> {
         if let Some(known) = self.reach.find(&tenant.name, agent) {
             return Some(known);
         }
-        let turn = self.reach.turn.lock().await;
+        let turn = Arc::clone(&self.reach.tenants.get(&tenant.name)?.turn).lock_owned().await;
         if let Some(known) = self.reach.find(&tenant.name, agent) {
             return Some(known);
         }
         let (engine, tenant, agent) = (Arc::clone(self), Arc::clone(tenant), agent.to_owned());
-        let (answer, answered) = oneshot::channel();
         let evaluate = move || {
-            // The request may have ended.
-            drop(answer.send(engine.reach.of(&tenant, &agent, engine.environment())));
+            // The evaluation keeps the turn until it ends, even if the request ends before.
+            let answers = engine.reach.of(&tenant, &agent, engine.environment());
+            drop(turn);
+            answers
         };
-        thread::Builder::new().stack_size(REACH_STACK).spawn(evaluate).ok()?;
-        let answer = answered.await.ok().flatten();
-        drop(turn);
-        answer
+        tokio::task::spawn_blocking(evaluate).await.ok().flatten()
     }
 }

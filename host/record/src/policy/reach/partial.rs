@@ -14,8 +14,9 @@ use super::{Asker, Kind};
 use crate::policy::evaluate::Question;
 use crate::policy::{Facts, Policies};
 
-/// The longest policy that is evaluated, in bytes of its text. The text bounds how deep the expressions of a policy are.
-const POLICY_MAX: usize = 32 << 10;
+/// The largest number of operators of a policy that is evaluated. This bounds the depth of its expressions, so that the
+/// policy can also be evaluated for a proposal in a debug build, which needs the most stack.
+const OPERATORS_MAX: usize = 300;
 
 /// What partial evaluation leaves of one policy.
 #[derive(Debug)]
@@ -105,8 +106,8 @@ impl<'p> Partial<'p> {
                 Entry::Vacant(place) => {
                     let policy = self.policies.full.policy(&PolicyId::new(id));
                     let policy = policy.ok_or_else(|| format!("there is no policy `{id}`"))?;
-                    if policy.to_string().len() > POLICY_MAX {
-                        return Err(format!("policy `{id}` is too long"));
+                    if operators(&policy.to_string()) > OPERATORS_MAX {
+                        return Err(format!("policy `{id}` has too many operators"));
                     }
                     place.insert(known.put_into(policy)?)
                 }
@@ -115,6 +116,15 @@ impl<'p> Partial<'p> {
         }
         Ok(set)
     }
+}
+
+/// An upper bound of the number of operators and brackets in the text of a policy. Characters of literals count too.
+fn operators(text: &str) -> usize {
+    let is_counted = |c: &char| "|&=<>+-*.!([{".contains(*c);
+    let symbols = text.chars().filter(is_counted).count();
+    let is_word = |word: &&str| matches!(*word, "if" | "in" | "is" | "has" | "like");
+    // `||`, `&&`, `==` and so on have two characters.
+    symbols.div_ceil(2) + text.split_whitespace().filter(is_word).count()
 }
 
 /// Facts with this agent. The other facts are not used.
