@@ -24,7 +24,7 @@ use crate::contract::schema::Schema;
 pub use compile::{CompileError, compile, set_digest};
 pub use evaluate::{question, reevaluate, snapshot};
 pub use permit::{Permit, PermitBasis};
-pub use reach::{Asker, Kind, Reach};
+pub use reach::{Asker, Kind, Reach, STACK as REACH_STACK};
 
 /// The reason of a denial when no policy permits the action.
 pub const NOT_PERMITTED: &str = "no policy permits this action";

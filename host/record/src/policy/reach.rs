@@ -32,6 +32,10 @@ use self::partial::{Partial, Residual};
 use self::residual::{Approvals, EVERY_FACT, Results};
 use super::{Obligation, Policies};
 
+/// The stack that [`Policies::reach`] needs, in bytes. The largest policy that is evaluated needs less than half of it in
+/// a debug build.
+pub const STACK: usize = 64 << 20;
+
 /// An agent of which it is asked what it can do, and the environment of the host.
 #[derive(Debug, Clone, Copy)]
 pub struct Asker<'a> {
@@ -98,7 +102,7 @@ impl Policies {
     /// What the policies say about the actions of this agent: one answer for each kind of action, in the given order.
     ///
     /// The answers for many kinds together take less time than each answer by itself. The calling thread needs a stack
-    /// of 8 MiB.
+    /// of [`STACK`] bytes.
     pub fn reach<'k>(
         &self,
         asker: Asker<'_>,

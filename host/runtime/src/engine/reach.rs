@@ -6,9 +6,10 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::thread;
 
-use deed_record::policy::Reach;
-use tokio::sync::Mutex as AsyncMutex;
+use deed_record::policy::{REACH_STACK, Reach};
+use tokio::sync::{Mutex as AsyncMutex, oneshot};
 
 use super::Engine;
 use crate::config::Tenant;
@@ -103,8 +104,8 @@ impl Engine {
     /// What the policies say about the contracts before this agent proposes an action; `None` if the agent is not
     /// configured, or if the host stops.
     ///
-    /// The first call for an agent can take a second for a thousand contracts, so it does not run on the threads that
-    /// serve connections.
+    /// The first call for an agent can take a second for a thousand contracts and needs a large stack, so it has a thread
+    /// of its own.
     pub async fn reach(self: &Arc<Self>, tenant: &Arc<Tenant>, agent: &str) -> Option<Reaches> {
         if let Some(known) = self.reach.find(&tenant.name, agent) {
             return Some(known);
@@ -114,12 +115,14 @@ impl Engine {
             return Some(known);
         }
         let (engine, tenant, agent) = (Arc::clone(self), Arc::clone(tenant), agent.to_owned());
+        let (answer, answered) = oneshot::channel();
         let evaluate = move || {
-            // The evaluation keeps the turn until it ends, even if the request ends before.
             let answers = engine.reach.of(&tenant, &agent, engine.environment());
+            // The evaluation keeps the turn until it ends, even if the request ends before.
             drop(turn);
-            answers
+            drop(answer.send(answers));
         };
-        tokio::task::spawn_blocking(evaluate).await.ok().flatten()
+        thread::Builder::new().stack_size(REACH_STACK).spawn(evaluate).ok()?;
+        answered.await.ok().flatten()
     }
 }

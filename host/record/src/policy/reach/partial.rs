@@ -14,8 +14,10 @@ use super::{Asker, Kind};
 use crate::policy::evaluate::Question;
 use crate::policy::{Facts, Policies};
 
-/// The largest number of operators of a policy that is evaluated. This bounds the depth of its expressions, so that the
-/// policy can also be evaluated for a proposal in a debug build, which needs the most stack.
+/// The largest number of operators in the chains of a policy that is evaluated. Chains are the deepest expressions. A
+/// policy with deeper ones might have no result for a proposal in a debug build, which needs the most stack.
+const CHAINED_MAX: usize = 100;
+/// The largest number of all operators of a policy that is evaluated.
 const OPERATORS_MAX: usize = 300;
 
 /// What partial evaluation leaves of one policy.
@@ -106,7 +108,7 @@ impl<'p> Partial<'p> {
                 Entry::Vacant(place) => {
                     let policy = self.policies.full.policy(&PolicyId::new(id));
                     let policy = policy.ok_or_else(|| format!("there is no policy `{id}`"))?;
-                    if operators(&policy.to_string()) > OPERATORS_MAX {
+                    if is_large(&policy.to_string()) {
                         return Err(format!("policy `{id}` has too many operators"));
                     }
                     place.insert(known.put_into(policy)?)
@@ -118,13 +120,15 @@ impl<'p> Partial<'p> {
     }
 }
 
-/// An upper bound of the number of operators and brackets in the text of a policy. Characters of literals count too.
-fn operators(text: &str) -> usize {
-    let is_counted = |c: &char| "|&=<>+-*.!([{".contains(*c);
-    let symbols = text.chars().filter(is_counted).count();
+/// Whether the text of a policy has too many operators and brackets. Characters of literals count too.
+fn is_large(text: &str) -> bool {
+    let count = |symbols: &str| text.chars().filter(|c| symbols.contains(*c)).count();
     let is_word = |word: &&str| matches!(*word, "if" | "in" | "is" | "has" | "like");
-    // `||`, `&&`, `==` and so on have two characters.
-    symbols.div_ceil(2) + text.split_whitespace().filter(is_word).count()
+    let words = text.split_whitespace().filter(is_word).count();
+    // Operators such as `||` and `==` have two characters.
+    let chained = count("|&").div_ceil(2) + count("+-*");
+    chained > CHAINED_MAX
+        || chained + words + count("=<>").div_ceil(2) + count(".!([{") > OPERATORS_MAX
 }
 
 /// Facts with this agent. The other facts are not used.
