@@ -35,7 +35,12 @@ use self::case::Case;
 const SAMPLE: u64 = 25;
 
 fn main() -> ExitCode {
-    let arguments = Arguments::from_args();
+    let mut arguments = Arguments::from_args();
+    // Like the tests of the other files: many cases wait more than they compute.
+    if arguments.test_threads.is_none() {
+        let threads = std::env::var_os("RUST_TEST_THREADS");
+        arguments.test_threads = threads.and_then(|number| number.to_str()?.parse().ok());
+    }
     let seed = match rng::seed() {
         Ok(seed) => seed,
         Err(error) => {
