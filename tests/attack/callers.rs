@@ -2,22 +2,32 @@
 
 mod approvals;
 mod bodies;
+mod confirmations;
+mod console;
 mod crowd;
+mod deferrals;
+mod delegations;
 mod doors;
+mod edits;
+mod enrolment;
+mod exchange;
 mod forged;
 mod heads;
 mod mcp;
 mod mcp_edge;
 mod mcp_state;
+mod notifications;
 mod oauth;
 mod overload;
-mod page;
+mod passkeys;
 mod places;
 mod planted;
 mod races;
 mod reach;
 mod refusals;
+mod rehearsal;
 mod resolutions;
+mod searches;
 mod tenants;
 mod tokens;
 mod waiting;
@@ -41,17 +51,27 @@ pub(crate) fn cases() -> Vec<Case> {
         places::cases(),
         bodies::cases(),
         approvals::cases(),
+        passkeys::cases(),
+        confirmations::cases(),
+        deferrals::cases(),
+        delegations::cases(),
+        edits::cases(),
+        enrolment::cases(),
+        rehearsal::cases(),
         resolutions::cases(),
         races::cases(),
         tenants::cases(),
+        searches::cases(),
         mcp::cases(),
         mcp_state::cases(),
         webhooks::cases(),
-        page::cases(),
+        notifications::cases(),
+        console::cases(),
         reach::cases(),
         mcp_edge::cases(),
         doors::cases(),
         oauth::cases(),
+        exchange::cases(),
     ]
     .into_iter()
     .flatten()

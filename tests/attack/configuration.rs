@@ -7,7 +7,11 @@ mod contracts;
 mod credentials;
 mod files;
 mod links;
+mod misplaced;
 mod people;
+mod programs;
+mod reload;
+mod routes;
 mod sizes;
 mod state;
 mod tokens;
@@ -22,8 +26,12 @@ pub(crate) fn cases() -> Vec<Case> {
         contracts::cases(),
         people::cases(),
         credentials::cases(),
+        misplaced::cases(),
+        programs::cases(),
+        routes::cases(),
         tokens::cases(),
         state::cases(),
+        reload::cases(),
         canary::cases(),
     ]
     .concat()

@@ -8,9 +8,11 @@ mod floods;
 mod malformed;
 mod nonsense;
 mod private;
+mod rehearsal;
 mod siege;
 mod stops;
 mod tells;
+mod wasi;
 
 use deed_tests::guests::Guest;
 
@@ -35,14 +37,18 @@ pub(crate) fn cases() -> Vec<Case> {
 
 fn attack(guest: Guest) -> fn() {
     match guest {
+        Guest::ActsDifferentlyLive => rehearsal::acts_differently_live,
         Guest::AllocatesOutOfBounds => nonsense::allocates_out_of_bounds,
         Guest::AsksElsewhere => asks::elsewhere,
         Guest::BloatsRefusals => asks::bloats_refusals,
         Guest::CallsFromRealloc => nonsense::calls_from_realloc,
         Guest::ClaimsFailure => tells::claims_failure,
         Guest::ClaimsSuccess => tells::claims_success,
+        Guest::ComputesOnAToken => rehearsal::computes_on_a_token,
         Guest::DeletesByGet => asks::deletes_by_get,
+        Guest::DropsTheLastWrite => rehearsal::drops_the_last_write,
         Guest::EscapesPaths => asks::escapes_paths,
+        Guest::FloodsByWasi => wasi::floods,
         Guest::FloodsExchanges => floods::exchanges,
         Guest::FloodsHostCalls => stops::floods_host_calls,
         Guest::FloodsLogs => floods::logs,
@@ -65,24 +71,37 @@ fn attack(guest: Guest) -> fn() {
         Guest::MakesHandles => stops::makes_handles,
         Guest::MixesLooks => tells::mixes_looks,
         Guest::Panics => tells::panics,
+        Guest::PlansDiffer => rehearsal::plans_differ,
+        Guest::PlansWithManyValues => rehearsal::plans_with_many_values,
+        Guest::PlansWithoutEnd => rehearsal::plans_without_end,
         Guest::PointsAstray => tells::points_astray,
         Guest::QueriesOtherwise => crate::contracts::queries_otherwise,
+        Guest::QuotesStateToItsAgent => rehearsal::quotes_state_to_its_agent,
         Guest::Races => tells::races,
+        Guest::ReachesOutByWasi => wasi::reaches_out,
         Guest::ReadsRefusals => tells::reads_refusals,
         Guest::ReadsWhilePerforming => tells::reads_while_performing,
         Guest::Recurses => stops::recurses,
         Guest::Remembers => tells::remembers,
+        Guest::ReordersWrites => rehearsal::reorders_writes,
+        Guest::RepeatsAWrite => rehearsal::repeats_a_write,
         Guest::ReturnsABadTag => nonsense::returns_a_bad_tag,
         Guest::ReturnsHugeStrings => nonsense::returns_huge_strings,
         Guest::ReturnsInvalidUtf8 => nonsense::returns_invalid_utf8,
         Guest::ReturnsOutOfBounds => nonsense::returns_out_of_bounds,
         Guest::Silent => tells::silent,
+        Guest::SmugglesInAny => rehearsal::smuggles_in_any,
+        Guest::SpendsAToken => rehearsal::spends_a_token,
         Guest::Spins => stops::spins,
         Guest::SpinsAfterReturn => stops::spins_after_return,
         Guest::SpinsInRealloc => stops::spins_in_realloc,
         Guest::SpinsInStart => stops::spins_in_start,
         Guest::SpinsWhileObserving => stops::spins_while_observing,
         Guest::TellsPrivate => private::tells,
+        Guest::WaitsByWasi => wasi::waits_or_ends,
+        Guest::WritesInRehearsalWhatPolicyForbids => {
+            rehearsal::writes_in_rehearsal_what_policy_forbids
+        }
         Guest::WritesWhileObserving => asks::writes_while_observing,
     }
 }

@@ -19,6 +19,7 @@ mod compiler;
 mod configuration;
 mod contracts;
 mod guests;
+mod rehearsal;
 mod threat_model;
 mod upstreams;
 

@@ -173,11 +173,11 @@ fn must(deed: Deed, seen: &Seen) -> Must {
     let applied: Vec<usize> = landed.iter().map(|landed| usize::from(*landed)).collect();
     let untouched = !is(Word::Done) && !landed.contains(&true);
     // The state of every write is known, or a repetition does no harm, so the host sends the missing writes.
-    let repeats = match deed.kind {
+    let repeats = match deed.kind.effect() {
         _ if !is(Word::Open) => true,
-        Kind::Set | Kind::Keyed | Kind::Create => true,
-        Kind::Add | Kind::Find | Kind::Delete => untouched,
-        Kind::Opaque => false,
+        "idempotent" | "keyed" => true,
+        "observable" => untouched,
+        _ => false,
     };
     let outcome = match deed.kind {
         _ if repeats => return normal,

@@ -34,6 +34,8 @@ const WORKERS: usize = 4;
 /// The size of a sample for each action: kills at the host's own failpoints, kills during an exchange, and second
 /// kills.
 const SAMPLE: [usize; 3] = [3, 1, 1];
+/// The size of a sample for each action with an open contract.
+const OPEN_SAMPLE: [usize; 3] = [2, 1, 0];
 /// The action in the cells in which the host is killed during its very first start.
 const FIRST: Deed = Deed { kind: Kind::Add, writes: 1, asked: true };
 /// The number of second kills for each kind of action in the full matrix.
@@ -101,10 +103,14 @@ fn single(pool: &Pool, full: bool, rng: &mut Rng, filter: Option<&str>) -> Resul
         }
         let (hits, exchanges): (Vec<Cell>, Vec<Cell>) =
             all.into_iter().partition(|cell| matches!(cell.death, Death::Hit(_)));
-        cells.extend(spread(rng, hits, SAMPLE[0]));
-        cells.extend(spread(rng, exchanges, SAMPLE[1]));
+        cells.extend(spread(rng, hits, sample(deed)[0]));
+        cells.extend(spread(rng, exchanges, sample(deed)[1]));
     }
     Ok(cells)
+}
+
+fn sample(deed: Deed) -> [usize; 3] {
+    if deed.kind.is_open() { OPEN_SAMPLE } else { SAMPLE }
 }
 
 /// The cells with two kills. The second kill is at a failpoint that the restarted host passed in a cell with one kill.
@@ -116,7 +122,7 @@ fn double(results: &[(Cell, Found, Vec<String>)], full: bool, rng: &mut Rng) -> 
         let all = of_deed.flat_map(|(cell, _, second)| {
             cell::hits(second).into_iter().map(|hit| Cell { again: Some(hit), ..cell.clone() })
         });
-        cells.extend(spread(rng, all.collect(), if full { SECONDS } else { SAMPLE[2] }));
+        cells.extend(spread(rng, all.collect(), if full { SECONDS } else { sample(deed)[2] }));
     }
     cells
 }

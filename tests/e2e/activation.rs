@@ -13,7 +13,7 @@ use deed_tests::world::{HELPDESK, World, edit};
 use serde_json::{Value, json};
 
 /// The number of activation statements in the log of `acme`.
-fn activations(world: &World) -> u64 {
+pub(crate) fn activations(world: &World) -> u64 {
     let (log, vkey) = (world.dir.join("state/log/acme"), world.dir.join("trust"));
     if !vkey.exists() {
         world.trust().unwrap();

@@ -86,19 +86,3 @@ fn a_panic_is_told_with_its_message_and_place() {
     }
     assert_eq!(view["status"], "verified", "judged by what was seen: {view:#}");
 }
-
-#[test]
-fn a_component_that_imports_wasi_is_refused_with_the_remedy() {
-    let world = World::lay_out(scim(), "scim").unwrap();
-    for import in ["wasi:clocks/wall-clock@0.2.0", "wasi:cli/stderr@0.2.3", "wasi:io/poll@0.2.0"] {
-        let text = format!("(component (import \"{import}\" (instance)))");
-        let file = world.dir.join("foreign.wasm");
-        fs::write(&file, wat::parse_str(text).unwrap()).unwrap();
-        let output = host::run(&["adapter", "check", file.to_str().unwrap()], "").unwrap();
-        let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
-        assert_eq!(output.status.code(), Some(1), "{said}");
-        for part in [import, "--stub-wasi", "--disable all", "wasm32-unknown-unknown"] {
-            assert!(said.contains(part), "`{part}`: {said}");
-        }
-    }
-}

@@ -1,30 +1,18 @@
 //! Tests of the page of an action, and of the links to it.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use deed_test_support::shared::{locked_out, scim, user};
-use deed_tests::client::Answer;
+use deed_tests::browser::Browser;
 use deed_tests::host;
 use deed_tests::world::{BOB, HELPDESK, World, edit};
 
 const RESTORE: &str = "idp.restore_access";
 
-/// The page of an action as a browser fetches it for bob.
-fn fetch(world: &World, id: &str) -> Answer {
-    let credentials = format!("Basic {}", STANDARD.encode(format!("bob:{BOB}")));
-    let headers = [("authorization", credentials.as_str())];
-    world.client("").send("GET", &format!("/actions/{id}"), &headers, vec![]).unwrap()
-}
-
-/// The text of a page, without its markup.
+/// The text of the page of an action, without its markup, as a browser shows it to bob.
 fn page(world: &World, id: &str) -> String {
-    let answer = fetch(world, id);
-    assert_eq!((answer.status, answer.content_type.as_str()), (200, "text/html; charset=utf-8"));
-    let html = String::from_utf8(answer.bytes).unwrap();
-    let marks = [("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&#39;", "'"), ("&amp;", "&")];
-    let text = |part: &str| part.split_once('>').map_or("", |(_, text)| text).to_owned();
-    let plain: String = html.split('<').map(text).collect();
-    marks.iter().fold(plain, |text, (mark, c)| text.replace(mark, c))
+    let mut browser = Browser::signed_in(world.url(), "bob", BOB).unwrap();
+    let page = browser.get(&format!("/actions/{id}")).unwrap();
+    assert_eq!((page.status, page.header("content-type")), (200, Some("text/html; charset=utf-8")));
+    page.text()
 }
 
 /// What `deed approve` shows before it asks for the signature, without the age of the state, which a page that stays
@@ -57,11 +45,12 @@ fn the_page_has_the_text_that_deed_approve_shows() {
     assert!(page.contains(&shown), "the page:\n{page}\n\ndeed approve:\n{shown}");
     let line = format!(
         "deed approve {id} --person bob --role support-lead --key FILE --url {}\n",
-        world.url()
+        world.public_url()
     );
     assert!(page.contains(&line), "{page}");
     assert!(
-        page.contains("From the agent, unchecked") && page.contains("It cannot approve"),
+        page.contains("From the agent, unchecked")
+            && page.contains("a passkey signs what this page shows"),
         "{page}"
     );
     assert!(!page.contains("would not count"), "bob may answer: {page}");
@@ -77,12 +66,12 @@ fn the_page_of_an_ended_action_has_its_outcome_and_its_evidence() {
         format!("{id}: verified"),
         "/user/active: false -> true".to_owned(),
         view["receipt"]["payload_sha256"].as_str().unwrap().to_owned(),
-        format!("deed bundle {id} -o {id}.deed --url {}", world.url()),
+        format!("deed bundle {id} -o {id}.deed --url {}", world.public_url()),
         format!("deed verify {id}.deed --trust DIR"),
     ] {
         assert!(page.contains(&wanted), "`{wanted}` is missing in\n{page}");
     }
-    assert!(!page.contains("How to answer") && !page.contains("deed resolve"), "{page}");
+    assert!(!page.contains("Your answer") && !page.contains("deed resolve"), "{page}");
     assert!(view.get("approve_url").is_none(), "{view:#}");
 }
 
@@ -90,7 +79,7 @@ fn the_page_of_an_ended_action_has_its_outcome_and_its_evidence() {
 fn a_waiting_action_has_a_link_for_people() {
     let world = World::start(scim()).unwrap();
     let id = waiting(&world);
-    let url = format!("{}/actions/{id}", world.url());
+    let url = format!("{}/actions/{id}", world.public_url());
     for token in [HELPDESK, BOB] {
         let shown = world.client(token).get(&format!("/v1/actions/{id}")).unwrap();
         assert_eq!(shown.text("/approve_url"), url, "{}", shown.json());
@@ -101,7 +90,7 @@ fn a_waiting_action_has_a_link_for_people() {
         ["act", RESTORE, "--param", &param, "--intent", "locked out", "--source", "ticket:1"];
     let output = host::run(&[&args[..], &to[..]].concat(), "").unwrap();
     let said = String::from_utf8(output.stderr).unwrap();
-    let note = format!("approvers read the action at {}/actions/act_", world.url());
+    let note = format!("approvers read the action at {}/actions/act_", world.public_url());
     assert!(said.contains(&note), "{said}");
     let read = World::proposal("idp.read_user", &user("no-link", Some(true)));
     let ended = world.propose(&read).unwrap().json();

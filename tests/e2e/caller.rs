@@ -5,6 +5,8 @@ mod answering;
 mod asking;
 mod checking;
 mod contracts;
+mod deferring;
+mod editing;
 mod looking;
 mod wording;
 

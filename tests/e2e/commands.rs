@@ -8,10 +8,10 @@ mod doors;
 use std::fs;
 use std::path::Path;
 
-use deed_test_support::shared::scim;
+use deed_test_support::shared::{declare, scim};
 use deed_tests::host;
 use deed_tests::services::workspace;
-use deed_tests::world::{World, grant_as_it_is};
+use deed_tests::world::{World, edit, grant_as_it_is};
 use serde_json::{Value, json};
 
 /// Exit code, stdout, stderr.
@@ -82,6 +82,7 @@ fn a_case_that_could_not_be_is_a_mistake_and_no_answer() {
                 params = { user_id = \"00000000000000000000000000000042\" }\nwant = \"allow\"\n";
     let with = |from: &str, to: &str| format!("format = 1\n\n[[case]]\n{}", good.replace(from, to));
     assert_eq!(policy_test(&world, &with("", ""), &[]).0, 0);
+    let plan = "plan = { count = 1, methods = [\"GET\"] }\n";
     let cases = [
         (with("want", "colour = \"red\"\nwant"), 8, "unknown field `colour`"),
         (with("\"allow\"", "\"maybe\""), 8, "unknown variant `maybe`"),
@@ -92,6 +93,8 @@ fn a_case_that_could_not_be_is_a_mistake_and_no_answer() {
         (with("want", "approvals = { janitor = 1 }\nwant"), 3, "has the role `janitor`"),
         (with("want", "pre = { user = { active = 1 } }\nwant"), 3, "`pre/user/active`"),
         (with("want", "pre = { group = {} }\nwant"), 3, "`pre/group`"),
+        (with("want", &format!("{plan}want")), 3, "`plan` needs `pre`"),
+        (with("want", &format!("pre = {{}}\n{plan}want")), 3, "contract `idp.read_user` is closed"),
         (with("", "").replace("format = 1", "format = 7"), 1, "use `format = 1`"),
         ("format = 1\n".to_owned(), 0, "add one"),
     ];
@@ -102,6 +105,45 @@ fn a_case_that_could_not_be_is_a_mistake_and_no_answer() {
         let place =
             if line == 0 { "cases.toml: ".to_owned() } else { format!("cases.toml:{line}: ") };
         assert!(errors.contains(&place), "no `{place}` in {errors}");
+        assert!(errors.contains(fragment), "no `{fragment}` in {errors}");
+    }
+}
+
+/// A contract is open if its plan may omit a write.
+#[test]
+fn a_case_of_an_open_contract_can_have_a_plan() {
+    let change = |dir: &Path| {
+        declare(dir)?;
+        let (guard, open) = ("guard    = \"etag\"", "guard    = \"etag\"\noptional = true");
+        edit(dir, "contracts/scim_replace_user.toml", guard, open)?;
+        let forbid = "\n@id(\"no-puts\") forbid (principal, action == Deed::Action::\"scim.replace_user\", resource) \
+                      when { context has plan && context.plan.methods.contains(\"PUT\") };\n";
+        let text = fs::read_to_string(dir.join("policies/scim.cedar"))?;
+        Ok(fs::write(dir.join("policies/scim.cedar"), text + forbid)?)
+    };
+    let world = World::with(scim(), "scim", change).unwrap();
+    let case = |plan: &str, want: &str| {
+        format!(
+            "format = 1\n[[case]]\nname = \"x\"\nagent = \"helpdesk\"\ncontract = \"scim.replace_user\"\n\
+             params = {{ user_id = \"00000000000000000000000000000042\", display_name = \"Zoe\" }}\n\
+             pre = {{ user = {{ active = true }} }}\n{plan}\nwant = \"{want}\"\n"
+        )
+    };
+    for (plan, want) in [
+        ("", "ask"),
+        ("plan = { count = 0, methods = [] }", "ask"),
+        ("plan = { count = 1, methods = [\"PUT\"] }", "deny"),
+    ] {
+        let (code, said, errors) = policy_test(&world, &case(plan, want), &[]);
+        assert_eq!((code, errors.as_str()), (0, ""), "{plan}: {said}");
+    }
+    for (plan, fragment) in [
+        ("plan = { count = 1, methods = [\"DELETE\"] }", "`plan/methods` has `DELETE`"),
+        ("plan = { count = 1, methods = [], any = { x = 1 } }", "`plan/any` has `x`"),
+        ("plan = { count = -1, methods = [] }", "cases.toml:"),
+    ] {
+        let (code, said, errors) = policy_test(&world, &case(plan, "ask"), &[]);
+        assert_eq!((code, said.as_str()), (1, ""), "{plan}");
         assert!(errors.contains(fragment), "no `{fragment}` in {errors}");
     }
 }
@@ -133,11 +175,11 @@ fn an_adapter_is_told_by_digest_size_imports_and_exports() {
 fn an_adapter_is_refused_in_the_words_of_the_host() {
     let world = World::lay_out(scim(), "scim").unwrap();
     let file = world.dir.join("adapters/scim.wasm");
-    let foreign = r#"(component (import "wasi:cli/environment@0.2.0" (instance (export "get-arguments" (func)))))"#;
+    let foreign = r#"(component (import "acme:cli/environment@0.2.0" (instance (export "get-arguments" (func)))))"#;
     let cases = [
         (b"#!/bin/sh\n".to_vec(), json!([])),
         (wat::parse_str("(module)").unwrap(), json!([])),
-        (wat::parse_str(foreign).unwrap(), json!(["wasi:cli/environment@0.2.0"])),
+        (wat::parse_str(foreign).unwrap(), json!(["acme:cli/environment@0.2.0"])),
         (wat::parse_str("(component)").unwrap(), json!([])),
     ];
     for (bytes, imports) in cases {

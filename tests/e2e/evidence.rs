@@ -2,6 +2,7 @@
 
 mod audit;
 mod copies;
+mod page;
 mod tiles;
 mod verifier;
 

@@ -15,6 +15,7 @@ mod lists;
 mod looks;
 mod names;
 mod pages;
+pub(crate) mod planned;
 mod replace;
 mod requests;
 mod searches;
@@ -45,7 +46,7 @@ forbid (principal, action == Deed::Action::"field.try", resource);
 
 /// A contract of format 2 for one object of the upstream `field`, with the parameter `id` and with these TOML tables in
 /// addition.
-fn contract(verb: &str, tables: &str) -> String {
+pub(crate) fn contract(verb: &str, tables: &str) -> String {
     format!(
         r#"
 format = 2
@@ -73,7 +74,7 @@ fn served(upstream: &Upstream, contract: &str, lines: &str) -> World {
 }
 
 /// A served directory with this contract, whose policy requires the approval of a support lead.
-fn served_asking(upstream: &Upstream, contract: &str) -> World {
+pub(crate) fn served_asking(upstream: &Upstream, contract: &str) -> World {
     served_under(&format!("{POLICY}{ASKING}"), upstream, contract, "")
 }
 
@@ -115,7 +116,7 @@ upstreams = ["field"]
     })
 }
 
-fn proposal(params: Value) -> Value {
+pub(crate) fn proposal(params: Value) -> Value {
     let mut proposal = World::proposal("field.try", "");
     proposal["params"] = params;
     proposal

@@ -8,7 +8,7 @@ mod earlier;
 mod fixture;
 mod inspector;
 mod issuers;
-mod programs;
+pub(crate) mod programs;
 mod rust;
 
 use std::fs;

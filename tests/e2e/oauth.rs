@@ -1,5 +1,6 @@
 //! Tests of access tokens: an issuer on the loopback device signs them, or says what they are.
 
+mod clocks;
 mod introspection;
 mod party;
 

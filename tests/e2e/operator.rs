@@ -18,11 +18,10 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
-use deed_test_support::shared::{locked_out, scim};
-use deed_tests::client::Client;
+use deed_test_support::shared::scim;
 use deed_tests::host;
-use deed_tests::wait::until;
-use deed_tests::world::{HELPDESK, World, edit};
+use deed_tests::services::workspace;
+use deed_tests::world::{World, edit};
 
 /// Exit code, stdout, stderr.
 fn deed(args: &[&str]) -> (i32, String, String) {
@@ -129,6 +128,9 @@ fn a_credential_that_would_travel_in_clear_text_is_warned_about() {
         )
     };
     let read = "read = { secret = \"idp_read\", slot = \"bearer\" }";
+    // The client's secret is sent to the token endpoint, and the token comes back.
+    let token = "[tenant.acme.token.crm]\nkind = \"client_credentials\"\nclient = \"deed\"\nsecret = \"idp_read\"\n\
+                 endpoint = { upstream = \"crm\", path = \"/token\" }";
     let good = fs::read_to_string(world.dir.join("deed.toml")).unwrap();
     assert!(good.contains(base));
     for (url, addresses, credential, warned) in [
@@ -140,6 +142,9 @@ fn a_credential_that_would_travel_in_clear_text_is_warned_about() {
         ("http://crm.internal/v1", "private", read, 0),
         ("http://10.1.2.3/v1", "private", read, 0),
         ("http://localhost:8080", "loopback", read, 0),
+        ("http://crm.example.com/v1", "public", token, 1),
+        ("https://crm.example.com/v1", "public", token, 0),
+        ("http://crm.internal/v1", "private", token, 0),
     ] {
         let text = format!("{good}\n{}", crm(url, addresses, credential));
         fs::write(world.dir.join("deed.toml"), text).unwrap();
@@ -149,20 +154,35 @@ fn a_credential_that_would_travel_in_clear_text_is_warned_about() {
 }
 
 #[test]
-fn a_hangup_is_ignored_and_told() {
-    let mut world = World::start(scim()).unwrap();
-    let host = world.host.take().unwrap();
-    let told = |host: &host::Host| host.log().matches("SIGHUP is ignored").count();
-    for round in 1..=3 {
-        host.signal("HUP").unwrap();
-        until("it says so", || told(&host) == round);
+fn tenants_that_obtain_tokens_as_one_client_are_warned_about() {
+    let mut world = World::lay_out(scim(), "scim").unwrap();
+    let good = fs::read_to_string(world.dir.join("deed.toml")).unwrap();
+    let token = |tenant: &str, secret: &str| {
+        format!(
+            "[tenant.{tenant}.token.reader]\nkind = \"client_credentials\"\nclient = \"deed\"\nsecret = \"{secret}\"\n\
+             scopes = [\"{tenant}\"]\nendpoint = {{ upstream = \"idp\", path = \"/token\" }}\n"
+        )
+    };
+    let words = "tenants `acme` and `globex` obtain tokens with the same `secret`";
+    for (file, warned) in [("idp_read", 1), ("idp_write", 0)] {
+        let own = format!("[tenant.globex.secret.client]\nfile = \"secrets/{file}\"\n");
+        let tokens = [token("acme", "idp_read"), own, token("globex", "client")].concat();
+        fs::write(world.dir.join("deed.toml"), format!("{good}\n{tokens}")).unwrap();
+        assert_eq!(warnings(&mut world, words), [warned; 2], "{file}");
     }
-    assert!(host.log().contains("the configuration is read on startup; restart the host"));
-    // The signal has no later effect: the host still carries out proposals.
-    let proposal = World::proposal("idp.read_user", &locked_out());
-    let done = Client::new(&host.url, HELPDESK).post("/v1/actions", &proposal).unwrap();
-    assert_eq!(done.text("/status"), "verified", "{}", done.json());
-    assert_eq!(Client::new(&host.operations, "").get("/readyz").unwrap().status, 200);
-    assert!(host.stop().unwrap(), "after it, a stop is an orderly one");
-    world.serve().unwrap();
+}
+
+#[test]
+fn computed_values_that_no_condition_compares_are_warned_about() {
+    let mut world = World::lay_out(scim(), "scim").unwrap();
+    let example = workspace().join("contracts/examples/11_write_article.toml");
+    let text = fs::read_to_string(example).unwrap();
+    let id = "properties.id     = { type = \"string\", maxLength = 40 }\n";
+    let shown = text.replacen(id, &format!("{id}properties.title = {{ type = \"string\" }}\n"), 1);
+    assert_ne!(shown, text);
+    for (text, warned) in [(text, 0), (shown, 1)] {
+        fs::write(world.dir.join("contracts/article.toml"), text).unwrap();
+        let words = "contracts/article.toml: no condition of `after` compares `/article/title`";
+        assert_eq!(warnings(&mut world, words), [warned; 2]);
+    }
 }

@@ -32,7 +32,7 @@ fn run(world: &World, page: &str, token: &str) -> (bool, String) {
 }
 
 /// Whether `curl` is installed. If it is not, the test says so.
-fn has_curl(page: &str) -> bool {
+pub(crate) fn has_curl(page: &str) -> bool {
     let is_there = Command::new("curl").arg("--version").output().is_ok();
     if !is_there {
         #[expect(clippy::print_stderr, reason = "what was not tested must be seen")]

@@ -201,6 +201,10 @@ fn policies_that_could_be_overlooked_are_refused_at_load() {
             "@id(\"x\") forbid (principal, action, resource) when { context.time > \"noon\" };",
             "policy `x`",
         ),
+        (
+            "@id(\"x\") forbid (principal, action, resource) when { context has pre.usr.active };",
+            "no contract that this policy concerns has a state `usr`; the states are",
+        ),
         ("@id(\"x\") forbid (principal, action, resource", "policies/starter.cedar"),
     ];
     let starter = fs::read_to_string(

@@ -8,9 +8,12 @@ use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use deed_record::lifecycle::outcome::Outcome;
 use deed_record::statement::resolution::{self, ResolutionVerdict as Said};
-use deed_record::statement::resolution_request::ResolutionRequest;
+use deed_record::statement::resolution_request::{ResolutionRequest, ShownError};
+use deed_spec::json::to_canonical;
 use deed_test_support::shared::{ended, is_active, locked_out, report, scim, statements};
 use deed_tests::host;
 use deed_tests::proxy::Fault;
@@ -75,9 +78,21 @@ fn request(world: &World, id: &str) -> ResolutionRequest {
     deed_spec::json::from_value(answer.json()).unwrap()
 }
 
+/// A receipt in another form than the one in which it is written is not shown to a person.
+fn refuses_other_forms(shown: &ResolutionRequest) {
+    let payload = STANDARD.decode(&shown.receipt.payload).unwrap();
+    let mut statement: Value = serde_json::from_slice(&payload).unwrap();
+    assert!(statement["predicate"].get("cancelled_by").is_none(), "{statement:#}");
+    statement["predicate"]["cancelled_by"] = Value::Null;
+    let mut shown = shown.clone();
+    shown.receipt.payload = STANDARD.encode(to_canonical(&statement).unwrap());
+    assert!(matches!(shown.open(), Err(ShownError::Shape(_))), "{statement:#}");
+}
+
 /// Carol's signed resolution for the current resolution request.
 fn signed(world: &World, id: &str, verdict: Said) -> Value {
     let shown = request(world, id);
+    refuses_other_forms(&shown);
     let now_ms = shown.look.as_ref().unwrap().at_ms;
     let word = shown.resolved(verdict, REASON, now_ms).unwrap();
     let pem = std::fs::read_to_string(world.dir.join("approvers/carol.key")).unwrap();

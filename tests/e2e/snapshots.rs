@@ -7,5 +7,6 @@ mod actions;
 mod faults;
 mod help;
 mod operator;
+mod plans;
 mod problems;
 mod transcript;

@@ -25,7 +25,7 @@ permit (principal, action in [Deed::Action::"stripe.refund_charge",
 when { principal.roles.contains("helpdesk") };
 "#;
 
-const UPSTREAM: &str = r#"
+pub(crate) const UPSTREAM: &str = r#"
 [tenant.acme.upstream.stripe]
 base_url  = "@base@"
 addresses = ["loopback"]

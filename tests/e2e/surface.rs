@@ -140,10 +140,10 @@ fn parameters_off_the_schema_are_named_by_pointer() {
         assert_eq!(answer.text("/errors/0/pointer"), pointer, "{}", answer.json());
     }
     let mut unknown = World::proposal("idp.read_user", &"0".repeat(32));
-    unknown["dry_run"] = json!(true);
+    unknown["urgency"] = json!(true);
     let answer = world.propose(&unknown).unwrap();
     assert_eq!(answer.status, 422, "{answer:?}");
-    assert!(answer.text("/detail").contains("dry_run"), "{}", answer.json());
+    assert!(answer.text("/detail").contains("urgency"), "{}", answer.json());
     let twice = br#"{"contract":"idp.read_user","contract":"idp.read_user"}"#.to_vec();
     assert_eq!(world.client(HELPDESK).send("POST", "/v1/actions", &[], twice).unwrap().status, 400);
     assert!(world.proxy.requests().is_empty());

@@ -1,6 +1,10 @@
 //! Tests of the bundles in `tests/vectors/` and the verdicts that every implementation must reach. The tests use this
 //! project's verifier, a verifier built from third-party libraries and, for the policy decision, npm's Cedar.
 
+mod edits;
+mod nulls;
+mod passkeys;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -24,9 +28,11 @@ fn root() -> PathBuf {
     workspace().join("tests/vectors")
 }
 
-/// The vectors of every version.
-fn roots() -> [PathBuf; 2] {
-    [root(), root().join("2")]
+/// The vectors of every set.
+fn roots() -> [PathBuf; 5] {
+    let others = ["2", "3", "edits", "confirmations"].map(|name| root().join(name));
+    let [two, three, edits, confirmations] = others;
+    [root(), two, three, edits, confirmations]
 }
 
 fn vectors(root: &Path) -> Vec<Vector> {
@@ -113,10 +119,17 @@ fn agrees(root: &Path) {
         let holds = beyond || ["verified", "signatures_only"].contains(&verdict.as_str());
         let wanted = if holds { "VERIFIED".to_owned() } else { verdict.to_uppercase() };
         let stderr = String::from_utf8_lossy(&output.stderr);
-        assert_eq!(verdicts.get(name), Some(&wanted.as_str()), "{file} ({what}): {said}{stderr}");
+        let found = verdicts.get(name).copied().unwrap_or_default();
+        // A change of the plan may break a rule of the content too.
+        let is_seen_too = beyond && found == "FAILED";
+        assert!(found == wanted || is_seen_too, "{file} ({what}): {found}: {said}{stderr}");
         if let Some(check) = check.as_deref().filter(|check| CONTENT.contains(check)) {
             let found = failures.get(name).copied().unwrap_or_default();
-            assert!(found.contains(&format!("Failed: {check}: ")), "{file} ({what}): {found}");
+            let fails = |check: &str| found.contains(&format!("Failed: {check}: "));
+            // A plan that the contract does not allow may differ from the receipt too, and the other verifier reads the
+            // plan first.
+            let plan = name.starts_with("rules-plans--") && fails("requests");
+            assert!(fails(check) || plan, "{file} ({what}): {found}");
         }
     }
 }

@@ -1,6 +1,9 @@
 //! Runs one action with faults and judges whether its result is correct.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use deed_tests::client::Client;
@@ -10,7 +13,7 @@ use deed_tests::world::BOB;
 use deed_verify::{Trust, Verdict, verify};
 use serde_json::Value;
 
-use crate::rules::{End, Meets, Site};
+use crate::rules::{End, Meets, Site, WRITES};
 
 /// How long to wait for the end of an action, which is far longer than any action takes. An action that has not ended
 /// by then counts as lost.
@@ -22,9 +25,9 @@ const SETTLES: Duration = Duration::from_mins(1);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Counted {
     /// How often each write was applied.
-    pub(crate) applied: [usize; 2],
+    pub(crate) applied: [usize; WRITES],
     /// How often each write had an effect.
-    pub(crate) effects: [usize; 2],
+    pub(crate) effects: [usize; WRITES],
 }
 
 /// The result of one action.
@@ -92,7 +95,7 @@ pub(crate) fn carry(
             }
             _ => return Ok(view),
         }
-        std::thread::sleep(Duration::from_millis(50));
+        thread::sleep(Duration::from_millis(50));
     }
     Err(format!("{id} has not ended").into())
 }
@@ -135,6 +138,7 @@ pub(crate) fn word(how: How) -> String {
     match how {
         How::Status(status) => status.to_string(),
         How::Busy(_) => "503".to_owned(),
+        How::Limited(_) => "429".to_owned(),
         How::WrongLength => "length".to_owned(),
         other => format!("{other:?}").to_lowercase(),
     }
@@ -155,6 +159,29 @@ pub(crate) fn callers(url: &str) -> (Client, Client) {
     (Client::new(url, deed_tests::world::HELPDESK), Client::new(url, BOB))
 }
 
+/// Runs every cell, this many at a time. Returns the results in the order of the cells.
+pub(crate) fn at_once<C: Sync, R: Send>(
+    count: usize,
+    cells: &[C],
+    run: impl Fn(&C) -> R + Sync,
+) -> Vec<R> {
+    let (next, found) = (AtomicUsize::new(0), Mutex::new(BTreeMap::new()));
+    thread::scope(|scope| {
+        for _ in 0..count.min(cells.len()) {
+            scope.spawn(|| {
+                while let Some((at, cell)) = {
+                    let at = next.fetch_add(1, Ordering::Relaxed);
+                    cells.get(at).map(|cell| (at, cell))
+                } {
+                    let one = run(cell);
+                    found.lock().unwrap().insert(at, one);
+                }
+            });
+        }
+    });
+    found.into_inner().unwrap().into_values().collect()
+}
+
 /// Every fault at every call of an action with this many writes, for these ways to fail.
 pub(crate) fn singles(writes: usize, hows: &[How]) -> Vec<Meets> {
     let both = [Lands::Never, Lands::Before];
@@ -170,9 +197,9 @@ pub(crate) fn singles(writes: usize, hows: &[How]) -> Vec<Meets> {
 
 /// A check of the oracle itself: falsifications of a correct cell must be detected.
 pub(crate) fn sees() -> Result<()> {
-    let right = BTreeSet::from([End { outcome: "verified", effects: [1, 0] }]);
+    let right = BTreeSet::from([End { outcome: "verified", effects: [1, 0, 0] }]);
     let view = |status: &str| Ok(serde_json::json!({"status": status}));
-    let counted = |times| Counted { applied: [times, 0], effects: [times, 0] };
+    let counted = |times| Counted { applied: [times, 0, 0], effects: [times, 0, 0] };
     let cases = [
         ("nothing wrong", view("verified"), Ok(()), counted(1), Is::Right),
         ("a second effect", view("verified"), Ok(()), counted(2), Is::Twice),

@@ -5,6 +5,7 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a check fails by panicking")]
 
 mod cell;
+mod mission;
 mod record;
 mod rules;
 mod scim;
@@ -37,8 +38,9 @@ fn main() -> ExitCode {
         return libtest_mimic::run(&arguments, vec![]).exit_code();
     }
     say(&format!("faults: seed {seed}{}", if full { ", every cell" } else { ", a sample" }));
-    let hows = |number: u64| {
-        record::hows(&mut Rng::new(seed.wrapping_add(number)), if full { usize::MAX } else { 2 })
+    let hows = |number: u64, sample: usize| {
+        let mut rng = Rng::new(seed.wrapping_add(number));
+        record::hows(&mut rng, if full { usize::MAX } else { sample })
     };
     let bench = Arc::new(Bench::make().unwrap());
     let mut trials = vec![
@@ -46,13 +48,19 @@ fn main() -> ExitCode {
         Trial::test("a lie is found", || Ok(lie().map_err(|error| error.to_string())?)),
     ];
     for (number, deed) in (0..).zip(record::deeds()) {
-        let cells = record::single_faults(deed, &hows(number));
+        let sample = if deed.kind.is_open() { 1 } else { 2 };
+        let cells = record::single_faults(deed, &hows(number, sample));
         let bench = Arc::clone(&bench);
         trials.push(trial(&deed.contract(), &singles, move || bench.run(&cells)));
     }
     let drawn = record::pairs(&mut Rng::new(seed), if full { 160 } else { 16 });
     trials.push(trial("pairs", &pairs, move || bench.run(&drawn)));
-    let ways = hows(100);
+    for (number, (name, run)) in (200..).zip(mission::TABLES) {
+        let rng = Rng::new(seed.wrapping_add(number));
+        let draw = mission::Draw { hows: hows(number, 2), rng, full };
+        trials.push(trial(name, &singles, move || run(draw).unwrap()));
+    }
+    let ways = hows(100, 2);
     trials.push(trial("scim", &singles, move || scim::Bench::make().unwrap().run(&ways)));
     trials.push(trial("refused", &singles, move || refused(&mut Rng::new(seed), full)));
     trials.push(trial("tls", &singles, move || handshakes(&mut Rng::new(seed), full)));

@@ -2,12 +2,10 @@
 //! every way to fail. For cases with two faults in one action, a seed chooses the pairs of faults. One host serves all
 //! actions, each on its own item.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
 use std::time::Duration;
 
 use deed_tests::home::Home;
@@ -19,14 +17,14 @@ use deed_tests::services::Result;
 use deed_tests::world::{World, edit};
 use deed_verify::Trust;
 
-use crate::cell::{Counted, Found, Is, callers, carry, place, singles, word};
+use crate::cell::{Counted, Found, Is, at_once, callers, carry, place, singles, word};
 use crate::rules::{End, Meets, Site, Subject, ends, refused};
 
 /// The number of concurrent actions.
 const AT_ONCE: usize = 12;
 
 /// How long connections are refused. This time is longer than an observation, and shorter than two retries take.
-const REFUSED: Duration = Duration::from_millis(1_500);
+pub(crate) const REFUSED: Duration = Duration::from_millis(1_500);
 
 /// Fixture: a host with the counting system of record as its upstream and a proxy between them.
 pub(crate) struct Bench {
@@ -77,7 +75,7 @@ impl Bench {
     fn counted(&self, item: &str) -> Counted {
         let mut counted = Counted::default();
         for one in self.record.applied(item) {
-            let slot = usize::from(one.slot == "two");
+            let slot = ["one", "two", "three"].iter().position(|slot| one.slot == *slot).unwrap();
             counted.applied[slot] += 1;
             counted.effects[slot] += usize::from(one.changed);
         }
@@ -137,22 +135,10 @@ impl Bench {
 
     /// Runs all of these actions, several at a time. The counts must not change after all actions have ended.
     pub(crate) fn run(&self, cells: &[(Deed, Vec<Meets>)]) -> Vec<Found> {
-        let (next, found) = (AtomicUsize::new(0), Mutex::new(BTreeMap::new()));
-        thread::scope(|scope| {
-            for _ in 0..AT_ONCE.min(cells.len()) {
-                scope.spawn(|| {
-                    while let Some((at, (deed, faults))) = {
-                        let at = next.fetch_add(1, Ordering::Relaxed);
-                        cells.get(at).map(|cell| (at, cell))
-                    } {
-                        let one = self.meet(*deed, faults);
-                        found.lock().unwrap().insert(at, one.unwrap_or_else(|e| lost(*deed, &e)));
-                    }
-                });
-            }
+        let found = at_once(AT_ONCE, cells, |(deed, faults)| {
+            self.meet(*deed, faults).unwrap_or_else(|error| lost(*deed, &error))
         });
-        let found = found.into_inner().unwrap();
-        found.into_values().map(|(one, item)| self.still(one, &item)).collect()
+        found.into_iter().map(|(one, item)| self.still(one, &item)).collect()
     }
 
     /// Checks that no write arrived after the action had ended.

@@ -1,17 +1,21 @@
 //! The rules of the fault matrix: they derive every correct end of an action from its effect and the calls that fail.
 //! The rules are derived from the design and not from the host's code. The rules model attempts, observations and
-//! effects, but not the journal.
+//! effects, but not the journal. An action along a plan has the same ends as an action with the same effect without a
+//! plan: a plan determines what is sent, and not when it is sent again.
 
 use std::collections::BTreeSet;
 
 use deed_tests::record::contracts::Kind;
-use deed_tests::record::{Fault, Lands, On};
+use deed_tests::record::{Fault, How, Lands, On};
+
+/// The largest number of writes of an action.
+pub(crate) const WRITES: usize = 3;
 
 /// The properties of an action.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Subject {
     pub(crate) kind: Kind,
-    /// Writes in one attempt, 1 or 2.
+    /// Writes in one attempt, at most [`WRITES`].
     pub(crate) writes: usize,
     /// The number of attempts that the contract allows.
     pub(crate) attempts: usize,
@@ -43,20 +47,29 @@ pub(crate) type Meets = (Site, Fault);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct End {
     pub(crate) outcome: &'static str,
-    pub(crate) effects: [usize; 2],
+    pub(crate) effects: [usize; WRITES],
 }
 
 /// Every correct end.
 pub(crate) fn ends(subject: Subject, faults: &[Meets]) -> BTreeSet<End> {
     let mut found = BTreeSet::new();
-    // If the observation before the writes fails, the host repeats it. Each repetition counts as one more read.
-    match (0..LOOKS).find(|read| fault(faults, Site::Read(*read)).is_none()) {
-        None => drop(found.insert(End { outcome: "failed", effects: [0; 2] })),
+    // If the observation before the writes fails for a temporary reason, the host repeats it. Each repetition counts as
+    // one more read.
+    let is_repeated = |read: &usize| fault(faults, Site::Read(*read)).is_some_and(is_temporary);
+    let good = (0..LOOKS).find(|read| !is_repeated(read));
+    match good.filter(|read| fault(faults, Site::Read(*read)).is_none()) {
+        None => drop(found.insert(End { outcome: "failed", effects: [0; WRITES] })),
         Some(good) => {
             Way { subject, faults, after: good + 1, ..Way::default() }.attempt(1, &mut found);
         }
     }
     found
+}
+
+/// Whether a repetition of a read that met this fault may succeed. A read that conflicts with the state (409) fails
+/// again.
+fn is_temporary(fault: Fault) -> bool {
+    fault.how != How::Status(409)
 }
 
 /// How often the host tries the first observation before it gives up an action that has sent nothing.
@@ -65,19 +78,23 @@ const LOOKS: usize = 4;
 /// Every correct end if connections are refused from this call on, so that no part of the call was sent. Whether the
 /// upstream accepts connections again for the next attempt depends on timing.
 pub(crate) fn refused(subject: Subject, site: Site) -> BTreeSet<End> {
-    let all = if subject.writes == 2 { [1, 1] } else { [1, 0] };
     let seen = if subject.kind == Kind::Opaque { "mismatch" } else { "verified" };
-    let whole = End { outcome: seen, effects: all };
+    let whole = End { outcome: seen, effects: first(subject.writes) };
     let never = match site {
         // The host repeats the first observation a few times, so the observation either succeeds in the end or fails
         // every time.
-        Site::Read(0) => return [whole, End { outcome: "failed", effects: [0; 2] }].into(),
+        Site::Read(0) => return [whole, End { outcome: "failed", effects: [0; WRITES] }].into(),
         Site::Read(_) => return [whole].into(),
-        Site::Write(0) => End { outcome: "failed", effects: [0; 2] },
-        Site::Write(_) => End { outcome: "mismatch", effects: [1, 0] },
+        Site::Write(0) => End { outcome: "failed", effects: [0; WRITES] },
+        Site::Write(n) => End { outcome: "mismatch", effects: first(n) },
     };
     let again = (subject.attempts > 1).then_some(whole);
     again.into_iter().chain([never]).collect()
+}
+
+/// The first `count` writes have taken effect once.
+pub(crate) fn first(count: usize) -> [usize; WRITES] {
+    std::array::from_fn(|slot| usize::from(slot < count))
 }
 
 fn fault(faults: &[Meets], site: Site) -> Option<Fault> {
@@ -89,11 +106,11 @@ fn fault(faults: &[Meets], site: Site) -> Option<Fault> {
 struct Way<'a> {
     subject: Subject,
     faults: &'a [Meets],
-    effects: [usize; 2],
+    effects: [usize; WRITES],
     /// Writes that some attempt completed with a success answer.
-    done: [bool; 2],
+    done: [bool; WRITES],
     /// Writes that some attempt left without an answer.
-    open: [bool; 2],
+    open: [bool; WRITES],
     sent: usize,
     /// The number of the first read after the writes.
     after: usize,
@@ -102,8 +119,8 @@ struct Way<'a> {
 impl Default for Way<'_> {
     fn default() -> Self {
         let subject = Subject { kind: Kind::Set, writes: 1, attempts: 1 };
-        let (done, open) = ([false; 2], [false; 2]);
-        Self { subject, faults: &[], effects: [0; 2], done, open, sent: 0, after: 1 }
+        let (done, open) = ([false; WRITES], [false; WRITES]);
+        Self { subject, faults: &[], effects: [0; WRITES], done, open, sent: 0, after: 1 }
     }
 }
 
@@ -161,7 +178,7 @@ impl Way<'_> {
 
     /// A write with an idempotency key takes effect only once, and so does a write that sets a value.
     fn land(&mut self, slot: usize) {
-        let once = matches!(self.subject.kind, Kind::Set | Kind::Keyed | Kind::Create);
+        let once = ["idempotent", "keyed"].contains(&self.subject.kind.effect());
         if !once || self.effects[slot] == 0 {
             self.effects[slot] += 1;
         }
@@ -188,23 +205,21 @@ impl Way<'_> {
             Look::Holds => "verified",
             Look::Partly => "mismatch",
             Look::Unchanged if self.done.contains(&true) => "mismatch",
-            Look::Unchanged => match self.subject.kind {
-                Kind::Set | Kind::Add | Kind::Find | Kind::Delete => "failed",
-                Kind::Keyed | Kind::Opaque | Kind::Create => "indeterminate",
+            Look::Unchanged => match self.subject.kind.effect() {
+                "idempotent" | "observable" => "failed",
+                _ => "indeterminate",
             },
         }
     }
 
     /// Whether an open write may be sent again.
     fn may_follow(self, look: Look) -> bool {
-        let open = (0..2).any(|slot| self.open[slot] && !self.done[slot]);
+        let open = (0..WRITES).any(|slot| self.open[slot] && !self.done[slot]);
         !open
-            || match self.subject.kind {
-                Kind::Set | Kind::Keyed | Kind::Create => true,
-                Kind::Add | Kind::Find | Kind::Delete => {
-                    look == Look::Unchanged && !self.done.contains(&true)
-                }
-                Kind::Opaque => false,
+            || match self.subject.kind.effect() {
+                "idempotent" | "keyed" => true,
+                "observable" => look == Look::Unchanged && !self.done.contains(&true),
+                _ => false,
             }
     }
 }

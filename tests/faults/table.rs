@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::cell::{Found, Is};
 
-const LEGEND: &str = "v verified, f failed, m mismatch, i indeterminate; how often each of two writes was applied; ! not right";
+const LEGEND: &str = "v verified, f failed, m mismatch, i indeterminate; how often each write was applied; ! not right";
 
 /// The table has a row for each place of a fault and a column for each way to fail. Each cell shows the end and how
 /// often each write was applied.
@@ -46,7 +46,7 @@ pub(crate) fn end(found: &[Found]) -> String {
 
 fn mark(one: &Found) -> String {
     let loud = if one.verdict == Is::Right { "" } else { "!" };
-    let [first, second] = one.counted.applied;
+    let [first, second, third] = one.counted.applied;
     let short: String = one.status.chars().take(1).collect();
-    format!("{loud}{short} {first}{second}")
+    format!("{loud}{short} {first}{second}{third}")
 }

@@ -102,7 +102,7 @@ fn right(subject: Subject, site: Site) -> BTreeSet<End> {
     if subject.attempts == 1 && site != Site::Read(0) {
         return crate::rules::refused(subject, site);
     }
-    let effects = if subject.writes == 2 { [1, 1] } else { [1, 0] };
+    let effects = crate::rules::first(subject.writes);
     let outcome = if subject.kind == Kind::Opaque { "mismatch" } else { "verified" };
     [End { outcome, effects }].into()
 }

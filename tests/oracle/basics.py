@@ -7,6 +7,8 @@ import json
 import rfc8785
 
 SAFE = 2**53 - 1
+CHANGED = {"old", "new"}  # a value of a change may be null itself
+VALUES = CHANGED | {"body", "expect", "outputs"}  # below these members are values of contracts, agents and upstreams
 
 
 class Failed(Exception):
@@ -31,6 +33,20 @@ def strict(text: bytes) -> object:
 def unique(pairs: list) -> dict:
     require(len(dict(pairs)) == len(pairs), "a key occurs twice")
     return dict(pairs)
+
+
+def no_nulls(predicate: object, at: str = "") -> None:
+    """A member that a record does not have is absent and not null (docs/formats.md, 4.4)."""
+    if isinstance(predicate, dict):
+        for name, one in predicate.items():
+            may_be_null = name in CHANGED or (at.endswith("/decision") and name == "reason")
+            require(one is not None or may_be_null, f"the member `{at}/{name}` is null instead of absent")
+            if name not in VALUES:
+                no_nulls(one, f"{at}/{name}")
+    elif isinstance(predicate, list):
+        for n, one in enumerate(predicate):
+            require(one is not None, f"the element `{at}/{n}` is null")
+            no_nulls(one, f"{at}/{n}")
 
 
 def refuse(text: str) -> None:

@@ -94,7 +94,7 @@ def known(name: str) -> bool:
         "action.json", "contract.json", "grant.json", "receipt.sigstore.json", "chain.intoto.jsonl",
         "policy/policies.cedar", "policy/schema.cedarschema", "policy/entities.json",
         "policy/request.json", "evidence/pre.json", "evidence/post.json", "evidence/later.json",
-        "evidence/exchanges.json",
+        "evidence/rehearsal.json", "evidence/exchanges.json",
     }
     return name in fixed or name in {f"{n}.tlog-proof" for n in range(64)}
 

@@ -1,12 +1,14 @@
-"""The checks of the content, as far as they need neither Cedar nor CEL (docs/formats.md, 9.10 to 9.14 and 10)."""
+"""The checks of the content, as far as they need neither Cedar nor CEL (docs/formats.md, 9.10 to 9.14, 10 and 11)."""
 
 import json
 
+import plans
 from basics import Failed, require, strict
 from container import Bundle, named, payload
-from envelopes import idle
+from envelopes import given_up, idle
 from exchanges import Evidence, Exchange, Look
-from judge import Seen, conditions, declared_outputs, judge, unusable
+from judge import Seen, conditions, declared_outputs, judge, lost, unusable
+from secrets_of import bound, check_secrets
 from repetition import repetitions
 from states import Asked, after, observed
 from templates import Contract, is_filled_as, with_state, without_state
@@ -22,12 +24,13 @@ def content(opened: Bundle, receipt: dict, settled: dict | None, word: dict | No
         return strict(opened.part(name))
 
     contract = checked("requests", lambda: Contract(read("contract.json"), read("action.json")))
+    decided = [plans.named_by(opened, attempt) for attempt in receipt["attempts"]]
     has_evidence = "evidence/exchanges.json" in opened.parts
     evidence = checked("summary", lambda: Evidence(read, receipt, settled)) if has_evidence else None
     summed = ("pass", "summary", "the receipt sums up the evidence")
     lines = [summed if evidence else ("skip", "summary", NO_EVIDENCE)]
     checks = {
-        "requests": lambda: requests(contract, receipt, settled, evidence),
+        "requests": lambda: requests(contract, receipt, settled, evidence, decided),
         "gate": lambda: gate(opened, contract, receipt, evidence),
         "outcome": lambda: outcome(contract, receipt, evidence),
         "settled": lambda: settlement(contract, receipt, settled, word, evidence),
@@ -51,7 +54,9 @@ def checked(name: str, check: callable) -> object:
 # -- requests ---------------------------------------------------------------------------------------
 
 
-def requests(contract: Contract, receipt: dict, settled: dict | None, evidence: Evidence | None) -> tuple:
+def requests(
+    contract: Contract, receipt: dict, settled: dict | None, evidence: Evidence | None, decided: list[str | None]
+) -> tuple:
     action, head = contract.action, contract.text["action"]
     wanted = {"digest": action["contract"]["digest"], "name": head["name"], "version": head["version"]}
     require(action["contract"] == wanted, "the action names another contract")
@@ -63,17 +68,23 @@ def requests(contract: Contract, receipt: dict, settled: dict | None, evidence: 
     for name, binding in ((receipt.get("grant") or {}).get("upstreams", {})).items():
         own = [rule for rule in contract.observe + contract.perform if rule["upstream"] == name]
         require(same(own, binding["rules"]), f"the rules of `{name}` are not what the contract renders")
+        bound(contract, name, binding)
     early = [rule for rule in contract.observe if "{" not in rule["path"]]
     looks = [(receipt.get("pre"), early), (receipt.get("post"), contract.observe)]
     looks.append(((settled or {}).get("look"), contract.observe))
     runs = [(look["exchanges"], rules) for look, rules in looks if look is not None]
-    runs += [(attempt["exchanges"], contract.perform) for attempt in receipt["attempts"]]
+    runs += [(attempt["exchanges"], plans.attempted(contract.perform)) for attempt in receipt["attempts"]]
+    if "rehearsal" in receipt:
+        runs.append((receipt["rehearsal"]["exchanges"], plans.rehearsed(contract.perform)))
     for run, rules in runs:
         summed_up(run, rules)
+    plans.told(contract, receipt, decided, given_up(receipt))
     said = "the contract renders the resource, the bindings and all requests"
     if evidence is None:
         return said, [NO_EVIDENCE]
-    return f"{said}; states are those of the answers", full(contract, receipt, evidence)
+    skipped = full(contract, receipt, evidence)
+    plans.check(contract, receipt, evidence, decided)
+    return f"{said}; states are those of the answers", skipped
 
 
 def summed_up(run: list, rules: list) -> None:
@@ -92,7 +103,7 @@ def is_of(summary: dict, rule: dict) -> bool:
     same_path = is_filled_as if "{" in rule["path"] else str.__eq__
     members = all(summary.get(name) == rule.get(name) for name in ("upstream", "method", "writes", "guard"))
     body = digest(rule["body"]) if "body" in rule else None
-    is_body = "pre" in rule or summary.get("request_sha256") == body
+    is_body = plans.has_open_body(rule) or summary.get("request_sha256") == body
     return members and is_body and same_path(rule["path"], summary["path"])
 
 
@@ -106,12 +117,15 @@ def full(contract: Contract, receipt: dict, evidence: Evidence) -> list[str]:
     if evidence.later is not None:
         skipped += observed(contract, Asked(contract, evidence.sent()), evidence.later, "evidence/later.json")
     looks = [look for look in (evidence.pre, evidence.post, evidence.later) if look is not None]
-    every = evidence.sent() + [one for look in looks for one in look.exchanges]
+    rehearsal = [] if evidence.rehearsal is None else evidence.rehearsal.exchanges
+    reads = rehearsal + [one for look in looks for one in look.exchanges]
+    every = evidence.sent() + reads
+    check_secrets(contract, receipt, evidence.sent(), reads)
     for one in every:
         codec, response = one.request.get("codec", {}).get("response"), one.data.get("response", "")
         fits = "response" not in one.data if codec == "none" else codec != "text" or isinstance(response, str)
         require(fits, f"`{one.name()}` has a response that its codec does not give")
-    for attempt in evidence.attempts:
+    for attempt in [] if plans.is_open(contract.perform) else evidence.attempts:
         bare = [without_state(one.request) for one in attempt]
         for one in bare:
             known = any(same(one, rule) for rule in contract.perform)
@@ -131,11 +145,22 @@ def full(contract: Contract, receipt: dict, evidence: Evidence) -> list[str]:
 def gate(opened: Bundle, contract: Contract, receipt: dict, evidence: Evidence | None) -> tuple:
     is_read, outcome = contract.text["action"]["verb"] == "read", receipt["outcome"]
     decided, attempts = receipt.get("decision"), receipt["attempts"]
+    is_dry = contract.action.get("dry_run", False)
+    require(is_dry or outcome != "rehearsed", "the outcome is `rehearsed`, but this is no dry run")
+    if is_dry:
+        require(not (attempts or receipt["approvals"] or "grant" in receipt), "a dry run has an attempt or an approval")
+        require(outcome not in ("verified", "mismatch", "indeterminate"), f"a dry run ended as `{outcome}`")
+    if outcome == "rehearsed":
+        allowed = decided is not None and decided["verdict"] != "deny"
+        require(allowed, "policy did not allow the dry run")
+        if evidence is not None:
+            plans.asked(strict(opened.part("policy/request.json"))["context"], receipt)
+        return "a dry run; nothing ran", []
     if not attempts and not (is_read and outcome == "verified"):
         require(outcome in ("denied", "failed", "expired", "cancelled"), f"`{outcome}` requires an attempt")
         return "nothing ran", []
     sent = [one for attempt in attempts for one in attempt["exchanges"]]
-    if attempts and outcome in ("denied", "expired", "cancelled"):
+    if attempts and given_up(receipt):
         require(all(map(idle, sent)), f"the outcome is `{outcome}`, but the action ran")
         return "the upstream turned the writes away", []
     require(not (attempts and is_read), "a read has attempts")
@@ -150,13 +175,26 @@ def gate(opened: Bundle, contract: Contract, receipt: dict, evidence: Evidence |
     for one in terms:
         require(one["decision"] == "approve", f"a denial by {one['person']} counts")
         require(one["pre_state"] == (state or terms[0]["pre_state"]), f"{one['person']} approved another state")
+        require(one.get("plan") == plans.digest_of(receipt), f"{one['person']} approved another plan")
         require(one["policy_set"] == decided["policy_set"], f"{one['person']} approved another policy set")
         request = [(by["nonce"], by["expires_ms"]) for by in (one, terms[0])]
         require(request[0] == request[1], f"{one['person']} answered another approval request")
         require(one["expires_ms"] >= ran_ms, f"the approval by {one['person']} had expired")
+    if "policy/request.json" in opened.parts:
+        asked_with_counts(strict(opened.part("policy/request.json"))["context"], terms)
     which = "this state" if state or not terms else "one state"
     skipped = [] if state or not terms else [f"whether the approvals are for the state: {NO_EVIDENCE}"]
     return f"{len(terms)} approval(s) of one request, for {which} and policy set, in time", skipped
+
+
+def asked_with_counts(context: dict, terms: list[dict]) -> None:
+    """Policy was asked with the number of persons who approved in each role, and who confirmed (9.12, 15.3)."""
+    roles: dict[str, str] = {}
+    for one in terms:
+        roles.setdefault(one["person"], one["role"])
+    counts = {role: list(roles.values()).count(role) for role in roles.values()}
+    said = {role: count for role, count in context["approvals"].items() if count != 0}
+    require(said == counts, "policy was asked with approvals or confirmations that were not given")
 
 
 def pre_state(contract: Contract, pre: Look) -> str:
@@ -188,12 +226,16 @@ def outcome(contract: Contract, receipt: dict, evidence: Evidence | None) -> tup
     if evidence is None:
         return None, [NO_EVIDENCE]
     if not attempts:
-        if result not in ("verified", "failed"):
+        if result not in ("verified", "failed", "rehearsed"):
             return "nothing was attempted", []
         require(evidence.pre is not None, "the state was not read")
+        if result == "failed" and plans.is_fruitless(evidence):
+            return "`failed` again: the rehearsal could not read what it needs, or the plan is empty", []
         usable = not unusable(contract, evidence.pre, lambda name: False)
-        require(usable == (result == "verified"), "the observation gives another outcome")
+        require(usable == (result != "failed"), "the observation gives another outcome")
         return f"`{result}` again, from the observation", []
+    if evidence.post is None and receipt.get("unsent"):
+        require(same(receipt["unsent"], plans.unsent(contract, evidence)), "other writes were not sent")
     landed = any(not idle(one) for attempt in attempts for one in attempt["exchanges"])
     if evidence.post is None and not landed:
         require(result in ("denied", "expired", "cancelled", "failed"), "nothing was carried out")
@@ -252,7 +294,14 @@ def settlement(
 def compare(seen: Seen, said: dict, word: dict | None = None) -> tuple:
     judged = judge(seen)
     told = {name: said.get(name, {} if name == "outputs" else []) for name in ("changes", "unexpected", "outputs")}
+    unsent = plans.unsent(seen.contract, seen.evidence)
+    if "verified" in judged.outcomes and not all(one["optional"] for one in unsent):
+        judged.outcomes, judged.outputs = judged.outcomes - {"verified"} | {"mismatch"}, {}
+    if "verified" in judged.outcomes and lost(seen.evidence.sent()):
+        judged.outcomes, judged.outputs = judged.outcomes - {"verified"} | {"mismatch"}, {}
     found = {"changes": judged.changes, "unexpected": judged.unexpected, "outputs": judged.outputs}
+    if "exchanges_sha256" in said:  # a receipt; a reconciliation lists no writes
+        told["unsent"], found["unsent"] = said.get("unsent", []), unsent
     if word is not None and "indeterminate" in judged.outcomes:
         judged.outcomes = judged.outcomes - {"indeterminate"} | {VERDICTS[word["verdict"]]}
     result = said["outcome"]

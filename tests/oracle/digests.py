@@ -21,6 +21,7 @@ def digests(opened: Bundle, receipt: dict, settled: dict | None, action: dict) -
         "evidence/pre.json": (receipt.get("pre") or {}).get("evidence_sha256"),
         "evidence/post.json": (receipt.get("post") or {}).get("evidence_sha256"),
         "evidence/later.json": ((settled or {}).get("look") or {}).get("evidence_sha256"),
+        "evidence/rehearsal.json": (receipt.get("rehearsal") or {}).get("evidence_sha256"),
         "evidence/exchanges.json": receipt["exchanges_sha256"],
     }
     is_copy = "evidence/exchanges.json" not in parts

@@ -3,11 +3,12 @@
 from basics import require
 from values import digest, same
 
+REHEARSAL = {"seed", "claim", "exchanges", "refused", "plan", "problem", "started_ms", "ended_ms"}
 ATTEMPT = {"n", "claim", "exchanges", "refused", "started_ms", "ended_ms"}
 OBSERVATION = {"state", "derived", "exchanges", "claim", "refused", "at_ms", "problem"}
 EXCHANGE = {
     "ordinal", "request", "fate", "response", "etag", "if_match", "idempotency_key", "carried_from", "retry_after_s",
-    "redacted", "problem", "headers", "failure", "started_ms", "ended_ms", "deadline_ms",
+    "redacted", "problem", "headers", "failure", "started_ms", "ended_ms", "deadline_ms", "secrets",
 }
 COPIED = ("idempotency_key", "carried_from", "problem", "started_ms", "ended_ms")
 NOT_REFUSALS = (408, 409, 425, 429)
@@ -22,6 +23,7 @@ class Exchange:
         self.data, self.request, self.writes = data, data["request"], data["request"]["writes"]
         self.status = data["fate"]["answered"]["status"] if isinstance(data["fate"], dict) else None
         self.redacted = data.get("redacted", [])
+        self.secrets = data.get("secrets", [])
         self.is_2xx = self.status is not None and 200 <= self.status < 300
         self.refused_when = self.request.get("refused_when") if self.is_2xx else None
         self.is_readable = not (self.redacted or "problem" in data or "failure" in data)
@@ -76,6 +78,14 @@ class Exchange:
         return self.meaning in ("done", "accepted")
 
     @property
+    def is_hindered(self) -> bool:
+        """Whether the exchange failed for a temporary reason."""
+        if self.status is None:
+            return self.data.get("failure") != "denied"
+        is_throttled = self.status in self.request.get("throttled", []) and "retry_after_s" in self.data
+        return is_throttled or self.status in (408, 425, 429) or self.status >= 500
+
+    @property
     def is_open(self) -> bool:
         return self.may_have_written and (self.status is None or self.meaning == "open")
 
@@ -107,6 +117,21 @@ class Look:
         self.began_ms = min((one.data["started_ms"] for one in self.exchanges), default=data["at_ms"])
 
 
+class Rehearsal:
+    """The rehearsal of the evidence (11.3)."""
+
+    def __init__(self, data: dict, short: dict) -> None:
+        require(set(data) <= REHEARSAL, "the rehearsal has other members")
+        self.data, self.plan = data, data.get("plan")
+        self.exchanges = exchanges(data["exchanges"], short["exchanges"], "evidence/rehearsal.json")
+        plan = {} if self.plan is None else {"plan_sha256": digest(self.plan)}
+        found = plan | {name: data[name] for name in ("problem", "started_ms", "ended_ms") if name in data}
+        found |= {"evidence_sha256": digest(data), "exchanges": short["exchanges"]}
+        require(same(found, short), "the rehearsal has another summary")
+        clean = data["claim"] == "done" and not data.get("refused")
+        require(clean or self.plan is None, "there is a plan, but the run of the rehearsal did not end as `done`")
+
+
 class Evidence:
     """The complete observations and attempts of a bundle, which the receipt and the reconciliation sum up."""
 
@@ -116,6 +141,9 @@ class Evidence:
 
         self.pre, self.post = look("pre", receipt.get("pre")), look("post", receipt.get("post"))
         self.later = look("later", (settled or {}).get("look"))
+        short = receipt.get("rehearsal")
+        self.rehearsal = None if short is None else Rehearsal(read("evidence/rehearsal.json"), short)
+        self.plan = None if self.rehearsal is None else self.rehearsal.plan
         attempts, shorts = read("evidence/exchanges.json"), receipt["attempts"]
         require(len(attempts) == len(shorts), "the attempts are not those of the receipt")
         self.attempts = [attempt(*pair) for pair in zip(attempts, shorts, strict=True)]

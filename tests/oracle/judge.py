@@ -69,12 +69,19 @@ def unchanged(seen: Seen, sent: list[Exchange]) -> str:
         return "failed"
     if any(one.meaning == "accepted" for one in sent):
         return "indeterminate"
-    if any(one.meaning == "done" for one in sent):
+    if any(one.meaning == "done" or any("file" in secret for secret in one.secrets) for one in sent):
         return "mismatch"
     settle = milliseconds(seen.contract.text["verify"].get("settle", "0s"))
     until = max((one.data["deadline_ms"] + settle for one in seen.writes if one.is_open), default=0)
     effect = seen.contract.text["action"]["effect"]
     return "failed" if effect in BY_LOOK and seen.post.began_ms >= until else "indeterminate"
+
+
+def lost(exchanges: list[Exchange]) -> set[str]:
+    """The names of secrets that the upstream created, or may have created, and that the host did not store (12)."""
+    stored = {secret["name"] for one in exchanges for secret in one.secrets if "file" in secret}
+    sent = [one for one in exchanges if one.may_have_written and not one.is_turned_away and one.meaning != "refused"]
+    return {name for one in sent for name in one.request.get("secrets", {})} - stored
 
 
 def milliseconds(text: str) -> int:

@@ -7,7 +7,7 @@ import rfc8785
 
 from basics import Failed
 from exchanges import Evidence, Exchange, Look
-from templates import ANSWER, MAX_PATH, Contract, has_dots, whole_placeholder, without_state
+from templates import ANSWER, MAX_PATH, Contract, has_dots, is_of_rule, whole_placeholder
 from values import Misfit, at, child, covers, keeps, missing, project, same, text_of, tokens
 
 STATES_MAX = 2 << 20  # bytes of all states of an observation
@@ -30,8 +30,7 @@ class Asked:
     """What the rules of `observe` send after some attempts: a request each, None for no request, or why not known."""
 
     def __init__(self, contract: Contract, sent: list[Exchange]) -> None:
-        rules = zip(contract.perform_rules, contract.perform, strict=True)
-        self.answers = {rule["name"]: answer(rule, request, sent) for rule, request in rules if "name" in rule}
+        self.answers = answers(contract, sent)
         self.rules = [self.filled(request) for request in contract.observe]
 
     def filled(self, request: dict) -> dict | Unknown | None:
@@ -51,11 +50,19 @@ class Asked:
         return request | {"path": path}
 
 
+def answers(contract: Contract, sent: list[Exchange]) -> dict:
+    """What the answers to each named write of `perform` say."""
+    rules = zip(contract.perform_rules, contract.perform, strict=True)
+    named = [(rule, request) for rule, request in rules if "name" in rule and request["writes"]]
+    return {rule["name"]: answer(rule, request, sent) for rule, request in named}
+
+
 def answer(rule: dict, request: dict, sent: list[Exchange]) -> dict | Unknown | None:
     """The declared members of the answers to a named write; None if it was not sent or was refused."""
-    own = [one for one in sent if same(without_state(one.request), request)]
+    own = [one for one in sent if is_of_rule(one.request, request)]
+    done = [one for one in own if one.is_done]
     try:
-        found = [members(rule, one) for one in own if one.is_done]
+        found = [members(rule, one) for one in done]
     except (Unknown, Misfit) as why:
         return Unknown(str(why))
     if found:

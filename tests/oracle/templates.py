@@ -1,18 +1,19 @@
-"""The requests that a contract renders from parameters and the id of the action (docs/formats.md, 3.5 and 10.2)."""
+"""The requests that a contract renders from parameters and the id of the action (docs/formats.md, 3.5, 10.2, 11.1)."""
 
 import copy
 import json
 import re
+from dataclasses import dataclass, field
 from urllib.parse import quote, unquote
 
 from basics import SAFE, refuse, require, unique
-from values import at, child, decimal_of, scaled, text_of
+from values import at, child, decimal_of, same, scaled, text_of
 
 SAFE_METHODS = ("GET", "HEAD")
 LITERAL = "-._~!$'()*+,;=:@/?"  # what stays as it is in the literal text of a path or query, besides letters and digits
 COPIED = (
     "upstream", "codec", "guard", "expose", "absent", "created", "throttled", "accepted", "refused_when", "name",
-    "location",
+    "location", "optional", "secrets",
 )
 PIECES = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
 ANSWER = re.compile(r"\{answer\.([^{}.]+)\.([^{}]+)\}")
@@ -25,6 +26,17 @@ class Fraction:
     def __init__(self, digits: str) -> None:
         require(scaled(digits) is not None, f"`body_json` has {digits}, which is not a decimal")
         self.text = decimal_of(digits)
+
+
+@dataclass
+class Notes:
+    """The places in a body that are not those of literal values."""
+
+    pre: dict = field(default_factory=dict)
+    any: dict = field(default_factory=dict)
+    awaited: dict = field(default_factory=dict)
+    numbers: list = field(default_factory=list)
+    is_form: bool = False  # whether an object or array of which nothing is left is left out
 
 
 class Contract:
@@ -64,18 +76,20 @@ class Contract:
         writes = rule.get("writes", False) or not (method in SAFE_METHODS or rule.get("reads", False))
         rendered |= {"method": method, "path": sent, "calls": rule.get("calls", 1), "writes": writes}
         headers = {name.lower(): self.plain(value) for name, value in rule.get("headers", {}).items()}
-        where = {pointer: self.body(value, "", {}, [])[0] for pointer, value in rule.get("where", {}).items()}
-        body, pre, numbers = None, {}, []
+        where = {pointer: self.body(value, "", Notes())[0] for pointer, value in rule.get("where", {}).items()}
+        is_form = rule.get("codec", {}).get("request") == "form"
+        body, notes = None, Notes(is_form=is_form)
         if "body" in rule or "body_json" in rule:
-            template = rule["body"] if "body" in rule else body_json(rule["body_json"])
-            found = self.body(template, "", pre, numbers)
+            found = self.body(template_of(rule), "", notes)
             require(found != (None,), "a rendered body is null")
             body = found and found[0]
-            numbers.sort(key=str.encode)
-        if rule.get("codec", {}).get("request") == "form":
-            body, pre, numbers = None if body is None else self.form(body), {}, []
+            notes.numbers.sort(key=str.encode)
+        if is_form:
+            body = None if body is None else self.form(body)
+            notes = Notes(awaited=notes.awaited)
         rendered |= {} if body is None else {"body": body}
-        optional = {"headers": headers, "where": where, "pre": pre, "numbers": numbers}
+        optional = {"headers": headers, "where": where, "numbers": notes.numbers}
+        optional |= {"pre": notes.pre, "any": notes.any, "awaited": notes.awaited}
         return rendered | {name: value for name, value in optional.items() if value}
 
     def path(self, path: str) -> str:
@@ -156,42 +170,67 @@ class Contract:
 
     # -- bodies -------------------------------------------------------------------------------------
 
-    def body(self, template: object, place: str, pre: dict, numbers: list) -> tuple[object] | None:
-        """The filled body in a tuple; None if it is left out. Notes the places of `pre` and `numbers` (10.11, 10.12).
-        """
+    def body(self, template: object, place: str, notes: Notes) -> tuple[object] | None:
+        """The filled body in a tuple; None if it is left out. Notes the places of other values (10.11, 10.12, 11.1)."""
         if isinstance(template, list):
             kept: list = []
             for item in template:
-                found = self.body(item, child(place, str(len(kept))), pre, numbers)
+                found = self.body(item, child(place, str(len(kept))), notes)
                 kept += [] if found is None else [found[0]]
-            return (kept,)
+            return None if not kept and notes.is_form and place else (kept,)
         if isinstance(template, dict):
-            found = {name: self.body(template[name], child(place, name), pre, numbers) for name in sorted(template)}
-            return ({name: one[0] for name, one in found.items() if one is not None},)
+            if self.two and is_part(template):
+                notes.any[place] = template["name"]
+                return (None,) if place else None
+            found = {name: self.body(template[name], child(place, name), notes) for name in sorted(template)}
+            kept = {name: one[0] for name, one in found.items() if one is not None}
+            return None if not kept and notes.is_form and place else (kept,)
         if isinstance(template, Fraction):
-            numbers.append(place)
+            notes.numbers.append(place)
             return (template.text,)
         pieces = self.pieces(template) if isinstance(template, str) else [("text", template)]
         if len(pieces) != 1 or pieces[0][0] == "text":
             return (self.plain(template) if isinstance(template, str) else template,)
         kind, name = pieces[0]
         if kind == "pre":
-            pre[place] = "/" + name.replace(".", "/")
+            notes.pre[place] = "/" + name.replace(".", "/")
+            return (None,)
+        if kind == "answer":
+            notes.awaited[place] = name
             return (None,)
         found = self.value(kind, name)
         if found is not None and kind != "id" and name in self.numbers:
-            numbers.append(place)
+            notes.numbers.append(place)
         return found
 
     def form(self, body: object) -> object:
-        """The body of a form, in which each value is text and nothing inside the body is empty."""
+        """The body of a form, in which each value is text. A value of an answer stays null."""
         if isinstance(body, dict):
-            inner = {name: self.form(one) for name, one in body.items()}
-            return {name: one for name, one in inner.items() if one not in ({}, [])}
+            return {name: self.form(one) for name, one in body.items()}
         if isinstance(body, list):
-            return [one for one in map(self.form, body) if one not in ({}, [])]
+            return [self.form(one) for one in body]
+        if body is None:
+            return None
         require(text_of(body) is not None, "a value of a form has no text")
         return text_of(body)
+
+
+def template_of(rule: dict) -> object:
+    """The template of a rule's body."""
+    return rule["body"] if "body" in rule else body_json(rule["body_json"])
+
+
+def is_part(members: dict) -> bool:
+    """Whether this is a part that the adapter computes: a schema in `any`, and its `name`."""
+    return set(members) == {"any", "name"} and isinstance(members["any"], dict)
+
+
+def part_schema(template: object, name: str) -> dict | None:
+    """The schema of the part with this name in the template of a body."""
+    if isinstance(template, dict) and is_part(template):
+        return template["any"] if template["name"] == name else None
+    inner = template.values() if isinstance(template, dict) else template if isinstance(template, list) else []
+    return next((found for one in inner if (found := part_schema(one, name)) is not None), None)
 
 
 def body_json(text: str) -> object:
@@ -233,28 +272,41 @@ def has_dots(segment: str) -> bool:
     return any(one in (".", "..") for one in re.split(r"[/\\]", unquote(segment)))
 
 
-# -- values that are known later (10.12, 10.13) -----------------------------------------------------
+# -- values that are known later (10.12, 10.13, 11.1) -----------------------------------------------
 
 
 def without_state(request: dict) -> dict:
-    """A request as the contract renders it, in which the values of the state are null."""
-    return placed(request, lambda _: (None,))
+    """A request as the contract renders it, without the values of the state, the computed parts and the values of
+    answers in the body. The path stays as it is.
+    """
+    places = [*request.get("pre", {}), *request.get("any", {}), *request.get("awaited", {})]
+    bare = placed(request, {place: (None,) for place in places if place})
+    if "" in request.get("any", {}):
+        bare.pop("body", None)
+    return bare
 
 
 def with_state(request: dict, state: dict) -> dict:
-    return placed(request, lambda pointer: at(state, pointer))
+    return placed(request, {place: at(state, pointer) for place, pointer in request.get("pre", {}).items()})
 
 
-def placed(request: dict, value: callable) -> dict:
+def placed(request: dict, values: dict) -> dict:
+    """The request with these values in its body, each in a tuple, by JSON pointer."""
     bare = copy.deepcopy(request)
-    for place, pointer in request.get("pre", {}).items():
+    for place, found in values.items():
         above, _, last = place.rpartition("/")
-        (parent,), found = at(bare.get("body"), above) or (None,), value(pointer)
-        require(found is not None, f"the state has no value at {pointer}")
+        (parent,) = at(bare.get("body"), above) or (None,)
+        require(found is not None, f"there is no value for {place}")
         require(at(parent, f"/{last}") is not None, f"the body has no value at {place}")
         last = last.replace("~1", "/").replace("~0", "~")
         parent[int(last) if isinstance(parent, list) else last] = found[0]
     return bare
+
+
+def is_of_rule(request: dict, rule: dict) -> bool:
+    """Whether a request is of a rule, with any values in the places that the contract leaves open."""
+    is_path = is_filled_as(rule["path"], request["path"]) if "{" in rule["path"] else request["path"] == rule["path"]
+    return is_path and same(without_state(request) | {"path": rule["path"]}, rule)
 
 
 def is_filled_as(path: str, sent: str) -> bool:

@@ -138,6 +138,23 @@ def fits(schema: dict, value: object) -> bool:
         return False
 
 
+def satisfies(schema: dict, value: object) -> bool:
+    """Whether the value satisfies the schema of a computed part, in which a decimal may have any form (11.1)."""
+    if isinstance(value, dict):
+        inner = schema.get("properties", {})
+        named = set(schema.get("required", [])) <= set(value) <= set(inner)
+        members = named and all(satisfies(inner[name], one) for name, one in value.items())
+    else:
+        items = value if isinstance(value, list) and "items" in schema else []
+        members = all(satisfies(schema["items"], item) for item in items)
+    is_decimal = kind_of(schema) == "decimal" and isinstance(value, str)
+    try:
+        check(schema, decimal_of(value) if is_decimal else value)
+    except Misfit:
+        return False
+    return members
+
+
 def missing(schema: dict, value: object) -> list[str]:
     """Pointers to the required properties that the value lacks."""
     found = []

@@ -23,13 +23,13 @@ from basics import Failed, Untrusted, canonical, require
 from container import Bundle
 from content import content
 from digests import digests
-from envelopes import approvals, decisions, links, reconciliation, resolution, statement
+from envelopes import approvals, decisions, edited, links, reconciliation, resolution, statement
 from tlog import log
 from trust import Trust
 
 NOT_CHECKED = (
     "witnesses: whether the quorum cosigned the checkpoint",
-    "activation: all but the tenant and the last policy set",
+    "activation: all but the tenant, the last policy set and the keys of approvals that count",
     "decision: whether Cedar decides the same again (cedar.mjs does)",
     "outcome, settled: whether CEL evaluates `after` as recorded, and whether `before` holds",
 )
@@ -52,6 +52,7 @@ def main(bundle: Path, trust: Path) -> None:
     receipt = statement(opened.chain[opened.at], trusted.receipt, "receipt", action)["predicate"]
     passed("receipt signature", "by a trusted key")
     require(canonical(action), "action.json is not canonical")
+    edited(json.loads(action))
     passed("subject", "action.json is what was signed")
     kinds = links(opened, receipt)
     passed("chain", ", ".join(kinds))

@@ -70,23 +70,28 @@ impl std::fmt::Debug for Search {
     }
 }
 
-/// The secrets and the private keys' seeds of a served directory.
+/// The secrets, the secrets that upstreams created, and the private keys' seeds of a served directory.
 pub fn of_directory(dir: &Path) -> Vec<Canary> {
     let secrets = files(&dir.join("secrets")).into_iter().filter_map(|path| {
         let value = fs::read(&path).ok()?;
         let value = value.trim_ascii_end();
         (value.len() >= VALUE_MIN).then(|| Canary::new(&name(dir, &path), value))
     });
+    let stored = files(&dir.join("vault")).into_iter().filter_map(|path| {
+        let value = fs::read(&path).ok()?;
+        (value.len() >= VALUE_MIN).then(|| Canary::new(&name(dir, &path), &value))
+    });
     let keys = ["keys", "approvers"].into_iter().flat_map(|folder| files(&dir.join(folder)));
     let seeds = keys
         .filter_map(|path| Some(Canary::new(&name(dir, &path), &seed(&fs::read(&path).ok()?)?)));
-    secrets.chain(seeds).collect()
+    secrets.chain(stored).chain(seeds).collect()
 }
 
 /// Whether the file holds a secret on purpose.
 pub fn is_home(relative: &Path) -> bool {
     let is_key = relative.extension().is_some_and(|e| e == "key");
     relative.starts_with("secrets")
+        || relative.starts_with("vault")
         || is_key && (relative.starts_with("keys") || relative.starts_with("approvers"))
 }
 

@@ -14,7 +14,7 @@ use crate::client::Client;
 use crate::host::{self, Host};
 use crate::people::{self, BOB};
 use crate::services::Result;
-use crate::trust;
+use crate::{trust, wait};
 
 /// The log of the tenant `acme` in a served directory.
 pub const LOG: &str = "state/log/acme";
@@ -75,6 +75,22 @@ impl Home {
         self.serve()
     }
 
+    /// What the running host says about its configuration and its last reload.
+    pub fn serving(&self) -> Result<Value> {
+        Ok(serde_json::from_slice(&fs::read(self.dir.join("state/serving.json"))?)?)
+    }
+
+    /// Sends SIGHUP, and waits until the host has read its directory once more. Returns what the host says then.
+    pub fn reload(&self) -> Result<Value> {
+        let reads = |says: &Value| says.get("reads").cloned();
+        let before = reads(&self.serving()?);
+        self.host.as_ref().ok_or("no host runs")?.signal("HUP")?;
+        let says = || self.serving().unwrap_or_default();
+        // The host writes the file twice: when it begins to read, and when it knows the result.
+        let is_over = |now: &Value| reads(now) != before && reads(now) == now.get("begun").cloned();
+        Ok(wait::answer("it reloads", says, |now| !now.is_null() && is_over(now)))
+    }
+
     /// Whether the host ends within this time, by itself or by a signal.
     pub fn ends_within(&mut self, patience: Duration) -> Result<bool> {
         self.host.as_mut().map_or(Ok(true), |host| host.ends_within(patience))
@@ -83,6 +99,11 @@ impl Home {
     /// The base URL of the host; empty while no host runs.
     pub fn url(&self) -> &str {
         self.host.as_ref().map_or("", |host| host.url.as_str())
+    }
+
+    /// The address at which people reach the host, with a name in place of the address.
+    pub fn public_url(&self) -> String {
+        self.url().replace("127.0.0.1", "localhost")
     }
 
     pub fn client(&self, token: &str) -> Client {

@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 
 use crate::child_guard::ChildGuard;
 use crate::client::Client;
-use crate::services::Result;
+use crate::compiled::{CACHE, cache};
+use crate::services::{Result, workspace};
 pub use starting::{Said, Starting};
 
 mod starting;
@@ -31,11 +32,28 @@ pub fn binary() -> Result<PathBuf> {
     Ok(found.ok_or("the `deed` binary is not built; run `cargo build -p deed-host`")?)
 }
 
+/// The verifier of the page that checks bundles, compressed; `make adapters` builds it. A debug build of the host reads
+/// it when it runs.
+pub fn verifier() -> PathBuf {
+    workspace().join("target/adapters/deed-verify.wasm.gz")
+}
+
+/// The variable that names [`verifier()`].
+pub const VERIFIER: &str = "DEED_VERIFIER_MODULE";
+
 /// Runs a command of the binary to its end. `input` is written to the stdin of the command.
 pub fn run(args: &[&str], input: &str) -> Result<Output> {
+    run_with(args, &[], input)
+}
+
+/// Like [`run`], with additional environment variables. The variable [`CACHE`] is set to [`cache()`] unless it is one
+/// of them.
+pub fn run_with(args: &[&str], variables: &[(&str, &str)], input: &str) -> Result<Output> {
     use std::io::Write;
     let mut child = Command::new(binary()?)
         .args(args)
+        .env(CACHE, cache()?)
+        .envs(variables.iter().copied())
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

@@ -14,6 +14,7 @@ use serde_json::Value;
 
 mod directory;
 mod script;
+mod texts;
 mod wire;
 
 use self::directory::Directory;
@@ -21,6 +22,7 @@ use crate::proxy::Recorded;
 use crate::proxy::wire::{PATIENCE, read_request};
 use crate::services::Result;
 pub use script::{Script, Step, does, says};
+pub use texts::POISON;
 pub use wire::{answer, json};
 
 /// An upstream on a loopback port; it stops accepting when dropped.

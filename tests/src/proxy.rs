@@ -124,6 +124,11 @@ impl Proxy {
         lock(&self.shared.orders).met(on)
     }
 
+    /// Removes all faults of single requests.
+    pub fn calm(&self) {
+        lock(&self.shared.orders).clear();
+    }
+
     /// Refuses every connection for this long from now on.
     pub fn refuse(&self, pause: Duration) {
         self.shared.door.close(pause);
@@ -144,7 +149,11 @@ impl Proxy {
     /// How many writes the upstream reports as carried out, of those whose path contains `part`. The answer to the host
     /// need not have arrived.
     pub fn carried_out(&self, part: &str) -> usize {
-        let on = On::writes(part);
+        self.carried(&On::writes(part))
+    }
+
+    /// How many requests that match `on` were answered with 2xx by the upstream.
+    pub fn carried(&self, on: &On) -> usize {
         let carried = lock(&self.shared.carried);
         carried.iter().filter(|(one, status)| on.means(one) && (200..300).contains(status)).count()
     }
@@ -201,7 +210,10 @@ fn serve(mut client: TcpStream, shared: &Arc<Shared>) -> Result<()> {
     client.set_read_timeout(Some(wire::PATIENCE))?;
     let request = wire::read_request(&client)?;
     lock(&shared.requests).push(request.clone());
-    if let Some(fault) = lock(&shared.orders).turn(&request).fault {
+    // The lock ends with this statement. In the condition it would be held while the fault is played, and the requests of
+    // all other actions would wait.
+    let ordered = lock(&shared.orders).turn(&request).fault;
+    if let Some(fault) = ordered {
         let answer = spoiled(&request, fault.lands, shared)?;
         return fault::show(client, fault.how, &answer);
     }

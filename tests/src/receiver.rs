@@ -2,14 +2,13 @@
 
 use std::fs;
 use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread;
 
 use serde_json::Value;
 
+use crate::listening::Listening;
 use crate::services::Result;
 use crate::wait;
 use crate::world::{edit, store};
@@ -82,9 +81,8 @@ impl Delivery {
 /// A running receiver; it stops accepting when dropped.
 #[derive(Debug)]
 pub struct Receiver {
-    address: SocketAddr,
+    listening: Listening,
     shared: Arc<Shared>,
-    accepting: Option<thread::JoinHandle<()>>,
 }
 
 #[derive(Debug)]
@@ -93,7 +91,6 @@ struct Shared {
     reply: Mutex<Reply>,
     /// The connections that are never answered.
     held: Mutex<Vec<TcpStream>>,
-    stopped: AtomicBool,
 }
 
 impl Receiver {
@@ -103,25 +100,22 @@ impl Receiver {
 
     /// Starts at the address of a receiver that was dropped.
     pub fn start_at(address: SocketAddr) -> Result<Self> {
-        let listener = TcpListener::bind(address)?;
-        let address = listener.local_addr()?;
         let shared = Arc::new(Shared {
             deliveries: Mutex::default(),
             reply: Mutex::new(Reply::accept()),
             held: Mutex::default(),
-            stopped: AtomicBool::new(false),
         });
         let own = Arc::clone(&shared);
-        let accepting = Some(thread::spawn(move || accept(&listener, &own)));
-        Ok(Self { address, shared, accepting })
+        let listening = Listening::start(address, move |client| receive(client, &own))?;
+        Ok(Self { listening, shared })
     }
 
     pub fn address(&self) -> SocketAddr {
-        self.address
+        self.listening.address()
     }
 
     pub fn url(&self) -> String {
-        format!("http://{}/hook", self.address)
+        format!("http://{}/hook", self.address())
     }
 
     /// Answers later deliveries in this way.
@@ -153,27 +147,6 @@ impl Receiver {
         let what = format!("`{event}` of {action}");
         let mut found = wait::answer(&what, || self.of(event, action), |found| !found.is_empty());
         found.swap_remove(0)
-    }
-}
-
-impl Drop for Receiver {
-    fn drop(&mut self) {
-        self.shared.stopped.store(true, Ordering::SeqCst);
-        // This connection wakes the accepting thread, which then ends and releases the address.
-        TcpStream::connect(self.address).ok();
-        if let Some(accepting) = self.accepting.take() {
-            accepting.join().ok();
-        }
-    }
-}
-
-fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
-    for client in listener.incoming().map_while(io::Result::ok) {
-        if shared.stopped.load(Ordering::SeqCst) {
-            return;
-        }
-        let shared = Arc::clone(shared);
-        thread::spawn(move || receive(client, &shared).ok());
     }
 }
 

@@ -4,7 +4,8 @@
 //!
 //! An item has two slots, `one` and `two`. There are four kinds of items, which differ in the effect of a write: `set`
 //! (PUT, a repetition changes nothing), `keyed` (POST, applied once per `Idempotency-Key`), `add` (POST, every write
-//! adds an entry that a GET shows) and `opaque` (POST, counted here but not shown by a GET).
+//! adds an entry that a GET shows) and `opaque` (POST, counted here but not shown by a GET). The items of `setid`,
+//! `keyid` and `addid` have a third slot, and an id that later writes must contain.
 
 use std::io::Write as _;
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -26,7 +27,7 @@ use crate::proxy::{Recorded, wire};
 use crate::services::Result;
 pub use fault::{Fault, How, Lands};
 pub use order::On;
-pub use stop::{Point, Stop};
+pub use stop::{Gate, Point, Stop};
 pub use store::Applied;
 
 /// A server on a free loopback port; it stops accepting when dropped.

@@ -1,15 +1,25 @@
 //! Real third-party servers, each on a free loopback port. Dropping a server ends it. The harness does not alter the
 //! answers of the servers.
 
+mod address;
+pub mod chromium;
+pub mod docker_registry;
+pub mod forward_proxy;
+pub mod fractal;
 pub mod kinto;
 pub mod localstripe;
+pub mod mailman;
+pub mod moto;
+mod process;
 pub mod rabbitmq;
+pub mod redmine;
+pub mod tls_front;
+pub mod web_front;
 
 use std::{
     error::Error,
     fs::{self, File},
-    io,
-    net::{Ipv4Addr, SocketAddr, TcpListener},
+    net::SocketAddr,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     thread,
@@ -18,6 +28,7 @@ use std::{
 
 use serde_json::{Value, json};
 
+pub use self::address::free_address;
 use crate::child_guard::ChildGuard;
 
 /// The result type of the harness. Tests unwrap the error, and the demo prints it.
@@ -203,11 +214,6 @@ pub fn venv() -> PathBuf {
 pub fn workspace() -> PathBuf {
     let package = Path::new(env!("CARGO_MANIFEST_DIR"));
     package.parent().unwrap_or(package).to_owned()
-}
-
-/// A loopback address whose port was free a moment ago.
-pub fn free_address() -> io::Result<SocketAddr> {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()
 }
 
 /// The server stays in the caller's process group, so that Ctrl-C ends it too. The server's log goes to a file, because

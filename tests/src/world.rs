@@ -16,7 +16,7 @@ use crate::home::Home;
 pub use crate::people::{BOB, CAROL, HELPDESK, STRANGER};
 use crate::proxy::Proxy;
 use crate::services::{Result, ScimServer};
-use crate::{people, wait};
+use crate::{compiled, people, wait};
 
 /// A served directory with a fault-injecting proxy to its system of record.
 #[derive(Debug)]
@@ -58,6 +58,7 @@ impl World {
     ) -> Result<Self> {
         let mut world = Self::not_pinned(scim, adapter)?;
         change(&world.dir)?;
+        compiled::expected_in(&world.dir)?;
         world.pin()?;
         world.serve()?;
         Ok(world)

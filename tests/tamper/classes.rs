@@ -9,6 +9,7 @@ mod envelopes;
 mod host;
 mod log;
 mod parts;
+mod passkeys;
 mod proofs;
 mod rules;
 mod trust;
@@ -48,6 +49,7 @@ pub(crate) fn all() -> Vec<Class> {
         "envelopes/signatures", "none, two, S + L, small order, zeros, cut" => envelopes::signatures,
         "envelopes/json", "duplicate keys, unknown fields, deep nesting, floats, white space" => envelopes::json,
         "envelopes/payload", "a statement that is not canonical or has more fields, rightly signed and logged" => envelopes::payloads,
+        "envelopes/passkeys", "an assertion changed in each byte, left out, of another answer, or added to a key file's signature; the other S" => passkeys::assertions,
         "documents/of-another-action", "contract, grant, policy, question, evidence of another bundle, every digest made to fit, signed by a stranger" => documents::foreign,
         "documents/approved", "a part of an approved action edited, every digest made to fit, signed and logged by the host" => documents::approved,
         "rules/states", "a state that does not follow from the exchanges, or is not in normal form, signed and logged by the host" => rules::states,
@@ -57,7 +59,9 @@ pub(crate) fn all() -> Vec<Class> {
         "rules/outputs", "an output that differs, is missing or is not declared, signed and logged by the host" => rules::outputs,
         "rules/contracts", "`where`, `throttled`, `refused_when` or another member taken out of the contract, the grant and the requests, signed and logged by the host" => rules::contracts,
         "rules/searches", "a search without `reads`, with another method or query, or that writes, signed and logged by the host" => rules::searches,
-        "rules/approvals", "an approval of other values than those in `depends_on`, signed by the approver" => rules::approvals,
+        "rules/approvals", "an approval of other values than those in `depends_on`, or of another plan, signed by the approver" => rules::approvals,
+        "rules/confirmations", "a confirmation by an approver or in an approver's name, an approval by the responsible person, each rightly listed, signed and logged by the host" => rules::confirmations,
+        "rules/plans", "a plan that the contract does not allow, an attempt that does not follow its plan, another list of unsent writes, another `dry_run`, a question to policy without the state or the plan, signed and logged by the host" => rules::plans,
         "trust/approver", "the approver's key retired before or enrolled after, of another person or role, or nobody's" => trust::approvers,
         "trust/host", "another receipt key, another log key, another tenant, none at all" => trust::host,
     ];

@@ -59,6 +59,7 @@ pub(crate) fn sign(payload: &[u8], key: &SigningKey) -> Envelope {
         signatures: vec![EnvelopeSignature {
             keyid: key_id(&key.verifying_key()).unwrap(),
             sig: STANDARD.encode(key.sign(&signed).to_bytes()),
+            webauthn: None,
         }],
     }
 }
@@ -201,12 +202,24 @@ pub(crate) fn replaced_by(
     key: &SigningKey,
     log: &LogKey,
 ) -> Files {
+    replaced_with(files, n, line, (key, log), |_, _| ())
+}
+
+/// Does the same, and makes a further change to each later statement. The change gets the hex digest of the new line.
+pub(crate) fn replaced_with(
+    files: &Files,
+    n: usize,
+    line: Envelope,
+    (key, log): (&SigningKey, &LogKey),
+    edit: impl Fn(&mut Value, &str),
+) -> Files {
     let mut lines = chain(files);
     let old = Digest::of(&STANDARD.decode(&lines[n].payload).unwrap()).hex();
     lines[n] = line;
     let new = Digest::of(&STANDARD.decode(&lines[n].payload).unwrap()).hex();
     let later = lines.split_off(n + 1);
-    lines.extend(resigned(&later, [(old, new)].into(), key, |_| ()));
+    let edit = |statement: &mut Value| edit(statement, &new);
+    lines.extend(resigned(&later, [(old, new.clone())].into(), key, edit));
     let mut out = files.clone();
     put_chain(&mut out, &lines, receipt_line(&chain(files)));
     relog(&mut out, log);

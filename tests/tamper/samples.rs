@@ -1,6 +1,8 @@
 //! Real bundles of every kind of outcome, two of each, made by one real host against a real server.
 
+mod confirmed;
 mod declared;
+mod open;
 mod scripted;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -8,7 +10,9 @@ use std::fs;
 use std::path::Path;
 
 use deed_record::bundle::{self, Files};
+use deed_record::statement::approval::Answer as Said;
 use deed_spec::note::LogKey;
+use deed_test_support::authenticator;
 use deed_test_support::scripted::{self as desk_contracts, desk};
 use deed_test_support::shared::{self, approve_then, locked_out, report, scim, user};
 use deed_tests::proxy::Fault;
@@ -43,6 +47,8 @@ pub(crate) struct Keys {
     /// The host's log key without its name.
     pub(crate) log_signing: SigningKey,
     pub(crate) bob: SigningKey,
+    /// The key of the person who is responsible for the agent.
+    pub(crate) alice: SigningKey,
     /// A key that no one trusts.
     pub(crate) stranger: SigningKey,
 }
@@ -58,7 +64,7 @@ pub(crate) struct Sample {
 /// Produces one kind of outcome; returns the action's id.
 type Maker = fn(&World) -> String;
 
-const MAKERS: [(&str, Maker); 22] = [
+const MAKERS: [(&str, Maker); 29] = [
     ("verified", verified),
     ("mismatch", mismatch),
     ("denied by policy", denied_by_policy),
@@ -71,6 +77,8 @@ const MAKERS: [(&str, Maker); 22] = [
     ("read", read),
     ("turned away once", turned_away_once),
     ("two answers", two_answers),
+    (BY_PASSKEY, approved_by_passkey),
+    (CONFIRMED, confirmed::confirmed),
     ("created", declared::created),
     ("deleted", declared::deleted),
     ("member added", declared::member_added),
@@ -81,6 +89,11 @@ const MAKERS: [(&str, Maker); 22] = [
     ("guarded", scripted::guarded),
     ("declined", scripted::declined),
     (FOLLOWED, scripted::followed),
+    ("composed", open::composed),
+    ("put back", open::put_back),
+    ("stopped", open::stopped),
+    ("continued", open::continued),
+    ("rehearsed", open::rehearsed),
 ];
 
 /// The kind of bundle of an expired action, which is proposed before all others and has expired when its bundle is
@@ -95,12 +108,20 @@ const PENDING: &str = "pending";
 const FOLLOWED: &str = "followed";
 /// A bundle of an indeterminate action that an operator's statement settled.
 const RESOLVED: &str = "resolved by a person";
+/// A bundle of an action that a person approved with a passkey.
+pub(crate) const BY_PASSKEY: &str = "approved by passkey";
+/// A bundle of an action that a person approved and that the responsible person confirmed.
+pub(crate) const CONFIRMED: &str = "confirmed";
 /// The readers whose copies of a bundle are kept while the action is open: a person and the agent.
 const COPIES: [(&str, &str); 2] = [(BOB, "open"), (HELPDESK, "open-copy")];
 pub(crate) const COPY: &str = "an agent's copy";
 
+/// The kinds of bundles of open contracts.
+pub(crate) const OPEN_KINDS: [&str; 5] =
+    ["composed", "put back", "stopped", "continued", "rehearsed"];
+
 /// Every kind of bundle.
-pub(crate) const KINDS: [&str; 26] = [
+pub(crate) const KINDS: [&str; 33] = [
     "verified",
     "mismatch",
     "denied by policy",
@@ -114,6 +135,8 @@ pub(crate) const KINDS: [&str; 26] = [
     "read",
     "turned away once",
     "two answers",
+    BY_PASSKEY,
+    CONFIRMED,
     "created",
     "deleted",
     "member added",
@@ -125,6 +148,11 @@ pub(crate) const KINDS: [&str; 26] = [
     "declined",
     PENDING,
     FOLLOWED,
+    "composed",
+    "put back",
+    "stopped",
+    "continued",
+    "rehearsed",
     EXPIRED,
     COPY,
 ];
@@ -198,10 +226,13 @@ const ACME: &str = "state/log/acme";
 fn configure(dir: &Path) -> Result<()> {
     shared::declare(dir)?;
     desk_contracts::declare(dir, desk())?;
+    open::declare(dir)?;
     edit(dir, "deed.toml", "expires = \"1h\"", "expires = \"25s\"")?;
     let bob =
         |more: &str| format!("roles = [\"support-lead\"{more}]\nkeys = [\"approvers/bob.pub\"]");
     edit(dir, "deed.toml", &bob(""), &bob(", \"operator\""))?;
+    authenticator::es256(81).enrol(dir, "bob")?;
+    confirmed::configure(dir)?;
     let file = dir.join("policies/starter.cedar");
     let forbid = "\n@id(\"not-for-mallory\")\nforbid (principal, action, resource)\n\
                   when { context has on_behalf_of && context.on_behalf_of == \"mallory@example.com\" };\n";
@@ -220,6 +251,7 @@ impl Keys {
             log: LogKey::new("deed.example/logs/acme", log_signing.clone()).unwrap(),
             log_signing,
             bob: key("approvers/bob.key"),
+            alice: key("approvers/alice.key"),
             stranger: SigningKey::from_bytes(&[9; 32]),
         }
     }
@@ -407,6 +439,20 @@ fn turned_away_once(world: &World) -> String {
     let id = ends(world, &World::proposal(SUSPEND, &user("raced", Some(true))), "waiting");
     world.proxy.set("PATCH", Fault::None);
     approved(world, &id)
+}
+
+/// Bob approves with his passkey.
+fn approved_by_passkey(world: &World) -> String {
+    let id = asked(world, RESTORE, &locked_out());
+    let request = authenticator::fetched(&world.client(BOB), &id);
+    let terms = authenticator::terms(&request, Said::Approve, "bob");
+    let payload = authenticator::payload(&request, &terms);
+    let envelope = authenticator::es256(81).sign(&payload, |_| ());
+    let path = format!("/v1/actions/{id}/approvals");
+    let answer = world.client(BOB).post(&path, &json!(envelope)).unwrap();
+    assert_eq!(answer.status, 200, "{}", answer.json());
+    assert_eq!(world.settled(&id).unwrap()["status"], "verified");
+    id
 }
 
 /// Runs an action whose first approval became stale because the state changed, and whose second approval counts.

@@ -30,7 +30,10 @@ fn group(kind: &str) -> &'static str {
         "read" => "read",
         crate::samples::COPY => "copy",
         "cancelled" | "expired" => "unrun",
-        "refunded" | "queried" | "guarded" | "declined" => "unasked",
+        "refunded" | "queried" | "guarded" | "declined" | "composed" | "stopped" | "continued" => {
+            "unasked"
+        }
+        "rehearsed" => "dry",
         "pending" | "followed" => "open",
         kind if kind.starts_with("denied") => "unrun",
         _ => "run",

@@ -1,13 +1,16 @@
-//! Encodes a core module, or WebAssembly text, as a component file (Component Model, binary format). If the component
-//! would import an interface outside the package `deed:adapter`, the module reports an error and writes no file.
+//! Writes a core module, or WebAssembly text, as a component file (Component Model, binary format). If the component
+//! would import an interface outside of `deed:adapter` and WASI, the module reports an error and writes no file. The
+//! components are encoded as by `deed adapter build`.
 
 use std::{
-    fs, io,
+    fs,
+    io::{self, Write as _},
     path::{Path, PathBuf},
 };
 
-use wit_component::{ComponentEncoder, DecodedWasm, StringEncoding, embed_component_metadata};
-use wit_parser::{Resolve, WorldId, WorldItem, WorldKey};
+use deed_author::project::component::{assemble as assemble_text, encode, imports};
+use deed_author::project::imports::is_own;
+use flate2::{Compression, write::GzEncoder};
 
 use crate::progress;
 
@@ -20,10 +23,22 @@ pub(crate) fn write(name: &str, module: &Path, out: &Path) -> Result<(), Compone
     check_and_store(name, &component, out)
 }
 
-/// Writes a core module to `out` as it is, unless `out` already holds these bytes. Fails when `module` cannot be read
-/// or `out` cannot be written.
+/// Writes a core module to `out`, unless `out` already holds these bytes. The file is compressed with gzip if its name
+/// ends in `.gz`, and otherwise has the bytes of the module. Fails when `module` cannot be read or `out` cannot be
+/// written.
 pub(crate) fn copy(module: &Path, out: &Path) -> Result<(), ComponentError> {
-    update(&fs::read(module).map_err(|error| file(module, error))?, out)
+    let bytes = fs::read(module).map_err(|error| file(module, error))?;
+    if out.extension().is_some_and(|extension| extension == "gz") {
+        return update(&compressed(&bytes).map_err(|error| file(out, error))?, out);
+    }
+    update(&bytes, out)
+}
+
+/// The same bytes for the same module: the header of the gzip file has neither a time nor a name.
+fn compressed(bytes: &[u8]) -> io::Result<Vec<u8>> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+    encoder.write_all(bytes)?;
+    encoder.finish()
 }
 
 /// Assembles WebAssembly text, a core module of the world `adapter` or a whole component, and writes the component to
@@ -41,34 +56,13 @@ pub(crate) fn assemble(
 }
 
 fn assembled(source: &str, wit: &Path) -> Result<Vec<u8>, String> {
-    let binary = wat::parse_str(source).map_err(|error| error.to_string())?;
-    if is_component(&binary) {
-        return Ok(binary);
-    }
-    encode(
-        &with_world(binary, &wit.join(version_of(source))).map_err(|error| format!("{error:#}"))?,
-    )
+    assemble_text(source, &wit.join(version_of(source)))
 }
 
 /// Returns the version of `deed:adapter` that a WebAssembly text imports: 0.2, or 0.1 if the text does not import
 /// 0.2.0.
 fn version_of(source: &str) -> &'static str {
     if source.contains("@0.2.0\"") { "0.2" } else { "0.1" }
-}
-
-/// Embeds the WIT world `adapter`, read from the directory `wit`, into a module. A module that was assembled from
-/// WebAssembly text has no description of its interface.
-fn with_world(mut module: Vec<u8>, wit: &Path) -> Result<Vec<u8>, Box<dyn std::error::Error>> {
-    let mut resolve = Resolve::default();
-    let (package, _) = resolve.push_dir(wit)?;
-    let world = resolve.select_world(&[package], Some("adapter"))?;
-    embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8)?;
-    Ok(module)
-}
-
-/// The preamble distinguishes a component (layer 1) from a core module (layer 0).
-fn is_component(binary: &[u8]) -> bool {
-    binary.get(6) == Some(&1)
 }
 
 fn check_and_store(name: &str, component: &[u8], out: &Path) -> Result<(), ComponentError> {
@@ -102,42 +96,15 @@ pub(crate) enum ComponentError {
     Text { path: PathBuf, why: String },
     #[error("`{name}` is not a component: {why}; does it call `export_adapter!`?")]
     Encode { name: String, why: String },
-    #[error("`{name}` imports `{imports}`; an adapter imports `deed:adapter` only")]
+    #[error("`{name}` imports `{imports}`; an adapter imports `deed:adapter` and WASI only")]
     Foreign { name: String, imports: String },
 }
 
-fn encode(core: &[u8]) -> Result<Vec<u8>, String> {
-    let encoder = ComponentEncoder::default().validate(true).module(core);
-    encoder.and_then(|mut encoder| encoder.encode()).map_err(|error| format!("{error:#}"))
-}
-
-/// Names of the imports that are not interfaces of `deed:adapter`.
+/// Names of the imports that are not interfaces of `deed:adapter` or WASI.
 fn foreign_imports(component: &[u8]) -> Result<Vec<String>, String> {
-    match wit_component::decode(component).map_err(|error| format!("{error:#}"))? {
-        DecodedWasm::Component(resolve, world) => Ok(foreign(&resolve, world)),
-        DecodedWasm::WitPackage(..) => Err("it is a WIT package".to_owned()),
-    }
-}
-
-fn foreign(resolve: &Resolve, world: WorldId) -> Vec<String> {
-    let Some(world) = resolve.worlds.get(world) else { return Vec::new() };
-    let imports = world.imports.iter();
-    let foreign = imports.filter(|(key, item)| !is_type(item) && !is_ours(resolve, key));
-    foreign.map(|(key, _)| resolve.name_world_key(key)).collect()
-}
-
-/// Whether an import is a type. A world that uses a type of an interface lists the type among its imports.
-fn is_type(item: &WorldItem) -> bool {
-    matches!(item, WorldItem::Type { .. })
-}
-
-fn is_ours(resolve: &Resolve, key: &WorldKey) -> bool {
-    let WorldKey::Interface(id) = key else { return false };
-    let interface = resolve.interfaces.get(*id);
-    let package = interface.and_then(|interface| interface.package);
-    package
-        .and_then(|id| resolve.packages.get(id))
-        .is_some_and(|package| package.name.namespace == "deed" && package.name.name == "adapter")
+    // A host accepts WASI if the grant has `wasi = true`.
+    let is_foreign = |name: &String| !is_own(name) && !name.starts_with("wasi:");
+    Ok(imports(component)?.into_iter().filter(is_foreign).collect())
 }
 
 /// Writes the component to a temporary file and renames the file, so that a host never loads a partly written file.

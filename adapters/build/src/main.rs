@@ -4,7 +4,8 @@
 //! ```text
 //! deed-adapter-build OUT_DIR PACKAGE...             build components, also from `.wat` files, into OUT_DIR
 //! deed-adapter-build --assemble FILE.wat OUT.wasm   build one component from WebAssembly text
-//! deed-adapter-build --module PACKAGE OUT.wasm      build the core module of a package, not a component
+//! deed-adapter-build --module PACKAGE OUT...        build the core module of a package, not a component; compressed if
+//!                                                   a file's name ends in `.gz`
 //! deed-adapter-build --check-wasm PACKAGE...        run `cargo check` for wasm32-unknown-unknown
 //! deed-adapter-build --std-from-source ...          build or check with a standard library compiled from source
 //! ```
@@ -49,27 +50,27 @@ fn run(arguments: &[String]) -> Result<(), BuildError> {
         return Ok(toolchain.check(&workspace, packages)?);
     }
     match (first.as_str(), packages) {
-        ("--module", [_, out]) => {
-            module(&workspace, &toolchain, packages.get(..1).unwrap_or_default(), Path::new(out))
+        ("--module", [_, outs @ ..]) if !outs.is_empty() => {
+            module(&workspace, &toolchain, packages.get(..1).unwrap_or_default(), outs)
         }
         ("--module", _) => Err(BuildError::Usage),
         _ => build(&workspace, &toolchain, Path::new(first), packages),
     }
 }
 
-/// Builds the core module of one package, and writes it to `out` as it is.
+/// Builds the core module of one package, and writes it to each of `outs`.
 fn module(
     workspace: &Workspace,
     toolchain: &Toolchain,
     package: &[String],
-    out: &Path,
+    outs: &[String],
 ) -> Result<(), BuildError> {
     let sources = workspace.sources(package)?;
     let [Source { path, kind: Kind::Module, .. }] = sources.as_slice() else {
         return Err(BuildError::NotOneModule(package.concat()));
     };
     toolchain.build(workspace, package)?;
-    Ok(component::copy(path, out)?)
+    outs.iter().try_for_each(|out| Ok(component::copy(path, Path::new(out))?))
 }
 
 fn build(
@@ -94,7 +95,7 @@ fn build(
 #[derive(Debug, thiserror::Error)]
 enum BuildError {
     #[error(
-        "write `deed-adapter-build OUT_DIR PACKAGE...`, `deed-adapter-build --module PACKAGE OUT.wasm` or \
+        "write `deed-adapter-build OUT_DIR PACKAGE...`, `deed-adapter-build --module PACKAGE OUT...` or \
          `deed-adapter-build --check-wasm PACKAGE...`"
     )]
     Usage,

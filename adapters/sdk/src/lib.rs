@@ -28,11 +28,16 @@ use std::marker::PhantomData;
 
 use serde_json::Value;
 
+pub mod answers;
 pub mod bindings;
 pub mod http;
 pub mod log;
+pub mod merge_patch;
+pub mod paging;
 mod panic;
 pub mod path;
+pub mod quote;
+pub mod requests;
 pub mod state;
 
 pub use bindings::deed::adapter::types::{Failure, Request};
@@ -50,6 +55,9 @@ pub trait Adapter {
     /// Carries out the action, once per attempt. The result is a claim that the host records. The host judges the
     /// action by the state that it reads, not by this result.
     ///
+    /// If the contract is open, the host first rehearses the action: it calls this function without sending the writes,
+    /// and an attempt later sends exactly the writes of the rehearsal. See [`answers`] for what the writes may use.
+    ///
     /// # Errors
     ///
     /// Fails when the action was not carried out, or when it is not known whether the action was carried out.
@@ -57,14 +65,15 @@ pub trait Adapter {
 }
 
 /// One action. `params` is a JSON object of the shape that the contract declares. `attempt` counts from 1 in `perform`
-/// and is 0 in `observe`.
+/// and is 0 in `observe`. In `perform` of an open contract it is always 1, because each attempt repeats the rehearsal.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Action {
     pub contract: String,
     pub params: Value,
     pub attempt: u32,
     /// The requests that the host rendered for this run, in the order of the contract's rules; [`http::send_request`]
-    /// sends one of them unchanged.
+    /// sends one of them unchanged. In an open contract, the adapter computes parts of writes; [`requests`] has
+    /// functions that fill them in.
     pub requests: Vec<Request>,
 }
 

@@ -23,6 +23,17 @@ fn action(params: &str) -> bindings::Action {
     }
 }
 
+/// A request of the upstream `shop`, as the host renders it.
+pub(crate) fn request(method: &str, path: &str, body: Option<&str>) -> Request {
+    Request {
+        upstream: "shop".to_owned(),
+        method: method.to_owned(),
+        path: path.to_owned(),
+        headers: vec![],
+        body: body.map(str::to_owned),
+    }
+}
+
 #[test]
 fn parameters_arrive_as_values() {
     let parsed = parse(action(r#"{"user_id":"42"}"#)).unwrap();

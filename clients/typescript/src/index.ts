@@ -8,6 +8,7 @@ export { ended } from "./types.ts";
 export type {
   Action,
   ActionSummary,
+  PlannedRequest,
   Proposal,
   Source,
   Status,

@@ -213,6 +213,7 @@ export function ofAction(action: Action): ToolResult {
     status: action.status,
     outcome: action.outcome,
     outputs: action.outputs,
+    secrets: secrets(action),
     result: action.result,
     waits_for: action.obligations.length > 0 ? action.obligations : undefined,
     approve_url: action.approve_url,
@@ -221,6 +222,11 @@ export function ofAction(action: Action): ToolResult {
     policies: policies(action),
   };
   return { content, isError: over && action.status !== "verified" };
+}
+
+/** The secrets that the upstreams created, such as `secret access_key stored`. Their values are not shown. */
+function secrets(action: Action): string[] | undefined {
+  return action.secrets?.map((one) => `secret ${one.name} ${one.stored ? "stored" : "not stored"}`);
 }
 
 /**

@@ -10,7 +10,8 @@ export type Status =
   | "failed"
   | "indeterminate"
   | "expired"
-  | "cancelled";
+  | "cancelled"
+  | "rehearsed";
 
 /** A ticket or document that the agent relies on. */
 export interface Source {
@@ -27,6 +28,21 @@ export interface Proposal {
   reasoning?: string;
   on_behalf_of?: string;
   environment?: string;
+  /** Whether the host only rehearses the action: it sends no write and asks nobody. */
+  dry_run?: boolean;
+}
+
+/** One write of a plan. The agent sees no values. */
+export interface PlannedRequest {
+  method: string;
+  upstream: string;
+  /** The request as the contract and the parameters determine it. */
+  request: string;
+  /** JSON pointers into the body. */
+  changed: string[];
+  optional?: boolean;
+  /** Whether no attempt of a real action sent the write. */
+  unsent?: boolean;
 }
 
 /** One action as the agent may see it; `docs/openapi.json` describes all members (`View`). */
@@ -39,10 +55,15 @@ export interface Action {
   outcome?: Status;
   reason?: string;
   outputs?: Record<string, unknown>;
+  /** The secrets that the upstreams created, and whether the host stored them. Their values are not shown. */
+  secrets?: { name: string; stored: boolean }[];
   result?: Record<string, unknown>;
   expires_ms?: number;
   /** A page for the people who approve, while the action waits. The page cannot approve. */
   approve_url?: string;
+  dry_run?: boolean;
+  /** The planned writes of an ended action, if the contract is open. */
+  plan?: PlannedRequest[];
   [member: string]: unknown;
 }
 

@@ -1,8 +1,12 @@
 //! Binds a proposal to its contract: checks the parameters, names the resource and renders the requests.
 
 pub mod commitment;
+mod credential;
+mod edit;
 pub mod id;
 pub mod private;
+pub mod salts;
+
 use std::collections::BTreeMap;
 
 use deed_spec::digest::Digest;
@@ -10,8 +14,13 @@ use deed_spec::json;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+pub use self::credential::{
+    CredentialRef, EndpointRoute, Requester, Slot, SubjectSource, SubjectToken, TokenKind, TokenRef,
+};
+pub use self::edit::{Edit, Requesters};
 use crate::action::id::ActionId;
 use crate::action::private::Openings;
+use crate::action::salts::Salts;
 use crate::contract::schema::{Schema, Violation};
 use crate::contract::template::text::{Format, Origins};
 use crate::contract::template::{self, RenderError};
@@ -50,6 +59,10 @@ pub struct Proposal {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[cfg_attr(feature = "schema", schemars(with = "BTreeMap<String, json::StrictValue>"))]
     pub expect: BTreeMap<String, Value>,
+    /// Whether the host shall only rehearse the action: it decides, reads the state and makes the plan, and sends no
+    /// write.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub dry_run: bool,
 }
 
 /// A ticket or document that the agent relies on.
@@ -86,6 +99,12 @@ pub struct Action {
     pub person: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on_behalf_of: Option<String>,
+    /// Whether the action is a dry run, which sends no write.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub dry_run: bool,
+    /// Absent unless an approver proposed this action in place of another one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub edit: Option<Edit>,
     pub contract: ContractRef,
     /// Digest of the adapter's bytes.
     pub adapter: Digest,
@@ -121,7 +140,18 @@ pub struct Binding {
     /// Digest of the PEM file with the upstream's own TLS roots.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tls_roots: Option<Digest>,
-    /// The credentials for `observe` and for `perform`: the name and the slot of each, but not the secret value.
+    /// The file of the certificate with which the host identifies itself to the upstream in TLS, below the served
+    /// directory.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_certificate: Option<String>,
+    /// The file of the private key of this certificate.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_key: Option<String>,
+    /// The proxy through which the host reaches the upstream.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proxy: Option<ProxyRef>,
+    /// The credentials for `observe` and for `perform`: the name, the slot and the source of each, but not the secret
+    /// value.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub read: Option<CredentialRef>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -136,8 +166,32 @@ pub struct Binding {
     /// How the upstream distinguishes a repeated write from a new write; absent if the upstream cannot do so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub idempotency: Option<Idempotency>,
+    /// The folders below the served directory in which the host stores the secrets that this upstream creates, by the
+    /// name of the secret.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub vault: BTreeMap<String, String>,
     /// The rendered requests of `observe` and `perform` that go to this upstream.
     pub rules: Vec<Rendered>,
+}
+
+/// A proxy through which the host reaches an upstream. The proxy resolves the upstream's host name, so the host does
+/// not know the upstream's address, and `addresses` of the binding is empty.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct ProxyRef {
+    pub url: String,
+    /// Address classes of the proxy that the host may connect to.
+    #[cfg_attr(feature = "schema", schemars(extend("items" = {"enum": ["public", "private", "loopback"]})))]
+    pub addresses: Vec<String>,
+    /// The user and the name of the secret with which the host identifies itself to the proxy.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret: Option<String>,
+    /// Where the operator stores this secret, in the form of `source` of a credential.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret_source: Option<String>,
 }
 
 /// An upstream's support for idempotency keys: it carries out only the first of several writes with the same key.
@@ -151,28 +205,6 @@ pub struct Idempotency {
     pub window_ms: u64,
 }
 
-/// A credential, identified by its name; the record does not contain the secret value.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
-pub struct CredentialRef {
-    pub secret: String,
-    pub slot: Slot,
-}
-
-/// The place in a request where the host puts a credential, as configured by the operator.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(inline))]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
-pub enum Slot {
-    /// A bearer token (RFC 6750 §2.1).
-    Bearer,
-    /// Basic authentication (RFC 7617); the secret is the password.
-    Basic { user: String },
-    /// The named header holds the secret.
-    Header { name: String },
-}
-
 /// An action together with its proposal and the requests that may be sent for it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -184,6 +216,9 @@ pub struct Bound {
     /// The values and salts of the commitments in `params`. Only the journal stores the private values.
     #[serde(default, skip_serializing_if = "Openings::is_empty")]
     pub private: Openings,
+    /// The salts of the commitments to secrets that upstreams create. Only the journal stores them.
+    #[serde(default, skip_serializing_if = "Salts::is_empty")]
+    pub salts: Salts,
 }
 
 /// The resource and the requests of an action, computed from contract and parameters alone. The host, the approver's
@@ -351,16 +386,6 @@ pub enum BindError {
     Render(#[from] RenderError),
 }
 
-impl Slot {
-    /// The header that the operator named for the credential.
-    pub fn header(&self) -> Option<&str> {
-        match self {
-            Self::Header { name } => Some(name),
-            Self::Bearer | Self::Basic { .. } => None,
-        }
-    }
-}
-
 impl Action {
     /// The bytes of `action.json` (RFC 8785).
     ///
@@ -393,6 +418,12 @@ impl Memo<Action, Digest> {
 }
 
 impl Binding {
+    /// The subject of the access token that is exchanged for a token of this upstream, if there is such a token.
+    pub fn requester(&self) -> Option<Requester> {
+        let credentials = self.read.iter().chain(&self.write);
+        credentials.filter_map(|one| one.token.as_ref()).find_map(TokenRef::requester)
+    }
+
     /// SHA-256 of the binding's canonical JSON.
     ///
     /// # Errors
@@ -400,5 +431,13 @@ impl Binding {
     /// Fails when a value has no canonical form.
     pub fn digest(&self) -> Result<Digest, json::NotCanonical> {
         Ok(Digest::of(&json::to_canonical(self)?))
+    }
+
+    /// This binding as the release recorded it that recorded `recorded`.
+    #[must_use]
+    pub fn in_form_of(self, recorded: &Self) -> Self {
+        let read = self.read.map(|one| one.in_form_of(recorded.read.as_ref()));
+        let write = self.write.map(|one| one.in_form_of(recorded.write.as_ref()));
+        Self { read, write, ..self }
     }
 }

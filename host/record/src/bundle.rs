@@ -69,19 +69,24 @@ pub const PRE: &str = "evidence/pre.json";
 pub const POST: &str = "evidence/post.json";
 /// The later observation that settled an indeterminate outcome.
 pub const LATER: &str = "evidence/later.json";
+/// The latest rehearsal, as a [`crate::plan::Rehearsal`]; present if the action was rehearsed.
+pub const REHEARSAL: &str = "evidence/rehearsal.json";
 /// The attempts with every exchange in full; present in every bundle that has evidence.
 pub const EXCHANGES: &str = "evidence/exchanges.json";
 
 /// The names of all parts that are not log proofs.
-pub const NAMES: [&str; 13] = [
+pub const NAMES: [&str; 14] = [
     ACTION, CONTRACT, GRANT, RECEIPT, CHAIN, POLICIES, SCHEMA, ENTITIES, REQUEST, PRE, POST, LATER,
-    EXCHANGES,
+    REHEARSAL, EXCHANGES,
 ];
 
-/// The maximum size of a bundle, the maximum size of a part and the maximum number of parts. The limits bound the cost
-/// of reading a hostile file.
-const FILE_MAX: usize = 64 << 20;
-const ENTRY_MAX: usize = 16 << 20;
+/// The maximum size of a bundle in bytes. This limit and the next two bound the cost of reading a hostile file.
+pub const FILE_MAX: usize = 64 << 20;
+
+/// The maximum size of a part in bytes.
+pub const ENTRY_MAX: usize = 16 << 20;
+
+/// The maximum number of parts.
 const ENTRIES_MAX: usize = 64;
 
 /// The maximum number of envelopes in one bundle. The number is limited because each envelope has a log proof, which is

@@ -15,12 +15,15 @@ mod limits;
 pub mod may_change;
 pub mod narrow;
 mod normal;
+mod open;
 pub mod outputs;
 mod private;
+mod question;
 pub mod schema;
 mod searches;
 mod sources;
 pub mod template;
+mod unverified;
 mod values;
 
 use std::collections::BTreeMap;
@@ -35,7 +38,9 @@ pub use self::check::in_state as check_pointer;
 pub use self::duration::Duration;
 pub use self::fault::ContractError;
 pub use self::limits::{ATTEMPTS_MAX, Limits};
+pub use self::question::{Question, questions};
 pub use self::sources::Requests;
+pub use self::unverified::Unverified;
 use crate::contract::expression::Expression;
 use crate::contract::outputs::Output;
 use crate::contract::schema::{Schema, Violation};
@@ -260,6 +265,7 @@ impl Contract {
         values::check(file, text)?;
         let contract: Self =
             toml::from_str(text).map_err(|e| ContractError::toml(file, text, &e))?;
+        check::literals(&contract).map_err(|fault| fault.locate(file, text))?;
         check::check(&contract).map_err(|fault| fault.locate(file, text))?;
         check::tests(&contract).map_err(|fault| fault.locate(file, text))?;
         Ok(contract)
@@ -328,7 +334,12 @@ impl Contract {
         !value.is_null() && schema.is_some_and(|schema| schema.violations(value).is_empty())
     }
 
-    /// Finds the write with the name `NAME` for a path `NAME.MEMBER`. Returns the rule of this write, and the schema of
+    /// The secrets that the answers to writes contain, each with its rule.
+    pub fn secrets(&self) -> impl Iterator<Item = (&String, &Rule)> {
+        self.perform.http.iter().flat_map(|rule| rule.secrets.keys().map(move |name| (name, rule)))
+    }
+
+    /// Finds the rule of `perform` with the name `NAME` for a path `NAME.MEMBER`. Returns this rule, and the schema of
     /// the member in its answer.
     pub(crate) fn answer_at(&self, path: &str) -> Option<(&Rule, &Schema)> {
         let mut steps = path.split('.');

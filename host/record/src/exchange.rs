@@ -4,6 +4,7 @@ pub mod claim;
 pub mod codec;
 mod late;
 pub mod meaning;
+pub mod secret;
 pub(crate) mod segment;
 
 use std::collections::BTreeMap;
@@ -17,6 +18,7 @@ pub use self::late::{NoAnswer, NoValue};
 use crate::contract::expression::Expression;
 use crate::exchange::codec::Codec;
 use crate::exchange::meaning::Meaning;
+use crate::exchange::secret::TakenSecret;
 
 /// One request that an action may send, rendered by the host from contract and parameters.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,6 +46,15 @@ pub struct Rendered {
     /// into the body, each with a JSON pointer into the state (format 2).
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub pre: BTreeMap<String, String>,
+    /// The parts of the body that the adapter computes, which are null in `body` until a plan contains them: JSON pointers
+    /// into the body, each with the name of the part. If the adapter computes the whole body, the pointer is empty, and
+    /// `body` is absent until then (format 2).
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub any: BTreeMap<String, String>,
+    /// Values of answers to earlier writes, which are null in `body` until those writes were answered: JSON pointers into
+    /// the body, each with `NAME.MEMBER` (format 2).
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub awaited: BTreeMap<String, String>,
     /// The encoding of the body and of the response; JSON if absent.
     #[serde(default, skip_serializing_if = "Codec::is_plain")]
     pub codec: Codec,
@@ -84,6 +95,12 @@ pub struct Rendered {
     /// The form of the path in the header `Location` of the answer. Later requests contain parts of this path.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub location: Option<String>,
+    /// Whether a plan may omit this write, and an attempt may end without it (format 2).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub optional: bool,
+    /// The secrets in the answer, which the host takes out of it: JSON pointers by name (format 2).
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub secrets: BTreeMap<String, String>,
 }
 
 /// A precondition that protects a write against a change of the state since the host read it.
@@ -157,6 +174,9 @@ pub struct Exchange {
     /// The failure that the adapter got instead of a response; `problem` has its text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<Failure>,
+    /// What became of each secret in the response.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub secrets: Vec<TakenSecret>,
     /// The start of the exchange in Unix milliseconds.
     pub started_ms: i64,
     pub ended_ms: i64,
@@ -216,7 +236,27 @@ pub fn beyond_grant<'a>(
     refused.iter().filter(move |why| !forbids(why))
 }
 
+/// How the text of a problem begins if the upstream refused the credential of a request.
+pub const CREDENTIAL_REFUSED: &str = "the upstream refused the credential: ";
+
+/// How the text of a problem begins if the host did not send a write because something on which its attempt relied was
+/// revoked, or because the approval had expired.
+pub const WITHHELD: &str = "not sent: ";
+
 impl Exchange {
+    /// Why the upstream refused the credential of this request, as far as the host recognised the reason in an answer
+    /// with a 4xx status.
+    pub fn refused_credential(&self) -> Option<&str> {
+        let is_refused = matches!(self.fate, Fate::Answered { status: 400..=499 });
+        self.problem.as_deref().filter(|why| is_refused && why.starts_with(CREDENTIAL_REFUSED))
+    }
+
+    /// Why the host did not send this write, if something on which its attempt relied no longer held.
+    pub fn withheld(&self) -> Option<&str> {
+        let why = self.problem.as_deref().filter(|_| self.fate == Fate::NotSent)?;
+        why.strip_prefix(WITHHELD)
+    }
+
     /// Why the upstream's configuration does not allow the host to send this request; `None` if the configuration
     /// allows the request.
     pub fn forbidden(&self) -> Option<&str> {
@@ -262,6 +302,12 @@ impl Exchange {
     /// Whether this is a write that the upstream reports as carried out.
     pub fn is_done(&self) -> bool {
         self.request.writes && matches!(self.meaning(), Some(Meaning::Done | Meaning::Accepted))
+    }
+
+    /// Whether this is a write from whose answer the host stored a secret. The write was carried out, even if the record
+    /// does not have the answer, because the host stopped.
+    pub fn has_stored_secret(&self) -> bool {
+        self.request.writes && self.secrets.iter().any(TakenSecret::is_stored)
     }
 
     /// Whether this is a write that the upstream has accepted and may carry out later.

@@ -79,6 +79,7 @@ pub(crate) fn exchange(method: &str, path: &str, fate: Fate) -> Exchange {
         problem: None,
         headers: [].into(),
         failure: None,
+        secrets: vec![],
         started_ms: 0,
         ended_ms: 0,
         deadline_ms: 10,
@@ -133,6 +134,7 @@ pub(crate) fn facts() -> Facts {
         time_s: 1_700_000_000,
         approvals: [].into(),
         pre: None,
+        plan: None,
     }
 }
 

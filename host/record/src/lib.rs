@@ -11,6 +11,7 @@ pub mod exchange;
 mod fixtures;
 pub mod lifecycle;
 pub mod memo;
+pub mod plan;
 pub mod policy;
 pub mod statement;
 pub mod timeline;

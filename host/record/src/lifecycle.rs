@@ -4,6 +4,7 @@
 pub mod event;
 pub mod observation;
 pub mod outcome;
+mod permission;
 pub mod recovery;
 pub mod status;
 pub mod story;

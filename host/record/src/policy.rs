@@ -7,6 +7,7 @@
 pub mod asked;
 mod compile;
 mod evaluate;
+mod obligation;
 mod permit;
 mod reach;
 mod schema;
@@ -21,8 +22,10 @@ use serde_json::Value;
 
 use crate::action::commitment::Live;
 use crate::contract::schema::Schema;
+use crate::plan::Computed;
 pub use compile::{CompileError, compile, set_digest};
 pub use evaluate::{question, reevaluate, snapshot};
+pub use obligation::{CONFIRM, Obligation};
 pub use permit::{Permit, PermitBasis};
 pub use reach::{Asker, Kind, Reach, STACK as REACH_STACK};
 
@@ -56,6 +59,9 @@ pub struct ActionShape {
     pub params: Schema,
     /// The states by name, which policies read as `context.pre`, where every property is optional.
     pub state: BTreeMap<String, Schema>,
+    /// The parts of writes that the adapter computes, by name, which policies read as `context.plan.any`; `None` if the
+    /// contract is closed.
+    pub plan: Option<BTreeMap<String, Computed>>,
 }
 
 /// The Cedar type of a resource attribute.
@@ -124,13 +130,19 @@ impl Policies {
         self.digest
     }
 
+    /// Each policy, in the order of the ids: its id, and its text in Cedar's syntax, in which an obligation is written
+    /// as an `unless` clause.
+    pub fn each(&self) -> impl Iterator<Item = (&str, String)> {
+        compile::each(self)
+    }
+
     /// Whether the result of the policies for this action can depend on the value of this string parameter.
     pub fn reads(&self, action: &str, param: &str) -> bool {
         compile::reads(self, action, param)
     }
 
-    /// Whether a policy that requires no approval of this action now may require one later, after the state was read or
-    /// as time passes.
+    /// Whether a policy that requires no approval of this action now may require one later, after the state was read,
+    /// after a plan was made, or as time passes.
     pub fn may_ask_later(&self, action: &str) -> bool {
         let turns = |(id, rule): (&String, &Rule)| {
             rule.obligation.is_some()
@@ -138,6 +150,11 @@ impl Policies {
                 && *rule.turns.get_or_init(|| compile::turns(self, id))
         };
         self.rules.iter().any(turns)
+    }
+
+    /// Whether a policy asks the responsible person to confirm actions.
+    pub fn ask_for_confirmations(&self) -> bool {
+        self.roles.contains(CONFIRM)
     }
 
     /// Decides about one action.
@@ -203,10 +220,21 @@ pub struct Facts {
     pub sources: Vec<String>,
     /// Seconds since 1970-01-01T00:00:00Z.
     pub time_s: i64,
-    /// The number of distinct persons who approved, by role; an absent role has no approvals.
+    /// The number of distinct persons who approved, by role; an absent role has no approvals. `confirm` is 1 if the
+    /// responsible person confirmed the action.
     pub approvals: BTreeMap<String, u32>,
     /// The observed states by name; absent before the first observation.
     pub pre: Option<Value>,
+    /// What policies see of the plan; absent before a rehearsal, and if the contract is closed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plan: Option<Value>,
+}
+
+impl Facts {
+    /// Whether the facts contain values that the host read or the adapter computed from them.
+    pub fn is_about_state(&self) -> bool {
+        self.pre.is_some() || self.plan.is_some()
+    }
 }
 
 /// The result of evaluating the policies, and which policies determined it.
@@ -215,7 +243,7 @@ pub struct Facts {
 #[serde(deny_unknown_fields)]
 pub struct Decision {
     pub verdict: Verdict,
-    /// The approvals that would turn `ask` into `allow`; empty for the other verdicts.
+    /// The approvals and confirmations that would turn `ask` into `allow`; empty for the other verdicts.
     pub obligations: Vec<Obligation>,
     /// Ids of the policies that determined the verdict, sorted; empty if the host itself refused. For the verdict
     /// `ask`, the list contains the permits, and the forbids that require approval.
@@ -243,18 +271,6 @@ pub enum Verdict {
     Allow,
     Ask,
     Deny,
-}
-
-/// The requirement that `count` distinct persons approve in `role`, as in `@obligation("approve:2:lead")`.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
-pub struct Obligation {
-    #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
-    pub count: u32,
-    pub role: String,
-    /// The policy that requires the approvals.
-    pub policy: String,
 }
 
 /// A policy question in Cedar's own JSON format: `entities` (an array of entities) and `request` ({principal, action,

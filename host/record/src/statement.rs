@@ -2,6 +2,7 @@
 
 pub mod activation;
 pub mod approval;
+pub mod approver;
 pub mod decision;
 pub mod envelope;
 pub mod receipt;

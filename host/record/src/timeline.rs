@@ -3,19 +3,26 @@
 //! The lines are in the order of the journal's entries. No line contains a state value, and no line contains text from
 //! an adapter until the action has ended.
 
+mod missing;
+mod time;
+
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use deed_spec::digest::Digest;
 use deed_spec::json;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+pub use self::missing::missing;
+pub use self::time::{from_utc, utc};
 use crate::exchange::claim::Claim;
 use crate::exchange::{Exchange, Fate, Rendered, beyond_grant};
-use crate::lifecycle::event::{Answer, Attempt, Entry, Event, GrantRecord, Leaf, Phase};
+use crate::lifecycle::event::{Answer, Attempt, Deferral, Entry, Event, GrantRecord, Leaf, Phase};
 use crate::lifecycle::observation::Observation;
 use crate::lifecycle::outcome::Judgement;
-use crate::policy::{Decision, NOT_PERMITTED, Obligation, Verdict};
+use crate::plan::{Plan, Rehearsal};
+use crate::policy::{CONFIRM, Decision, NOT_PERMITTED, Obligation, Verdict};
 
 /// The ledger of a story, whose lines may contain untrusted text, so escape them before writing them to a terminal.
 pub fn tell(entries: &[Entry]) -> Vec<Line> {
@@ -27,14 +34,14 @@ pub fn tell(entries: &[Entry]) -> Vec<Line> {
             "a later look settled it"
         },
         perform: writes(entries),
+        planned: planned(entries),
     };
-    let before = std::iter::once(None).chain(entries.iter().map(Some));
-    let line = |(entry, before): (&Entry, Option<&Entry>)| Line {
+    let line = |(n, entry): (usize, &Entry)| Line {
         at_ms: entry.at_ms,
         event: entry.event.name().to_owned(),
-        text: teller.sentence(&entry.event, before.map(|entry| &entry.event)),
+        text: teller.sentence(&entry.event, entries.get(..n).unwrap_or_default()),
     };
-    entries.iter().zip(before).map(line).collect()
+    entries.iter().enumerate().map(line).collect()
 }
 
 /// One event as a sentence.
@@ -50,42 +57,18 @@ pub struct Line {
     pub text: String,
 }
 
-/// Formats Unix milliseconds as a UTC time for people, truncated to the second, such as `2026-11-20 22:07:47Z`.
-pub fn utc(at_ms: i64) -> String {
-    let seconds = at_ms.div_euclid(1000);
-    let (year, month, day) = civil(seconds.div_euclid(86_400));
-    let second = seconds.rem_euclid(86_400);
-    let (hour, minute) = (second / 3600, second / 60 % 60);
-    format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{:02}Z", second % 60)
-}
-
-/// Parses a time that [`utc`] formats, in Unix milliseconds. As in RFC 3339, `T` may replace the space.
-pub fn from_utc(text: &str) -> Option<i64> {
-    let text = text.replacen('T', " ", 1);
-    let (date, time) = text.strip_suffix('Z')?.split_once(' ')?;
-    let ([year, month, day], [hour, minute, second]) = (numbers(date, '-')?, numbers(time, ':')?);
-    let seconds = days(year, month, day) * 86_400 + hour * 3600 + minute * 60 + second;
-    let at_ms = seconds * 1000;
-    // A text with a date or time that does not exist, or in another form, is not what this time is formatted as.
-    (utc(at_ms) == text).then_some(at_ms)
-}
-
-/// Three numbers that are small enough for a date or a time.
-fn numbers(text: &str, between: char) -> Option<[i64; 3]> {
-    let mut parts = text.split(between).map(|part| part.parse::<u16>().ok().map(i64::from));
-    let numbers = [parts.next()??, parts.next()??, parts.next()??];
-    parts.next().is_none().then_some(numbers)
-}
-
 /// The parts of the story that the sentence for an event depends on.
 struct Teller<'a> {
     ended: bool,
     settled_by: &'static str,
     perform: Cow<'a, [Rendered]>,
+    /// The writes of plans and of attempts along them, by digest; empty if the contract is closed.
+    planned: BTreeMap<Digest, String>,
 }
 
 impl Teller<'_> {
-    fn sentence(&self, event: &Event, before: Option<&Event>) -> String {
+    fn sentence(&self, event: &Event, earlier: &[Entry]) -> String {
+        let before = earlier.last().map(|entry| &entry.event);
         match event {
             Event::Proposed { .. } => proposed(event),
             Event::Decided { gate, decision, .. } => decided(*gate, decision),
@@ -97,12 +80,17 @@ impl Teller<'_> {
             }
             Event::ObserveStarted { phase } => looking(*phase).to_owned(),
             Event::Observed { observation, .. } => self.observed(observation),
+            Event::Rehearsed { rehearsal } => self.rehearsed(rehearsal),
             Event::Asked { ask } => {
                 let wanted = obligations(&ask.obligations);
                 format!("asked for {wanted}, until {}", utc(ask.expires_ms))
             }
             Event::Answered { answer } => answered(answer),
-            Event::Stale { reason } => format!("the approvals so far are void: {reason}"),
+            Event::Deferred { deferral } => deferred(deferral),
+            Event::Stale { reason } if was_asked(earlier) => {
+                format!("the approvals so far are void: {reason}")
+            }
+            Event::Stale { reason } => reason.clone(),
             Event::Cleared { grant } => cleared(grant),
             Event::AttemptStarted { n, deadline_ms, .. } => {
                 format!("attempt {n} started; it must end by {}", utc(*deadline_ms))
@@ -110,7 +98,16 @@ impl Teller<'_> {
             Event::WriteIntended { request_sha256, .. } => self.intended(*request_sha256),
             Event::WriteEnded { exchange, .. } => {
                 let (r, fate) = (&exchange.request, fate(exchange.fate));
-                format!("{} {} to {}: {fate}", r.method, r.path, r.upstream)
+                let carried = exchange
+                    .carried_from
+                    .map(|n| format!("; attempt {n} sent it, and it was not sent again"));
+                let carried = carried.unwrap_or_default();
+                let secrets: String = exchange
+                    .secrets
+                    .iter()
+                    .flat_map(|secret| ["; ".to_owned(), secret.to_string()])
+                    .collect();
+                format!("{} {} to {}: {fate}{carried}{secrets}", r.method, r.path, r.upstream)
             }
             Event::AttemptEnded { attempt } => self.attempted(attempt),
             Event::RetryPlanned { reason, not_before_ms } => {
@@ -150,18 +147,27 @@ impl Teller<'_> {
         }
     }
 
+    /// The plan of a rehearsal, or why there is none. The reason may quote the adapter, so it is left out until the
+    /// action has ended.
+    fn rehearsed(&self, rehearsal: &Rehearsal) -> String {
+        let read = match exchanges(&rehearsal.exchanges, None) {
+            seen if seen.is_empty() => String::new(),
+            seen => format!(", with {seen}"),
+        };
+        let found = match (&rehearsal.plan, &rehearsal.problem) {
+            (Some(plan), _) => plan_of(plan),
+            (None, Some(problem)) if self.ended => format!("there is no plan: {problem}"),
+            (None, _) => "there is no plan".to_owned(),
+        };
+        format!("rehearsed{read}; no write was sent; {found}")
+    }
+
     fn intended(&self, digest: Digest) -> String {
-        let fits =
-            |r: &&Rendered| json::to_canonical(r).is_ok_and(|bytes| Digest::of(&bytes) == digest);
-        match self.perform.iter().find(fits) {
-            Some(r) => format!(
-                "about to send {} {} to {}; this was on disk before the first byte was sent",
-                r.method, r.path, r.upstream
-            ),
-            None => {
-                "about to send a write; this was on disk before the first byte was sent".to_owned()
-            }
-        }
+        let fits = |r: &&Rendered| digest_of(r) == Some(digest);
+        let known = || self.perform.iter().find(fits).map(target);
+        let what = self.planned.get(&digest).cloned().or_else(known);
+        let what = what.unwrap_or_else(|| "a write".to_owned());
+        format!("about to send {what}; this was on disk before the first byte was sent")
     }
 
     fn attempted(&self, attempt: &Attempt) -> String {
@@ -169,11 +175,26 @@ impl Teller<'_> {
             sent if sent.is_empty() => "nothing was sent".to_owned(),
             sent => sent,
         };
-        let reached = match beyond_grant(&attempt.refused, &attempt.exchanges).count() {
-            0 => String::new(),
-            n => format!("; {n} request(s) outside its grant were refused"),
-        };
+        let reached = self.reached(attempt);
         format!("{sent}; {}{}{reached}", self.claimed(&attempt.claim), landed(attempt))
+    }
+
+    /// The requests that the host refused. If there is a plan, the first of them says where the attempt left the plan.
+    /// The text may quote the adapter, so it is left out until the action has ended, and it is left out if the adapter
+    /// reports the same.
+    fn reached(&self, attempt: &Attempt) -> String {
+        let refused = || beyond_grant(&attempt.refused, &attempt.exchanges);
+        let is_told = |why: &str| attempt.claim.words().is_some_and(|words| words.contains(why));
+        let first = refused().next().filter(|_| self.ended && !self.planned.is_empty());
+        let first = first.filter(|why| !is_told(why));
+        match (refused().count(), first) {
+            (0, _) => String::new(),
+            (1, None) if !self.planned.is_empty() => "; the host refused a request".to_owned(),
+            (n, None) if !self.planned.is_empty() => format!("; the host refused {n} requests"),
+            (n, None) => format!("; {n} request(s) outside its grant were refused"),
+            (1, Some(why)) => format!("; the host refused a request: {why}"),
+            (n, Some(why)) => format!("; the host refused {n} requests, the first because: {why}"),
+        }
     }
 
     /// What the adapter reported. The adapter's text is left out until the action has ended, because it may contain
@@ -244,13 +265,68 @@ fn writes(entries: &[Entry]) -> Cow<'_, [Rendered]> {
     Cow::Owned(states.iter().flat_map(filled).collect())
 }
 
+/// The writes of all plans, and the writes that attempts along them sent, in which values of answers are filled in.
+fn planned(entries: &[Entry]) -> BTreeMap<Digest, String> {
+    let mut found = BTreeMap::new();
+    let mut add = |request: &Rendered| {
+        if let Some(digest) = digest_of(request) {
+            found.insert(digest, target(request));
+        }
+    };
+    let mut is_open = false;
+    for entry in entries {
+        match &entry.event {
+            Event::Rehearsed { rehearsal } => {
+                is_open = true;
+                let writes = rehearsal.plan.iter().flat_map(|plan| &plan.writes);
+                writes.for_each(|write| add(&write.request));
+            }
+            Event::WriteEnded { exchange, .. } if is_open => add(&exchange.request),
+            _ => {}
+        }
+    }
+    found
+}
+
+fn digest_of(request: &Rendered) -> Option<Digest> {
+    json::to_canonical(request).ok().map(|bytes| Digest::of(&bytes))
+}
+
+/// A request, such as `PATCH /Users/1 to idp`.
+fn target(request: &Rendered) -> String {
+    format!("{} {} to {}", request.method, request.path, request.upstream)
+}
+
+/// The maximum number of writes of a plan that a sentence names.
+const NAMED_MAX: usize = 10;
+
+fn plan_of(plan: &Plan) -> String {
+    let count = plan.writes.len();
+    let named = plan.writes.iter().take(NAMED_MAX).map(|write| target(&write.request));
+    let named = named.collect::<Vec<_>>().join(", ");
+    let more = match count.saturating_sub(NAMED_MAX) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    match count {
+        0 => "the plan has no write".to_owned(),
+        1 => format!("the plan has 1 write: {named}"),
+        _ => format!("the plan has {count} writes: {named}{more}"),
+    }
+}
+
 fn proposed(event: &Event) -> String {
     let Event::Proposed { bound, .. } = event else { return String::new() };
     let action = &bound.action;
     let whom =
         action.on_behalf_of.as_ref().map(|who| format!(", on behalf of {who}")).unwrap_or_default();
+    let changed = action.edit.as_ref().map(|edit| {
+        let editors: Vec<&str> = edit.edited_by.iter().map(String::as_str).collect();
+        format!("{} changed {}: ", editors.join(" and "), edit.replaces)
+    });
     format!(
-        "agent {}, for whom {} is responsible{whom}, asked for {} {} on {} in {}",
+        "{}agent {}, for whom {} is responsible{whom}, asked for {} {} on {} in {}",
+        changed.unwrap_or_default(),
         action.principal,
         action.person,
         action.contract.name,
@@ -299,6 +375,9 @@ fn policies(ids: &[String]) -> String {
 
 fn obligations(wanted: &[Obligation]) -> String {
     let one = |o: &Obligation| {
+        if o.is_confirmation() {
+            return format!("a confirmation by the responsible person (policy {})", o.policy);
+        }
         let plural = if o.count == 1 { "" } else { "s" };
         format!("{} approval{plural} by {} (policy {})", o.count, o.role, o.policy)
     };
@@ -315,7 +394,23 @@ fn looking(phase: Phase) -> &'static str {
 
 fn answered(answer: &Answer) -> String {
     let said = if answer.approves { "approved" } else { "denied" };
-    format!("{} {said} it as {}, with a signature", answer.person, answer.role)
+    let how = if answer.envelope.assertion().is_some() { "by passkey" } else { "with a signature" };
+    if answer.role == CONFIRM {
+        let said = if answer.approves { "confirmed it" } else { "declined to confirm it" };
+        return format!("{} {said}, {how}", answer.person);
+    }
+    let whose = answer.delegated_by.as_ref();
+    let whose = whose.map(|from| format!(" for {from}")).unwrap_or_default();
+    format!("{} {said} it as {}{whose}, {how}", answer.person, answer.role)
+}
+
+fn deferred(Deferral { person, reason, until_ms }: &Deferral) -> String {
+    format!("{person} put the request off until {}: {reason}", utc(*until_ms))
+}
+
+/// The sentence about a deferral for readers who do not see who put the request off, and why.
+pub fn deferred_by_somebody(deferral: &Deferral) -> String {
+    format!("an approver put the request off until {}", utc(deferral.until_ms))
 }
 
 fn cleared(grant: &GrantRecord) -> String {
@@ -335,6 +430,14 @@ fn logged(leaves: &[Leaf]) -> String {
     }
 }
 
+/// Whether people were asked, and their answers have not become void yet.
+fn was_asked(earlier: &[Entry]) -> bool {
+    let last = earlier
+        .iter()
+        .rfind(|entry| matches!(entry.event, Event::Asked { .. } | Event::Stale { .. }));
+    last.is_some_and(|entry| matches!(entry.event, Event::Asked { .. }))
+}
+
 /// Lists exchanges, such as `idp: GET /Users/1 answered 200; …`. If a verb such as `sent` is given, an item reads
 /// `sent PATCH /Users/1 to idp: answered 204`.
 fn exchanges(all: &[Exchange], verb: Option<&str>) -> String {
@@ -348,7 +451,10 @@ fn exchanges(all: &[Exchange], verb: Option<&str>) -> String {
             Some(_) if e.fate == Fate::NotSent => {
                 format!("{} {} to {}: {fate}", r.method, r.path, r.upstream)
             }
-            Some(verb) => format!("{verb}{} {} to {}: {fate}", r.method, r.path, r.upstream),
+            Some(verb) => {
+                let why = e.refused_credential().map(|why| format!("; {why}")).unwrap_or_default();
+                format!("{verb}{} {} to {}: {fate}{why}", r.method, r.path, r.upstream)
+            }
         }
     };
     all.iter().map(one).collect::<Vec<_>>().join("; ")
@@ -361,32 +467,6 @@ pub fn fate(fate: Fate) -> String {
         Fate::NoAnswer => "got no answer, and may have arrived".to_owned(),
         Fate::Answered { status } => format!("answered {status}"),
     }
-}
-
-/// Year, month and day of a count of days since 1970-01-01 in the proleptic Gregorian calendar.
-///
-/// In this algorithm, a year begins on 1 March, so that the leap day is the last day of the year. An era is 400 years,
-/// which always have 146,097 days in total.
-fn civil(days: i64) -> (i64, i64, i64) {
-    let shifted = days + 719_468;
-    let (era, day_of_era) = (shifted.div_euclid(146_097), shifted.rem_euclid(146_097));
-    let year_of_era =
-        (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * month + 2) / 5 + 1;
-    let month = if month < 10 { month + 3 } else { month - 9 };
-    (year_of_era + era * 400 + i64::from(month <= 2), month, day)
-}
-
-/// The count of days since 1970-01-01 of a date: the reverse of [`civil`].
-fn days(year: i64, month: i64, day: i64) -> i64 {
-    let year = year - i64::from(month <= 2);
-    let (era, year_of_era) = (year.div_euclid(400), year.rem_euclid(400));
-    let month = if month > 2 { month - 3 } else { month + 9 };
-    let day_of_year = (153 * month + 2) / 5 + day - 1;
-    let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
-    era * 146_097 + day_of_era - 719_468
 }
 
 #[cfg(test)]

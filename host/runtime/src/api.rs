@@ -1,6 +1,8 @@
 //! Types of the API that HTTP, the command line and the OpenAPI document share.
 
 pub mod contracts;
+pub mod deferral;
+pub mod draft;
 pub mod listing;
 pub(crate) mod openapi;
 pub(crate) mod problem;

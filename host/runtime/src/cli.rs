@@ -6,23 +6,29 @@
 
 mod act;
 mod adapter;
+mod apply;
 mod approve;
 mod backup;
 mod case_file;
 mod check;
 mod client;
 mod completions;
+mod confirm;
 mod connect;
 mod contract;
 mod contracts;
+mod defer;
 mod dir;
+mod edit;
 mod init;
 mod journal;
 mod log;
 mod mcp;
+mod named;
 mod next;
 mod openapi;
 mod out;
+mod passkey;
 mod pin;
 mod policy;
 mod proposal;
@@ -32,14 +38,17 @@ mod restore;
 mod rotate;
 mod secret;
 pub mod serve;
+mod span;
 mod token;
 mod trust;
+mod upstream;
 pub mod verify;
 mod view;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use deed_sandbox::World;
 
 use self::out::Failure;
 // The commands name these modules as `super::shown` and so on.
@@ -86,6 +95,7 @@ enum Command {
     Check(check::CheckArgs),
     Pin(pin::PinArgs),
     Serve(serve::ServeArgs),
+    Apply(apply::ApplyArgs),
     Contracts(contracts::ContractsArgs),
     Act(act::ActArgs),
     Mcp(mcp::McpArgs),
@@ -95,6 +105,8 @@ enum Command {
     Bundle(view::BundleArgs),
     Approve(approve::ApproveArgs),
     Deny(approve::DenyArgs),
+    Edit(edit::EditArgs),
+    Defer(defer::DeferArgs),
     Resolve(resolve::ResolveArgs),
     Verify(verify::VerifyArgs),
     /// Audit a tenant's log, using only public keys
@@ -112,9 +124,15 @@ enum Command {
     /// Create, list, rotate and revoke bearer tokens
     #[command(subcommand)]
     Token(token::TokenCommand),
+    /// Invite people to make passkeys, revoke invitations, and accept the passkeys that people offer
+    #[command(subcommand)]
+    Passkey(passkey::PasskeyCommand),
     /// Store credentials for upstream systems
     #[command(subcommand)]
     Secret(secret::SecretCommand),
+    /// Try the credentials of upstream systems
+    #[command(subcommand)]
+    Upstream(upstream::UpstreamCommand),
     Trust(trust::TrustArgs),
     /// Test policies against expected decisions, and print their schema
     #[command(subcommand)]
@@ -122,13 +140,17 @@ enum Command {
     /// Show the requests of a contract, and rewrite a contract of an older format
     #[command(subcommand)]
     Contract(contract::ContractCommand),
-    /// Check adapters before they are granted
+    /// Make, build and check adapters before they are granted
     #[command(subcommand)]
     Adapter(adapter::AdapterCommand),
     Completions(completions::CompletionsArgs),
     /// Compile an adapter from stdin to stdout, as a child process of the host
     #[command(name = deed_sandbox::COMPILE_COMMAND, hide = true)]
-    CompileAdapter,
+    CompileAdapter {
+        /// Compile for a grant with `wasi = true`
+        #[arg(long)]
+        wasi: bool,
+    },
     /// Print the OpenAPI 3.1 description of the HTTP API
     #[command(hide = true)]
     Openapi,
@@ -144,6 +166,7 @@ impl Command {
                 out::start_tracing();
                 Ok(serve::run(args))
             }
+            Self::Apply(args) => apply::run(args),
             Self::Contracts(args) => contracts::run(args),
             Self::Act(args) => act::run(args),
             Self::Mcp(args) => mcp::run(args),
@@ -153,6 +176,8 @@ impl Command {
             Self::Bundle(args) => view::bundle(args),
             Self::Approve(args) => approve::approve(args),
             Self::Deny(args) => approve::deny(args),
+            Self::Edit(args) => edit::run(args),
+            Self::Defer(args) => defer::run(args),
             Self::Resolve(args) => resolve::run(args),
             Self::Verify(args) => Ok(verify::run(args)),
             Self::Log(command) => Ok(log::run(command)),
@@ -162,13 +187,18 @@ impl Command {
             Self::Replay(args) => Ok(replay::run(args)),
             Self::Key(command) => secret::key(command),
             Self::Token(command) => token::run(command),
+            Self::Passkey(command) => passkey::run(command),
             Self::Secret(command) => secret::secret(command),
+            Self::Upstream(command) => upstream::run(command),
             Self::Trust(args) => trust::run(args),
             Self::Policy(command) => policy::run(command),
             Self::Contract(command) => contract::run(command),
             Self::Adapter(command) => adapter::run(command),
             Self::Completions(args) => completions::run(args),
-            Self::CompileAdapter => Ok(deed_sandbox::compile_as_child()),
+            Self::CompileAdapter { wasi } => {
+                let world = if *wasi { World::Wasi } else { World::Strict };
+                Ok(deed_sandbox::compile_as_child(world))
+            }
             Self::Openapi => openapi::run(),
         }
     }

@@ -7,14 +7,16 @@ mod actions;
 mod approvals;
 mod auth;
 mod contracts;
+mod deferrals;
+mod drafts;
 mod extract;
 mod filters;
 mod headers;
 pub(crate) mod listener;
+mod live;
 mod log;
 mod operations;
 pub(crate) mod origin;
-mod page;
 mod payload;
 mod resolutions;
 mod resource;
@@ -27,42 +29,63 @@ use std::sync::Arc;
 use axum::extract::DefaultBodyLimit;
 use axum::{Router, middleware};
 use deed_record::action::id::ActionId;
-use serde_json::Value;
 
 pub(crate) use self::actions::{
-    accepted, acting_for, bundled, cancelled, carried, explained, listed, looked_at, parse_id,
-    proposed, viewed,
+    accepted, acting_for, attached, bundled, cancelled, carried, explained, found, listed,
+    looked_at, parse_id, proposed, requester, viewed,
 };
+pub(crate) use self::approvals::{not_waiting, requested, submitted};
 pub(crate) use self::auth::Caller;
-use self::auth::Callers;
 pub(crate) use self::contracts::reach;
+pub(crate) use self::deferrals::deferred;
+pub(crate) use self::drafts::drafted;
+pub(crate) use self::extract::{Path, Query};
+pub(crate) use self::filters::Wanted;
 pub(crate) use self::headers::{WAIT_MAX_S, claim, traceparent};
 pub use self::listener::Listener;
+use self::live::Live;
 pub(crate) use self::payload::Payload;
+pub(crate) use self::routes::{
+    ACTION_ID, Route, attachment, get, operations_of_api, post, router_of,
+};
 use crate::api;
 use crate::capacity::counters::Metrics;
 use crate::config::public_url;
-use crate::engine::Engine;
-use crate::oauth::Issuers;
+use crate::engine::{Derived, Engine};
 
 /// The state that all routes share.
 #[derive(Clone, Debug)]
 pub struct App {
     pub engine: Arc<Engine>,
     pub metrics: Arc<Metrics>,
-    callers: Arc<Callers>,
+    live: Arc<Derived<Live>>,
     /// The beginning of links to the host's pages, if it is known.
     public_url: Option<Arc<str>>,
-    issuers: Arc<Issuers>,
 }
 
 impl App {
     /// Creates the state of the routes for a listener with at most this many connections.
     pub fn new(engine: Arc<Engine>, connections_max: usize) -> Self {
-        let callers = Arc::new(Callers::of(engine.tenants(), connections_max));
+        let current = engine.current();
+        let first = Live::first(&engine, Arc::clone(&current), connections_max);
         let public_url: Option<Arc<str>> = engine.public_url().map(Arc::from);
-        let issuers = Arc::new(Issuers::new(engine.issuers(), engine.tenants(), engine.clock()));
-        Self { engine, metrics: Arc::default(), callers, public_url, issuers }
+        Self {
+            engine,
+            metrics: Arc::default(),
+            live: Arc::new(Derived::new(current, first)),
+            public_url,
+        }
+    }
+
+    /// The callers and issuers of the configuration in force.
+    fn live(&self) -> Arc<Live> {
+        self.live.get(&self.engine, |current, last| last.next(&self.engine, current))
+    }
+
+    /// Makes what the routes need from the configuration in force, so that the first request after a reload does not
+    /// wait for it.
+    pub fn refresh(&self) {
+        drop(self.live());
     }
 
     /// Sets the address of the listener. Links begin with it, unless the configuration says at which address people
@@ -70,9 +93,24 @@ impl App {
     #[must_use]
     pub fn listening_at(mut self, address: SocketAddr) -> Self {
         if self.public_url.is_none() && !self.engine.behind_proxy() {
-            self.public_url = Some(format!("http://{address}").into());
+            self.public_url = Some(public_url::of_listener(address).into());
         }
         self
+    }
+
+    /// The beginning of links to the host's pages, if it is known.
+    pub(crate) fn public_url(&self) -> Option<&str> {
+        self.public_url.as_deref()
+    }
+
+    /// Counts a request without valid credentials.
+    pub(crate) fn count_unauthorized(&self) {
+        self.metrics.unauthorized();
+    }
+
+    /// How many tokens of `tokens/` of this tenant's agents are valid, and how many are not.
+    pub(crate) fn token_files(&self, tenant: &str) -> (usize, usize) {
+        self.live().callers.of_tenant(tenant, self.engine.latest_ms())
     }
 
     /// The address of the page of an action, if the host knows how people reach it.
@@ -86,7 +124,7 @@ impl App {
     ///
     /// Fails when no thread can be started.
     pub fn watch_tokens(&self) -> Result<(), String> {
-        auth::watch::start(&self.engine, &self.callers)
+        auth::watch::start(&self.engine, &self.live)
     }
 }
 
@@ -107,11 +145,6 @@ pub fn operations(app: App) -> Router {
         .fallback(crate::api::problem::no_route)
         .method_not_allowed_fallback(crate::api::problem::no_method)
         .with_state(app)
-}
-
-/// The OpenAPI document that describes the routes of both listeners.
-pub(crate) fn document() -> Value {
-    routes::document()
 }
 
 /// The page on which people see an action and how to approve it; `None` if the host has no address for people.

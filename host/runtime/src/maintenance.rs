@@ -4,6 +4,7 @@
 pub mod backup;
 pub mod check;
 pub mod contract_test;
+pub mod in_use;
 pub mod policy_test;
 pub mod replay;
 pub mod restore;

@@ -20,6 +20,7 @@ mod tests;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use deed_record::action::Requester;
 use deed_system::clock::Clock;
 use serde_json::{Map, Value};
 use tokio::sync::Semaphore;
@@ -68,6 +69,10 @@ pub(crate) struct Identity {
     pub(crate) agent: String,
     /// For whom the agent acts, if the issuer's tokens say it.
     pub(crate) on_behalf_of: Option<String>,
+    /// The subject of the token; `None` if the token names none.
+    pub(crate) requester: Option<Requester>,
+    /// When the token expires, in Unix milliseconds.
+    pub(crate) expires_ms: i64,
 }
 
 impl Issuers {

@@ -2,10 +2,16 @@
 //! reads before signing, from an approval request whose digests were recomputed; `page` formats the view of an action.
 //! All text is escaped, and text that the agent wrote is marked as unchecked.
 
+mod agents_plan;
+mod bodies;
+mod credential;
 mod obligations;
 pub(crate) mod page;
+mod plan;
 pub(crate) mod quote;
 mod requests;
+mod secrets;
+pub(crate) mod signed_text;
 mod state;
 pub(crate) mod text;
 mod writes;
@@ -13,13 +19,16 @@ mod writes;
 use deed_record::action::private::OpeningError;
 use deed_record::contract::template::RenderError;
 use deed_record::contract::{Contract, ContractError};
+use deed_record::policy::CONFIRM;
 use deed_record::statement::approval::{Answer, ApprovalRequest, Terms};
 use deed_record::timeline::utc;
 use deed_spec::digest::Digest;
 use deed_spec::text::safe;
 
+pub(crate) use self::bodies::{Marked, body};
 pub(crate) use self::obligations::roles;
-use self::page::from_agent;
+use self::page::{Author, written_by};
+pub(crate) use self::plan::record::count as planned_count;
 pub(crate) use self::requests::{headers, listed, notes, origin, request};
 use self::text::{compact, join, line, safe_lines};
 
@@ -55,13 +64,17 @@ pub(crate) fn question(
     let contract = Contract::from_json(request.contract.clone())?;
     let mut text = head(request, &contract);
     text += &private(request);
-    text += &writes::writes(request, &contract)?;
+    text += &match &request.plan {
+        Some(plan) => plan::writes(request, &contract, plan)?,
+        None => writes::writes(request, &contract)?,
+    };
     text += &writes::reads(request, &contract)?;
     text += &state::state(request, &contract, now_ms);
     text += &state::bound(request, &contract);
     text += &afterwards(request, &contract);
     text.push('\n');
-    text += &from_agent(&request.proposal.intent, request.proposal.reasoning.as_deref());
+    let author = Author::of(request.action.edit.is_some());
+    text += &written_by(author, &request.proposal.intent, request.proposal.reasoning.as_deref());
     for source in &request.proposal.sources {
         line(&mut text, format_args!("  source: {}", safe(&source.uri)));
     }
@@ -71,15 +84,19 @@ pub(crate) fn question(
 /// The answer that the approver signs.
 fn signed(terms: &Terms) -> String {
     let mut text = String::new();
-    let verb = if terms.decision == Answer::Approve { "APPROVE" } else { "DENY, permanently" };
-    line(
-        &mut text,
-        format_args!(
-            "\nyou sign: {verb}, as {} in the role {}",
-            safe(&terms.person),
-            safe(&terms.role)
-        ),
-    );
+    let confirms = terms.role == CONFIRM;
+    let verb = match terms.decision {
+        Answer::Approve if confirms => "CONFIRM",
+        Answer::Approve => "APPROVE",
+        Answer::Deny => "DENY, permanently",
+    };
+    let who = if confirms {
+        "who is responsible for the agent".to_owned()
+    } else {
+        format!("in the role {}", safe(&terms.role))
+    };
+    let comma = if confirms { "," } else { "" };
+    line(&mut text, format_args!("\nyou sign: {verb}, as {}{comma} {who}", safe(&terms.person)));
     match &terms.reason {
         Some(reason) => {
             text += "with the reason\n";
@@ -106,6 +123,14 @@ fn head(request: &ApprovalRequest, contract: &Contract) -> String {
             ),
         ),
     ];
+    if let Some(edit) = &action.edit {
+        let who: Vec<&str> = edit.edited_by.iter().map(String::as_str).collect();
+        let who = safe(&who.join(", "));
+        rows.push((
+            "edited by",
+            format!("{who}, in place of {}; the intent is theirs", edit.replaces),
+        ));
+    }
     if let Some(who) = &action.on_behalf_of {
         rows.push(("on behalf of", format!("{} (according to the agent or its token)", safe(who))));
     }
@@ -159,7 +184,8 @@ fn digests(action: Digest, terms: &Terms) -> String {
         ("adapter", terms.adapter),
         ("policy set", terms.policy_set),
     ];
-    for (title, digest) in fixed {
+    let plan = terms.plan.map(|digest| ("plan", digest));
+    for (title, digest) in fixed.into_iter().chain(plan) {
         line(&mut text, format_args!("  {title:<11} {digest}"));
     }
     for (upstream, digest) in &terms.binding {

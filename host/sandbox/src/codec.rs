@@ -25,7 +25,9 @@ use serde_json::Value;
 use zeroize::Zeroizing;
 
 use super::limits;
-use crate::upstream::{Base, Credential};
+use crate::credentials::sigv4::SignError;
+use crate::credentials::{Proof, Secret};
+use crate::upstream::Base;
 
 /// The byte order mark U+FEFF in UTF-8 (RFC 8259 section 8.1).
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
@@ -35,7 +37,7 @@ const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 pub(super) fn encode(
     request: &Rendered,
     base: &Base,
-    credential: Option<&Credential>,
+    proof: Option<&Proof>,
 ) -> Result<Request<Full<Bytes>>, EncodeError> {
     let body = match &request.body {
         Some(value) => request.codec.encode(value, &request.numbers).map_err(EncodeError::Body)?,
@@ -64,8 +66,8 @@ pub(super) fn encode(
     if empty {
         headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
     }
-    if let Some(credential) = credential {
-        inject(headers, credential)?;
+    if let Some(proof) = proof {
+        inject(headers, proof)?;
     }
     Ok(built)
 }
@@ -125,6 +127,8 @@ pub(super) enum EncodeError {
         "credential `{0}` cannot be sent, because HTTP does not allow the name or the value of its header"
     )]
     Slot(String),
+    #[error(transparent)]
+    Sign(#[from] SignError),
 }
 
 /// Reads a body to its end, at most [`limits::RESPONSE`] bytes. Fails when the body is larger or the connection breaks.
@@ -224,10 +228,10 @@ fn unusable(error: &DecodeError, kind: &str, bytes: &[u8]) -> Unusable {
     }
 }
 
-fn inject(headers: &mut HeaderMap, credential: &Credential) -> Result<(), EncodeError> {
-    let unfit = || EncodeError::Slot(credential.secret.name().into());
-    let secret = credential.secret.reveal();
-    let (name, text) = match &credential.slot {
+fn inject(headers: &mut HeaderMap, proof: &Proof) -> Result<(), EncodeError> {
+    let unfit = || EncodeError::Slot(proof.value.name().into());
+    let secret = proof.value.reveal();
+    let (name, text) = match &proof.slot {
         Slot::Bearer => (AUTHORIZATION, Zeroizing::new(format!("Bearer {secret}"))),
         Slot::Basic { user } => {
             let pair = Zeroizing::new(format!("{user}:{secret}"));
@@ -237,8 +241,25 @@ fn inject(headers: &mut HeaderMap, credential: &Credential) -> Result<(), Encode
             let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_refused| unfit())?;
             (name, Zeroizing::new(secret.to_owned()))
         }
+        // The signature covers headers that are set later, so the request is signed last.
+        Slot::Sigv4 { .. } => return Ok(()),
     };
-    // A credential must not replace a header that frames the request or makes it conditional.
+    place(headers, name, &text, &proof.value)?;
+    for (name, value) in &proof.headers {
+        place(headers, name.clone(), value.reveal(), value)?;
+    }
+    Ok(())
+}
+
+/// Sets one header with a secret. A credential must not replace a header that frames the request or makes it
+/// conditional, or another credential.
+fn place(
+    headers: &mut HeaderMap,
+    name: HeaderName,
+    text: &str,
+    secret: &Secret,
+) -> Result<(), EncodeError> {
+    let unfit = || EncodeError::Slot(secret.name().into());
     if headers.contains_key(&name) || is_framing(&name) {
         return Err(unfit());
     }

@@ -1,24 +1,39 @@
 //! Sends a guest's requests to their upstreams. No other code opens a connection for a guest.
 //!
 //! The steps always run in this order: match the request with a rendering and its budget; resolve the host name and
-//! check its addresses; make the intent durable (writes only); connect to a checked address; add the credential; send
-//! the host's rendering; limit, decompress, decode and redact the exposed part of the answer; record the exchange;
-//! write the result to the journal (writes only); answer the guest. A write that an earlier attempt completed is
-//! answered from its record. The host sends the rendering of a request that contains the private values. The exchange
-//! log, the intent and all messages contain the public rendering, which has commitments in place of the private values.
+//! check its addresses; obtain the values of the credential; check that secrets of the answer can be stored; make the
+//! intent durable (writes only); connect to a checked address; add the credential, or sign with it; ask whether the
+//! write is still permitted (writes only); send the host's rendering; limit, decompress and decode the answer; take out
+//! and store the secrets that the upstream created; redact the exposed part; record the exchange; write the result to the
+//! journal (writes only); answer the guest.
+//!
+//! A write that an earlier attempt completed is answered from its record. The host sends the rendering of a request that
+//! contains the private values. The exchange log, the intent and all messages contain the public rendering, which has
+//! commitments in place of the private values.
+//!
+//! In a rehearsal, the host answers a write itself. In an attempt along a plan, it answers a read that the rehearsal
+//! sent from the record of the rehearsal. Neither is an exchange.
 
 pub(crate) mod allowlist;
 mod answer;
-mod connect;
+mod conclude;
+pub(crate) mod connect;
+pub(crate) mod connection;
+mod last_check;
+pub(crate) mod open;
+pub mod probe;
+mod prove;
+mod signed;
+mod taken;
 
 use std::collections::BTreeMap;
-use std::error::Error as _;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
+use deed_record::action::id::ActionId;
 use deed_record::action::private::Prepared;
 use deed_record::exchange::codec::Incoming;
-use deed_record::exchange::{Exchange, Failure, Fate, Guard, Rendered};
+use deed_record::exchange::{Exchange, Failure, Guard, Rendered};
 use deed_spec::json;
 use deed_system::failpoint;
 use http_body_util::Full;
@@ -30,9 +45,10 @@ use serde_json::Value;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-use self::allowlist::Allowance;
 use self::answer::Arrived;
 use self::connect::{ConnectError, Stream};
+use self::open::{Next, Rules};
+use self::prove::{Proving, Received};
 use super::bindings::deed::adapter::http::{Error, Request, Response};
 use super::codec::gzip::{self, GzipError};
 use super::codec::{self, CollectError, EncodeError};
@@ -41,12 +57,13 @@ use super::prior_writes::Writes;
 use super::redact::Redactor;
 use super::transport::{self, Transport};
 use super::{Intent, Keep, WriteStep, limits};
+use crate::credentials::{Proof, RequestToken, VaultSlots};
 use crate::grant::Once;
 use crate::upstream::{Credential, Upstream};
 
 /// The requests that one run may send, and the results of those that were sent.
 pub(super) struct Egress {
-    pub(super) allowance: Allowance,
+    pub(super) rules: Rules,
     pub(super) road: Transport,
     pub(super) exchanges: ExchangeLog,
 }
@@ -58,9 +75,18 @@ pub(super) struct Network {
     pub(super) tags: BTreeMap<(String, String), String>,
     /// What was known about each write before the run began.
     pub(super) once: Writes,
-    /// Records the steps of writes in the journal. This field is set only for runs of `perform`.
+    /// Records the steps of writes in the journal. This field is set only for attempts, so no other run can write.
     pub(super) keep: Option<Keep>,
     pub(super) redactor: Arc<Redactor>,
+    /// The person who is responsible for the agent, for whom a token may be obtained.
+    pub(super) person: Arc<str>,
+    /// The access token of the request that proposed the action, if the action holds one.
+    pub(super) access: Option<Arc<RequestToken>>,
+    /// All credentials of the upstreams, whose secrets can change while the run lasts.
+    pub(super) credentials: Arc<[Credential]>,
+    pub(super) action: ActionId,
+    /// Where the secrets are stored that upstreams create.
+    pub(super) slots: Arc<VaultSlots>,
     /// Tasks of the writes that were started. The tasks continue if the guest ends first.
     pub(super) writes: Vec<JoinHandle<()>>,
 }
@@ -68,26 +94,64 @@ pub(super) struct Network {
 impl Egress {
     /// Performs one exchange, from matching the request to returning the answer.
     pub(super) async fn send(&mut self, request: &Request) -> Result<Response, Error> {
-        let prepared = self.allowance.take(request).map_err(Error::Denied)?;
-        match &mut self.road {
-            Transport::Network(network) => network.send(prepared, &self.exchanges).await,
-            Transport::Record(recorded) => recorded.answer(&prepared.public, &self.exchanges),
+        let Self { rules, road, exchanges } = self;
+        let open = match rules {
+            Rules::Closed(allowance) => {
+                let prepared = allowance.take(request).map_err(Error::Denied)?;
+                return carry(road, prepared, None, exchanges).await;
+            }
+            Rules::Open(open) => open,
+        };
+        let (number, next) = open.take(request).map_err(Error::Denied)?;
+        let (place, request) = match next {
+            Next::Made(made) => {
+                return Ok(response(number, made.status, &made.headers, made.body.as_ref()));
+            }
+            Next::Recorded(known) => return transport::told(number, &known),
+            Next::Read(request) => (None, request),
+            Next::Write { n, request } => (Some(n), request),
+        };
+        let ordinal = exchanges.next_ordinal();
+        let told = carry(road, request, place, exchanges).await;
+        if let Some(n) = place {
+            exchanges.with(ordinal, |exchange| open.ended(n, exchange, told.is_ok()));
         }
+        told.map(|response| Response { exchange: number, ..response })
     }
 
-    /// Waits for writes in progress, then returns the run's exchanges.
-    pub(super) async fn close(self) -> Vec<Exchange> {
+    /// Waits for writes in progress, then returns the run's exchanges, and the rules with the draft of a rehearsal.
+    pub(super) async fn close(self) -> (Vec<Exchange>, Rules) {
         if let Transport::Network(network) = self.road {
             network.settle().await;
         }
-        self.exchanges.close()
+        (self.exchanges.close(), self.rules)
     }
+}
+
+/// Sends a request, or answers it from the record of a replay. `place` is the position of a write in the plan.
+async fn carry(
+    road: &mut Transport,
+    request: Prepared,
+    place: Option<usize>,
+    exchanges: &ExchangeLog,
+) -> Result<Response, Error> {
+    match road {
+        Transport::Network(network) => network.send(request, place, exchanges).await,
+        Transport::Record(recorded) => recorded.answer(&request.public, exchanges),
+    }
+}
+
+/// The first value of an answer that a request would send as a placeholder or as null. The code that fills requests
+/// refuses such a request itself; this check holds for every request, whoever made it.
+fn lacks(request: &Prepared) -> Option<String> {
+    request.needs().into_iter().chain(request.live().needs()).next()
 }
 
 impl Network {
     async fn send(
         &mut self,
         prepared: Prepared,
+        place: Option<usize>,
         exchanges: &ExchangeLog,
     ) -> Result<Response, Error> {
         let rendered = &prepared.public;
@@ -98,12 +162,20 @@ impl Network {
             ))
         };
         let upstream = self.upstreams.get(&rendered.upstream).ok_or_else(unknown)?;
-        let once = self.once.take(rendered);
+        if let Some(path) = lacks(&prepared) {
+            return Err(Error::Denied(format!(
+                "denied by the host: the request needs `answer.{path}`, which is not known"
+            )));
+        }
+        let once = match place {
+            Some(n) => self.once.at(n).ok_or_else(unaccounted)?,
+            None => self.once.take(rendered),
+        };
         if let Once { done: Some(done), .. } = once {
             let entry = exchanges.open(rendered.clone(), Known::default(), upstream.timeout);
             let told = transport::told(entry.ordinal, &done);
             entry.repeat(done);
-            if let (true, Some(keep)) = (is_counted(rendered), &self.keep) {
+            if let (true, Some(keep)) = (has_place(place, rendered), &self.keep) {
                 record(keep, &entry).await?;
             }
             return told;
@@ -114,11 +186,18 @@ impl Network {
             entry: exchanges.open(rendered.clone(), known.clone(), upstream.timeout),
             known,
             until_ms,
+            has_place: has_place(place, rendered),
             declared: AtomicBool::new(false),
             head: OnceLock::new(),
             upstream: Arc::clone(upstream),
             keep: self.keep.clone(),
             redactor: Arc::clone(&self.redactor),
+            person: Arc::clone(&self.person),
+            access: self.access.clone(),
+            credentials: Arc::clone(&self.credentials),
+            action: self.action.clone(),
+            slots: Arc::clone(&self.slots),
+            proving: Proving::default(),
             request: prepared,
         };
         if !job.request.public.writes {
@@ -164,6 +243,8 @@ struct Job {
     known: Known,
     /// Unix milliseconds after which the upstream may have forgotten the idempotency key of this write.
     until_ms: Option<i64>,
+    /// Whether the journal also gets the result of this write if the write was not sent.
+    has_place: bool,
     /// Whether the intent to send was passed to the journal and not refused by the journal.
     declared: AtomicBool,
     /// Status and headers of an answer whose body the codec of the rule ignores.
@@ -171,6 +252,12 @@ struct Job {
     upstream: Arc<Upstream>,
     keep: Option<Keep>,
     redactor: Arc<Redactor>,
+    person: Arc<str>,
+    access: Option<Arc<RequestToken>>,
+    credentials: Arc<[Credential]>,
+    action: ActionId,
+    slots: Arc<VaultSlots>,
+    proving: Proving,
 }
 
 /// Why an exchange ended without an answer for the guest.
@@ -184,19 +271,13 @@ enum Halt {
 impl Job {
     async fn run(self) -> Result<Response, Error> {
         let ended = match tokio::time::timeout(self.upstream.timeout, self.exchange()).await {
-            Ok(ended) => ended,
-            Err(_) => self.answered_by_head().ok_or_else(|| self.late()),
+            Ok(Ok(received)) => self.finish(received).await,
+            Ok(Err(halt)) => Err(halt),
+            Err(_) => self.answered_in_time().ok_or_else(|| self.late()),
         };
         let told = ended.map_err(|halt| self.fail(halt));
         self.settle().await?;
         told
-    }
-
-    /// The answer without its body, if the codec ignores the body and the head has arrived.
-    fn answered_by_head(&self) -> Option<Response> {
-        let (status, headers) = self.head.get()?;
-        let (status, bytes) = (*status, Vec::new());
-        Some(self.conclude(&Arrived { status, headers, bytes, packed: None }))
     }
 
     /// Writes the result of a declared write to the journal before the guest gets the result.
@@ -205,25 +286,27 @@ impl Job {
         let rendered = &self.request.public;
         match &self.keep {
             Some(keep) if declared => record(keep, &self.entry).await,
-            // The write was never sent, but its result is recorded: the rule allows several equal writes, which are
-            // numbered in the order of their records.
-            Some(keep) if rendered.writes && is_counted(rendered) => {
+            // The write was never sent, but its result is recorded, because the position of later writes follows from
+            // the records before them.
+            Some(keep) if rendered.writes && self.has_place => {
                 record(keep, &self.entry).await.or(Ok(()))
             }
             _ => Ok(()),
         }
     }
 
-    async fn exchange(&self) -> Result<Response, Halt> {
+    async fn exchange(&self) -> Result<Received, Halt> {
         let pinned = connect::resolve(&self.upstream).await.map_err(|error| refused(&error))?;
+        let proof = self.prove().await?;
         if self.request.public.writes {
+            self.prepare_vault().await?;
             self.declare().await?;
         }
         self.passes("connect.before");
         let stream =
             connect::connect(&self.upstream, pinned).await.map_err(|error| refused(&error))?;
         self.passes("connect.after");
-        let answer = self.over(stream).await;
+        let answer = self.answer(stream, proof.as_ref()).await;
         self.passes("answer.after");
         answer
     }
@@ -251,13 +334,13 @@ impl Job {
         self.declared.store(true, Ordering::SeqCst);
         keep(WriteStep::Intended(Box::new(intent))).await.map_err(|reason| {
             self.declared.store(false, Ordering::SeqCst);
-            Halt::NotSent(format!("the intent to send is not durable: {reason}"))
+            Halt::NotSent(reason)
         })
     }
 
     /// Sends the host's rendering over a new connection and reads the whole answer.
-    async fn over(&self, stream: Box<dyn Stream>) -> Result<Response, Halt> {
-        let request = self.encode();
+    async fn over(&self, stream: Box<dyn Stream>, proof: Option<&Proof>) -> Result<Received, Halt> {
+        let request = self.encode(proof);
         let request = request.map_err(|error| Halt::NotSent(error.to_string()))?;
         let (mut sender, connection) = http1::Builder::new()
             .max_buf_size(limits::RESPONSE_HEAD)
@@ -265,33 +348,37 @@ impl Job {
             .handshake(TokioIo::new(stream))
             .await
             .map_err(|error| Halt::NotSent(error.to_string()))?;
+        // Nothing between this check and the first byte waits for another party.
+        self.may_still_send().await?;
         self.entry.sending();
         let answer = async {
             let response =
-                sender.send_request(request).await.map_err(|error| unanswered(&error))?;
+                sender.send_request(request).await.map_err(|error| self.unanswered(&error))?;
             let (head, body) = response.into_parts();
             let status = head.status.as_u16();
+            self.note_standing(status, proof);
             if self.request.public.codec.response == Incoming::None {
-                self.head.get_or_init(|| (status, head.headers.clone()));
+                let is_refused = proof.is_some_and(|proof| prove::is_refused(status, proof));
+                if self.request.public.writes || !is_refused {
+                    self.head.get_or_init(|| (status, head.headers.clone()));
+                }
                 codec::drain(body).await;
-                return Ok((status, head.headers, Vec::new()));
+                return Ok(Received { status, headers: head.headers, bytes: Vec::new() });
             }
             let bytes = codec::collect(body).await.map_err(|error| match error {
                 CollectError::TooLarge => Halt::TooLarge(status),
-                CollectError::Broken(error) => unanswered(&error),
+                CollectError::Broken(error) => self.unanswered(&error),
             })?;
             if !self.entry.fits(bytes.len()) {
                 return Err(Halt::TooLarge(status));
             }
-            Ok((status, head.headers, bytes))
+            Ok(Received { status, headers: head.headers, bytes })
         };
-        let (status, headers, bytes) = drive(connection, answer).await?;
-        Ok(self.conclude(&self.unpacked(status, &headers, bytes)?))
+        connection::drive(connection, answer).await
     }
 
-    fn encode(&self) -> Result<hyper::Request<Full<Bytes>>, EncodeError> {
-        let mut request =
-            codec::encode(self.request.live(), &self.upstream.base, self.credential())?;
+    fn encode(&self, proof: Option<&Proof>) -> Result<hyper::Request<Full<Bytes>>, EncodeError> {
+        let mut request = codec::encode(self.request.live(), &self.upstream.base, proof)?;
         codec::add(request.headers_mut(), &self.upstream.headers)?;
         if self.upstream.accepted.gzip {
             request.headers_mut().insert(ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
@@ -308,6 +395,7 @@ impl Job {
             let key = HeaderValue::from_str(key).map_err(|_unfit| EncodeError::Target)?;
             request.headers_mut().insert(name, key);
         }
+        signed::sign(&mut request, proof, self.entry.latest_ms(), &self.redactor)?;
         Ok(request)
     }
 
@@ -324,33 +412,6 @@ impl Job {
             Ok(Some(content)) if self.entry.fits(content.len()) => Ok(arrived(content, None)),
             Ok(Some(_)) | Err(GzipError::TooLarge) => Err(Halt::TooLarge(status)),
             Err(why) => Ok(arrived(bytes, Some(why))),
-        }
-    }
-
-    /// Decodes, redacts and records an answer, and returns the response for the guest.
-    fn conclude(&self, arrived: &Arrived<'_>) -> Response {
-        let answer = answer::read(&self.redactor, &self.request.public, &self.upstream, arrived);
-        let (ordinal, status) = (self.entry.ordinal, arrived.status);
-        let response = response(ordinal, status, &answer.headers, answer.body.as_ref());
-        self.entry.answered(answer);
-        response
-    }
-
-    /// Returns the read credential during `observe`, and the write credential during `perform`.
-    fn credential(&self) -> Option<&Credential> {
-        let performing = self.keep.is_some();
-        if performing { self.upstream.write.as_ref() } else { self.upstream.read.as_ref() }
-    }
-
-    fn late(&self) -> Halt {
-        let within = format!("within {} ms", self.upstream.timeout.as_millis());
-        match self.entry.fate() {
-            Fate::NotSent => {
-                Halt::NotSent(format!("no connection to `{}` {within}", self.upstream.name))
-            }
-            _ => {
-                Halt::NoAnswer(format!("no complete answer from `{}` {within}", self.upstream.name))
-            }
         }
     }
 
@@ -379,10 +440,17 @@ impl Job {
     }
 }
 
-/// Whether the rule allows several equal requests, which are distinguished by their order. Each of these requests must
-/// be recorded in the journal.
-fn is_counted(rendered: &Rendered) -> bool {
-    rendered.calls > 1
+/// The error for a planned write of which the host does not know whether an earlier attempt has sent it.
+fn unaccounted() -> Error {
+    let why = "denied by the host: it does not know what earlier attempts did with this write";
+    Error::Denied(why.into())
+}
+
+/// Whether a write is told from others by its position. The journal must then have the result of every such write, also
+/// of writes that were not sent in this attempt: equal requests are numbered in their order, and the writes of a plan
+/// follow each other without a gap. Otherwise, the record of an attempt that a crash interrupts would have such a gap.
+fn has_place(place: Option<usize>, rendered: &Rendered) -> bool {
+    place.is_some() || rendered.calls > 1
 }
 
 /// Records the result of a write in the journal. If recording fails, the guest does not get the result.
@@ -412,27 +480,6 @@ fn refused(error: &ConnectError) -> Halt {
     } else {
         Halt::NotSent(error.to_string())
     }
-}
-
-fn unanswered(error: &hyper::Error) -> Halt {
-    let cause = error.source().map(|cause| format!(" ({cause})")).unwrap_or_default();
-    Halt::NoAnswer(format!("the connection ended before the answer was complete: {error}{cause}"))
-}
-
-/// Drives the connection until the answer is complete. If the connection ends first, the data that was already read
-/// from it is still delivered.
-async fn drive<T>(
-    connection: impl Future<Output = hyper::Result<()>>,
-    answer: impl Future<Output = T>,
-) -> T {
-    let mut answer = std::pin::pin!(answer);
-    tokio::select! {
-        done = &mut answer => return done,
-        ended = connection => if let Err(error) = ended {
-            tracing::debug!(%error, "an upstream's connection ended with an error");
-        },
-    }
-    answer.await
 }
 
 #[cfg(test)]

@@ -1,9 +1,13 @@
-//! Compilation and checking of components. A component may import only `deed:adapter`.
+//! Compilation and checking of components. A component may import only `deed:adapter`, and WASI if its grant says so.
 //!
 //! This module does not run components. The module loads machine code only if the compiler made that code from the
 //! bytes whose digest was computed.
 
 pub(crate) mod compile;
+mod needs;
+
+use std::path::Path;
+
 use deed_spec::digest::Digest;
 use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{Component, HasSelf, Linker};
@@ -12,9 +16,10 @@ use wasmtime::{
 };
 
 use self::compile::{CacheError, CompileError, Compiler};
+use self::needs::Need;
 use super::bindings::{v1, v2};
 use super::host_functions::Guest;
-use super::{Sandbox, limits};
+use super::{Sandbox, limits, wasi};
 
 /// The only imports of an adapter that the host accepts: four interfaces, all in version 0.1.0 or all in version 0.2.0.
 const FIRST: [&str; 4] = [
@@ -30,6 +35,51 @@ const SECOND: [&str; 4] = [
     "deed:adapter/log@0.2.0",
 ];
 
+/// The packages of WASI that a component may import if its grant has `wasi = true`.
+const WASI: [&str; 7] = [
+    "wasi:io/",
+    "wasi:clocks/",
+    "wasi:random/",
+    "wasi:cli/",
+    "wasi:filesystem/",
+    "wasi:sockets/",
+    "wasi:http/",
+];
+
+/// What a component may import, and the limits of its runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum World {
+    /// Only `deed:adapter`, with instances from the pool.
+    Strict,
+    /// Also WASI, for components of language toolchains; a grant allows it with `wasi = true`.
+    Wasi,
+}
+
+/// An engine and its compiler. Machine code of one world does not run in the other.
+#[derive(Clone)]
+pub(super) struct Machine {
+    world: World,
+    pub(super) engine: Engine,
+    pub(super) compiler: Compiler,
+}
+
+impl Machine {
+    /// Starts the engine of a world. Fails if the engine does not start or the compile cache cannot be used.
+    pub(super) fn start(
+        world: World,
+        cache: &Path,
+        shared: Option<&Path>,
+    ) -> Result<Self, EngineError> {
+        let engine = engine(world)?;
+        let compiler = Compiler::new(cache, shared, &engine, world)?;
+        Ok(Self { world, engine, compiler })
+    }
+}
+
+fn is_wasi(import: &str) -> bool {
+    WASI.iter().any(|package| import.starts_with(package))
+}
+
 /// The functions that an adapter must export.
 const EXPORTS: [&str; 2] = ["observe", "perform"];
 
@@ -37,6 +87,8 @@ const EXPORTS: [&str; 2] = ["observe", "perform"];
 #[derive(Clone)]
 pub struct Adapter {
     digest: Digest,
+    world: World,
+    engine: Engine,
     pre: Pre,
 }
 
@@ -53,6 +105,15 @@ impl Adapter {
         self.digest
     }
 
+    /// The world that the adapter needs.
+    pub fn world(&self) -> World {
+        self.world
+    }
+
+    pub(super) fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
     pub(super) fn pre(&self) -> &Pre {
         &self.pre
     }
@@ -64,17 +125,17 @@ impl std::fmt::Debug for Adapter {
     }
 }
 
-/// Compiles and checks a component. Fails when the component does not compile, imports anything except `deed:adapter`,
-/// or lacks an export.
-pub(super) fn load(
-    engine: &Engine,
-    compiler: &Compiler,
-    bytes: &[u8],
-) -> Result<Adapter, LoadError> {
+/// Compiles and checks a component. Fails when the component does not compile, imports anything that its world does not
+/// have, or lacks an export.
+pub(super) fn load(machine: &Machine, bytes: &[u8]) -> Result<Adapter, LoadError> {
+    let Machine { world, engine, compiler } = machine;
     let component = component(engine, compiler, bytes)?;
-    check_names(engine, &component)?;
+    check_names(engine, &component, *world)?;
     let mut linker = Linker::new(engine);
     let shape = |error: wasmtime::Error| LoadError::Shape(text(&error));
+    if *world == World::Wasi {
+        wasi::link(&mut linker).map_err(shape)?;
+    }
     let is_second = is_second(engine, &component);
     if is_second {
         v2::Adapter::add_to_linker::<_, HasSelf<_>>(&mut linker, |guest: &mut Guest| guest)
@@ -89,7 +150,7 @@ pub(super) fn load(
     } else {
         Pre::First(v1::AdapterPre::new(pre).map_err(shape)?)
     };
-    Ok(Adapter { digest: Digest::of(bytes), pre })
+    Ok(Adapter { digest: Digest::of(bytes), world: *world, engine: engine.clone(), pre })
 }
 
 #[expect(unsafe_code, reason = "wasmtime cannot tell machine code from other bytes")]
@@ -97,10 +158,16 @@ fn component(engine: &Engine, compiler: &Compiler, bytes: &[u8]) -> Result<Compo
     check_kind(bytes)?;
     let code = compiler.code(bytes)?;
     // SAFETY: the code was made by `Engine::precompile_component` of this same program from these bytes, in a child
-    // process, or was read from the owner's private cache directory, from the file that is named by the digest of these
-    // bytes.
+    // process, or was read from a private cache directory of the owner, from the file that is named by the digest of
+    // these bytes.
     let component = unsafe { Component::deserialize(engine, code) };
     component.map_err(|error| LoadError::Compile(CompileError::Refused(text(&error))))
+}
+
+/// Why a component needs the world with WASI; `None` if it does not. Reads only the outline of the bytes, so an answer
+/// takes no time, and the bytes need not be a component.
+pub(super) fn need(bytes: &[u8]) -> Option<Need> {
+    needs::of(bytes)
 }
 
 /// Names of a component's imports and exports; the component need not be an adapter.
@@ -120,7 +187,13 @@ impl Sandbox {
     /// Fails when the bytes do not compile or the code cannot be kept.
     pub fn prepare(&self, bytes: &[u8]) -> Result<(), LoadError> {
         check_kind(bytes)?;
-        Ok(self.compiler.prepare(bytes)?)
+        Ok(self.strict.compiler.prepare(bytes)?)
+    }
+
+    /// Whether the cache has code for these bytes, so that [`Sandbox::load`] need not compile them.
+    pub fn is_compiled(&self, bytes: &[u8]) -> bool {
+        let machine = if need(bytes).is_some() { &self.wasi } else { &self.strict };
+        machine.compiler.has(bytes)
     }
 
     /// Returns the names of a component's imports and exports. The component need not be an adapter; [`Sandbox::load`]
@@ -130,10 +203,12 @@ impl Sandbox {
     ///
     /// Fails when the component does not compile.
     pub fn names(&self, bytes: &[u8]) -> Result<Names, LoadError> {
-        let component = component(&self.engine, &self.compiler, bytes)?;
+        let machine = if need(bytes).is_some() { &self.wasi } else { &self.strict };
+        let Machine { engine, compiler, .. } = machine;
+        let component = component(engine, compiler, bytes)?;
         let kind = component.component_type();
-        let imports = kind.imports(&self.engine).map(|(name, _)| name.to_owned()).collect();
-        let exports = kind.exports(&self.engine).map(|(name, _)| name.to_owned()).collect();
+        let imports = kind.imports(engine).map(|(name, _)| name.to_owned()).collect();
+        let exports = kind.exports(engine).map(|(name, _)| name.to_owned()).collect();
         Ok(Names { imports, exports })
     }
 }
@@ -156,6 +231,11 @@ pub enum LoadError {
         remedy = remedy(.0)
     )]
     ForeignImport(String),
+    #[error(
+        "the adapter has more than {} core modules, as language runtimes do; set `wasi = true` in the grant",
+        limits::INSTANCES
+    )]
+    ManyModules,
     #[error("the adapter does not export `{0}`; export `observe` and `perform`")]
     MissingExport(&'static str),
     #[error(
@@ -164,10 +244,19 @@ pub enum LoadError {
     Shape(String),
 }
 
+impl From<Need> for LoadError {
+    fn from(need: Need) -> Self {
+        match need {
+            Need::Import(name) => Self::ForeignImport(name),
+            Need::Modules => Self::ManyModules,
+        }
+    }
+}
+
 /// Advice to the author of an adapter on how to build the component without this import.
 fn remedy(import: &str) -> &'static str {
-    if import.starts_with("wasi:") {
-        ". Build it without WASI: componentize-py with `--stub-wasi`, componentize-js with `--disable all`, \
+    if is_wasi(import) {
+        ". Set `wasi = true` in the grant, or build it without WASI: componentize-py with `--stub-wasi`, componentize-js with `--disable all`, \
          Rust for the target `wasm32-unknown-unknown`"
     } else if import.starts_with("deed:adapter/") {
         ". Build it against the `wit/` of this release"
@@ -176,11 +265,14 @@ fn remedy(import: &str) -> &'static str {
     }
 }
 
-/// Creates the engine of this process, and starts a thread that increments the engine's epoch until the engine is
-/// dropped.
-pub(super) fn engine() -> Result<Engine, EngineError> {
-    let mut settings = settings();
-    settings.allocation_strategy(InstanceAllocationStrategy::Pooling(pool()));
+/// Creates the engine of a world, and starts a thread that increments the engine's epoch until the engine is dropped.
+fn engine(world: World) -> Result<Engine, EngineError> {
+    let mut settings = settings(world);
+    let pool = match world {
+        World::Strict => pool(),
+        World::Wasi => pool_of_wasi(),
+    };
+    settings.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
     let engine = Engine::new(&settings).map_err(|error| EngineError::Engine(text(&error)))?;
     let weak = engine.weak();
     let tick = move || {
@@ -210,7 +302,11 @@ pub enum EngineError {
 
 /// The engine settings that machine code depends on. The process that compiles and the process that runs adapters use
 /// the same settings.
-pub(super) fn settings() -> Config {
+pub(super) fn settings(world: World) -> Config {
+    let memory = match world {
+        World::Strict => limits::MEMORY,
+        World::Wasi => limits::WASI_MEMORY,
+    };
     let mut config = Config::new();
     config
         .strategy(Strategy::Cranelift)
@@ -224,7 +320,7 @@ pub(super) fn settings() -> Config {
         .wasm_memory64(false)
         // To keep the address space of the pool small, the pool reserves for each memory only what a run may use, and
         // not 4 GiB.
-        .memory_reservation(u64::try_from(limits::MEMORY).unwrap_or(u64::MAX))
+        .memory_reservation(u64::try_from(memory).unwrap_or(u64::MAX))
         .memory_guard_size(64 << 10)
         .memory_may_move(false);
     config
@@ -251,6 +347,26 @@ fn pool() -> PoolingAllocationConfig {
     pool
 }
 
+/// The pool bounds also what is not a memory or a table, such as globals and the instances of a component.
+fn pool_of_wasi() -> PoolingAllocationConfig {
+    let runs = u32::try_from(limits::WASI_RUNS).unwrap_or(1);
+    let mut pool = PoolingAllocationConfig::new();
+    pool.total_component_instances(runs)
+        .total_stacks(runs)
+        .total_core_instances(runs * limits::WASI_INSTANCES)
+        .total_memories(runs * limits::MEMORIES)
+        .total_tables(runs * limits::WASI_TABLES)
+        .max_core_instances_per_component(limits::WASI_INSTANCES)
+        .max_memories_per_component(limits::MEMORIES)
+        .max_tables_per_component(limits::WASI_TABLES)
+        .max_memory_size(limits::WASI_MEMORY)
+        .table_elements(limits::WASI_TABLE_ELEMENTS)
+        .pagemap_scan(Enabled::No)
+        .linear_memory_keep_resident(limits::KEPT)
+        .table_keep_resident(16 << 10);
+    pool
+}
+
 /// The preamble distinguishes a component (layer 1) from a core module (layer 0).
 fn check_kind(bytes: &[u8]) -> Result<(), LoadError> {
     if bytes.len() > limits::ADAPTER {
@@ -270,10 +386,11 @@ fn is_second(engine: &Engine, component: &Component) -> bool {
     kind.imports(engine).any(|(name, _)| SECOND.contains(&name))
 }
 
-fn check_names(engine: &Engine, component: &Component) -> Result<(), LoadError> {
+fn check_names(engine: &Engine, component: &Component, world: World) -> Result<(), LoadError> {
     let kind = component.component_type();
-    let allowed = if is_second(engine, component) { SECOND } else { FIRST };
-    if let Some((name, _)) = kind.imports(engine).find(|(name, _)| !allowed.contains(name)) {
+    let ours = if is_second(engine, component) { SECOND } else { FIRST };
+    let allowed = |name: &str| ours.contains(&name) || (world == World::Wasi && is_wasi(name));
+    if let Some((name, _)) = kind.imports(engine).find(|(name, _)| !allowed(name)) {
         return Err(LoadError::ForeignImport(name.into()));
     }
     let exported = |name: &&str| {

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use deed_record::exchange::secret::TakenSecret;
 use deed_record::exchange::{Exchange, Failure, Fate, Rendered};
 use deed_system::clock::Clock;
 use serde_json::Value;
@@ -52,6 +53,8 @@ pub(super) struct Answer {
     pub(super) failure: Option<Failure>,
     /// How many seconds the upstream asks the host to wait before it retries.
     pub(super) retry_after_s: Option<u32>,
+    /// What became of the secrets that the upstream created.
+    pub(super) secrets: Vec<TakenSecret>,
 }
 
 const CUT_OFF: &str = "the run ended before an answer arrived";
@@ -82,12 +85,18 @@ impl ExchangeLog {
             problem: Some(CUT_OFF.into()),
             headers: BTreeMap::new(),
             failure: None,
+            secrets: Vec::new(),
             started_ms,
             ended_ms: deadline_ms,
             deadline_ms,
         });
         drop(entries);
         Entry { exchanges: self.clone(), ordinal, deadline_ms }
+    }
+
+    /// The position that the next exchange will have.
+    pub(super) fn next_ordinal(&self) -> u32 {
+        u32::try_from(self.lock().len()).unwrap_or(u32::MAX)
     }
 
     /// Calls `read` with one exchange and returns the result.
@@ -149,6 +158,7 @@ impl Entry {
             entry.headers = answer.headers;
             entry.failure = answer.failure;
             entry.retry_after_s = answer.retry_after_s;
+            entry.secrets = answer.secrets;
             entry.ended_ms = now;
         });
     }
@@ -169,6 +179,11 @@ impl Entry {
         let clock = &self.exchanges.clock;
         let ahead_ms = clock.latest_ms().saturating_sub(clock.now_ms()).max(0);
         self.deadline_ms.saturating_add(ahead_ms)
+    }
+
+    /// The time for what the upstream checks by its own clock.
+    pub(super) fn latest_ms(&self) -> i64 {
+        self.exchanges.clock.latest_ms()
     }
 
     pub(super) fn fate(&self) -> Fate {

@@ -6,16 +6,18 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use deed_record::action::id::ActionId;
 use deed_record::contract::StateShape;
 use deed_record::exchange::claim::Claim;
 use deed_spec::json;
 
-use self::extract::{UNFIT, Unread, answer, extract};
+use self::extract::{Unread, answer, extract, unfit};
 use super::bindings::deed::adapter::{http, log, state, types};
 use super::egress::Egress;
 use super::limits::{self, Meter};
 use super::reason::Misfit;
 use super::redact::{Redactor, plain};
+use super::wasi::state::Wasi;
 use super::{LogLevel, LogLine, StateRead};
 
 pub(super) mod extract;
@@ -47,6 +49,9 @@ pub(super) struct Guest {
     pub(super) refused: Vec<String>,
     pub(super) redactor: Arc<Redactor>,
     pub(super) meter: Meter,
+    pub(super) action: ActionId,
+    /// The host's side of the WASI interfaces; `None` in the strict world.
+    pub(super) wasi: Option<Box<Wasi>>,
 }
 
 impl types::Host for Guest {}
@@ -82,22 +87,28 @@ impl log::Host for Guest {
         if matches!(level, log::Level::Error) && searched.starts_with(PANICKED) {
             self.panic = Some(searched.to_owned());
         }
-        if self.log.len() == limits::LOG_LINES {
-            self.dropped += 1;
-            return;
-        }
         let level = match level {
             log::Level::Debug => LogLevel::Debug,
             log::Level::Info => LogLevel::Info,
             log::Level::Warn => LogLevel::Warn,
             log::Level::Error => LogLevel::Error,
         };
-        let text = self.redactor.text(searched, limits::LOG_LINE);
-        self.log.push(LogLine { level, text });
+        self.note(level, searched);
     }
 }
 
 impl Guest {
+    /// Adds a line to the log, or counts it if the log is full.
+    pub(super) fn note(&mut self, level: LogLevel, message: &str) {
+        if self.log.len() == limits::LOG_LINES {
+            self.dropped += 1;
+            return;
+        }
+        let end = message.floor_char_boundary(limits::LOG_SEARCH);
+        let text = self.redactor.text(message.get(..end).unwrap_or_default(), limits::LOG_LINE);
+        self.log.push(LogLine { level, text });
+    }
+
     /// The trap's own message, followed by the panic message that the guest logged. The panic message is added because,
     /// in most languages, the trap after a panic does not contain the reason. The message is cut at the same length in
     /// every release, because a replay compares it.
@@ -158,7 +169,7 @@ impl Guest {
         }
         let value = json::parse(value.as_bytes())
             .map_err(|error| format!("the value is no strict JSON: {error}"))?;
-        let value = shape.project(&value).map_err(|violation| format!("{UNFIT}: {violation}"))?;
+        let value = shape.project(&value).map_err(|violation| unfit(&violation))?;
         // The value is searched for private parameters, because the guest knows their values and the computed value
         // will be recorded.
         if !self.redactor.value(&mut value.clone()).is_empty() {

@@ -16,10 +16,12 @@ pub mod preview;
 mod prior_writes;
 mod reason;
 mod redact;
+mod rehearsal;
 mod run;
 mod run_queue;
 mod transport;
 pub mod upstream;
+mod wasi;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -29,6 +31,7 @@ use std::sync::Arc;
 use deed_record::action::id::ActionId;
 use deed_record::exchange::claim::Claim;
 use deed_record::exchange::{Exchange, Rendered, beyond_grant};
+use deed_record::plan::draft::Draft;
 use deed_spec::json;
 use deed_system::clock::Clock;
 use serde::{Deserialize, Serialize};
@@ -38,23 +41,27 @@ use self::bindings::deed::adapter::types::Action;
 use self::bindings::v2::deed::adapter::types::Request;
 use self::egress::Egress;
 use self::egress::allowlist::Allowance;
-use self::engine::compile::Compiler;
+use self::egress::open::{Open, Rules};
+pub use self::egress::probe;
+use self::engine::Machine;
 pub use self::engine::compile::{COMMAND as COMPILE_COMMAND, serve as compile_as_child};
-pub use self::engine::{Adapter, EngineError, LoadError};
+pub use self::engine::{Adapter, EngineError, LoadError, World};
 use self::exchange_log::ExchangeLog;
 use self::host_functions::Guest;
 use self::limits::Meter;
+pub use self::rehearsal::Rehearsed;
 use self::run::Call;
 pub use self::run_queue::{RunQueue, RunRequest, RunSlot, Standing as RunStanding, UpstreamLoad};
 use self::transport::Transport;
+use self::wasi::state::Wasi;
 use crate::grant::{LiveGrant, ReadGrant, ReplayGrant, Scope};
-use crate::upstream::Upstream;
+use crate::upstream::{Credential, Upstream};
 
 /// The engine, its instance pool and its compile cache. A process creates one sandbox; clones are cheap.
 #[derive(Clone)]
 pub struct Sandbox {
-    engine: wasmtime::Engine,
-    compiler: Compiler,
+    strict: Machine,
+    wasi: Machine,
     clock: Clock,
     /// The queue has at most as many slots as the instance pool. With more slots, a run could start although the pool
     /// is full, and fail instead of waiting.
@@ -68,10 +75,24 @@ impl Sandbox {
     ///
     /// Fails when the engine does not start, or the cache directory cannot be created or other users can access it.
     pub fn new(cache_dir: &Path, clock: Clock) -> Result<Self, EngineError> {
+        Self::start(cache_dir, None, clock)
+    }
+
+    /// Starts the engine with a second cache directory: its code is copied into the first one, and new code is stored in
+    /// both. For commands; a host trusts only its own cache.
+    ///
+    /// # Errors
+    ///
+    /// Fails like [`Sandbox::new`], for each of the directories.
+    pub fn sharing(cache_dir: &Path, shared: &Path, clock: Clock) -> Result<Self, EngineError> {
+        Self::start(cache_dir, Some(shared), clock)
+    }
+
+    fn start(cache: &Path, shared: Option<&Path>, clock: Clock) -> Result<Self, EngineError> {
         let turns = RunQueue::new(usize::try_from(limits::RUNS).unwrap_or(1));
-        let engine = engine::engine()?;
-        let compiler = Compiler::new(cache_dir, &engine)?;
-        Ok(Self { engine, compiler, clock, turns })
+        let strict = Machine::start(World::Strict, cache, shared)?;
+        let wasi = Machine::start(World::Wasi, cache, shared)?;
+        Ok(Self { strict, wasi, clock, turns })
     }
 
     /// Allows fewer concurrent runs than the instance pool has room for.
@@ -88,11 +109,18 @@ impl Sandbox {
 
     /// Compiles and checks an adapter. A large adapter takes seconds, so call this only where blocking is allowed.
     ///
+    /// The component alone determines its world: it needs WASI if it imports WASI, or has more core modules than the
+    /// strict world allows. So a replay, which has no grant, runs it in the same world.
+    ///
     /// # Errors
     ///
-    /// Fails when the bytes do not compile or are not an adapter.
-    pub fn load(&self, bytes: &[u8]) -> Result<Adapter, LoadError> {
-        engine::load(&self.engine, &self.compiler, bytes)
+    /// Fails when the bytes do not compile or are not an adapter, or when the adapter needs more than `allowed`.
+    pub fn load(&self, bytes: &[u8], allowed: World) -> Result<Adapter, LoadError> {
+        match (engine::need(bytes), allowed) {
+            (None, _) => engine::load(&self.strict, bytes),
+            (Some(_), World::Wasi) => engine::load(&self.wasi, bytes),
+            (Some(need), World::Strict) => Err(need.into()),
+        }
     }
 
     /// Runs one observation of the system of record with the read credentials.
@@ -121,30 +149,52 @@ impl Sandbox {
     /// Repeats a run with its recorded exchanges. If the attempt number in the grant is 0, the run is an observation;
     /// otherwise, it is the attempt with this number.
     pub async fn replay(&self, adapter: &Adapter, grant: ReplayGrant) -> Run {
-        let (scope, record) = grant.into_parts();
+        let (scope, record, draft) = grant.into_parts();
+        if draft.is_some() {
+            return Run::refused("the grant is for the replay of a rehearsal".into());
+        }
         let observing = scope.attempt == 0;
         let road = Transport::record(&scope.private, record);
-        let (tenant, agent) = (scope.tenant.clone(), String::new());
-        let claim = Arc::new(RunRequest { tenant, agent, upstreams: vec![] });
-        let _turn = self.turns.take(&claim).await;
+        let _turn = self.replay_slot(&scope).await;
         self.run(adapter, scope, road, observing).await
     }
 
+    /// A run slot for a replay, which belongs to no agent and uses no upstream.
+    async fn replay_slot(&self, scope: &Scope) -> RunSlot {
+        let (tenant, agent) = (scope.tenant.clone(), String::new());
+        self.turns
+            .take(&Arc::new(RunRequest { tenant, agent, upstreams: vec![], wasi: false }))
+            .await
+    }
+
+    /// Runs an observation or an attempt.
     async fn run(&self, adapter: &Adapter, scope: Scope, road: Transport, observing: bool) -> Run {
-        if adapter.digest() != scope.adapter {
-            return Run::refused(format!(
-                "the grant is for adapter {}, not {}",
-                scope.adapter,
-                adapter.digest()
-            ));
-        }
-        let (timeout, id) = (scope.timeout, scope.action.clone());
-        let run = match self.guest(scope, road, observing) {
-            Ok((guest, call)) => run::run(&self.engine, adapter, guest, &call, timeout).await,
-            Err(problem) => Run::refused(problem),
-        };
+        let id = scope.action.clone();
+        let (run, _) = self.run_once(adapter, scope, road, observing, None).await;
         run.tell(&id);
         run
+    }
+
+    /// Runs an adapter in a new store. `draft` is set only for a rehearsal; it is returned unless the run was not
+    /// started.
+    async fn run_once(
+        &self,
+        adapter: &Adapter,
+        scope: Scope,
+        road: Transport,
+        observing: bool,
+        draft: Option<Draft>,
+    ) -> (Run, Option<Draft>) {
+        if adapter.digest() != scope.adapter {
+            let (granted, other) = (scope.adapter, adapter.digest());
+            let problem = format!("the grant is for adapter {granted}, not {other}");
+            return (Run::refused(problem), None);
+        }
+        let timeout = scope.timeout;
+        match self.guest(scope, road, observing, draft, adapter.world()) {
+            Ok((guest, call)) => run::run(adapter, guest, &call, timeout).await,
+            Err(problem) => (Run::refused(problem), None),
+        }
     }
 
     /// Creates the host's state of a run, and the action that is passed to the guest.
@@ -153,25 +203,38 @@ impl Sandbox {
         scope: Scope,
         road: Transport,
         observing: bool,
+        draft: Option<Draft>,
+        world: World,
     ) -> Result<(Guest, Call), String> {
         // The parameters are canonical JSON, so that the guest gets the same text when a replay rebuilds them from
         // `action.json` alone.
         let params = json::canonical(scope.params.reveal()).map_err(|error| error.to_string())?;
+        let is_open = draft.is_some() || scope.course.is_some();
         let action = Action {
             contract: scope.contract.clone(),
             params: String::from_utf8(params).map_err(|error| error.to_string())?,
-            // The guest cannot distinguish observations before an attempt from those after it.
-            attempt: if observing { 0 } else { scope.attempt },
+            // The guest cannot distinguish observations before an attempt from those after it. Under an open contract,
+            // it cannot distinguish a rehearsal from an attempt, so that the attempt computes what the rehearsal
+            // computed.
+            attempt: if observing {
+                0
+            } else if is_open {
+                1
+            } else {
+                scope.attempt
+            },
         };
         let requests = scope.rendered.iter().map(|one| requested(one.live()));
         let call = Call { plain: action, requests: requests.collect::<Result<_, _>>()? };
         let redactor = road.redactor();
+        let waits = road.is_network();
         let phase = if observing { "observe" } else { "perform" };
-        let egress = Egress {
-            allowance: Allowance::new(&scope.contract, phase, scope.rendered),
-            road,
-            exchanges: ExchangeLog::new(self.clock.clone()),
+        let rules = match (draft, scope.course) {
+            (Some(draft), _) => Rules::Open(Open::rehearsal(draft)),
+            (None, Some(course)) => Rules::Open(Open::attempt(course)),
+            (None, None) => Rules::Closed(Allowance::new(&scope.contract, phase, scope.rendered)),
         };
+        let egress = Egress { rules, road, exchanges: ExchangeLog::new(self.clock.clone()) };
         let guest = Guest {
             egress,
             observing,
@@ -184,7 +247,9 @@ impl Sandbox {
             misfits: BTreeMap::new(),
             refused: Vec::new(),
             redactor,
-            meter: Meter::default(),
+            meter: if world == World::Wasi { Meter::wasi() } else { Meter::default() },
+            wasi: (world == World::Wasi).then(|| Box::new(Wasi::new(&scope.action, waits))),
+            action: scope.action,
         };
         Ok((guest, call))
     }
@@ -196,9 +261,10 @@ impl std::fmt::Debug for Sandbox {
     }
 }
 
-/// Records a step of a write in the journal. If recording fails, the write is not sent or its result is not reported.
+/// Records a step of a write in the journal. If recording fails, the write is not sent or its result is not reported;
+/// the text of the error says why.
 /// When the returned future is ready, an intent is on disk. A result is on disk at the latest before the next intent or
-/// the receipt.
+/// the receipt. [`WriteStep::Sending`] leaves no trace in the journal.
 pub type Keep = Arc<dyn Fn(WriteStep) -> BoxFuture<Result<(), String>> + Send + Sync>;
 
 /// A future that may move between threads.
@@ -208,6 +274,9 @@ pub type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum WriteStep {
     Intended(Box<Intent>),
+    /// The connection is open, and the first byte of the request is about to leave. To connect may have taken seconds,
+    /// so what permits the write is checked again.
+    Sending,
     /// The write has ended, whether it was sent or not.
     Ended(Box<Exchange>),
 }
@@ -321,12 +390,15 @@ fn requested(rendered: &Rendered) -> Result<Request, String> {
 
 /// Returns the read and the write credential of every upstream, because an answer during `observe` may echo the
 /// credential for `perform`, or the other way round.
-fn secrets(
-    upstreams: &BTreeMap<String, Arc<Upstream>>,
-) -> impl Iterator<Item = &Arc<crate::credentials::Secret>> {
-    let credentials =
-        upstreams.values().flat_map(|upstream| upstream.read.iter().chain(&upstream.write));
-    credentials.map(|credential| &credential.secret)
+fn credentials_of(upstreams: &BTreeMap<String, Arc<Upstream>>) -> Arc<[Credential]> {
+    let all = upstreams.values().flat_map(|upstream| upstream.read.iter().chain(&upstream.write));
+    all.cloned().collect()
+}
+
+/// Returns the passwords for proxies, because a proxy can pass its password on to an upstream, which may echo it.
+fn logins_of(upstreams: &BTreeMap<String, Arc<Upstream>>) -> Vec<Arc<crate::credentials::Secret>> {
+    let logins = upstreams.values().filter_map(|upstream| upstream.proxy.as_ref()?.login.as_ref());
+    logins.flat_map(|login| login.secret.in_force()).collect()
 }
 
 #[cfg(test)]

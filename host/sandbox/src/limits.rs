@@ -63,6 +63,11 @@ pub const WIRE: usize = 4 << 20;
 /// Maximum number of exchanges of one run, regardless of the limits of individual rules.
 pub const EXCHANGES: usize = 64;
 
+/// Maximum number of requests of one run of an open contract that are accepted: the 256 writes of the largest plan, and
+/// as many reads as any other run may send. A plan has more writes than other runs, because a rule may be sent up to 64
+/// times with different bodies.
+pub const PLANNED_EXCHANGES: usize = 256 + EXCHANGES;
+
 /// Maximum time to open one connection, including TLS. A server that takes longer to accept a connection would probably
 /// not answer a request in time either.
 pub const CONNECT: Duration = Duration::from_secs(10);
@@ -110,24 +115,83 @@ pub fn compile_seconds(bytes: usize) -> u64 {
 /// WebAssembly.
 pub const CODE: usize = 256 << 20;
 
+/// The same limits for runs with `wasi = true`. A Python interpreter needs 38 core instances and tens of thousands of
+/// table elements. Such runs are few, so they have a pool of their own.
+pub const WASI_MEMORY: usize = 256 << 20;
+pub const WASI_TABLE_ELEMENTS: usize = 200_000;
+pub const WASI_INSTANCES: u32 = 128;
+pub const WASI_TABLES: u32 = 64;
+
+/// Maximum number of concurrent runs with `wasi = true`, of all tenants: the pool has exactly this many slots.
+pub const WASI_RUNS: usize = 4;
+
+/// Maximum number of resources of WASI that a run may hold. Each may keep as many bytes as the head of a request has, so
+/// the number also bounds the memory of the host.
+pub const WASI_HANDLES: usize = 256;
+
+/// Maximum total bytes of all bodies that a guest writes over WASI in one run. The host keeps a body until its request
+/// is sent. The limit has room for the writes of the largest plan, with 128 KiB each.
+pub const WASI_BODIES: usize = 32 << 20;
+
+/// Maximum bytes of the method, the scheme and the authority of a request over WASI, and of its path.
+pub const WASI_NAME: usize = 256;
+pub const WASI_PATH: usize = 16 << 10;
+
+/// Maximum bytes of one call for randomness.
+pub const RANDOM: usize = 64 << 10;
+
+/// Maximum bytes that are kept of a guest's standard output and standard error together. The log keeps fewer lines.
+pub const OUTPUT: usize = 256 << 10;
+
+/// Maximum bytes of all cached machine code. Code that was not used for the longest time is removed. The limit has room
+/// for dozens of language runtimes.
+pub const CODE_CACHE: u64 = 4 << 30;
+
 /// How often a guest that computes without pause yields its thread to other runs.
 pub const TICK: Duration = Duration::from_millis(10);
 
 /// Adds up the memory and the table elements of one run.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Meter {
     memory: usize,
     elements: usize,
+    most_memory: usize,
+    most_elements: usize,
+    most_instances: usize,
+}
+
+impl Default for Meter {
+    /// The limits of the strict world. The pool limits the instances of a component.
+    fn default() -> Self {
+        let instances = usize::try_from(INSTANCES).unwrap_or(usize::MAX);
+        Self::new(MEMORY, TABLE_ELEMENTS, instances)
+    }
+}
+
+impl Meter {
+    fn new(most_memory: usize, most_elements: usize, most_instances: usize) -> Self {
+        Self { memory: 0, elements: 0, most_memory, most_elements, most_instances }
+    }
+
+    /// The limits of a run with `wasi = true`.
+    pub(super) fn wasi() -> Self {
+        let instances = usize::try_from(WASI_INSTANCES).unwrap_or(usize::MAX);
+        Self::new(WASI_MEMORY, WASI_TABLE_ELEMENTS, instances)
+    }
 }
 
 impl ResourceLimiter for Meter {
+    fn instances(&self) -> usize {
+        self.most_instances
+    }
+
     fn memory_growing(
         &mut self,
         now: usize,
         wanted: usize,
         _: Option<usize>,
     ) -> wasmtime::Result<bool> {
-        Ok(grow(&mut self.memory, now, wanted, MEMORY))
+        Ok(grow(&mut self.memory, now, wanted, self.most_memory))
     }
 
     fn table_growing(
@@ -136,7 +200,7 @@ impl ResourceLimiter for Meter {
         wanted: usize,
         _: Option<usize>,
     ) -> wasmtime::Result<bool> {
-        Ok(grow(&mut self.elements, now, wanted, TABLE_ELEMENTS))
+        Ok(grow(&mut self.elements, now, wanted, self.most_elements))
     }
 }
 
@@ -152,6 +216,16 @@ fn grow(sum: &mut usize, now: usize, wanted: usize, limit: usize) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_run_with_wasi_has_limits_of_its_own() {
+        let (mut strict, mut wasi) = (Meter::default(), Meter::wasi());
+        assert!(!strict.memory_growing(0, WASI_MEMORY, None).unwrap());
+        assert!(wasi.memory_growing(0, WASI_MEMORY, None).unwrap());
+        assert!(!wasi.memory_growing(0, 1, None).unwrap());
+        assert!(!wasi.table_growing(0, WASI_TABLE_ELEMENTS + 1, None).unwrap());
+        assert!(strict.instances() < wasi.instances());
+    }
 
     #[test]
     fn memories_are_added_up() {

@@ -13,8 +13,8 @@ use hyper_util::rt::TokioIo;
 use tokio::io::AsyncReadExt as _;
 
 use super::codec;
-use crate::credentials::Secret;
-use crate::upstream::{Base, Credential};
+use crate::credentials::{Proof, Secret};
+use crate::upstream::Base;
 
 /// What stands in place of the credential, whose slot only the operator knows.
 const CREDENTIAL: &str = "<credential of the upstream>";
@@ -40,8 +40,8 @@ pub async fn bytes(request: &Rendered) -> Result<Vec<u8>, PreviewError> {
     let base = Base { tls: true, host, port: 443, path: String::new() };
     let secret = Secret::new("preview", CREDENTIAL.as_bytes()).map_err(failed)?;
     let slot = Slot::Header { name: "authorization".to_owned() };
-    let credential = Credential { secret: Arc::new(secret), slot };
-    let mut built = codec::encode(request, &base, Some(&credential)).map_err(failed)?;
+    let proof = Proof { value: Arc::new(secret), slot, headers: Vec::new(), minted: None };
+    let mut built = codec::encode(request, &base, Some(&proof)).map_err(failed)?;
     let tag = (request.guard == Some(Guard::Etag)).then_some(TAG);
     codec::condition(built.headers_mut(), request.guard, tag).map_err(failed)?;
     written(built).await

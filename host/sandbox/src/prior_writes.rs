@@ -1,7 +1,8 @@
 //! The writes that a run has not requested yet, and what was known about each of them before the run.
 //!
 //! Each entry is used once. If there are several entries for equal requests, the requests take them in the order of the
-//! entries.
+//! entries. The writes of a plan take their entries by position, because an answer may change what a planned write
+//! sends.
 
 use deed_record::exchange::Rendered;
 
@@ -21,5 +22,10 @@ impl Writes {
             Some(at) => self.0.remove(at),
             None => Once { request: rendered.clone(), key: None, until_ms: None, done: None },
         }
+    }
+    /// Returns the entry of the write at this position of the plan; `None` if there is no such entry. A course gives
+    /// each position once.
+    pub(super) fn at(&self, n: usize) -> Option<Once> {
+        self.0.get(n).cloned()
     }
 }

@@ -1,7 +1,8 @@
 //! Texts for people that say why a run did not do what the host asked for.
 //!
-//! These texts have no effect on the outcome. An observation cannot write, so its text never reports a possible write,
-//! even if the guest claims one. If the upstream's answer is at fault, the text names the upstream and not the adapter.
+//! These texts have no effect on the outcome. Observations and rehearsals cannot write, so their texts never report a
+//! possible write, even if the guest claims one. If the upstream's answer is at fault, the text names the upstream and
+//! not the adapter.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -22,8 +23,22 @@ pub(super) struct Misfit {
     pub(super) of_content: bool,
 }
 
-/// Why an observation failed; `None` if it did not fail.
+/// Why an observation failed; `None` if it did not fail. If an upstream refused the credential, the text says so.
 pub(super) fn of_look(
+    claim: &Claim,
+    timeout: Duration,
+    misfits: &BTreeMap<String, Misfit>,
+    exchanges: &[Exchange],
+) -> Option<String> {
+    let why = of_answers(claim, timeout, misfits, exchanges)?;
+    let refused = exchanges.iter().find_map(Exchange::refused_credential);
+    Some(match refused.filter(|text| !why.contains(*text)) {
+        Some(text) => joined(&why, Some(text.to_owned())),
+        None => why,
+    })
+}
+
+fn of_answers(
     claim: &Claim,
     timeout: Duration,
     misfits: &BTreeMap<String, Misfit>,
@@ -43,6 +58,44 @@ pub(super) fn of_look(
             unusable.map(both).or(said)
         }
         None => said,
+    }
+}
+
+/// Why a rehearsal failed; `None` if it did not fail. The agent sees this text before anybody agreed to the action, so
+/// the text has nothing that the adapter says: the adapter may quote what it read.
+pub(super) fn of_rehearsal(
+    claim: &Claim,
+    timeout: Duration,
+    exchanges: &[Exchange],
+) -> Option<String> {
+    let failed = exchanges.iter().rfind(|entry| !entry.is_success());
+    let said = match claim {
+        Claim::Done | Claim::TimedOut | Claim::Lost => return of_attempt(claim, timeout),
+        Claim::Refused(_) => "the adapter reports that the upstream refused".to_owned(),
+        Claim::Unavailable(_) | Claim::Unknown(_) => match failed {
+            Some(entry) => format!("upstream `{}` could not be read", entry.request.upstream),
+            None => "the adapter reports that the upstream could not be read".to_owned(),
+        },
+        Claim::Invalid(_) => "the adapter cannot serve this action".to_owned(),
+        Claim::Trapped(text) => {
+            // Other texts than those of traps may have a number that the adapter chose, such as that of a log level.
+            let trap = text.split(Claim::LAST_WORDS).next().unwrap_or_default();
+            match trap.strip_prefix("wasm trap: ") {
+                Some(_) => format!("the adapter was stopped: {trap}"),
+                None => "the adapter was stopped".to_owned(),
+            }
+        }
+    };
+    let seen = exchanges.iter().find_map(unusable).or_else(|| failed.map(unanswered));
+    let seen = seen.map(|seen| format!("; {seen}")).unwrap_or_default();
+    Some(format!("{said}{seen}; `evidence/rehearsal.json` has the text of the adapter"))
+}
+
+/// What the host saw of a read that failed.
+fn unanswered(entry: &Exchange) -> String {
+    match entry.fate {
+        Fate::Answered { status } => format!("{} has the status {status}", the_answer(entry)),
+        Fate::NotSent | Fate::NoAnswer => format!("{} did not arrive", the_answer(entry)),
     }
 }
 

@@ -2,20 +2,22 @@
 //!
 //! The whole text that contains a secret is replaced, and not only the secret in it. The place of the text is recorded.
 
+mod ends;
 mod escape;
+pub(crate) mod forms;
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD_NO_PAD;
-use deed_record::action::commitment::Live;
+use deed_record::action::commitment::{Live, SEARCHED_MIN};
 use deed_spec::json::child;
 use deed_spec::text::deceives;
 use serde_json::Value;
-use zeroize::Zeroizing;
+use tokio::runtime::{Handle, RuntimeFlavor};
 
-use crate::credentials::{SECRET_MIN, Secret};
+use self::forms::Forms;
+use crate::credentials::token::ordinary::is_ordinary;
+use crate::credentials::{Memory, SECRET_MAX, SECRET_MIN, Secret};
 
 /// The replacement for a text that contained a secret.
 pub(super) const REDACTED: &str = "redacted";
@@ -25,51 +27,98 @@ pub(super) const REDACTED: &str = "redacted";
 const PLACES: usize = 64;
 const PLACES_TEXT: usize = 64 << 10;
 
-/// How many levels of nested escapes are decoded, such as JSON in a form body in a log line.
-const NESTING: usize = 3;
+/// With this many encodings, a run learns no more parts of values that are no text.
+const OWN: usize = 4_096;
 
-/// Finds a run's secrets in any of the encodings in which servers echo them.
+/// The name of the values that the guest knows and that must not be recorded.
+const PRIVATE: &str = "a private parameter";
+/// Maximum number of names that the log tells for one answer.
+const NAMES: usize = 8;
+
+/// The size in bytes of an answer whose search takes milliseconds.
+const LARGE: usize = 64 << 10;
+
+/// Finds secrets in any of the encodings in which servers echo them: those of the run, and everything that upstreams of
+/// the tenant got. Values that are sent during the run are added.
+#[derive(Default)]
 pub(super) struct Redactor {
-    /// The letters and digits of each encoding of a secret. Other characters are left out, so that line breaks,
-    /// separators, letter case and the base64 alphabet do not matter.
-    forms: Vec<Zeroizing<String>>,
-    /// Encodings of a secret that have too few letters and digits to be recognised by letters and digits alone. These
-    /// encodings are compared with all their characters.
-    exact: Vec<Zeroizing<String>>,
-    /// Length in bytes of the shortest text that can contain a secret.
-    shortest: usize,
+    own: RwLock<Forms>,
+    tenant: Arc<Memory>,
 }
 
 impl std::fmt::Debug for Redactor {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let forms = self.exact.len() + self.forms.len();
-        f.debug_struct("Redactor").field("forms", &forms).finish_non_exhaustive()
+        f.debug_struct("Redactor").field("forms", &self.forms().len()).finish_non_exhaustive()
     }
 }
 
 impl Redactor {
     pub(super) fn new<'a>(secrets: impl Iterator<Item = &'a Arc<Secret>>) -> Self {
-        let values: BTreeSet<&str> = secrets.map(|secret| secret.reveal()).collect();
-        let redactor = Self { forms: Vec::new(), exact: Vec::new(), shortest: usize::MAX };
-        values.into_iter().fold(redactor, Self::with)
+        Self::of(&Arc::default(), secrets)
+    }
+
+    /// Finds these secrets, and the values that the tenant remembers, also those that are added later.
+    pub(super) fn of<'a>(
+        tenant: &Arc<Memory>,
+        secrets: impl Iterator<Item = &'a Arc<Secret>>,
+    ) -> Self {
+        let redactor = Self { own: RwLock::default(), tenant: Arc::clone(tenant) };
+        redactor.learn(secrets);
+        redactor
     }
 
     /// Adds private parameters, which the guest knows and which must not be recorded.
     pub(super) fn and(self, private: &Live<Vec<String>>) -> Self {
-        private.reveal().iter().map(String::as_str).fold(self, Self::with)
+        let mut forms = self.own.into_inner().unwrap_or_else(PoisonError::into_inner);
+        private.reveal().iter().for_each(|value| forms.add(value, PRIVATE));
+        Self { own: RwLock::new(forms), tenant: self.tenant }
     }
 
-    fn with(mut self, value: &str) -> Self {
-        self.shortest = self.shortest.min(value.len());
-        for form in forms(value) {
-            let letters = letters(&form);
-            if letters.len() >= SECRET_MIN {
-                self.forms.push(letters);
-            } else {
-                self.exact.push(form);
+    /// Adds secrets. Those that are known already cost nothing.
+    pub(super) fn learn<'a>(&self, secrets: impl Iterator<Item = &'a Arc<Secret>>) {
+        let known = self.forms();
+        let new: Vec<&Arc<Secret>> = secrets.filter(|secret| !known.knows(secret)).collect();
+        drop(known);
+        if !new.is_empty() {
+            let mut forms = self.own.write().unwrap_or_else(PoisonError::into_inner);
+            for secret in new {
+                forms.learn(secret);
             }
         }
-        self
+    }
+
+    /// Adds secrets that are about to be sent, for all runs of the tenant.
+    pub(super) fn share<'a>(&self, secrets: impl Iterator<Item = &'a Arc<Secret>>) {
+        self.tenant.learn(secrets, None);
+    }
+
+    /// Adds a secret that an upstream created. All runs of the tenant find it, unless it is so short or ordinary that it
+    /// could occur in other texts, or longer than any credential. Then only this run finds it.
+    pub(super) fn created(&self, name: &str, text: &str) {
+        if (SECRET_MIN..=SECRET_MAX).contains(&text.len()) && !is_ordinary(text) {
+            self.tenant.learn([&Arc::new(Secret::created(name, text))].into_iter(), None);
+        } else if text.len() >= SEARCHED_MIN {
+            self.own.write().unwrap_or_else(PoisonError::into_inner).add(text, name);
+        }
+    }
+
+    /// Adds a part of a value that an upstream returned in place of a secret and that the host does not store. Only this
+    /// run finds it, so that one answer does not fill the memory of the tenant. Returns false if the run has too many.
+    pub(super) fn hide(&self, name: &str, text: &str) -> bool {
+        if text.len() < SEARCHED_MIN {
+            return true;
+        }
+        let mut own = self.own.write().unwrap_or_else(PoisonError::into_inner);
+        let has_room = own.len() < OWN;
+        if has_room {
+            own.add(text, name);
+        }
+        has_room
+    }
+
+    /// Whether the tenant's memory has room for more secrets.
+    pub(super) fn has_room(&self) -> bool {
+        self.tenant.has_room()
     }
 
     /// Replaces every leaf that contains a secret, and every object with a key that contains a secret. If more than
@@ -77,10 +126,14 @@ impl Redactor {
     ///
     /// Returns the JSON pointers of the replaced places, sorted.
     pub(super) fn value(&self, value: &mut Value) -> Vec<String> {
-        let mut hits = Vec::new();
-        if !self.is_empty() {
-            self.walk(value, &mut Vec::new(), &mut hits);
+        let (own, tenant) = (self.forms(), self.tenant.forms());
+        let all: [&Forms; 2] = [&own, &tenant];
+        let mut found = Found::default();
+        if !all.iter().all(|forms| forms.is_empty()) {
+            walk(&all, value, &mut Vec::new(), &mut found);
         }
+        found.tell();
+        let mut hits = found.places;
         if hits.len() > PLACES || hits.iter().map(String::len).sum::<usize>() > PLACES_TEXT {
             *value = Value::String(REDACTED.into());
             hits = vec![String::new()];
@@ -97,70 +150,87 @@ impl Redactor {
 
     /// Whether the text contains a secret, either directly or after escapes of one or more kinds are decoded.
     pub(super) fn finds(&self, text: &str) -> bool {
-        if text.len() < self.shortest || self.is_empty() {
-            return false;
+        let (own, tenant) = (self.forms(), self.tenant.forms());
+        let all: [&Forms; 2] = [&own, &tenant];
+        forms::name_in(&all, text).is_some()
+    }
+
+    /// A poisoned lock is used as it is: a panic cannot leave a secret half added that was sent.
+    fn forms(&self) -> RwLockReadGuard<'_, Forms> {
+        self.own.read().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Runs a search in an answer of this size. While a large answer is searched, another thread runs the other tasks of
+/// this one.
+pub(super) fn aside<T>(bytes: usize, search: impl FnOnce() -> T) -> T {
+    let runtime = Handle::try_current().map(|handle| handle.runtime_flavor());
+    if bytes > LARGE && matches!(runtime, Ok(RuntimeFlavor::MultiThread)) {
+        tokio::task::block_in_place(search)
+    } else {
+        search()
+    }
+}
+
+/// What a search has found.
+#[derive(Default)]
+struct Found<'f> {
+    /// JSON pointers.
+    places: Vec<String>,
+    names: BTreeSet<&'f str>,
+}
+
+impl Found<'_> {
+    /// Tells the operator whose values were found. An issuer that makes tokens of ordinary words could otherwise make an
+    /// upstream unusable without a trace.
+    fn tell(&self) {
+        for name in self.names.iter().filter(|name| **name != PRIVATE).take(NAMES) {
+            tracing::info!(
+                "an answer contains the value of the secret or token `{name}`; it is replaced"
+            );
         }
-        if self.holds(text) {
-            return true;
+    }
+}
+
+/// Redacts a value in place. `path` leads to the value and is converted to a JSON pointer only if a secret is
+/// found, because a name of half a megabyte above thousands of members must not be copied for each member.
+fn walk<'a, 'f>(
+    all: &[&'f Forms],
+    value: &'a mut Value,
+    path: &mut Vec<Step<'a>>,
+    found: &mut Found<'f>,
+) {
+    let hit = match value {
+        Value::String(text) => forms::name_in(all, text),
+        // Numbers are searched too, because a secret that consists of digits may have been parsed as a number.
+        Value::Number(number) => forms::name_in(all, &number.to_string()),
+        Value::Object(members) => members.keys().find_map(|key| forms::name_in(all, key)),
+        _ => None,
+    };
+    if let Some(name) = hit {
+        *value = Value::String(REDACTED.into());
+        found.names.insert(name);
+        if found.places.len() <= PLACES {
+            found.places.push(pointer(path));
         }
-        let kinds: Vec<escape::Kind> =
-            escape::KINDS.into_iter().filter(|(sign, _)| text.contains(*sign)).collect();
-        kinds.iter().any(|kind| self.holds(&escape::undo(text, &[*kind])))
-            || (!kinds.is_empty() && self.finds_nested(text))
+        return;
     }
-
-    fn finds_nested(&self, text: &str) -> bool {
-        let mut inner = Zeroizing::new(text.to_owned());
-        (0..NESTING).any(|_| {
-            inner = escape::undo(&inner, &escape::NESTED);
-            self.holds(&inner)
-        })
-    }
-
-    fn is_empty(&self) -> bool {
-        self.forms.is_empty() && self.exact.is_empty()
-    }
-
-    fn holds(&self, text: &str) -> bool {
-        let letters = letters(text);
-        self.forms.iter().any(|form| letters.contains(form.as_str()))
-            || self.exact.iter().any(|form| text.contains(form.as_str()))
-    }
-
-    /// Redacts a value in place. `path` leads to the value and is converted to a JSON pointer only if a secret is
-    /// found, because a name of half a megabyte above thousands of members must not be copied for each member.
-    fn walk<'a>(&self, value: &'a mut Value, path: &mut Vec<Step<'a>>, hits: &mut Vec<String>) {
-        let hit = match value {
-            Value::String(text) => self.finds(text),
-            // Numbers are searched too, because a secret that consists of digits may have been parsed as a number.
-            Value::Number(number) => self.finds(&number.to_string()),
-            Value::Object(members) => members.keys().any(|key| self.finds(key)),
-            _ => false,
-        };
-        if hit {
-            *value = Value::String(REDACTED.into());
-            if hits.len() <= PLACES {
-                hits.push(pointer(path));
+    match value {
+        Value::Array(items) => {
+            for (index, item) in items.iter_mut().enumerate() {
+                path.push(Step::Item(index));
+                walk(all, item, path, found);
+                path.pop();
             }
-            return;
         }
-        match value {
-            Value::Array(items) => {
-                for (index, item) in items.iter_mut().enumerate() {
-                    path.push(Step::Item(index));
-                    self.walk(item, path, hits);
-                    path.pop();
-                }
+        Value::Object(members) => {
+            for (key, member) in members.iter_mut() {
+                path.push(Step::Member(key));
+                walk(all, member, path, found);
+                path.pop();
             }
-            Value::Object(members) => {
-                for (key, member) in members.iter_mut() {
-                    path.push(Step::Member(key));
-                    self.walk(member, path, hits);
-                    path.pop();
-                }
-            }
-            _ => {}
         }
+        _ => {}
     }
 }
 
@@ -190,32 +260,6 @@ pub(super) fn plain(text: &str, limit: usize) -> String {
         out.push_str(&shown);
     }
     out
-}
-
-/// The encodings of a secret that are searched for: unchanged, in hex, and in base64 at every alignment.
-fn forms(value: &str) -> Vec<Zeroizing<String>> {
-    let hex = data_encoding::HEXLOWER.encode(value.as_bytes());
-    let mut forms = vec![Zeroizing::new(value.to_owned()), Zeroizing::new(hex)];
-    for shift in 0..3 {
-        let bytes = Zeroizing::new([vec![0; shift].as_slice(), value.as_bytes()].concat());
-        let encoded = Zeroizing::new(STANDARD_NO_PAD.encode(&*bytes));
-        let whole = whole_digits(&encoded, shift, bytes.len()).map(str::to_owned);
-        forms.extend(whole.map(Zeroizing::new));
-    }
-    forms
-}
-
-/// The base64 digits that depend only on the secret. The digits that also depend on the `shift` bytes before the
-/// secret, or on the bytes after it, are left out.
-fn whole_digits(encoded: &str, shift: usize, bytes: usize) -> Option<&str> {
-    encoded.get((shift * 8).div_ceil(6)..bytes * 8 / 6)
-}
-
-/// The letters and digits of a text, in lower case. The alphabets of base64 differ only in characters that are neither
-/// letters nor digits.
-fn letters(text: &str) -> Zeroizing<String> {
-    let kept = text.bytes().filter(u8::is_ascii_alphanumeric);
-    Zeroizing::new(kept.map(|byte| char::from(byte.to_ascii_lowercase())).collect())
 }
 
 #[cfg(test)]

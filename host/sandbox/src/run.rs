@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use deed_record::exchange::claim::Claim;
+use deed_record::plan::draft::Draft;
 use wasmtime::{Engine, Store, Trap, UpdateDeadline};
 
 use super::bindings::deed::adapter::types::{Action, Failure};
@@ -14,18 +15,18 @@ use super::host_functions::Guest;
 use super::redact::Redactor;
 use super::{LogLevel, LogLine, Run, limits, reason};
 
-/// Runs `observe` or `perform` once.
+/// Runs `observe` or `perform` once. After a rehearsal, also returns the draft of its plan.
 pub(super) async fn run(
-    engine: &Engine,
     adapter: &Adapter,
     guest: Guest,
     action: &Call,
     timeout: Duration,
-) -> Run {
-    let mut store = fresh(engine, guest);
+) -> (Run, Option<Draft>) {
+    let mut store = fresh(adapter.engine(), guest);
     let ended = tokio::time::timeout(timeout, call(&mut store, adapter, action)).await;
     // Freeing the store frees the guest's stack and memory, so that only the results of the run are left.
-    let guest = store.into_data();
+    let mut guest = store.into_data();
+    guest.take_output();
     let claim = match ended {
         Ok(Ok(Ok(()))) => Claim::Done,
         Ok(Ok(Err(failure))) => claimed(failure, &guest.redactor),
@@ -108,7 +109,7 @@ fn trapped(error: &wasmtime::Error, guest: &Guest) -> String {
     guest.trapped(&text)
 }
 
-async fn finish(guest: Guest, claim: Claim, timeout: Duration) -> Run {
+async fn finish(guest: Guest, claim: Claim, timeout: Duration) -> (Run, Option<Draft>) {
     let Guest { egress, observing, reads, mut log, dropped, refused, misfits, .. } = guest;
     if dropped > 0 {
         log.push(LogLine {
@@ -116,12 +117,15 @@ async fn finish(guest: Guest, claim: Claim, timeout: Duration) -> Run {
             text: format!("{dropped} more lines were dropped"),
         });
     }
-    let exchanges = egress.close().await;
-    let problem = if observing {
+    let (exchanges, rules) = egress.close().await;
+    let draft = rules.into_draft();
+    let problem = if draft.is_some() {
+        reason::of_rehearsal(&claim, timeout, &exchanges)
+    } else if observing {
         reason::of_look(&claim, timeout, &misfits, &exchanges)
     } else {
         reason::of_attempt(&claim, timeout)
     };
     let misfit = misfits.values().any(|misfit| misfit.of_content);
-    Run { claim, exchanges, reads, log, refused, misfit, problem }
+    (Run { claim, exchanges, reads, log, refused, misfit, problem }, draft)
 }

@@ -19,6 +19,8 @@ pub struct RunRequest {
     pub agent: String,
     /// The tenant's upstreams by name, each with the maximum number of runs that may reach it at the same time.
     pub upstreams: Vec<(String, usize)>,
+    /// Whether the adapter uses WASI. Few such runs may go on at once, whatever their tenants.
+    pub wasi: bool,
 }
 
 /// The run slots of the sandbox and the queue for them. Clones are cheap and share one queue.

@@ -16,9 +16,12 @@ use self::support::{Dir, Reply, Server};
 use super::*;
 use crate::grant;
 
+mod attempts;
 pub(super) mod authority;
 mod chance;
+pub(super) mod open;
 mod reasons;
+mod rehearsals;
 pub(super) mod support;
 
 const OK: &str = "(i32.const 256)";
@@ -35,7 +38,7 @@ impl Bench {
     async fn new(observe: &str, perform: &str, replies: Vec<Reply>) -> Self {
         let dir = Dir::new();
         let sandbox = Sandbox::new(&dir.0, Clock::new()).unwrap();
-        let adapter = sandbox.load(&support::guest(observe, perform)).unwrap();
+        let adapter = sandbox.load(&support::guest(observe, perform), World::Strict).unwrap();
         Self {
             sandbox,
             server: Server::start(replies).await,
@@ -50,6 +53,8 @@ impl Bench {
             serde_json::from_value(json!({"properties": {"id": {"type": "string"}}})).unwrap();
         Scope {
             tenant: "acme".into(),
+            person: "alice".into(),
+            access: None,
             action: ActionId::new(1, [0; 10]),
             contract: "idp.restore_access".into(),
             params: Live::new(json!({"user_id": "42"})),
@@ -59,10 +64,13 @@ impl Bench {
             searches: vec![],
             tags: BTreeMap::new(),
             once: vec![],
+            course: None,
             upstreams: BTreeMap::from([(
                 "idp".into(),
                 Arc::new(support::upstream(self.server.port)),
             )]),
+            slots: Arc::default(),
+            memory: Arc::default(),
             states: BTreeMap::from([("user".into(), shape)]).into(),
             adapter: self.adapter.digest(),
             timeout: Duration::from_secs(2),
@@ -84,7 +92,7 @@ impl Bench {
         let (tenant, agent) = ("acme".into(), "helpdesk".into());
         self.sandbox
             .run_queue()
-            .take(&Arc::new(RunRequest { tenant, agent, upstreams: vec![] }))
+            .take(&Arc::new(RunRequest { tenant, agent, upstreams: vec![], wasi: false }))
             .await
     }
 }
@@ -231,7 +239,7 @@ async fn a_grant_is_for_one_adapter() {
 fn only_components_of_our_world_are_loaded() {
     let dir = Dir::new();
     let sandbox = Sandbox::new(&dir.0, Clock::new()).unwrap();
-    let refused = |bytes: &[u8]| sandbox.load(bytes).unwrap_err();
+    let refused = |bytes: &[u8]| sandbox.load(bytes, World::Strict).unwrap_err();
     let text = |wat: &str| wat::parse_str(wat).unwrap();
     assert_eq!(refused(b"#!/bin/sh"), LoadError::NotWasm);
     assert_eq!(refused(b""), LoadError::NotWasm);
@@ -262,7 +270,7 @@ fn the_digest_is_of_the_bytes_that_are_compiled() {
     let dir = Dir::new();
     let sandbox = Sandbox::new(&dir.0, Clock::new()).unwrap();
     let bytes = support::guest(OK, OK);
-    assert_eq!(sandbox.load(&bytes).unwrap().digest(), Digest::of(&bytes));
+    assert_eq!(sandbox.load(&bytes, World::Strict).unwrap().digest(), Digest::of(&bytes));
 }
 
 #[test]

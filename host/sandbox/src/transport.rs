@@ -1,7 +1,8 @@
-//! The transport of a run's requests: either the upstreams answer the requests, or a replay answers them from a record.
+//! The transport of a run's requests: either the upstreams answer the requests, or a record answers them, in a replay
+//! and in the second run of a rehearsal.
 //!
-//! The transport is fixed at the start of a run. A replay of a record cannot reach the network, because it has no
-//! upstream, no credential and no journal.
+//! The transport is fixed at the start of a run. A run on a record cannot reach the network, because it has no
+//! upstream, no credential and no journal. A rehearsal reaches the network without a journal, so it cannot write.
 
 use std::sync::Arc;
 
@@ -15,6 +16,7 @@ use super::exchange_log::{ExchangeLog, Known};
 use super::prior_writes::Writes;
 use super::redact::Redactor;
 use crate::grant::Scope;
+use crate::upstream::Credential;
 
 /// The transport of one run. The kind of grant determines the transport before the guest exists.
 pub(super) enum Transport {
@@ -33,10 +35,19 @@ pub(super) struct Recorded {
 const OFF_THE_RECORD: &str = "the record has no answer to this request at this place";
 
 impl Transport {
-    /// Moves upstreams, tags and writes out of the scope. `keep` is set only for runs of `perform`.
+    /// Moves upstreams, tags and writes out of the scope. `keep` is set only for attempts.
     pub(super) fn network(scope: &mut Scope, keep: Option<Keep>) -> Self {
+        let credentials = super::credentials_of(&scope.upstreams);
+        let known = credentials.iter().flat_map(Credential::secrets);
+        let known: Vec<_> = known.chain(super::logins_of(&scope.upstreams)).collect();
+        let redactor = Redactor::of(&scope.memory, known.iter()).and(&scope.private);
         Self::Network(Network {
-            redactor: Arc::new(Redactor::new(super::secrets(&scope.upstreams)).and(&scope.private)),
+            redactor: Arc::new(redactor),
+            person: scope.person.as_str().into(),
+            access: scope.access.take(),
+            credentials,
+            action: scope.action.clone(),
+            slots: Arc::clone(&scope.slots),
             upstreams: std::mem::take(&mut scope.upstreams),
             tags: std::mem::take(&mut scope.tags),
             once: Writes::new(std::mem::take(&mut scope.once)),
@@ -50,8 +61,13 @@ impl Transport {
         Self::Record(Recorded { rest: exchanges.into_iter(), redactor })
     }
 
-    /// The redactor of this run. In a replay, the redactor finds only the commitments of private parameters, because a
-    /// record contains no secrets.
+    /// Whether the run reaches upstreams, and not a record.
+    pub(super) fn is_network(&self) -> bool {
+        matches!(self, Self::Network(_))
+    }
+
+    /// The redactor of this run. For a run on a record, the redactor finds only private values or their commitments,
+    /// because a record contains no secrets.
     pub(super) fn redactor(&self) -> Arc<Redactor> {
         match self {
             Self::Network(network) => Arc::clone(&network.redactor),

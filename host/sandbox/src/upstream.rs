@@ -4,6 +4,10 @@
 //! connect.
 
 mod address;
+pub mod client_certificate;
+mod credential;
+pub mod proxy;
+mod roots;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -11,14 +15,18 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use deed_record::action::{Idempotency, Slot};
+use deed_record::action::{EndpointRoute, Idempotency};
 use deed_record::exchange::codec::kind::Accepted;
+use deed_spec::digest::Digest;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName};
 use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore};
 
 pub use self::address::{AddressClass, classify};
-use crate::credentials::Secret;
+use self::client_certificate::ClientCertificate;
+pub use self::credential::Credential;
+use self::proxy::Proxy;
+pub use self::roots::last_expiry_ms;
 
 /// One system of record, as the operator configured it.
 #[derive(Clone, Debug)]
@@ -27,9 +35,14 @@ pub struct Upstream {
     pub name: String,
     pub base: Base,
     /// Classes of addresses to which the host may connect. Every resolved address must belong to one of these classes.
+    /// Empty if the upstream has a proxy, which resolves the name instead of the host.
     pub addresses: BTreeSet<AddressClass>,
     /// The TLS configuration that [`tls_config`] creates; needed when the base URL is `https`.
     pub tls: Option<Arc<rustls::ClientConfig>>,
+    /// The certificate that `tls` presents, if the upstream identifies the host by a certificate.
+    pub client_certificate: Option<Arc<ClientCertificate>>,
+    /// The proxy through which the host reaches the upstream; only for an `https` base URL.
+    pub proxy: Option<Proxy>,
     /// Time limit from the start of an exchange to the end of its answer.
     pub timeout: Duration,
     /// Maximum number of runs that may reach this upstream at the same time. A run has one exchange at a time, so the
@@ -47,6 +60,20 @@ pub struct Upstream {
     pub read: Option<Credential>,
     /// Credential for the requests of attempts.
     pub write: Option<Credential>,
+}
+
+impl Upstream {
+    /// How the host reaches a token endpoint at this upstream. `tls_roots` is the digest of the upstream's own roots.
+    pub fn route(&self, tls_roots: Option<Digest>) -> EndpointRoute {
+        EndpointRoute {
+            base_url: self.base.to_string(),
+            addresses: AddressClass::names(&self.addresses),
+            tls_roots,
+            client_certificate: self.client_certificate.as_ref().map(|one| one.path().to_owned()),
+            client_key: self.client_certificate.as_ref().map(|one| one.key_path().to_owned()),
+            proxy: self.proxy.as_ref().map(Proxy::reference),
+        }
+    }
 }
 
 /// Limits how many look-ups of one host name run at the same time. Clones share the limit.
@@ -77,13 +104,6 @@ impl Lookups {
     pub async fn take(&self) -> Result<Lookup, AcquireError> {
         Arc::clone(&self.0).acquire_owned().await.map(Lookup)
     }
-}
-
-/// A secret and the place in a request where the host puts it.
-#[derive(Clone, Debug)]
-pub struct Credential {
-    pub secret: Arc<Secret>,
-    pub slot: Slot,
 }
 
 /// A parsed base URL (RFC 3986 section 3): `http` or `https`, without user, query or fragment.
@@ -189,6 +209,18 @@ pub struct BaseError {
 ///
 /// Fails when the file is not PEM, has no certificate or has an invalid certificate.
 pub fn tls_config(roots_pem: Option<&[u8]>) -> Result<Arc<rustls::ClientConfig>, TlsError> {
+    tls_config_as(roots_pem, None)
+}
+
+/// Like [`tls_config`], but presents this certificate to a server that asks for one.
+///
+/// # Errors
+///
+/// Fails as [`tls_config`] does.
+pub fn tls_config_as(
+    roots_pem: Option<&[u8]>,
+    client: Option<&Arc<ClientCertificate>>,
+) -> Result<Arc<rustls::ClientConfig>, TlsError> {
     let mut roots = rustls::RootCertStore::empty();
     match roots_pem {
         None => roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned()),
@@ -202,10 +234,13 @@ pub fn tls_config(roots_pem: Option<&[u8]>) -> Result<Arc<rustls::ClientConfig>,
         return Err(TlsError::Empty);
     }
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let mut config = rustls::ClientConfig::builder_with_provider(provider)
+    let builder = rustls::ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
+        .with_root_certificates(roots);
+    let mut config = match client.cloned() {
+        Some(client) => builder.with_client_cert_resolver(client),
+        None => builder.with_no_client_auth(),
+    };
     config.resumption = rustls::client::Resumption::disabled();
     Ok(Arc::new(config))
 }

@@ -1,4 +1,5 @@
-//! DSSE v1.0.2 envelopes with exactly one pure Ed25519 signature (RFC 8032), over the pre-authentication encoding.
+//! DSSE v1.0.2 envelopes with exactly one signature over the pre-authentication encoding: a pure Ed25519 signature
+//! (RFC 8032), or the assertion of a passkey (WebAuthn) whose challenge is derived from the encoding.
 //!
 //! The payload is signed as bytes, and [`Envelope::open`] returns it only after checking the signature.
 
@@ -10,6 +11,7 @@ use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
 use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
+use crate::webauthn::{Assertion, Fault, Passkey, PublicKey};
 
 /// `payloadType` of every envelope (in-toto attestation v1).
 pub const PAYLOAD_TYPE: &str = "application/vnd.in-toto+json";
@@ -28,7 +30,7 @@ pub struct Envelope {
     pub signatures: Vec<EnvelopeSignature>,
 }
 
-/// A pure Ed25519 signature (RFC 8032) over the DSSE pre-authentication encoding.
+/// A pure Ed25519 signature (RFC 8032) over the DSSE pre-authentication encoding, or the signature of a passkey.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
@@ -38,6 +40,10 @@ pub struct EnvelopeSignature {
     pub keyid: String,
     #[cfg_attr(feature = "schema", schemars(extend("contentEncoding" = "base64")))]
     pub sig: String,
+    /// What the signature of a passkey covers; absent for a signature over the encoding itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(with = "Assertion"))]
+    pub webauthn: Option<Assertion>,
 }
 
 impl Envelope {
@@ -54,6 +60,7 @@ impl Envelope {
             signatures: vec![EnvelopeSignature {
                 keyid: key_id(&key.verifying_key())?,
                 sig: STANDARD.encode(signature.to_bytes()),
+                webauthn: None,
             }],
         })
     }
@@ -89,14 +96,9 @@ impl Envelope {
     ///
     /// Fails when the payload type, the key ID or the signature is wrong.
     pub fn open(&self, key: &VerifyingKey) -> Result<Vec<u8>, DsseError> {
-        if self.payload_type != PAYLOAD_TYPE {
-            return Err(DsseError::PayloadType(self.payload_type.clone()));
-        }
-        let [signature] = self.signatures.as_slice() else {
-            return Err(DsseError::Malformed("an envelope must have exactly one signature"));
-        };
-        if signature.keyid != key_id(key)? {
-            return Err(DsseError::OtherKey);
+        let signature = self.signature_of(&key_id(key)?)?;
+        if signature.webauthn.is_some() {
+            return Err(DsseError::Assertion);
         }
         let bytes =
             STANDARD.decode(&signature.sig).ok().and_then(|b| Signature::from_slice(&b).ok());
@@ -106,6 +108,58 @@ impl Envelope {
         key.verify_strict(&pae(&payload), &sig).map_err(|_| DsseError::Signature)?;
         Ok(payload)
     }
+
+    /// Like [`Envelope::open`], for a signature by a passkey. `domain` separates the challenges of one purpose from
+    /// those of any other.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the payload type, the key ID, the assertion or the signature is wrong.
+    pub fn open_assertion(&self, passkey: &Passkey, domain: &[u8]) -> Result<Vec<u8>, DsseError> {
+        let signature = self.signature_of(&passkey.key.id()?)?;
+        let assertion = signature.webauthn.as_ref().ok_or(DsseError::NoAssertion)?;
+        let payload = self.payload_bytes()?;
+        let sig = STANDARD.decode(&signature.sig).map_err(|_| Fault::SignatureForm)?;
+        passkey.verify(&challenge(domain, &payload), assertion, &sig)?;
+        Ok(payload)
+    }
+
+    /// The same envelope with the signature of a passkey in its stored form.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the envelope does not have one signature of this key's algorithm.
+    pub fn normalised(mut self, key: &PublicKey) -> Result<Self, DsseError> {
+        let [signature] = self.signatures.as_mut_slice() else {
+            return Err(DsseError::Malformed(ONE));
+        };
+        let sig = STANDARD.decode(&signature.sig).map_err(|_| Fault::SignatureForm)?;
+        signature.sig = STANDARD.encode(key.normalised(&sig)?);
+        Ok(self)
+    }
+
+    /// The assertion of the passkey that signed; `None` if a key file signed.
+    pub fn assertion(&self) -> Option<&Assertion> {
+        self.signatures.first().and_then(|one| one.webauthn.as_ref())
+    }
+
+    /// The only signature, if payload type and key ID are right.
+    fn signature_of(&self, keyid: &str) -> Result<&EnvelopeSignature, DsseError> {
+        if self.payload_type != PAYLOAD_TYPE {
+            return Err(DsseError::PayloadType(self.payload_type.clone()));
+        }
+        let [signature] = self.signatures.as_slice() else {
+            return Err(DsseError::Malformed(ONE));
+        };
+        if signature.keyid == keyid { Ok(signature) } else { Err(DsseError::OtherKey) }
+    }
+}
+
+const ONE: &str = "an envelope must have exactly one signature";
+
+/// The challenge that a passkey signs for a payload: SHA-256 of `domain` and the pre-authentication encoding.
+pub fn challenge(domain: &[u8], payload: &[u8]) -> Digest {
+    Digest::of(&[domain, &pae(payload)].concat())
 }
 
 /// DSSE v1.0.2 pre-authentication encoding.
@@ -157,6 +211,16 @@ pub enum DsseError {
     Signature,
     #[error("the key is not an Ed25519 public key in PEM form")]
     Key,
+    #[error(
+        "the signature has the member `webauthn`, but its key is a key file and not a passkey; sign again without it"
+    )]
+    Assertion,
+    #[error(
+        "the signature has no member `webauthn`, but its key is a passkey; sign again in a browser"
+    )]
+    NoAssertion,
+    #[error(transparent)]
+    Passkey(#[from] Fault),
 }
 
 #[cfg(test)]

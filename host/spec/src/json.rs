@@ -19,7 +19,7 @@ pub use parse::part::parse_part;
 pub use parse::{ParseError, parse, parse_exact};
 #[cfg(feature = "schema")]
 pub use schema::StrictValue;
-pub use shape::{ShapeError, from_value};
+pub use shape::{ShapeError, from_exact, from_value};
 
 /// The largest integer that every JSON reader represents exactly: 2^53 − 1 (RFC 7493 section 2.2).
 pub const MAX_INTEGER: i64 = 9_007_199_254_740_991;

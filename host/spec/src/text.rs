@@ -2,14 +2,17 @@
 
 use std::fmt::Write as _;
 
-/// Whether a character is invisible, or changes the order or position of displayed text (Unicode UAX #9, UTR #36).
+/// Whether a character is invisible, or changes the order or position of displayed text (Unicode UAX #9, UTR #36), or
+/// looks different in each font, as those for private use do.
 pub fn deceives(c: char) -> bool {
     c.is_control()
         || matches!(c,
-            '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'
-            | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-            | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}'
-            | '\u{fff0}'..='\u{fffb}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
+            '\u{ad}' | '\u{34f}' | '\u{600}'..='\u{605}' | '\u{61c}' | '\u{6dd}' | '\u{70f}' | '\u{890}' | '\u{891}'
+            | '\u{8e2}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}'
+            | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{2800}' | '\u{3164}'
+            | '\u{e000}'..='\u{f8ff}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}'
+            | '\u{110bd}' | '\u{110cd}' | '\u{13430}'..='\u{1343f}' | '\u{1bca0}'..='\u{1bca3}' | '\u{1d159}'
+            | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}' | '\u{f0000}'..='\u{10ffff}')
 }
 
 /// Makes a text safe for one line of a terminal or page: deceptive characters become `\u{…}`, all others stay
@@ -59,6 +62,32 @@ mod tests {
             ("x\u{200b}\u{feff}\u{e0041}", "x\\u{200b}\\u{feff}\\u{e0041}"),
         ] {
             assert_eq!(safe(text), shown);
+        }
+    }
+
+    #[test]
+    fn characters_without_a_shape_of_their_own_are_escaped() {
+        for (from, to) in [
+            ('\u{600}', '\u{605}'),
+            ('\u{6dd}', '\u{6dd}'),
+            ('\u{70f}', '\u{70f}'),
+            ('\u{890}', '\u{891}'),
+            ('\u{8e2}', '\u{8e2}'),
+            ('\u{2800}', '\u{2800}'),
+            ('\u{e000}', '\u{f8ff}'),
+            ('\u{110bd}', '\u{110bd}'),
+            ('\u{110cd}', '\u{110cd}'),
+            ('\u{13430}', '\u{1343f}'),
+            ('\u{1bca0}', '\u{1bca3}'),
+            ('\u{1d159}', '\u{1d159}'),
+            ('\u{f0000}', '\u{10ffff}'),
+        ] {
+            for c in from..=to {
+                assert_eq!(safe(&c.to_string()), c.escape_unicode().to_string());
+            }
+        }
+        for text in ["\u{606}\u{6de}", "\u{2801}", "\u{f900}", "\u{1bca4}\u{13440}", "\u{1f600}"] {
+            assert_eq!(safe(text), text);
         }
     }
 

@@ -12,7 +12,8 @@ use tokio::sync::{Semaphore, oneshot};
 
 use crate::group_commit::GroupCommit;
 use crate::store::{
-    self, Append, AppendError, Durable, Failure, Filter, PayloadError, Pending, Row, Store, Story,
+    self, Append, AppendError, Durable, Failure, Filter, Page, PayloadError, Pending, Row, Span,
+    Store, Story,
 };
 pub use compare::compare_index;
 pub use error::{OpenError, ReadError};
@@ -130,6 +131,15 @@ impl Journal {
         answer.await.unwrap_or_else(|_gone| Err(stopped().into()))
     }
 
+    /// The events of one record of an action.
+    fn events_at(&self, place: Place, action: &str) -> Result<Vec<Vec<u8>>, ReadError> {
+        let record = self.shared.reader.read(place)?;
+        if record.envelope.action != action {
+            return Err(ReadError::OtherAction { action: action.to_owned() });
+        }
+        Ok(record.events)
+    }
+
     /// Whether every append to an action is already on disk.
     fn is_synced(&self, action: &str) -> Result<bool, AppendError> {
         let places = self.shared.index.places(action);
@@ -172,13 +182,16 @@ impl Store for Journal {
     fn events(&self, action: &str) -> Result<Option<Story>, store::ReadError> {
         let mut events = Vec::new();
         for place in self.shared.index.places(action)? {
-            let record = self.shared.reader.read(place)?;
-            if record.envelope.action != action {
-                return Err(ReadError::OtherAction { action: action.to_owned() }.into());
-            }
-            events.extend(record.events);
+            events.extend(self.events_at(place, action)?);
         }
         Ok((!events.is_empty()).then_some((events.len() as u64, events)))
+    }
+
+    /// Reads the first record of the action only.
+    fn first_event(&self, action: &str) -> Result<Option<Vec<u8>>, store::ReadError> {
+        let first = self.shared.index.places(action)?.into_iter().next();
+        let events = first.map(|place| self.events_at(place, action)).transpose()?;
+        Ok(events.and_then(|events| events.into_iter().next()))
     }
 
     fn row(&self, action: &str) -> Result<Option<Row>, store::ReadError> {
@@ -192,6 +205,10 @@ impl Store for Journal {
         limit: usize,
     ) -> Result<Vec<(String, Row)>, store::ReadError> {
         Ok(self.shared.index.list(tenant, filter, limit)?)
+    }
+
+    fn page(&self, tenant: &str, filter: &Filter, span: &Span) -> Result<Page, store::ReadError> {
+        Ok(self.shared.index.page(tenant, filter, span)?)
     }
 
     fn open_actions(&self) -> Result<Vec<String>, store::ReadError> {

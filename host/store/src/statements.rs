@@ -12,6 +12,7 @@ use cap_std::fs::Dir;
 use deed_record::statement::envelope::Kind;
 use deed_spec::digest::Digest;
 use deed_spec::dsse::{DsseError, Envelope};
+use deed_spec::webauthn::RelyingParty;
 use deed_system::failpoint;
 use serde::{Deserialize, Serialize};
 
@@ -43,6 +44,9 @@ pub struct Enrolled {
     pub roles: Vec<String>,
     /// Public key in PEM form (`SubjectPublicKeyInfo`).
     pub key: String,
+    /// Where the key may be used, if it is a passkey.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub passkey: Option<RelyingParty>,
 }
 
 impl Statements {
@@ -200,8 +204,12 @@ mod tests {
         let action = Digest::of(b"a");
         let statement = Statement { kind: Kind::Activated, action, predicate: json!({"a": 1}) };
         let envelope = statement.sign(&SigningKey::from_bytes(&[1; 32])).unwrap();
-        let people =
-            vec![Enrolled { person: "bob".into(), roles: vec!["lead".into()], key: "k".into() }];
+        let people = vec![Enrolled {
+            person: "bob".into(),
+            roles: vec!["lead".into()],
+            key: "k".into(),
+            passkey: None,
+        }];
         Kept { envelope, people }
     }
 

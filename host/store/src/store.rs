@@ -13,8 +13,8 @@ use std::pin::Pin;
 
 pub use self::durable::Durable;
 pub use self::entry::{
-    Append, CLAIM_LIFE_MS, EVENT_COST, EVENTS_MAX, EVENTS_REFUSED, Filter, KeyClaim, Row, Story,
-    Summary, WORDS_MAX,
+    Append, CLAIM_LIFE_MS, EVENT_COST, EVENTS_MAX, EVENTS_REFUSED, Filter, KeyClaim, Page, Row,
+    Span, Story, Summary, WORDS_MAX,
 };
 pub use self::error::{AppendError, Failure, PayloadError, ReadError, Unfit};
 
@@ -102,6 +102,16 @@ pub trait Store: Debug + Send + Sync {
     /// Fails when the events are damaged or cannot be read.
     fn events(&self, action: &str) -> Result<Option<Story>, ReadError>;
 
+    /// The first event of an action, byte for byte as it was appended; `None` for an action without events. A store may
+    /// read less for it than for all events.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the event is damaged or cannot be read.
+    fn first_event(&self, action: &str) -> Result<Option<Vec<u8>>, ReadError> {
+        Ok(self.events(action)?.and_then(|(_, events)| events.into_iter().next()))
+    }
+
     /// The version of an action and the summary of its latest append; `None` for an action without events.
     ///
     /// # Errors
@@ -120,6 +130,15 @@ pub trait Store: Debug + Send + Sync {
         filter: &Filter,
         limit: usize,
     ) -> Result<Vec<(String, Row)>, ReadError>;
+
+    /// A part of the list that [`list`](Store::list) returns, made with a limited number of steps. The parts from the
+    /// beginning to the end of the list, each from the [`next`](Page::next) of the part before it, have together the
+    /// rows of the whole list.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the list or a row is damaged or cannot be read.
+    fn page(&self, tenant: &str, filter: &Filter, span: &Span) -> Result<Page, ReadError>;
 
     /// The actions of all tenants whose latest summary is not `ended`, in ascending order of their ids.
     ///

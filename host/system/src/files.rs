@@ -3,21 +3,28 @@
 //! Nothing outside the directory is read, even if the directory contains links. A file is read only if it is a regular
 //! file, is not longer than its limit and is not world-writable. Private files must be accessible to their owner only.
 
+pub mod code;
 mod error;
 mod free_space;
 mod keep;
 pub mod path_walk;
+mod record;
+mod stamp;
 mod state;
+mod vault;
 
 use std::io::{self, Read as _};
 use std::path::{Component, Path};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use cap_std::ambient_authority;
 use cap_std::fs::{Dir, Metadata, MetadataExt as _};
 use zeroize::Zeroizing;
 
-pub use self::error::FileError;
+pub use self::error::{FileError, is_quotable, quoted};
 pub use self::free_space::{FreeSpace, room};
+pub use self::record::Record;
+pub use self::stamp::Stamp;
 pub use self::state::make as make_state;
 
 /// Maximum size of `deed.toml`. Even a file with a thousand tenants is smaller than this limit.
@@ -42,6 +49,8 @@ const OTHERS: u32 = 0o077;
 #[derive(Debug)]
 pub struct Files {
     dir: Dir,
+    /// What is read, from the start of a record to its end. All copies of this value share the record.
+    record: Arc<Mutex<Option<Record>>>,
 }
 
 impl Files {
@@ -52,7 +61,18 @@ impl Files {
     /// Fails when the directory cannot be opened.
     pub fn open(root: &Path) -> Result<Self, FileError> {
         let dir = Dir::open_ambient_dir(root, ambient_authority());
-        dir.map(|dir| Self { dir }).map_err(|e| FileError::Read(root.display().to_string(), e))
+        dir.map(|dir| Self { dir, record: Arc::default() })
+            .map_err(|e| FileError::Read(root.display().to_string(), e))
+    }
+
+    /// From this call on, records what is read, also through copies of this value.
+    pub fn start_record(&self) {
+        *self.record.lock().unwrap_or_else(PoisonError::into_inner) = Some(Record::default());
+    }
+
+    /// Ends the record and returns it; `None` if none was started.
+    pub fn end_record(&self) -> Option<Record> {
+        self.record.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     /// Reads a file of at most `max` bytes.
@@ -62,8 +82,17 @@ impl Files {
     /// Fails when the file is longer than `max`, is not a regular file inside the directory, is world-writable, or
     /// cannot be read.
     pub fn bytes(&self, path: &str, max: u64) -> Result<Vec<u8>, FileError> {
-        let mut bytes = self.read(path, max, check_shared)?;
-        Ok(std::mem::take(&mut *bytes))
+        self.bytes_and_owner(path, max).map(|(bytes, _)| bytes)
+    }
+
+    /// Reads a file like [`Self::bytes`], and returns also the id of the user that owns it.
+    ///
+    /// # Errors
+    ///
+    /// Fails as [`Self::bytes`] does.
+    pub fn bytes_and_owner(&self, path: &str, max: u64) -> Result<(Vec<u8>, u32), FileError> {
+        let (mut bytes, meta) = self.read(path, max, check_shared)?;
+        Ok((std::mem::take(&mut *bytes), meta.uid()))
     }
 
     /// Reads a file like [`Self::bytes`], but returns its content as text.
@@ -91,7 +120,21 @@ impl Files {
                 return Err(FileError::Folder(folder, mode));
             }
         }
-        self.read(path, max, check_private)
+        self.read(path, max, check_private).map(|(bytes, _)| bytes)
+    }
+
+    /// The stamp of a file, or of the directory itself for the path `.`. It changes when the file is replaced or written.
+    /// Links on the path are followed.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the path leaves the directory, or there is no such file.
+    pub fn stamp(&self, path: &str) -> Result<Stamp, FileError> {
+        let meta = match path {
+            "." => self.dir.dir_metadata(),
+            path => self.dir.metadata(inside(path)?),
+        };
+        meta.map(|meta| Stamp::of(&meta)).map_err(|e| FileError::of(path, e))
     }
 
     /// The sorted names in a folder. The list is empty if the folder does not exist.
@@ -100,6 +143,12 @@ impl Files {
     ///
     /// Fails when the folder cannot be read or has too many files.
     pub fn names(&self, folder: &str) -> Result<Vec<String>, FileError> {
+        let names = self.list(folder)?;
+        self.note(|record| record.folder(folder, &names));
+        Ok(names)
+    }
+
+    fn list(&self, folder: &str) -> Result<Vec<String>, FileError> {
         let failed = |e| FileError::of(folder, e);
         let entries = match self.dir.read_dir(inside(folder)?) {
             Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -126,6 +175,17 @@ impl Files {
         self.dir.write(inside(path)?, bytes).map_err(|e| FileError::of(path, e))
     }
 
+    /// The same served directory, for a party that reads a file again later. A record that is under way has also what
+    /// this party reads.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the process cannot open another descriptor.
+    pub fn again(&self) -> Result<Self, FileError> {
+        let dir = self.dir.try_clone().map_err(|e| FileError::Read(".".to_owned(), e))?;
+        Ok(Self { dir, record: Arc::clone(&self.record) })
+    }
+
     /// Whether the group of a folder, or other users, may add and replace files in the folder.
     pub fn is_a_groups(&self, folder: &str) -> bool {
         self.mode(folder).is_ok_and(|mode| mode & OTHERS_WRITE != 0)
@@ -136,7 +196,7 @@ impl Files {
         path: &str,
         max: u64,
         check: impl Fn(&str, &Metadata) -> Result<(), FileError>,
-    ) -> Result<Zeroizing<Vec<u8>>, FileError> {
+    ) -> Result<(Zeroizing<Vec<u8>>, Metadata), FileError> {
         let failed = |e| FileError::of(path, e);
         let relative = inside(path)?;
         for folder in crate::files::path_walk::folders(&self.dir, path)? {
@@ -161,9 +221,20 @@ impl Files {
         let mut bytes = Zeroizing::new(Vec::with_capacity(room));
         file.take(max.saturating_add(1)).read_to_end(&mut bytes).map_err(failed)?;
         if u64::try_from(bytes.len()).is_ok_and(|length| length <= max) {
-            Ok(bytes)
+            // A write during the reading changes the times of the file, so the stamp from before the reading differs
+            // from a later one.
+            self.note(|record| record.file(path, Stamp::of(&meta)));
+            Ok((bytes, meta))
         } else {
             Err(long())
+        }
+    }
+
+    /// Adds to the record, if one is under way.
+    fn note(&self, add: impl FnOnce(&mut Record)) {
+        let mut record = self.record.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(record) = record.as_mut() {
+            add(record);
         }
     }
 

@@ -14,6 +14,7 @@ use deed_record::statement::activation::{self, Activation, Granted};
 use deed_record::statement::approval::Answer;
 use deed_record::statement::envelope::Kind;
 use deed_record::statement::receipt::Receipt;
+use deed_spec::digest::Digest;
 use deed_spec::json;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -147,7 +148,10 @@ impl Seen<'_> {
         let lines = self.given.iter().filter(|one| one.counted);
         for one in lines.filter(|one| one.terms.decision == Answer::Approve) {
             let (person, role) = (&one.terms.person, &one.terms.role);
-            if !activation.has_approver(&one.keyid, person, role) {
+            let is_active = |passkey: &Option<Digest>| {
+                activation.has_approver(&one.keyid, *passkey, person, role)
+            };
+            if !one.passkeys.iter().any(is_active) {
                 return Err(format!("the key of `{person}` was not activated as `{role}`"));
             }
         }

@@ -5,7 +5,11 @@
 use std::collections::BTreeMap;
 
 use deed_record::action::Action;
+use deed_record::lifecycle::outcome::Outcome;
+use deed_record::policy::CONFIRM;
+use deed_record::statement::activation::relying_party_digest;
 use deed_record::statement::approval::{self, Answer, Terms};
+use deed_record::statement::approver::ApproverKey;
 use deed_record::statement::receipt::{ApprovalRef, Receipt};
 use deed_spec::digest::Digest;
 use deed_spec::dsse::Envelope;
@@ -21,6 +25,15 @@ pub(super) struct Given {
     pub(super) counted: bool,
     /// The ID of the key that signed the answer.
     pub(super) keyid: String,
+    /// What an activation may say of this key: the digest of each relying party for which the answer is valid; `None`
+    /// for a key file.
+    pub(super) passkeys: Vec<Option<Digest>>,
+}
+
+impl Given {
+    fn is_by_passkey(&self) -> bool {
+        self.passkeys.iter().any(Option::is_some)
+    }
 }
 
 /// Checks every answer of an approver, and that the receipt lists exactly the answers in the bundle.
@@ -32,6 +45,9 @@ pub(super) fn check(
     receipt: &Receipt,
     trust: &Trust,
 ) -> (Vec<Given>, Found) {
+    if let Err(fault) = unapproved(action, receipt) {
+        return (vec![], Err(fault));
+    }
     if receipt.approvals.is_empty() {
         return (vec![], pass("no approval was requested, or no approver answered"));
     }
@@ -47,21 +63,31 @@ pub(super) fn check(
             return (vec![], Err(format!("answer {n} is missing")));
         };
         let index = index.map(|proof| proof.index);
-        let terms = terms(envelope, digest, approvers, index).and_then(|terms| {
+        let terms = terms(envelope, digest, approvers, index).and_then(|(terms, passkeys)| {
             fits(&terms, action)?;
             agrees(&terms, envelope, reference)?;
-            Ok(terms)
+            Ok((terms, passkeys))
         });
         match terms {
-            Ok(terms) => {
+            Ok((terms, passkeys)) => {
                 let keyid = envelope.key_hint().unwrap_or_default().to_owned();
-                given.push(Given { terms, counted: reference.counted, keyid });
+                given.push(Given { terms, counted: reference.counted, keyid, passkeys });
             }
             Err(fault) => return (vec![], Err(format!("answer {n}: {fault}"))),
         }
     }
     let words: Vec<String> = given.iter().map(words).collect();
     (given, pass(words.join("; ")))
+}
+
+/// Checks that somebody approved or confirmed a changed version that was attempted or verified (formats, section 14.3).
+fn unapproved(action: &Action, receipt: &Receipt) -> Result<(), String> {
+    let has_acted = !receipt.attempts.is_empty() || receipt.outcome == Outcome::Verified;
+    let is_approved = receipt.approvals.iter().any(|one| one.decision == Answer::Approve);
+    if action.edit.is_none() || !has_acted || is_approved {
+        return Ok(());
+    }
+    Err("a person changed the action, and nobody approved the changed version".to_owned())
 }
 
 /// The number of distinct persons whose approvals count, by role. A person with several approvals counts only once, in
@@ -80,21 +106,38 @@ pub(super) fn counts(receipt: &Receipt) -> BTreeMap<String, u32> {
 }
 
 /// Opens an approver's answer. At the log index of the answer, the key that signed it must belong to the person whom
-/// the answer names.
+/// the answer names. Also returns what an activation may say of the key, see [`Given::passkeys`].
 fn terms(
     envelope: &Envelope,
     digest: &Digest,
     approvers: &[Approver],
     index: Option<u64>,
-) -> Result<Terms, String> {
+) -> Result<(Terms, Vec<Option<Digest>>), String> {
     let owners = owners(envelope, approvers)?;
-    let owner = owners.first().ok_or("the signing key does not belong to an approver")?;
-    let (subject, terms) = approval::open(envelope, &owner.key).map_err(|e| e.to_string())?;
+    let (key, same) = key_at(&owners, index)?;
+    let (subject, terms) = approval::open(envelope, key).map_err(|e| e.to_string())?;
     if subject != *digest {
         return Err(format!("the answer is about another action, {subject}"));
     }
-    enrolled(&owners, &terms.person, &terms.role, index)?;
-    Ok(terms)
+    enrolled(&same, &terms.person, &terms.role, index)?;
+    let passkeys = parties(envelope, &owners, &terms)?;
+    Ok((terms, passkeys))
+}
+
+/// The relying parties of all records of this person and role for which the answer is valid. The origins of a passkey
+/// may change between the answer and the decision, and the answer still counts if its own origin remains.
+fn parties(
+    envelope: &Envelope,
+    owners: &[&Approver],
+    terms: &Terms,
+) -> Result<Vec<Option<Digest>>, String> {
+    let may = owners.iter().filter(|one| one.has_role(&terms.person, &terms.role));
+    let valid = may.filter(|one| approval::open(envelope, &one.key).is_ok());
+    let digest = |one: &&Approver| {
+        let party = one.key.passkey().map(|passkey| &passkey.relying_party);
+        party.map(relying_party_digest).transpose().map_err(|e| e.to_string())
+    };
+    valid.map(digest).collect()
 }
 
 /// The records of all approvers with the key that signed this envelope. Fails if no approver has this key.
@@ -111,6 +154,18 @@ pub(super) fn owners<'a>(
     }
 }
 
+/// The key of the first record that is valid at this index of the log, and all records with this key, of the same kind
+/// and for the same origins. At another time, the key may have been of another kind or for other origins.
+pub(super) fn key_at<'a>(
+    owners: &[&'a Approver],
+    index: Option<u64>,
+) -> Result<(&'a ApproverKey, Vec<&'a Approver>), String> {
+    let of_index = |one: &&&Approver| index.is_some_and(|index| one.is_enrolled_at(index));
+    let owner = owners.iter().find(of_index).or(owners.first()).copied();
+    let key = &owner.ok_or("the signing key does not belong to an approver")?.key;
+    Ok((key, owners.iter().copied().filter(|one| one.key == *key).collect()))
+}
+
 /// Checks that one of the records in `owners` has this person and role, and is valid at this index of the log.
 pub(super) fn enrolled(
     owners: &[&Approver],
@@ -118,8 +173,10 @@ pub(super) fn enrolled(
     role: &str,
     index: Option<u64>,
 ) -> Result<(), String> {
-    let is = |one: &Approver| one.person == person && one.roles.iter().any(|has| has == role);
-    let may: Vec<&&Approver> = owners.iter().filter(|one| is(one)).collect();
+    let may: Vec<&&Approver> = owners.iter().filter(|one| one.has_role(person, role)).collect();
+    if may.is_empty() && role == CONFIRM {
+        return Err(format!("the signing key is not that of `{person}`"));
+    }
     if may.is_empty() {
         return Err(format!("the signing key is not that of `{person}` in the role `{role}`"));
     }
@@ -129,8 +186,8 @@ pub(super) fn enrolled(
     Ok(())
 }
 
-/// Checks that an answer is about exactly this action, and was not given by the person who is responsible for the
-/// agent.
+/// Checks that an answer is about exactly this action. A confirmation must be given by the person who is responsible for
+/// the agent. An approval or denial must not be given by this person, or by a person who edited the action.
 fn fits(terms: &Terms, action: &Action) -> Result<(), String> {
     let differs = [
         (terms.contract != action.contract.digest, "contract"),
@@ -139,6 +196,17 @@ fn fits(terms: &Terms, action: &Action) -> Result<(), String> {
     ];
     if let Some((_, what)) = differs.iter().find(|(differs, _)| *differs) {
         return Err(format!("the answer was given for another {what}"));
+    }
+    if action.requesters().has_edited(&terms.person) {
+        return Err(format!("`{}` edited the action, and cannot answer about it", terms.person));
+    }
+    if terms.role == CONFIRM {
+        let (person, responsible) = (&terms.person, &action.person);
+        return if person == responsible {
+            Ok(())
+        } else {
+            Err(format!("`{person}` cannot confirm the action; only `{responsible}` can"))
+        };
     }
     if terms.person == action.person {
         return Err(format!("`{}` is responsible for the agent that asked", terms.person));
@@ -158,9 +226,13 @@ fn agrees(terms: &Terms, envelope: &Envelope, listed: &ApprovalRef) -> Result<()
 fn words(given: &Given) -> String {
     let Terms { person, role, decision, .. } = &given.terms;
     let said = match decision {
+        Answer::Approve if role == CONFIRM => "confirmed",
         Answer::Approve => "approved",
         Answer::Deny => "denied",
     };
+    let role: &str = if role == CONFIRM { "responsible" } else { role };
+    let how =
+        if given.is_by_passkey() { format!(" by passkey {}", given.keyid) } else { String::new() };
     let counted = if given.counted { "" } else { ", which became void and does not count" };
-    format!("{person} ({role}) {said}{counted}")
+    format!("{person} ({role}) {said}{how}{counted}")
 }

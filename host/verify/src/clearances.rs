@@ -17,7 +17,7 @@ use super::trust::Trust;
 use super::{Found, pass};
 
 /// Checks that each attempt has its own decision, made before the attempt, and that the receipt is based on the last
-/// decision.
+/// decision. Also returns the digest of the plan in the decision of each attempt.
 pub(super) fn check(
     opened: &Opened,
     links: &Links,
@@ -25,10 +25,28 @@ pub(super) fn check(
     action: &Action,
     receipt: &Receipt,
     trust: &Trust,
-) -> Found {
+) -> (Vec<Option<Digest>>, Found) {
     if receipt.attempts.is_empty() {
-        return pass("nothing was attempted; the receipt has the decision");
+        return (vec![], pass("nothing was attempted; the receipt has the decision"));
     }
+    match decided(opened, links, digest, action, receipt, trust) {
+        Ok(plans) => {
+            let count = plans.len();
+            (plans, pass(format!("{count} attempt(s), each allowed by a signed decision")))
+        }
+        Err(fault) => (vec![], Err(fault)),
+    }
+}
+
+/// The digest of the plan of each attempt, after all checks of its decision.
+fn decided(
+    opened: &Opened,
+    links: &Links,
+    digest: &Digest,
+    action: &Action,
+    receipt: &Receipt,
+    trust: &Trust,
+) -> Result<Vec<Option<Digest>>, String> {
     if receipt.decision.is_none() {
         return Err("the action was attempted, but the receipt has no decision".to_owned());
     }
@@ -40,20 +58,22 @@ pub(super) fn check(
     if !links.decisions.is_sorted() {
         return Err("the decisions are not in the order of their attempts".to_owned());
     }
-    let mut last = None;
+    let (mut plans, mut last) = (vec![], None);
     for (attempt, line) in receipt.attempts.iter().zip(&links.decisions) {
         let clearance = open(opened, *line, digest, trust).and_then(|clearance| {
             fits(&clearance, attempt, action, receipt)?;
             follows(&clearance, *line, links, receipt)?;
             Ok(clearance)
         });
-        last = Some(clearance.map_err(|why| format!("decision {}: {why}", attempt.n))?);
+        let clearance = clearance.map_err(|why| format!("decision {}: {why}", attempt.n))?;
+        plans.push(clearance.plan);
+        last = Some(clearance);
     }
     match last {
         Some(last) if !receipt.is_given_up() => rests_on(receipt, &last)?,
         _ => {}
     }
-    pass(format!("{} attempt(s), each allowed by a signed decision", receipt.attempts.len()))
+    Ok(plans)
 }
 
 /// Reads the decision in a line of the chain, after its signature was checked. Fails when the line is missing or is not
@@ -61,7 +81,7 @@ pub(super) fn check(
 pub(super) fn read(opened: &Opened, line: usize) -> Result<Clearance, String> {
     let envelope = opened.chain.get(line).ok_or("the decision is missing")?;
     let statement = Statement::unverified(envelope, Kind::Decision).map_err(|e| e.to_string())?;
-    json::from_value(statement.predicate).map_err(|e| e.to_string())
+    json::from_exact(statement.predicate).map_err(|e| e.to_string())
 }
 
 fn open(opened: &Opened, line: usize, digest: &Digest, trust: &Trust) -> Result<Clearance, String> {
@@ -69,7 +89,7 @@ fn open(opened: &Opened, line: usize, digest: &Digest, trust: &Trust) -> Result<
     if statement.action != *digest {
         return Err(format!("the decision is about another action, {}", statement.action));
     }
-    json::from_value(statement.predicate).map_err(|e| e.to_string())
+    json::from_exact(statement.predicate).map_err(|e| e.to_string())
 }
 
 /// Checks that the decision allows this attempt of this action, was made before the attempt started, and depends only
@@ -116,16 +136,18 @@ fn count(receipt: &Receipt) -> u32 {
     u32::try_from(receipt.attempts.len()).unwrap_or(u32::MAX)
 }
 
-/// Checks that the receipt of an action that ran has the decision, grant, observation and approvals that were signed
-/// before the run.
+/// Checks that the receipt of an action that ran has the decision, grant, observation, plan and approvals that were
+/// signed before the run.
 fn rests_on(receipt: &Receipt, last: &Clearance) -> Result<(), String> {
     let counted = receipt.approvals.iter().filter(|one| one.counted).map(|one| one.payload_sha256);
+    let plan = receipt.rehearsal.as_ref().and_then(|one| one.plan_sha256);
     let differs = [
         (receipt.decision.as_ref() != Some(&last.decision), "decision"),
         (receipt.question.as_ref() != Some(&last.question), "question"),
         (receipt.activated.last() != Some(&last.activated), "activation"),
         (receipt.grant.as_ref() != Some(&last.grant), "grant"),
         (receipt.pre.as_ref() != Some(&last.pre), "observation before the run"),
+        (plan != last.plan, "plan"),
         (!counted.eq(last.approvals.iter().copied()), "approvals"),
     ];
     match differs.iter().find(|(differs, _)| *differs) {

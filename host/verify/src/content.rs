@@ -15,7 +15,7 @@ use super::opened::Opened;
 use super::proven::Proven;
 use super::{
     Book, CONTENTS, DECISION, Found, GATE, OUTCOME, REQUESTS, SETTLED, SUMMARY, decision, evidence,
-    gate, pass, reconciliation,
+    gate, pass, plans, reconciliation, secrets,
 };
 
 /// Runs the checks that read contract, policies and evidence.
@@ -72,19 +72,30 @@ fn requests(proven: &Proven, contract: &Contract, seen: Option<&Evidence>) -> Fo
     let later = proven.settled.iter().filter_map(|settled| settled.look.as_ref());
     let before: Vec<Rendered> =
         rendering.observe.iter().filter(|rule| !rule.awaits_answer()).cloned().collect();
+    let (rehearsed, attempted) =
+        (plans::rehearsed(&rendering.perform), plans::attempted(&rendering.perform));
     let pre = receipt.pre.iter().map(|look| (&look.exchanges, &before));
+    let rehearsal = receipt.rehearsal.iter().map(|one| (&one.exchanges, &rehearsed));
     let after = receipt.post.iter().chain(later);
     let looks = pre.chain(after.map(|look| (&look.exchanges, &rendering.observe)));
     let runs = receipt.attempts.iter().map(|attempt| &attempt.exchanges);
     let looked: Result<usize, String> = looks.map(|(run, rules)| of_rules(run, rules)).sum();
-    let sent: Result<usize, String> = runs.map(|run| of_rules(run, &rendering.perform)).sum();
-    let (looked, sent) = (looked?, sent?);
+    let sent: Result<usize, String> = runs.map(|run| of_rules(run, &attempted)).sum();
+    let read: Result<usize, String> = rehearsal.map(|(run, rules)| of_rules(run, rules)).sum();
+    let (looked, read, sent) = (looked?, read?, sent?);
     bound(receipt, &rendering)?;
+    plans::told(proven, &rendering.perform)?;
     if let Some(seen) = seen {
         evidence::requests(seen, contract, &rendering)?;
         evidence::states(seen, contract, &rendering)?;
+        plans::check(seen, proven, contract, &rendering)?;
+        evidence::secrets(seen, proven)?;
     }
-    pass(format!("all requests are in the contract: {looked} of observations, {sent} of attempts"))
+    let read = receipt.rehearsal.as_ref().map(|_| format!("{read} of the rehearsal, "));
+    let read = read.unwrap_or_default();
+    pass(format!(
+        "all requests are in the contract: {looked} of observations, {read}{sent} of attempts"
+    ))
 }
 
 /// Checks that the rules in a granted binding are the requests to its upstream that the contract renders, in the
@@ -96,6 +107,7 @@ fn bound(receipt: &Receipt, rendering: &Rendering) -> Result<(), String> {
         if !rules.filter(|rule| rule.upstream == *name).eq(&binding.rules) {
             return Err(format!("the rules of upstream `{name}` are not those of the contract"));
         }
+        secrets::bound(name, &binding.vault, &rendering.perform)?;
     }
     Ok(())
 }
@@ -119,16 +131,18 @@ fn of_rules(run: &[ExchangeSummary], rules: &[Rendered]) -> Result<usize, String
     }
     let often = |rule: &&Rendered| {
         let sent = run.iter().filter(|one| is_of(one, rule)).count();
-        // If a rule sends values of the state, the contract alone does not determine the body of its request. A request
-        // may then belong to any rule that differs only in the body, so the limits `calls` of these rules are added.
+        // If a rule sends values of the state or computed parts, the contract alone does not determine the body of its
+        // request. A request may then belong to any rule that differs only in the body, so the limits `calls` of these
+        // rules are added.
         let sum = |sum: u32, other: &Rendered| other.calls.saturating_add(sum);
         let calls = if rule.awaits_answer() {
             // Without the answer, a request may be of any rule whose form it has.
             rules.iter().filter(|other| may_be(other, rule)).fold(0, sum)
-        } else if rule.pre.is_empty() {
-            rule.calls
+        } else if plans::has_open_body(rule) {
+            let same = alike(rule, rules).fold(0, sum);
+            rules.iter().filter(|other| is_met_by(other, rule)).fold(same, sum)
         } else {
-            alike(rule, rules).fold(0, sum)
+            rule.calls
         };
         u32::try_from(sent).map_or(true, |sent| sent > calls)
     };
@@ -147,6 +161,14 @@ fn may_be(other: &Rendered, rule: &Rendered) -> bool {
         && if other.awaits_answer() { rule.may_meet(other) } else { rule.is_filled_as(&other.path) }
 }
 
+/// Whether a value of an answer can give this rule the path of another rule, which has no such value.
+fn is_met_by(rule: &Rendered, other: &Rendered) -> bool {
+    rule.awaits_answer()
+        && rule.upstream == other.upstream
+        && rule.method == other.method
+        && rule.is_filled_as(&other.path)
+}
+
 /// What the contract renders from the action's parameters.
 ///
 /// # Errors
@@ -162,6 +184,7 @@ pub fn rendering(
 
 fn proposal(action: &Action, receipt: &Receipt) -> Proposal {
     Proposal {
+        dry_run: action.dry_run,
         contract: action.contract.name.clone(),
         params: action.params.clone(),
         intent: receipt.intent.clone(),
@@ -181,6 +204,6 @@ fn is_of(sent: &ExchangeSummary, rule: &Rendered) -> bool {
         && if rule.awaits_answer() { rule.is_filled_as(&sent.path) } else { sent.path == rule.path }
         && sent.writes == rule.writes
         && sent.guard == rule.guard
-        // A body with values of the state can be compared only with the evidence, which contains the state.
-        && (!rule.pre.is_empty() || sent.request_sha256 == body.map(|bytes| Digest::of(&bytes)))
+        // A body with values of the state, computed parts or values of answers can be compared only with the evidence.
+        && (plans::has_open_body(rule) || sent.request_sha256 == body.map(|bytes| Digest::of(&bytes)))
 }

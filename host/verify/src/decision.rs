@@ -36,14 +36,14 @@ pub(super) fn check(
         entities: opened.json(bundle::ENTITIES)?,
         request: opened.json(bundle::REQUEST)?,
     };
-    let about_state = asked.request.pointer("/context/pre").is_some();
+    let is_asked = |pointer: &&str| asked.request.pointer(pointer).is_some();
+    let about_state = ["/context/pre", "/context/plan"].iter().any(is_asked);
     if proven.receipt.question.as_ref().is_some_and(|one| one.about_state != about_state) {
         return Err("the receipt and request.json differ in whether policy was asked about state"
             .to_owned());
     }
     let policies = Policies::read(opened.text(bundle::POLICIES)?, opened.text(bundle::SCHEMA)?)?;
-    let pre = seen.and_then(|seen| seen.pre.as_ref()).map(Observation::value);
-    let facts = facts(proven, contract, &asked, pre)?;
+    let facts = facts(proven, contract, &asked, seen)?;
     if policies.snapshot(&facts) != asked {
         return Err("the request to the policies was not about this action".to_owned());
     }
@@ -117,13 +117,13 @@ fn refused_by_host(decision: &Decision, again: Decision) -> Found {
 
 /// Rebuilds the facts that the policies must have been given. Only facts that the host alone knew are taken from the
 /// files of the bundle. The facts that only the host knew are the roles of the agent and the attributes of the resource
-/// (both were compared with the activation), the time of the evaluation and, if nothing ran, the state that the host
-/// had read before the evaluation.
+/// (both were compared with the activation), the time of the evaluation and, if nothing ran and the action did not end
+/// as `rehearsed`, the state and the plan that the host had before the evaluation.
 fn facts(
     proven: &Proven,
     contract: &Contract,
     asked: &Snapshot,
-    pre: Option<Value>,
+    seen: Option<&Evidence>,
 ) -> Result<Facts, String> {
     let Proven { action, receipt, .. } = proven;
     let context = |pointer: &str| asked.request.pointer(&format!("/context{pointer}"));
@@ -139,7 +139,11 @@ fn facts(
     // If the host could not read the contract, it could not convert decimals either.
     let known = !class("/verb", head.verb.as_str()).is_empty();
     let params = if known { contract.policy_params(&action.params) } else { action.params.clone() };
+    let pre = seen.and_then(|seen| seen.pre.as_ref()).map(Observation::value);
     let pre = pre.map(|pre| if known { contract.policy_state(pre) } else { pre });
+    let plan = seen.and_then(Evidence::plan).map(|plan| contract.policy_plan(plan));
+    // The last decision about a dry run is about the state and the plan, which a host must not leave out.
+    let is_seen = ran || receipt.outcome == Outcome::Rehearsed;
     Ok(Facts {
         agent: action.principal.clone(),
         person: action.person.clone(),
@@ -156,7 +160,8 @@ fn facts(
         sources: receipt.sources.iter().map(|source| source.uri.clone()).collect(),
         time_s: time(proven, context("/time"))?,
         approvals: if counted { approvals::counts(receipt) } else { read(context("/approvals"))? },
-        pre: pre.filter(|_| ran).or_else(|| context("/pre").cloned()),
+        pre: pre.filter(|_| is_seen).or_else(|| context("/pre").cloned()),
+        plan: if seen.is_some() && is_seen { plan } else { context("/plan").cloned() },
     })
 }
 

@@ -104,7 +104,7 @@ fn question(opened: &Opened, receipt: &Receipt) -> Found {
 /// Checks the evidence. A bundle must have either all of the evidence or, if it is an agent's copy, none of it.
 fn evidence(opened: &Opened, receipt: &Receipt, settled: Option<&Reconciliation>) -> Found {
     if opened.is_agents_copy() {
-        let looks = [bundle::PRE, bundle::POST, bundle::LATER];
+        let looks = [bundle::PRE, bundle::POST, bundle::LATER, bundle::REHEARSAL];
         let stray_look = looks.into_iter().find(|name| opened.has(name));
         return stray_look.map_or_else(
             || Ok(Finding::Skip("this copy has no evidence".to_owned())),
@@ -115,12 +115,19 @@ fn evidence(opened: &Opened, receipt: &Receipt, settled: Option<&Reconciliation>
     look(opened, bundle::PRE, receipt.pre.as_ref())?;
     look(opened, bundle::POST, receipt.post.as_ref())?;
     look(opened, bundle::LATER, settled.and_then(|one| one.look.as_ref()))?;
-    pass("observations and exchanges are those that were signed")
+    let rehearsal = receipt.rehearsal.as_ref().map(|one| &one.evidence_sha256);
+    part(opened, bundle::REHEARSAL, rehearsal)?;
+    pass("observations, exchanges and rehearsal are those that were signed")
 }
 
 fn look(opened: &Opened, name: &str, signed: Option<&Look>) -> Result<(), String> {
+    part(opened, name, signed.map(|look| &look.evidence_sha256))
+}
+
+/// Checks a part that is present if and only if a signed statement has its digest.
+fn part(opened: &Opened, name: &str, signed: Option<&Digest>) -> Result<(), String> {
     match signed {
-        Some(look) => has_digest(opened, name, &look.evidence_sha256),
+        Some(signed) => has_digest(opened, name, signed),
         None if opened.has(name) => Err(stray(name)),
         None => Ok(()),
     }

@@ -2,6 +2,8 @@
 //!
 //! The checks of this module run only after the digests of the evidence were checked.
 
+mod unattempted;
+
 use std::collections::BTreeMap;
 
 use deed_record::action::Rendering;
@@ -14,20 +16,22 @@ use deed_record::lifecycle::observation::answers::{Answers, Asked};
 use deed_record::lifecycle::observation::declared::{Declared, declared};
 use deed_record::lifecycle::observation::{Look, Observation};
 use deed_record::lifecycle::outcome::{self, Check, Judgement, Outcome, Seen};
+use deed_record::plan::{self, Plan, Rehearsal};
 use deed_record::statement::receipt::{AttemptSummary, Receipt};
 use deed_spec::json::Change;
 use serde_json::Value;
 
 use super::opened::Opened;
 use super::proven::Proven;
-use super::{Finding, Found, pass};
+use super::{Finding, Found, pass, plans, secrets};
 
 /// The full observations and exchanges of the host.
 pub(super) struct Evidence {
     pub(super) pre: Option<Observation>,
     post: Option<Observation>,
     later: Option<Observation>,
-    attempts: Vec<Attempt>,
+    pub(super) rehearsal: Option<Rehearsal>,
+    pub(super) attempts: Vec<Attempt>,
     /// Whether the receipt leaves the outcome open.
     is_open: bool,
 }
@@ -57,12 +61,17 @@ pub(super) fn read(opened: &Opened, proven: &Proven) -> Result<Option<Evidence>,
             bundle::LATER,
             proven.settled.as_ref().and_then(|one| one.look.as_ref()),
         )?,
+        rehearsal: plans::read(opened, receipt.rehearsal.as_ref())?,
         attempts,
         is_open: receipt.outcome == Outcome::Indeterminate,
     }))
 }
 
 impl Evidence {
+    pub(super) fn plan(&self) -> Option<&Plan> {
+        self.rehearsal.as_ref().and_then(|rehearsal| rehearsal.plan.as_ref())
+    }
+
     /// Each observation with the requests that the rules of `observe` render for it. For the observation before the
     /// attempts, a rule that uses an answer of an attempt renders no request, because no attempt has an answer yet.
     fn looks<'a>(
@@ -135,15 +144,20 @@ pub(super) fn requests(
     for (look, asked) in evidence.looks(contract, rendering) {
         of_look(look, &asked)?;
     }
+    // The requests of an open contract are compared with the plan.
+    let is_open = plan::is_open(&rendering.perform);
     for attempt in &evidence.attempts {
         of_contract(&attempt.exchanges, |request| {
-            rendering.perform.contains(&request.without_state())
+            is_open || rendering.perform.contains(&request.without_state())
         })?;
     }
     of_state(evidence)
 }
 
-fn of_contract(exchanges: &[Exchange], is_rule: impl Fn(&Rendered) -> bool) -> Result<(), String> {
+pub(super) fn of_contract(
+    exchanges: &[Exchange],
+    is_rule: impl Fn(&Rendered) -> bool,
+) -> Result<(), String> {
     for one in exchanges {
         let Rendered { method, path, codec, .. } = &one.request;
         if !is_rule(&one.request) {
@@ -158,6 +172,15 @@ fn of_contract(exchanges: &[Exchange], is_rule: impl Fn(&Rendered) -> bool) -> R
         }
     }
     Ok(())
+}
+
+/// Checks the secrets that upstreams created.
+pub(super) fn secrets(evidence: &Evidence, proven: &Proven) -> Result<(), String> {
+    let looks = [&evidence.pre, &evidence.post, &evidence.later];
+    let looks = looks.into_iter().flatten().flat_map(|look| &look.exchanges);
+    let rehearsed = evidence.rehearsal.iter().flat_map(|rehearsal| &rehearsal.exchanges);
+    let (action, grant) = (proven.action.id.as_str(), proven.receipt.grant.as_ref());
+    secrets::check(action, grant, &evidence.attempts, looks.chain(rehearsed))
 }
 
 /// Checks that writes sent only values of the state before the action. A write that its guard stopped is not checked,
@@ -233,7 +256,10 @@ pub(super) fn outcome(proven: &Proven, contract: &Contract, evidence: Option<&Ev
         return Ok(Finding::Skip(why.to_owned()));
     };
     if evidence.attempts.is_empty() {
-        return unattempted(contract, evidence, &proven.receipt);
+        return unattempted::judged(contract, evidence, proven);
+    }
+    if evidence.post.is_none() {
+        plans::unsent(evidence, contract, &proven.receipt)?;
     }
     if evidence.post.is_none() && !proven.receipt.may_have_changed_something() {
         return turned_away(proven.receipt.outcome);
@@ -333,22 +359,6 @@ fn is_same(full: &[Exchange], short: &[ExchangeSummary]) -> bool {
     full.iter().map(Exchange::summary).eq(short.iter().cloned())
 }
 
-/// Judges an action without an attempt. Without an attempt, only an observation can be judged: the observation of a
-/// read, or an unusable observation.
-fn unattempted(contract: &Contract, evidence: &Evidence, receipt: &Receipt) -> Found {
-    match (receipt.outcome, &evidence.pre) {
-        (Outcome::Verified | Outcome::Failed, Some(pre)) => {
-            let judged = outcome::judge_read(contract, pre).outcome;
-            if judged == receipt.outcome {
-                return pass(format!("`{}` again, from the observation", judged.as_str()));
-            }
-            Err(format!("the observation gives `{}`", judged.as_str()))
-        }
-        (Outcome::Verified | Outcome::Failed, None) => Err("the state was not read".to_owned()),
-        _ => Ok(Finding::Skip("nothing was attempted, so there is nothing to judge".to_owned())),
-    }
-}
-
 fn judge(
     proven: &Proven,
     contract: &Contract,
@@ -369,6 +379,7 @@ fn judge(
         pre,
         post,
         exchanges: &exchanges,
+        plan: evidence.plan(),
         may_still_land: until.is_some_and(|until| post.began_ms() < until),
     })
 }
@@ -395,6 +406,7 @@ fn compare(receipt: &Receipt, judged: &Judgement) -> Found {
         && judged.changes == receipt.changes
         && judged.unexpected == receipt.unexpected
         && judged.outputs == receipt.outputs
+        && judged.unsent == receipt.unsent
         && answers(&judged.checks) == answers(&receipt.checks);
     let word = judged.outcome.as_str();
     if same {
@@ -407,6 +419,7 @@ fn compare(receipt: &Receipt, judged: &Judgement) -> Found {
         && less(&receipt.changes, &judged.changes)
         && less(&receipt.unexpected, &judged.unexpected)
         && (receipt.outputs.is_empty() || receipt.outputs == judged.outputs)
+        && (receipt.unsent.is_empty() || receipt.unsent == judged.unsent)
     {
         let reason = &receipt.reason;
         return Ok(Finding::Skip(format!(
@@ -432,7 +445,8 @@ mod tests {
         let attempt =
             Attempt { n: 1, claim, exchanges, refused: vec![], started_ms: 0, ended_ms: 0 };
         let attempts = vec![attempt];
-        let evidence = Evidence { pre: None, post: None, later: None, attempts, is_open: false };
+        let (pre, post, later, rehearsal) = (None, None, None, None);
+        let evidence = Evidence { pre, post, later, rehearsal, attempts, is_open: false };
         let (observe, perform) = (vec![], vec![write]);
         let rendering = Rendering { resource: String::new(), observe, perform };
         requests(&evidence, &contract(), &rendering)

@@ -24,9 +24,14 @@ pub(super) fn check(proven: &Proven, contract: &Contract, seen: Option<&Evidence
     use Outcome as O;
     let Proven { receipt, .. } = proven;
     let verdict = receipt.decision.as_ref().map(|decision| decision.verdict);
+    dry_run(proven)?;
     if receipt.attempts.is_empty() {
         return match receipt.outcome {
             O::Denied | O::Failed | O::Expired | O::Cancelled => pass("nothing ran"),
+            O::Rehearsed if matches!(verdict, None | Some(Verdict::Deny)) => {
+                Err("policy did not allow the dry run".to_owned())
+            }
+            O::Rehearsed => pass("a dry run; nothing ran"),
             O::Verified if contract.is_read() && verdict == Some(Verdict::Allow) => {
                 approvals(proven, contract, seen)
             }
@@ -34,7 +39,7 @@ pub(super) fn check(proven: &Proven, contract: &Contract, seen: Option<&Evidence
             other => Err(format!("`{}` requires an attempt, but none was made", other.as_str())),
         };
     }
-    let ended_early = matches!(receipt.outcome, O::Denied | O::Expired | O::Cancelled);
+    let ended_early = receipt.is_given_up();
     if ended_early && !receipt.may_have_changed_something() {
         return pass("the upstream rejected the guarded writes, and nothing else ran");
     }
@@ -49,6 +54,26 @@ pub(super) fn check(proven: &Proven, contract: &Contract, seen: Option<&Evidence
     };
     repetitions(receipt, contract, &grant.upstreams)?;
     approvals(proven, contract, seen)
+}
+
+/// Checks that a dry run has no effect and needs nobody: it has no attempt, no grant and no approval, and an outcome
+/// that an action without an attempt can have. Only a dry run can have the outcome `rehearsed`.
+fn dry_run(proven: &Proven) -> Result<(), String> {
+    use Outcome as O;
+    let Proven { action, receipt, .. } = proven;
+    if !action.dry_run && receipt.outcome == O::Rehearsed {
+        return Err("the outcome is `rehearsed`, but the action is not a dry run".to_owned());
+    }
+    let is_idle = receipt.attempts.is_empty() && receipt.grant.is_none();
+    let wrong = matches!(receipt.outcome, O::Verified | O::Mismatch | O::Indeterminate);
+    if action.dry_run && (!is_idle || !receipt.approvals.is_empty() || wrong) {
+        return Err(
+            "the action is a dry run, but the receipt has an attempt, a grant, an approval, or the \
+             outcome of an action that ran"
+                .to_owned(),
+        );
+    }
+    Ok(())
 }
 
 /// Checks that no attempt followed an attempt that may have changed something, unless the contract allows a further
@@ -83,7 +108,7 @@ fn repetitions(
     }
 }
 
-/// Checks that every answer that counts approves the state and policies of the run, belongs to the same request for
+/// Checks that every answer that counts approves the state, policies and plan of the run, belongs to the same request for
 /// approval, and had not expired.
 fn approvals(proven: &Proven, contract: &Contract, seen: Option<&Evidence>) -> Found {
     let Proven { receipt, given, .. } = proven;
@@ -92,6 +117,7 @@ fn approvals(proven: &Proven, contract: &Contract, seen: Option<&Evidence>) -> F
     let ran_ms = ran_ms(receipt)?;
     let pre_state = pre_state(contract, seen)?;
     let policy_set = receipt.decision.as_ref().map(|decision| decision.policy_set);
+    let plan = receipt.rehearsal.as_ref().and_then(|one| one.plan_sha256);
     let asking = counted.first().map(|terms| (&terms.nonce, terms.expires_ms));
     // A copy without evidence shows at least whether all approvals are for the same state.
     let world = pre_state.or(counted.first().map(|terms| terms.pre_state));
@@ -100,6 +126,7 @@ fn approvals(proven: &Proven, contract: &Contract, seen: Option<&Evidence>) -> F
             (terms.decision != Answer::Approve, "is a denial"),
             (Some(terms.pre_state) != world, "is for another state"),
             (Some(terms.policy_set) != policy_set, "is for another policy set"),
+            (terms.plan != plan, "is for another plan"),
             (
                 Some((&terms.nonce, terms.expires_ms)) != asking,
                 "is for another request for approval",
@@ -116,7 +143,9 @@ fn approvals(proven: &Proven, contract: &Contract, seen: Option<&Evidence>) -> F
             "{count} approval(s) in time, for the same state; this copy does not have the state"
         )));
     }
-    pass(format!("allowed; {count} approval(s) for exactly this state and policy set, in time"))
+    let covered =
+        if plan.is_some() { "state, plan and policy set" } else { "state and policy set" };
+    pass(format!("allowed; {count} approval(s) for exactly this {covered}, in time"))
 }
 
 /// The time when the last attempt started. For a read, the time of the observation, because a read has no attempt.

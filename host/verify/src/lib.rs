@@ -15,11 +15,13 @@ mod gate;
 mod links;
 mod opened;
 pub mod page;
+mod plans;
 mod proof;
 mod proven;
 mod reconciliation;
 pub mod replay;
 mod resolution;
+mod secrets;
 mod trust;
 mod witnesses;
 

@@ -116,7 +116,7 @@ fn envelopes(chain: &[u8]) -> Result<Vec<Envelope>, String> {
     let body = chain
         .strip_suffix(b"\n")
         .ok_or_else(|| bad("its last line does not end with a newline".to_owned()))?;
-    let envelope = |line: &[u8]| json::from_value(canonical(line)?).map_err(|e| e.to_string());
+    let envelope = |line: &[u8]| json::from_exact(canonical(line)?).map_err(|e| e.to_string());
     body.split(|byte| *byte == b'\n').map(|line| envelope(line).map_err(bad)).collect()
 }
 

@@ -32,7 +32,7 @@ pub(super) fn prove(opened: &Opened, trust: &Trust, book: &mut Book) -> Option<P
             return None;
         }
     };
-    let receipt = json::from_value::<Receipt>(statement.predicate.clone());
+    let receipt = json::from_exact::<Receipt>(statement.predicate.clone());
     let receipt = match receipt.map_err(|e| format!("the receipt {e}")) {
         Ok(receipt) => receipt,
         Err(fault) => {
@@ -64,7 +64,7 @@ pub(super) fn prove(opened: &Opened, trust: &Trust, book: &mut Book) -> Option<P
     let subject = &statement.action;
     let (given, found) = approvals::check(opened, &links, subject, &action, &receipt, trust);
     let approved = book.note(APPROVALS, found);
-    let found = clearances::check(opened, &links, subject, &action, &receipt, trust);
+    let (plans, found) = clearances::check(opened, &links, subject, &action, &receipt, trust);
     let cleared = book.note(CLEARANCES, found);
     let word = match resolution::open(opened, &links, subject, &action, &receipt, trust) {
         Ok(word) => word,
@@ -84,7 +84,8 @@ pub(super) fn prove(opened: &Opened, trust: &Trust, book: &mut Book) -> Option<P
         return None;
     }
     let found = activation::check(opened, &links, &action, &receipt, &given, trust);
-    book.note(ACTIVATION, found).then_some(Proven { action, receipt, given, word, settled })
+    let proven = Proven { action, receipt, given, plans, word, settled };
+    book.note(ACTIVATION, found).then_some(proven)
 }
 
 /// The receipt's statement if a trusted key signed it, otherwise the finding to record for the signature check.
@@ -109,6 +110,9 @@ fn subject(opened: &Opened, statement: &Statement) -> Result<Action, String> {
             "action.json has version {}, but this reader supports 1 and 2",
             action.v
         ));
+    }
+    if !action.has_sound_edit() {
+        return Err("`edit` in action.json names no editor, or the action itself".to_owned());
     }
     // The digest is computed from the parsed action, so it does not match if this version reads a field differently
     // from what was written.

@@ -4,6 +4,7 @@ use deed_record::action::Action;
 use deed_record::statement::envelope::{Kind, Statement};
 use deed_record::statement::receipt::Receipt;
 use deed_record::statement::reconciliation::Reconciliation;
+use deed_spec::digest::Digest;
 
 use super::approvals::Given;
 use super::opened::Opened;
@@ -16,6 +17,8 @@ pub(super) struct Proven {
     pub(super) receipt: Receipt,
     /// The answers of approvers, in the order in which they were given.
     pub(super) given: Vec<Given>,
+    /// The digest of the plan in the decision of each attempt, in the order of the attempts.
+    pub(super) plans: Vec<Option<Digest>>,
     /// The resolution by a person, if the receipt left the outcome open and a person resolved it.
     pub(super) word: Option<Word>,
     /// The later settlement of an open outcome, if there is one.

@@ -35,7 +35,7 @@ pub(super) fn open(
         return Err(format!("the reconciliation is about another action, {}", statement.action));
     }
     let settled: Reconciliation =
-        json::from_value(statement.predicate).map_err(|e| e.to_string())?;
+        json::from_exact(statement.predicate).map_err(|e| e.to_string())?;
     let named = opened.receipt.payload_digest().map_err(|e| e.to_string())?;
     let faults = [
         (settled.receipt_sha256 != named, "the reconciliation is about another receipt"),

@@ -11,7 +11,7 @@ use deed_spec::digest::Digest;
 use serde::Serialize;
 use serde_json::Value;
 
-pub use self::case::{Case, Recorded, ReplayError};
+pub use self::case::{Case, Part, Recorded, ReplayError};
 pub use self::compare::{Seen, compare};
 
 /// The result of replaying a bundle.
@@ -26,7 +26,7 @@ pub struct Report {
     pub recorded_adapter: Option<Digest>,
     /// Parts of the evidence that do not match the receipt.
     pub faults: Vec<String>,
-    /// The runs in the original order: the observation before, the attempts, the observation after.
+    /// The runs in the original order: the observation before, the rehearsal, the attempts, the observation after.
     pub runs: Vec<Line>,
 }
 

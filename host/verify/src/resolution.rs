@@ -5,11 +5,12 @@
 
 use deed_record::action::Action;
 use deed_record::lifecycle::outcome::Outcome;
+use deed_record::statement::approver::ApproverKey;
 use deed_record::statement::receipt::Receipt;
 use deed_record::statement::resolution::{self, ROLE, Resolution};
 use deed_spec::digest::Digest;
 
-use super::approvals::{enrolled, owners};
+use super::approvals::{enrolled, key_at, owners};
 use super::links::Links;
 use super::opened::Opened;
 use super::trust::Trust;
@@ -52,10 +53,13 @@ fn word(
         return Err("the resolution is missing".to_owned());
     };
     let owners = owners(envelope, trust.approvers.iter().flatten())?;
-    let key = owners.first().map(|one| &one.key).ok_or("the key does not belong to an approver")?;
+    let (key, same) = key_at(&owners, Some(proof.index))?;
+    let ApproverKey::File(key) = key else {
+        return Err("a passkey cannot sign a resolution; only a key file can".to_owned());
+    };
     let (subject, said) = resolution::open(envelope, key).map_err(|e| e.to_string())?;
     let Resolution { person, role, .. } = &said.resolution;
-    enrolled(&owners, person, role, Some(proof.index))?;
+    enrolled(&same, person, role, Some(proof.index))?;
     let named = opened.receipt.payload_digest().map_err(|e| e.to_string())?;
     let faults = [
         (subject != *digest, "the resolution is about another action"),
@@ -63,6 +67,7 @@ fn word(
         (receipt.outcome != Outcome::Indeterminate, "the receipt left nothing open"),
         (role != ROLE, "only an operator can resolve an outcome"),
         (*person == action.person, "its signer is responsible for the agent that asked"),
+        (action.requesters().has_edited(person), "its signer edited the action"),
     ];
     if let Some((_, fault)) = faults.iter().find(|(wrong, _)| *wrong) {
         return Err((*fault).to_owned());

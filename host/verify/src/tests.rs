@@ -1,8 +1,11 @@
 mod activated;
 mod chained;
+mod confirmed;
 mod dishonest;
 mod hostile;
+mod open;
 pub(super) mod parts;
+mod passkeys;
 mod resolved;
 mod sealed;
 mod story;
@@ -15,8 +18,9 @@ use deed_spec::json;
 
 use self::parts::{key, log_of};
 use self::sealed::always;
-use self::story::{World, approved, denied};
+use self::story::{World, approved, approved_edit, denied};
 use super::*;
+use deed_record::action::id::ActionId;
 
 fn line<'a>(report: &'a Report, name: &str) -> &'a Line {
     report.checks.iter().find(|line| line.name == name).unwrap()
@@ -174,7 +178,7 @@ fn keys_that_nobody_trusts_fail() {
     with(|trust| trust.log = vec![log_of("log.example/acme", 9)]);
     with(|trust| trust.log = vec![log_of("log.example/other", 2)]);
     with(|trust| trust.approvers = Some(vec![]));
-    with(|trust| trust.approvers.as_mut().unwrap()[0].key = key(9).verifying_key());
+    with(|trust| trust.approvers.as_mut().unwrap()[0].key = key(9).verifying_key().into());
     with(|trust| trust.approvers.as_mut().unwrap()[0].person = "other".into());
     with(|trust| trust.approvers.as_mut().unwrap()[0].roles = vec!["support".into()]);
     with(|trust| trust.approvers.as_mut().unwrap()[0].from_index = Some(6));
@@ -307,6 +311,32 @@ fn an_approval_counts_until_the_moment_at_which_it_expires() {
         // The check has the same result for a copy of the bundle without evidence.
         let report = verify(&world.bundle_of(|_| {}, false), Some(&world.trust()));
         assert_eq!(line(&report, GATE).status, status, "{report:#?}");
+    }
+}
+
+#[test]
+fn who_edited_an_action_cannot_approve_it_and_others_can() {
+    let other = || ActionId::new(1, [7; 10]);
+    let world = approved_edit(&["editor"], other());
+    let report = verify(&world.bundle(), Some(&world.trust()));
+    assert_eq!(report.verdict, Verdict::Verified, "{report:#?}");
+    for editors in [&["lead"][..], &["editor", "lead"]] {
+        let world = approved_edit(editors, other());
+        let report = verify(&world.bundle(), Some(&world.trust()));
+        let line = line(&report, APPROVALS);
+        assert!(line.detail.contains("`lead` edited the action"), "{report:#?}");
+        assert_eq!(report.verdict, Verdict::Failed, "{report:#?}");
+    }
+}
+
+#[test]
+fn an_edit_names_an_editor_and_another_action() {
+    let own = approved_edit(&["editor"], ActionId::new(1, [0; 10]));
+    let nobodys = approved_edit(&[], ActionId::new(1, [7; 10]));
+    for world in [own, nobodys] {
+        let report = verify(&world.bundle(), Some(&world.trust()));
+        let line = line(&report, SUBJECT);
+        assert!(line.detail.contains("`edit` in action.json"), "{report:#?}");
     }
 }
 

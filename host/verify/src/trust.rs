@@ -5,12 +5,16 @@
 use std::collections::BTreeMap;
 
 use deed_record::bundle::Files;
+use deed_record::policy::CONFIRM;
+use deed_record::statement::approver::ApproverKey;
 use deed_spec::dsse::{self, DsseError, key_id};
 use deed_spec::json;
 use deed_spec::note::{KeyError, LogPolicy, PolicyError, VerifierKey};
+use deed_spec::webauthn::RelyingParty;
 use ed25519_dalek::VerifyingKey;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 /// The keys that a reader trusts, from a source other than the bundle.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -40,7 +44,7 @@ pub struct ReceiptKey {
 pub struct Approver {
     pub person: String,
     pub roles: Vec<String>,
-    pub key: VerifyingKey,
+    pub key: ApproverKey,
     /// First and last index of the log at which an approval by this key is valid.
     pub from_index: Option<u64>,
     pub until_index: Option<u64>,
@@ -60,6 +64,9 @@ struct Record {
     roles: Vec<String>,
     /// Public key in PEM SPKI form.
     key: String,
+    /// Where the key may be used, if it is a passkey.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    passkey: Option<RelyingParty>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     from_index: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -87,7 +94,7 @@ impl Trust {
         [RECEIPT_KEYS, RECEIPT_WINDOWS, LOG_KEYS, APPROVERS, LOG_POLICY];
 
     /// Parses `receipt.pub` (PEM SPKI, one key or several), `log.vkey` (C2SP signed-note, one key per line),
-    /// `approvers.json` (a list of {person, roles, key, `from_index`, `until_index`}) and `log.policy` (C2SP
+    /// `approvers.json` (a list of {person, roles, key, passkey, `from_index`, `until_index`}) and `log.policy` (C2SP
     /// tlog-policy). `receipt_keys.json`, if present, states when each key of `receipt.pub` is valid.
     ///
     /// If a file is absent, no keys of its kind are trusted. Other files are ignored. The logs of `log.policy` are
@@ -179,7 +186,8 @@ impl Trust {
     fn check(&self) -> Result<(), TrustError> {
         self.check_logs()?;
         self.check_indices()?;
-        let people = || self.approvers.iter().flatten().map(|one| &one.key);
+        self.check_kinds()?;
+        let people = || self.approvers.iter().flatten().filter_map(|one| one.key.ed25519());
         let receipts = || self.receipt_keys.iter().map(|one| &one.key);
         let signs_receipts = |key: &&VerifyingKey| receipts().any(|receipt| receipt == *key);
         let signs_a_log = |key: &&VerifyingKey| self.is_of_a_log(key);
@@ -229,6 +237,16 @@ impl Trust {
         }
     }
 
+    /// Checks that each key of the approvers is a key file or a passkey at each index of the log, and not both. A key
+    /// that is both could answer without the checks of a passkey.
+    fn check_kinds(&self) -> Result<(), TrustError> {
+        let all = || self.approvers.iter().flatten();
+        let both = all().find(|&one| all().any(|other| one.is_other_kind_of(other)));
+        both.map_or(Ok(()), |one| {
+            Err(TrustError::Kinds(one.key.id().map_err(|e| TrustError::Key(APPROVERS, e))?))
+        })
+    }
+
     fn is_of_a_log(&self, key: &VerifyingKey) -> bool {
         self.log.iter().any(|log| log.wraps(key))
     }
@@ -246,7 +264,25 @@ impl ReceiptKey {
 
 impl Approver {
     pub(super) fn owns(&self, hint: &str) -> bool {
-        is(&self.key, hint)
+        self.key.id().is_ok_and(|id| id == hint)
+    }
+
+    /// Whether this record says that a key is a passkey, and the other one says that the same key is a key file at an
+    /// index for which both are valid.
+    fn is_other_kind_of(&self, other: &Self) -> bool {
+        let starts_in = |from: Option<u64>, until: Option<u64>| {
+            from.is_none_or(|from| until.is_none_or(|until| from <= until))
+        };
+        self.key.passkey().is_some()
+            && other.key.passkey().is_none()
+            && self.key.is_same_key(&other.key)
+            && starts_in(self.from_index, other.until_index)
+            && starts_in(other.from_index, self.until_index)
+    }
+
+    /// Whether the key is that of this person, who has this role. A confirmation needs no role.
+    pub(super) fn has_role(&self, person: &str, role: &str) -> bool {
+        self.person == person && (role == CONFIRM || self.roles.iter().any(|has| has == role))
     }
 
     /// Whether an approval at this index of the log is valid.
@@ -300,6 +336,11 @@ pub enum TrustError {
     Indices(String),
     #[error("key {0} of `{1}` is also in `{2}`; use a key for one purpose only")]
     Shared(String, &'static str, &'static str),
+    #[error(
+        "key {0} of `{APPROVERS}` is in an entry with `passkey` and in one without, which are valid for the same \
+         indices; a key is a passkey or a key file"
+    )]
+    Kinds(String),
 }
 
 /// The hint for a line of `log.vkey` with the wrong form; empty for the other errors.
@@ -322,10 +363,17 @@ fn log_keys(text: &str) -> Result<Vec<VerifierKey>, TrustError> {
     text.lines().filter(|line| !line.is_empty()).map(|line| Ok(line.parse()?)).collect()
 }
 
-/// Parses the JSON list in a file of the trust directory.
-fn list<T: DeserializeOwned>(file: &'static str, text: &str) -> Result<Vec<T>, TrustError> {
-    let value = json::parse(text.as_bytes()).map_err(|e| TrustError::Json(file, e))?;
-    json::from_value(value).map_err(|e| TrustError::Shape(file, e))
+/// Parses the JSON in a file of the trust directory.
+fn parsed(file: &'static str, text: &str) -> Result<Value, TrustError> {
+    json::parse(text.as_bytes()).map_err(|e| TrustError::Json(file, e))
+}
+
+/// The records of a list. Other verifiers read the same files, so each record must have its only form.
+fn list<T: DeserializeOwned + Serialize>(
+    file: &'static str,
+    value: Value,
+) -> Result<Vec<T>, TrustError> {
+    json::from_exact(value).map_err(|e| TrustError::Shape(file, e))
 }
 
 /// The keys of `receipt.pub` with the validity ranges from `receipt_keys.json`. Without `receipt_keys.json`, the keys
@@ -336,7 +384,8 @@ fn windows(keys: Vec<VerifyingKey>, text: Option<&str>) -> Result<Vec<ReceiptKey
         return Ok(keys.into_iter().map(always).collect());
     };
     let mut windows = Vec::new();
-    for Window { key, from_index, until_index } in list::<Window>(RECEIPT_WINDOWS, text)? {
+    let records: Vec<Window> = list(RECEIPT_WINDOWS, parsed(RECEIPT_WINDOWS, text)?)?;
+    for Window { key, from_index, until_index } in records {
         let key = pem_key(RECEIPT_WINDOWS, key.trim())?;
         windows.push(ReceiptKey { key, from_index, until_index });
     }
@@ -356,10 +405,18 @@ fn window(one: &ReceiptKey) -> Result<Window, TrustError> {
 }
 
 fn approvers(text: &str) -> Result<Vec<Approver>, TrustError> {
-    let records: Vec<Record> = list(APPROVERS, text)?;
+    let mut value = parsed(APPROVERS, text)?;
+    // The order of origins has no meaning.
+    for one in value.as_array_mut().into_iter().flatten() {
+        if let Some(Value::Array(origins)) = one.pointer_mut("/passkey/origins") {
+            origins.sort_by(|one, other| one.as_str().cmp(&other.as_str()));
+        }
+    }
+    let records: Vec<Record> = list(APPROVERS, value)?;
     let approver = |record: Record| {
+        let key = ApproverKey::read(record.key.trim(), record.passkey);
         Ok(Approver {
-            key: pem_key(APPROVERS, record.key.trim())?,
+            key: key.map_err(|e| TrustError::Key(APPROVERS, e))?,
             person: record.person,
             roles: record.roles,
             from_index: record.from_index,
@@ -373,7 +430,8 @@ fn record(approver: &Approver) -> Result<Record, TrustError> {
     Ok(Record {
         person: approver.person.clone(),
         roles: approver.roles.clone(),
-        key: dsse::to_pem(&approver.key).map_err(|e| TrustError::Key(APPROVERS, e))?,
+        key: approver.key.to_pem().map_err(|e| TrustError::Key(APPROVERS, e))?,
+        passkey: approver.key.passkey().map(|passkey| passkey.relying_party.clone()),
         from_index: approver.from_index,
         until_index: approver.until_index,
     })

@@ -80,6 +80,8 @@ fn ambiguous() {
         good.replacen('{', "{\"contract\":\"idp.suspend_user\",", 1).into_bytes(),
         with(&format!("{id},\"user_id\\u0000\":\"x\"")),
         with("\"user_id\":9007199254740993"),
+        // The negation of the smallest integer of 64 bits is not one of them.
+        with("\"user_id\":-9223372036854775808"),
         // These digits would match the parameter's pattern if they were a string instead of a number.
         with("\"user_id\":11111111111111111111111111111111"),
         with("\"user_id\":111111111111111111111111111111e1"),

@@ -26,10 +26,14 @@ pub(super) struct Asked {
 pub(super) fn asked(world: &World, user: &str) -> Asked {
     let answer = world.propose(&World::proposal("idp.restore_access", user)).unwrap();
     assert_eq!(answer.text("/status"), "waiting", "{}", answer.json());
-    let id = answer.text("/id");
+    fetched(world, &answer.text("/id"))
+}
+
+/// Fetches what an approver would be shown about this action, which waits.
+pub(super) fn fetched(world: &World, id: &str) -> Asked {
     let shown = world.client(BOB).get(&format!("/v1/actions/{id}/approval_request")).unwrap();
     let request: ApprovalRequest = deed_spec::json::from_value(shown.json()).unwrap();
-    Asked { id, subject: request.action.digest().unwrap(), request }
+    Asked { id: id.to_owned(), subject: request.action.digest().unwrap(), request }
 }
 
 impl Asked {
@@ -84,6 +88,7 @@ fn seal(payload: &[u8], payload_type: &str, key: &SigningKey) -> Envelope {
         signatures: vec![EnvelopeSignature {
             keyid: key_id(&key.verifying_key()).unwrap(),
             sig: STANDARD.encode(key.sign(&pae).to_bytes()),
+            webauthn: None,
         }],
     }
 }

@@ -7,6 +7,7 @@ use deed_record::statement::resolution::{self, REASON_MAX, ResolutionVerdict, Re
 use deed_record::statement::resolution_request::ResolutionRequest;
 use deed_spec::digest::Digest;
 use deed_spec::dsse::Envelope;
+use deed_test_support::authenticator::es256;
 use deed_test_support::shared::{locked_out, report, scim};
 use deed_tests::host;
 use deed_tests::proxy::Fault;
@@ -26,6 +27,7 @@ pub(super) fn cases() -> Vec<Case> {
         "resolution-out-of-form" => out_of_form,
         "resolution-sent-by-the-agent" => by_the_agent,
         "resolution-replayed" => replayed,
+        "resolution-by-passkey" => by_passkey,
     ]
 }
 
@@ -54,7 +56,8 @@ fn people(dir: &Path) -> Result<()> {
     let permit = "@id(\"all\")\npermit (principal, action, resource);\n";
     std::fs::write(dir.join("policies/starter.cedar"), permit)?;
     edit(dir, "contracts/restore_access.toml", "\"observable\"", "\"opaque\"")?;
-    with_operator(dir)
+    with_operator(dir)?;
+    es256(71).enrol(dir, "carol")
 }
 
 fn lost(world: &World) -> (String, ResolutionRequest) {
@@ -122,6 +125,14 @@ impl Open {
         assert_eq!(self.world.proxy.count("PATCH"), 1);
         unharmed(&self.world);
     }
+}
+
+/// A resolution has no text whose digest a passkey could cover, so only key files sign resolutions.
+fn by_passkey() {
+    let open = open();
+    let payload = open.signed(&key(&open.world, "carol"), |_| ()).payload_bytes().unwrap();
+    open.refused(&es256(71).sign(&payload, |_| ()), "a passkey cannot sign a resolution");
+    open.still_good();
 }
 
 fn wrong_person() {

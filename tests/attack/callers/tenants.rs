@@ -59,6 +59,8 @@ fn foreign_ids() {
         ("POST", "/cancel", ""),
         ("POST", "/approvals", envelope.as_str()),
         ("POST", "/approvals", "{}"),
+        ("POST", "/draft", "{\"params\": {\"user_id\": \"1\"}, \"intent\": \"i\"}"),
+        ("POST", "/deferral", "{\"reason\": \"later\", \"until_ms\": 1}"),
     ];
     for token in [STRANGER, DORA] {
         for (method, tail, body) in routes {
@@ -172,7 +174,7 @@ fn queries() {
     let world = World::start(scim()).unwrap();
     for query in [
         "tenant=globex",
-        "agent=desk",
+        "approver=bob",
         "status=waiting&status=denied",
         "limit=-1",
         "limit=1e9",

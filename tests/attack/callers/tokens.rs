@@ -33,8 +33,8 @@ const ROUTES: [(&str, &str); 9] = [
     ("GET", "/log/acme/checkpoint"),
 ];
 
-/// Checks that requests with these headers are refused by every route with identical answers, and that each refusal is
-/// counted.
+/// Checks that requests with these headers are refused by every route, with answers that tell only whether there is a
+/// token, and that each refusal is counted.
 fn refused(world: &World, attempts: &[Vec<String>]) {
     let before = counted(world, "deed_unauthorized_total");
     let mut said = std::collections::BTreeSet::new();
@@ -47,7 +47,8 @@ fn refused(world: &World, attempts: &[Vec<String>]) {
             said.insert(answer.timeless());
         }
     }
-    assert_eq!(said.len(), 1, "one answer to all of them: {said:#?}");
+    // One answer to requests with a token and one to requests without. Neither says what is wrong with a token.
+    assert!(said.len() <= 2, "{said:#?}");
     let all = (attempts.len() * ROUTES.len()) as u64;
     assert_eq!(counted(world, "deed_unauthorized_total") - before, all);
     assert!(world.proxy.requests().is_empty());

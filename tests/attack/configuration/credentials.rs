@@ -18,6 +18,7 @@ pub(super) fn cases() -> Vec<Case> {
         "a-secret-in-clear" => a_secret_in_clear,
         "a-secret-that-is-none" => a_secret_that_is_none,
         "secrets-in-the-environment" => secrets_in_the_environment,
+        "a-signature-that-others-set" => a_signature_that_others_set,
         "a-webhook-that-goes-elsewhere" => a_webhook_that_goes_elsewhere,
     ]
 }
@@ -267,6 +268,51 @@ fn a_webhook_that_goes_elsewhere() {
         let fragments = ["deed.toml:", "`url` under [tenant.acme.agent.helpdesk.notify]"];
         let said = bench.refused(url, |dir| agents_webhook(dir, url), &fragments);
         assert!(!said.contains("a-password"), "{said}");
+    }
+    bench.well();
+}
+
+/// The headers of a signature are set by the host alone. A secret in place of a field of the slot is not shown.
+fn a_signature_that_others_set() {
+    let mut bench = Bench::new();
+    let slot = |key_id: &str, region: &str, service: &str| {
+        let fields =
+            format!("key_id = \"{key_id}\", region = \"{region}\", service = \"{service}\"");
+        format!("slot = {{ sigv4 = {{ {fields} }} }}")
+    };
+    let (bearer, id) = ("slot = \"bearer\"", "AKIAIOSFODNN7EXAMPLE");
+    let signed = |dir: &Path| replace(dir, "deed.toml", bearer, &slot(id, "us-east-1", "iam"));
+    bench.taken("a signature", signed, "sigv4");
+    let classes = "addresses = [\"loopback\"]";
+    for line in [
+        "allow_headers = [\"X-Amz-Date\"]",
+        "allow_headers = [\"x_amz_date\"]",
+        "allow_headers = [\"Authorization\"]",
+        "headers = { X-Amz-Content-Sha256 = \"UNSIGNED-PAYLOAD\" }",
+        "headers = { x-amz-security-token = \"of-another\" }",
+    ] {
+        let attack = |dir: &Path| {
+            signed(dir);
+            replace(dir, "deed.toml", classes, &format!("{classes}\n{line}"));
+        };
+        bench.refused(line, attack, &["deed.toml:", "cannot be set"]);
+    }
+    let key = |dir: &Path| {
+        signed(dir);
+        let line = "idempotency = { header = \"X-Amz-Date\", window = \"1h\" }";
+        replace(dir, "deed.toml", classes, &format!("{classes}\n{line}"));
+    };
+    bench.refused("the header of the idempotency key", key, &["deed.toml:", "something else"]);
+    let value = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";
+    for (name, slot) in [
+        ("for the id", slot(value, "us-east-1", "iam")),
+        ("for the region", slot(id, value, "iam")),
+        ("for the service", slot(id, "us-east-1", value)),
+        ("a scope in the region", slot(id, "us-east-1/s3", "iam")),
+    ] {
+        let attack = |dir: &Path| replace(dir, "deed.toml", bearer, &slot);
+        let said = bench.refused(name, attack, &["deed.toml:", "of `sigv4` must be"]);
+        assert!(!said.contains(value), "{name}: the fault shows the value: {said}");
     }
     bench.well();
 }

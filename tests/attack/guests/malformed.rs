@@ -87,14 +87,14 @@ pub(super) fn foreign_imports() {
     let instance =
         |name: &str| import(&format!("(import \"{name}\" (instance (export \"f\" (func))))"));
     refused(&[
-        ("sockets", instance("wasi:sockets/tcp@0.2.0"), "imports `wasi:sockets/tcp@0.2.0`"),
-        ("files", instance("wasi:filesystem/types@0.2.0"), "imports `wasi:filesystem/types@0.2.0`"),
+        ("a store", instance("wasi:keyvalue/store@0.2.0"), "imports `wasi:keyvalue/store@0.2.0`"),
+        ("files", instance("acme:filesystem/types@0.2.0"), "imports `acme:filesystem/types@0.2.0`"),
         (
             "a clock",
-            instance("wasi:clocks/wall-clock@0.2.0"),
-            "imports `wasi:clocks/wall-clock@0.2.0`",
+            instance("acme:clocks/wall-clock@0.2.0"),
+            "imports `acme:clocks/wall-clock@0.2.0`",
         ),
-        ("another http", instance("wasi:http/outgoing-handler@0.2.0"), "imports `wasi:http/"),
+        ("another http", instance("acme:http/outgoing-handler@0.2.0"), "imports `acme:http/"),
         (
             "a function",
             import("(import \"system\" (func (param \"command\" string)))"),

@@ -54,6 +54,15 @@ impl Stage {
         Self { world, hostile }
     }
 
+    /// Replaces the configuration by one that differs in a comment. This ends the pauses of its credentials.
+    pub(crate) fn renew(&self) {
+        let path = self.world.dir.join("deed.toml");
+        let text = fs::read_to_string(&path).unwrap();
+        fs::write(&path, format!("{text}# replaced\n")).unwrap();
+        let says = self.world.reload().unwrap();
+        assert_eq!(says["result"], "applied", "{says:#}");
+    }
+
     /// Runs one read whose next GET is answered by this script. Returns the view of the action.
     pub(crate) fn read(&self, script: Script) -> Value {
         self.hostile.lie("GET", 0, 1, script);

@@ -12,7 +12,7 @@ use deed_test_support::witness::{Mind, Peer, now, witnessed};
 use deed_tests::client::Client;
 use deed_tests::hostile::{Hostile, Script, Step, answer, does, says};
 use deed_tests::wait::until;
-use deed_tests::world::{BOB, World};
+use deed_tests::world::{BOB, World, edit};
 
 use crate::case::{Case, cases, unharmed};
 
@@ -20,6 +20,7 @@ pub(crate) fn cases() -> Vec<Case> {
     cases![
         "witness-signs-something-else" => signs_something_else,
         "witness-floods-or-stalls" => floods_or_stalls,
+        "witness-delays-a-reload" => delays_a_reload,
         "witness-contradicts" => contradicts,
         "witness-redirects" => redirects,
     ]
@@ -137,6 +138,26 @@ fn signs_something_else() {
         assert!(!stage.has_alarm(), "{lie}");
         stage.is_good_again();
     }
+    unharmed(&stage.world);
+}
+
+/// The host waits for a cosignature of an action's checkpoint for as long as it is configured to, but a reload does not
+/// wait, because it may revoke something.
+fn delays_a_reload() {
+    let peer = Peer::start("one");
+    let stage = Stage { world: witnessed(&[&peer], "witness_wait = \"30s\""), peer };
+    stage.act();
+    stage.is_good_again();
+    stage.peer.turn(does(vec![Step::Hold]));
+    let named = ["restore-needs-lead", "restore-needs-a-lead"];
+    edit(&stage.world.dir, "policies/starter.cedar", named[0], named[1]).unwrap();
+    let started = Instant::now();
+    let says = stage.world.reload().unwrap();
+    assert_eq!(says["result"], "applied", "{says:#}");
+    // The host gives up a request to a witness after 10 s.
+    assert!(started.elapsed() < Duration::from_secs(8), "{:?}", started.elapsed());
+    until("the witness is asked for the activation", || stage.peer.hostile.count("POST") > 0);
+    stage.is_good_again();
     unharmed(&stage.world);
 }
 

@@ -1,6 +1,7 @@
 //! Measures how much memory a host uses and what a long history of actions costs. The bench compares an empty host, a
 //! host with thousands of waiting actions, a host with a thousand contracts and a hundred adapters, and hosts with the
-//! numbers of past actions in `HISTORY`. With a thousand contracts, it also measures the list of tools of an agent.
+//! numbers of past actions in `HISTORY`. With a thousand contracts, it also measures the list of tools of an agent. With
+//! thousands of waiting actions, it also measures pages of the console.
 //!
 //! `DEED_BIN` names the binary of the host. The effect of the history on an action is measured as a ratio: hosts with
 //! and without the history alternate, on the same machine and against the same upstream. If `KEEP` is set, the
@@ -25,6 +26,8 @@ use serde_json::json;
 mod crowd;
 #[path = "history/listed.rs"]
 mod listed;
+#[path = "history/pages.rs"]
+mod pages;
 #[path = "history/past.rs"]
 mod past;
 #[path = "history/shelf.rs"]
@@ -64,6 +67,7 @@ fn memory(root: &Path, record: &Record) -> Result<()> {
     let host = crowd::wait(host, WAITING)?;
     thread::sleep(REST);
     let waiting = rss_mib(host.pid())?;
+    pages::measure(&host)?;
     host.stop()?;
     let (host, again_s) = start(&root.join("idle"))?;
     thread::sleep(REST);

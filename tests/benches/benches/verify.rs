@@ -131,7 +131,7 @@ fn envelope(envelope: &Envelope, trust: &Trust) -> Result<(VerifyingKey, Vec<u8>
     let message = [head.as_bytes(), &payload].concat();
     let signature = envelope.signatures.first().ok_or("no signature")?;
     let signature = Signature::from_slice(&STANDARD.decode(&signature.sig)?)?;
-    let people = trust.approvers.iter().flatten().map(|one| one.key);
+    let people = trust.approvers.iter().flatten().filter_map(|one| one.key.ed25519().copied());
     let keys = trust.receipt_keys.iter().map(|one| one.key).chain(people);
     let mut keys = keys.filter(|key| key.verify_strict(&message, &signature).is_ok());
     Ok((keys.next().ok_or("no trusted key signed it")?, message, signature))

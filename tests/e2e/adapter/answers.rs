@@ -71,7 +71,7 @@ fn an_answer_that_does_not_fit_the_contract_is_the_upstreams() {
             user(json!(0)),
             "does not fit `[state.user]` of the contract: at `/active`: `0` is not a boolean",
         ),
-        (json(&json!([{"id": USER}])), "does not fit `[state.user]` of the contract: at ``:"),
+        (json(&json!([{"id": USER}])), "does not fit `[state.user]` of the contract: `["),
         (
             answer("200 OK\r\ncontent-type: text/html", "<html>"),
             "cannot be used: the answer is not application/json",

@@ -37,6 +37,7 @@ fn a_credential_goes_where_its_slot_says() {
         ("authorization", format!("Bearer {secret}")),
         ("authorization", basic),
         ("x-api-key", secret.to_owned()),
+        ("authorization", "AWS4-HMAC-SHA256 Credential=AKIAIOSFODNN7EXAMPLE/".to_owned()),
     ];
     let page = page();
     let slots = page.lines().filter_map(|line| line.strip_prefix("| `slot = "));
@@ -50,6 +51,9 @@ fn a_credential_goes_where_its_slot_says() {
         let view = stage.world.run(&World::proposal(READ, USER)).unwrap();
         assert_eq!(view["status"], "verified", "{view:#}");
         let request = stage.upstream.requests().remove(0);
-        assert_eq!(request.header(header), Some(value.as_str()), "{slot}");
+        let sent = request.header(header).unwrap_or_default();
+        // The rest of a signature depends on the time.
+        let is_signed = slot.contains("sigv4") && sent.starts_with(&value);
+        assert!(sent == value || is_signed, "{slot}: {sent}");
     }
 }

@@ -2,7 +2,7 @@
 //! that they suggest.
 
 use deed_test_support::shared::{locked_out, scim, user};
-use deed_tests::services::Result;
+use deed_tests::services::{Result, free_address};
 use deed_tests::world::{BOB, HELPDESK, STRANGER, World, edit};
 use serde_json::{Value, json};
 
@@ -126,7 +126,7 @@ fn each_command_names_the_next_one() {
 #[test]
 fn a_host_or_a_token_that_is_missing_is_told_with_the_remedy() {
     // The port was free a moment ago, so no host answers on it.
-    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let free = free_address().unwrap();
     let url = format!("http://{free}");
     let id = "act_00000000000000000000000000";
     for args in [vec!["ls"], vec!["show", id], vec!["cancel", id]] {

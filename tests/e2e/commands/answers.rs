@@ -25,9 +25,34 @@ const CANCEL: &str = "post /v1/actions/{id}/cancel";
 const BUNDLE: &str = "get /v1/actions/{id}/bundle";
 const REQUEST: &str = "get /v1/actions/{id}/approval_request";
 const ANSWER: &str = "post /v1/actions/{id}/approvals";
+const DEFER: &str = "post /v1/actions/{id}/deferral";
+const DRAFT: &str = "post /v1/actions/{id}/draft";
 const OPEN: &str = "get /v1/actions/{id}/resolution_request";
 const RESOLVE: &str = "post /v1/actions/{id}/resolution";
 const PAGE: &str = "get /actions/{id}";
+const EDIT: &str = "get /actions/{id}/edit";
+const PAGES: [&str; 8] = [
+    "get /",
+    "get /actions",
+    "get /agents",
+    "get /policies",
+    "get /health",
+    "get /passkeys",
+    "get /passkeys/new",
+    "get /sign-in",
+];
+/// What only a page of the console sends.
+const FORMS: [&str; 9] = [
+    "post /actions/{id}/statement",
+    "post /actions/{id}/answer",
+    "post /actions/{id}/deferral",
+    "post /actions/{id}/edit",
+    "post /sign-in",
+    "post /sign-out",
+    "post /sign-out-everywhere",
+    "post /passkeys/options",
+    "post /passkeys/offer",
+];
 const CHECKPOINT: &str = "get /log/{tenant}/checkpoint";
 const TILE: &str = "get /log/{tenant}/tile/{path}";
 const METADATA: [&str; 2] =
@@ -100,9 +125,14 @@ fn every_operation_answers_as_the_document_says() {
     let mut trial = Trial::start();
     reading(&mut trial);
     writing(&mut trial);
+    changing(&mut trial);
     resolving(&mut trial);
     looking_around(&mut trial);
-    assert_eq!(trial.document.unanswered(), Vec::<String>::new());
+    // The tests of the console, of enrolment and of the page that verifies send these.
+    let elsewhere = ["get /actions/{id}/state", "get /actions/{id}/bundle", "get /verify"];
+    let mut expected = FORMS.to_vec();
+    expected.splice(4..4, elsewhere);
+    assert_eq!(trial.document.unanswered(), expected);
 }
 
 fn reading(trial: &mut Trial) {
@@ -137,6 +167,29 @@ fn writing(trial: &mut Trial) {
     assert_eq!(trial.get(HELPDESK, BUNDLE, &id).0, 200);
     assert_eq!(trial.post(HELPDESK, CANCEL, &id, &Value::Null).0, 409);
     assert_eq!(trial.get(BOB, REQUEST, &id).0, 409);
+}
+
+/// Puts a request for approval off, and replaces its action by a changed version.
+fn changing(trial: &mut Trial) {
+    let id = trial.waiting(&World::proposal("idp.restore_access", &locked_out()));
+    let until_ms = trial.get(BOB, SHOW, &id).1["expires_ms"].as_i64().unwrap() - 1;
+    let wanted = json!({"reason": "in a meeting", "until_ms": until_ms});
+    let draft = json!({"params": {"user_id": locked_out()}, "intent": "another user", "sources": [{"uri": "ticket:4712"}]});
+    for (name, call, body) in [("DeferralWanted", DEFER, &wanted), ("DraftWanted", DRAFT, &draft)] {
+        assert!(trial.document.fits(name, body), "{body}");
+        assert_eq!(trial.post(HELPDESK, call, &id, body).0, 403, "{call}");
+        for wrong in [json!({}), json!([body]), json!({"colour": "red"})] {
+            assert!(!trial.document.fits(name, &wrong), "{wrong}");
+            let status = trial.post(BOB, call, &id, &wrong).0;
+            assert!([400, 422].contains(&status), "{call}: {status} for {wrong}");
+        }
+        assert_eq!(trial.post(BOB, call, &id, body).0, 202, "{call}");
+    }
+    assert_eq!(trial.world.settled(&id).unwrap()["status"], "denied");
+    assert_eq!(trial.get(BOB, SHOW, &id).0, 200);
+    for (call, body) in [(DEFER, &wanted), (DRAFT, &draft)] {
+        assert_eq!(trial.post(BOB, call, &id, body).0, 409, "{call} after its end");
+    }
 }
 
 /// Signs the approval request for bob without the command line, so that the host's raw answer is checked.
@@ -185,7 +238,15 @@ fn resolving(trial: &mut Trial) {
 
 fn looking_around(trial: &mut Trial) {
     let id = trial.waiting(&World::proposal("idp.suspend_user", &user("around", Some(true))));
-    assert_eq!(trial.get(BOB, PAGE, &id).0, 200);
+    for page in [PAGE, EDIT] {
+        assert_eq!(trial.get(BOB, page, &id).0, 200, "{page}");
+    }
+    for page in PAGES {
+        assert_eq!(trial.get(BOB, page, "").0, 200, "{page}");
+    }
+    for form in FORMS {
+        assert_eq!(trial.post(BOB, form, "", &json!({})).0, 403, "{form} has no `Origin`");
+    }
     assert!(trial.post(HELPDESK, CANCEL, &id, &Value::Null).0 < 300);
     let (_, list) = trial.get(BOB, "get /v1/actions?status=cancelled&limit=3", "");
     assert_eq!(list["actions"].as_array().unwrap().len(), 1, "{list:#}");
@@ -257,7 +318,7 @@ fn problems_are_those_that_the_document_names() {
         (STRANGER, BUNDLE, "no-id", 404),
         (HELPDESK, REQUEST, unknown, 403),
         (BOB, REQUEST, unknown, 404),
-        ("", PAGE, unknown, 401),
+        ("deed_wrong", PAGE, unknown, 401),
         (HELPDESK, PAGE, unknown, 403),
         (BOB, PAGE, unknown, 404),
         (BOB, "get /v1/actions?colour=red", "", 400),

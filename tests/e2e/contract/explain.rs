@@ -9,6 +9,35 @@ use serde_json::{Value, json};
 
 use super::{deed, file};
 
+#[test]
+fn a_computed_value_that_no_condition_compares_is_told() {
+    let text = fs::read_to_string(file("examples/11_write_article.toml")).unwrap();
+    let id = "properties.id     = { type = \"string\", maxLength = 40 }\n";
+    let title = format!("{id}properties.title = {{ type = \"string\" }}\n");
+    let shown = text.replacen(id, &title, 1);
+    let compared = shown.replacen(
+        "after      = [\n",
+        "after      = [\n    \"post.article != null && has(post.article.title) && post.article.title == 'A'\",\n",
+        1,
+    );
+    assert!(shown != text && compared != shown);
+    let copy = std::env::temp_dir().join(format!("deed-unverified-{}.toml", std::process::id()));
+    let cases = file("examples/11_write_article.cases.toml");
+    for (text, is_told) in [(&text, false), (&shown, true), (&compared, false)] {
+        fs::write(&copy, text).unwrap();
+        let copy = copy.to_str().unwrap();
+        let line = text.lines().position(|line| line.starts_with("title  = { any")).unwrap() + 1;
+        let told = format!(
+            "{copy}:{line}: no condition of `after` compares `/article/title`, which the adapter"
+        );
+        let (code, _, errors) = deed(&["contract", "explain", copy, "--param", "ticket=7"]);
+        assert_eq!((code, errors.contains(&told)), (0, is_told), "{errors}");
+        let (_, _, errors) = deed(&["contract", "test", copy, "--cases", &cases]);
+        assert_eq!(errors.contains(&told), is_told, "{errors}");
+    }
+    fs::remove_file(copy).unwrap();
+}
+
 /// A contract whose write sends a value of the state and a fraction.
 const STATEFUL: &str = r#"
 format = 2
@@ -226,4 +255,65 @@ fn an_explanation_says_what_the_grant_must_permit() {
     assert_eq!(search["rendered"]["refused_when"], "has(answer.body.error)");
     assert_eq!(control["rendered"]["expose"], json!([]));
     assert_eq!(control.get("reads"), None, "{control}");
+}
+
+/// What the adapter computes is described by its name, and values of answers by theirs.
+#[test]
+fn an_explanation_says_what_the_contract_leaves_to_the_adapter() {
+    let open = file("examples/11_write_article.toml");
+    let args = ["contract", "explain", &open, "--param", "ticket=7"];
+    let (code, said, errors) = deed(&args);
+    assert_eq!((code, errors.as_str()), (0, ""), "{said}");
+    for line in [
+        "open      the adapter computes parts; each action is planned in a rehearsal",
+        "      body /title: computed by the adapter, as `title`, with the schema {",
+        "      the whole body: computed by the adapter, as `tags`, with the schema {",
+        "    later writes and observations may use its answer as `create`",
+        "    the adapter may leave out this write (`optional`)",
+        "      body /article: answer.create.id, known after the write",
+        "      path {answer.create.id}: answer.create.id, known after the write",
+    ] {
+        assert!(said.lines().any(|one| one.starts_with(line)), "no `{line}`: {said}");
+    }
+    for part in [
+        "\"title\": <computed: title>",
+        "\"article\": <answer.create.id>",
+        "    <computed: tags>\n",
+    ] {
+        assert!(said.contains(part), "no `{part}`: {said}");
+    }
+    let (_, raw, _) = deed(&[&args[..], &["--raw"]].concat());
+    for part in [
+        "content-length: <known after the rehearsal>\n",
+        "content-length: <known after an earlier write>\n\n{\"article\":<answer.create.id>}\n",
+        "\n\n<computed: tags>\n",
+    ] {
+        assert!(raw.contains(part), "no `{part}`: {raw}");
+    }
+    let mut lengths = raw.lines().filter_map(|line| line.strip_prefix("content-length: "));
+    assert!(lengths.all(|length| length.starts_with('<')), "{raw}");
+    let report: Value =
+        serde_json::from_str(&expect(&[&args[..], &["--json"]].concat()).unwrap()).unwrap();
+    assert_eq!(report["open"], true);
+    let (create, tags) = (&report["perform"][1], &report["perform"][3]);
+    assert_eq!(create["rendered"]["body"], json!({"ticket": 7, "title": null, "text": null}));
+    assert_eq!(create["rendered"]["any"], json!({"/title": "title", "/text": "text"}));
+    assert_eq!(create["computed"][1]["schema"]["maxLength"], 100, "{create}");
+    assert_eq!(tags["rendered"].get("body"), None, "{tags}");
+    let closed = file("examples/02_close_ticket.toml");
+    let said = expect(&["contract", "explain", &closed, "--param", "ticket=7"]).unwrap();
+    assert!(!said.contains("rehearsal"), "{said}");
+}
+
+/// The adapter `declared` computes nothing. Later writes use the answer to an earlier one, so the writes are planned.
+#[test]
+fn an_open_contract_without_computed_parts_says_so() {
+    let order = workspace().join("tests/support/src/office/order_thing.toml");
+    let args = ["contract", "explain", order.to_str().unwrap(), "--param", "name=lamp-1"];
+    let more = ["--param", "shelf=s-1", "--param", "sku=bulb", "--param", "units=2"];
+    let (code, said, errors) = deed(&[&args[..], &more].concat());
+    assert_eq!((code, errors.as_str()), (0, ""), "{said}");
+    let line = "open      each action is planned in a rehearsal";
+    assert!(said.lines().any(|one| one == line), "no `{line}`: {said}");
+    assert!(!said.contains("computes"), "{said}");
 }

@@ -8,7 +8,8 @@ use deed_tests::services::workspace;
 use super::paths::{Module, imports_of_product};
 use super::visit;
 
-const CRATES: [&str; 7] = ["spec", "record", "verify", "system", "store", "sandbox", "runtime"];
+const CRATES: [&str; 8] =
+    ["spec", "record", "verify", "system", "store", "sandbox", "author", "runtime"];
 
 /// The imports between the files of one crate. Cargo itself refuses cycles between crates.
 type Graph = BTreeMap<String, BTreeSet<String>>;

@@ -11,6 +11,9 @@ use super::visit;
 /// Each entry has an item and the modules that may name it. An entry also covers all items below its item and all
 /// children of its modules. Every module may name the formats and the records, `deed_spec` and `deed_record`.
 const RIGHTS: &[(&str, &[&str])] = &[
+    ("deed_author::openapi", &["cli::contract"]),
+    ("deed_author::project", &["cli::adapter"]),
+    ("deed_author::package", &["cli::adapter"]),
     ("deed_host::cli", &["main"]),
     ("deed_sandbox", &["engine"]),
     ("deed_sandbox::Adapter", &["stage::observe", "maintenance::replay"]),
@@ -18,11 +21,20 @@ const RIGHTS: &[(&str, &[&str])] = &[
     ("deed_sandbox::Run", &["stage::observe", "maintenance::replay"]),
     ("deed_sandbox::RunSlot", &["stage::observe"]),
     ("deed_sandbox::Sandbox", &["stage::observe", "maintenance::replay", "cli"]),
+    ("deed_sandbox::World", &["config", "cli"]),
     ("deed_sandbox::compile_as_child", &["cli"]),
-    ("deed_sandbox::credentials", &["config", "maintenance::backup", "cli::secret"]),
+    (
+        "deed_sandbox::credentials",
+        &["config", "stage::contract", "maintenance::backup", "cli::secret"],
+    ),
+    ("deed_sandbox::credentials::Behalf", &["cli::upstream"]),
+    ("deed_sandbox::credentials::CredentialFault", &["console::health"]),
+    ("deed_sandbox::credentials::CredentialStanding", &["console::health"]),
+    ("deed_sandbox::credentials::RequestToken", &["http::auth"]),
     ("deed_sandbox::grant", &["maintenance::replay"]),
     ("deed_sandbox::grant::ReadGrant", &["stage::observe"]),
     ("deed_sandbox::preview", &["cli::contract"]),
+    ("deed_sandbox::probe", &["cli::upstream"]),
     ("deed_sandbox::upstream", &["config", "stage::contract"]),
     ("deed_store::group_commit", &["capacity::admission", "engine"]),
     ("deed_store::journal", &["engine", "maintenance"]),
@@ -32,13 +44,23 @@ const RIGHTS: &[(&str, &[&str])] = &[
     ("deed_store::log::witnesses", &["config", "cli::check"]),
     ("deed_store::statements", &["stage::activation", "engine", "maintenance"]),
     ("deed_store::store", &["engine", "maintenance"]),
-    ("deed_store::store::Filter", &["http::actions"]),
-    ("deed_store::store::Row", &["api::listing"]),
+    ("deed_store::store::Filter", &["http::filters", "console::decisions"]),
+    ("deed_store::store::Page", &["http::actions"]),
+    ("deed_store::store::Row", &["api::listing", "http::actions"]),
+    ("deed_store::store::Span", &["http::actions", "console::decisions"]),
     ("deed_system::USER_AGENT", &["stage::notify", "oauth::fetch"]),
-    ("deed_system::clock", &["stage::notify", "engine", "maintenance", "cli", "oauth"]),
-    ("deed_system::files", &["config", "stage::activation", "engine", "maintenance", "cli"]),
+    (
+        "deed_system::clock",
+        &["config::warnings", "stage::notify", "engine", "maintenance", "cli", "oauth"],
+    ),
+    ("deed_system::failpoint", &["engine::reload"]),
+    (
+        "deed_system::files",
+        &["config", "stage::activation", "engine", "maintenance", "process", "cli"],
+    ),
     ("deed_verify", &["maintenance", "cli"]),
     ("deed_verify_cli", &["cli::verify"]),
+    ("deed_verify_cli::html", &["console::verifier"]),
 ];
 
 /// A permission: an item, and a module that may name this item.

@@ -106,7 +106,7 @@ fn a_module_names_of_our_crates_what_it_has_a_right_to() {
         "engine/drive.rs",
         "use deed_sandbox::{RunSlot, grant}; use deed_store::store::Store;",
     );
-    accepted("http/actions.rs", "use deed_store::store::Filter; use deed_record::action::Action;");
+    accepted("http/filters.rs", "use deed_store::store::Filter; use deed_record::action::Action;");
     accepted("http/listing.rs", "const NAME: &str = \"deed_store::journal\";");
 }
 

@@ -8,7 +8,7 @@ use toml::{Table, Value};
 use super::pure::PURE;
 
 /// Crates that the pure crates may depend on. These crates only compute: none of them reads a clock or a file.
-const CRATES: [&str; 20] = [
+const CRATES: [&str; 21] = [
     "base64",
     "cedar-policy",
     "cel",
@@ -18,6 +18,7 @@ const CRATES: [&str; 20] = [
     "deed-verify",
     "ed25519-dalek",
     "hmac",
+    "p256",
     "quick-xml",
     "percent-encoding",
     "regex",

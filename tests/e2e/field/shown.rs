@@ -131,5 +131,7 @@ fn read_later(world: &World, id: &str) {
         assert!(page.lines().any(|one| one == line), "no `{line}` in\n{page}");
     }
     let agents = world.client(HELPDESK).get(&format!("/v1/actions/{id}")).unwrap().json();
-    assert!(agents.get("added_headers").is_none(), "{agents:#}");
+    for member in ["added_headers", "access"] {
+        assert!(agents.get(member).is_none(), "{member}: {agents:#}");
+    }
 }

@@ -268,7 +268,7 @@ fn a_call_joins_only_actions_of_its_own_party() {
 fn people_are_pointed_to_the_page_of_a_waiting_action() {
     let (world, given) = (start(), arguments(&locked_out()));
     let told = told(&world, RESTORE, &given);
-    let url = format!("{}/actions/{}", world.url(), id(&told));
+    let url = format!("{}/actions/{}", world.public_url(), id(&told));
     assert_eq!(told["approve_url"], json!(url), "{told:#}");
     let ended = self::told(&world, "deed_cancel", &json!({"action": id(&told)}));
     assert_eq!(ended["approve_url"], Value::Null, "{ended:#}");

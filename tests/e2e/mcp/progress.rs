@@ -87,7 +87,7 @@ fn a_status_that_waits_says_for_what() {
         assert_eq!(result["structuredContent"]["status"], "waiting", "{result:#}");
         // The status did not change, so it is told once.
         assert_eq!(messages.len(), 1, "{messages:?}");
-        assert!(messages[0].contains("approve:1:support-lead"), "{messages:?}");
+        assert!(messages[0].contains("1 approval by support-lead"), "{messages:?}");
     }
 }
 

@@ -227,6 +227,36 @@ fn an_explanation_is_that_of_the_route_and_leaves_no_action() {
 }
 
 #[test]
+fn an_explanation_can_be_a_dry_run() {
+    let (world, user) = (start(), locked_out());
+    let given = |rehearse: Value| {
+        let mut given = json!({"contract": RESTORE_ACCESS, "arguments": arguments(&user)});
+        given["rehearse"] = rehearse;
+        given
+    };
+    for revision in BOTH {
+        let made = call(&world, revision, "deed_explain", &given(json!(true)));
+        let answer = &made["structuredContent"];
+        assert_eq!((&made["isError"], &answer["outcome"]), (&json!(false), &json!("rehearsed")));
+        assert!(answer["why"].as_str().unwrap().contains("1 × `support-lead`"), "{answer:#}");
+        assert!(answer.get("approve_url").is_none(), "{answer:#}");
+        let view = world.show(answer["action"].as_str().unwrap()).unwrap();
+        ended(&world, &view, "rehearsed", "nothing was sent");
+    }
+    let explained = told(&world, HELPDESK, "deed_explain", &given(json!(false)));
+    assert_eq!(explained["decision"]["verdict"], "ask", "without `rehearse`: {explained:#}");
+    let refused = told(&world, HELPDESK, "deed_explain", &given(json!("yes")));
+    assert_eq!(refused["errors"][0]["pointer"], "/rehearse", "{refused:#}");
+    // The tools of contracts and deed_propose propose real actions only.
+    let mut inner = arguments(&user);
+    inner["dry_run"] = json!(true);
+    let refused = told(&world, HELPDESK, RESTORE, &inner);
+    assert_eq!(refused["errors"][0]["pointer"], "/dry_run", "{refused:#}");
+    assert_eq!(world.proxy.count("PATCH"), 0);
+    assert!(!is_active(&user));
+}
+
+#[test]
 fn an_explanation_refuses_what_a_proposal_would_refuse() {
     let world = start();
     let given = json!({"contract": RESTORE_ACCESS, "arguments": arguments("../1")});

@@ -62,7 +62,7 @@ fn a_call_is_a_task_until_its_action_has_ended() {
     let open = task(&world, id);
     assert_eq!((&open["resultType"], &open["status"]), (&json!("complete"), &json!("working")));
     let message = open["statusMessage"].as_str().unwrap();
-    assert!(message.contains("approve:1:support-lead"), "{open:#}");
+    assert!(message.contains("1 approval by support-lead"), "{open:#}");
     assert!(open["pollIntervalMs"].as_u64().unwrap() > 0, "{open:#}");
     for name in ["createdAt", "lastUpdatedAt"] {
         let time = open[name].as_str().unwrap();

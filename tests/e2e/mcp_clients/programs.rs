@@ -75,7 +75,7 @@ fn script(name: &str) -> PathBuf {
 }
 
 /// Whether the stamp of `make counterparts` exists. Otherwise reports which check was not made.
-pub(super) fn installed(what: &str) -> bool {
+pub(crate) fn installed(what: &str) -> bool {
     let there = packages().join(".stamp").exists();
     if !there {
         // This message is visible only in a test run that shows output, so `make` also reports the skipped check.
@@ -108,10 +108,21 @@ pub(super) fn oidc_provider(args: &[&str]) -> Command {
     of_tests(&node(), "issuer.mjs", args)
 }
 
+/// The authorization server `oidc-provider` as a source of tokens for the host under test.
+pub(crate) fn token_server(args: &[&str]) -> Command {
+    of_tests(&node(), "tokens.mjs", args)
+}
+
 /// The authorization server Canaille.
 pub(super) fn canaille(args: &[&str]) -> Command {
     let python = workspace().join("target/canaille/bin/python");
     of_tests(&python, "canaille_issuer.py", args)
+}
+
+/// Canaille as a source of tokens for the host under test.
+pub(crate) fn canaille_tokens(args: &[&str]) -> Command {
+    let python = workspace().join("target/canaille/bin/python");
+    of_tests(&python, "canaille_tokens.py", args)
 }
 
 /// A command that runs a script of the tests.

@@ -3,10 +3,9 @@
 use std::path::Path;
 use std::thread;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use deed_test_support::issuer::{HELPDESK_CLIENT, Issuer};
 use deed_test_support::shared::scim;
+use deed_tests::browser::Browser;
 use deed_tests::wait;
 use deed_tests::world::World;
 
@@ -104,16 +103,18 @@ fn while_the_issuer_does_not_answer_no_new_token_is_accepted() {
 }
 
 #[test]
-fn a_wrong_password_of_a_person_is_not_sent_to_the_issuer() {
+fn what_a_person_sends_to_the_console_is_not_sent_to_the_issuer() {
     let (world, issuer) = asking("");
     let token = issuer.opaque(HELPDESK_CLIENT);
-    let basic = format!("Basic {}", STANDARD.encode("bob:a-password-of-bob"));
-    for value in [basic, format!("Bearer {token}")] {
+    for value in [format!("Basic {token}"), format!("Bearer {token}")] {
         let headers = [("authorization", value.as_str())];
         let page = "/actions/act_00000000000000000000000000";
         let answer = world.client("").send("GET", page, &headers, vec![]).unwrap();
-        assert_eq!(answer.status, 401, "{answer:?}");
-        assert!(answer.challenge.starts_with("Basic"), "{answer:?}");
+        assert_eq!((answer.status, answer.challenge.as_str()), (401, "Bearer"), "{answer:?}");
+    }
+    let mut browser = Browser::new(world.url());
+    for secret in [token.as_str(), "a-password-of-bob"] {
+        assert_eq!(browser.sign_in("bob", secret, "/").unwrap().status, 401);
     }
     assert_eq!(issuer.asked().len(), 0, "{:?}", issuer.asked());
 }

@@ -2,11 +2,14 @@
 //! that does not exist.
 
 use std::fs;
+use std::io::ErrorKind;
+use std::net::{Ipv6Addr, SocketAddr, TcpListener, TcpStream};
 use std::process::Command;
 
 use deed_test_support::shared::scim;
 use deed_tests::host;
-use deed_tests::world::World;
+use deed_tests::services::free_address;
+use deed_tests::world::{World, edit};
 use serde_json::Value;
 
 use super::{deed, faults};
@@ -91,7 +94,7 @@ fn an_address_that_cannot_be_listened_on_is_told_with_its_field() {
     let mut world = World::lay_out(scim(), "scim").unwrap();
     let file = world.dir.join("deed.toml");
     let good = fs::read_to_string(&file).unwrap();
-    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let taken = taken.local_addr().unwrap();
     for (field, address, words) in [
         ("listen", taken.to_string(), "stop the process that listens there, or set another port"),
@@ -105,4 +108,31 @@ fn an_address_that_cannot_be_listened_on_is_told_with_its_field() {
         let start = format!("cannot listen on {address} (`{field}` under [http] in deed.toml): ");
         assert!(refused.contains(&start) && refused.contains(words), "{refused}");
     }
+}
+
+/// A browser may open `[::1]` for `localhost`, so no other program may listen there.
+#[test]
+fn nobody_else_listens_at_the_second_address_of_localhost() {
+    let mut world = World::lay_out(scim(), "scim").unwrap();
+    let has_second = fs::read_to_string("/proc/net/if_inet6").unwrap_or_default();
+    if !has_second.contains(&format!("{:032x}", 1)) {
+        // A machine without IPv6 has no second address.
+        return;
+    }
+    let first = free_address().unwrap();
+    let address = SocketAddr::from((Ipv6Addr::LOCALHOST, first.port()));
+    let second = TcpListener::bind(address).unwrap();
+    let listen = format!("listen = \"{first}\"");
+    edit(&world.dir, "deed.toml", "listen = \"127.0.0.1:0\"", &listen).unwrap();
+    let refused = world.serve().unwrap_err().to_string();
+    assert!(refused.contains(&format!("another program has {address}")), "{refused}");
+    drop(second);
+    world.serve().unwrap();
+    for taken in [address.to_string(), format!("[::]:{}", address.port())] {
+        let error = TcpListener::bind(&taken).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::AddrInUse, "{taken}");
+    }
+    let error = TcpStream::connect(address).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::ConnectionRefused, "a browser goes on to the listener");
+    assert!(world.stop().unwrap());
 }

@@ -27,7 +27,7 @@ fn of<'a>(reports: &'a [Value], tenant: &str, grant: &str) -> &'a Value {
 fn what_a_host_would_refuse_is_not_pinned() {
     let world = World::lay_out(scim(), "scim").unwrap();
     let before = fs::read(world.dir.join("deed.toml")).unwrap();
-    let foreign = r#"(component (import "wasi:cli/environment@0.2.0" (instance (export "get-arguments" (func)))))"#;
+    let foreign = r#"(component (import "acme:cli/environment@0.2.0" (instance (export "get-arguments" (func)))))"#;
     for bytes in [
         b"not a component".to_vec(),
         wat::parse_str("(module)").unwrap(),
@@ -166,4 +166,27 @@ fn accepted_contracts_are_in_a_backup_and_come_back() {
         "/action/version"
     );
     world.restart().unwrap();
+}
+
+/// A secret may stand where `deed pin` writes a digest.
+#[test]
+fn a_text_that_is_no_digest_is_replaced_and_not_shown() {
+    const PLANTED: &str = "sk_live_51HqLyjWDarjtT1zdp7dcXYZ";
+    let world = World::lay_out(scim(), "scim").unwrap();
+    let good = fs::read_to_string(world.dir.join("deed.toml")).unwrap();
+    for field in ["contract", "adapter"] {
+        for options in [&["--json"][..], &[]] {
+            let is_pin = |line: &&str| line.starts_with(field) && line.contains("sha256:");
+            let line = good.lines().find(is_pin).unwrap();
+            let digest = line.split('"').nth(1).unwrap();
+            let text = good.replacen(line, &line.replace(digest, PLANTED), 1);
+            fs::write(world.dir.join("deed.toml"), text).unwrap();
+            let (code, said, errors) = deed(&[&["pin", world.path()], options].concat());
+            assert_eq!(code, 0, "{field}: {errors}");
+            assert!(!format!("{said}{errors}").contains("HqLyjW"), "{field}: {said}{errors}");
+            let changed = if options.is_empty() { "… → sha256:" } else { "\"changed\"" };
+            assert!(said.contains(changed), "{field}: {said}");
+            assert_eq!(fs::read_to_string(world.dir.join("deed.toml")).unwrap(), good);
+        }
+    }
 }

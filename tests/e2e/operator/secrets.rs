@@ -77,6 +77,27 @@ fn a_secret_that_is_not_configured_is_refused_before_it_is_read() {
 }
 
 #[test]
+fn a_secret_that_an_upstream_created_is_not_replaced() {
+    let world = World::lay_out(scim(), "scim").unwrap();
+    let file = "vault/idp/act_0123456789abcdefghijklmnop-key";
+    let table = format!("[tenant.globex.secret.made]\nfile = \"{file}\"\n\n");
+    let upstream = "[tenant.globex.upstream.idp]";
+    edit(&world.dir, "deed.toml", upstream, &format!("{table}{upstream}")).unwrap();
+    let path = world.dir.join(file);
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    fs::write(&path, "the-only-copy-of-a-secret").unwrap();
+    let (code, said) = set_without_a_value(&[world.path(), "made"]);
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("has a secret that an upstream created"), "{said}");
+    assert_eq!(fs::read_to_string(&path).unwrap(), "the-only-copy-of-a-secret");
+    // After the file was moved, for example to a backup, there is nothing to lose.
+    fs::rename(&path, world.dir.join("moved")).unwrap();
+    let (code, said) = set(&[world.path(), "made"]);
+    assert_eq!(code, Some(0), "{said}");
+    assert_eq!(fs::read_to_string(&path).unwrap(), VALUE);
+}
+
+#[test]
 fn a_secret_goes_into_the_file_that_the_configuration_names() {
     let world = World::lay_out(scim(), "scim").unwrap();
     more_secrets(&world);
@@ -218,4 +239,31 @@ fn a_backup_without_keys_has_no_secret_wherever_it_is() {
         fs::remove_dir_all(whole).unwrap();
         fs::rename(world.dir.join(place), world.dir.join("secrets/idp_read")).unwrap();
     }
+}
+
+/// A secret that was written in place of its path, or of its name, is neither used nor shown.
+#[test]
+fn a_secret_in_the_place_of_a_path_is_refused_and_not_shown() {
+    const PLANTED: &str = "sk_live_51HqLyjWDarjtT1zdp7dcXYZ";
+    let world = World::lay_out(scim(), "scim").unwrap();
+    let good = fs::read_to_string(world.dir.join("deed.toml")).unwrap();
+    let file = "\"secrets/idp_read\"";
+    let key = "-----BEGIN PRIVATE KEY-----sk_live_51HqLyjWDarjtT1zdp7dcXYZ";
+    for path in [PLANTED, &format!("keys/{PLANTED}"), &format!("../{PLANTED}"), key] {
+        let text = good.replace(file, &format!("\"{path}\""));
+        assert_ne!(text, good);
+        fs::write(world.dir.join("deed.toml"), text).unwrap();
+        let (code, said) = set_without_a_value(&[world.path(), "idp_read"]);
+        assert_eq!(code, Some(1), "{path}: {said}");
+        assert!(said.contains("does not look like the path of a file"), "{path}: {said}");
+        let all = [vec![said], faults(&world.dir)].concat().join("\n");
+        assert!(!all.contains("HqLyjW") && !world.dir.join(path).exists(), "{path}: {all}");
+    }
+    let table = "[tenant.acme.secret.idp_read]";
+    let text = good.replace(table, &format!("[tenant.acme.secret.{PLANTED}]"));
+    assert_ne!(text, good);
+    fs::write(world.dir.join("deed.toml"), text).unwrap();
+    let (code, said) = set_without_a_value(&[world.path(), "idp_reed"]);
+    let all = [vec![said], faults(&world.dir)].concat().join("\n");
+    assert!(code == Some(1) && all.contains('…') && !all.contains("HqLyjW"), "{all}");
 }

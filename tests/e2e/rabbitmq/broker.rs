@@ -41,7 +41,7 @@ when { principal.roles.contains("helpdesk") };
 "#;
 
 /// One server as two upstreams, because virtual hosts can be read with fewer rights than users and permissions.
-const UPSTREAMS: &str = r#"
+pub(crate) const UPSTREAMS: &str = r#"
 [tenant.acme.upstream.rabbitmq]
 base_url  = "@base@"
 addresses = ["loopback"]

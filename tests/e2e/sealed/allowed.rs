@@ -2,9 +2,13 @@
 
 use deed_record::action::id::ActionId;
 use deed_record::exchange::Exchange;
+use deed_record::plan::Rehearsal;
+use deed_record::plan::draft::Draft;
 use deed_record::policy::{Decision, Facts, PermitBasis, Permit, Policies};
-use deed_sandbox::grant::{self, GrantError, LiveGrant, ReadGrant, ReplayGrant, Scope};
-use deed_sandbox::{Adapter, Keep, Run, RunSlot, Sandbox};
+use deed_sandbox::grant::{
+    self, GrantError, LiveGrant, ReadGrant, RehearsalGrant, ReplayGrant, Scope,
+};
+use deed_sandbox::{Adapter, Keep, Rehearsed, Run, RunSlot, Sandbox};
 use deed_store::store::{Append, AppendError, KeyClaim, Durable, Store};
 
 pub fn permit(policies: &Policies, action: &ActionId, facts: &Facts) -> Option<Permit> {
@@ -41,6 +45,35 @@ pub fn read(decision: &Decision, scope: Scope) -> Result<ReadGrant, GrantError> 
 
 pub async fn look(sandbox: &Sandbox, adapter: &Adapter, read: ReadGrant, turn: &RunSlot) -> Run {
     sandbox.observe(adapter, read, turn).await
+}
+
+pub fn rehearsal(
+    decision: &Decision,
+    scope: Scope,
+    draft: Draft,
+) -> Result<RehearsalGrant, GrantError> {
+    grant::rehearse(decision, scope, draft)
+}
+
+pub async fn rehearse(
+    sandbox: &Sandbox,
+    adapter: &Adapter,
+    rehearsal: RehearsalGrant,
+    turn: &RunSlot,
+) -> Rehearsed {
+    sandbox.rehearse(adapter, rehearsal, turn).await
+}
+
+pub fn replay_rehearsal(scope: Scope, draft: Draft, record: Vec<Exchange>) -> ReplayGrant {
+    grant::replay_rehearsal(scope, draft, record)
+}
+
+pub async fn rehearse_again(
+    sandbox: &Sandbox,
+    adapter: &Adapter,
+    replay: ReplayGrant,
+) -> Rehearsal {
+    sandbox.replay_rehearsal(adapter, replay).await
 }
 
 pub fn replay(scope: Scope, record: Vec<Exchange>) -> ReplayGrant {

@@ -3,7 +3,7 @@
 
 use deed_record::action::id::ActionId;
 use deed_record::policy::{Decision, Facts, PermitBasis, Permit};
-use deed_sandbox::grant::{self, Cleared, LiveGrant, ReadGrant, ReplayGrant, Scope};
+use deed_sandbox::grant::{self, Cleared, LiveGrant, ReadGrant, RehearsalGrant, ReplayGrant, Scope};
 use deed_sandbox::{Adapter, Keep, RunSlot, Sandbox};
 use deed_store::store::Durable;
 
@@ -51,6 +51,19 @@ pub fn a_read_grant_is_not_opened(read: ReadGrant) -> Scope {
     read.into_scope() //~ E0624
 }
 
+pub fn a_rehearsal_grant_is_not_opened(rehearsal: RehearsalGrant) {
+    let _ = rehearsal.into_parts(); //~ E0624
+}
+
+pub fn a_rehearsal_grant_has_no_fields(rehearsal: &mut RehearsalGrant) {
+    rehearsal.0.attempt = 1; //~ E0616
+    rehearsal.1.seed(); //~ E0616
+}
+
+pub fn a_rehearsal_starts_no_attempt(rehearsal: RehearsalGrant, proof: Durable) {
+    let _ = grant::spend(rehearsal, proof); //~ E0308
+}
+
 pub fn a_replay_grant_is_not_opened(replay: ReplayGrant) {
     let _ = replay.into_parts(); //~ E0624
 }
@@ -74,6 +87,34 @@ pub async fn a_look_writes_nothing(
     let _ = sandbox.perform(adapter, read, keep, turn).await; //~ E0308
 }
 
+pub async fn a_rehearsal_writes_nothing(
+    sandbox: &Sandbox,
+    adapter: &Adapter,
+    rehearsal: RehearsalGrant,
+    keep: Keep,
+    turn: &RunSlot,
+) {
+    let _ = sandbox.perform(adapter, rehearsal, keep, turn).await; //~ E0308
+}
+
+pub async fn a_look_is_no_rehearsal(
+    sandbox: &Sandbox,
+    adapter: &Adapter,
+    read: ReadGrant,
+    turn: &RunSlot,
+) {
+    let _ = sandbox.rehearse(adapter, read, turn).await; //~ E0308
+}
+
+pub async fn a_replay_is_no_rehearsal_with_upstreams(
+    sandbox: &Sandbox,
+    adapter: &Adapter,
+    replay: ReplayGrant,
+    turn: &RunSlot,
+) {
+    let _ = sandbox.rehearse(adapter, replay, turn).await; //~ E0308
+}
+
 pub async fn a_replay_reaches_no_upstream(
     sandbox: &Sandbox,
     adapter: &Adapter,
@@ -92,6 +133,7 @@ pub fn copies() {
     is_cloned::<Cleared>(); //~ E0277
     is_cloned::<LiveGrant>(); //~ E0277
     is_cloned::<ReadGrant>(); //~ E0277
+    is_cloned::<RehearsalGrant>(); //~ E0277
     is_cloned::<ReplayGrant>(); //~ E0277
 }
 
@@ -101,5 +143,6 @@ pub fn records() {
     is_read::<Cleared>(); //~ E0277
     is_read::<LiveGrant>(); //~ E0277
     is_read::<ReadGrant>(); //~ E0277
+    is_read::<RehearsalGrant>(); //~ E0277
     is_read::<ReplayGrant>(); //~ E0277
 }

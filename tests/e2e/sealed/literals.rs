@@ -3,8 +3,9 @@
 
 use deed_record::action::id::ActionId;
 use deed_record::exchange::Exchange;
+use deed_record::plan::draft::Draft;
 use deed_record::policy::{PermitBasis, Permit};
-use deed_sandbox::grant::{Cleared, LiveGrant, ReadGrant, ReplayGrant, Scope};
+use deed_sandbox::grant::{Cleared, LiveGrant, ReadGrant, RehearsalGrant, ReplayGrant, Scope};
 use deed_store::store::Durable;
 
 pub fn permit(action: ActionId, basis: PermitBasis) -> Permit {
@@ -46,10 +47,23 @@ pub fn scope_of_read(read: ReadGrant) -> Scope {
     scope
 }
 
+pub fn rehearsal(scope: Scope, draft: Draft) -> RehearsalGrant {
+    RehearsalGrant {
+        0: scope, //~ E0451
+        1: draft, //~ E0451
+    }
+}
+
+pub fn scope_of_rehearsal(rehearsal: RehearsalGrant) -> Scope {
+    let RehearsalGrant { 0: scope, .. } = rehearsal; //~ E0451
+    scope
+}
+
 pub fn replay(scope: Scope, record: Vec<Exchange>) -> ReplayGrant {
     ReplayGrant {
-        scope,  //~ E0451
-        record, //~ E0451
+        scope,       //~ E0451
+        record,      //~ E0451
+        draft: None, //~ E0451
     }
 }
 

@@ -1,7 +1,7 @@
 //! Each function tries to use a permit, a grant or a proof of durability a second time.
 
 use deed_record::policy::{PermitBasis, Permit};
-use deed_sandbox::grant::{self, Cleared, LiveGrant, ReadGrant, ReplayGrant, Scope};
+use deed_sandbox::grant::{self, Cleared, LiveGrant, ReadGrant, RehearsalGrant, ReplayGrant, Scope};
 use deed_sandbox::{Adapter, Keep, RunSlot, Sandbox};
 use deed_store::store::Durable;
 
@@ -39,6 +39,16 @@ pub async fn a_read_grant_looks_once(
 ) {
     let _ = sandbox.observe(adapter, read, turn).await;
     let _ = sandbox.observe(adapter, read, turn).await; //~ E0382
+}
+
+pub async fn a_rehearsal_grant_runs_once(
+    sandbox: &Sandbox,
+    adapter: &Adapter,
+    rehearsal: RehearsalGrant,
+    turn: &RunSlot,
+) {
+    let _ = sandbox.rehearse(adapter, rehearsal, turn).await;
+    let _ = sandbox.rehearse(adapter, rehearsal, turn).await; //~ E0382
 }
 
 pub async fn a_replay_grant_runs_once(sandbox: &Sandbox, adapter: &Adapter, replay: ReplayGrant) {

@@ -70,7 +70,7 @@ fn proposals_that_do_not_fit() {
         ("a number for a text", with("params", json!({"user_id": 7}))),
         ("a text off its pattern", with("params", json!({"user_id": "short"}))),
         ("parameters that are a list", with("params", json!([]))),
-        ("an unknown member", with("dry_run", json!(true))),
+        ("an unknown member", with("urgency", json!(true))),
         ("an empty intent", with("intent", json!(""))),
         ("a long intent", with("intent", json!("x".repeat(5_000)))),
         ("a source without a URI", with("sources", json!([{"uri": ""}]))),

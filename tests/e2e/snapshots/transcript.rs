@@ -15,7 +15,7 @@ use serde_json::Value;
 
 /// Patterns of values that differ in every run, and their replacements. The order of the patterns matters: longer forms
 /// come first.
-const PATTERNS: [(&str, &str); 17] = [
+const PATTERNS: [(&str, &str); 18] = [
     (r"act_[0-9a-v]{26}", "<action>"),
     (r"deed_[A-Za-z0-9_-]{43}", "<token>"),
     (r"sha256:[0-9a-f]{64}", "<digest>"),
@@ -29,6 +29,7 @@ const PATTERNS: [(&str, &str); 17] = [
     (r"[A-Za-z0-9+/_-]{43,}={0,2}", "<base64>"),
     (r#"W/\\?"[^"]*""#, "<tag>"),
     (r"127\.0\.0\.1:\d{2,5}", "127.0.0.1:<port>"),
+    (r"\blocalhost:\d{2,5}", "localhost:<port>"),
     (r"\b\d+ ms\b", "<n> ms"),
     (r"\b\d+(\.\d+)? [KMG]iB\b", "<size>"),
     (r"\(os error \d+\)", "(os error)"),

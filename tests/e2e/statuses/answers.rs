@@ -128,6 +128,6 @@ fn more_answers_than_a_bundle_can_hold_are_not_asked_for() {
     };
     let (world, user) = (World::with(scim(), "scim", change).unwrap(), locked_out());
     let view = world.run(&World::proposal(RESTORE, &user)).unwrap();
-    ended(&world, &view, "denied", "would exceed the 36 answers that an action can have");
+    ended(&world, &view, "denied", "would exceed the 35 answers that an action can have");
     untouched(&world, &user);
 }

@@ -135,7 +135,7 @@ fn a_command_that_cannot_be_carried_out_says_why() {
 }
 
 #[test]
-fn the_host_says_how_agents_connect() {
+fn the_host_says_how_agents_connect_and_where_the_console_is() {
     let world = World::lay_out(scim(), "scim").unwrap();
     let mut child = Command::new(host::binary().unwrap())
         .arg("serve")
@@ -145,7 +145,7 @@ fn the_host_says_how_agents_connect() {
         .spawn()
         .unwrap();
     let out = BufReader::new(child.stdout.take().unwrap());
-    let lines: Vec<String> = out.lines().take(3).map(Result::unwrap).collect();
+    let lines: Vec<String> = out.lines().take(4).map(Result::unwrap).collect();
     child.kill().unwrap();
     child.wait().unwrap();
     let url = lines[0].split([' ', '(']).find(|word| word.starts_with("http://")).unwrap();
@@ -155,4 +155,7 @@ fn the_host_says_how_agents_connect() {
         "  claude mcp add --transport http deed {url}/mcp --header \"Authorization: Bearer $DEED_TOKEN\""
     );
     assert_eq!(lines[2], example);
+    let url = url.replace("127.0.0.1", "localhost");
+    let console = format!("people open the console at {url}/ and sign in with a name and a token");
+    assert_eq!(lines[3], console);
 }

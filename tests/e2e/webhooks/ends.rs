@@ -18,6 +18,13 @@ fn faulty(world: &World, fault: Fault) -> String {
     view["id"].as_str().unwrap().to_owned()
 }
 
+/// Makes a dry run, and returns the id of the action.
+fn rehearsed(world: &World) -> String {
+    let mut proposal = World::proposal(RESTORE, &locked_out());
+    proposal["dry_run"] = json!(true);
+    world.propose(&proposal).unwrap().text("/id")
+}
+
 #[test]
 fn each_end_is_reported_once_with_its_outcome() {
     let receiver = Receiver::start().unwrap();
@@ -32,6 +39,7 @@ fn each_end_is_reported_once_with_its_outcome() {
         ("mismatch", faulty(&world, Fault::Lie2xx)),
         ("denied", denied),
         ("cancelled", cancelled),
+        ("rehearsed", rehearsed(&world)),
     ]);
     for (outcome, id) in &ends {
         let ended = receiver.event("action.ended", id);

@@ -11,7 +11,7 @@ use deed_record::action::id::ActionId;
 use deed_record::lifecycle::event::{Entry, Event};
 use deed_record::lifecycle::story::Story;
 use deed_record::policy::Obligation;
-use deed_record::statement::approval::{Answer, Ask, Terms, sign};
+use deed_record::statement::approval::{Answer, ApprovalRequest, Ask, Terms, sign};
 use deed_spec::digest::Digest;
 use deed_spec::dsse::{Envelope, EnvelopeSignature, PAYLOAD_TYPE, key_id};
 use deed_spec::json;
@@ -37,17 +37,21 @@ pub(crate) fn run(data: &[u8]) {
     let Some(envelope) = envelope else { return };
     let asked = asked();
     let tenant = &asked.config.tenants["acme"];
-    let Ok(answer) = approval::receive(tenant, &asked.story, envelope.clone(), NOW_MS) else {
-        return;
-    };
+    let received = approval::receive(tenant, &asked.story, envelope.clone(), NOW_MS, unshown);
+    let Ok(answer) = received else { return };
     assert_eq!((answer.person.as_str(), answer.role.as_str()), ("bob", "support-lead"));
-    let (action, said) =
-        deed_record::statement::approval::open(&envelope, &served::bob().verifying_key()).unwrap();
+    let bob = served::bob().verifying_key().into();
+    let (action, said) = deed_record::statement::approval::open(&envelope, &bob).unwrap();
     assert_eq!(answer.approves, said.decision == Answer::Approve);
     // An answer that counts can be rebuilt from the request and the fields that the signer chooses.
     let own = terms(&asked.story, said.decision, said.reason);
     assert_eq!(sign(action, &own, &served::bob()).unwrap(), envelope);
     assert_eq!(action, asked.story.bound.action.digest().unwrap());
+}
+
+/// Bob has no passkey, so the text that he is shown is never compared.
+fn unshown(_: &ApprovalRequest, _: &str) -> Result<Digest, String> {
+    Err("no text".to_owned())
 }
 
 pub(crate) fn seeds() -> Vec<Vec<u8>> {
@@ -56,10 +60,9 @@ pub(crate) fn seeds() -> Vec<Vec<u8>> {
     let mut seeds = Vec::new();
     for decision in [Answer::Approve, Answer::Deny] {
         let envelope = sign(action, &terms(story, decision, None), &served::bob()).unwrap();
-        assert!(
-            approval::receive(&asked().config.tenants["acme"], story, envelope.clone(), NOW_MS)
-                .is_ok()
-        );
+        let tenant = &asked().config.tenants["acme"];
+        let received = approval::receive(tenant, story, envelope.clone(), NOW_MS, unshown);
+        assert!(received.is_ok());
         seeds.push([b"+".to_vec(), envelope.payload_bytes().unwrap()].concat());
         seeds.push(json::to_canonical(&envelope).unwrap());
     }
@@ -79,8 +82,8 @@ fn asked() -> &'static Asked {
 fn story(config: &Config) -> Story {
     let (tenant, environment) = (config.tenants["acme"].as_ref(), config.environment.as_str());
     let (agent, person) = ("helpdesk", "alice");
-    let caller =
-        contract::Caller { tenant, environment, agent, person, party: contract::Party::Proposal };
+    let (party, access) = (contract::Party::Proposal, contract::Access::Tested);
+    let caller = contract::Caller { tenant, environment, agent, person, party, access };
     let proposal = br#"{"contract":"idp.restore_access","params":{"user_id":"0123456789abcdef0123456789abcdef"},"intent":"i"}"#;
     let proposal = contract::parse(proposal).unwrap();
     let id = ActionId::new(1, [0; 10]);
@@ -90,6 +93,7 @@ fn story(config: &Config) -> Story {
     let mut story = Story::fold(&[Entry { at_ms: 1, event }]).unwrap();
     let (role, policy) = ("support-lead".to_owned(), "restore-needs-lead".to_owned());
     story.ask = Some(Arc::new(Ask {
+        plan: None,
         nonce: "1".repeat(32),
         expires_ms: 2 * NOW_MS,
         pre_state: Digest::of(b"pre"),
@@ -102,6 +106,7 @@ fn story(config: &Config) -> Story {
 fn terms(story: &Story, decision: Answer, reason: Option<String>) -> Terms {
     let (action, ask) = (&story.bound.action, story.ask.as_ref().unwrap());
     Terms {
+        plan: None,
         contract: action.contract.digest,
         adapter: action.adapter,
         binding: action.binding.clone(),
@@ -113,6 +118,7 @@ fn terms(story: &Story, decision: Answer, reason: Option<String>) -> Terms {
         nonce: ask.nonce.clone(),
         expires_ms: ask.expires_ms,
         reason,
+        shown: None,
     }
 }
 
@@ -126,6 +132,6 @@ pub(crate) fn signed(payload: &[u8]) -> Envelope {
     Envelope {
         payload: STANDARD.encode(payload),
         payload_type: PAYLOAD_TYPE.into(),
-        signatures: vec![EnvelopeSignature { keyid, sig }],
+        signatures: vec![EnvelopeSignature { keyid, sig, webauthn: None }],
     }
 }

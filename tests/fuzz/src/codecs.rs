@@ -28,7 +28,7 @@ pub(crate) fn json(data: &[u8]) {
 }
 
 pub(crate) fn json_seeds() -> Vec<Vec<u8>> {
-    vec![br#"{"a":[1,-2.5e3,"\u00e9\ud83d\ude00",true,null],"b":{"":9007199254740993}}"#.to_vec()]
+    vec![br#"{"a":[1,-2.5e3,"\u00e9\ud83d\ude00",true,null],"b":{"":9007199254740993,"c":-9223372036854775808}}"#.to_vec()]
 }
 
 /// The value without its numbers, because this project's parser reads numbers beyond the safe integers as strings, and

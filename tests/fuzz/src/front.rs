@@ -5,10 +5,10 @@ use std::sync::OnceLock;
 use axum::Router;
 use axum::body::Body;
 use axum::http::Request;
-use deed_host::config;
 use deed_host::engine::Engine;
 use deed_host::http::{self, App};
 use deed_host::mcp;
+use deed_host::{config, console};
 use deed_system::clock::Clock;
 use http_body_util::BodyExt as _;
 use tokio::runtime::{Builder, Runtime};
@@ -98,8 +98,10 @@ fn host() -> &'static Host {
         let entered = runtime.enter();
         let engine = Engine::open(config::load(&dir).unwrap(), Clock::new()).unwrap();
         let app = App::new(engine, 64);
-        let (router, operations) =
-            (http::router(app.clone(), mcp::routes(&app)), http::operations(app));
+        let (router, operations) = (
+            http::router(app.clone(), mcp::routes(&app).merge(console::routes(&app))),
+            http::operations(app),
+        );
         drop(entered);
         Host { runtime, router, operations }
     })

@@ -16,6 +16,7 @@ mod contracts;
 mod front;
 mod mixed;
 mod places;
+mod plans;
 mod proofs;
 mod sealed;
 mod served;
@@ -53,6 +54,7 @@ targets! {
     "template": template::run, template::seeds;
     "mixed": mixed::run, mixed::seeds;
     "contract": contracts::contract, contracts::contract_seeds;
+    "plan": plans::run, plans::seeds;
     "proposal": contracts::proposal, contracts::proposal_seeds;
     "configuration": configuration::run, configuration::seeds;
     "approval": answers::run, answers::seeds;

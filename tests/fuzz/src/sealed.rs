@@ -60,7 +60,7 @@ pub(crate) fn statement(data: &[u8]) {
         let receipt: Result<Receipt, _> = json::from_value(statement.predicate.clone());
         receipt.ok().map(|receipt| json::to_canonical(&receipt).unwrap());
     }
-    if let Ok((action, terms)) = approval::open(&envelope, &key) {
+    if let Ok((action, terms)) = approval::open(&envelope, &key.into()) {
         assert_eq!(approval::sign(action, &terms, &served::bob()).unwrap(), envelope);
     }
 }

@@ -7,6 +7,9 @@ use deed_adapter_sdk::http::{self, Response};
 use deed_adapter_sdk::{Action, Failure, log, path, state};
 use serde_json::{Value, json};
 
+pub mod wasi;
+pub mod yard;
+
 /// The path of the user that the action is about.
 pub fn user(action: &Action) -> Result<String, Failure> {
     Ok(format!("/Users/{}", path::segment(action.text("user_id")?)))

@@ -71,16 +71,30 @@ fn story() -> Result<String> {
     say(&format!("made user ann@example.com in it ({user}), locked out: active = false"));
     world::lay_out(&dir, &scim.base_url(), world::SCIM)?;
     let host = Host::serve(&dir)?;
-    say(&format!("deed serves {} at {}\n", shown(&dir), host.url));
+    say(&format!("deed serves {} at {}", shown(&dir), host.url));
+    let console = host.url.replace("127.0.0.1", "localhost");
+    say(&format!("people open the console at {console}/ and sign in with a name and a token\n"));
     let stage = Stage { dir, scim, host };
     let id = stage.restore(&user)?;
     stage.refusals(&user)?;
     let verified = stage.verify(&id)?;
-    if !stage.host.stop()? {
+    let Stage { dir, host, .. } = stage;
+    if !host.stop()? {
         return Err("the host did not stop in order".into());
     }
     say(verified.trim_end());
+    say(&format!(
+        "\nto open the console on this data: {} serve {}\n    then sign in at the address that it prints, as bob \
+         with the token {BOB}, and see /actions/{id}",
+        binary(),
+        shown(&dir)
+    ));
     Ok(id)
+}
+
+/// The path of the binary, relative to the checkout if it is in it.
+fn binary() -> String {
+    host::binary().map_or_else(|_| "deed".to_owned(), |path| shown(&path))
 }
 
 fn shown(dir: &Path) -> String {

@@ -8,7 +8,7 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
 use std::time::Duration;
 
-use super::{Host, LOG, binary};
+use super::{Host, LOG, VERIFIER, binary, verifier};
 use crate::child_guard::ChildGuard;
 use crate::services::Result;
 
@@ -38,6 +38,7 @@ impl Host {
         let mut child = Command::new(binary()?)
             .arg("serve")
             .arg(dir)
+            .env(VERIFIER, verifier())
             .envs(variables.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())

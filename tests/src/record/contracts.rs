@@ -1,8 +1,9 @@
 //! Fixture: a served directory for the counting system of record. For each kind of write, the directory has a contract
-//! with one write and a contract with two writes. It also has a contract that needs approval. The commands of the real
-//! binary make the directory.
+//! with one write and a contract with two writes. It also has a contract that needs approval, and open contracts with
+//! one, two and three writes. The commands of the real binary make the directory.
 
 mod items;
+mod open;
 
 use std::fs;
 use std::path::Path;
@@ -18,7 +19,7 @@ use crate::world::{BOB, HELPDESK};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Deed {
     pub kind: Kind,
-    /// The number of writes in one attempt, 1 or 2.
+    /// The number of writes in one attempt, 1 to 3.
     pub writes: usize,
     /// Whether the action needs approval.
     pub asked: bool,
@@ -37,52 +38,73 @@ pub enum Kind {
     Find,
     /// A DELETE of the item.
     Delete,
+    /// Like [`Kind::Set`], but the adapter computes the value, so the contract is open.
+    SetAny,
+    /// Writes of which the later ones contain the id in the answer to the first one, so the contract is open. The writes
+    /// are repeated like those of [`Kind::Set`], [`Kind::Keyed`] and [`Kind::Add`].
+    SetId,
+    KeyId,
+    AddId,
 }
 
 impl Kind {
     /// The kinds whose items have two slots, so that an action can have one write or two.
     const OF_SLOTS: [Self; 4] = [Self::Set, Self::Keyed, Self::Add, Self::Opaque];
     const OF_ITEMS: [Self; 3] = [Self::Create, Self::Find, Self::Delete];
+    /// The kinds of open contracts, with the number of writes.
+    const OPEN: [(Self, usize); 5] =
+        [(Self::SetAny, 1), (Self::AddId, 2), (Self::SetId, 3), (Self::KeyId, 3), (Self::AddId, 3)];
 
+    /// Whether the host rehearses the action.
+    pub fn is_open(self) -> bool {
+        Self::OPEN.iter().any(|(kind, _)| *kind == self)
+    }
+
+    /// The kind of the items in the system of record.
     pub fn as_str(self) -> &'static str {
         match self {
-            Self::Set => "set",
+            Self::Set | Self::SetAny => "set",
             Self::Keyed => "keyed",
             Self::Add => "add",
             Self::Opaque => "opaque",
             Self::Create => "create",
             Self::Find => "find",
             Self::Delete => "delete",
+            Self::SetId => "setid",
+            Self::KeyId => "keyid",
+            Self::AddId => "addid",
         }
     }
 
     /// The effect of a write of this kind, as declared in the contract.
     pub fn effect(self) -> &'static str {
         match self {
-            Self::Set => "idempotent",
-            Self::Keyed | Self::Create => "keyed",
-            Self::Add | Self::Find | Self::Delete => "observable",
+            Self::Set | Self::SetAny | Self::SetId => "idempotent",
+            Self::Keyed | Self::Create | Self::KeyId => "keyed",
+            Self::Add | Self::Find | Self::Delete | Self::AddId => "observable",
             Self::Opaque => "opaque",
         }
     }
 }
 
 impl Deed {
-    /// Actions with one and with two writes of every kind with slots, an action that needs approval, and actions that
-    /// create or delete an item.
+    /// Actions with one and with two writes of every kind with slots, an action that needs approval, actions that create
+    /// or delete an item, and actions with open contracts.
     pub fn all() -> Vec<Self> {
         let plain = |(kind, writes)| Self { kind, writes, asked: false };
         let every = Kind::OF_SLOTS.into_iter().flat_map(|kind| [(kind, 1), (kind, 2)]);
         let asked = Self { kind: Kind::Add, writes: 1, asked: true };
         let items = Kind::OF_ITEMS.map(|kind| plain((kind, 1)));
-        every.map(plain).chain([asked]).chain(items).collect()
+        every.map(plain).chain([asked]).chain(items).chain(Kind::OPEN.map(plain)).collect()
     }
 
     /// The name of the action's contract.
     pub fn contract(self) -> String {
         let more = match (self.writes, self.asked) {
             (2, _) => "_two",
+            (3, _) => "_three",
             (_, true) => "_asked",
+            _ if self.kind == Kind::SetAny => "_any",
             _ => "",
         };
         format!("crash.{}{more}", self.kind.as_str())
@@ -90,7 +112,11 @@ impl Deed {
 
     /// The slots that the action writes to, in order.
     pub fn slots(self) -> &'static [&'static str] {
-        if self.writes == 2 { &["one", "two"] } else { &["one"] }
+        match self.writes {
+            3 => &["one", "two", "three"],
+            2 => &["one", "two"],
+            _ => &["one"],
+        }
     }
 
     /// What the agent proposes for an item.
@@ -106,6 +132,9 @@ impl Deed {
     fn toml(self) -> String {
         if Kind::OF_ITEMS.contains(&self.kind) {
             return items::toml(self.kind);
+        }
+        if self.kind.is_open() {
+            return open::toml(self);
         }
         let shown = if self.kind == Kind::Set { "string" } else { "integer" };
         let after = |slot: &&str| match self.kind {

@@ -47,6 +47,8 @@ pub enum How {
     Status(u16),
     /// The answer is 503 with this `Retry-After` in seconds.
     Busy(u32),
+    /// The answer is 429 with this `Retry-After` in seconds.
+    Limited(u32),
     /// Half of the answer's body is sent, then the connection is closed.
     Truncated,
     /// The complete answer is sent with a content length that is too large.
@@ -59,12 +61,14 @@ pub enum How {
 
 impl How {
     /// Every way in which an exchange can fail, for tests over all of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::Reset,
         Self::Close,
         Self::Silence,
+        Self::Status(409),
         Self::Status(500),
         Self::Busy(1),
+        Self::Limited(1),
         Self::Truncated,
         Self::WrongLength,
         Self::Drip,
@@ -118,6 +122,9 @@ pub(crate) fn show(mut stream: TcpStream, how: How, whole: &[u8]) -> Result<()> 
         How::Status(status) => stream.write_all(&bare(&format!("{status} Fault")))?,
         How::Busy(seconds) => {
             stream.write_all(&bare(&format!("503 Busy\r\nretry-after: {seconds}")))?;
+        }
+        How::Limited(seconds) => {
+            stream.write_all(&bare(&format!("429 Limited\r\nretry-after: {seconds}")))?;
         }
         How::Truncated => stream.write_all(whole.get(..whole.len() - 5).unwrap_or_default())?,
         How::WrongLength => {

@@ -12,6 +12,10 @@ pub enum On {
     Reads(String),
     /// Writes to this item, or to any item when the name is empty.
     Writes(String),
+    /// Reads with this text anywhere in the path, the query or the body.
+    ReadsNaming(String),
+    /// Writes with this text anywhere in the path, the query or the body.
+    WritesNaming(String),
 }
 
 impl On {
@@ -23,11 +27,32 @@ impl On {
         Self::Writes(item.to_owned())
     }
 
+    pub fn reads_naming(text: &str) -> Self {
+        Self::ReadsNaming(text.to_owned())
+    }
+
+    pub fn writes_naming(text: &str) -> Self {
+        Self::WritesNaming(text.to_owned())
+    }
+
     pub(crate) fn means(&self, request: &Recorded) -> bool {
-        let (Self::Reads(item) | Self::Writes(item)) = self;
-        let reads = request.method == "GET" || request.method == "HEAD";
-        let named = item.is_empty() || request.path.split('/').any(|part| part == item);
-        named && reads == matches!(self, Self::Reads(_))
+        let is_read = request.method == "GET" || request.method == "HEAD";
+        let is_meant = match self {
+            Self::Reads(_) | Self::ReadsNaming(_) => is_read,
+            Self::Writes(_) | Self::WritesNaming(_) => !is_read,
+        };
+        is_meant && self.names(request)
+    }
+
+    fn names(&self, request: &Recorded) -> bool {
+        match self {
+            Self::Reads(item) | Self::Writes(item) => {
+                item.is_empty() || request.path.split(['/', '?']).any(|part| part == item)
+            }
+            Self::ReadsNaming(text) | Self::WritesNaming(text) => {
+                request.path.contains(text) || request.body.contains(text)
+            }
+        }
     }
 }
 
@@ -71,7 +96,7 @@ impl Orders {
         Stop::new(gate)
     }
 
-    pub(super) fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         for order in self.0.drain(..) {
             if let What::Wait(_, gate) = order.what {
                 gate.open();
@@ -108,5 +133,26 @@ impl Turn {
             Some((point, gate)) if *point == here => gate.pass(),
             _ => true,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_is_found_in_path_query_and_body() {
+        let request = |method: &str, path: &str, body: &str| Recorded {
+            method: method.to_owned(),
+            path: path.to_owned(),
+            headers: vec![],
+            body: body.to_owned(),
+        };
+        let (reads, writes) = (On::reads_naming("item7x"), On::writes_naming("item7x"));
+        assert!(reads.means(&request("GET", "/list?name=item7x&page=1", "")));
+        assert!(writes.means(&request("POST", "/", "Action=Add&Name=item7x")));
+        assert!(!writes.means(&request("POST", "/", "Action=Add&Name=item17x")));
+        assert!(!reads.means(&request("POST", "/item7x", "")));
+        assert!(!On::reads("item7x").means(&request("GET", "/list?name=item7x", "")));
     }
 }

@@ -26,13 +26,13 @@ enum State {
     Cut,
 }
 
-/// The state that the exchange and the test share.
+/// The state that the exchange and the test share. A test gets it as a [`Stop`].
 #[derive(Debug, Clone, Default)]
-pub(super) struct Gate(Arc<(Mutex<State>, Condvar)>);
+pub struct Gate(Arc<(Mutex<State>, Condvar)>);
 
 impl Gate {
     /// Reports that the exchange is at the point, and waits. Returns whether the exchange continues.
-    pub(super) fn pass(&self) -> bool {
+    pub(crate) fn pass(&self) -> bool {
         let (state, changed) = &*self.0;
         let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
         if *state == State::Awaited {
@@ -75,7 +75,7 @@ impl Gate {
 pub struct Stop(Gate);
 
 impl Stop {
-    pub(super) fn new(gate: Gate) -> Self {
+    pub(crate) fn new(gate: Gate) -> Self {
         Self(gate)
     }
 

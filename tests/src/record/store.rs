@@ -1,6 +1,7 @@
 //! The state of the system of record, which applies requests and returns their answers. Every applied write stays in
 //! the list with its key, whether or not its answer was delivered.
 
+mod chain;
 mod items;
 
 use std::collections::BTreeMap;
@@ -53,6 +54,9 @@ impl Store {
             {
                 self.write(request, kind, item, slot)
             }
+            (method, [kind @ ("setid" | "keyid" | "addid"), item, rest @ ..]) => {
+                self.chain(request, method, kind, item, rest)
+            }
             // Shows that items can be read at all; it names no item, so no fault is ordered for it.
             ("GET", ["find" | "delete"]) => ok("200 OK", &json!({})),
             (method, [kind @ ("create" | "find" | "delete"), item, rest @ ..]) => {
@@ -68,16 +72,25 @@ impl Store {
             return problem("400 Bad Request", "the body has no `value`");
         };
         let key = request.header("idempotency-key").map(str::to_owned);
-        if let Some(known) = key.as_ref().filter(|_| kind == "keyed").and_then(|k| self.keys.get(k))
-        {
+        let is_keyed = ["keyed", "keyid"].contains(&kind);
+        if let Some(known) = key.as_ref().filter(|_| is_keyed).and_then(|k| self.keys.get(k)) {
             let same = known.0 == asked(request);
             return if same { known.1.clone() } else { reused() };
         }
-        let changed = kind != "set" || self.value(item, slot) != *value;
-        let (kind, item, slot, value) =
-            (kind.to_owned(), item.to_owned(), slot.to_owned(), value.clone());
-        self.applied.push(Applied { kind, item, slot, value, key: key.clone(), changed });
-        let answer = ok("201 Created", &json!({"number": self.applied.len()}));
+        let changed = !sets(kind) || self.value(kind, item, slot) != *value;
+        self.applied.push(Applied {
+            kind: kind.to_owned(),
+            item: item.to_owned(),
+            slot: slot.to_owned(),
+            value: value.clone(),
+            key: key.clone(),
+            changed,
+        });
+        let mut body = json!({"number": self.applied.len()});
+        if let (Some(id), Some(body)) = (self.id(kind, item), body.as_object_mut()) {
+            body.insert("id".to_owned(), json!(id));
+        }
+        let answer = ok("201 Created", &body);
         if let Some(key) = key {
             self.keys.insert(key, (asked(request), answer.clone()));
         }
@@ -88,10 +101,13 @@ impl Store {
     /// number of its entries, except that `opaque` always shows 0.
     pub(super) fn shown(&self, kind: &str, item: &str) -> Value {
         let slot = |slot: &str| match kind {
-            "set" => self.value(item, slot),
+            _ if sets(kind) => self.value(kind, item, slot),
             "opaque" => json!(0),
             _ => json!(self.entries(kind, item, slot).len()),
         };
+        if chain::is_chain(kind) {
+            return json!({"id": item, "one": slot("one"), "two": slot("two"), "three": slot("three")});
+        }
         let mut shown = json!({"id": item, "one": slot("one"), "two": slot("two")});
         if let Some(shown) = shown.as_object_mut().filter(|_| kind == "add" || kind == "keyed") {
             let entries = SLOTS.map(|slot| self.entries(kind, item, slot)).concat();
@@ -106,10 +122,15 @@ impl Store {
     }
 
     /// The value of a slot, or the empty text if the slot was never set.
-    fn value(&self, item: &str, slot: &str) -> Value {
-        let here = |one: &&Applied| one.kind == "set" && one.item == item && one.slot == slot;
+    fn value(&self, kind: &str, item: &str, slot: &str) -> Value {
+        let here = |one: &&Applied| one.kind == kind && one.item == item && one.slot == slot;
         self.applied.iter().rev().find(here).map_or_else(|| json!(""), |one| one.value.clone())
     }
+}
+
+/// Whether a write of this kind sets a value, so that the same write again has no effect.
+fn sets(kind: &str) -> bool {
+    ["set", "setid"].contains(&kind)
 }
 
 fn missing() -> Vec<u8> {

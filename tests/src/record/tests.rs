@@ -71,6 +71,7 @@ fn fails(record: &Record, item: &str, fault: Fault, times: usize) {
     let status = match fault.how {
         How::Status(status) => Some(status),
         How::Busy(_) => Some(503),
+        How::Limited(_) => Some(429),
         _ => None,
     };
     assert_eq!(write(record, "POST", &path, None), status, "{fault:?}");

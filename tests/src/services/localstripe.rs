@@ -105,6 +105,38 @@ impl Localstripe {
         }
     }
 
+    /// Creates a customer with an address and a card, and returns its id.
+    pub fn customer(&self) -> Result<String> {
+        let old = json!({
+            "line1": "Old street 1", "line2": "Floor 3", "city": "Bonn", "postal_code": "53111", "country": "DE",
+        });
+        let customer = self.create("customers", &json!({ "name": "Zoe", "address": old }))?;
+        let card = json!({ "number": "4242424242424242", "exp_month": 12, "exp_year": 2099, "cvc": "123" });
+        let method = self.create("payment_methods", &json!({ "type": "card", "card": card }))?;
+        let owner = json!({ "customer": customer });
+        self.create(&format!("payment_methods/{method}/attach"), &owner)?;
+        let paid_by = json!({ "invoice_settings": { "default_payment_method": method } });
+        self.create(&format!("customers/{customer}"), &paid_by)
+    }
+
+    /// Subscribes a customer to a plan of 10.00 per month, and returns the id of the subscription.
+    pub fn subscription(&self, customer: &str) -> Result<String> {
+        let product = json!({ "name": "Basic" });
+        let plan =
+            json!({ "amount": 1000, "currency": "eur", "interval": "month", "product": product });
+        let plan = self.create("plans", &plan)?;
+        let items = json!([{ "plan": plan }]);
+        self.create("subscriptions", &json!({ "customer": customer, "items": items }))
+    }
+
+    /// An object, read without the host.
+    pub fn get(&self, path: &str) -> Result<Value> {
+        match self.call("GET", path, None)? {
+            (200, object) => Ok(object),
+            (status, answer) => Err(format!("`{path}` answered {status}: {answer}").into()),
+        }
+    }
+
     /// Creates an object and returns its id.
     fn create(&self, kind: &str, object: &Value) -> Result<String> {
         let (status, created) = self.call("POST", &format!("/v1/{kind}"), Some(object))?;

@@ -48,9 +48,14 @@ impl RabbitMq {
     const OWN: User =
         User { name: "harness", password: "rabbit-own-user-of-the-harness", tag: ADMINISTRATOR };
 
+    /// Whether the server is installed.
+    pub fn installed() -> bool {
+        Path::new(node::PROGRAM).exists()
+    }
+
     /// Starts a node, waits until it is complete, and creates its users.
     pub fn start() -> Result<Self> {
-        if !Path::new(node::PROGRAM).exists() {
+        if !Self::installed() {
             return Err("`rabbitmq-server` is not installed; run `make systems`".into());
         }
         let mut result = Self::try_start();
@@ -110,9 +115,63 @@ impl RabbitMq {
         }
     }
 
+    /// Deletes without the host, and returns whether there was something to delete.
+    pub fn delete(&self, path: &str) -> Result<bool> {
+        match self.call((Self::OWN.name, Self::OWN.password), "DELETE", path, None)? {
+            (204, _) => Ok(true),
+            (404, _) => Ok(false),
+            (status, answer) => {
+                Err(format!("deleting `{path}` answered {status}: {answer}").into())
+            }
+        }
+    }
+
     /// Whether a user may use the management API with this password. The user needs a tag for that.
     pub fn admits(&self, user: &str, password: &str) -> Result<bool> {
         Ok(self.call((user, password), "GET", "/whoami", None)?.0 == 200)
+    }
+
+    /// Stops the node in an orderly way. [`RabbitMq::resume`] starts it with the same files and ports.
+    pub fn stop(&mut self) {
+        self.node.stop();
+    }
+
+    /// Starts the stopped node again, and waits until it is complete.
+    pub fn resume(&mut self) -> Result<()> {
+        self.node.resume()?;
+        self.wait_until_it_is_complete()
+    }
+
+    /// The URI of this node for a client of AMQP with access to the default virtual host.
+    pub fn amqp_uri(&self, user: &str, password: &str) -> String {
+        format!("amqp://{user}:{password}@{}", self.node.amqp)
+    }
+
+    /// Publishes a persistent message to a queue of the default virtual host.
+    pub fn publish(&self, queue: &str) -> Result<()> {
+        let message = json!({
+            "properties": {"delivery_mode": 2}, "routing_key": queue, "payload": "an order",
+            "payload_encoding": "string",
+        });
+        let (path, own) =
+            ("/exchanges/%2F/amq.default/publish", (Self::OWN.name, Self::OWN.password));
+        match self.call(own, "POST", path, Some(&message))? {
+            (200, answer) if answer.get("routed") == Some(&json!(true)) => Ok(()),
+            (status, answer) => {
+                Err(format!("publishing to `{queue}` answered {status}: {answer}").into())
+            }
+        }
+    }
+
+    /// The present number of messages in a queue of the default virtual host. The answer about one queue has no
+    /// present numbers.
+    pub fn messages(&self, queue: &str) -> Result<i64> {
+        let path = "/queues/%2F?disable_stats=true&enable_queue_totals=true";
+        let queues = self.get(path)?.unwrap_or_default();
+        let mut queues = queues.as_array().into_iter().flatten();
+        let found = queues.find(|one| one.get("name") == Some(&json!(queue)));
+        let messages = found.and_then(|one| one.get("messages")?.as_i64());
+        Ok(messages.ok_or_else(|| format!("there is no queue `{queue}`"))?)
     }
 
     /// The hash of a password as the server keeps it: a salt, then the SHA-256 of the salt and the password.

@@ -1,10 +1,14 @@
 //! A certificate authority that issues the certificates that a case needs, and a TLS server that presents them.
 
 use std::fmt::Write as _;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use deed_tests::services::Result;
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DistinguishedName, DnType, IsCa, Issuer,
     KeyPair, SanType, date_time_ymd,
@@ -12,9 +16,9 @@ use rcgen::{
 use rustls::crypto::ring::default_provider;
 use rustls::crypto::ring::sign::any_supported_type;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
-use rustls::server::{ClientHello, ResolvesServerCert};
+use rustls::server::{ClientHello, ResolvesServerCert, WebPkiClientVerifier};
 use rustls::sign::CertifiedKey;
-use rustls::{ServerConfig, ServerConnection};
+use rustls::{RootCertStore, ServerConfig, ServerConnection};
 
 /// An issuer of certificates, with the chain of certificates from this issuer up to the root, without the root itself.
 #[derive(Debug)]
@@ -64,13 +68,52 @@ impl Authority {
         certified([vec![leaf.der().clone()], self.chain.clone()].concat(), &key)
     }
 
-    pub fn pem(&self) -> String {
-        let mut text = String::from("-----BEGIN CERTIFICATE-----\n");
-        for line in STANDARD.encode(self.issuer.der()).as_bytes().chunks(64) {
-            writeln!(text, "{}", std::str::from_utf8(line).unwrap()).unwrap();
+    /// A certificate of a client and its private key, with these changes.
+    pub fn client(&self, change: impl FnOnce(&mut CertificateParams)) -> Client {
+        let mut params = CertificateParams::new(vec!["host.example.com".to_owned()]).unwrap();
+        change(&mut params);
+        let key = KeyPair::generate().unwrap();
+        let issuer: &Issuer<'_, KeyPair> = &self.issuer;
+        let made = params.signed_by(&key, issuer).unwrap();
+        let key = key.serialize_der();
+        Client {
+            certificate: pem("CERTIFICATE", made.der()),
+            key: pem("PRIVATE KEY", &key),
+            der: key,
         }
-        text + "-----END CERTIFICATE-----\n"
     }
+
+    pub fn pem(&self) -> String {
+        pem("CERTIFICATE", self.issuer.der())
+    }
+}
+
+/// A client certificate and its private key in PEM format, and the key in DER format.
+#[derive(Clone, Debug)]
+pub struct Client {
+    pub certificate: String,
+    pub key: String,
+    pub der: Vec<u8>,
+}
+
+/// Puts a client certificate and a key into a served directory with a folder `tls`: each file is written beside its
+/// place and moved there, as tools that renew certificates do.
+pub fn install(dir: &Path, certificate: &str, key: &str) -> Result<()> {
+    for (name, text) in [("tls/client.pem", certificate), ("secrets/client.key", key)] {
+        let next = dir.join("tls/next");
+        fs::write(&next, text)?;
+        fs::set_permissions(&next, Permissions::from_mode(0o600))?;
+        fs::rename(next, dir.join(name))?;
+    }
+    Ok(())
+}
+
+fn pem(section: &str, der: &[u8]) -> String {
+    let mut text = format!("-----BEGIN {section}-----\n");
+    for line in STANDARD.encode(der).as_bytes().chunks(64) {
+        writeln!(text, "{}", std::str::from_utf8(line).unwrap()).unwrap();
+    }
+    text + &format!("-----END {section}-----\n")
 }
 
 /// Parameters of an authority with a unique name.
@@ -136,6 +179,22 @@ pub fn server(shown: &Arc<Shown>) -> Arc<ServerConfig> {
         .with_no_client_auth()
         .with_cert_resolver(Arc::clone(shown) as Arc<dyn ResolvesServerCert>);
     // The configuration must work, because every case would pass with a configuration that refuses all connections.
+    ServerConnection::new(Arc::new(config.clone())).unwrap();
+    Arc::new(config)
+}
+
+/// Like [`server`], but accepts only clients with a certificate of this authority.
+pub fn server_for(shown: &Arc<Shown>, clients: &Authority) -> Arc<ServerConfig> {
+    let mut roots = RootCertStore::empty();
+    roots.add(clients.issuer.der().clone()).unwrap();
+    let provider = Arc::new(default_provider());
+    let verifier =
+        WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider));
+    let config = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_client_cert_verifier(verifier.build().unwrap())
+        .with_cert_resolver(Arc::clone(shown) as Arc<dyn ResolvesServerCert>);
     ServerConnection::new(Arc::new(config.clone())).unwrap();
     Arc::new(config)
 }

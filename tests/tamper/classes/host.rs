@@ -1,6 +1,6 @@
 //! Forgeries by a lying host, which uses its receipt key and its log key to sign and log events that did not happen.
 
-use deed_record::bundle::{ACTION, CHAIN, Files, LATER, POST, PRE, RECEIPT};
+use deed_record::bundle::{ACTION, CHAIN, Files, LATER, POST, PRE, RECEIPT, REHEARSAL};
 use deed_spec::json::canonical;
 use serde_json::{Value, json};
 
@@ -36,11 +36,11 @@ pub(super) fn claims(sink: &mut Sink<'_>, sample: &Sample) {
     }
 }
 
-/// Forges bundles in which an observation counts although its run failed or requested more than its grant allows.
+/// Forges bundles in which an observation or a plan counts although its run failed or requested more than its grant allows.
 fn looked(sink: &Sink<'_>, sample: &Sample) -> Vec<(String, Files)> {
     let keys = &sink.bench.keys;
     let mut made = Vec::new();
-    for name in [PRE, POST, LATER] {
+    for name in [PRE, POST, LATER, REHEARSAL] {
         let Some(text) = sample.files.get(name) else { continue };
         let look: Value = serde_json::from_slice(text).unwrap();
         if look.get("problem").is_some() {
@@ -66,7 +66,8 @@ type Claim<'a> = dyn FnMut(&str, &dyn Fn(&mut Value)) + 'a;
 
 /// False claims about the outcome and the approvals.
 fn judged(claim: &mut Claim<'_>) {
-    for outcome in ["verified", "mismatch", "failed", "denied", "expired", "cancelled"] {
+    for outcome in ["verified", "mismatch", "failed", "denied", "expired", "cancelled", "rehearsed"]
+    {
         claim(&format!("outcome {outcome}"), &|p| p["outcome"] = outcome.into());
     }
     claim("no changes", &|p| p["changes"] = json!([]));
@@ -109,7 +110,7 @@ fn judged(claim: &mut Claim<'_>) {
 
 /// False claims about the decision, the grant, the observations and the attempts.
 fn decided(claim: &mut Claim<'_>, was_decided: bool) {
-    for field in ["decision", "question", "grant", "pre", "post"] {
+    for field in ["decision", "question", "grant", "pre", "post", "rehearsal"] {
         claim(&format!("no {field}"), &|p| drop(p.as_object_mut().unwrap().remove(field)));
     }
     claim("no attempts", &|p| p["attempts"] = json!([]));

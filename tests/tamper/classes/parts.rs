@@ -1,6 +1,6 @@
 //! Mutations that drop, rename, exchange or empty parts.
 
-use deed_record::bundle::{ENTITIES, EXCHANGES, Files, LATER, POST, PRE, REQUEST};
+use deed_record::bundle::{ENTITIES, EXCHANGES, Files, LATER, POST, PRE, REHEARSAL, REQUEST};
 
 use crate::class::Sink;
 use crate::samples::Sample;
@@ -9,7 +9,7 @@ use crate::samples::Sample;
 const NAMES: usize = 110;
 
 /// Parts that may be absent from a copy.
-const OPTIONAL: [&str; 6] = [PRE, POST, LATER, EXCHANGES, REQUEST, ENTITIES];
+const OPTIONAL: [&str; 7] = [PRE, POST, LATER, REHEARSAL, EXCHANGES, REQUEST, ENTITIES];
 
 pub(super) fn dropped(sink: &mut Sink<'_>, sample: &Sample) {
     for name in sample.files.keys() {

@@ -2,9 +2,11 @@
 //! summaries fit, so that only the rule itself is broken.
 
 mod answers;
+mod confirmations;
 mod contract;
+mod plans;
 
-use deed_record::bundle::{ACTION, CONTRACT, Files, LATER, POST, PRE};
+use deed_record::bundle::{ACTION, CONTRACT, Files, GRANT, LATER, POST, PRE};
 use deed_spec::digest::Digest;
 use deed_spec::json::canonical;
 use serde_json::{Value, json};
@@ -15,7 +17,9 @@ use crate::forge::{Parts, chain, kind, payload, rebuilt, replaced_by, restated, 
 use crate::samples::Sample;
 
 pub(super) use self::answers::{answers, meanings, paths};
+pub(super) use self::confirmations::confirmations;
 pub(super) use self::contract::{contracts, searches};
+pub(super) use self::plans::plans;
 
 /// The parts with an observation.
 const LOOKS: [&str; 3] = [PRE, POST, LATER];
@@ -24,6 +28,11 @@ const LOOKS: [&str; 3] = [PRE, POST, LATER];
 fn part(sample: &Sample, name: &str) -> Value {
     let text = sample.files.get(name);
     text.map(|text| serde_json::from_slice(text).unwrap()).unwrap_or_default()
+}
+
+/// Whether the bundle is of version 2, of an action that was granted a run.
+fn ran_as_two(sample: &Sample) -> bool {
+    is_two(sample) && sample.files.contains_key(GRANT)
 }
 
 /// Whether the bundle is of version 2.
@@ -135,8 +144,24 @@ pub(super) fn approvals(sink: &mut Sink<'_>, sample: &Sample) {
             let files = replaced_by(&sample.files, n, line, &keys.receipt, &keys.log);
             made.push((format!("{}: an approval of {what}", sample.kind), files));
         }
+        for (what, statement) in other_plans(&right) {
+            let line = sign_value(&statement, &keys.bob);
+            let files = replaced_by(&sample.files, n, line, &keys.receipt, &keys.log);
+            made.push((format!("{}: an approval of {what}", sample.kind), files));
+        }
     }
     all(sink, made);
+}
+
+/// The approval of another plan and of no plan; nothing if it is not of a plan.
+fn other_plans(right: &Value) -> Vec<(&'static str, Value)> {
+    if right["predicate"].get("plan").is_none() {
+        return vec![];
+    }
+    let (mut other, mut none) = (right.clone(), right.clone());
+    other["predicate"]["plan"] = Digest::of(b"another plan").to_string().into();
+    none["predicate"].as_object_mut().unwrap().remove("plan");
+    vec![("another plan", other), ("no plan", none)]
 }
 
 /// The whole state, and what an approval of this state contains with one change.

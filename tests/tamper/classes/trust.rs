@@ -9,20 +9,33 @@ use crate::class::Sink;
 use crate::forge::{chain, is_a_persons, payload, proof};
 use crate::samples::Sample;
 
-/// The persons who answered in this bundle, and the log index of each answer.
-fn answers(sample: &Sample) -> Vec<(String, u64)> {
+/// An answer in a bundle.
+struct Answered {
+    person: String,
+    /// Whether it is a confirmation, which needs no role.
+    confirms: bool,
+    /// The index of the log.
+    index: u64,
+}
+
+fn answers(sample: &Sample) -> Vec<Answered> {
     let lines = chain(&sample.files);
     let answers = lines.iter().enumerate().filter(|(_, line)| is_a_persons(line));
-    let person = |line| {
+    let answered = |(n, line)| {
         let said = payload(line)["predicate"].clone();
-        said.get("resolution").unwrap_or(&said)["person"].as_str().unwrap().to_owned()
+        let said = said.get("resolution").unwrap_or(&said);
+        Answered {
+            person: said["person"].as_str().unwrap().to_owned(),
+            confirms: said["role"] == "confirm",
+            index: proof(&sample.files, n).index,
+        }
     };
-    answers.map(|(n, line)| (person(line), proof(&sample.files, n).index)).collect()
+    answers.map(answered).collect()
 }
 
 pub(super) fn approvers(sink: &mut Sink<'_>, sample: &Sample) {
     let bench = sink.bench;
-    for (person, index) in answers(sample) {
+    for Answered { person, confirms, index } in answers(sample) {
         let mut with = |what: &str, edit: &dyn Fn(&mut Approver)| {
             let mut trust = bench.trust.clone();
             let people = trust.approvers.as_mut().unwrap();
@@ -34,9 +47,11 @@ pub(super) fn approvers(sink: &mut Sink<'_>, sample: &Sample) {
         with("enrolled after", &|one| one.from_index = Some(index + 1));
         with("enrolled much later", &|one| one.from_index = Some(u64::MAX));
         with("never enrolled", &|one| (one.from_index, one.until_index) = (Some(9), Some(8)));
-        with("in another role", &|one| one.roles = vec!["helpdesk".to_owned()]);
-        with("in no role", &|one| one.roles.clear());
-        with("with another key", &|one| one.key = bench.keys.stranger.verifying_key());
+        if !confirms {
+            with("in another role", &|one| one.roles = vec!["helpdesk".to_owned()]);
+            with("in no role", &|one| one.roles.clear());
+        }
+        with("with another key", &|one| one.key = bench.keys.stranger.verifying_key().into());
         with("under another name", &|one| "mallory".clone_into(&mut one.person));
         let mut trust = bench.trust.clone();
         trust.approvers.as_mut().unwrap().retain(|one| one.person != person);

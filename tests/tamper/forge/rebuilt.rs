@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use deed_record::bundle::{ACTION, EXCHANGES, Files, GRANT, LATER, POST, PRE};
+use deed_record::bundle::{ACTION, EXCHANGES, Files, GRANT, LATER, POST, PRE, REHEARSAL, REQUEST};
 use deed_record::exchange::Exchange;
 use deed_spec::digest::Digest;
 use deed_spec::json::canonical;
@@ -28,20 +28,26 @@ pub(crate) fn rebuilt(files: &Files, parts: &Parts, keys: &Keys) -> Files {
         if *name == GRANT {
             bindings(&mut renamed, &files[GRANT], &bytes);
         }
+        if *name == REHEARSAL {
+            let plan = |rehearsal: &Value| canonical(&rehearsal["plan"]).unwrap();
+            rename(&mut renamed, &plan(&read(&files[REHEARSAL])), &plan(value));
+        }
         out.insert((*name).to_owned(), bytes);
     }
-    for name in [GRANT, ACTION] {
-        let new = replaced(&out[name], &renamed);
+    for name in [GRANT, ACTION, REQUEST] {
+        let Some(old) = out.get(name) else { continue };
+        let new = replaced(old, &renamed);
         rename(&mut renamed, &files[name], &new);
         out.insert(name.to_owned(), new);
     }
-    let grant = read(&out[GRANT]);
+    let grant = out.get(GRANT).map(|bytes| read(bytes));
     let lines = resigned(&chain(files), renamed, &keys.receipt, |statement| {
-        if statement["predicate"].get("grant").is_some() {
+        if let (Some(grant), Some(_)) = (&grant, statement["predicate"].get("grant")) {
             statement["predicate"]["grant"] = grant.clone();
         }
         in_order(statement);
         about_itself(statement);
+        about_state(&out, statement);
         summarized(&out, statement);
     });
     put_chain(&mut out, &lines, receipt_line(&chain(files)));
@@ -61,9 +67,22 @@ fn in_order(statement: &mut Value) {
     }
 }
 
+/// States whether the question to policy is about the state or the plan.
+fn about_state(files: &Files, statement: &mut Value) {
+    let Some(bytes) = files.get(REQUEST) else { return };
+    let request = read(bytes);
+    let digest = Digest::of(bytes).to_string();
+    let question = statement.pointer_mut("/predicate/question");
+    if let Some(question) = question.filter(|one| one["request_sha256"] == digest) {
+        let is_asked = |pointer: &str| request.pointer(pointer).is_some();
+        question["about_state"] =
+            Value::Bool(is_asked("/context/pre") || is_asked("/context/plan"));
+    }
+}
+
 /// Summarizes the exchanges of the evidence in a statement that names the evidence by its digest.
 fn summarized(files: &Files, statement: &mut Value) {
-    for (name, place) in [(PRE, "pre"), (POST, "post"), (LATER, "look")] {
+    for (name, place) in [(PRE, "pre"), (POST, "post"), (LATER, "look"), (REHEARSAL, "rehearsal")] {
         let Some(bytes) = files.get(name) else { continue };
         let digest = Digest::of(bytes).to_string();
         let look = statement.pointer_mut(&format!("/predicate/{place}"));

@@ -1,45 +1,46 @@
+use deed_author::project::component::is_component;
+
 use super::*;
 
-const WORLDS: &str = r"
-package deed:adapter@0.1.0;
-interface types { type json = string; }
-interface http { send: func(); }
-world clean { use types.{json}; import http; export observe: func(); }
-world named { import clock: func() -> u64; }
-";
-
-const FOREIGN: &str = r"
-package wasi:clocks@0.2.0;
-interface wall-clock { now: func() -> u64; }
-world ticking { import wall-clock; }
-";
-
-fn imports_of(text: &str, world: &str) -> Vec<String> {
-    let mut resolve = Resolve::default();
-    let package = resolve.push_str("test.wit", text).unwrap();
-    let world = resolve.select_world(&[package], Some(world)).unwrap();
-    foreign(&resolve, world)
+/// The foreign imports of a component that imports this.
+fn foreign(import: &str) -> Vec<String> {
+    let none = Path::new("there-is-no-such-folder");
+    foreign_imports(&assembled(&format!("(component (import {import}))"), none).unwrap()).unwrap()
 }
 
 #[test]
 fn our_interfaces_are_not_foreign() {
-    assert!(imports_of(WORLDS, "clean").is_empty());
+    assert!(foreign(r#""deed:adapter/http@0.1.0" (instance)"#).is_empty());
 }
 
 #[test]
 fn a_bare_function_is_foreign() {
-    assert_eq!(imports_of(WORLDS, "named"), ["clock"]);
+    assert_eq!(foreign(r#""clock" (func (result u64))"#), ["clock"]);
 }
 
 #[test]
-fn wasi_is_foreign() {
-    assert_eq!(imports_of(FOREIGN, "ticking"), ["wasi:clocks/wall-clock@0.2.0"]);
+fn wasi_is_not_foreign() {
+    assert!(foreign(r#""wasi:clocks/wall-clock@0.2.0" (instance)"#).is_empty());
+}
+
+#[test]
+fn another_package_is_foreign() {
+    for name in ["other:clocks/wall-clock@0.2.0", "deed:adapters/http@0.1.0", "wasix:a/b@0.2.0"] {
+        assert_eq!(foreign(&format!("\"{name}\" (instance)")), [name]);
+    }
 }
 
 #[test]
 fn what_is_no_module_is_refused_by_name() {
     let error = encode(b"not wasm").unwrap_err();
     assert!(!error.is_empty());
+}
+
+#[test]
+fn a_compressed_module_depends_on_the_module_only() {
+    let packed = compressed(b"module").unwrap();
+    assert_eq!(packed, compressed(b"module").unwrap());
+    assert_eq!((&packed[..2], &packed[4..8]), (&[0x1f, 0x8b][..], &[0; 4][..]), "no time");
 }
 
 const TEXT: &str = r#"(module

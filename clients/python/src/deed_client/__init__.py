@@ -2,7 +2,7 @@
 
 from ._async import AsyncDeed
 from ._errors import DeedError, Fault, WaitTimeout
-from ._models import Action, ActionSummary, Source, ToolFormat, ToolList, ToolResult
+from ._models import Action, ActionSummary, PlannedRequest, Source, ToolFormat, ToolList, ToolResult
 from ._sync import Deed
 from ._tools import anthropic_result, langchain_result, openai_response_output, openai_result
 from ._verify import Verdict, Verification, Verifier, VerifierError
@@ -15,6 +15,7 @@ __all__ = [
     "Deed",
     "DeedError",
     "Fault",
+    "PlannedRequest",
     "Source",
     "ToolFormat",
     "ToolList",

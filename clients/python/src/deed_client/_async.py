@@ -57,18 +57,20 @@ class AsyncDeed:
         reasoning: str | None = None,
         on_behalf_of: str | None = None,
         environment: str | None = None,
+        dry_run: bool = False,
         idempotency_key: str | None = None,
         wait: int | None = None,
     ) -> Action:
         """Proposes an action, and returns when it has ended, waits for people, or `wait` seconds have passed.
 
-        Without a key, each call is a new action; the same call is sent again only if the connection fails.
+        Without a key, each call is a new action; the same call is sent again only if the connection fails. A dry run
+        sends no write and ends `rehearsed`; `plan` has its writes.
 
         Raises:
             ValueError: The key is not 1 to 128 visible ASCII characters.
         """
         body = _wire.proposal(
-            contract, params, intent, sources, expect, reasoning, on_behalf_of, environment
+            contract, params, intent, sources, expect, reasoning, on_behalf_of, environment, dry_run
         )
         return await self._propose(body, idempotency_key, wait)
 

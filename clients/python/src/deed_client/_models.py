@@ -20,11 +20,26 @@ class Source(_SourceDigest):
     uri: str
 
 
+class _OptionalWrite(TypedDict, total=False):
+    optional: bool
+    unsent: bool
+
+
+class PlannedRequest(_OptionalWrite):
+    """One write of a plan. `changed` has JSON pointers into the body; the agent sees no values."""
+
+    method: str
+    upstream: str
+    request: str
+    changed: list[str]
+
+
 @dataclass(frozen=True)
 class Action:
     """One action as the agent may see it. `raw` is the whole answer of the host.
 
-    `approve_url` is a page for the people who approve, while the action waits. The page cannot approve.
+    `approve_url` is a page for the people who approve, while the action waits. The page cannot approve. `plan` has the
+    planned writes of an ended action, if the contract is open.
     """
 
     id: str
@@ -35,9 +50,12 @@ class Action:
     reason: str | None = None
     obligations: list[str] = field(default_factory=list)
     outputs: dict[str, Any] = field(default_factory=dict)
+    secrets: list[dict[str, Any]] = field(default_factory=list)
     result: dict[str, Any] | None = None
     expires_ms: int | None = None
     approve_url: str | None = None
+    dry_run: bool = False
+    plan: list[PlannedRequest] = field(default_factory=list)
     raw: dict[str, Any] = field(default_factory=dict, repr=False)
 
     @property
@@ -61,9 +79,12 @@ class Action:
             reason=raw.get("reason"),
             obligations=list(raw.get("obligations", [])),
             outputs=dict(raw.get("outputs", {})),
+            secrets=list(raw.get("secrets", [])),
             result=raw.get("result"),
             expires_ms=raw.get("expires_ms"),
             approve_url=raw.get("approve_url"),
+            dry_run=raw.get("dry_run", False),
+            plan=list(raw.get("plan", [])),
             raw=raw,
         )
 

@@ -161,6 +161,7 @@ def of_action(action: Action) -> ToolResult:
     optional = {
         "outcome": action.outcome,
         "outputs": action.outputs or None,
+        "secrets": secrets(action) or None,
         "result": action.result,
         "waits_for": action.obligations or None,
         "approve_url": action.approve_url,
@@ -170,6 +171,12 @@ def of_action(action: Action) -> ToolResult:
     }
     content |= {name: value for name, value in optional.items() if value is not None}
     return ToolResult(content, is_error=action.ended and action.status != "verified")
+
+
+def secrets(action: Action) -> list[str]:
+    """The secrets that the upstreams created, such as `secret access_key stored`. Their values are not shown."""
+    word = {True: "stored", False: "not stored"}
+    return [f"secret {one['name']} {word[one['stored']]}" for one in action.secrets]
 
 
 def policies(action: Action) -> list[str] | None:

@@ -101,6 +101,7 @@ def proposal(
     reasoning: str | None = None,
     on_behalf_of: str | None = None,
     environment: str | None = None,
+    dry_run: bool = False,
 ) -> dict[str, Any]:
     body: dict[str, Any] = {"contract": contract, "params": dict(params), "intent": intent}
     optional = {
@@ -109,6 +110,7 @@ def proposal(
         "reasoning": reasoning,
         "on_behalf_of": on_behalf_of,
         "environment": environment,
+        "dry_run": dry_run or None,
     }
     return body | {name: value for name, value in optional.items() if value is not None}
 

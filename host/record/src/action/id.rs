@@ -20,6 +20,11 @@ pub(crate) const CHARACTERS: &str = "_0123456789abcdefghijklmnopqrstuvwxyz";
 const DIGITS: usize = 26;
 
 impl ActionId {
+    /// The beginning of every id.
+    pub const PREFIX: &str = PREFIX;
+    /// The number of bytes of an id.
+    pub const LENGTH: usize = PREFIX.len() + DIGITS;
+
     /// Builds an id from a time in Unix milliseconds and ten random bytes; the caller supplies both.
     pub fn new(at_ms: u64, random: [u8; 10]) -> Self {
         let time = at_ms.to_be_bytes();
@@ -30,6 +35,13 @@ impl ActionId {
 
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// The time that the id was made from, in Unix milliseconds.
+    pub fn created_ms(&self) -> u64 {
+        let digits = self.0.get(PREFIX.len()..).unwrap_or_default().to_ascii_uppercase();
+        let bytes = data_encoding::BASE32HEX_NOPAD.decode(digits.as_bytes()).unwrap_or_default();
+        bytes.iter().take(6).fold(0, |time, byte| (time << 8) | u64::from(*byte))
     }
 }
 

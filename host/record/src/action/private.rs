@@ -63,6 +63,36 @@ impl Prepared {
         Ok(Self { live, public: self.public.with_answers(value)? })
     }
 
+    /// Returns the request with the values of answers that `value` returns; see [`Rendered::with_answer_values`].
+    ///
+    /// # Errors
+    ///
+    /// Fails when a value in the path is empty or results in a dot segment.
+    pub fn with_answer_values(
+        &self,
+        value: impl Fn(&str) -> Option<Value>,
+    ) -> Result<Self, NoAnswer> {
+        let live = Live::new(self.live.reveal().with_answer_values(&value)?);
+        Ok(Self { live, public: self.public.with_answer_values(value)? })
+    }
+
+    /// Returns the request with these values in the parts that the adapter computes; see [`Rendered::with_any`].
+    #[must_use]
+    pub fn with_any(&self, parts: &BTreeMap<String, Value>) -> Self {
+        let live = Live::new(self.live.reveal().with_any(parts));
+        Self { live, public: self.public.with_any(parts) }
+    }
+
+    /// The values in the parts that the adapter computes, by JSON pointer. They are equal in both forms of the request.
+    pub fn parts(&self) -> BTreeMap<String, Value> {
+        self.public.parts()
+    }
+
+    /// The values of answers that the request contains, as `NAME.MEMBER`, each once.
+    pub fn needs(&self) -> Vec<String> {
+        self.public.needs()
+    }
+
     fn pairs(live: Vec<Rendered>, public: &[Rendered]) -> Vec<Self> {
         let pair = |(live, public): (Rendered, &Rendered)| Self {
             live: Live::new(live),
@@ -230,6 +260,14 @@ impl Openings {
     /// Fails if the proposal repeats a private value outside its parameter, because the value would be shown and signed
     /// there.
     fn unrepeated(&self, public: &Proposal) -> Result<(), BindError> {
+        match self.repeated(public) {
+            Some(at) => Err(BindError::Repeated(at)),
+            None => Ok(()),
+        }
+    }
+
+    /// The JSON pointer to the first place, outside the private parameters, at which a proposal has a private value.
+    pub fn repeated(&self, public: &Proposal) -> Option<String> {
         let mut params = public.params.clone();
         if let Some(members) = params.as_object_mut() {
             members.retain(|name, _| !self.0.contains_key(name));
@@ -244,11 +282,13 @@ impl Openings {
             ("/expect", json!(public.expect)),
         ];
         let told = |text: &str| self.tells(text).is_some();
-        let mut places = places.iter();
-        match places.find_map(|(at, value)| find(value, at, &told)) {
-            Some(at) => Err(BindError::Repeated(at)),
-            None => Ok(()),
-        }
+        places.iter().find_map(|(at, value)| find(value, at, &told))
+    }
+
+    /// The name of a parameter whose private value a proposal under this contract would publish.
+    pub fn published_by(&self, contract: &Contract) -> Option<&str> {
+        let is_public = |name: &&String| contract.private().all(|private| private != name.as_str());
+        self.0.keys().find(is_public).map(String::as_str)
     }
 }
 

@@ -12,7 +12,7 @@ use serde_json::json;
 
 use super::{
     ACTION, BundleError, CHAIN, CONTRACT, ENTITIES, EXCHANGES, Files, GRANT, LATER, POLICIES, POST,
-    PRE, RECEIPT, REQUEST, SCHEMA, proof_name, write,
+    PRE, RECEIPT, REHEARSAL, REQUEST, SCHEMA, proof_name, write,
 };
 use crate::lifecycle::status::Status;
 use crate::lifecycle::story::Story;
@@ -55,7 +55,7 @@ pub fn assemble(
     put_policy(&mut files, story, policies, snapshot)?;
     if with_evidence {
         put_evidence(&mut files, story)?;
-    } else if story.decision.as_ref().is_some_and(|(_, facts)| facts.pre.is_some()) {
+    } else if story.decision.as_ref().is_some_and(|(_, facts)| facts.is_about_state()) {
         files.remove(REQUEST);
     }
     Ok(write(&files)?)
@@ -149,6 +149,9 @@ fn put_evidence(files: &mut Files, story: &Story) -> Result<(), AssembleError> {
         if let Some(look) = look {
             put(files, name, look)?;
         }
+    }
+    if let Some(rehearsal) = &story.rehearsal {
+        put(files, REHEARSAL, rehearsal)?;
     }
     put(files, EXCHANGES, &story.attempts)
 }

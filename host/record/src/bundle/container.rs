@@ -97,9 +97,11 @@ fn number<const N: usize>(bytes: &[u8]) -> Option<(usize, &[u8])> {
 /// CRC-32 of ISO 3309, which zip requires. The checksum is written for standard zip tools; the reader of this module
 /// does not rely on it.
 fn crc32(bytes: &[u8]) -> u32 {
+    // The table is looked up once and not for each byte, which a build without optimisation would do.
+    let table: &[u32; 256] = &BYTES;
     let step = |crc: u32, byte: &u8| {
         let [low, ..] = crc.to_le_bytes();
-        (crc >> 8) ^ BYTES.get(usize::from(low ^ byte)).copied().unwrap_or_default()
+        (crc >> 8) ^ table.get(usize::from(low ^ byte)).copied().unwrap_or_default()
     };
     !bytes.iter().fold(u32::MAX, step)
 }

@@ -13,7 +13,7 @@ mod mixed;
 
 use crate::contract::schema::{Kind, Schema, decimal};
 use crate::contract::template::text::{self, Format, Piece, Source};
-use crate::contract::template::{Rule, normal};
+use crate::contract::template::{Rule, is_part, normal};
 use crate::exchange::codec::Outgoing;
 
 pub(super) fn check(contract: &Contract) -> Result<(), Fault> {
@@ -47,10 +47,21 @@ fn apart(contract: &Contract, phase: &str, one: &Rule, other: &Rule) -> Result<(
     }
     let what = format!(
         "`{}` and `{}` in [[{phase}.http]] could be the same request; keep one, or narrow a parameter: use \
-         `pattern` or `type` to exclude fixed text, `enum` to exclude the values of another parameter",
-        one.request, other.request
+         `pattern` or `type` to exclude fixed text, `enum` to exclude the values of another parameter{}",
+        one.request,
+        other.request,
+        remedy(contract, one, other)
     );
     Err(Fault::at(&other.request, what))
+}
+
+/// What keeps two rules apart if the contract does not determine all of their parts.
+fn remedy(contract: &Contract, one: &Rule, other: &Rule) -> &'static str {
+    if contract.templates() == Format::Two && (one.is_open() || other.is_open()) {
+        "; a computed value may be any value, so a fixed part of the requests must differ"
+    } else {
+        ""
+    }
 }
 
 /// Checks that an `observe` rule cannot render a write, because an observation can be repeated at any time. GET and
@@ -101,8 +112,11 @@ impl<'a> Pair<'a> {
             && self.bodies(body.as_deref(), its_body.as_deref())
     }
 
+    /// The segments of two paths. An empty segment, as after a final slash, differs from every other segment: no value
+    /// in a path is rendered as an empty text, and the host refuses an empty value of an answer.
     fn texts(&mut self, one: &[&str], other: &[&str]) -> bool {
-        one.len() == other.len() && one.iter().zip(other).all(|(a, b)| self.text(a, b))
+        one.len() == other.len()
+            && one.iter().zip(other).all(|(a, b)| a.is_empty() == b.is_empty() && self.text(a, b))
     }
 
     /// Compares the query pairs in any order, because upstreams ignore the order of query pairs.
@@ -188,6 +202,10 @@ impl<'a> Pair<'a> {
     }
 
     fn values(&self, one: &Value, other: &Value) -> bool {
+        // The adapter may compute any value, whatever its schema.
+        if self.is_computed(one) || self.is_computed(other) {
+            return true;
+        }
         if self.format() == Format::Two && self.vanishes(one) && self.vanishes(other) {
             return true;
         }
@@ -263,11 +281,17 @@ impl<'a> Pair<'a> {
         }
     }
 
-    /// Whether a value is a placeholder for a value of the state, which is known only after the host has read the
-    /// state.
+    /// Whether a value is a placeholder for a value of the state or of an answer, which is known only after the host
+    /// has read the state or sent the write.
     fn is_late(&self, value: &Value) -> bool {
         let pieces = value.as_str().map(|text| text::pieces(text, self.format()));
-        matches!(pieces, Some(Ok(pieces)) if matches!(text::whole(&pieces), Some(Source::Pre(_))))
+        let Some(Ok(pieces)) = pieces else { return false };
+        matches!(text::whole(&pieces), Some(Source::Pre(_) | Source::Answer(_)))
+    }
+
+    /// Whether the adapter computes a value.
+    fn is_computed(&self, value: &Value) -> bool {
+        self.format() == Format::Two && value.as_object().is_some_and(is_part)
     }
 
     fn is_mixed(&self, value: &Value) -> bool {
@@ -291,6 +315,7 @@ impl<'a> Pair<'a> {
     fn has_parameter(&self, value: &Value) -> bool {
         match value {
             Value::Array(items) => items.iter().any(|item| self.has_parameter(item)),
+            Value::Object(_) if self.is_computed(value) => true,
             Value::Object(members) => members.values().any(|item| self.has_parameter(item)),
             Value::String(text) => {
                 text::pieces(text, self.format()).is_ok_and(|pieces| !is_literal(&pieces))

@@ -4,9 +4,12 @@
 mod answers;
 mod approval;
 mod creates;
+mod literal;
+mod open;
 mod outputs;
 mod pages;
 mod placeholders;
+mod secrets;
 mod selection;
 mod states;
 
@@ -16,8 +19,8 @@ use super::fault::Fault;
 use super::{Contract, ambiguous, limits, may_change, private};
 use crate::action::id;
 use crate::contract::schema::Schema;
-use crate::contract::template::Rule;
 use crate::contract::template::text::Format;
+use crate::contract::template::{OpenFault, RenderError, Rule};
 use crate::exchange::Guard;
 
 pub(super) fn check(contract: &Contract) -> Result<(), Fault> {
@@ -27,6 +30,8 @@ pub(super) fn check(contract: &Contract) -> Result<(), Fault> {
     newer(contract)?;
     answers::check(contract)?;
     rules(contract)?;
+    secrets::check(contract)?;
+    open::check(contract)?;
     states::check(contract)?;
     ambiguous::check(contract)?;
     phases(contract)?;
@@ -146,17 +151,32 @@ fn rules(contract: &Contract) -> Result<(), Fault> {
     let observing = contract.observe.http.iter().map(|rule| (rule, true));
     for (rule, observing) in observing.chain(contract.perform.http.iter().map(|rule| (rule, false)))
     {
-        rule.check(observing, contract.templates()).map_err(|e| Fault::at(&rule.request, e))?;
+        rule.check(observing, contract.templates()).map_err(|e| of_rule(rule, &e))?;
         if !id::is_name(&rule.upstream) {
             return Err(Fault::at(
                 &rule.upstream,
                 format!("`{}` is not the name of an upstream", rule.upstream),
             ));
         }
-        guard(contract, rule)?;
+        // No observation can read the entity tag of a path with a value of an answer, so such a path is refused first.
         placeholders::rule(contract, rule, observing)?;
+        guard(contract, rule)?;
     }
     Ok(())
+}
+
+/// A fault of one rule. The line of a computed part is that of the part.
+fn of_rule(rule: &Rule, error: &RenderError) -> Fault {
+    match error {
+        RenderError::Open(part) => {
+            let name = match &part.fault {
+                OpenFault::Name(name) => Some(name),
+                _ => part.name.as_ref(),
+            };
+            Fault::in_part(&rule.request, name.map(String::as_str), &part.pointer, error)
+        }
+        _ => Fault::at(&rule.request, error),
+    }
 }
 
 /// A guarded write requires an `observe` rule that reads exactly the written resource, because the write needs the
@@ -227,6 +247,12 @@ fn expressions(contract: &Contract) -> Result<(), Fault> {
         expression.check(&params, &states, post).map_err(|e| Fault::at(expression.source(), e))?;
     }
     Ok(())
+}
+
+/// Rejects tables in bodies that are literal and resemble a part that the adapter computes. Contracts that are read
+/// back from records are exempt from this check.
+pub(super) fn literals(contract: &Contract) -> Result<(), Fault> {
+    literal::check(contract)
 }
 
 /// Rejects expressions that test for a value that is always present and, in format 2, comparisons of values that never

@@ -171,6 +171,12 @@ impl Expression {
         check::reads(self.program.expression())
     }
 
+    /// The JSON pointers of the parts of the state after the action whose values the expression reads, relative to the
+    /// whole state. `has()` and a comparison of a state with `null` read no value.
+    pub(crate) fn compared(&self) -> BTreeSet<String> {
+        check::compared(self.program.expression())
+    }
+
     /// Checks that the expression refers to no variable except `answer`, and fails at the first other name.
     pub(crate) fn check_answer(&self) -> Result<(), ExpressionError> {
         answer::check(self.program.expression(), &[])

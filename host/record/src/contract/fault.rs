@@ -46,9 +46,12 @@ fn no_such_encoding(message: &str) -> Option<String> {
     ))
 }
 
-/// A fault, with an excerpt of the file by which the line is found.
+/// A fault, with excerpts of the file by which the line is found.
 pub(super) struct Fault {
-    excerpt: String,
+    /// The texts that one line contains, in order of preference.
+    excerpts: Vec<Vec<String>>,
+    /// Whether each text is a whole word of its line.
+    has_words: bool,
     /// The request of the rule whose table contains the excerpt.
     request: Option<String>,
     what: String,
@@ -56,7 +59,8 @@ pub(super) struct Fault {
 
 impl Fault {
     pub(super) fn at(excerpt: &str, what: impl std::fmt::Display) -> Self {
-        Self { excerpt: excerpt.to_owned(), request: None, what: what.to_string() }
+        let excerpts = vec![vec![excerpt.to_owned()]];
+        Self { excerpts, has_words: false, request: None, what: what.to_string() }
     }
 
     /// A fault in the table of the rule with this request. The excerpt may also occur before the table.
@@ -64,24 +68,56 @@ impl Fault {
         Self { request: Some(request.to_owned()), ..Self::at(excerpt, what) }
     }
 
+    /// A fault of a table with the key `any` in the body of the rule with this request. `name` is the text in the key
+    /// `name` of the table, and `pointer` is its place in the body.
+    pub(super) fn in_part(
+        request: &str,
+        name: Option<&str>,
+        pointer: &str,
+        what: impl std::fmt::Display,
+    ) -> Self {
+        let any = || "any".to_owned();
+        let named = name.map(|name| format!("\"{name}\""));
+        // An index in a list is not in the file.
+        let is_key = |token: &&str| !token.is_empty() && !token.bytes().all(|b| b.is_ascii_digit());
+        let key = pointer.rsplit('/').find(is_key);
+        let key = key.map(|token| token.replace("~1", "/").replace("~0", "~"));
+        let mut excerpts: Vec<Vec<String>> = Vec::new();
+        excerpts.extend(named.iter().map(|named| vec![any(), named.clone()]));
+        excerpts.extend(key.map(|key| vec![any(), key]));
+        excerpts.extend(named.map(|named| vec![named]));
+        excerpts.push(vec![any()]);
+        Self { excerpts, has_words: true, ..Self::in_rule(request, "", what) }
+    }
+
     pub(super) fn locate(self, file: &str, text: &str) -> ContractError {
-        let of_rule = self.request.as_ref().and_then(|one| line_in_rule(text, one, &self.excerpt));
-        let hit = || text.lines().position(|line| contains(line, &self.excerpt));
-        let line = of_rule.or_else(|| hit().map(|index| index + 1)).unwrap_or_default();
+        let lines: Vec<(usize, &str)> = (1..).zip(text.lines()).collect();
+        let of_rule = self.request.as_ref().and_then(|one| self.line_in_rule(&lines, one));
+        let line = of_rule.or_else(|| self.line(&lines)).unwrap_or_default();
         ContractError::new(file, line, self.what)
     }
-}
 
-/// The line, from 1, of an excerpt in the tables of the rules with this request. The line of the request if these tables
-/// do not contain the excerpt, and `None` if there are no such tables.
-fn line_in_rule(text: &str, request: &str, excerpt: &str) -> Option<usize> {
-    let lines: Vec<(usize, &str)> = (1..).zip(text.lines()).collect();
-    let tables = lines.chunk_by(|_, (_, next)| !starts_table(next));
-    let is_of_rule = |table: &&[(usize, &str)]| table.iter().any(|(_, one)| names(one, request));
-    let own: Vec<&(usize, &str)> = tables.filter(is_of_rule).flatten().collect();
-    let hit = own.iter().find(|(_, line)| contains(line, excerpt));
-    let hit = hit.or_else(|| own.iter().find(|(_, line)| names(line, request)));
-    hit.map(|(number, _)| *number)
+    /// The number of the line with the first excerpt that one of the lines contains.
+    fn line(&self, lines: &[(usize, &str)]) -> Option<usize> {
+        let contains: fn(&str, &str) -> bool =
+            if self.has_words { contains_word } else { contains };
+        let found = self.excerpts.iter().find_map(|excerpt| {
+            let is_it = |line: &str| excerpt.iter().all(|text| contains(line, text));
+            lines.iter().find(|(_, line)| is_it(line))
+        });
+        found.map(|(number, _)| *number)
+    }
+
+    /// The number of the line with an excerpt in the tables of the rules with this request. The line of the request if
+    /// these tables do not contain an excerpt, and `None` if there are no such tables.
+    fn line_in_rule(&self, lines: &[(usize, &str)], request: &str) -> Option<usize> {
+        let tables = lines.chunk_by(|_, (_, next)| !starts_table(next));
+        let is_of_rule =
+            |table: &&[(usize, &str)]| table.iter().any(|(_, one)| names(one, request));
+        let own: Vec<(usize, &str)> = tables.filter(is_of_rule).flatten().copied().collect();
+        let of_request = || own.iter().find(|(_, line)| names(line, request));
+        self.line(&own).or_else(|| of_request().map(|(number, _)| *number))
+    }
 }
 
 /// Whether a line is the head of a table that is not inside the table of a rule, such as `[observe.http.body]` is.
@@ -103,6 +139,19 @@ fn names(line: &str, request: &str) -> bool {
 /// Whether a line contains a text as it is, or as a basic string of TOML contains it.
 fn contains(line: &str, text: &str) -> bool {
     line.contains(text) || line.contains(&escaped(text))
+}
+
+/// Like [`contains`], for a text that is not a part of a longer name in the line.
+fn contains_word(line: &str, text: &str) -> bool {
+    let is_of_name = |one: char| one.is_ascii_alphanumeric() || matches!(one, '_' | '-');
+    let is_word = |text: &str| {
+        line.match_indices(text).any(|(at, found)| {
+            let before = line.get(..at).and_then(|head| head.chars().next_back());
+            let behind = line.get(at + found.len()..).and_then(|rest| rest.chars().next());
+            !before.is_some_and(is_of_name) && !behind.is_some_and(is_of_name)
+        })
+    };
+    is_word(text) || is_word(&escaped(text))
 }
 
 /// A text as a basic string of TOML contains it.

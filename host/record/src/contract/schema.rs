@@ -10,6 +10,7 @@ mod ecma;
 mod pattern;
 mod project;
 pub(crate) mod set;
+mod wanted;
 mod well_formed;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -131,6 +132,12 @@ impl Schema {
         check::violations(self, value)
     }
 
+    /// The first of the [`violations`](Self::violations). The rest of the value is not checked, so the memory does not
+    /// grow with the number of violations.
+    pub fn first_violation(&self, value: &Value) -> Option<Violation> {
+        check::first(self, value, "")
+    }
+
     /// The part of an upstream's response that is kept: declared properties only.
     ///
     /// A property that is null counts as absent unless it is `nullable`, because many upstreams send null for an absent
@@ -173,6 +180,11 @@ impl Schema {
     /// Whether this schema or one inside it says how a decimal is sent.
     pub(crate) fn has_sent_as(&self) -> bool {
         self.any(&|schema| schema.sent_as.is_some())
+    }
+
+    /// Whether this schema or one inside it is private.
+    pub(crate) fn has_private(&self) -> bool {
+        self.any(&|schema| schema.private)
     }
 
     /// Whether the state contains values of this schema exactly as the upstream sent them: texts, integers, booleans

@@ -5,9 +5,12 @@
 //! `deed check` has proved from the parameter's schema that no value can change the meaning of the text.
 
 mod body;
+mod covers;
 mod error;
 pub mod headers;
+mod open;
 pub mod origins;
+mod permission;
 mod target;
 pub mod text;
 
@@ -18,13 +21,15 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub use self::error::RenderError;
+pub(crate) use self::open::is_part;
+pub use self::open::{OpenError, OpenFault, OpenPart};
 pub(crate) use self::target::normal;
 pub use self::target::percent_encode;
 use self::text::{Format, Origins, Source};
 use crate::contract::expose;
 use crate::contract::expression::Expression;
 use crate::contract::schema::Schema;
-use crate::exchange::codec::form::{self, Shape};
+use crate::exchange::codec::form::Shape;
 use crate::exchange::codec::{Codec, Incoming, Outgoing};
 use crate::exchange::{Guard, Rendered};
 
@@ -32,6 +37,7 @@ use crate::exchange::{Guard, Rendered};
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a key of a contract")]
 pub struct Rule {
     pub upstream: String,
     /// The request in the form `METHOD /path/{param}?key=value`.
@@ -82,8 +88,8 @@ pub struct Rule {
     /// Response statuses that prove that the write created what exists afterwards (format 2).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub created: Vec<u16>,
-    /// Response statuses that, with `Retry-After`, mean that the request was not carried out and may be repeated (format
-    /// 2).
+    /// Response statuses that, with `Retry-After`, mean that the request was not carried out and may be repeated
+    /// (format 2).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub throttled: Vec<u16>,
     /// Response statuses that mean that the upstream may carry out the write later (format 2).
@@ -93,17 +99,30 @@ pub struct Rule {
     /// (format 2).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refused_when: Option<Expression>,
-    /// The name of a write, by which `{answer.NAME.MEMBER}` refers to its answer (format 2).
+    /// The name of a write, by which `{answer.NAME.MEMBER}` refers to its answer. A read that contains a value of an
+    /// answer needs a name if it has `answer`, but no request can refer to it (format 2).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// The members of the answer to a write that requests of `observe` contain. An answer that lacks one of these
-    /// members cannot be used (format 2).
+    /// The members of the answer to a write that other requests contain. An answer that lacks one of these members
+    /// cannot be used. For a read that contains a value of an answer, the members that the adapter gets in a rehearsal
+    /// (format 2).
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub answer: BTreeMap<String, Schema>,
     /// The form of the path in the header `Location` of the answer to a write, such as `/jobs/{job}`. Each placeholder
     /// of this path is a member of `answer` (format 2).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub location: Option<String>,
+    /// `true` if a plan may omit this write, and an attempt may end without it (format 2).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub optional: bool,
+    /// The permission that the credential needs for this request, in the words of the upstream. A reason names it if the
+    /// upstream answers 401 or 403 (format 2).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub permission: Option<String>,
+    /// Secrets in the answer to a write that the host takes out of the answer and stores: JSON pointers by name. The
+    /// operator says in `vault` of the grant where (format 2).
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub secrets: BTreeMap<String, String>,
 }
 
 const METHODS: [&str; 6] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"];
@@ -169,6 +188,10 @@ impl Rule {
             refused_when: self.refused_when.clone(),
             name: self.name.clone(),
             location: self.location.clone(),
+            any: body.any,
+            awaited: body.awaited,
+            optional: self.optional,
+            secrets: self.secrets.clone(),
         })
     }
 
@@ -209,8 +232,12 @@ impl Rule {
         target::check_path(path, format)?;
         target::check_query(query.unwrap_or_default(), format)?;
         headers::check(&self.headers)?;
+        permission::check(self.permission.as_deref())?;
         let body = self.body_template()?;
         body.as_deref().map_or(Ok(()), |body| body::not_late(body, format))?;
+        if format == Format::Two {
+            self.check_open_parts(observing)?;
+        }
         self.codec.check(body.as_deref(), shape(format))?;
         self.content_type(has_body)?;
         body.map_or(Ok(()), |body| body::check(&body, format))
@@ -236,6 +263,9 @@ impl Rule {
             ("name", self.name.is_some()),
             ("answer", !self.answer.is_empty()),
             ("location", self.location.is_some()),
+            ("optional", self.optional),
+            ("permission", self.permission.is_some()),
+            ("secrets", !self.secrets.is_empty()),
         ];
         keys.into_iter().find_map(|(key, used)| used.then_some(key))
     }
@@ -328,7 +358,7 @@ impl Rule {
         texts.extend(wanted.map(|text| (text, Place::Where)));
         let mut inside = Vec::new();
         if let Some(body) = body {
-            body::texts(body, &mut inside);
+            body::texts(body, format, &mut inside);
         }
         texts.extend(inside.into_iter().map(|text| (text, Place::Body)));
         let mut found = Vec::new();
@@ -342,7 +372,7 @@ impl Rule {
     fn selection(&self, origins: &Origins<'_>) -> Result<BTreeMap<String, Value>, RenderError> {
         let mut values = BTreeMap::new();
         for (pointer, template) in &self.selected {
-            let filled = body::fill(&body::Template::plain(template), origins)?;
+            let filled = body::fill(&body::Template::plain(template), origins, false)?;
             let value = filled.value.ok_or(RenderError::NullBody)?;
             values.insert(pointer.clone(), value);
         }
@@ -353,21 +383,14 @@ impl Rule {
     /// compared are those that are sent.
     fn filled(&self, origins: &Origins<'_>) -> Result<body::Filled, RenderError> {
         let Some(template) = self.template()? else { return Ok(body::Filled::default()) };
-        let filled = body::fill(&template, origins)?;
+        let shape = shape(origins.format());
+        let is_form = self.codec.request == Outgoing::Form;
+        let filled = body::fill(&template, origins, is_form && shape == Shape::Nested)?;
         // A null body is refused, because a record could not distinguish it from an absent body.
         if filled.value.as_ref().is_some_and(Value::is_null) {
             return Err(RenderError::NullBody);
         }
-        match self.codec.request {
-            Outgoing::Json => Ok(filled),
-            Outgoing::Form => {
-                let texts = |body| {
-                    form::texts(body, shape(origins.format())).map_err(|_| RenderError::NotFlat)
-                };
-                let value = filled.value.map(texts).transpose()?;
-                Ok(body::Filled { value, ..body::Filled::default() })
-            }
-        }
+        if is_form { filled.into_form(shape) } else { Ok(filled) }
     }
 
     /// Checks that the header `Content-Type` of the rule names the encoding in which the codec writes the body.

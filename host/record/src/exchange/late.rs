@@ -1,13 +1,17 @@
 //! Values in requests that are not known when the action is proposed. The body of a write may contain values of the
-//! state before the action, and the path of a later read may contain values of the answer to a write.
+//! state before the action and parts that the adapter computes, and a later request may contain values of the answer to
+//! a write.
+//!
+//! A request with these values keeps the maps `pre`, `any` and `awaited`, so that its rule can be found again.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use deed_spec::json;
 use serde_json::Value;
 
 use super::Rendered;
-use super::segment::has_dots;
+use super::codec::Outgoing;
+use super::segment::{has_dots, percent_encode};
 
 /// The beginning of a placeholder for a value of an answer. In a rendered path, all other braces are percent-encoded.
 const ANSWER: &str = "{answer.";
@@ -90,6 +94,71 @@ impl Rendered {
             && (tail.ends_with(&its_tail) || its_tail.ends_with(&tail))
     }
 
+    /// The values of answers that are not filled into the path and the body yet, as `NAME.MEMBER`, each once.
+    pub fn needs(&self) -> Vec<String> {
+        let mut found: Vec<String> = Vec::new();
+        let is_filled = |place: &str| {
+            let value = self.body.as_ref().and_then(|body| json::pointer(body, place));
+            value.is_some_and(|value| !value.is_null())
+        };
+        let awaited = self.awaited.iter().filter(|(place, _)| !is_filled(place));
+        for name in self.answers().chain(awaited.map(|(_, name)| name.as_str())) {
+            if !found.iter().any(|one| one == name) {
+                found.push(name.to_owned());
+            }
+        }
+        found
+    }
+
+    /// Returns the request with the values of answers that `value` returns by `NAME.MEMBER`: percent-encoded in the
+    /// path, as text in a form-urlencoded body, and as they are in a JSON body. A place without a value stays
+    /// unchanged.
+    ///
+    /// # Errors
+    ///
+    /// Fails when a value in the path is empty or results in a dot segment.
+    pub fn with_answer_values(
+        &self,
+        value: impl Fn(&str) -> Option<Value>,
+    ) -> Result<Self, NoAnswer> {
+        let encoded = |name: &str| value(name).map(|value| percent_encode(&text(&value)));
+        let mut filled = self.with_answers(encoded)?;
+        for (place, name) in &self.awaited {
+            let Some(value) = value(name) else { continue };
+            let sent = match self.codec.request {
+                Outgoing::Json => value,
+                Outgoing::Form => Value::String(text(&value)),
+            };
+            filled.set(place, sent);
+        }
+        Ok(filled)
+    }
+
+    /// Returns the request with these values in the parts that the adapter computes, by the JSON pointers of `any`.
+    /// Other pointers are ignored.
+    #[must_use]
+    pub fn with_any(&self, parts: &BTreeMap<String, Value>) -> Self {
+        let mut filled = self.clone();
+        for place in self.any.keys() {
+            match parts.get(place) {
+                Some(value) if place.is_empty() => filled.body = Some(value.clone()),
+                Some(value) => filled.set(place, value.clone()),
+                None => {}
+            }
+        }
+        filled
+    }
+
+    /// The values in the parts that the adapter computes, by the JSON pointers of `any`. A part without a value is left
+    /// out; no part has the value null.
+    pub fn parts(&self) -> BTreeMap<String, Value> {
+        let part = |place: &String| {
+            let value = json::pointer(self.body.as_ref()?, place)?;
+            (!value.is_null()).then(|| (place.clone(), value.clone()))
+        };
+        self.any.keys().filter_map(part).collect()
+    }
+
     /// Fills the values of a whole state into the body of the request.
     ///
     /// # Errors
@@ -114,17 +183,31 @@ impl Rendered {
         Ok(filled)
     }
 
-    /// The request as the contract renders it, in which the values of the state are not filled in.
+    /// The request as the contract renders it: without values of the state, parts that the adapter computed, and values
+    /// of answers in the body. The path stays as it is.
     #[must_use]
     pub fn without_state(&self) -> Self {
         let mut bare = self.clone();
-        for place in self.pre.keys() {
-            if let Some(slot) = bare.body.as_mut().and_then(|body| body.pointer_mut(place)) {
-                *slot = Value::Null;
-            }
+        for place in self.pre.keys().chain(self.any.keys()).chain(self.awaited.keys()) {
+            bare.set(place, Value::Null);
+        }
+        if self.any.contains_key("") {
+            bare.body = None;
         }
         bare
     }
+
+    /// Sets the value at a JSON pointer into the body, if there is one.
+    fn set(&mut self, place: &str, value: Value) {
+        if let Some(slot) = self.body.as_mut().and_then(|body| body.pointer_mut(place)) {
+            *slot = value;
+        }
+    }
+}
+
+/// A value of an answer as it appears in a path or in a form-urlencoded body.
+fn text(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
 /// The positions in a text at which a sequence of values, each followed by its literal, can end. Linear in the text for
@@ -173,5 +256,80 @@ mod tests {
             let missing = bare.with_state(&state).unwrap_err().to_string();
             assert!(missing.contains("`PUT /u` sends `pre.user."), "{missing}");
         }
+    }
+
+    fn named(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
+        pairs.iter().map(|(place, name)| ((*place).to_owned(), (*name).to_owned())).collect()
+    }
+
+    fn open() -> Rendered {
+        Rendered {
+            body: Some(json!({"doc": null, "by": null, "list": [{"a/b": null}], "n": 1})),
+            any: named(&[("/doc", "doc"), ("/list/0/a~1b", "part")]),
+            awaited: named(&[("/by", "create.id")]),
+            ..request("PUT", "/t/{answer.create.id}/{answer.create.key}")
+        }
+    }
+
+    #[test]
+    fn computed_parts_come_and_go_and_nothing_else_changes() {
+        let bare = open();
+        assert_eq!(bare.parts(), BTreeMap::new());
+        let parts: BTreeMap<String, Value> =
+            [("/doc", json!({"x": [null]})), ("/list/0/a~1b", json!("y"))]
+                .map(|(place, value)| (place.to_owned(), value))
+                .into();
+        let mut more = parts.clone();
+        more.insert("/n".to_owned(), json!(2));
+        let filled = bare.with_any(&more);
+        assert_eq!(
+            filled.body,
+            Some(json!({"doc": {"x": [null]}, "by": null, "list": [{"a/b": "y"}], "n": 1}))
+        );
+        assert_eq!(filled.parts(), parts);
+        assert_eq!(filled.without_state(), bare);
+        assert_eq!(filled.with_any(&BTreeMap::new()), filled);
+    }
+
+    #[test]
+    fn a_whole_body_may_be_computed() {
+        let bare = Rendered { any: named(&[("", "doc")]), ..request("PUT", "/t") };
+        assert_eq!((bare.body.clone(), bare.parts()), (None, BTreeMap::new()));
+        let parts = BTreeMap::from([(String::new(), json!({"a": 1}))]);
+        let filled = bare.with_any(&parts);
+        assert_eq!((filled.body.clone(), filled.parts()), (Some(json!({"a": 1})), parts));
+        assert_eq!(filled.without_state(), bare);
+    }
+
+    #[test]
+    fn values_of_answers_are_filled_in_as_far_as_they_are_known() {
+        let bare = open();
+        assert_eq!(bare.needs(), ["create.id", "create.key"]);
+        let id = |name: &str| (name == "create.id").then(|| json!("a b"));
+        let filled = bare.with_answer_values(id).unwrap();
+        assert_eq!(filled.path, "/t/a%20b/{answer.create.key}");
+        assert_eq!(filled.body.as_ref().unwrap()["by"], "a b");
+        assert_eq!(Rendered { path: bare.path.clone(), ..filled.without_state() }, bare);
+        assert_eq!(bare.with_answer_values(|_| None).unwrap(), bare);
+        let number = bare.with_answer_values(|_| Some(json!(7))).unwrap();
+        assert_eq!(
+            (number.path.as_str(), &number.body.as_ref().unwrap()["by"]),
+            ("/t/7/7", &json!(7))
+        );
+        let mut form = bare;
+        form.codec.request = Outgoing::Form;
+        let form = form.with_answer_values(|_| Some(json!(7))).unwrap();
+        assert_eq!(form.body.unwrap()["by"], "7");
+    }
+
+    #[test]
+    fn a_value_of_an_answer_stays_in_its_segment() {
+        for value in ["", ".", "..", "../x", "a/.."] {
+            let refused = open().with_answer_values(|_| Some(json!(value)));
+            assert!(refused.is_err(), "{value:?}: {refused:?}");
+        }
+        let sent = open().with_answer_values(|_| Some(json!("a/b?c#{answer.create.id}"))).unwrap();
+        let value = "a%2Fb%3Fc%23%7Banswer.create.id%7D";
+        assert_eq!(sent.path, format!("/t/{value}/{value}"));
     }
 }

@@ -12,6 +12,7 @@ use crate::exchange::Exchange;
 use crate::exchange::claim::Claim;
 use crate::lifecycle::observation::Sight;
 use crate::lifecycle::outcome::Judgement;
+use crate::plan::Rehearsal;
 use crate::policy::{Decision, Facts};
 use crate::statement::approval::Ask;
 use crate::statement::envelope::Signed;
@@ -54,6 +55,11 @@ pub enum Event {
         phase: Phase,
         observation: Arc<Sight>,
     },
+    /// The adapter's function `perform` ran in a rehearsal, in which no write was sent. Only actions with an open
+    /// contract are rehearsed.
+    Rehearsed {
+        rehearsal: Arc<Rehearsal>,
+    },
     /// People are asked to approve exactly this action in exactly this state.
     Asked {
         ask: Arc<Ask>,
@@ -62,7 +68,12 @@ pub enum Event {
     Answered {
         answer: Arc<Answer>,
     },
-    /// The approvals so far became void, because the action would now differ from what was approved.
+    /// A person who may answer puts the request for approval off. This changes only what this person is shown.
+    Deferred {
+        deferral: Arc<Deferral>,
+    },
+    /// The approvals so far became void, because the action would now differ from what was approved. If nobody was asked
+    /// yet, policy requires an approval only now, for the state or the plan.
     Stale {
         reason: String,
     },
@@ -164,7 +175,20 @@ pub struct Answer {
     pub person: String,
     pub role: String,
     pub approves: bool,
+    /// The person whose role it is, if the role was delegated. The signed statement does not say it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delegated_by: Option<String>,
     pub envelope: Arc<Signed>,
+}
+
+/// That a person puts a request for approval off. It is not signed, and occurs in the journal only.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Deferral {
+    pub person: String,
+    pub reason: String,
+    /// Unix milliseconds.
+    pub until_ms: i64,
 }
 
 /// What one run of the adapter was granted. Credentials occur by name, never by value.
@@ -237,8 +261,10 @@ impl Event {
             Self::Decided { .. } => "decided",
             Self::ObserveStarted { .. } => "observe_started",
             Self::Observed { .. } => "observed",
+            Self::Rehearsed { .. } => "rehearsed",
             Self::Asked { .. } => "asked",
             Self::Answered { .. } => "answered",
+            Self::Deferred { .. } => "deferred",
             Self::Stale { .. } => "stale",
             Self::Cleared { .. } => "cleared",
             Self::AttemptStarted { .. } => "attempt_started",

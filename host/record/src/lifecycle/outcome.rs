@@ -4,6 +4,7 @@
 //! The judge uses only observations and exchanges, never the adapter's claim.
 
 mod existence;
+mod secrets;
 
 use std::collections::BTreeMap;
 
@@ -19,6 +20,12 @@ use crate::contract::{Contract, Effect, StateShape, may_change};
 use crate::exchange::meaning::Meaning;
 use crate::exchange::{Exchange, Fate};
 use crate::lifecycle::observation::Observation;
+use crate::lifecycle::permission;
+use crate::plan::Plan;
+use crate::plan::sent::{self, Unsent};
+
+/// The number of unsent writes that a reason names one by one. The judgement itself lists all of them.
+const NAMED: usize = 3;
 
 /// The host's conclusion. `indeterminate` is an outcome of its own; the host never guesses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,6 +39,8 @@ pub enum Outcome {
     Indeterminate,
     Expired,
     Cancelled,
+    /// A dry run ended: nothing was sent.
+    Rehearsed,
 }
 
 impl Outcome {
@@ -44,6 +53,7 @@ impl Outcome {
             Self::Indeterminate => "indeterminate",
             Self::Expired => "expired",
             Self::Cancelled => "cancelled",
+            Self::Rehearsed => "rehearsed",
         }
     }
 }
@@ -68,6 +78,9 @@ pub struct Judgement {
     /// are left out.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub outputs: BTreeMap<String, Value>,
+    /// The writes of the plan that no attempt sent, or that their guards rejected.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unsent: Vec<Unsent>,
 }
 
 /// One expectation and its result.
@@ -95,6 +108,8 @@ pub struct Seen<'a> {
     pub post: &'a Observation,
     /// The exchanges of every attempt.
     pub exchanges: &'a [&'a Exchange],
+    /// The plan of the attempts; `None` if the contract is closed.
+    pub plan: Option<&'a Plan>,
     /// Whether an unanswered write is still within its deadline and settle time.
     pub may_still_land: bool,
 }
@@ -109,6 +124,7 @@ impl Judgement {
             changes: vec![],
             unexpected: vec![],
             outputs: BTreeMap::new(),
+            unsent: vec![],
         }
     }
 }
@@ -120,7 +136,20 @@ pub fn judge(seen: &Seen<'_>) -> Judgement {
 
 /// Like [`judge`], but also returns whether waiting is unnecessary, because no write was sent or every `after` and
 /// `expect` condition already holds.
+///
+/// If a part of the plan was not sent, these conditions do not end the action, and another attempt may follow. Such an
+/// attempt needs an observation that began after the last time at which a write could take effect.
 pub fn judge_now(seen: &Seen<'_>) -> (Judgement, bool) {
+    let (by_state, is_settled) = judge_states(seen);
+    let outcome = by_state.outcome;
+    let judgement = secrets::with_lost(seen.exchanges, with_unsent(seen, by_state));
+    let is_early =
+        judgement.outcome != outcome && seen.exchanges.iter().any(|exchange| exchange.is_open());
+    (judgement, is_settled && !is_early)
+}
+
+/// Judges an attempted action without its plan.
+fn judge_states(seen: &Seen<'_>) -> (Judgement, bool) {
     let writes: Vec<&Exchange> =
         seen.exchanges.iter().copied().filter(|e| e.request.writes).collect();
     if !writes.iter().any(|e| e.may_have_written()) {
@@ -137,28 +166,66 @@ pub fn judge_now(seen: &Seen<'_>) -> (Judgement, bool) {
     let checks = after(seen, &pre, &post);
     let (changes, unexpected) = compare(seen.contract, seen.params, &pre, &post);
     let holds = checks.iter().all(|c| c.holds);
-    let (outcome, reason) = if !holds
-        && unexpected.is_empty()
-        && is_pending(seen, &writes, &pre, &post)
-    {
-        let why = "the upstream is still carrying out the action: `pending` of the contract holds";
-        (Outcome::Indeterminate, why.to_owned())
-    } else if holds && unexpected.is_empty() {
-        if let Some((outcome, reason)) = existence::foreign(seen, &writes) {
-            let outputs = BTreeMap::new();
-            return (Judgement { outcome, reason, checks, changes, unexpected, outputs }, holds);
-        }
-        (Outcome::Verified, "every expectation holds and nothing else changed".to_owned())
-    } else if changes.is_empty() {
-        unchanged(seen, &writes)
-    } else {
-        (Outcome::Mismatch, differs(&checks, &unexpected))
-    };
+    let (outcome, reason) =
+        if !holds && unexpected.is_empty() && is_pending(seen, &writes, &pre, &post) {
+            let why =
+                "the upstream is still carrying out the action: `pending` of the contract holds";
+            (Outcome::Indeterminate, why.to_owned())
+        } else if holds && unexpected.is_empty() {
+            if let Some((outcome, reason)) = existence::foreign(seen, &writes) {
+                let judgement =
+                    Judgement { checks, changes, unexpected, ..Judgement::plain(outcome, reason) };
+                return (judgement, holds);
+            }
+            (Outcome::Verified, "every expectation holds and nothing else changed".to_owned())
+        } else if changes.is_empty() {
+            unchanged(seen, &writes)
+        } else {
+            (Outcome::Mismatch, differs(&checks, &unexpected))
+        };
     let outputs = match outcome {
         Outcome::Verified => outputs(seen.contract, &post),
         _ => BTreeMap::new(),
     };
-    (Judgement { outcome, reason, checks, changes, unexpected, outputs }, holds)
+    let judgement =
+        Judgement { checks, changes, unexpected, outputs, ..Judgement::plain(outcome, reason) };
+    (judgement, holds)
+}
+
+/// Adds the writes of the plan that no attempt sent. People and policies agreed to the whole plan, so if a part of it
+/// was not sent, the action is not verified, unless the contract declares that part as optional.
+fn with_unsent(seen: &Seen<'_>, judgement: Judgement) -> Judgement {
+    let Some(plan) = seen.plan else { return judgement };
+    let filled = sent::with_answers_so_far(seen.contract, plan, seen.exchanges);
+    let unsent = sent::unsent(plan, seen.exchanges, &filled);
+    let is_rejected = |one: &Unsent| {
+        let at = usize::try_from(one.write).ok().and_then(|write| write.checked_sub(1));
+        let write = at.and_then(|at| filled.get(at));
+        seen.exchanges.iter().any(|sent| sent.is_turned_away() && Some(&sent.request) == write)
+    };
+    match missing(&unsent, is_rejected).filter(|_| judgement.outcome == Outcome::Verified) {
+        Some(reason) => {
+            let (outcome, outputs) = (Outcome::Mismatch, BTreeMap::new());
+            Judgement { outcome, reason, outputs, unsent, ..judgement }
+        }
+        None => Judgement { unsent, ..judgement },
+    }
+}
+
+/// The writes that had to be sent and were not, as a reason; `None` if there are none.
+fn missing(unsent: &[Unsent], is_rejected: impl Fn(&Unsent) -> bool) -> Option<String> {
+    let required: Vec<&Unsent> = unsent.iter().filter(|write| !write.optional).collect();
+    let named = required.iter().take(NAMED).map(|one| {
+        let what =
+            if is_rejected(one) { "was rejected by its guard (412)" } else { "was not sent" };
+        format!("write {} of the plan, `{} {}`, {what}", one.write, one.method, one.path)
+    });
+    let mut texts: Vec<String> = named.collect();
+    let more = required.len().saturating_sub(NAMED);
+    if more > 0 {
+        texts.push(format!("{more} more write(s) of the plan were not sent"));
+    }
+    (!texts.is_empty()).then(|| texts.join("; "))
 }
 
 /// Judges a read, which succeeds with one usable observation.
@@ -251,7 +318,8 @@ fn covers(place: &str, pointer: &str) -> bool {
 fn unchanged(seen: &Seen<'_>, writes: &[&Exchange]) -> (Outcome, String) {
     let sent = || writes.iter().filter(|e| e.may_have_written());
     if sent().all(|e| e.meaning() == Some(Meaning::Refused)) {
-        return (Outcome::Failed, "the upstream refused and nothing changed".to_owned());
+        let why = permission::of_writes(seen.contract, writes);
+        return (Outcome::Failed, format!("the upstream refused and nothing changed{why}"));
     }
     if sent().any(|e| e.is_accepted()) {
         let why = "the upstream accepted the write, and has not carried it out yet";
@@ -260,6 +328,10 @@ fn unchanged(seen: &Seen<'_>, writes: &[&Exchange]) -> (Outcome, String) {
     if sent().any(|e| e.is_done()) {
         let said = "the upstream reported success and nothing changed";
         return (Outcome::Mismatch, format!("{said}{}", undeclared(seen.contract, writes)));
+    }
+    if sent().any(|e| e.has_stored_secret()) {
+        let why = "a stored secret shows that the write was carried out, and nothing changed";
+        return (Outcome::Mismatch, why.to_owned());
     }
     let looks_suffice =
         matches!(seen.contract.action.effect, Effect::Idempotent | Effect::Observable);

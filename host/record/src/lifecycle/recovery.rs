@@ -55,7 +55,17 @@ pub fn another(
     // While the upstream still carries out the action, an unchanged state shows nothing.
     let pending = judged.outcome == Outcome::Indeterminate && contract.verify.pending.is_some();
     let untouched = seen && !pending && !writes.iter().any(|write| write.is(Word::Done));
+    // The state may lag behind a write of which only the answer is missing. With another effect, the host would not send
+    // the write again either, because the file of the secret exists.
+    if attempts.iter().any(has_secret_only) {
+        return Err(Final::SecretStored);
+    }
     repeatable(contract.action.effect, &writes, bindings, untouched, now_ms)
+}
+
+/// Whether the host stored a secret of a write of which the record has no complete answer.
+fn has_secret_only(attempt: &Attempt) -> bool {
+    attempt.exchanges.iter().any(|one| one.has_stored_secret() && !one.is_done())
 }
 
 /// Checks that a planned attempt is still allowed at this time.
@@ -192,6 +202,8 @@ pub enum Final {
     Opaque,
     #[error("a write got no answer, and the state leaves open whether it was carried out")]
     Inconclusive,
+    #[error("a secret that the host stored shows that a write without an answer was carried out")]
+    SecretStored,
     #[error("a write got no answer, and its idempotency key is missing or has expired")]
     Keyless,
 }

@@ -48,7 +48,7 @@ pub struct Illegal {
 
 impl Status {
     /// All texts that [`Status::word`] can return.
-    pub const WORDS: [&str; 10] = [
+    pub const WORDS: [&str; 11] = [
         "pending",
         "waiting",
         "running",
@@ -59,6 +59,7 @@ impl Status {
         "indeterminate",
         "expired",
         "cancelled",
+        "rehearsed",
     ];
 
     /// Whether the action makes no progress until a person or its caller acts.
@@ -96,8 +97,12 @@ impl Status {
                 S::Observing(*phase)
             }
             (S::Observing(now), Event::Observed { phase, .. }) if now == *phase => S::Observed(now),
+            // A rehearsal belongs to the state that was read last, and nothing may have happened since then.
+            (S::Observed(phase @ (Phase::Pre | Phase::Gate)), Event::Rehearsed { .. }) => {
+                S::Observed(phase)
+            }
             (S::Observed(Phase::Pre) | S::Stale, Event::Asked { .. })
-            | (S::Waiting, Event::Answered { .. }) => S::Waiting,
+            | (S::Waiting, Event::Answered { .. } | Event::Deferred { .. }) => S::Waiting,
             // After an attempt, approvals become void only if the upstream rejected every write because of its guard
             // and the observation shows no effect.
             (
@@ -118,7 +123,9 @@ impl Status {
                 S::Cleared
             }
             (from, Event::CancelRequested { .. }) if from.may_cancel() => S::CancelRequested,
-            (from, Event::Judged { judgement }) if from.may_judge() => S::Judged(judgement.outcome),
+            (from, Event::Judged { judgement }) if from.may_judge(judgement.outcome) => {
+                S::Judged(judgement.outcome)
+            }
             (S::Judged(outcome), Event::Sealed { .. }) => S::Sealed(outcome),
             (S::Ended(Outcome::Indeterminate), Event::Escalated { .. }) => self,
             (S::Ended(Outcome::Indeterminate), Event::Resolved { .. }) => S::Resolved,
@@ -128,7 +135,7 @@ impl Status {
                 Event::Settled { observation: Some(_), judgement },
             )
             | (S::Resolved, Event::Settled { judgement, .. })
-                if judgement.outcome != Outcome::Indeterminate =>
+                if !matches!(judgement.outcome, Outcome::Indeterminate | Outcome::Rehearsed) =>
             {
                 S::Settled(judgement.outcome)
             }
@@ -146,6 +153,8 @@ impl Status {
                 self,
                 Self::Decided(Verdict::Allow | Verdict::Ask)
                     | Self::Observing(Phase::Pre)
+                    // After a pause before another rehearsal, the state is read again.
+                    | Self::Observed(Phase::Pre)
                     | Self::Stale
             ),
             // In the statuses `Gated` and `Cleared`, the host reads the state again only after a restart, because a
@@ -190,10 +199,13 @@ impl Status {
         }
     }
 
-    /// Whether the action may be judged: an action without an outcome may be judged at any time except during an
-    /// attempt.
-    fn may_judge(self) -> bool {
-        self != Self::Attempting && self.outcome().is_none()
+    /// Whether the action may be judged in this way: an action without an outcome may be judged at any time except
+    /// during an attempt. A dry run ends where an attempt or a request for approval would follow.
+    fn may_judge(self, outcome: Outcome) -> bool {
+        let is_dry_end = matches!(self, Self::Observed(Phase::Pre | Phase::Gate) | Self::Gated(_));
+        self != Self::Attempting
+            && self.outcome().is_none()
+            && (outcome != Outcome::Rehearsed || is_dry_end)
     }
 
     /// The outcome, once it is known.
@@ -239,8 +251,13 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
+    use crate::exchange::claim::Claim;
+    use crate::lifecycle::event::Deferral;
+    use crate::lifecycle::outcome::Judgement;
+    use crate::plan::Rehearsal;
     use crate::statement::envelope::Signed;
     use crate::statement::resolution;
+    use deed_spec::digest::Digest;
     use deed_spec::dsse::Envelope;
 
     #[test]
@@ -314,10 +331,95 @@ mod tests {
     }
 
     #[test]
+    fn a_rehearsal_follows_an_observation_before_an_attempt_and_leaves_it_to_be_cancelled() {
+        let rehearsal = Rehearsal {
+            seed: Digest::of(b""),
+            claim: Claim::Done,
+            exchanges: vec![],
+            refused: vec![],
+            plan: None,
+            problem: None,
+            started_ms: 0,
+            ended_ms: 0,
+        };
+        let rehearsed = Event::Rehearsed { rehearsal: Arc::new(rehearsal) };
+        for phase in [Phase::Pre, Phase::Gate] {
+            let seen = Status::Observed(phase);
+            assert_eq!(Status::next(Some(seen), &rehearsed), Ok(seen));
+            assert!(seen.may_cancel());
+        }
+        for status in [
+            Status::Proposed,
+            Status::Decided(Verdict::Allow),
+            Status::Observing(Phase::Gate),
+            Status::Observed(Phase::Post),
+            Status::Gated(Verdict::Allow),
+            Status::Waiting,
+            Status::Stale,
+            Status::Cleared,
+            Status::Attempting,
+            Status::Retrying,
+            Status::Ended(Outcome::Verified),
+        ] {
+            assert!(Status::next(Some(status), &rehearsed).is_err(), "{status:?}");
+        }
+    }
+
+    #[test]
+    fn a_dry_run_ends_before_anything_could_be_sent() {
+        let judged =
+            |outcome| Event::Judged { judgement: Arc::new(Judgement::plain(outcome, "r")) };
+        let dry = judged(Outcome::Rehearsed);
+        let over = Ok(Status::Judged(Outcome::Rehearsed));
+        for status in [
+            Status::Observed(Phase::Pre),
+            Status::Observed(Phase::Gate),
+            Status::Gated(Verdict::Allow),
+            Status::Gated(Verdict::Ask),
+        ] {
+            assert_eq!(Status::next(Some(status), &dry), over, "{status:?}");
+        }
+        for status in [
+            Status::Proposed,
+            Status::Waiting,
+            Status::Cleared,
+            Status::Attempting,
+            Status::Attempted,
+            Status::Observed(Phase::Post),
+            Status::Retrying,
+        ] {
+            assert!(Status::next(Some(status), &dry).is_err(), "{status:?}");
+        }
+        let settled = Event::Settled {
+            observation: None,
+            judgement: Arc::new(Judgement::plain(Outcome::Rehearsed, "r")),
+        };
+        assert!(Status::next(Some(Status::Resolved), &settled).is_err());
+        assert!(Status::Ended(Outcome::Rehearsed).is_final());
+    }
+
+    #[test]
     fn a_cancel_after_the_attempt_started_is_illegal() {
         let cancel = Event::CancelRequested { by: "helpdesk".into() };
         assert!(Status::next(Some(Status::Attempting), &cancel).is_err());
         assert!(Status::next(Some(Status::Attempted), &cancel).is_err());
         assert_eq!(Status::next(Some(Status::Waiting), &cancel), Ok(Status::CancelRequested));
+    }
+
+    #[test]
+    fn only_a_request_that_waits_is_put_off_and_still_waits_then() {
+        let deferral = Deferral { person: "bob".into(), reason: "r".into(), until_ms: 5 };
+        let deferred = Event::Deferred { deferral: Arc::new(deferral) };
+        assert_eq!(Status::next(Some(Status::Waiting), &deferred), Ok(Status::Waiting));
+        for status in [
+            Status::Proposed,
+            Status::Stale,
+            Status::Gated(Verdict::Allow),
+            Status::Attempting,
+            Status::CancelRequested,
+            Status::Ended(Outcome::Expired),
+        ] {
+            assert!(Status::next(Some(status), &deferred).is_err(), "{status:?}");
+        }
     }
 }

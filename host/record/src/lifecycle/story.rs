@@ -3,8 +3,10 @@
 //! The receipt, the bundle, the ledger and every interface read only the story.
 
 mod attempt;
+mod dry_run;
 mod lost;
 mod open;
+mod planned;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -16,11 +18,12 @@ use serde_json::Value;
 use crate::action::{Binding, Bound};
 use crate::contract::Contract;
 use crate::exchange::{Exchange, Guard, NoValue, Rendered};
-use crate::lifecycle::event::{Answer, Attempt, Entry, Event, GrantRecord, Leaf, Phase};
+use crate::lifecycle::event::{Answer, Attempt, Deferral, Entry, Event, GrantRecord, Leaf, Phase};
 use crate::lifecycle::observation::Sight;
 use crate::lifecycle::observation::answers::Answers;
 use crate::lifecycle::outcome::Judgement;
 use crate::lifecycle::status::{Illegal, Status};
+use crate::plan::Rehearsal;
 use crate::policy::{Decision, Facts};
 use crate::statement::approval::Ask;
 use crate::statement::envelope::{Kind, Signed};
@@ -57,12 +60,21 @@ pub struct Story {
     /// observation is needed.
     pub pre_is_spent: bool,
     pub post: Option<Arc<Sight>>,
+    /// The rehearsal under `pre`, if the contract is open.
+    pub rehearsal: Option<Arc<Rehearsal>>,
     /// The current request for approval.
     pub ask: Option<Arc<Ask>>,
+    /// The time of the latest request for approval in Unix milliseconds; 0 before the first one.
+    pub asked_ms: i64,
+    /// The rehearsal whose plan the current request for approval shows, if the contract is open.
+    pub asked_plan: Option<Arc<Rehearsal>>,
     /// Answers to the current request for approval.
     pub answers: Vec<Arc<Answer>>,
     /// Every answer so far, for the receipt.
     pub all_answers: Vec<Arc<Answer>>,
+    /// How people put the current request for approval off, in order.
+    pub deferrals: Vec<Arc<Deferral>>,
+    /// Why the answers to earlier requests for approval became void.
     pub stale: Vec<String>,
     pub grant: Option<Arc<GrantRecord>>,
     pub attempts: Arc<Vec<Attempt>>,
@@ -132,6 +144,10 @@ pub enum StoryError {
         "event `write_ended` refers to exchange {0}, but no write intent is open for this exchange"
     )]
     NotIntended(u32),
+    #[error("event `{0}` cannot follow in a dry run, which ends before approvals and attempts")]
+    DryRun(&'static str),
+    #[error("the outcome of event `{0}` is for dry runs only")]
+    NoDryRun(&'static str),
 }
 
 impl Story {
@@ -167,9 +183,13 @@ impl Story {
             pre: None,
             pre_is_spent: false,
             post: None,
+            rehearsal: None,
             ask: None,
+            asked_ms: 0,
+            asked_plan: None,
             answers: vec![],
             all_answers: vec![],
+            deferrals: vec![],
             stale: vec![],
             grant: None,
             attempts: Arc::default(),
@@ -197,6 +217,7 @@ impl Story {
     pub fn apply(&mut self, entry: &Entry) -> Result<(), StoryError> {
         let status = Status::next(Some(self.status), &entry.event)?;
         self.check_epoch(&entry.event)?;
+        self.check_dry_run(&entry.event)?;
         self.status = status;
         self.version += 1;
         self.at_ms = entry.at_ms;
@@ -210,9 +231,17 @@ impl Story {
             Event::Observed { observation, .. } => {
                 self.pre = Some(observation);
                 self.pre_is_spent = false;
+                // A plan belongs to the state under which it was made.
+                self.rehearsal = None;
             }
-            Event::Asked { ask } => self.ask = Some(ask),
+            Event::Rehearsed { rehearsal } => self.rehearsal = Some(rehearsal),
+            Event::Asked { ask } => {
+                self.ask = Some(ask);
+                self.asked_ms = entry.at_ms;
+                self.asked_plan.clone_from(&self.rehearsal);
+            }
             Event::Answered { answer } => self.answer(answer),
+            Event::Deferred { deferral } => self.deferrals.push(deferral),
             Event::Stale { reason } => self.forget_answers(reason),
             Event::Cleared { grant } => self.grant = Some(grant),
             event @ (Event::AttemptStarted { .. }
@@ -266,10 +295,15 @@ impl Story {
     }
 
     fn forget_answers(&mut self, reason: String) {
-        self.stale.push(reason);
+        // If nobody was asked yet, no answer becomes void: the reason is then why people are asked for the first time.
+        if self.ask.is_some() {
+            self.stale.push(reason);
+        }
         self.post = None;
         self.ask = None;
+        self.asked_plan = None;
         self.answers.clear();
+        self.deferrals.clear();
     }
 
     /// The payload digests of the activations that the action's decisions are based on, without duplicates, the latest
@@ -302,7 +336,8 @@ impl Story {
         self.attempts.iter().flat_map(|attempt| &attempt.exchanges).collect()
     }
 
-    /// The number of distinct persons who approved, by role. Each person counts only once per action.
+    /// The number of distinct persons who approved, by role. Each person counts only once per action. A confirmation
+    /// counts as `confirm`, which is no role.
     pub fn approvals(&self) -> BTreeMap<String, u32> {
         let mut persons: BTreeMap<&str, &str> = BTreeMap::new();
         for answer in self.answers.iter().filter(|a| a.approves) {
@@ -315,13 +350,19 @@ impl Story {
         counts
     }
 
-    /// The obligations that no approval meets yet.
+    /// Until when each person has put the current request for approval off, in Unix milliseconds. The last word of a
+    /// person counts.
+    pub fn put_off(&self) -> BTreeMap<&str, i64> {
+        self.deferrals.iter().map(|one| (one.person.as_str(), one.until_ms)).collect()
+    }
+
+    /// The obligations that no approval, and no confirmation, meets yet.
     pub fn open_obligations(&self) -> Vec<String> {
         let counts = self.approvals();
         let asked = self.ask.iter().flat_map(|ask| &ask.obligations);
         asked
             .filter(|o| counts.get(&o.role).copied().unwrap_or(0) < o.count)
-            .map(|o| format!("approve:{}:{}", o.count, o.role))
+            .map(ToString::to_string)
             .collect()
     }
 

@@ -14,8 +14,8 @@ pub struct Question {
     pub entities_sha256: Digest,
     /// Digest of `policy/request.json`.
     pub request_sha256: Digest,
-    /// Whether the request contains the state before the action. An agent's copy of a bundle includes only a request
-    /// without that state.
+    /// Whether the request contains the state before the action, or the plan. An agent's copy of a bundle includes only
+    /// a request without either.
     pub about_state: bool,
 }
 
@@ -29,7 +29,9 @@ impl Question {
         Ok(Self {
             entities_sha256: Digest::of(&json::to_canonical(&asked.entities)?),
             request_sha256: Digest::of(&json::to_canonical(&asked.request)?),
-            about_state: asked.request.pointer("/context/pre").is_some(),
+            about_state: ["/context/pre", "/context/plan"]
+                .iter()
+                .any(|pointer| asked.request.pointer(pointer).is_some()),
         })
     }
 }

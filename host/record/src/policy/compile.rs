@@ -6,6 +6,7 @@
 
 mod context;
 mod inspect;
+mod names;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::OnceLock;
@@ -22,7 +23,9 @@ use super::{Policies, Rule, Vocabulary, schema};
 /// Compiles `(file name, text)` pairs into one set.
 ///
 /// For every `@obligation("approve:N:ROLE")`, this function adds ` unless { context.approvals["ROLE"] >= N }` to the
-/// text, so a tool that ignores the annotation denies the action until it is approved.
+/// text, so a tool that ignores the annotation denies the action until it is approved. `@obligation("confirm")` is
+/// compiled in the same way, with `confirm` in the place of a role. The schema has a count for it only if a policy has
+/// this obligation.
 ///
 /// # Errors
 ///
@@ -32,16 +35,17 @@ pub fn compile(
     vocabulary: &Vocabulary,
 ) -> Result<Policies, CompileError> {
     let mut text = String::new();
-    let mut ids = BTreeMap::new();
+    let (mut ids, mut roles) = (BTreeMap::new(), vocabulary.roles.clone());
     for (file, source) in sources {
-        let compiled = compile_file(file, source, vocabulary, &mut ids)?;
+        let compiled = compile_file(file, source, vocabulary, (&mut ids, &mut roles))?;
         text += &compiled;
         if !compiled.ends_with('\n') {
             text.push('\n');
         }
     }
     let places = Places::of(sources);
-    load(&text, &schema::text(vocabulary), vocabulary.roles.clone())
+    let vocabulary = Vocabulary { roles, ..vocabulary.clone() };
+    load(&text, &schema::text(&vocabulary), vocabulary.roles)
         .map_err(|flaw| places.name(flaw, &text))
 }
 
@@ -83,12 +87,19 @@ pub(super) fn reads(policies: &Policies, action: &str, param: &str) -> bool {
     schema.is_none_or(|schema| validate(&schema, &policies.full).is_err())
 }
 
-/// Whether the result of this policy may change over time, because the policy reads the time or state that has not been
-/// read yet.
+/// Whether the result of this policy may change over time, because the policy reads the time, or a state or a plan that
+/// the host does not have yet.
 pub(super) fn turns(policies: &Policies, id: &str) -> bool {
     let fields = policies.full.policy(&PolicyId::new(id)).map(context::read_by);
-    let later = |fields: &BTreeSet<String>| ["pre", "time"].iter().any(|one| fields.contains(*one));
+    let later =
+        |fields: &BTreeSet<String>| ["pre", "plan", "time"].iter().any(|one| fields.contains(*one));
     fields.is_none_or(|fields| fields.as_ref().map_or(true, later))
+}
+
+/// The id and the text of each policy.
+pub(super) fn each(policies: &Policies) -> impl Iterator<Item = (&str, String)> {
+    let text = move |id: &str| policies.full.policy(&PolicyId::new(id)).map(ToString::to_string);
+    policies.rules.keys().filter_map(move |id| Some((id.as_str(), text(id.as_str())?)))
 }
 
 /// Parses a compiled text, validates it strictly and separates the policies with obligations.
@@ -148,12 +159,13 @@ fn compile_file(
     file: &str,
     source: &str,
     vocabulary: &Vocabulary,
-    ids: &mut BTreeMap<String, String>,
+    (ids, roles): (&mut BTreeMap<String, String>, &mut BTreeSet<String>),
 ) -> Result<String, CompileError> {
     let named = |flaw: Flaw| named(file, line_of(source, flaw.at), flaw);
     let mut insertions = BTreeMap::new();
     for policy in &parse(source).map_err(named)? {
         let id = inspect::accept(policy, vocabulary).map_err(named)?;
+        names::check(policy, &id, source, vocabulary).map_err(named)?;
         if let Some(first) = ids.insert(id.clone(), file.into()) {
             let flaw = inspect::flaw(
                 policy,
@@ -167,6 +179,7 @@ fn compile_file(
             let role = schema::quoted(&obligation.role);
             let clause = format!(" unless {{ context.approvals[{role}] >= {} }}", obligation.count);
             insertions.insert(inspect::semicolon(policy, source).map_err(named)?, clause);
+            roles.insert(obligation.role);
         }
     }
     Ok(splice(source, &insertions))

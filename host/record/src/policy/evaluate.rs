@@ -11,7 +11,9 @@ use std::collections::BTreeSet;
 use cedar_policy::{Authorizer, Context, Entities, Entity, PolicySet, Request, Response};
 use serde_json::Value;
 
-use super::{Decision, Facts, Obligation, Policies, Snapshot, Verdict, compile, schema};
+use super::{
+    Decision, Facts, Obligation, Policies, Snapshot, Verdict, compile, obligation, schema,
+};
 use crate::policy::asked;
 pub(super) use question::Question;
 
@@ -128,9 +130,7 @@ impl Answer<'_> {
             .filter_map(|id| self.policies.rules.get(id)?.obligation.clone())
             .collect();
         obligations.sort();
-        let wanted: Vec<String> =
-            obligations.iter().map(|one| format!("{} × `{}`", one.count, one.role)).collect();
-        let reason = format!("approval is wanted: {}", wanted.join(", "));
+        let reason = obligation::reason(&obligations);
         let determining = sorted(forbids.iter().chain(permits).cloned());
         Decision { obligations, ..self.decision(Verdict::Ask, determining, Some(reason)) }
     }

@@ -34,6 +34,8 @@ pub struct PermitBasis {
     pub policy_set: Digest,
     /// The state that the host read last.
     pub pre: Option<Value>,
+    /// What policies see of the plan, with the digest of the plan.
+    pub plan: Option<Value>,
 }
 
 /// The permit to make one attempt of one action, created by the policy evaluation.
@@ -53,7 +55,11 @@ pub struct Permit {
 impl Permit {
     /// Returns the permit if the decision about these facts allows the action.
     fn of(decision: &Decision, action: &ActionId, attempt: u32, facts: &Facts) -> Option<Self> {
-        let basis = PermitBasis { policy_set: decision.policy_set, pre: facts.pre.clone() };
+        let basis = PermitBasis {
+            policy_set: decision.policy_set,
+            pre: facts.pre.clone(),
+            plan: facts.plan.clone(),
+        };
         (decision.verdict == Verdict::Allow).then(|| Self {
             action: action.clone(),
             tenant: facts.tenant.clone(),

@@ -3,7 +3,7 @@
 //! Cedar's type-aware partial evaluation leaves of each policy what depends on facts that are not known yet. The agent,
 //! its person, its roles, the tenant, the environment, the contract, the verb and the mode are known. Everything else
 //! is unknown: the parameters, the resource and its attributes, the sources, the time, the person on whose behalf the
-//! agent acts, the approvals and the observed state.
+//! agent acts, the approvals, the observed state and the plan.
 //!
 //! The answer is about [`Policies::evaluate`], for every request with these known facts:
 //!

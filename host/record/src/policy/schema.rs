@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use super::{ActionShape, AttributeType, Vocabulary};
 use crate::contract::schema::{Kind, Schema};
+use crate::plan::Computed;
 
 /// The schema in Cedar's human-readable syntax, namespace `Deed`.
 pub(super) fn text(vocabulary: &Vocabulary) -> String {
@@ -78,7 +79,7 @@ fn line(out: &mut String, text: &str) {
 }
 
 fn action(name: &str, shape: &ActionShape) -> String {
-    let context = record([
+    let context = [
         field("params", true, &properties(&shape.params, Absence::AsDeclared)),
         field("environment", true, "String"),
         field("verb", true, "String"),
@@ -88,7 +89,10 @@ fn action(name: &str, shape: &ActionShape) -> String {
         field("time", true, "Long"),
         field("approvals", true, "Approvals"),
         field("pre", false, &states(&shape.state)),
-    ]);
+    ];
+    // Only the policies of an open contract can read a plan.
+    let plan = shape.plan.as_ref().map(|parts| field("plan", false, &plan(parts)));
+    let context = record(context.into_iter().chain(plan));
     let name = quoted(name);
     format!(
         "action {name} appliesTo {{ principal: [Agent], resource: [Resource], context: {context} }};"
@@ -104,6 +108,21 @@ enum Absence {
 
 fn states(states: &BTreeMap<String, Schema>) -> String {
     record(states.iter().map(|(name, schema)| field(name, false, &kind(schema, Absence::Always))))
+}
+
+/// A plan, with the parts that the adapter computes. A part may be absent, because its write may be optional.
+fn plan(parts: &BTreeMap<String, Computed>) -> String {
+    let any = record(parts.iter().map(|(name, part)| {
+        let one = kind(&part.schema, Absence::Always);
+        let all = if part.is_repeated { format!("Set<{one}>") } else { one };
+        field(name, false, &all)
+    }));
+    record([
+        field("sha256", true, "String"),
+        field("count", true, "Long"),
+        field("methods", true, "Set<String>"),
+        field("any", true, &any),
+    ])
 }
 
 fn kind(schema: &Schema, absence: Absence) -> String {

@@ -1,5 +1,6 @@
 mod bundle;
 mod load;
+mod plan;
 mod reach;
 
 use serde_json::json;
@@ -29,7 +30,7 @@ fn vocabulary() -> Vocabulary {
     let user = schema(
         json!({"required": ["id"], "properties": {"id": {"type": "string"}, "active": {"type": "boolean"}}}),
     );
-    let shape = ActionShape { params, state: BTreeMap::from([("user".into(), user)]) };
+    let shape = ActionShape { params, state: BTreeMap::from([("user".into(), user)]), plan: None };
     Vocabulary {
         actions: BTreeMap::from([
             ("idp.restore_access".into(), shape.clone()),
@@ -284,7 +285,8 @@ fn only_allow_gives_leave_and_only_for_what_was_asked_about() {
     assert!(!leave().covers(&action, 2, "acme", "idp.restore_access"));
     assert!(!leave().covers(&action, 1, "globex", "idp.restore_access"));
     assert!(!leave().covers(&action, 1, "acme", "idp.read_user"));
-    let basis = PermitBasis { policy_set: policies.digest(), pre: approved.pre.clone() };
+    let basis =
+        PermitBasis { policy_set: policies.digest(), pre: approved.pre.clone(), plan: None };
     assert!(leave().is_based_on(&basis));
     let policy_set = set(&[BASE]).digest();
     assert!(!leave().is_based_on(&PermitBasis { policy_set, ..basis.clone() }));

@@ -9,10 +9,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use deed_spec::digest::Digest;
 use deed_spec::dsse::Envelope;
 use deed_spec::json;
+use deed_spec::webauthn::RelyingParty;
 use ed25519_dalek::VerifyingKey;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use crate::policy::CONFIRM;
 use crate::statement::envelope::{EnvelopeError, Kind, Statement};
 
 /// The predicate of an `activated` statement; its subject, `activation.json`, is the predicate itself.
@@ -50,6 +52,9 @@ pub struct Approver {
     /// SHA-256 of the person's name.
     pub person: Digest,
     pub roles: BTreeSet<String>,
+    /// The [`relying_party_digest`] of a passkey; absent for a key file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub passkey: Option<Digest>,
 }
 
 /// SHA-256 of the canonical JSON `{"person", "roles"}` of an agent, with sorted roles.
@@ -70,6 +75,15 @@ pub fn attributes_digest(
     attributes: &BTreeMap<String, Value>,
 ) -> Result<Digest, json::NotCanonical> {
     Ok(Digest::of(&json::to_canonical(attributes)?))
+}
+
+/// SHA-256 of the canonical JSON `{"origins", "rp_id"}` of a passkey, with sorted origins.
+///
+/// # Errors
+///
+/// Fails when the JSON has no canonical form.
+pub fn relying_party_digest(relying_party: &RelyingParty) -> Result<Digest, json::NotCanonical> {
+    Ok(Digest::of(&json::to_canonical(relying_party)?))
 }
 
 /// The map key for the name of an agent or a resource.
@@ -128,11 +142,20 @@ impl Activation {
         }
     }
 
-    /// Whether a key could approve for this person in this role.
-    pub fn has_approver(&self, keyid: &str, person: &str, role: &str) -> bool {
+    /// Whether a key could approve for this person in this role. `passkey` is the [`relying_party_digest`] if the key
+    /// is a passkey. A confirmation needs no role, only a key of the person.
+    pub fn has_approver(
+        &self,
+        keyid: &str,
+        passkey: Option<Digest>,
+        person: &str,
+        role: &str,
+    ) -> bool {
         let person = name_digest(person);
-        let is_it = |one: &Approver| one.keyid == keyid && one.person == person;
-        self.approvers.iter().any(|one| is_it(one) && one.roles.contains(role))
+        let is_it =
+            |one: &Approver| one.keyid == keyid && one.passkey == passkey && one.person == person;
+        let may = |one: &Approver| role == CONFIRM || one.roles.contains(role);
+        self.approvers.iter().any(|one| is_it(one) && may(one))
     }
 }
 

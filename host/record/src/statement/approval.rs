@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use deed_spec::digest::Digest;
 use deed_spec::dsse::Envelope;
 use deed_spec::json;
-use ed25519_dalek::{SigningKey, VerifyingKey};
+use ed25519_dalek::SigningKey;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -19,7 +19,10 @@ use crate::action::{Action, BindError, Binding, Proposal, render};
 use crate::contract::{Contract, ContractError};
 use crate::exchange::Rendered;
 use crate::lifecycle::observation;
+use crate::plan::current::Current;
+use crate::plan::{self, Plan, Planned};
 use crate::policy::Obligation;
+use crate::statement::approver::ApproverKey;
 use crate::statement::envelope::{EnvelopeError, Kind, Statement};
 
 /// One request for approval, as stored in the journal.
@@ -32,6 +35,9 @@ pub struct Ask {
     /// Unix milliseconds.
     pub expires_ms: i64,
     pub pre_state: Digest,
+    /// SHA-256 of the plan; absent if the contract is closed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plan: Option<Digest>,
     pub policy_set: Digest,
     pub obligations: Vec<Obligation>,
 }
@@ -44,15 +50,23 @@ pub struct Terms {
     pub adapter: Digest,
     pub binding: BTreeMap<String, Digest>,
     pub pre_state: Digest,
+    /// SHA-256 of the plan; absent if the contract is closed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plan: Option<Digest>,
     pub policy_set: Digest,
     pub decision: Answer,
     pub person: String,
+    /// The role of an approval or denial; `confirm` if the responsible person answers, and confirms or declines.
     pub role: String,
     pub nonce: String,
     /// Unix milliseconds.
     pub expires_ms: i64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// SHA-256 of the text that the host says it showed; present if and only if a passkey signs the terms. A browser
+    /// cannot recompute the other digests by itself, as the command line does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shown: Option<Digest>,
 }
 
 /// The two possible answers of a person. A denial is final.
@@ -80,6 +94,13 @@ pub struct ApprovalRequest {
     /// The observed state by name.
     #[cfg_attr(feature = "schema", schemars(with = "serde_json::Map<String, Value>"))]
     pub pre: Value,
+    /// The writes that would be sent, if the contract is open. `perform` then has the writes as far as the contract
+    /// determines them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plan: Option<Plan>,
+    /// What the rehearsal read from the paths that the plan replaces, for comparison; not covered by the signature.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub current: Vec<Current>,
     /// When the host read `pre`, in Unix milliseconds; not covered by the signature.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub looked_ms: Option<i64>,
@@ -94,17 +115,27 @@ pub struct ApprovalRequest {
     /// these values.
     #[serde(default, skip_serializing_if = "Openings::is_empty")]
     pub private: Openings,
+    /// The text that a passkey's signature covers by its digest, for persons who may answer with a passkey.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shown: Option<String>,
 }
 
 impl ApprovalRequest {
-    /// The writes that would be sent, with the values of private parameters, for display to the approver.
+    /// The writes that would be sent, with the values of private parameters, for display to the approver: those of the
+    /// plan, or all requests of `perform` if the contract is closed.
     ///
     /// # Errors
     ///
     /// Fails when the openings do not match or the proposal violates its contract.
     pub fn live_writes(&self, contract: &Contract) -> Result<Vec<Prepared>, OpeningError> {
         let requests = self.private.requests(contract, &self.proposal, &self.action.id)?;
-        Ok(Prepared::with_state(requests.perform, &self.pre)?)
+        let rules = Prepared::with_state(requests.perform, &self.pre)?;
+        let Some(plan) = &self.plan else { return Ok(rules) };
+        let planned = |write: &Planned| {
+            let rule = rules.get(usize::try_from(write.rule).ok()?)?.clone();
+            Some(rule.with_any(&write.request.parts()))
+        };
+        Ok(plan.writes.iter().filter_map(planned).collect())
     }
 
     /// Whether the request has private parameters, and the host sent none of their values, as to people who may not
@@ -129,6 +160,7 @@ impl ApprovalRequest {
         if self.withholds(&contract) {
             return Err(ShownError::Withheld);
         }
+        let plan = self.check_plan(&contract)?;
         self.live_writes(&contract)?;
         let binding = self.check_bindings()?;
         let pre_state = observation::state_digest(&contract, &self.pre)?;
@@ -140,6 +172,7 @@ impl ApprovalRequest {
             adapter: self.action.adapter,
             binding,
             pre_state,
+            plan,
             policy_set: self.ask.policy_set,
             decision,
             person: person.to_owned(),
@@ -147,6 +180,7 @@ impl ApprovalRequest {
             nonce: self.ask.nonce.clone(),
             expires_ms: self.ask.expires_ms,
             reason: None,
+            shown: None,
         })
     }
 
@@ -171,6 +205,28 @@ impl ApprovalRequest {
         }
     }
 
+    /// Checks that the shown plan is the one that is asked about, and that the contract allows it. `perform` must be
+    /// checked before.
+    fn check_plan(&self, contract: &Contract) -> Result<Option<Digest>, ShownError> {
+        let digest = self.plan.as_ref().map(Plan::digest).transpose()?;
+        if digest != self.ask.plan {
+            return Err(ShownError::Differs("plan"));
+        }
+        match &self.plan {
+            Some(_) if !plan::is_open(&self.perform) => {
+                Err(ShownError::Plan("the contract leaves nothing to a plan".to_owned()))
+            }
+            None if plan::is_open(&self.perform) => {
+                Err(ShownError::Plan("the contract needs one, and there is none".to_owned()))
+            }
+            Some(plan) => {
+                plan::check(contract, &self.perform, &self.pre, plan).map_err(ShownError::Plan)?;
+                Ok(digest)
+            }
+            None => Ok(None),
+        }
+    }
+
     fn check_bindings(&self) -> Result<BTreeMap<String, Digest>, ShownError> {
         let mut digests = BTreeMap::new();
         for (name, binding) in &self.bindings {
@@ -182,6 +238,15 @@ impl ApprovalRequest {
             Err(ShownError::Differs("upstream binding"))
         }
     }
+}
+
+/// The payload of an approval, for a passkey that signs it.
+///
+/// # Errors
+///
+/// Fails when the terms have no canonical form.
+pub fn payload(action: Digest, terms: &Terms) -> Result<Vec<u8>, json::NotCanonical> {
+    Statement { kind: Kind::Approval, action, predicate: terms }.payload()
 }
 
 /// Signs terms about an action.
@@ -200,11 +265,15 @@ pub fn sign(action: Digest, terms: &Terms, key: &SigningKey) -> Result<Envelope,
 /// # Errors
 ///
 /// Fails when the signature or the format is wrong.
-pub fn open(envelope: &Envelope, key: &VerifyingKey) -> Result<(Digest, Terms), OpenError> {
-    let statement = Statement::open(envelope, key, Kind::Approval)?;
-    let terms =
-        serde_json::from_value(statement.predicate).map_err(|e| OpenError::Terms(e.to_string()))?;
-    Ok((statement.action, terms))
+pub fn open(envelope: &Envelope, key: &ApproverKey) -> Result<(Digest, Terms), OpenError> {
+    let statement = Statement::open_by(envelope, key, Kind::Approval)?;
+    let terms: Terms =
+        json::from_exact(statement.predicate).map_err(|e| OpenError::Terms(e.to_string()))?;
+    match (key, terms.shown) {
+        (ApproverKey::Passkey(_), None) => Err(OpenError::NotShown),
+        (ApproverKey::File(_), Some(_)) => Err(OpenError::Shown),
+        _ => Ok((statement.action, terms)),
+    }
 }
 
 /// The name of the first field in which the signed terms differ from the action as it would run now.
@@ -214,6 +283,7 @@ pub fn difference(signed: &Terms, now: &Terms) -> Option<&'static str> {
         (signed.adapter != now.adapter, "adapter"),
         (signed.binding != now.binding, "upstream binding"),
         (signed.pre_state != now.pre_state, "pre-state"),
+        (signed.plan != now.plan, "plan"),
         (signed.policy_set != now.policy_set, "policy set"),
         (signed.nonce != now.nonce, "nonce"),
         (signed.expires_ms != now.expires_ms, "expiry"),
@@ -228,6 +298,8 @@ pub fn difference(signed: &Terms, now: &Terms) -> Option<&'static str> {
 pub enum ShownError {
     #[error("the approval request is inconsistent in its {0}; do not sign, and report this error")]
     Differs(&'static str),
+    #[error("the plan in the approval request is wrong: {0}; do not sign, and report this error")]
+    Plan(String),
     #[error(transparent)]
     Contract(#[from] ContractError),
     #[error(transparent)]
@@ -249,4 +321,10 @@ pub enum OpenError {
     Envelope(#[from] EnvelopeError),
     #[error("the predicate is not an approval: {0}")]
     Terms(String),
+    #[error(
+        "an approval by passkey must have `shown`, the digest of the text that the approver was shown"
+    )]
+    NotShown,
+    #[error("an approval by a key file must not have `shown`; only an approval by passkey has it")]
+    Shown,
 }

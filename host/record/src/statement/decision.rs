@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::lifecycle::event::GrantRecord;
 use crate::lifecycle::observation::Look;
 use crate::lifecycle::story::Story;
+use crate::plan::Plan;
 use crate::policy::Decision;
 use crate::policy::asked::Question;
 use crate::statement::envelope::EnvelopeError;
@@ -32,6 +33,9 @@ pub struct Clearance {
     pub grant: GrantRecord,
     /// The observation that the decision is based on.
     pub pre: Look,
+    /// SHA-256 of the plan, whose writes are the only ones that the attempt may send; absent if the contract is closed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plan: Option<Digest>,
     /// The time at which the action passed the last checks, and the time by which its run has to end, in Unix
     /// milliseconds.
     pub cleared_ms: i64,
@@ -60,6 +64,7 @@ impl Clearance {
             approvals: counted.map(|a| a.envelope.payload_digest()).collect::<Result<_, _>>()?,
             grant: story.grant.as_deref().cloned().ok_or(ClearanceError::Lacks("grant"))?,
             pre: story.pre.as_ref().ok_or(ClearanceError::Lacks("look"))?.look()?,
+            plan: story.plan().map(Plan::digest).transpose()?,
             cleared_ms,
             deadline_ms,
         })

@@ -10,11 +10,12 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::memo::Memo;
+use crate::statement::approver::ApproverKey;
 
 const STATEMENT_TYPE: &str = "https://in-toto.io/Statement/v1";
 
-/// The kinds of statement. People sign approvals, and reconciliations that resolve an open outcome; the host's receipt
-/// key signs everything else. The kind is part of the signed bytes, so a statement of one kind cannot be passed off as
+/// The kinds of statement. People sign approvals, and reconciliations that resolve an open outcome; authors sign the
+/// adapters that they publish; the host's receipt key signs everything else. The kind is part of the signed bytes, so a statement of one kind cannot be passed off as
 /// another kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -27,6 +28,8 @@ pub enum Kind {
     Activated,
     KeyAdded,
     KeyRetired,
+    /// The content of a published adapter, signed by its author. No bundle and no log contains such a statement.
+    Adapter,
 }
 
 impl Kind {
@@ -39,6 +42,7 @@ impl Kind {
             Self::Activated => "urn:deed:activated:v1",
             Self::KeyAdded => "urn:deed:key-added:v1",
             Self::KeyRetired => "urn:deed:key-retired:v1",
+            Self::Adapter => "urn:deed:adapter:v1",
         }
     }
 
@@ -51,15 +55,18 @@ impl Kind {
             Self::Activated => "activated",
             Self::KeyAdded => "key-added",
             Self::KeyRetired => "key-retired",
+            Self::Adapter => "adapter",
         }
     }
 
-    /// The name of the statement's subject: an action, the statement's own predicate, or a key as SPKI DER.
+    /// The name of the statement's subject: an action, the statement's own predicate, a key as SPKI DER, or the manifest
+    /// of a published adapter.
     fn subject(self) -> &'static str {
         match self {
             Self::Approval | Self::Decision | Self::Receipt | Self::Reconciliation => "action.json",
             Self::Activated => "activation.json",
             Self::KeyAdded | Self::KeyRetired => "key.der",
+            Self::Adapter => "manifest.json",
         }
     }
 }
@@ -92,6 +99,19 @@ impl Statement {
         parse(&envelope.open(key)?, kind)
     }
 
+    /// Like [`Statement::open`], for a statement that a person signed with a key file or a passkey.
+    ///
+    /// # Errors
+    ///
+    /// Fails at the first check that does not pass.
+    pub fn open_by(
+        envelope: &Envelope,
+        key: &ApproverKey,
+        kind: Kind,
+    ) -> Result<Self, EnvelopeError> {
+        parse(&key.open(envelope)?, kind)
+    }
+
     /// Reads the statement without checking its signature, for uses that need no proof of origin.
     ///
     /// # Errors
@@ -122,6 +142,15 @@ impl<P: Serialize> Statement<P> {
         let rest = format!(",\"predicateType\":\"{kind}\",\"subject\":[{digest}]}}");
         out.extend_from_slice(rest.as_bytes());
         Ok(out)
+    }
+
+    /// The bytes that a signature covers: the payload of the envelope.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the statement has no canonical form.
+    pub fn payload(&self) -> Result<Vec<u8>, canonical::NotCanonical> {
+        self.canonical()
     }
 
     /// Signs the statement's canonical bytes.
@@ -226,8 +255,11 @@ mod tests {
 
     #[test]
     fn the_signed_bytes_are_the_canonical_bytes_of_the_statement() {
-        use Kind::{Activated, Approval, Decision, KeyAdded, KeyRetired, Receipt, Reconciliation};
-        let kinds = [Approval, Decision, Receipt, Reconciliation, Activated, KeyAdded, KeyRetired];
+        use Kind::{
+            Activated, Adapter, Approval, Decision, KeyAdded, KeyRetired, Receipt, Reconciliation,
+        };
+        let kinds =
+            [Approval, Decision, Receipt, Reconciliation, Activated, KeyAdded, KeyRetired, Adapter];
         for kind in kinds {
             let predicate = json!({"z": [1, {"b": "\n", "a": null}], "_": "ü"});
             let statement = Statement { kind, action: Digest::of(b"x"), predicate };

@@ -19,6 +19,8 @@ use crate::lifecycle::event::{Attempt, GrantRecord};
 use crate::lifecycle::observation::{Look, Sight};
 use crate::lifecycle::outcome::{Check, Judgement, Outcome};
 use crate::lifecycle::story::Story;
+use crate::plan::sent::Unsent;
+use crate::plan::{Rehearsal, RehearsalSummary};
 use crate::policy::Decision;
 use crate::policy::asked::Question;
 use crate::statement::approval::Answer as Said;
@@ -55,6 +57,9 @@ pub struct Receipt {
     pub grant: Option<GrantRecord>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pre: Option<Look>,
+    /// The latest rehearsal of an action with an open contract.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rehearsal: Option<RehearsalSummary>,
     pub attempts: Vec<AttemptSummary>,
     /// SHA-256 of `evidence/exchanges.json`: the canonical bytes of the attempts in full.
     pub exchanges_sha256: Digest,
@@ -67,6 +72,9 @@ pub struct Receipt {
     /// The values that the contract names in `[outputs]` (format 2).
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub outputs: BTreeMap<String, Value>,
+    /// The writes of the plan that no attempt sent, or that their guards rejected.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unsent: Vec<Unsent>,
     /// Whether the action's writes carry a precondition that the upstream checks.
     pub guard: Guard,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -144,6 +152,7 @@ impl Receipt {
             stale: story.stale.clone(),
             grant: story.grant.as_deref().cloned(),
             pre: story.pre.as_deref().map(Sight::look).transpose()?,
+            rehearsal: story.rehearsal.as_deref().map(Rehearsal::summary).transpose()?,
             attempts: attempts(story)?,
             exchanges_sha256: digest(&story.attempts)?,
             post: story.post.as_deref().map(Sight::look).transpose()?,
@@ -151,6 +160,7 @@ impl Receipt {
             unexpected: judgement.unexpected.clone(),
             checks: judgement.checks.clone(),
             outputs: judgement.outputs.clone(),
+            unsent: judgement.unsent.clone(),
             guard: Guard::of(&story.bound.perform),
             cancelled_by: story.cancelled_by.clone(),
             trace: story.trace.clone(),
@@ -174,7 +184,9 @@ impl Receipt {
         match self.outcome {
             Outcome::Denied | Outcome::Expired | Outcome::Cancelled => true,
             Outcome::Failed => self.post.is_none() && !self.may_have_changed_something(),
-            Outcome::Verified | Outcome::Mismatch | Outcome::Indeterminate => false,
+            Outcome::Verified | Outcome::Mismatch | Outcome::Indeterminate | Outcome::Rehearsed => {
+                false
+            }
         }
     }
 }

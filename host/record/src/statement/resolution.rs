@@ -137,7 +137,7 @@ pub fn sign(
 /// Fails when the signature or the format is wrong.
 pub fn open(envelope: &Envelope, key: &VerifyingKey) -> Result<(Digest, Resolved), OpenError> {
     let statement = Statement::open(envelope, key, Kind::Reconciliation)?;
-    let resolved: Resolved = json::from_value(statement.predicate)?;
+    let resolved: Resolved = json::from_exact(statement.predicate)?;
     resolved.resolution.check()?;
     Ok((statement.action, resolved))
 }

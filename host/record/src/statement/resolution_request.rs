@@ -63,7 +63,7 @@ impl ResolutionRequest {
         if statement.action != action {
             return Err(ShownError::Differs("receipt"));
         }
-        let receipt: Receipt = json::from_value(statement.predicate)?;
+        let receipt: Receipt = json::from_exact(statement.predicate)?;
         if receipt.outcome != Outcome::Indeterminate {
             return Err(ShownError::Closed(receipt.outcome.as_str()));
         }

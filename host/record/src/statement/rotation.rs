@@ -75,7 +75,7 @@ impl KeyChange {
 /// Fails when the signature, kind or fields are wrong, or when key, key id and subject differ.
 pub fn open(envelope: &Envelope, by: &VerifyingKey, kind: Kind) -> Result<KeyChange, ChangeError> {
     let statement = Statement::open(envelope, by, kind)?;
-    let change: KeyChange = json::from_value(statement.predicate)?;
+    let change: KeyChange = json::from_exact(statement.predicate)?;
     let named = key_id(&change.public()?)?;
     if named == change.keyid && statement.action.hex() == named {
         Ok(change)

@@ -6,6 +6,8 @@ use super::*;
 use crate::fixtures::{self, envelope};
 use crate::lifecycle::observation::Sight;
 use crate::lifecycle::outcome::Outcome;
+use crate::plan::Planned;
+use crate::statement::approval::Ask;
 
 const SECRET: &str = "Zaphod";
 
@@ -82,8 +84,26 @@ fn a_stranger_understands_each_line() {
     );
     assert_eq!(only(logged_event()), "the receipt is entry 12 of the log");
     let (person, role) = ("bob".into(), "support-lead".into());
-    let answer = Answer { person, role, approves: false, envelope: envelope() };
+    let (approves, delegated_by) = (false, None);
+    let answer = Answer { person, role, approves, delegated_by, envelope: envelope() };
     assert_eq!(answered(&answer), "bob denied it as support-lead, with a signature");
+    let answer = Answer { delegated_by: Some("dave".into()), ..answer };
+    assert_eq!(answered(&answer), "bob denied it as support-lead for dave, with a signature");
+    let answer =
+        Answer { person: "alice".into(), role: "confirm".into(), delegated_by: None, ..answer };
+    assert_eq!(answered(&answer), "alice declined to confirm it, with a signature");
+    let answer = Answer { approves: true, ..answer };
+    assert_eq!(answered(&answer), "alice confirmed it, with a signature");
+    let deferral =
+        Deferral { person: "bob".into(), reason: "in a meeting".into(), until_ms: 5_000 };
+    assert_eq!(
+        deferred_by_somebody(&deferral),
+        "an approver put the request off until 1970-01-01 00:00:05Z"
+    );
+    assert_eq!(
+        only(Event::Deferred { deferral: deferral.into() }),
+        "bob put the request off until 1970-01-01 00:00:05Z: in a meeting"
+    );
 }
 
 #[test]
@@ -141,6 +161,110 @@ fn what_adapters_say_waits_for_the_end_and_state_is_never_told() {
     assert!(told[1].text.ends_with(SECRET));
     entries[0] = entry(look(None));
     assert_eq!(tell(&entries)[0].text, "looked at idp: GET /Users/1 answered 200");
+}
+
+fn rehearsal(plan: Option<Plan>, problem: Option<&str>) -> Event {
+    let rehearsal = Rehearsal {
+        seed: Digest::of(b""),
+        claim: Claim::Done,
+        exchanges: vec![exchange("GET", Fate::Answered { status: 200 })],
+        refused: vec![],
+        plan,
+        problem: problem.map(str::to_owned),
+        started_ms: 0,
+        ended_ms: 0,
+    };
+    Event::Rehearsed { rehearsal: Arc::new(rehearsal) }
+}
+
+fn plan(count: usize) -> Plan {
+    let body = Some(json!({"displayName": SECRET}));
+    let request = Rendered { body, ..fixtures::request("PUT", "/Users/1") };
+    Plan { writes: vec![Planned { rule: 0, request }; count] }
+}
+
+#[test]
+fn a_rehearsal_names_its_reads_and_the_planned_writes() {
+    let read = "rehearsed, with idp: GET /Users/1 answered 200; no write was sent";
+    assert_eq!(
+        only(rehearsal(Some(plan(1)), None)),
+        format!("{read}; the plan has 1 write: PUT /Users/1 to idp")
+    );
+    let many = only(rehearsal(Some(plan(12)), None));
+    assert!(many.contains("; the plan has 12 writes: ") && many.ends_with(" and 2 more"), "{many}");
+    assert_eq!(only(rehearsal(Some(plan(0)), None)), format!("{read}; the plan has no write"));
+}
+
+#[test]
+fn why_there_is_no_plan_and_where_an_attempt_left_it_waits_for_the_end() {
+    let refused = fixtures::attempt(1, Claim::Done, vec![]);
+    let refused = Attempt { refused: vec![format!("differs: {SECRET}")], ..refused };
+    let mut entries = vec![
+        entry(rehearsal(Some(plan(1)), None)),
+        entry(rehearsal(None, Some(SECRET))),
+        entry(Event::AttemptEnded { attempt: Arc::new(refused) }),
+    ];
+    let told = tell(&entries);
+    assert!(told.iter().all(|line| !line.text.contains(SECRET)), "{told:?}");
+    entries.push(entry(logged_event()));
+    let told = tell(&entries);
+    assert!(told[1].text.ends_with(&format!("there is no plan: {SECRET}")), "{told:?}");
+    assert!(told[2].text.ends_with(&format!("refused a request: differs: {SECRET}")), "{told:?}");
+}
+
+/// The adapter `declared` reports the reason for which the host refused its request, so the ledger has it once.
+#[test]
+fn a_refusal_that_the_adapter_reports_is_told_once() {
+    let why = "denied by the plan: write 1 differs from the plan at `/a`";
+    for (claim, told, count) in [
+        (Claim::Refused(why.to_owned()), format!(": {why}; the host refused a request"), 1),
+        (Claim::Refused(why.to_owned()), format!(": {why}; the host refused 2 requests"), 2),
+        (Claim::Done, format!("done; the host refused a request: {why}"), 1),
+    ] {
+        let attempt = fixtures::attempt(1, claim, vec![]);
+        let attempt = Attempt { refused: vec![why.to_owned(); count], ..attempt };
+        let ended = entry(Event::AttemptEnded { attempt: Arc::new(attempt) });
+        let lines = tell(&[entry(rehearsal(Some(plan(1)), None)), ended, entry(logged_event())]);
+        assert!(lines[1].text.ends_with(&told), "{lines:?}");
+        assert_eq!(lines[1].text.matches(why).count(), 1, "{lines:?}");
+    }
+}
+
+/// Only a request for approval can become void. Before the first one, the reason says why people are asked.
+#[test]
+fn approvals_are_void_only_after_a_request() {
+    let stale = || entry(Event::Stale { reason: "policy requires approval".into() });
+    let ask = Ask {
+        nonce: "0".into(),
+        expires_ms: 5,
+        pre_state: Digest::of(b""),
+        plan: None,
+        policy_set: Digest::of(b""),
+        obligations: vec![],
+    };
+    let asked = entry(Event::Asked { ask: Arc::new(ask) });
+    let lines = tell(&[stale(), asked, stale(), stale()]);
+    let texts: Vec<&str> = lines.iter().map(|line| line.text.as_str()).collect();
+    let reason = "policy requires approval";
+    let void = format!("the approvals so far are void: {reason}");
+    assert_eq!((texts[0], texts[2], texts[3]), (reason, void.as_str(), reason));
+}
+
+/// The digest of a planned write is over the request of the plan, which contains what the adapter computed.
+#[test]
+fn a_planned_write_is_named_before_it_is_sent() {
+    let plan = plan(1);
+    let request_sha256 = Digest::of(&json::to_canonical(&plan.writes[0].request).unwrap());
+    let intended = Event::WriteIntended {
+        n: 1,
+        epoch: Some(1),
+        ordinal: 0,
+        request_sha256,
+        deadline_ms: 0,
+        idempotency_key: None,
+    };
+    let told = tell(&[entry(rehearsal(Some(plan), None)), entry(intended)]);
+    assert!(told[1].text.starts_with("about to send PUT /Users/1 to idp;"), "{told:?}");
 }
 
 #[test]

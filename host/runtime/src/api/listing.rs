@@ -11,6 +11,11 @@ use crate::api::StatusWord;
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct ActionList {
     pub actions: Vec<ActionSummary>,
+    /// Where the list goes on: the value of `from` for its next part. Absent at the end of the list. With `contract`,
+    /// `person`, `q` or `since`, a part can have fewer actions than `limit`, or none, although the list goes on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<ActionId>")]
+    pub next: Option<String>,
 }
 
 /// One action of a list.
@@ -25,6 +30,9 @@ pub struct ActionSummary {
     pub agent: String,
     /// When the latest event was appended, in Unix milliseconds.
     pub at_ms: i64,
+    /// The approvals that the action waits for, in words.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub missing: Vec<String>,
 }
 
 impl From<(String, Row)> for ActionSummary {
@@ -37,6 +45,7 @@ impl From<(String, Row)> for ActionSummary {
             resource: s.resource,
             agent: s.agent,
             at_ms: s.at_ms,
+            missing: Vec::new(),
         }
     }
 }

@@ -64,6 +64,7 @@ fn tags() -> Value {
         {"name": "contracts", "description": "The contracts that the caller may use."},
         {"name": "authorization", "description": "For clients that get access tokens from an issuer (OAuth 2.1)."},
         {"name": "log", "description": "The tenant's log as C2SP tlog-tiles."},
+        {"name": "console", "description": "Pages for people with a browser; see docs/console.md."},
         {"name": "operations", "description": "Health and counters, on a separate listener."},
     ])
 }

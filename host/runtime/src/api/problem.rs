@@ -141,6 +141,14 @@ impl Problem {
         Self { title: "the arguments are not valid", ..problem }
     }
 
+    /// The answer for fields of a form that cannot be read. The pointers lead into the body that the form stands for.
+    pub(crate) fn fields(violations: Vec<Violation>) -> Self {
+        let one = |v: Violation| Place { pointer: v.pointer, reason: v.reason };
+        let errors = violations.into_iter().map(one).collect();
+        let problem = Self::unprocessable("a field of the form cannot be read".to_owned(), errors);
+        Self { title: "the form is not valid", ..problem }
+    }
+
     /// The answer while the host refuses new work. The answer says when the caller may retry; the request had no
     /// effect.
     fn not_ready(why: &Unready) -> Self {
@@ -265,6 +273,7 @@ impl From<BindFault> for Problem {
                 Self::unprocessable(detail, place(&error.pointer, error.reason))
             }
             BindFault::Unknown(_) => Self::no_contract(),
+            BindFault::NoAccess { .. } => Self::forbidden(&fault.to_string()),
             BindFault::Bind(BindError::Params(violations)) => {
                 let one = |v: Violation| Place {
                     pointer: format!("/params{}", v.pointer),
@@ -320,6 +329,15 @@ impl From<IntakeError> for Problem {
             }
             IntakeError::Answer(answer) => {
                 Self::new(StatusCode::CONFLICT, "the answer does not count", answer.to_string())
+            }
+            IntakeError::Deferral(error) if error.is_of_the_form() => {
+                Self::bad_request(error.to_string())
+            }
+            IntakeError::Deferral(error) => {
+                Self::new(StatusCode::CONFLICT, "this cannot be put off", error.to_string())
+            }
+            IntakeError::Edit(error) => {
+                Self::new(StatusCode::CONFLICT, "this cannot be edited", error.to_string())
             }
             IntakeError::Resolve(error) => {
                 Self::new(StatusCode::CONFLICT, "the resolution does not count", error.to_string())

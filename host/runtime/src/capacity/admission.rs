@@ -39,7 +39,6 @@ pub struct Load {
 /// The admission counters. Clones are cheap and share the same counters.
 #[derive(Clone, Debug)]
 pub(crate) struct Admission {
-    limits: Limits,
     book: Arc<Mutex<AccountBook>>,
 }
 
@@ -83,8 +82,18 @@ impl Drop for ActivePlace {
 impl Admission {
     /// `crowd` receives every new number of actions under way.
     pub(crate) fn new(limits: Limits, tenants: usize, crowd: GroupCommit) -> Self {
-        let book = AccountBook::new(Pool::new(limits.under_way, tenants), crowd);
-        Self { limits, book: Arc::new(Mutex::new(book)) }
+        let book = AccountBook::new(limits, Pool::new(limits.under_way, tenants), crowd);
+        Self { book: Arc::new(Mutex::new(book)) }
+    }
+
+    /// Applies other limits to new work. Work that was accepted keeps its place, even if the limits are lower now.
+    pub(crate) fn change(&self, limits: Limits, tenants: usize) {
+        let mut book = lock(&self.book);
+        let mut pool = Pool::new(limits.under_way, tenants);
+        for tenant in book.tenants.values() {
+            (0..tenant.account.under_way).for_each(|held| pool.take(held));
+        }
+        (book.limits, book.pool) = (limits, pool);
     }
 
     /// Takes a place for a proposal. Fails when the agent, the tenant or the host has too many actions under way.
@@ -92,7 +101,7 @@ impl Admission {
         let mut book = lock(&self.book);
         let has = book.of(tenant, agent);
         let under_way = has.map(|account| account.under_way);
-        match book.pool.reached(under_way, self.limits.under_way.agent) {
+        match book.pool.reached(under_way, book.limits.under_way.agent) {
             None => Ok(self.begin(&mut book, tenant, agent)),
             Some(Level::Agent) => Err(book.refuse(Limit::AgentUnderWay, seconds(has.agent.stay))),
             Some(Level::Tenant) => {
@@ -106,7 +115,7 @@ impl Admission {
     /// margin for people.
     pub(crate) fn admit_answer(&self, tenant: &str, agent: &str) -> Result<ActivePlace, Overload> {
         let mut book = lock(&self.book);
-        let most = self.limits.under_way.host;
+        let most = book.limits.under_way.host;
         let own = book.of(tenant, agent).tenant.under_way;
         // The check does not apply to a tenant's guaranteed places, because approvals of other tenants cannot take
         // them.
@@ -129,17 +138,24 @@ impl Admission {
         let may = |account: Account| {
             account.waiting().saturating_add(account.under_way).saturating_sub(1)
         };
-        let has = lock(&self.book).of(tenant, agent).map(may);
-        reached_of_free(self.limits.waiting, has).map(|level| match level {
-            Level::Agent => Limit::AgentWaiting,
-            Level::Tenant => Limit::TenantWaiting,
-            Level::Host => Limit::HostWaiting,
+        let book = lock(&self.book);
+        reached_of_free(book.limits.waiting, book.of(tenant, agent).map(may)).map(|level| {
+            match level {
+                Level::Agent => Limit::AgentWaiting,
+                Level::Tenant => Limit::TenantWaiting,
+                Level::Host => Limit::HostWaiting,
+            }
         })
     }
 
     /// Counts the refusal of an action that would have to wait for people, and returns the error.
     pub(crate) fn refuse_to_wait(&self, limit: Limit) -> Overload {
         lock(&self.book).refuse(limit, PEOPLE_RETRY_S)
+    }
+
+    /// Counts the refusal of an action whose access token could not be held, and returns the error.
+    pub(crate) fn refuse_to_hold(&self) -> Overload {
+        lock(&self.book).refuse(Limit::TenantTokens, PEOPLE_RETRY_S)
     }
 
     /// Counts an action that was already waiting when the host started.

@@ -1,7 +1,8 @@
 //! The limits of each principal. Refusals are charged to a budget that recovers over time, and the number of requests
 //! in progress is limited.
 //!
-//! Budgets are kept only in memory, so a restart of the host resets them. Such a reset does no harm.
+//! Budgets are kept only in memory, so a restart of the host resets them. Such a reset does no harm. A reload of the
+//! configuration resets no budget.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -34,8 +35,8 @@ pub(crate) const LIMITS: Limits = Limits {
 const EIGHTHS_OF_AGENTS: usize = 5;
 const EIGHTHS_OF_PEOPLE: usize = 2;
 
-/// The concurrency limits for agents and for people.
-#[derive(Debug)]
+/// The concurrency limits for agents and for people. Clones share the limits.
+#[derive(Clone, Debug)]
 pub(crate) struct ConcurrencyLimits {
     pub(crate) agents: Arc<ConcurrencyLimit>,
     pub(crate) people: Arc<ConcurrencyLimit>,

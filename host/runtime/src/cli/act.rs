@@ -1,5 +1,5 @@
 //! `deed act`: proposes an action to a running host and shows the result. With `--explain`, the command only shows what
-//! would happen.
+//! would happen. With `--dry-run`, the action is rehearsed and sends no write.
 
 use std::collections::BTreeMap;
 use std::process::ExitCode;
@@ -13,13 +13,12 @@ use deed_record::lifecycle::outcome::Outcome;
 use deed_record::policy::Decision;
 use deed_spec::text::safe;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use super::client::{Client, Connection, prefer, watch};
 use super::next::Next;
 use super::out::{self, Failure, Format};
 use super::proposal::ProposalArgs;
-use super::text::{line, pretty};
+use super::text::line;
 use super::{page, shown};
 use crate::api::view::View;
 use crate::config::keys;
@@ -27,7 +26,8 @@ use crate::config::keys;
 /// Propose an action to the host, as an agent does
 ///
 /// Prints the result on stdout. Stderr shows the action's id before the command waits for the action to end, and
-/// afterwards the next command to run. The exit code is 0 if the action is verified or waits for a person, otherwise 1.
+/// afterwards the next command to run. The exit code is 0 if the action is verified, waits for a person or, with
+/// `--dry-run`, is rehearsed; otherwise 1.
 #[derive(Debug, clap::Args)]
 pub(super) struct ActArgs {
     #[command(flatten)]
@@ -42,6 +42,10 @@ pub(super) struct ActArgs {
     /// Only print the policy decision, the requests that would be sent, and what is missing; send nothing
     #[arg(long)]
     explain: bool,
+    /// Rehearse the action: read the state, plan the writes, and evaluate the policies with both; send no write and ask
+    /// nobody
+    #[arg(long, conflicts_with = "explain")]
+    dry_run: bool,
     #[command(flatten)]
     connection: Connection,
     #[command(flatten)]
@@ -77,17 +81,22 @@ const WAIT_S: u64 = 10;
 pub(super) fn run(args: &ActArgs) -> Result<ExitCode, Failure> {
     let typed = args.proposal.check()?;
     let client = args.connection.open()?;
-    let proposal = typed.proposal(|contract| parameters_of(&client, contract))?;
+    let mut proposal = typed.proposal(|contract| parameters_of(&client, contract))?;
+    proposal.dry_run = args.dry_run;
     let body = serde_json::to_vec(&proposal).map_err(Failure::failed)?;
     if args.explain {
         let explained: Explained = client.post("/v1/explain", &[], &body)?;
         args.format.print(&explained, explanation)?;
+        if !args.format.json {
+            out::note("the state was not read; --dry-run reads it, and plans the writes");
+        }
         return Ok(ExitCode::SUCCESS);
     }
     let view = propose(args, &client, &body)?;
     args.format.print(&view, page::of)?;
     Next::new(&args.connection, args.format).proposed(&view);
-    let fine = view.outcome == Some(Outcome::Verified) || view.status == "waiting";
+    let fine = matches!(view.outcome, Some(Outcome::Verified | Outcome::Rehearsed));
+    let fine = fine || view.status == "waiting";
     Ok(if fine { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
@@ -107,10 +116,20 @@ fn propose(args: &ActArgs, client: &Client, body: &[u8]) -> Result<View, Failure
     let headers = [("prefer", prefer(0)), ("idempotency-key", key)];
     let headers: Vec<_> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
     let view: View = client.post("/v1/actions", &headers, body)?;
-    out::note(&format!("action {} is {}", safe(&view.id), safe(&view.status)));
+    out::note(&proposed(&view));
     let for_people = args.wait.is_some();
     let rests = |view: &View| view.outcome.is_some() || !for_people && view.status == "waiting";
     watch(client, view, deadline, rests)
+}
+
+/// What the answer to a proposal says. A new action is pending only until the host has decided about it, so its status is
+/// not told; an action with the same key can have any other status.
+fn proposed(view: &View) -> String {
+    let id = safe(&view.id);
+    match view.status.as_str() {
+        "pending" => format!("action {id} is recorded"),
+        status => format!("action {id} is {}", safe(status)),
+    }
 }
 
 fn explanation(explained: &Explained) -> String {
@@ -125,11 +144,7 @@ fn explanation(explained: &Explained) -> String {
     {
         for request in requests {
             line(&mut text, format_args!("{title:<12} {}", shown::request(request)));
-            text += &request
-                .body
-                .as_ref()
-                .map(|body: &Value| pretty(body, "             "))
-                .unwrap_or_default();
+            text += &shown::body(request, "             ");
         }
     }
     for condition in &explained.before {

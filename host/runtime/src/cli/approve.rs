@@ -5,7 +5,6 @@
 
 mod fate;
 
-use std::io::{self, BufRead, IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -16,6 +15,7 @@ use deed_system::clock::Clock;
 
 use self::fate::Fate;
 use super::client::{Client, Connection, action_path, watch};
+use super::confirm::confirm;
 use super::next::Next;
 use super::out::{self, Failure, Format};
 use super::{page, shown};
@@ -25,7 +25,8 @@ use crate::config::keys;
 /// Approve an action: show what it would do, and sign exactly what is shown
 ///
 /// Before the action runs, the host reads the state again and repeats its checks. The approval does not count if the
-/// state has changed, policy denies the action, or the approval has expired. The exit code is 1 if the approval does
+/// state has changed, policy denies the action, or the approval has expired. If the action waits for `confirm`, the
+/// person who is responsible for the agent confirms it with `--role confirm`. The exit code is 1 if the approval does
 /// not count, and stderr shows the reason and the next command. The exit code is 3 if the host does not know within 30
 /// seconds whether the approval counts, because another action holds the resource. The exit code is 0 if the approval
 /// counts, whatever the outcome of the action; `deed show` shows the outcome.
@@ -52,7 +53,7 @@ struct AnswerArgs {
     /// Your name in the host's configuration
     #[arg(long, value_name = "NAME")]
     person: String,
-    /// The role in which you approve or deny
+    /// The role in which you approve or deny, or `confirm` if you are responsible for the agent
     #[arg(long, value_name = "ROLE")]
     role: String,
     /// The reason for your answer; it is part of what you sign
@@ -92,8 +93,8 @@ fn answer(args: &AnswerArgs, decision: Answer) -> Result<ExitCode, Failure> {
     let action = request.action.digest().map_err(Failure::failed)?;
     let shown = shown::approval(&request, action, &terms, Clock::default().now_ms());
     out::note(&shown.map_err(Failure::failed)?);
-    if !args.yes && !confirmed()? {
-        return Err(Failure::Failed("nothing was signed".to_owned()));
+    if !args.yes {
+        confirm("sign?", "signed", "--yes")?;
     }
     let envelope = approval::sign(action, &terms, &key).map_err(Failure::failed)?;
     let body = serde_json::to_vec(&envelope).map_err(Failure::failed)?;
@@ -154,7 +155,7 @@ fn tell(args: &AnswerArgs, view: &View, terms: &Terms) -> ExitCode {
 
 /// Fetches the approval request. Fails when the host returns the request of a different action, which must not be
 /// signed.
-fn fetch(client: &Client, id: &str) -> Result<ApprovalRequest, Failure> {
+pub(super) fn fetch(client: &Client, id: &str) -> Result<ApprovalRequest, Failure> {
     let request: ApprovalRequest = client.get(&action_path(id, "/approval_request")?, &[])?;
     if request.action.id.as_str() == id {
         Ok(request)
@@ -164,19 +165,4 @@ fn fetch(client: &Client, id: &str) -> Result<ApprovalRequest, Failure> {
             request.action.id
         )))
     }
-}
-
-/// Asks the user at the terminal for confirmation. Fails when stdin is not a terminal.
-pub(super) fn confirmed() -> Result<bool, Failure> {
-    let stdin = io::stdin();
-    if !stdin.is_terminal() {
-        return Err(Failure::Failed(
-            "stdin is not a terminal, so nothing was signed; use --yes in scripts".to_owned(),
-        ));
-    }
-    let mut err = io::stderr().lock();
-    write!(err, "sign? [y/N] ").and_then(|()| err.flush()).map_err(Failure::failed)?;
-    let mut line = String::new();
-    stdin.lock().read_line(&mut line).map_err(Failure::failed)?;
-    Ok(matches!(line.trim(), "y" | "Y" | "yes"))
 }

@@ -28,21 +28,32 @@ struct File<T> {
 
 /// Reads a file of test cases. Fails with the first fault in the file. An unknown field is a fault.
 pub(super) fn read<T: DeserializeOwned>(path: &Path) -> Result<CaseFile<T>, Fault> {
+    parse(path, &text(path)?)
+}
+
+/// The text of a file of test cases.
+pub(super) fn text(path: &Path) -> Result<String, Fault> {
+    let failed = |e: std::io::Error| {
+        Fault::new(&path.display().to_string(), 0, format!("cannot be read: {e}"))
+    };
+    std::fs::read_to_string(path).map_err(failed)
+}
+
+/// Reads the text of a file of test cases, as [`read`] does.
+pub(super) fn parse<T: DeserializeOwned>(path: &Path, text: &str) -> Result<CaseFile<T>, Fault> {
     let file = path.display().to_string();
-    let text = std::fs::read_to_string(path)
-        .map_err(|e| Fault::new(&file, 0, format!("cannot be read: {e}")))?;
-    let parsed: File<T> = toml::from_str(&text).map_err(|e| {
+    let parsed: File<T> = toml::from_str(text).map_err(|e| {
         let start = e.span().map_or(0, |span| span.start);
-        Fault::new(&file, line_of(&text, start), e.message().replace('\n', "; "))
+        Fault::new(&file, line_of(text, start), e.message().replace('\n', "; "))
     })?;
     if *parsed.format.get_ref() != 1 {
-        let line = line_of(&text, parsed.format.span().start);
+        let line = line_of(text, parsed.format.span().start);
         return Err(Fault::new(&file, line, "the format is not known; use `format = 1`"));
     }
     if parsed.case.is_empty() {
         return Err(Fault::new(&file, 0, "there is no [[case]]; add one"));
     }
-    let placed = |case: Spanned<T>| (line_of(&text, case.span().start), case.into_inner());
+    let placed = |case: Spanned<T>| (line_of(text, case.span().start), case.into_inner());
     Ok(CaseFile { list: parsed.case.into_iter().map(placed).collect(), file })
 }
 

@@ -1,25 +1,29 @@
 //! `deed check`: checks the configuration, keys and adapters of a served directory.
 
+mod expiring;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use deed_sandbox::Sandbox;
+use deed_sandbox::World;
 use deed_spec::text::safe;
 use deed_store::journal::version;
 use deed_store::log::witnesses::{Witness, Witnesses};
-use deed_system::clock::Clock;
 use deed_system::files;
 use serde::Serialize;
 
+use self::expiring::ExpiryReport;
+use super::adapter::loader::{KEPT, Loader};
 use super::out::{Failure, Format, shell};
 use super::text::{join, line};
-use crate::config::{self, Bounds, Config, Fault, Limits, Tenant, keys};
+use crate::config::{self, Bounds, COMPILE_CACHE, CodeCache, Config, Fault, Limits, Tenant, keys};
 
 /// Check a served directory and report every fault with its file and line
 ///
 /// Reads every file that the host reads when it starts, and compiles every adapter.
 #[derive(Debug, clap::Args)]
+#[command(after_long_help = KEPT)]
 pub(super) struct CheckArgs {
     /// The directory that the host serves, with deed.toml in it
     dir: PathBuf,
@@ -46,6 +50,12 @@ struct TenantReport {
     upstreams: Vec<String>,
     /// How many runs may use each upstream at the same time.
     concurrency: BTreeMap<String, usize>,
+    /// When the client certificate of each upstream expires.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    client_certificates: BTreeMap<String, String>,
+    /// What expires, the earliest first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    expires: Vec<ExpiryReport>,
     grants: Vec<String>,
     policy_set: String,
 }
@@ -80,20 +90,7 @@ struct FaultReport {
 }
 
 pub(super) fn check(args: &CheckArgs) -> Result<ExitCode, Failure> {
-    let (config, mut faults) = match config::load(&args.dir) {
-        Ok(config) => (Some(config), vec![]),
-        Err(faults) => (None, faults.list().to_vec()),
-    };
-    // A directory without deed.toml is not a served directory, so its missing keys are not reported as another fault.
-    let is_served = args.dir.join("deed.toml").exists();
-    match (keys::load(&args.dir), &config) {
-        (Err(error), _) if is_served => faults.push(Fault::new("keys", 0, error.to_string())),
-        (Ok(keys), Some(config)) => faults.extend(config.check_keys(&keys.public()).err()),
-        _ => {}
-    }
-    if let Some(config) = &config {
-        faults.extend(adapters(config));
-    }
+    let (config, faults) = faults(&args.dir);
     let report = report(config.as_ref(), &faults);
     args.format.print(&report, summary)?;
     if !report.faults.is_empty() {
@@ -103,10 +100,29 @@ pub(super) fn check(args: &CheckArgs) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// The configuration of a directory, if it can be read, and every fault of the directory.
+pub(super) fn faults(dir: &Path) -> (Option<Config>, Vec<Fault>) {
+    let (config, mut faults) = match config::load(dir) {
+        Ok(config) => (Some(config), vec![]),
+        Err(faults) => (None, faults.list().to_vec()),
+    };
+    // A directory without deed.toml is not a served directory, so its missing keys are not reported as another fault.
+    let is_served = dir.join("deed.toml").exists();
+    match (keys::load(dir), &config) {
+        (Err(error), _) if is_served => faults.push(Fault::new("keys", 0, error.to_string())),
+        (Ok(keys), Some(config)) => faults.extend(config.check_keys(&keys.public()).err()),
+        _ => {}
+    }
+    if let Some(config) = &config {
+        faults.extend(adapters(config));
+    }
+    (config, faults)
+}
+
 /// Compiles every granted adapter once. The compiled code stays in the cache for `deed serve`.
 fn adapters(config: &Config) -> Vec<Fault> {
-    let sandbox = match sandbox(&config.dir) {
-        Ok(sandbox) => sandbox,
+    let loader = match loader(&config.dir) {
+        Ok(loader) => loader,
         Err(fault) => return vec![fault],
     };
     let mut seen = std::collections::BTreeSet::new();
@@ -115,36 +131,44 @@ fn adapters(config: &Config) -> Vec<Fault> {
         if seen.insert(granted.adapter) {
             let file = format!("adapters/{}.wasm", granted.contract.action.adapter);
             let wasm = config.adapters.get(&granted.adapter);
-            faults.extend(wasm.and_then(|wasm| refused(&sandbox, &file, wasm)));
+            faults.extend(wasm.and_then(|wasm| refused(&loader, &file, wasm, granted.world)));
         }
     }
     faults
 }
 
-/// A sandbox with the compile cache of a served directory. Fails when `state/` or the cache cannot be used.
-fn sandbox(dir: &Path) -> Result<Sandbox, Fault> {
+/// Keeps code in the compile cache of a served directory. Fails when `state/` or a cache cannot be used.
+pub(super) fn loader(dir: &Path) -> Result<Loader, Fault> {
     // The format version of `state/` is checked before anything is created there, because a newer version of the host
     // may use the same paths for other data.
     version(&dir.join("state")).map_err(|e| Fault::new("state", 0, e.to_string()))?;
     files::make_state(dir).map_err(|e| Fault::new("state", 0, e.to_string()))?;
-    let sandbox = Sandbox::new(&dir.join("state/cache"), Clock::new());
-    sandbox.map_err(|e| Fault::new("state/cache", 0, e.to_string()))
+    let own = CodeCache::of_user().map_err(|e| Fault::new(COMPILE_CACHE, 0, e.to_string()))?;
+    let loader = Loader::of_host(&dir.join("state/cache"), own);
+    loader.map_err(|failure| Fault::new("state/cache", 0, failure.what()))
 }
 
 /// Why a host would refuse this adapter; `None` if it would accept the adapter.
-pub(super) fn refused(sandbox: &Sandbox, file: &str, wasm: &[u8]) -> Option<Fault> {
-    sandbox.load(wasm).err().map(|error| Fault::new(file, 0, error.to_string()))
+pub(super) fn refused(loader: &Loader, file: &str, wasm: &[u8], world: World) -> Option<Fault> {
+    let sandbox = loader.announced(file, wasm);
+    sandbox.load(wasm, world).err().map(|error| Fault::new(file, 0, error.to_string()))
 }
 
 fn report(config: Option<&Config>, faults: &[Fault]) -> Report {
     let fault =
         |f: &Fault| FaultReport { file: f.file.clone(), line: f.line, what: f.what.clone() };
+    let tokens = config.and_then(|c| c.tokens.read().ok()).unwrap_or_default();
+    let expires = |tenant: &Tenant| {
+        config.map(|c| expiring::of(c, &tenant.name, &tokens.valid)).unwrap_or_default()
+    };
     let tenant = |tenant: &std::sync::Arc<Tenant>| TenantReport {
         name: tenant.name.clone(),
         agents: tenant.agents.keys().cloned().collect(),
         people: tenant.persons.keys().cloned().collect(),
         upstreams: tenant.upstreams.keys().cloned().collect(),
         concurrency: tenant.upstreams.iter().map(|(n, u)| (n.clone(), u.concurrency)).collect(),
+        client_certificates: client_certificates(tenant),
+        expires: expires(tenant),
         grants: tenant.grants.keys().cloned().collect(),
         policy_set: tenant.policies.digest().to_string(),
     };
@@ -156,6 +180,14 @@ fn report(config: Option<&Config>, faults: &[Fault]) -> Report {
         faults: faults.iter().map(fault).collect(),
         warnings: config.map(|c| c.warnings.iter().map(fault).collect()).unwrap_or_default(),
     }
+}
+
+fn client_certificates(tenant: &Tenant) -> BTreeMap<String, String> {
+    let certificates = tenant.upstreams.iter().filter_map(|(name, upstream)| {
+        let (at, _) = upstream.client_certificate.as_ref()?.expires();
+        Some((name.clone(), at))
+    });
+    certificates.collect()
 }
 
 fn limits(limits: &Limits) -> LimitReport {
@@ -216,6 +248,9 @@ fn summary(report: &Report) -> String {
         for (title, names) in lists {
             let names = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
             line(&mut text, format_args!("  {title:<10} {names}"));
+        }
+        for one in &tenant.expires {
+            line(&mut text, format_args!("  {:<10} {}", "expires", one.text()));
         }
         line(&mut text, format_args!("  {:<10} {}", "policies", tenant.policy_set));
     }

@@ -83,6 +83,11 @@ fn base(url: &str) -> &str {
 }
 
 impl Client {
+    /// A client of a host on this machine, for a command that started the host itself.
+    pub(super) fn to(url: &str, token: &str) -> Self {
+        Self { agent: agent(), url: url.to_owned(), authorization: format!("Bearer {token}") }
+    }
+
     /// A client of the same host that shares no connection with this one.
     pub(super) fn separate(&self) -> Self {
         let (url, authorization) = (self.url.clone(), self.authorization.clone());

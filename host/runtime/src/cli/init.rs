@@ -1,20 +1,24 @@
 //! `deed init`: creates a directory that a host can serve, with keys, tokens, contracts and a policy.
 //!
-//! The command refuses a directory that is not empty.
+//! The command refuses a directory that is not empty. Each example is in a file of its own.
+
+mod declared;
+mod empty;
+mod scim;
 
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use deed_sandbox::Sandbox;
+use clap::ValueEnum;
+use deed_sandbox::World;
 use deed_spec::text::safe;
-use deed_system::clock::Clock;
 use serde_json::json;
 
-use super::adapter::Scratch;
+use super::adapter::Loader;
 use super::dir::{must_be_empty, private_dir};
-use super::out::{Failure, Format, shell};
+use super::out::{self, Failure, Format, shell};
 use super::pin;
 use super::text::line;
 use super::token::{Token, new_token};
@@ -30,34 +34,69 @@ pub(super) struct InitArgs {
     /// The adapter `scim` as a WebAssembly component; the command pins its digest in the grants
     #[arg(long, value_name = "FILE.wasm")]
     adapter: Option<PathBuf>,
+    /// What the directory contains
+    #[arg(long, value_enum, value_name = "NAME", default_value = "scim")]
+    example: Kind,
     #[command(flatten)]
     format: Format,
 }
 
-const CONFIG: &str = include_str!("init/deed.toml");
-const FILES: [(&str, &str); 4] = [
-    ("contracts/idp.read_user.toml", include_str!("../../../../contracts/idp/read_user.toml")),
-    (
-        "contracts/idp.restore_access.toml",
-        include_str!("../../../../contracts/idp/restore_access.toml"),
-    ),
-    (
-        "contracts/idp.suspend_user.toml",
-        include_str!("../../../../contracts/idp/suspend_user.toml"),
-    ),
-    ("policies/starter.cedar", include_str!("../../../../contracts/policies/starter.cedar")),
-];
+/// The files of an example.
+struct Example {
+    /// The configuration; `@helpdesk@` and `@bob@` stand for the lines with the tokens.
+    config: &'static str,
+    /// All other files, each with its path and text.
+    files: &'static [(&'static str, &'static str)],
+}
+
+/// What the directory contains.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Kind {
+    /// Three contracts for a SCIM service, for the adapter `scim`
+    Scim,
+    /// Three contracts for a SCIM service that need no adapter file; the contracts are pinned
+    Declared,
+    /// No contract, no upstream, and policies that permit nothing
+    Empty,
+}
+
 const FOLDERS: [&str; 6] = ["contracts", "policies", "keys", "approvers", "secrets", "adapters"];
+/// The folder of the accepted contracts, which `deed pin` makes.
+const ACCEPTED: &str = "accepted";
 const KEYS: [&str; 3] = ["keys/receipt.key", "keys/log.key", "approvers/bob.key"];
 
 pub(super) fn run(args: &InitArgs) -> Result<ExitCode, Failure> {
+    if args.adapter.is_some() && args.example != Kind::Scim {
+        return Err(Failure::usage(
+            "only the example `scim` has an adapter file; leave out --adapter or --example",
+        ));
+    }
     // The adapter is read and checked first, so that an invalid file does not leave an incomplete directory behind.
     let adapter = args.adapter.as_deref().map(read).transpose()?;
     must_be_empty(&args.dir)?;
     let (helpdesk, bob) =
         (new_token().map_err(Failure::failed)?, new_token().map_err(Failure::failed)?);
-    make(&args.dir, adapter.as_deref(), &configuration(&helpdesk, &bob))?;
-    if adapter.is_some() {
+    let example = args.example.files();
+    let was_there = args.dir.exists();
+    let printed =
+        make(&args.dir, adapter.as_deref(), &example, &configuration(&example, &helpdesk, &bob))
+            .and_then(|()| finish(args, adapter.is_some(), &helpdesk, &bob));
+    if printed.is_err() {
+        remove(&args.dir, was_there);
+    }
+    printed?;
+    args.format.next(&args.example.next(&args.dir));
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Pins the contracts, and prints the tokens.
+fn finish(
+    args: &InitArgs,
+    has_adapter: bool,
+    helpdesk: &Token,
+    bob: &Token,
+) -> Result<(), Failure> {
+    if has_adapter || args.example == Kind::Declared {
         pin::all(&args.dir)?;
     }
     let data = json!({
@@ -65,13 +104,51 @@ pub(super) fn run(args: &InitArgs) -> Result<ExitCode, Failure> {
         "tokens": {"helpdesk": helpdesk.text, "bob": bob.text},
         "approver_key": args.dir.join("approvers/bob.key").display().to_string(),
     });
-    args.format.print(&data, |_| next_steps(&args.dir, adapter.is_some(), &helpdesk, &bob))?;
-    args.format.next(&format!(
-        "edit {} (base_url and origin), then `deed secret set {} idp-read`",
-        shell(&args.dir.join("deed.toml")),
-        shell(&args.dir)
-    ));
-    Ok(ExitCode::SUCCESS)
+    let steps = args.example.steps(&args.dir, has_adapter);
+    args.format.print(&data, |_| next_steps(&args.dir, &steps, helpdesk, bob))
+}
+
+/// Removes what a failed run has made, because nobody has seen its tokens. The directory was empty before, so its folders
+/// and files are those of the run.
+fn remove(dir: &Path, was_there: bool) {
+    for folder in FOLDERS.into_iter().chain([ACCEPTED]) {
+        fs::remove_dir_all(dir.join(folder)).ok();
+    }
+    fs::remove_file(dir.join("deed.toml")).ok();
+    if !was_there {
+        fs::remove_dir(dir).ok();
+    }
+    if must_be_empty(dir).is_err() {
+        let dir = dir.display();
+        out::note(&format!("`{dir}` has files of a run that failed; remove it, then try again"));
+    }
+}
+
+impl Kind {
+    fn files(self) -> Example {
+        match self {
+            Self::Scim => scim::FILES,
+            Self::Declared => declared::FILES,
+            Self::Empty => empty::FILES,
+        }
+    }
+
+    /// The commands from the new directory to the first action.
+    fn steps(self, dir: &Path, has_adapter: bool) -> Vec<String> {
+        match self {
+            Self::Scim => scim::steps(dir, has_adapter),
+            Self::Declared => declared::steps(dir),
+            Self::Empty => empty::steps(dir),
+        }
+    }
+
+    fn next(self, dir: &Path) -> String {
+        match self {
+            Self::Scim => scim::next(dir),
+            Self::Declared => declared::next(dir),
+            Self::Empty => empty::next(dir),
+        }
+    }
 }
 
 /// Reads an adapter. Fails when the file cannot be read or a host would refuse the adapter.
@@ -79,17 +156,21 @@ fn read(path: &Path) -> Result<Vec<u8>, Failure> {
     let failed =
         |e: &dyn std::fmt::Display| Failure::Failed(format!("adapter `{}`: {e}", path.display()));
     let bytes = fs::read(path).map_err(|e| failed(&e))?;
-    let cache = Scratch::new()?;
-    let sandbox = Sandbox::new(&cache.0, Clock::new()).map_err(Failure::failed)?;
-    sandbox.load(&bytes).map_err(|e| failed(&e))?;
+    let loader = Loader::new()?;
+    loader.announced(path.display(), &bytes).load(&bytes, World::Strict).map_err(|e| failed(&e))?;
     Ok(bytes)
 }
 
-fn configuration(helpdesk: &Token, bob: &Token) -> String {
-    CONFIG.replace("@helpdesk@", &helpdesk.line).replace("@bob@", &bob.line)
+fn configuration(example: &Example, helpdesk: &Token, bob: &Token) -> String {
+    example.config.replace("@helpdesk@", &helpdesk.line).replace("@bob@", &bob.line)
 }
 
-fn make(dir: &Path, adapter: Option<&[u8]>, configuration: &str) -> Result<(), Failure> {
+fn make(
+    dir: &Path,
+    adapter: Option<&[u8]>,
+    example: &Example,
+    configuration: &str,
+) -> Result<(), Failure> {
     let failed = |e: io::Error| Failure::Failed(format!("`{}`: {e}", dir.display()));
     private_dir(dir).map_err(failed)?;
     // The permissions are set again, because the directory may have existed before, with permissions for other users.
@@ -98,7 +179,7 @@ fn make(dir: &Path, adapter: Option<&[u8]>, configuration: &str) -> Result<(), F
     for folder in FOLDERS {
         private_dir(&dir.join(folder)).map_err(failed)?;
     }
-    for (name, text) in FILES.into_iter().chain([("deed.toml", configuration)]) {
+    for (name, text) in example.files.iter().copied().chain([("deed.toml", configuration)]) {
         keys::write_new(&dir.join(name), text.as_bytes(), 0o600).map_err(Failure::failed)?;
     }
     for name in KEYS {
@@ -110,11 +191,8 @@ fn make(dir: &Path, adapter: Option<&[u8]>, configuration: &str) -> Result<(), F
     Ok(())
 }
 
-fn next_steps(dir: &Path, has_adapter: bool, helpdesk: &Token, bob: &Token) -> String {
-    let (path, dir) = (dir, shell(dir));
-    let [config, wasm, key] = ["deed.toml", "adapters/scim.wasm", "approvers/bob.key"]
-        .map(|name| shell(&path.join(name)));
-    let mut text = format!("{} was created.\n\n", safe(&path.display().to_string()));
+fn next_steps(dir: &Path, steps: &[String], helpdesk: &Token, bob: &Token) -> String {
+    let mut text = format!("{} was created.\n\n", safe(&dir.display().to_string()));
     text += "Tokens, shown only once:\n";
     line(
         &mut text,
@@ -123,29 +201,10 @@ fn next_steps(dir: &Path, has_adapter: bool, helpdesk: &Token, bob: &Token) -> S
             helpdesk.text, bob.text
         ),
     );
-    let mut steps = vec![
-        format!(
-            "in {config}, set base_url of [tenant.main.upstream.idp] to your SCIM service, and \
-             origin of [log] to a name that you own"
-        ),
-        format!("deed secret set {dir} idp-read    (its token for reading, on stdin)"),
-        format!("deed secret set {dir} idp-write   (its token for writing, on stdin)"),
-    ];
-    if !has_adapter {
-        steps.push(format!("copy the adapter to {wasm}, then: deed pin {dir}"));
-    }
-    steps.push(format!("deed check {dir} && deed serve {dir}"));
-    steps.push(
-        "DEED_TOKEN=<helpdesk's> deed act idp.restore_access --param user_id=<id> --intent \"try it out\" \
-         --source ticket:1   (for a user with active = false)"
-            .to_owned(),
-    );
-    steps.push(format!(
-        "DEED_TOKEN=<bob's> deed approve <the id it prints> --key {key} --person bob --role support-lead"
-    ));
     for (n, step) in steps.iter().enumerate() {
         line(&mut text, format_args!("  {}. {step}", n + 1));
     }
+    let key = shell(&dir.join("approvers/bob.key"));
     text + &format!("\nMove {key} to bob's machine: its holder can approve as bob.\n")
 }
 
@@ -172,7 +231,9 @@ mod tests {
     fn what_init_makes_is_served_once_it_is_filled_in() {
         let dir = fresh("whole");
         let (helpdesk, bob) = (new_token().unwrap(), new_token().unwrap());
-        make(&dir, Some(b"not yet a component"), &configuration(&helpdesk, &bob)).unwrap();
+        let example = Kind::Scim.files();
+        let config = configuration(&example, &helpdesk, &bob);
+        make(&dir, Some(b"not yet a component"), &example, &config).unwrap();
         store_secrets(&dir);
         Plan::make(&dir).unwrap().carry_out().unwrap();
         let config = config::load(&dir).unwrap();
@@ -189,7 +250,8 @@ mod tests {
     fn what_is_missing_is_named_with_its_remedy() {
         let dir = fresh("bare");
         let (helpdesk, bob) = (new_token().unwrap(), new_token().unwrap());
-        make(&dir, None, &configuration(&helpdesk, &bob)).unwrap();
+        let example = Kind::Scim.files();
+        make(&dir, None, &example, &configuration(&example, &helpdesk, &bob)).unwrap();
         let faults = config::load(&dir).unwrap_err();
         let says =
             |f: &Fault, text: &str| f.file == "deed.toml" && f.line > 0 && f.what.contains(text);
@@ -197,5 +259,20 @@ mod tests {
             assert!(faults.list().iter().any(|f| says(f, text)), "{text}: {faults}");
         }
         fs::remove_dir_all(&dir).unwrap();
+    }
+
+    #[test]
+    fn an_example_without_an_adapter_file_is_served_at_once() {
+        for (kind, grants) in [(Kind::Declared, 3), (Kind::Empty, 0)] {
+            let dir = fresh(&format!("{kind:?}"));
+            let (helpdesk, bob) = (new_token().unwrap(), new_token().unwrap());
+            let example = kind.files();
+            make(&dir, None, &example, &configuration(&example, &helpdesk, &bob)).unwrap();
+            Plan::make(&dir).unwrap().carry_out().unwrap();
+            let config = config::load(&dir).unwrap();
+            assert_eq!(config.tenants["main"].grants.len(), grants, "{kind:?}");
+            assert_eq!(kind.steps(&dir, false).len(), 3);
+            fs::remove_dir_all(&dir).unwrap();
+        }
     }
 }

@@ -4,6 +4,7 @@
 //! users paste the suggested commands.
 
 use deed_record::action::id::ActionId;
+use deed_record::lifecycle::outcome::Outcome;
 use deed_spec::text::safe;
 
 use super::client::Connection;
@@ -38,9 +39,20 @@ impl<'a> Next<'a> {
                 "deed resolve {id} applied|not-applied|retry --reason TEXT --key FILE"
             ));
         } else if view.outcome.is_some() {
+            self.real(view);
             self.tell(&format!("deed bundle {id} -o {id}.deed"));
         } else {
             self.show(&view.id);
+        }
+    }
+
+    /// Suggests the real action after a dry run. The view has no values of private parameters, so the whole command is
+    /// not known.
+    fn real(&self, view: &View) {
+        if !self.silent && view.outcome == Some(Outcome::Rehearsed) {
+            let contract = quoted(&view.contract);
+            let how = "with the arguments of the dry run and without --dry-run";
+            out::note(&format!("next: deed act {contract} …, {how}"));
         }
     }
 
@@ -84,12 +96,20 @@ impl<'a> Next<'a> {
 
     /// Adds `deed show` to the error if the host refused the request because of the action's status.
     pub(super) fn explain(&self, failure: Failure, action: &str) -> Failure {
-        match (failure, id(action)) {
-            (Failure::Refused { status: 409, text }, Some(id)) if !self.silent => {
+        match id(action) {
+            Some(id) => self.remedy(failure, 409, &format!("deed show {id}")),
+            None => failure,
+        }
+    }
+
+    /// Adds a command to the error if the host refused the request with this HTTP status.
+    pub(super) fn remedy(&self, failure: Failure, refused: u16, command: &str) -> Failure {
+        match failure {
+            Failure::Refused { status, text } if status == refused && !self.silent => {
                 let url = self.url();
-                Failure::Refused { status: 409, text: format!("{text}\nnext: deed show {id}{url}") }
+                Failure::Refused { status, text: format!("{text}\nnext: {command}{url}") }
             }
-            (failure, _) => failure,
+            failure => failure,
         }
     }
 

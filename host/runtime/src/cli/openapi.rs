@@ -4,10 +4,10 @@
 use std::process::ExitCode;
 
 use super::out::{self, Failure};
-use crate::http;
+use crate::console;
 
 pub(super) fn run() -> Result<ExitCode, Failure> {
-    let text = serde_json::to_string_pretty(&http::document()).map_err(Failure::failed)?;
+    let text = serde_json::to_string_pretty(&console::document()).map_err(Failure::failed)?;
     out::print(&text)?;
     Ok(ExitCode::SUCCESS)
 }

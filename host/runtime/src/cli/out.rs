@@ -1,4 +1,4 @@
-//! Output of commands. Output of commands: data goes to stdout; notes and the host's logs go to stderr.
+//! Output of commands: data goes to stdout; notes and the host's logs go to stderr.
 //!
 //! Callers must escape the text for stdout; errors and notes are escaped here. A command does not fail if the reader of
 //! its output closes the pipe.

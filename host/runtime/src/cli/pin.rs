@@ -3,17 +3,18 @@
 //! The command writes the digests of the contracts and adapters into `deed.toml`. The command writes nothing if a host
 //! would refuse one of the adapters.
 
+use std::fs;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use deed_sandbox::Sandbox;
+use deed_spec::digest::Digest;
 use deed_spec::json;
 use deed_spec::text::safe;
-use deed_system::clock::Clock;
 use serde::Serialize;
 
-use super::adapter::Scratch;
-use super::check::refused;
+use super::adapter::loader::{KEPT, Loader};
+use super::check::{self, refused};
 use super::out::{self, Failure, Format};
 use super::text::{join, line};
 use crate::config::{Change, Done, Fault, PinError, Pinned, Plan};
@@ -23,6 +24,7 @@ use crate::config::{Change, Done, Fault, PinError, Pinned, Plan};
 /// Prints for each grant what changed since the last `deed pin`. The accepted contracts are kept in `accepted/` of the
 /// served directory, so that the next `deed pin` can show which members of a contract differ.
 #[derive(Debug, clap::Args)]
+#[command(after_long_help = KEPT)]
 pub(super) struct PinArgs {
     /// The directory that the host serves, with deed.toml in it
     dir: PathBuf,
@@ -48,7 +50,7 @@ struct Report<'a> {
 pub(super) fn run(args: &PinArgs) -> Result<ExitCode, Failure> {
     let plan = Plan::make(&args.dir).map_err(|error| failure(&error))?;
     let unknown = plan.unknown().to_vec();
-    let Done { pinned, is_given } = carry_out(plan)?;
+    let Done { pinned, is_given } = carry_out(&args.dir, plan)?;
     let reports: Vec<Report<'_>> = pinned.iter().map(report).collect();
     args.format
         .print(&reports, |_| join(pinned.iter().map(|one| text(one).trim_end().to_owned())))?;
@@ -67,10 +69,11 @@ pub(super) fn run(args: &PinArgs) -> Result<ExitCode, Failure> {
 }
 
 /// Pins all granted contracts and adapters of a served directory. Fails when a file has a fault or cannot be written.
-pub(super) fn all(dir: &Path) -> Result<(), Failure> {
+pub(super) fn all(dir: &Path) -> Result<Vec<Pinned>, Failure> {
     let plan = Plan::make(dir).map_err(|error| failure(&error))?;
-    warn(carry_out(plan)?.is_given);
-    Ok(())
+    let Done { pinned, is_given } = carry_out(dir, plan)?;
+    warn(is_given);
+    Ok(pinned)
 }
 
 fn warn(is_given: bool) {
@@ -82,18 +85,29 @@ fn warn(is_given: bool) {
     }
 }
 
-/// Writes the digests if a host would accept every adapter. The adapters are compiled in a temporary cache, because the
-/// host creates `state/` and may run as another user.
-fn carry_out(plan: Plan) -> Result<Done, Failure> {
-    let cache = Scratch::new()?;
-    let sandbox = Sandbox::new(&cache.0, Clock::new()).map_err(Failure::failed)?;
+/// Writes the digests if a host would accept every adapter.
+fn carry_out(dir: &Path, plan: Plan) -> Result<Done, Failure> {
+    let loader = loader(dir)?;
+    let adapters = plan.adapters();
     let faults: Vec<Fault> =
-        plan.adapters().filter_map(|(file, wasm)| refused(&sandbox, file, wasm)).collect();
+        adapters.filter_map(|(file, wasm, world)| refused(&loader, file, wasm, world)).collect();
     if !faults.is_empty() {
         let lines = join(faults.iter().map(Fault::to_string));
         return Err(Failure::Failed(format!("nothing was pinned\n{lines}")));
     }
     plan.carry_out().map_err(|error| failure(&error))
+}
+
+/// If `state/` belongs to this user, the code is also kept for the host. Otherwise it is not, because the host creates
+/// `state/` and may run as another user.
+fn loader(dir: &Path) -> Result<Loader, Failure> {
+    let state = fs::symlink_metadata(dir.join("state"));
+    if state.is_ok_and(|state| state.uid() == rustix::process::geteuid().as_raw())
+        && let Ok(loader) = check::loader(dir)
+    {
+        return Ok(loader);
+    }
+    Loader::new()
 }
 
 fn failure(error: &PinError) -> Failure {
@@ -111,12 +125,17 @@ fn report(pinned: &Pinned) -> Report<'_> {
         grant: &pinned.grant,
         contract: pinned.contract.now.to_string(),
         adapter: pinned.adapter.now.to_string(),
-        contract_was: pinned.contract.was.as_deref(),
-        adapter_was: pinned.adapter.was.as_deref(),
+        contract_was: was(&pinned.contract),
+        adapter_was: was(&pinned.adapter),
         contract_change: word(&pinned.contract),
         adapter_change: word(&pinned.adapter),
         differs: pinned.differs.as_deref(),
     }
+}
+
+/// The digest that the grant named before. Another text is not shown, because it may be a secret in the wrong place.
+fn was(change: &Change) -> Option<&str> {
+    change.was.as_deref().filter(|text| text.parse::<Digest>().is_ok())
 }
 
 fn word(change: &Change) -> &'static str {
@@ -149,7 +168,9 @@ fn text(pinned: &Pinned) -> String {
 
 fn digests(change: &Change) -> String {
     match &change.was {
-        Some(was) if !change.is_unchanged() => format!("{} → {}", safe(was), change.now),
+        Some(_) if !change.is_unchanged() => {
+            format!("{} → {}", was(change).unwrap_or("…"), change.now)
+        }
         _ => format!("{}  {}", change.now, word(change)),
     }
 }

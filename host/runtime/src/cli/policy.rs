@@ -12,7 +12,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::Subcommand;
-use deed_record::policy::{Decision, Obligation, Verdict};
+use deed_record::policy::{Decision, Verdict};
 use deed_spec::text::safe;
 use deed_system::clock::Clock;
 use serde::Serialize;
@@ -20,7 +20,7 @@ use serde::Serialize;
 use self::cases::Case;
 use super::case_file::{self, CaseFile};
 use super::out::{Failure, Format};
-use super::text::line;
+use super::text::{count, line};
 use crate::config::{self, Config, Fault, Tenant};
 
 #[derive(Debug, Subcommand)]
@@ -62,7 +62,7 @@ struct CaseReport {
     verdict: Verdict,
     /// Ids of the policies that decide; empty if the host itself denies the action.
     by: BTreeSet<String>,
-    /// Obligations such as `approve:1:support-lead`.
+    /// Obligations such as `approve:1:support-lead` or `confirm`.
     obligations: BTreeSet<String>,
     not_applied: Vec<String>,
     errors: Vec<String>,
@@ -135,7 +135,6 @@ fn case_report(
     case: &Case,
     decision: Decision,
 ) -> CaseReport {
-    let obligation = |o: &Obligation| format!("approve:{}:{}", o.count, o.role);
     let mut report = CaseReport {
         name: case.name.clone(),
         file: file.to_owned(),
@@ -143,7 +142,7 @@ fn case_report(
         tenant: tenant.name.clone(),
         verdict: decision.verdict,
         by: decision.determining.into_iter().collect(),
-        obligations: decision.obligations.iter().map(obligation).collect(),
+        obligations: decision.obligations.iter().map(ToString::to_string).collect(),
         not_applied: decision.not_applied,
         errors: decision.errors,
         reason: decision.reason,
@@ -178,7 +177,8 @@ fn summary(report: &Report) -> String {
             line(&mut text, format_args!("         {}:{}: {wanted}", safe(&case.file), case.line));
         }
     }
-    line(&mut text, format_args!("{} cases, {} differ", report.cases.len(), report.differ));
+    let cases = count(report.cases.len(), "case");
+    line(&mut text, format_args!("{cases}, {} differ", report.differ));
     text
 }
 

@@ -57,6 +57,7 @@ impl ProposalArgs {
     pub(super) fn check(&self) -> Result<Untyped, Failure> {
         let source = |uri: &String| Source { uri: uri.clone(), sha256: None };
         let proposal = Proposal {
+            dry_run: false,
             contract: self.contract.clone(),
             params: self.parameters()?,
             intent: self.intent.clone(),

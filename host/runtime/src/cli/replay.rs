@@ -6,16 +6,15 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use deed_sandbox::Sandbox;
+use deed_sandbox::World;
 use deed_spec::digest::Digest;
 use deed_spec::text::safe;
-use deed_system::clock::Clock;
 use deed_verify as proof;
 use deed_verify::replay::{Case, Line, ReplayVerdict, Report, Status};
 use deed_verify::{page, verify};
 use serde::Serialize;
 
-use super::adapter::Scratch;
+use super::adapter::loader::{KEPT, Loader};
 use super::out::{self, Failure, Format};
 use super::text::{compact, line};
 use super::verify::{read, trust};
@@ -29,6 +28,7 @@ use crate::maintenance::replay::replay;
 /// run `deed verify`. Exits with 0 if all runs are identical, 1 if a run differs, and 2 if the bundle cannot be
 /// replayed.
 #[derive(Debug, clap::Args)]
+#[command(after_long_help = KEPT)]
 pub(super) struct ReplayArgs {
     /// The `.deed` file; it must contain evidence, so an agent's copy cannot be replayed
     bundle: PathBuf,
@@ -92,12 +92,12 @@ fn shipped(case: &Case) -> Result<Vec<u8>, Failure> {
 }
 
 fn report(case: &Case, wasm: &[u8]) -> Result<Report, Failure> {
-    let cache = Scratch::new()?;
-    let sandbox = Sandbox::new(&cache.0, Clock::new()).map_err(Failure::failed)?;
-    let adapter = sandbox.load(wasm).map_err(Failure::failed)?;
+    let loader = Loader::new()?;
+    let sandbox = loader.announced("the adapter", wasm);
+    let adapter = sandbox.load(wasm, World::Wasi).map_err(Failure::failed)?;
     // The runtime has a timer for time limits but no I/O driver, so no code in it can open a socket.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
-    Ok(runtime.map_err(Failure::failed)?.block_on(replay(&sandbox, &adapter, case)))
+    Ok(runtime.map_err(Failure::failed)?.block_on(replay(sandbox, &adapter, case)))
 }
 
 fn page(found: &Findings) -> String {

@@ -13,8 +13,8 @@ use deed_record::statement::resolution::{self, ResolutionVerdict};
 use deed_record::statement::resolution_request::ResolutionRequest;
 use deed_system::clock::Clock;
 
-use super::approve::confirmed;
 use super::client::{Client, Connection, action_path};
+use super::confirm::confirm;
 use super::next::Next;
 use super::out::{self, Failure, Format};
 use super::page;
@@ -81,8 +81,8 @@ pub(super) fn run(args: &ResolveArgs) -> Result<ExitCode, Failure> {
     let resolved = request.resolved(args.verdict.into(), &args.reason, now_ms);
     let resolved = resolved.map_err(Failure::failed)?;
     out::note(&shown::open(&request, &receipt, action, &resolved));
-    if !args.yes && !confirmed()? {
-        return Err(Failure::Failed("nothing was signed".to_owned()));
+    if !args.yes {
+        confirm("sign?", "signed", "--yes")?;
     }
     let envelope = resolution::sign(action, &resolved, &key).map_err(Failure::failed)?;
     let body = serde_json::to_vec(&envelope).map_err(Failure::failed)?;

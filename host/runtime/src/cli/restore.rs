@@ -4,13 +4,13 @@
 //! Without a terminal the command cannot ask for confirmation, so a restore that loses data then needs
 //! `--accept-older`.
 
-use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use deed_spec::text::safe;
 use serde_json::json;
 
+use super::confirm::confirm;
 use super::out::{self, Failure, Format};
 use super::text::line;
 use crate::maintenance::restore::{Loss, Restore, Restored};
@@ -42,8 +42,8 @@ pub(super) fn run(args: &RestoreArgs) -> Result<ExitCode, Failure> {
     let loss = restore.loss().cloned();
     if let Some(loss) = &loss {
         out::note(&lost(loss));
-        if !args.accept_older && !confirm()? {
-            return Err(Failure::Failed("nothing was restored".to_owned()));
+        if !args.accept_older {
+            confirm("lose it?", "restored", "--accept-older")?;
         }
     }
     let records = restore.manifest().journal.records;
@@ -78,21 +78,6 @@ fn lost(loss: &Loss) -> String {
         text += "a log that is rolled back is a fork: witnesses and auditors that saw it later will report it\n";
     }
     text
-}
-
-fn confirm() -> Result<bool, Failure> {
-    let stdin = io::stdin();
-    if !stdin.is_terminal() {
-        return Err(Failure::Failed(
-            "stdin is not a terminal, so nothing was restored; use --accept-older in scripts"
-                .to_owned(),
-        ));
-    }
-    let mut err = io::stderr().lock();
-    write!(err, "lose it? [y/N] ").and_then(|()| err.flush()).map_err(Failure::failed)?;
-    let mut line = String::new();
-    stdin.lock().read_line(&mut line).map_err(Failure::failed)?;
-    Ok(matches!(line.trim(), "y" | "Y" | "yes"))
 }
 
 fn lines(args: &RestoreArgs, records: u64, logs: &[(String, u64)], done: &Restored) -> String {

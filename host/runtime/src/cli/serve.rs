@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Router;
 use deed_system::clock::Clock;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -14,16 +15,18 @@ use tokio::task::JoinHandle;
 use super::connect;
 use super::out::shell;
 use crate::config;
+use crate::console;
 use crate::engine::Engine;
 use crate::http::{self, App, Listener};
 use crate::mcp;
-use crate::process::signals::{self, Signals};
-use crate::process::{limits, stop};
+use crate::process::signals::{Hangups, Signals};
+use crate::process::{limits, localhost, reload, serving, stop};
 
 /// Serve a directory that `deed init` created, over HTTP, until SIGINT or SIGTERM.
 ///
-/// The configuration is read only when the host starts. SIGHUP is ignored; restart the host to apply a new
-/// configuration. Only the tokens that `deed token add`, `rotate` and `revoke` change need no restart.
+/// SIGHUP makes the host read the directory again; `deed apply` also shows what would change, and waits for the result.
+/// A configuration with a fault changes nothing. The tokens that `deed token add`, `rotate` and `revoke` change need no
+/// reload.
 #[derive(Debug, clap::Args)]
 pub struct ServeArgs {
     /// The directory that the host serves, with deed.toml in it.
@@ -61,8 +64,8 @@ pub fn run(args: &ServeArgs) -> ExitCode {
 }
 
 async fn serve(args: &ServeArgs) -> Result<(), String> {
-    // SIGHUP is ignored before anything else, so that a closed terminal does not end a host that is still starting.
-    signals::ignore_hangups()?;
+    // SIGHUP is caught before anything else, so that a closed terminal does not end a host that is still starting.
+    let hangups = Hangups::listen()?;
     let config = config::load(&args.dir).map_err(|faults| faults.to_string())?;
     limits::prepare(&config);
     let (listen, operations) = (config.listen, config.operations);
@@ -74,14 +77,18 @@ async fn serve(args: &ServeArgs) -> Result<(), String> {
     let connections_max = limits::connections_max();
     let address = main.local_addr().map_err(|e| e.to_string())?;
     let app = App::new(Arc::clone(&engine), connections_max).listening_at(address);
+    let _second_address = localhost::keep(address, app.public_url())?;
     app.watch_tokens()?;
     // The signal handlers are installed before the host prints that it serves, so that no signal sent after that line
     // is missed.
     let mut signals = Signals::listen()?;
+    let served = app.clone();
+    reload::follow(hangups, &engine, args.dir.clone(), move || served.refresh());
     announce(&main, &side, resumed)?;
-    invite(&main, &args.dir, engine.behind_proxy());
+    invite(&main, &args.dir, &app);
     let listeners = Listeners::open(&app, (main, connections_max), side);
     let end = stop::wait_for_end(&mut signals, &engine).await;
+    serving::end(&args.dir);
     tokio::select! {
         result = stop::run_down(end, &engine, listeners.close()) => result,
         () = signals.next() => Err(format!(
@@ -105,7 +112,7 @@ impl Listeners {
             let door = Listener { listener, router, connections_max, metrics };
             tokio::spawn(door.serve(stopped.clone()))
         };
-        let main = door(main, http::router(app.clone(), mcp::routes(app)), most);
+        let main = door(main, http::router(app.clone(), further(app)), most);
         let side = door(side, http::operations(app.clone()), OPERATIONS_CONNECTIONS_MAX);
         Self { stop, servers: [main, side] }
     }
@@ -120,6 +127,11 @@ impl Listeners {
             }
         }
     }
+}
+
+/// The routes of the main listener that are not part of the HTTP API.
+fn further(app: &App) -> Router<App> {
+    mcp::routes(app).merge(console::routes(app))
 }
 
 /// Binds a listener to an address; `field` is the name of the address in `[http]`. Fails with a remedy when the address
@@ -148,13 +160,17 @@ fn announce(main: &TcpListener, side: &TcpListener, resumed: usize) -> Result<()
     writeln!(std::io::stdout().lock(), "{line}").map_err(|e| e.to_string())
 }
 
-/// Prints how agents connect. The reader of stdout may need only the first line and have closed it, so an error is
-/// ignored.
-fn invite(main: &TcpListener, dir: &Path, behind_proxy: bool) {
+/// Prints how agents connect and where people open the console. The reader of stdout may need only the first line and
+/// have closed it, so an error is ignored.
+fn invite(main: &TcpListener, dir: &Path, app: &App) {
     let Ok(address) = main.local_addr() else { return };
-    let host = connect::address(address, behind_proxy);
+    let host = connect::address(address, app.engine.behind_proxy());
+    let people = app.public_url().map_or_else(
+        || "people cannot open the console until `public_url` is set under [http]".to_owned(),
+        |url| format!("people open the console at {url}/ and sign in with a name and a token"),
+    );
     let text = format!(
-        "agents connect to {host}/mcp with a token of `deed token add {} AGENT`; for example:\n  {}",
+        "agents connect to {host}/mcp with a token of `deed token add {} AGENT`; for example:\n  {}\n{people}",
         shell(dir),
         connect::example(&host)
     );

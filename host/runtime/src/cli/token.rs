@@ -7,7 +7,6 @@ mod add;
 mod list;
 mod revoke;
 mod rotate;
-mod span;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -20,6 +19,7 @@ use deed_spec::digest::Digest;
 use deed_spec::text::safe;
 use serde_json::{Value, json};
 
+use super::named::find;
 use super::out::{self, Failure, Format};
 use crate::config::keys::{self, KeyError};
 use crate::config::{AgentToken, NamedAgent, TokenStore, token_id};
@@ -136,36 +136,7 @@ fn warn(is_given: bool) {
 
 /// The agent that the arguments name.
 fn named<'a>(store: &'a TokenStore, args: &AgentArgs) -> Result<&'a NamedAgent, Failure> {
-    let in_tenant =
-        |one: &&NamedAgent| args.tenant.as_ref().is_none_or(|tenant| one.tenant == *tenant);
-    let namesakes = store.agents.iter().filter(|one| one.name == args.agent);
-    let found: Vec<&NamedAgent> = namesakes.filter(in_tenant).collect();
-    match found.as_slice() {
-        [one] => Ok(*one),
-        [] => Err(unknown(store, args)),
-        several => {
-            let tenants: Vec<String> =
-                several.iter().map(|one| format!("`{}`", one.tenant)).collect();
-            Err(Failure::usage(format!(
-                "several tenants have an agent `{}`: {}; choose one with --tenant",
-                args.agent,
-                tenants.join(", ")
-            )))
-        }
-    }
-}
-
-fn unknown(store: &TokenStore, args: &AgentArgs) -> Failure {
-    let whose =
-        args.tenant.as_ref().map_or(String::new(), |tenant| format!(" of tenant `{tenant}`"));
-    let all: Vec<String> =
-        store.agents.iter().map(|one| format!("`{}` ({})", one.name, one.tenant)).collect();
-    let remedy = if all.is_empty() {
-        "it names none; add [tenant.NAME.agent.AGENT]".to_owned()
-    } else {
-        format!("it names {}", all.join(", "))
-    };
-    Failure::Failed(format!("deed.toml has no agent `{}`{whose}; {remedy}", args.agent))
+    find(&store.agents, &args.agent, args.tenant.as_deref())
 }
 
 /// A stored token for programs, without its digest.
@@ -206,7 +177,7 @@ fn stored(format: Format, token: &AgentToken) {
 fn remind(agent: &NamedAgent) {
     if agent.has_token {
         out::note(&format!(
-            "the `token` of `{}` in deed.toml stays valid; remove it there and restart the host to revoke it",
+            "the `token` of `{}` in deed.toml stays valid; remove it there and run `deed apply` to revoke it",
             agent.name
         ));
     }

@@ -45,7 +45,8 @@ pub(super) fn run(args: &TrustArgs) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn chosen<'a>(config: &'a Config, name: Option<&str>) -> Result<&'a Tenant, Failure> {
+/// The tenant with this name, or the only one.
+pub(super) fn chosen<'a>(config: &'a Config, name: Option<&str>) -> Result<&'a Tenant, Failure> {
     let mut tenants = config.tenants.values().map(AsRef::as_ref);
     match (name, config.tenants.len()) {
         (Some(name), _) => tenants

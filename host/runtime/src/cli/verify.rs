@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use deed_verify::{Report, Trust, Verdict, page, verify};
-use deed_verify_cli::ReadError;
+use deed_verify_cli::{ReadError, html};
 
 use super::out::{self, Failure, Format};
 
@@ -20,19 +20,23 @@ use super::out::{self, Failure, Format};
 #[derive(Debug, clap::Args)]
 pub struct VerifyArgs {
     /// The `.deed` file
-    bundle: PathBuf,
+    #[arg(required_unless_present = "html")]
+    bundle: Option<PathBuf>,
     /// Directory with receipt.pub, log.vkey, approvers.json and optionally log.policy; it must come from a different
     /// source than the bundle
     #[arg(long, value_name = "DIR")]
     trust: Option<PathBuf>,
+    /// Write a page that checks bundles in a browser to this new file, instead of checking a bundle
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["bundle", "trust", "json"])]
+    html: Option<PathBuf>,
     #[command(flatten)]
     format: Format,
 }
 
-/// Prints the report and returns its verdict as the exit code.
+/// Prints the report and returns its verdict as the exit code, or writes the page.
 pub fn run(args: &VerifyArgs) -> ExitCode {
-    match report(args).and_then(|report| print(args, &report)) {
-        Ok(verdict) => code(verdict),
+    match done(args) {
+        Ok(code) => code,
         Err(failure) => {
             out::note(&failure.to_string());
             // An error means that the bundle was not checked, so the verdict is `unverifiable` and not `failed`.
@@ -41,8 +45,22 @@ pub fn run(args: &VerifyArgs) -> ExitCode {
     }
 }
 
-fn report(args: &VerifyArgs) -> Result<Report, Failure> {
-    let bundle = read(&args.bundle)?;
+fn done(args: &VerifyArgs) -> Result<ExitCode, Failure> {
+    match args {
+        VerifyArgs { html: Some(file), .. } => {
+            html::write(file).map_err(Failure::failed)?;
+            out::note(&format!("open `{}` in a browser; it needs no network", file.display()));
+            Ok(ExitCode::SUCCESS)
+        }
+        VerifyArgs { bundle: Some(bundle), .. } => {
+            print(args, bundle, &report(args, bundle)?).map(code)
+        }
+        VerifyArgs { .. } => Err(Failure::Usage("name the `.deed` file".to_owned())),
+    }
+}
+
+fn report(args: &VerifyArgs, bundle: &Path) -> Result<Report, Failure> {
+    let bundle = read(bundle)?;
     let trust = args.trust.as_deref().map(trust).transpose()?;
     Ok(verify(&bundle, trust.as_ref()))
 }
@@ -59,9 +77,9 @@ pub(super) fn read(path: &Path) -> Result<Vec<u8>, Failure> {
     deed_verify_cli::read(path).map_err(Failure::failed)
 }
 
-fn print(args: &VerifyArgs, report: &Report) -> Result<Verdict, Failure> {
+fn print(args: &VerifyArgs, bundle: &Path, report: &Report) -> Result<Verdict, Failure> {
     // If no trusted receipt names the action, the report shows the name of the bundle's file.
-    let file = || args.bundle.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let file = || bundle.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let id = report.action.clone().unwrap_or_else(file);
     args.format.print(report, |report| page::lines(report, &id))?;
     if report.verdict == Verdict::Unverifiable && !args.format.json {

@@ -21,12 +21,31 @@ use crate::api::view::View;
 #[derive(Debug, clap::Args)]
 pub(super) struct LsArgs {
     /// Only actions with this status: pending, waiting, running, verified, mismatch, denied, failed, indeterminate,
-    /// expired or cancelled
+    /// expired, cancelled or rehearsed
     #[arg(long)]
     status: Option<String>,
     /// Only actions on this resource, such as idp/users/42
     #[arg(long)]
     resource: Option<String>,
+    /// Only actions that this agent proposed
+    #[arg(long, value_name = "NAME")]
+    agent: Option<String>,
+    /// Only actions under this contract
+    #[arg(long, value_name = "NAME")]
+    contract: Option<String>,
+    /// Only actions for whose agent this person is responsible
+    #[arg(long, value_name = "NAME")]
+    person: Option<String>,
+    /// Only actions that have each of these words in the id, the resource, a parameter that is not private, the intent,
+    /// the address of a source, or the party for whom the agent acts
+    #[arg(long, value_name = "WORDS")]
+    search: Option<String>,
+    /// Only actions whose latest event was on this day (in UTC) or later, such as 2026-01-31
+    #[arg(long, value_name = "DAY")]
+    since: Option<String>,
+    /// Only this action and older ones, to continue an earlier list
+    #[arg(long, value_name = "ID")]
+    from: Option<String>,
     /// The maximum number of actions to list, from 1 to 500
     #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u16).range(1..=500))]
     limit: u16,
@@ -78,6 +97,9 @@ const AGENTS_COPY: &str = "this is an agent's copy without evidence: `deed verif
 #[derive(Debug, Serialize, Deserialize)]
 struct Listing {
     actions: Vec<Row>,
+    /// Where the list goes on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    next: Option<String>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -88,21 +110,46 @@ struct Row {
     resource: String,
     agent: String,
     at_ms: i64,
+    /// What an action that waits needs, in words.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    missing: Vec<String>,
 }
 
 pub(super) fn list(args: &LsArgs) -> Result<ExitCode, Failure> {
-    let mut path = format!("/v1/actions?limit={}", args.limit);
-    for (key, value) in [("status", &args.status), ("resource", &args.resource)] {
-        if let Some(value) = value {
-            path.extend(["&", key, "=", &percent_encode(value)]);
+    let listing: Listing = args.connection.open()?.get(&args.path(), &[])?;
+    args.format.print(&listing, table)?;
+    if !args.format.json {
+        if let Some(next) = &listing.next {
+            out::note(&format!("older actions: repeat the command with --from {}", quoted(next)));
+        }
+        if let Some(first) = listing.actions.first() {
+            Next::new(&args.connection, args.format).show(&first.id);
         }
     }
-    let listing: Listing = args.connection.open()?.get(&path, &[])?;
-    args.format.print(&listing, |listing| table(&listing.actions))?;
-    if let Some(first) = listing.actions.first() {
-        Next::new(&args.connection, args.format).show(&first.id);
-    }
     Ok(ExitCode::SUCCESS)
+}
+
+impl LsArgs {
+    /// The path of the request, with the query.
+    fn path(&self) -> String {
+        let filters = [
+            ("status", &self.status),
+            ("resource", &self.resource),
+            ("agent", &self.agent),
+            ("contract", &self.contract),
+            ("person", &self.person),
+            ("q", &self.search),
+            ("since", &self.since),
+            ("from", &self.from),
+        ];
+        let mut path = format!("/v1/actions?limit={}", self.limit);
+        for (key, value) in filters {
+            if let Some(value) = value {
+                path.extend(["&", key, "=", &percent_encode(value)]);
+            }
+        }
+        path
+    }
 }
 
 pub(super) fn show(args: &ShowArgs) -> Result<ExitCode, Failure> {
@@ -143,14 +190,19 @@ fn is_agents_copy(bytes: &[u8]) -> bool {
     bundle::read(bytes).is_ok_and(|parts| !parts.contains_key(bundle::EXCHANGES))
 }
 
-fn table(rows: &[Row]) -> String {
-    if rows.is_empty() {
-        return "no actions".to_owned();
+fn table(listing: &Listing) -> String {
+    if listing.actions.is_empty() {
+        let text = if listing.next.is_some() { "no action was found yet" } else { "no actions" };
+        return text.to_owned();
     }
     let line = |row: &Row| {
         let what =
             format!("{} on {}, by {}", safe(&row.contract), safe(&row.resource), safe(&row.agent));
-        format!("{}  {}  {:<13}  {what}", safe(&row.id), utc(row.at_ms), safe(&row.status))
+        let missing = match row.missing.join(", ") {
+            none if none.is_empty() => none,
+            some => format!(", waits for {}", safe(&some)),
+        };
+        format!("{}  {}  {:<13}  {what}{missing}", safe(&row.id), utc(row.at_ms), safe(&row.status))
     };
-    join(rows.iter().map(line))
+    join(listing.actions.iter().map(line))
 }

@@ -9,6 +9,8 @@ use deed_record::policy::CompileError;
 use deed_sandbox::credentials::SECRET_MIN;
 use deed_system::files::FileError;
 
+use super::misplaced::Misplaced;
+
 /// The remedy for a path that does not lead to a served directory.
 const START: &str = "correct the path (`deed init` creates a directory to start from)";
 
@@ -39,6 +41,11 @@ impl Faults {
 
     pub(super) fn push(&mut self, fault: Fault) {
         self.0.push(fault);
+    }
+
+    /// The faults without the values of `deed.toml` that may be secrets.
+    pub(super) fn hiding(self, misplaced: &Misplaced) -> Self {
+        Self(self.0.into_iter().map(|fault| fault.hiding(misplaced)).collect())
     }
 
     pub(super) fn into_result<T>(self, value: T) -> Result<T, Self> {
@@ -73,6 +80,12 @@ impl Fault {
         Self { file: file.to_owned(), line, what: what.into() }
     }
 
+    /// The fault without the values of `deed.toml` that may be secrets.
+    pub(super) fn hiding(self, misplaced: &Misplaced) -> Self {
+        let (file, what) = (misplaced.hidden_in(&self.file), misplaced.hidden_in(&self.what));
+        Self { file, line: self.line, what }
+    }
+
     /// The fault names the directory as the user typed it, because there is no `deed.toml` to point at.
     pub(super) fn no_directory(dir: &Path, error: &FileError) -> Self {
         let what = match error.kind() {
@@ -98,8 +111,8 @@ impl Fault {
 
     /// Like [`Fault::toml`], but for a file in which a secret may have been written in the wrong place.
     pub(super) fn private_toml(file: &str, text: &str, error: &toml::de::Error) -> Self {
-        let fault = Self::toml(file, text, error);
-        Self { what: without_text(&fault.what), ..fault }
+        let what = Misplaced::of(text).hidden_in(&without_text(error.message()));
+        Self { what: what.replace('\n', "; "), ..Self::toml(file, text, error) }
     }
 
     pub(super) fn toml(file: &str, text: &str, error: &toml::de::Error) -> Self {
@@ -161,10 +174,16 @@ fn is_head(line: &str, table: &str) -> bool {
     rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('#'))
 }
 
-/// Removes a misplaced text from serde's error message. An unknown name is shown if it is too short to be a secret.
+/// How many characters of a number in an error of serde are shown, at most. A number of 16 digits can be a secret.
+const NUMBER: usize = 12;
+
+/// Removes a misplaced text from serde's error message. An unknown name or a number is shown if it is too short to be a
+/// secret.
 fn without_text(what: &str) -> String {
     let places = [
         ("string \"", "\", expected", "a text", 0),
+        ("integer `", ", expected", "a number", NUMBER),
+        ("floating point `", ", expected", "a number", NUMBER),
         ("unknown variant `", "`, expected", "an unknown name", SECRET_MIN),
         ("unknown field `", "`, expected", "an unknown name", SECRET_MIN),
     ];
@@ -180,13 +199,7 @@ fn without_text(what: &str) -> String {
 
 /// Escapes control and reordering characters, because names and texts of hostile files reach terminals and logs.
 fn visible(text: &str) -> String {
-    let hides = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-                | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{e0000}'..='\u{e0fff}')
-    };
-    let spell = |c: char| if hides(c) { c.escape_unicode().to_string() } else { c.to_string() };
-    text.chars().map(spell).collect()
+    deed_spec::text::safe(text)
 }
 
 #[cfg(test)]
@@ -226,11 +239,30 @@ mod tests {
                 "invalid type: integer `2`, expected a string",
                 "invalid type: integer `2`, expected a string",
             ),
+            (
+                "invalid type: integer `1234567890123456`, expected a string",
+                "invalid type: a number, expected a string",
+            ),
+            (
+                "invalid type: integer `12345678901234567890123` as i128, expected a string",
+                "invalid type: a number, expected a string",
+            ),
+            (
+                "invalid type: floating point `12345678901.5`, expected a string",
+                "invalid type: a number, expected a string",
+            ),
         ] {
             assert_eq!(without_text(said), left);
         }
         let fault = Fault::new("contracts/a\u{1b}b", 3, "x\ny \u{202e}z");
         assert_eq!(fault.to_string(), "contracts/a\\u{1b}b:3: x\\u{a}y \\u{202e}z");
         assert_eq!(Fault::new("adapters/a.wasm", 0, "why").to_string(), "adapters/a.wasm: why");
+    }
+
+    #[test]
+    fn a_misplaced_text_is_hidden_in_the_name_of_the_file_too() {
+        let misplaced = Misplaced::of("policies = [\"policies/Ab3dEf9hIjKlMn0pQrSt\"]");
+        let fault = Fault::new("policies/Ab3dEf9hIjKlMn0pQrSt", 4, "why").hiding(&misplaced);
+        assert_eq!(fault.to_string(), "…:4: why");
     }
 }

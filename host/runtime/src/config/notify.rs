@@ -41,6 +41,25 @@ fn events(raw: &raw::Notify) -> Result<BTreeSet<WebhookEvent>, Wrong> {
     Ok(events.clone())
 }
 
+/// Checks that the people of a tenant are told again while they can still answer.
+pub(super) fn check_times(raw: &raw::Host, here: &Source, faults: &mut Faults) {
+    let answers_ms = raw.approval.expires.as_millis();
+    for (name, tenant) in &raw.tenant {
+        let Some(notify) = &tenant.notify else { continue };
+        let remind = notify.remind.map(|time| ("remind", time));
+        let escalate = notify.escalate.as_ref().map(|one| ("escalate", one.after));
+        for (field, time) in remind.into_iter().chain(escalate) {
+            if !(1_000..answers_ms).contains(&time.as_millis()) {
+                let what = format!(
+                    "the time in `{field}` must be at least 1s, and shorter than the time for answers, which is \
+                     `expires` under [approval]"
+                );
+                faults.push(here.fault_in(&format!("[tenant.{name}.notify]"), field, &what));
+            }
+        }
+    }
+}
+
 /// Builds the receiver that a table describes. `name` is the name of its secret. Fails with the first fault.
 pub(super) fn webhook(
     files: &Files,

@@ -5,15 +5,18 @@
 //! step writes anything.
 
 mod members;
+mod rewrite;
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
 use deed_record::contract::Contract;
+use deed_sandbox::World;
 use deed_spec::digest::Digest;
 use deed_spec::json;
 use deed_system::files::{ADAPTER_MAX, FileError, Files};
 
+use self::rewrite::rewrite;
 use super::fault::{Fault, Faults};
 use super::{accepted, declared, raw, tenant};
 
@@ -74,7 +77,8 @@ pub struct Plan {
     text: String,
     pinned: Vec<Pinned>,
     unknown: Vec<String>,
-    adapters: BTreeMap<String, (Digest, Vec<u8>)>,
+    /// By file name. The world is the one that the first grant of the adapter allows.
+    adapters: BTreeMap<String, (Digest, Vec<u8>, World)>,
     /// The contracts as canonical JSON, by digest.
     contracts: BTreeMap<Digest, Vec<u8>>,
 }
@@ -84,7 +88,8 @@ impl Plan {
     ///
     /// # Errors
     ///
-    /// Fails when a file has a fault, an adapter cannot be read, or a grant has no table header of its own.
+    /// Fails when a file has a fault, an adapter cannot be read, or a grant has neither digests nor a table header of its
+    /// own.
     pub fn make(dir: &Path) -> Result<Self, PinError> {
         let (files, text, raw) = super::read(dir)?;
         let mut faults = Faults::default();
@@ -119,7 +124,8 @@ impl Plan {
         let canonical = contract.canonical();
         let canonical = canonical.map_err(|e| Faults::from(Fault::new(file, 0, e.to_string())))?;
         let contract_now = Change { was: table.contract.clone(), now: Digest::of(&canonical) };
-        let adapter_now = Change { was: table.adapter.clone(), now: self.adapter(contract)? };
+        let adapter_now =
+            Change { was: table.adapter.clone(), now: self.adapter(contract, table.world())? };
         self.text = rewrite(&self.text, tenant, grant, contract_now.now, adapter_now.now)
             .ok_or_else(|| PinError::Header(grant.to_owned(), tenant.to_owned()))?;
         self.pinned.push(Pinned {
@@ -134,27 +140,28 @@ impl Plan {
     }
 
     /// Returns the digest of an adapter's file. Each file is read once.
-    fn adapter(&mut self, contract: &Contract) -> Result<Digest, PinError> {
+    fn adapter(&mut self, contract: &Contract, world: World) -> Result<Digest, PinError> {
         let name = &contract.action.adapter;
         if declared::is_named_by(contract) {
             let (digest, bytes) = declared::newest();
-            self.adapters.insert(name.to_owned(), (digest, bytes.to_vec()));
+            self.adapters.insert(name.to_owned(), (digest, bytes.to_vec(), World::Strict));
             return Ok(digest);
         }
         let path = format!("adapters/{name}.wasm");
-        if let Some((digest, _)) = self.adapters.get(&path) {
+        if let Some((digest, ..)) = self.adapters.get(&path) {
             return Ok(*digest);
         }
         let bytes = self.files.bytes(&path, ADAPTER_MAX);
         let bytes = bytes.map_err(|e| PinError::Adapter(path.clone(), e))?;
         let digest = Digest::of(&bytes);
-        self.adapters.insert(path, (digest, bytes));
+        self.adapters.insert(path, (digest, bytes, world));
         Ok(digest)
     }
 
-    /// The adapters that would be pinned, each as file name and bytes.
-    pub fn adapters(&self) -> impl Iterator<Item = (&str, &[u8])> {
-        self.adapters.iter().map(|(file, (_, bytes))| (file.as_str(), bytes.as_slice()))
+    /// The adapters that would be pinned, each as file name, bytes and allowed world.
+    pub fn adapters(&self) -> impl Iterator<Item = (&str, &[u8], World)> {
+        let adapters = self.adapters.iter();
+        adapters.map(|(file, (_, bytes, world))| (file.as_str(), bytes.as_slice(), *world))
     }
 
     /// Grants whose contract has no file, each as `TENANT/GRANT`. `deed pin` does not change these grants.
@@ -185,37 +192,4 @@ fn differs(files: &Files, change: &Change, canonical: &[u8]) -> Option<Vec<json:
     let old = accepted::read(files, change.was.as_ref()?.parse().ok()?)?;
     let new = serde_json::from_slice(canonical).ok()?;
     Some(members::differ(&old, &new))
-}
-
-/// Replaces the two digest lines in one grant's table. Every other line is unchanged.
-fn rewrite(
-    text: &str,
-    tenant: &str,
-    grant: &str,
-    contract: Digest,
-    adapter: Digest,
-) -> Option<String> {
-    let header = format!("[tenant.{tenant}.grant.\"{grant}\"]");
-    let mut out = Vec::new();
-    let (mut inside, mut found) = (false, false);
-    for line in text.lines() {
-        let trimmed = line.trim();
-        if trimmed.starts_with('[') && trimmed.ends_with(']') && !trimmed.contains('=') {
-            inside = trimmed == header;
-            found |= inside;
-            out.push(line.to_owned());
-            if inside {
-                out.push(format!("contract = \"{contract}\""));
-                out.push(format!("adapter = \"{adapter}\""));
-            }
-        } else if !(inside && is_pin(trimmed)) {
-            out.push(line.to_owned());
-        }
-    }
-    found.then(|| out.join("\n") + "\n")
-}
-
-fn is_pin(line: &str) -> bool {
-    let key = line.split('=').next().map(str::trim);
-    matches!(key, Some("contract" | "adapter")) && line.contains('=')
 }

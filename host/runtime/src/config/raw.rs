@@ -1,12 +1,18 @@
 //! The shape of `deed.toml`, field by field; unknown fields are errors.
 
+mod delegation;
+mod people;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
-use deed_record::action::Slot;
+use deed_record::action::{Slot, TokenKind};
 use deed_record::contract::Duration;
+use deed_sandbox::World;
 use serde::Deserialize;
 
+pub use self::delegation::Delegation;
+pub use self::people::{Chat, ChatFormat, Escalate, PeopleNotify, Smtp, SmtpTls};
 use super::accepted;
 use super::algorithm::Algorithm;
 use super::size::Size;
@@ -153,6 +159,16 @@ pub struct SecretFrom {
     pub env: Option<String>,
 }
 
+/// A secret of a tenant.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Secret {
+    pub file: Option<String>,
+    pub env: Option<String>,
+    /// When the value stops being valid, as far as the operator knows: a date or a time in UTC.
+    pub expires: Option<String>,
+}
+
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Tenant {
@@ -160,11 +176,16 @@ pub struct Tenant {
     #[serde(default)]
     pub upstream: BTreeMap<String, Upstream>,
     #[serde(default)]
-    pub secret: BTreeMap<String, SecretFrom>,
+    pub secret: BTreeMap<String, Secret>,
+    /// Tokens that the host obtains for upstreams.
+    #[serde(default)]
+    pub token: BTreeMap<String, Token>,
     #[serde(default)]
     pub agent: BTreeMap<String, Agent>,
     #[serde(default)]
     pub person: BTreeMap<String, Person>,
+    /// How people are notified.
+    pub notify: Option<PeopleNotify>,
     #[serde(default)]
     pub resource: BTreeMap<String, BTreeMap<String, toml::Value>>,
     #[serde(default)]
@@ -175,11 +196,24 @@ pub struct Tenant {
 #[serde(deny_unknown_fields)]
 pub struct Upstream {
     pub base_url: String,
+    /// Required, unless there is a proxy.
+    #[serde(default)]
     pub addresses: Vec<String>,
     pub timeout: Option<Duration>,
     /// How many runs may use the upstream at once. Each run has one exchange at a time.
     pub concurrency: Option<usize>,
     pub tls_roots: Option<String>,
+    /// The certificate with which the host identifies itself in TLS, in PEM format, and the file of its private key.
+    pub client_certificate: Option<String>,
+    pub client_key: Option<String>,
+    /// The HTTP proxy through which the host reaches the upstream, such as `http://proxy.internal:3128`.
+    pub proxy: Option<String>,
+    /// Classes of addresses of the proxy to which the host may connect.
+    #[serde(default)]
+    pub proxy_addresses: Vec<String>,
+    /// The user with which the host identifies itself to the proxy, and the secret with the password.
+    pub proxy_user: Option<String>,
+    pub proxy_secret: Option<String>,
     /// Headers that the host adds to every request to the upstream.
     #[serde(default)]
     pub headers: BTreeMap<String, String>,
@@ -195,6 +229,8 @@ pub struct Upstream {
     pub read: Option<Credential>,
     pub write: Option<Credential>,
     pub idempotency: Option<Idempotency>,
+    /// The request with which `deed upstream test` tries a credential, such as `GET /Users?count=1`.
+    pub test: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -209,8 +245,79 @@ pub struct Idempotency {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Credential {
-    pub secret: String,
-    pub slot: Slot,
+    /// The name of a secret. A credential has either a secret or a token.
+    pub secret: Option<String>,
+    /// The name of a token.
+    pub token: Option<String>,
+    /// Where the host puts it; a token is a bearer token by default.
+    pub slot: Option<Slot>,
+    /// Names of further secrets, by the header in which the host sends each.
+    #[serde(default)]
+    pub headers: BTreeMap<String, String>,
+}
+
+/// A token that the host obtains. Each kind of token has some of these fields.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Token {
+    pub kind: TokenKind,
+    /// Where the host asks for the token.
+    pub endpoint: Option<Endpoint>,
+    /// The client id of the host.
+    pub client: Option<String>,
+    /// The name of the secret of the client.
+    pub secret: Option<String>,
+    /// How the client proves itself.
+    pub auth: Option<ClientAuth>,
+    /// The file with the private key of the host, in PEM form.
+    pub key: Option<String>,
+    /// The id of the key at the authorization server.
+    pub key_id: Option<String>,
+    /// Who signs an assertion; the client by default.
+    pub issuer: Option<String>,
+    /// For whom the token is.
+    pub subject: Option<Subject>,
+    /// Who shall accept the assertions that the host signs; the endpoint by default.
+    pub assertion_audience: Option<String>,
+    #[serde(default)]
+    pub scopes: Vec<String>,
+    pub audience: Option<String>,
+    pub resource: Option<String>,
+    /// The absolute path of the program that prints the token, its digest and its arguments.
+    pub program: Option<String>,
+    pub digest: Option<String>,
+    #[serde(default)]
+    pub args: Vec<String>,
+}
+
+/// A token endpoint: a path below the base URL of an upstream.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Endpoint {
+    pub upstream: String,
+    pub path: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ClientAuth {
+    /// The secret as a password of HTTP Basic authentication.
+    Basic,
+    /// The secret in the body.
+    Post,
+    /// An assertion that is signed with the key.
+    Key,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Subject {
+    /// The person who is responsible for the agent.
+    Person,
+    /// The subject of the access token of the request that proposed the action.
+    Request,
+    /// Always this party.
+    Name(String),
 }
 
 #[derive(Debug, Deserialize)]
@@ -243,6 +350,14 @@ pub struct Person {
     /// PEM files with the person's public keys.
     #[serde(default)]
     pub keys: Vec<String>,
+    /// JSON files with the person's passkeys.
+    #[serde(default)]
+    pub passkeys: Vec<String>,
+    /// Roles that the person may use for other persons.
+    #[serde(default)]
+    pub delegations: Vec<Delegation>,
+    /// The address to which notifications are sent.
+    pub email: Option<String>,
     pub token: Option<String>,
 }
 
@@ -255,16 +370,50 @@ pub struct Grant {
     /// The POST requests of `observe` that only read, each with the digest of its rule.
     #[serde(default)]
     pub safe: BTreeMap<String, String>,
+    /// Whether the adapter may import WASI.
+    #[serde(default)]
+    pub wasi: bool,
+    /// The folders in which the host stores the secrets that the upstreams create, by the name of the secret.
+    #[serde(default)]
+    pub vault: BTreeMap<String, String>,
 }
 
-/// The files that a configuration names, and the name of its logs.
+/// The files that a configuration names, the name of its logs, and its environment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outline {
+    pub environment: String,
     pub log_origin: String,
-    /// Policies, TLS roots, public keys of people, and accepted contracts.
+    /// Policies, TLS roots, client certificates, public keys of people, and accepted contracts.
     pub named: BTreeSet<String>,
-    /// Files that hold secrets.
+    /// Files that hold secrets, including private keys of client certificates.
     pub secrets: BTreeSet<String>,
+}
+
+impl Secret {
+    /// Where its value is.
+    pub fn source(&self) -> SecretFrom {
+        SecretFrom { file: self.file.clone(), env: self.env.clone() }
+    }
+}
+
+impl Grant {
+    /// What the adapter may import.
+    pub fn world(&self) -> World {
+        if self.wasi { World::Wasi } else { World::Strict }
+    }
+}
+
+impl Credential {
+    /// The headers in which it is sent, besides `Authorization`.
+    pub fn header_names(&self) -> impl Iterator<Item = &str> {
+        let slot = self.slot.as_ref().and_then(Slot::header);
+        slot.into_iter().chain(self.headers.keys().map(String::as_str))
+    }
+
+    /// The names of its secrets.
+    pub fn secret_names(&self) -> impl Iterator<Item = &String> {
+        self.secret.iter().chain(self.headers.values())
+    }
 }
 
 impl Outline {
@@ -277,12 +426,20 @@ impl Outline {
             let webhooks = tenant.agent.values().filter_map(|agent| agent.notify.as_ref());
             secrets.extend(webhooks.flat_map(Notify::files));
             secrets.extend(tenant.secret.values().filter_map(|secret| secret.file.clone()));
+            secrets.extend(tenant.token.values().filter_map(|token| token.key.clone()));
             named.extend(tenant.policies.iter().cloned());
             named.extend(tenant.upstream.values().filter_map(|one| one.tls_roots.clone()));
+            let relay = tenant.notify.as_ref().and_then(|notify| notify.smtp.as_ref());
+            named.extend(relay.and_then(|smtp| smtp.tls_roots.clone()));
+            let own = tenant.upstream.values().filter_map(|one| one.client_certificate.clone());
+            named.extend(own);
+            secrets.extend(tenant.upstream.values().filter_map(|one| one.client_key.clone()));
             let pinned = tenant.grant.values().filter_map(|grant| grant.contract.as_ref());
             named.extend(pinned.filter_map(|text| Some(accepted::path(text.parse().ok()?))));
-            named.extend(tenant.person.values().flat_map(|person| person.keys.iter().cloned()));
+            let files = |person: &Person| [person.keys.clone(), person.passkeys.clone()].concat();
+            named.extend(tenant.person.values().flat_map(files));
         }
-        Self { log_origin: host.log.origin.clone(), named, secrets }
+        let (environment, log_origin) = (host.environment.clone(), host.log.origin.clone());
+        Self { environment, log_origin, named, secrets }
     }
 }

@@ -3,11 +3,13 @@
 //! An error text contains the remedy but never the secret's value.
 
 use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
 
-use deed_sandbox::credentials::{self, Secret, SecretSource};
+use deed_sandbox::credentials::{self, Secret, SecretSource, Stored};
 use deed_system::files::Files;
 
 use super::fault::Fault;
+use super::misplaced::{self, Misplaced};
 use super::raw;
 
 /// A secret that a table of `deed.toml` names.
@@ -16,6 +18,8 @@ pub struct NamedSecret {
     /// The tenant that the secret belongs to; `None` for a secret of the host, such as those of `[notify]`.
     pub tenant: Option<String>,
     pub name: String,
+    /// The name for people: `…` if it may itself be a secret.
+    pub shown: String,
     /// Where the secret is stored, or what is wrong with its table.
     pub source: Result<SecretSource, String>,
 }
@@ -50,11 +54,13 @@ const TAKEN: [&str; 8] =
 ///
 /// Fails when `deed.toml` cannot be read.
 pub fn secrets(dir: &Path) -> Result<Vec<NamedSecret>, Fault> {
-    let (_, _, raw) = super::read_one(dir)?;
+    let (_, text, raw) = super::read_one(dir)?;
+    let misplaced = Misplaced::of(&text);
     let named = |tenant: Option<&String>, name: &str, from: &raw::SecretFrom| NamedSecret {
         tenant: tenant.cloned(),
         name: name.to_owned(),
-        source: source(name, from),
+        shown: misplaced.hidden_in(name),
+        source: source(name, from).map_err(|why| misplaced.hidden_in(&why)),
     };
     let of_webhook = |tenant: Option<&String>, name: &str, notify: &raw::Notify| {
         let mut secrets = vec![named(tenant, name, &notify.secret)];
@@ -68,7 +74,8 @@ pub fn secrets(dir: &Path) -> Result<Vec<NamedSecret>, Fault> {
         all.extend(asking.map(|one| named(None, &of_issuer(name), &one.secret)));
     }
     for (tenant, tables) in &raw.tenant {
-        all.extend(tables.secret.iter().map(|(name, from)| named(Some(tenant), name, from)));
+        let own = tables.secret.iter();
+        all.extend(own.map(|(name, secret)| named(Some(tenant), name, &secret.source())));
         for (agent, table) in &tables.agent {
             let name = of_agent(agent);
             all.extend(table.notify.iter().flat_map(|one| of_webhook(Some(tenant), &name, one)));
@@ -82,8 +89,31 @@ pub(super) fn load(name: &str, files: &Files, raw: &raw::SecretFrom) -> Result<S
     credentials::load(name, files, &source(name, raw)?).map_err(|e| e.to_string())
 }
 
+/// Loads one secret of an upstream, whose file is read again when it changes.
+pub(super) fn stored(
+    name: &str,
+    files: &Arc<Files>,
+    raw: &raw::SecretFrom,
+) -> Result<Stored, String> {
+    Stored::load(name, files, &source(name, raw)?)
+}
+
+/// Checks that a private key is not stored where other files belong.
+pub(super) fn check_key(token: &str, file: &str) -> Result<(), String> {
+    if is_taken(file) {
+        return Err(format!(
+            "`key` of token `{token}`: `{file}` is reserved for other files; name a file below `secrets/`"
+        ));
+    }
+    Ok(())
+}
+
 fn source(name: &str, raw: &raw::SecretFrom) -> Result<SecretSource, String> {
     match (&raw.file, &raw.env) {
+        (Some(file), None) if misplaced::is_no_path(file) => Err(format!(
+            "secret `{name}`: `file` does not look like the path of a file, so it is not shown; name a file below \
+             `secrets/`, and if that text is a secret, replace the secret where it is used"
+        )),
         (Some(file), None) if is_taken(file) => Err(format!(
             "secret `{name}`: `{file}` is reserved for other files; name a file below `secrets/`"
         )),
@@ -93,7 +123,8 @@ fn source(name: &str, raw: &raw::SecretFrom) -> Result<SecretSource, String> {
     }
 }
 
-fn is_taken(file: &str) -> bool {
+/// Whether a path belongs to other files than secrets.
+pub(super) fn is_taken(file: &str) -> bool {
     let path = normal(file);
     let first = path.components().next().map(|step| step.as_os_str().to_ascii_lowercase());
     // The comparison ignores case, because some file systems are case-insensitive.
@@ -101,7 +132,7 @@ fn is_taken(file: &str) -> bool {
 }
 
 /// Removes `.`, `..` and doubled slashes from a path, as if the path had no symbolic links.
-fn normal(path: &str) -> PathBuf {
+pub(super) fn normal(path: &str) -> PathBuf {
     let mut normal = PathBuf::new();
     for step in Path::new(path).components() {
         match step {
@@ -144,7 +175,23 @@ mod tests {
             let why = source("idp", &from(file)).unwrap_err();
             assert!(why.contains(&format!("`{file}` is reserved for other files")), "{why}");
         }
-        for file in ["secrets/idp", "idp", "secrets/keys/idp", "keys.d/idp", "private/deed.toml"] {
+        for file in [
+            "sk_live_51HqLyjWDarjtT1zdp7dcXYZ",
+            "keys/sk_live_51HqLyjWDarjtT1zdp7dcXYZ",
+            "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
+            "secrets/-----BEGIN PRIVATE KEY-----",
+        ] {
+            let why = source("idp", &from(file)).unwrap_err();
+            assert!(why.contains("does not look like the path") && !why.contains(file), "{why}");
+        }
+        for file in [
+            "secrets/idp",
+            "secrets/Okta2026Key-of-production",
+            "idp",
+            "secrets/keys/idp",
+            "keys.d/idp",
+            "private/deed.toml",
+        ] {
             assert_eq!(source("idp", &from(file)), Ok(SecretSource::File(file.to_owned())));
         }
     }

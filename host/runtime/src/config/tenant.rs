@@ -1,28 +1,45 @@
 //! Builds one tenant from its tables in `deed.toml`, with every name resolved.
 
 mod adapters;
+mod channels;
+mod credentials;
+mod delegations;
+mod ends;
 mod grants;
+pub(super) mod passkeys;
 mod people;
 mod policies;
+mod reserved;
+mod sigv4;
+mod taken;
+mod tokens;
 mod upstreams;
 mod vocabulary;
 mod webhooks;
+mod wrong;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use deed_record::action::id;
-use deed_record::contract::Contract;
+use deed_record::contract::{Contract, Question, questions};
+use deed_record::exchange::Rendered;
 use deed_record::policy::Policies;
+use deed_record::statement::approver::ApproverKey;
+use deed_sandbox::World;
+use deed_sandbox::credentials::{Memory, Vault};
 use deed_sandbox::upstream::Upstream;
 use deed_spec::digest::Digest;
-use deed_spec::dsse::{Envelope, key_id};
+use deed_spec::dsse::Envelope;
 use deed_system::files::{Files, TEXT_MAX};
-use ed25519_dalek::VerifyingKey;
 use serde_json::Value;
 
 pub(super) use self::adapters::Adapters;
+pub use self::delegations::Delegation;
+pub use self::passkeys::PasskeyFile;
 pub(super) use self::vocabulary::vocabulary;
+use super::address::Address;
+use super::channels::Channels;
 use super::fault::{Fault, Faults, Source};
 use super::raw;
 use super::webhook::Webhook;
@@ -35,19 +52,40 @@ pub struct Tenant {
     /// The webhooks of agents, by the name of the agent.
     pub webhooks: BTreeMap<String, Arc<Webhook>>,
     pub persons: BTreeMap<String, Person>,
+    /// How people are notified.
+    pub channels: Channels,
     pub upstreams: BTreeMap<String, Arc<Upstream>>,
+    /// What the upstreams got, for redaction. The memory stays the same when the configuration is replaced.
+    pub memory: Arc<Memory>,
     /// The digest of the TLS roots, for each upstream that has its own roots.
     pub tls_roots: BTreeMap<String, Digest>,
+    /// When the last of its TLS roots expires, in Unix milliseconds, for each upstream that has its own roots.
+    pub roots_end: BTreeMap<String, i64>,
+    /// When a secret expires, in Unix milliseconds, for each secret of which the operator declares it.
+    pub secrets_end: BTreeMap<String, i64>,
+    /// The request with which the credentials of an upstream are tried, for each upstream that has one.
+    pub tests: BTreeMap<String, Rendered>,
     pub grants: BTreeMap<String, Granted>,
     pub resources: BTreeMap<String, BTreeMap<String, Value>>,
     pub policies: Policies,
 }
 
 impl Tenant {
+    /// The first upstream of a grant that is reached with a token for the access token of the request, and the name of
+    /// that token.
+    pub fn exchanged(&self, granted: &Granted) -> Option<(&str, &str)> {
+        let reached = self.upstreams.iter().filter(|(name, _)| granted.upstreams.contains(*name));
+        let mut credentials = reached.flat_map(|(name, upstream)| {
+            upstream.read.iter().chain(&upstream.write).map(move |one| (name, &one.source))
+        });
+        let (name, source) = credentials.find(|(_, source)| source.is_of_requests())?;
+        Some((name.as_str(), source.name()))
+    }
+
     /// Returns the person whose key the envelope names. The caller must check the signature with that key.
-    pub fn signer(&self, envelope: &Envelope) -> Option<(&str, &Person, &VerifyingKey)> {
+    pub fn signer(&self, envelope: &Envelope) -> Option<(&str, &Person, &ApproverKey)> {
         let hint = envelope.key_hint().unwrap_or_default();
-        let owns = |key: &&VerifyingKey| key_id(key).is_ok_and(|id| id == hint);
+        let owns = |key: &&ApproverKey| key.id().is_ok_and(|id| id == hint);
         self.persons.iter().find_map(|(name, person)| {
             person.keys.iter().find(owns).map(|key| (name.as_str(), person, key))
         })
@@ -82,8 +120,27 @@ pub struct TokenRule {
 #[derive(Clone, Debug)]
 pub struct Person {
     pub roles: BTreeSet<String>,
-    pub keys: Vec<VerifyingKey>,
+    /// Roles that the person may use for other persons.
+    pub delegations: Vec<Delegation>,
+    /// Key files and passkeys.
+    pub keys: Vec<ApproverKey>,
+    /// The credential IDs of the passkeys, by the ID of the key. A browser needs them to find a passkey.
+    pub credentials: BTreeMap<String, String>,
+    /// Where notifications are sent.
+    pub email: Option<Arc<Address>>,
     pub token: Option<Digest>,
+}
+
+impl Person {
+    pub fn has_passkeys(&self) -> bool {
+        self.keys.iter().any(|key| key.passkey().is_some())
+    }
+
+    /// The person's roles, and those that the person may use now for others.
+    pub fn roles_at(&self, now_ms: i64) -> BTreeSet<String> {
+        let delegated = self.delegations.iter().filter(|one| !one.is_over(now_ms));
+        self.roles.iter().chain(delegated.map(|one| &one.role)).cloned().collect()
+    }
 }
 
 /// A contract together with what the operator granted for it.
@@ -95,6 +152,10 @@ pub struct Granted {
     pub upstreams: BTreeSet<String>,
     /// The requests of the `observe` rules that may send a POST, because the operator accepts that they only read.
     pub safe: BTreeSet<String>,
+    /// What the adapter may import.
+    pub world: World,
+    /// Where the host stores the secrets that the upstreams create, by the name of the secret.
+    pub vaults: BTreeMap<String, Arc<Vault>>,
 }
 
 /// Contract files by action name.
@@ -115,7 +176,10 @@ pub(super) fn contracts(files: &Files, faults: &mut Faults) -> Contracts {
         let name = format!("contracts/{name}");
         match contract(files, &name) {
             Err(fault) => faults.push(fault),
-            Ok((contract, digest)) => {
+            Ok((contract, digest, open)) => {
+                for question in &open {
+                    faults.push(not_answered(&name, question));
+                }
                 let action = contract.action.name.clone();
                 if let Some((other, ..)) =
                     found.insert(action.clone(), (name.clone(), Arc::new(contract), digest))
@@ -132,7 +196,15 @@ pub(super) fn contracts(files: &Files, faults: &mut Faults) -> Contracts {
     found
 }
 
-fn contract(files: &Files, name: &str) -> Result<(Contract, Digest), Fault> {
+/// A draft is not served before its author has answered all of its questions.
+fn not_answered(name: &str, question: &Question) -> Fault {
+    let text = question.text.trim_end_matches('.');
+    let what = format!("question not answered: {text}; edit the contract and remove this line");
+    Fault::new(name, question.line, what)
+}
+
+/// A contract, its digest, and the questions that are not answered.
+fn contract(files: &Files, name: &str) -> Result<(Contract, Digest, Vec<Question>), Fault> {
     if !is_plain(name) {
         let what = "the file name of a contract must be letters, digits, `_`, `-` and `.`, and start with a letter or \
                     digit; rename it";
@@ -141,7 +213,7 @@ fn contract(files: &Files, name: &str) -> Result<(Contract, Digest), Fault> {
     let text = files.text(name, TEXT_MAX).map_err(|e| Fault::new(name, 0, e.to_string()))?;
     let contract = Contract::from_toml(name, &text)?;
     let digest = contract.digest().map_err(|e| Fault::new(name, 0, e.to_string()))?;
-    Ok((contract, digest))
+    Ok((contract, digest, questions(&text)))
 }
 
 /// Whether the file is not hidden, and its name has only characters that a directory listing shows unchanged.
@@ -152,19 +224,24 @@ fn is_plain(path: &str) -> bool {
 }
 
 pub(super) fn build(
-    files: &Files,
+    files: &Arc<Files>,
     name: &str,
     raw: &raw::Tenant,
-    (contracts, adapters): (&Contracts, &Adapters),
+    (contracts, adapters, memory): (&Contracts, &Adapters, &Arc<Memory>),
     here: &Source,
     faults: &mut Faults,
 ) -> Option<Tenant> {
-    let mut builder = Builder { files, name, raw, contracts, adapters, here, faults };
+    let mut builder = Builder { files, name, raw, contracts, adapters, memory, here, faults };
     builder.names();
+    builder.reserved_roles();
     let secrets = builder.secrets();
-    let (upstreams, tls_roots) = builder.upstreams(&secrets);
+    let (reached, tls_roots) = builder.upstreams(&secrets);
+    let tokens = builder.tokens((&reached, &tls_roots), &secrets);
+    let upstreams = builder.credentials(reached, &secrets, &tokens);
     let (agents, persons) = (builder.agents(), builder.persons());
-    let webhooks = builder.webhooks();
+    let (webhooks, channels) = (builder.webhooks(), builder.channels(&secrets));
+    let (roots_end, secrets_end) = (builder.roots_end(), builder.secrets_end());
+    let tests = builder.tests();
     let grants = builder.grants(&upstreams);
     let (resources, attributes) = builder.resources();
     let policies = builder.policies(&agents, &persons, &grants, attributes)?;
@@ -173,8 +250,13 @@ pub(super) fn build(
         agents,
         webhooks,
         persons,
+        channels,
         upstreams,
+        memory: Arc::clone(memory),
         tls_roots,
+        roots_end,
+        secrets_end,
+        tests,
         grants,
         resources,
         policies,
@@ -182,11 +264,12 @@ pub(super) fn build(
 }
 
 struct Builder<'a> {
-    files: &'a Files,
+    files: &'a Arc<Files>,
     name: &'a str,
     raw: &'a raw::Tenant,
     contracts: &'a Contracts,
     adapters: &'a Adapters,
+    memory: &'a Arc<Memory>,
     here: &'a Source,
     faults: &'a mut Faults,
 }
@@ -207,13 +290,16 @@ impl Builder<'_> {
         let all = names
             .chain(raw.upstream.keys().map(String::as_str))
             .chain(raw.secret.keys().map(String::as_str))
+            .chain(raw.token.keys().map(String::as_str))
             .chain(raw.agent.keys().map(String::as_str))
             .chain(raw.person.keys().map(String::as_str))
             .chain(raw.agent.values().flat_map(|a| a.roles.iter().map(String::as_str)))
             .chain(raw.person.values().flat_map(|p| p.roles.iter().map(String::as_str)));
         for name in all.filter(|name| !id::is_name(name)) {
-            let what =
-                format!("`{name}` is not a name; use lower-case letters, digits, `_` and `-`");
+            let what = format!(
+                "`{}` is not a name; use lower-case letters, digits, `_` and `-`",
+                credentials::shown(name)
+            );
             let fault = self.here.fault(name, &what);
             self.faults.push(fault);
         }

@@ -2,12 +2,21 @@
 //!
 //! A warning does not stop the host. A configuration that must not be served is reported as a fault instead.
 
+mod clients;
+mod confirmers;
+mod expiring;
+mod requests;
+mod route;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
 use deed_record::contract::Effect;
-use deed_sandbox::upstream::{AddressClass, Upstream, classify};
+use deed_sandbox::credentials;
+use deed_sandbox::upstream::{AddressClass, Credential, Upstream, classify};
+use deed_spec::digest::Digest;
+use deed_spec::json;
 use deed_system::files::Files;
 
 use super::fault::{Fault, Source};
@@ -25,14 +34,22 @@ pub(super) fn find(
 ) -> Vec<Fault> {
     let mut found = Vec::new();
     shared_credentials(config, here, &mut found);
+    clients::shared(raw, files, here, &mut found);
     for tenant in config.tenants.values() {
         if let Some(raw) = raw.tenant.get(&tenant.name) {
             unused(tenant, raw, here, &mut found);
+            route::clear_endpoints(tenant, raw, here, &mut found);
+            expiring::find(tenant, raw, here, &mut found);
         }
+        requests::unusable(tenant, here, &mut found);
+        confirmers::without_key(tenant, here, &mut found);
         keyless(tenant, here, &mut found);
         clear_text(tenant, here, &mut found);
+        route::clear_text(tenant, here, &mut found);
+        route::expiring(tenant, here, &mut found);
     }
     without_grant(raw, contracts, &mut found);
+    unverified(contracts, &mut found);
     found.extend(origin::warn(raw, files, here));
     found.extend(public_url::warn(&raw.http, here));
     found.extend(issuer::warn(&config.tenants, &config.issuers, here));
@@ -64,6 +81,14 @@ pub(super) fn tokenless(config: &Config, tokens: &Tokens, here: &Source) -> Vec<
     found
 }
 
+/// Warnings about agents whose tokens end soon or have ended, and that nothing else identifies.
+pub(super) fn expiring_tokens(config: &Config, tokens: &Tokens) -> Vec<Fault> {
+    expiring::tokens(tokens, |token| {
+        let agent = config.tenants.get(&token.tenant).and_then(|one| one.agents.get(&token.agent));
+        agent.is_some_and(|agent| agent.token.is_some() || agent.oauth.is_some())
+    })
+}
+
 /// A table of `deed.toml` that names a credential. Empty texts stand for names that the table does not have.
 #[derive(Clone, Copy, Default)]
 struct Place<'a> {
@@ -92,16 +117,24 @@ impl Place<'_> {
     }
 }
 
-/// Credentials are compared by value, so two files with the same secret count as one secret.
+/// Secrets are compared by value, so two files with the same secret count as one secret. Tokens are compared by what
+/// the host asks for.
+fn identity(credential: &Credential) -> Digest {
+    match &credential.source {
+        credentials::Source::Stored(stored) => Digest::of(stored.value().reveal().as_bytes()),
+        token => Digest::of(&json::to_canonical(&token.asked()).unwrap_or_default()),
+    }
+}
+
 fn shared_credentials(config: &Config, here: &Source, found: &mut Vec<Fault>) {
-    let mut by_value: BTreeMap<&str, Vec<Place<'_>>> = BTreeMap::new();
+    let mut by_value: BTreeMap<Digest, Vec<Place<'_>>> = BTreeMap::new();
     for tenant in config.tenants.values() {
         for upstream in tenant.upstreams.values() {
             for (key, credential) in [("read", &upstream.read), ("write", &upstream.write)] {
                 let Some(credential) = credential else { continue };
                 let place =
                     Place { tenant: &tenant.name, upstream: &upstream.name, key, agent: "" };
-                by_value.entry(credential.secret.reveal()).or_default().push(place);
+                by_value.entry(identity(credential)).or_default().push(place);
             }
         }
     }
@@ -114,7 +147,8 @@ fn shared_credentials(config: &Config, here: &Source, found: &mut Vec<Fault>) {
     let of_host = config.notify.iter().map(|notify| (Place::default(), &notify.webhook));
     for (place, webhook) in own.chain(of_host) {
         for (key, secret) in ["secret", "previous"].into_iter().zip(webhook.secrets()) {
-            by_value.entry(secret.reveal()).or_default().push(Place { key, ..place });
+            let value = Digest::of(secret.reveal().as_bytes());
+            by_value.entry(value).or_default().push(Place { key, ..place });
         }
     }
     for places in by_value.values() {
@@ -144,12 +178,25 @@ fn shared(one: &Place<'_>, other: &Place<'_>) -> String {
     )
 }
 
-/// Warns about secrets that no upstream uses, and about write credentials that no granted contract needs.
+/// Warns about secrets and tokens that nothing uses, and about write credentials that no granted contract needs.
 fn unused(tenant: &Tenant, raw: &raw::Tenant, here: &Source, found: &mut Vec<Fault>) {
     let table = |kind: &str, name: &str| format!("[tenant.{}.{kind}.{name}]", tenant.name);
+    let used_by_upstreams = || raw.upstream.values().flat_map(|u| u.read.iter().chain(&u.write));
+    for name in raw.token.keys() {
+        if !used_by_upstreams().any(|credential| credential.token.as_ref() == Some(name)) {
+            let what = format!("no upstream uses token `{name}`; remove it");
+            found.push(here.fault_in(&table("token", name), "", &what));
+        }
+    }
     for name in raw.secret.keys() {
-        let credentials = raw.upstream.values().flat_map(|u| u.read.iter().chain(&u.write));
-        if !credentials.into_iter().any(|credential| credential.secret == *name) {
+        let of_tokens = raw.token.values().filter_map(|token| token.secret.as_ref());
+        let of_proxies = raw.upstream.values().filter_map(|u| u.proxy_secret.as_ref());
+        let notify = raw.notify.as_ref();
+        let relay = notify.and_then(|one| one.smtp.as_ref()?.secret.as_ref());
+        let chat = notify.and_then(|one| one.chat.as_ref()?.secret.as_ref());
+        let used = used_by_upstreams().flat_map(raw::Credential::secret_names);
+        let mut used = used.chain(of_tokens).chain(of_proxies).chain(relay).chain(chat);
+        if !used.any(|one| one == name) {
             let what = format!("no upstream uses secret `{name}`; remove it");
             found.push(here.fault_in(&table("secret", name), "", &what));
         }
@@ -174,6 +221,13 @@ fn without_grant(raw: &raw::Host, contracts: &Contracts, found: &mut Vec<Fault>)
             );
             found.push(Fault::new(file, 0, what));
         }
+    }
+}
+
+/// Warns about computed values that no condition compares after the action.
+fn unverified(contracts: &Contracts, found: &mut Vec<Fault>) {
+    for (file, contract, _) in contracts.values() {
+        found.extend(contract.unverified().iter().map(|one| Fault::new(file, 0, one.to_string())));
     }
 }
 

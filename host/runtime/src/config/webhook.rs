@@ -6,6 +6,7 @@ use std::ops::RangeInclusive;
 
 use data_encoding::BASE64;
 use deed_sandbox::credentials::Secret;
+use deed_spec::digest::Digest;
 use serde::Deserialize;
 use zeroize::Zeroizing;
 
@@ -62,6 +63,13 @@ pub struct Webhook {
 }
 
 impl Webhook {
+    /// Whether both are the same receiver with the same secrets.
+    pub fn is_same(&self, other: &Self) -> bool {
+        let keys =
+            |one: &Self| one.secrets().map(|secret| Digest::of(secret.key())).collect::<Vec<_>>();
+        self.url == other.url && keys(self) == keys(other)
+    }
+
     /// The secrets that sign a message; the present one is first.
     pub fn secrets(&self) -> impl Iterator<Item = &WebhookSecret> {
         std::iter::once(&self.secret).chain(&self.previous)

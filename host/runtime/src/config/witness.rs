@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use deed_record::action::id;
+use deed_record::statement::approver::ApproverKey;
 use deed_spec::note::WitnessKey;
 use deed_store::log::witnesses::{Witness, Witnesses};
 use ed25519_dalek::VerifyingKey;
@@ -86,7 +87,9 @@ fn witness<'a>(
         return Err((url, what.to_owned()));
     }
     let mut people = tenants.values().flat_map(|tenant| &tenant.persons);
-    let has_it = |(_, person): &(&String, &Person)| person.keys.iter().any(|k| key.wraps(k));
+    let has_it = |(_, person): &(&String, &Person)| {
+        person.keys.iter().filter_map(ApproverKey::ed25519).any(|k| key.wraps(k))
+    };
     if let Some((person, _)) = people.find(has_it) {
         let what = format!(
             "witness `{name}` and person `{person}` have the same key; use a key for one purpose only"

@@ -4,7 +4,7 @@
 //! The activation is in the log before any action runs under the configuration. Envelopes of open actions are logged
 //! first, so that statements signed under the old configuration precede the new activation.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use deed_record::lifecycle::event::{Leaf, entry};
 use deed_record::lifecycle::story::Story;
@@ -32,6 +32,9 @@ pub enum ActivateError {
     #[error(transparent)]
     Envelope(#[from] EnvelopeError),
 }
+
+/// The payload digest of the activation in force, by tenant.
+pub(crate) type Activated = BTreeMap<String, Digest>;
 
 /// The parts of a starting host that are needed to activate its configuration.
 pub(crate) struct Starting<'a> {

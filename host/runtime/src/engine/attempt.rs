@@ -24,7 +24,7 @@ impl Drive<'_> {
     /// Observes the system of record once, in a new adapter instance with a read grant.
     pub(super) async fn observe(&mut self, phase: Phase) -> Result<Step, EngineError> {
         let Some(granted) = self.granted() else { return self.gone().await };
-        let Some(adapter) = self.engine.adapters.get(&granted.adapter) else {
+        let Some(adapter) = self.adapter(&granted) else {
             return self.gone().await;
         };
         if let Some(what) = self.other_world(&granted)? {
@@ -34,6 +34,9 @@ impl Drive<'_> {
             Taken::RunSlot(slot) => slot,
             Taken::Ended(step) => return Ok(step),
         };
+        if let Some(judgement) = self.without_access().filter(|_| phase != Phase::Post) {
+            return self.judge(judgement).await;
+        }
         self.append(vec![Event::ObserveStarted { phase }], false).await?;
         // An observation changes nothing, so it does not wait for the journal. The result of the observation is used
         // only after the journal has accepted the append.
@@ -44,7 +47,7 @@ impl Drive<'_> {
                 None => Ok(()),
             }
         };
-        let (appended, seen) = tokio::join!(appended, self.look(&granted, adapter, &slot, phase));
+        let (appended, seen) = tokio::join!(appended, self.look(&granted, &adapter, &slot, phase));
         appended?;
         self.work.flushed(self.engine);
         let looked = seen?;
@@ -86,14 +89,19 @@ impl Drive<'_> {
             Taken::RunSlot(slot) => slot,
             Taken::Ended(step) => return Ok(step),
         };
+        if self.is_overtaken_by_a_reload() {
+            self.slot = Some(slot);
+            return Ok(Step::Go);
+        }
         let started_ms = self.engine.clock.now_ms();
-        if let Some(judgement) = self.expired(self.engine.clock.latest_ms()) {
-            if self.is_between_attempts() {
-                return self.give_up("the approval has expired").await;
-            }
+        let late_ms = self.engine.clock.latest_ms();
+        if let Some(why) = self.why_expired(late_ms).filter(|_| self.is_between_attempts()) {
+            return self.give_up(why).await;
+        }
+        if let Some(judgement) = self.expired(late_ms) {
             return self.judge(judgement).await;
         }
-        let Some(adapter) = self.engine.adapters.get(&granted.adapter).cloned() else {
+        let Some(adapter) = self.adapter(&granted) else {
             return self.gone().await;
         };
         if let Some(step) = self.stopped_short(&granted).await? {
@@ -106,9 +114,10 @@ impl Drive<'_> {
             return self.observe(Phase::Gate).await;
         };
         let n = self.work.story.next_attempt();
-        let once = self.once(&granted)?;
-        let scope = Scope { tags: self.tags(), once, ..self.scope(&granted, n)? };
-        let cleared = match grant::clear(permit, scope, &self.basis()) {
+        let (once, scope) = (self.once(&granted)?, self.scope(&granted, n)?);
+        let course = self.course(&granted, &scope);
+        let scope = Scope { tags: self.tags(), once, course, ..scope };
+        let cleared = match grant::clear(permit, scope, &self.basis(&granted)) {
             Ok(cleared) => cleared,
             Err(error) if self.is_between_attempts() => {
                 return self.give_up(&error.to_string()).await;
@@ -129,7 +138,7 @@ impl Drive<'_> {
             .perform(
                 &adapter,
                 live,
-                write_ahead::steps(&engine, Arc::clone(&work), n, epoch),
+                write_ahead::steps(&engine, &self.current, Arc::clone(&work), n, epoch),
                 &slot,
             )
             .await;
@@ -140,12 +149,17 @@ impl Drive<'_> {
         self.append(vec![Event::AttemptEnded { attempt: Arc::new(ended) }], false).await
     }
 
-    /// The present policy set and pre-state. A permit is valid only if its policy decision was based on this policy set
-    /// and this pre-state.
-    fn basis(&self) -> PermitBasis {
+    /// The loaded adapter of a grant, in the driver's configuration.
+    pub(super) fn adapter(&self, granted: &Granted) -> Option<Adapter> {
+        self.current.adapters.get(&granted.adapter).cloned()
+    }
+
+    /// The present policy set, pre-state and plan. A permit is valid only if its policy decision was based on them.
+    fn basis(&self, granted: &Granted) -> PermitBasis {
         let story = &self.work.story;
         let pre = story.pre.as_ref().map(|pre| policy::state(&self.tenant, story, pre.value()));
-        PermitBasis { policy_set: self.tenant.policies.digest(), pre }
+        let plan = story.plan().map(|plan| granted.contract.policy_plan(plan));
+        PermitBasis { policy_set: self.tenant.policies.digest(), pre, plan }
     }
 
     /// Makes the start event durable, in one append with all pending events, and returns the live grant.

@@ -13,9 +13,11 @@ use deed_record::policy::{Permit, Verdict};
 use deed_sandbox::RunSlot;
 
 use super::Engine;
+use super::current::Current;
 use super::error::EngineError;
 use super::in_flight::Lease;
 use super::pause::Failed;
+use super::revoked;
 use super::stored_action::StoredAction;
 use super::unit_of_work::UnitOfWork;
 use crate::config::{Granted, Tenant};
@@ -32,10 +34,13 @@ pub(super) enum Step {
 /// The state of one driver of one action.
 pub(super) struct Drive<'a> {
     pub(super) engine: &'a Arc<Engine>,
+    /// The configuration that this driver uses: the newest at the start of a step, but from the decision that permits
+    /// an attempt to the judgement always the same.
+    pub(super) current: Arc<Current>,
     pub(super) tenant: Arc<Tenant>,
     pub(super) work: UnitOfWork,
     /// Which of the contract, adapter, binding and environment has changed since the proposal, if any. The first
-    /// comparison with the present configuration sets this value.
+    /// comparison with the driver's configuration sets this value.
     pub(super) world: OnceLock<Option<&'static str>>,
     /// The input of the latest policy decision, for the signed statements that refer to it.
     pub(super) asked: Option<(Decided, Question)>,
@@ -49,6 +54,12 @@ pub(super) struct Drive<'a> {
     pub(super) slot: Option<RunSlot>,
     /// The failed observations before the first write.
     pub(super) failed: Failed,
+    /// The failed rehearsals before the first write. They are counted apart, because the state is observed again
+    /// between two rehearsals at the gate.
+    pub(super) unrehearsed: Failed,
+    /// Whether the state must be observed again before the next rehearsal at the gate, because time has passed since
+    /// the last observation.
+    pub(super) is_outdated: bool,
     /// Whether the state was observed a second time after the guard of a write rejected the write.
     pub(super) looked_again: bool,
     /// Whether to observe the state once more if the outcome is open. Only a timer can request this observation; a
@@ -69,11 +80,13 @@ pub(super) async fn drive(
     let told = told.filter(is_now).map_or_else(|| engine.load(id), Ok)?;
     let work = UnitOfWork::of(told);
     let name = &work.story.bound.action.tenant;
-    let Some(tenant) = engine.tenant(name).cloned() else {
+    let current = engine.current();
+    let Some(tenant) = current.tenant(name).cloned() else {
         return Err(EngineError::NoTenant(name.clone()));
     };
     let mut drive = Drive {
         engine,
+        current,
         tenant,
         work,
         world: OnceLock::new(),
@@ -82,6 +95,8 @@ pub(super) async fn drive(
         lease: None,
         slot: None,
         failed: Failed::default(),
+        unrehearsed: Failed::default(),
+        is_outdated: false,
         looked_again: false,
         settling,
     };
@@ -123,6 +138,7 @@ impl Drop for Drive<'_> {
 
 impl Drive<'_> {
     async fn step(&mut self) -> Result<Step, EngineError> {
+        self.follow_configuration();
         if self.lease.is_none() && self.needs_resource() {
             if let Some(judgement) = self.take_resource().await? {
                 return self.judge(judgement).await;
@@ -149,8 +165,12 @@ impl Drive<'_> {
             Status::Observed(Phase::Pre) => self.after_pre().await,
             Status::Observed(Phase::Gate) => self.at_gate().await,
             Status::Observed(Phase::Post) => self.after_post().await,
+            Status::Gated(Verdict::Allow | Verdict::Ask) if self.work.story.is_dry_run() => {
+                self.end_dry_run().await
+            }
             Status::Gated(Verdict::Ask) => {
-                self.stale("policy requires approval for the state that was read").await
+                let why = self.why_approval();
+                self.stale(why).await
             }
             Status::Gated(Verdict::Allow) => self.clear().await,
             Status::Waiting => self.waiting().await,
@@ -167,7 +187,7 @@ impl Drive<'_> {
             Status::Cleared => self.attempt().await,
             Status::Attempting => self.recover_attempt().await,
             Status::Retrying => self.retry().await,
-            Status::Attempted => self.observe(Phase::Post).await,
+            Status::Attempted => self.after_attempt().await,
             Status::Judged(_) => self.seal().await,
             Status::Resolved => self.conclude_resolved().await,
             Status::Settled(_) => self.seal_settled().await,
@@ -199,10 +219,11 @@ impl Drive<'_> {
 
     pub(super) async fn judge(&mut self, judgement: Judgement) -> Result<Step, EngineError> {
         self.slot = None;
-        self.append(vec![Event::Judged { judgement: Arc::new(judgement) }], false).await
+        let judgement = Arc::new(revoked::with_withheld(judgement, &self.work.story));
+        self.append(vec![Event::Judged { judgement }], false).await
     }
 
-    /// The action's grant in the present configuration. Without a grant, the host runs no adapter for the action.
+    /// The action's grant in the driver's configuration. Without a grant, the host runs no adapter for the action.
     pub(super) fn granted(&self) -> Option<Granted> {
         self.tenant.grants.get(&self.work.story.bound.action.contract.name).cloned()
     }
@@ -215,7 +236,7 @@ impl Drive<'_> {
         // before the first observation cannot.
         self.permit = permit.filter(|_| gate);
         let lost = || EngineError::NotActivated(self.tenant.name.clone());
-        let activated = *self.engine.activated.get(&self.tenant.name).ok_or_else(lost)?;
+        let activated = *self.current.activated.get(&self.tenant.name).ok_or_else(lost)?;
         let (decision, facts) = (Arc::new(decision), Arc::new(facts));
         let event = Event::Decided { gate, decision, facts, activated };
         self.append(vec![event], false).await
@@ -226,12 +247,41 @@ impl Drive<'_> {
         self.judge(Judgement::plain(Outcome::Denied, reason)).await
     }
 
+    /// Why people are asked, if policy requires an approval only under the state and the plan.
+    fn why_approval(&self) -> &'static str {
+        match self.work.story.plan() {
+            Some(_) => "policy requires approval for the planned writes",
+            None => "policy requires approval for the state that was read",
+        }
+    }
+
     async fn after_pre(&mut self) -> Result<Step, EngineError> {
+        if std::mem::take(&mut self.is_outdated) {
+            return self.observe(Phase::Pre).await;
+        }
         let Some(granted) = self.granted() else { return self.gone().await };
+        // The observation is judged only by the contract under which it was made.
+        if let Some(what) = self.other_world(&granted)? {
+            return self.judge_other_world(what).await;
+        }
         if let Some(judgement) = self.unfit(&granted) {
             return self.judge(judgement).await;
         }
-        if self.work.story.attempts.is_empty() && self.latest_verdict() == Some(Verdict::Allow) {
+        match self.planned(&granted, Phase::Pre).await? {
+            Some(step) => Ok(step),
+            None => self.after_rehearsal().await,
+        }
+    }
+
+    /// Continues after the first observation and, if the contract is open, with the plan under the observed state.
+    async fn after_rehearsal(&mut self) -> Result<Step, EngineError> {
+        if let Some(judgement) = self.nothing_planned() {
+            return self.judge(judgement).await;
+        }
+        // Policy judges the state and the plan of a dry run at once, also if a real action would wait for people first.
+        let is_allowed =
+            self.work.story.attempts.is_empty() && self.latest_verdict() == Some(Verdict::Allow);
+        if is_allowed || self.work.story.is_dry_run() {
             return self.world_then_decide().await;
         }
         self.ask().await

@@ -22,9 +22,9 @@ pub struct Explained {
     pub contract: String,
     pub resource: String,
     pub decision: Decision,
-    /// Requests that would read the state.
+    /// Requests that would read the state, and the reads of `perform`.
     pub would_read: Vec<Rendered>,
-    /// Requests that would be sent if the action were cleared.
+    /// Writes that would be sent if the action were cleared.
     pub would_send: Vec<Rendered>,
     /// CEL preconditions of the contract; they are not evaluated here.
     #[schemars(with = "Vec<String>")]
@@ -57,13 +57,16 @@ impl Engine {
             .get(&name)
             .map(|g| g.contract.verify.before.clone())
             .unwrap_or_default();
+        let bound = &story.bound;
+        let (would_send, reads): (Vec<Rendered>, Vec<Rendered>) =
+            bound.perform.iter().cloned().partition(|request| request.writes);
         Ok(Explained {
             missing: missing(&decision),
             contract: name,
             resource: story.bound.action.resource.clone(),
             decision,
-            would_read: story.bound.observe.clone(),
-            would_send: story.bound.perform.clone(),
+            would_read: bound.observe.iter().cloned().chain(reads).collect(),
+            would_send,
             before,
         })
     }
@@ -74,6 +77,12 @@ fn missing(decision: &Decision) -> Vec<String> {
         Verdict::Allow => vec![],
         Verdict::Ask => {
             let one = |o: &deed_record::policy::Obligation| {
+                if o.is_confirmation() {
+                    return format!(
+                        "a confirmation by the responsible person (policy `{}`)",
+                        o.policy
+                    );
+                }
                 format!("{} approval(s) by role `{}` (policy `{}`)", o.count, o.role, o.policy)
             };
             decision.obligations.iter().map(one).collect()

@@ -4,20 +4,28 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use deed_record::lifecycle::event::{Event, GrantRecord, Phase};
+use deed_record::lifecycle::event::{Answer, Event, GrantRecord, Phase};
 use deed_record::lifecycle::outcome::{self, Judgement, Outcome};
-use deed_record::policy::{Decision, Verdict};
+use deed_record::policy::{CONFIRM, Decision, Verdict};
+use deed_sandbox::credentials::Behalf;
 
 use super::bounds::ANSWERS_MAX;
 use super::drive::{Drive, Step};
 use super::error::EngineError;
-use crate::config::{Granted, keys};
+use crate::config::{Granted, Tenant, keys};
 use crate::stage::{approval, contract, policy};
 
 impl Drive<'_> {
     /// Requests approval of exactly the rendered action, in the state that was observed last.
     pub(super) async fn ask(&mut self) -> Result<Step, EngineError> {
         let Some(granted) = self.granted() else { return self.gone().await };
+        // People are asked about a plan, and only an observation leads to a rehearsal.
+        if self.work.story.needs_rehearsal() {
+            return self.observe(Phase::Pre).await;
+        }
+        if let Some(judgement) = self.without_access() {
+            return self.judge(judgement).await;
+        }
         let Some(pre) = &self.work.story.pre else { return self.observe(Phase::Pre).await };
         let now_ms = self.engine.clock.now_ms();
         // Policy is evaluated again, because the policies may have changed since the proposal, and the pre-state is
@@ -38,8 +46,15 @@ impl Drive<'_> {
         let nonce = keys::random_hex::<16>()?;
         // The expiry time is computed from the clock against which it is checked later.
         let latest_ms = self.engine.clock.latest_ms();
-        let expires_ms = latest_ms + self.engine.config.approval_expires.as_signed();
-        let ask = approval::ask(&granted.contract, pre, &decision, nonce, expires_ms)?;
+        let configured_ms = self.current.config.approval_expires.as_signed();
+        let expires_ms = latest_ms + approval::patience_ms(&decision.obligations, configured_ms);
+        // Without the access token of the request, an approval would be of no use.
+        let expires_ms = expires_ms.min(self.access_until_ms());
+        let plan = self.work.story.plan();
+        let ask = approval::ask(&granted.contract, pre, plan, &decision, nonce, expires_ms)?;
+        if let Some(step) = self.take_the_place().await? {
+            return Ok(step);
+        }
         (self.lease, self.slot) = (None, None);
         self.append(vec![Event::Asked { ask: Arc::new(ask) }], true).await?;
         self.engine.tell_waiting(&self.work.story);
@@ -48,14 +63,14 @@ impl Drive<'_> {
 
     pub(super) async fn waiting(&mut self) -> Result<Step, EngineError> {
         if let Some(answer) = self.work.story.answers.iter().find(|a| !a.approves) {
-            let reason = format!("{} ({}) denied it", answer.person, answer.role);
+            let reason = denied(answer);
             return self.judge(Judgement::plain(Outcome::Denied, reason)).await;
         }
         if let Some(judgement) = self.expired(self.engine.clock.latest_ms()) {
             return self.judge(judgement).await;
         }
-        // After a restart with another contract, adapter or binding, no approval can count, so the action does not wait
-        // any longer.
+        // After a restart or a reload with another contract, adapter or binding, no approval can count, so the action
+        // does not wait any longer.
         let Some(granted) = self.granted() else { return self.gone().await };
         if let Some(what) = self.other_world(&granted)? {
             let action = &self.work.story.bound.action.id;
@@ -67,15 +82,21 @@ impl Drive<'_> {
             self.engine.expire_later(&self.work.story);
             return Ok(Step::Rest);
         }
+        self.engine.tell_approved(&self.work.story);
         self.enter_gate().await
     }
 
-    /// The judgement of an action whose approval has expired, at any stage of the action.
+    /// The judgement of an action whose approval has expired, or the access token of its request, at any stage of the
+    /// action.
     pub(super) fn expired(&self, latest_ms: i64) -> Option<Judgement> {
+        if let Some(judgement) = self.without_access() {
+            return Some(judgement);
+        }
         let ask = self.work.story.ask.as_ref()?;
         let over = latest_ms >= ask.expires_ms;
         let reason = match self.work.story.open_obligations().as_slice() {
             [] => "the approval expired before it could run",
+            open if open.iter().all(|one| one == CONFIRM) => "it was not confirmed in time",
             _ => "it was not approved in time",
         };
         over.then(|| Judgement::plain(Outcome::Expired, reason))
@@ -93,10 +114,22 @@ impl Drive<'_> {
     }
 
     pub(super) async fn at_gate(&mut self) -> Result<Step, EngineError> {
+        if std::mem::take(&mut self.is_outdated) {
+            return self.observe(Phase::Gate).await;
+        }
         let Some(granted) = self.granted() else { return self.gone().await };
+        if let Some(what) = self.other_world(&granted)? {
+            return self.judge_other_world(what).await;
+        }
         if let Some(judgement) =
             self.expired(self.engine.clock.latest_ms()).or_else(|| self.unfit(&granted))
         {
+            return self.judge(judgement).await;
+        }
+        if let Some(step) = self.planned(&granted, Phase::Gate).await? {
+            return Ok(step);
+        }
+        if let Some(judgement) = self.nothing_planned() {
             return self.judge(judgement).await;
         }
         if let Some(reason) = self.staleness(&granted)? {
@@ -105,8 +138,8 @@ impl Drive<'_> {
         self.world_then_decide().await
     }
 
-    /// The reason why the approval is stale: the state or the policies changed, or an answer no longer counts. `None`
-    /// if the approval is not stale.
+    /// The reason why the approval is stale: the state, the policies or the plan changed, or an answer no longer
+    /// counts. `None` if the approval is not stale.
     fn staleness(&self, granted: &Granted) -> Result<Option<String>, EngineError> {
         let (Some(ask), Some(pre)) = (&self.work.story.ask, &self.work.story.pre) else {
             return Ok(None);
@@ -117,7 +150,11 @@ impl Drive<'_> {
         if self.tenant.policies.digest() != ask.policy_set {
             return Ok(Some("the policies changed after approval was requested".to_owned()));
         }
-        Ok(approval::still_counts(&self.tenant, &self.work.story)
+        if let Some(reason) = self.other_plan(ask)? {
+            return Ok(Some(reason));
+        }
+        let now_ms = self.engine.clock.latest_ms();
+        Ok(approval::still_counts(&self.tenant, &self.work.story, now_ms)
             .err()
             .map(|e| format!("an approval is no longer valid: {e}")))
     }
@@ -127,27 +164,41 @@ impl Drive<'_> {
         self.append(vec![Event::Stale { reason: reason.to_owned() }], false).await
     }
 
-    /// Compares the contract, adapter, bindings and environment of the action with the present configuration. Returns
+    /// Compares the contract, adapter, bindings and environment of the action with the driver's configuration. Returns
     /// the name of the first of these four parts that differs.
     pub(super) fn other_world(
         &self,
         granted: &Granted,
     ) -> Result<Option<&'static str>, EngineError> {
-        // The result is cached, because neither the configuration nor the action changes while this process runs.
+        // The result is cached until the driver follows another configuration, because the action does not change.
         if let Some(known) = self.world.get() {
             return Ok(*known);
         }
+        let what = self.difference(&self.tenant, granted)?;
+        Ok(*self.world.get_or_init(|| what))
+    }
+
+    /// The first of contract, adapter, binding and environment in which the action differs from this configuration of
+    /// its tenant.
+    pub(super) fn difference(
+        &self,
+        tenant: &Tenant,
+        granted: &Granted,
+    ) -> Result<Option<&'static str>, EngineError> {
         let action = &self.work.story.bound.action;
         let requests = (&self.work.story.bound.observe[..], &self.work.story.bound.perform[..]);
-        let bindings = contract::digests(&contract::bindings(&self.tenant, granted, requests))?;
+        let requester = contract::recorded_requester(&self.work.story.bindings);
+        let behalf = Behalf { person: &action.person, requester: requester.as_ref() };
+        let bindings = contract::bindings((tenant, behalf), granted, requests);
+        let bindings = contract::in_form_of(&self.work.story.bindings, bindings);
+        let bindings = contract::digests(&bindings)?;
         let differs = [
             (action.contract.digest != granted.digest, "contract"),
             (action.adapter != granted.adapter, "adapter"),
             (action.binding != bindings, "upstream binding"),
-            (action.environment != self.engine.config.environment, "environment"),
+            (action.environment != self.engine.fixed.environment, "environment"),
         ];
-        let what = differs.into_iter().find_map(|(differs, what)| differs.then_some(what));
-        Ok(*self.world.get_or_init(|| what))
+        Ok(differs.into_iter().find_map(|(differs, what)| differs.then_some(what)))
     }
 
     /// Judges an action that can no longer run because its contract, adapter, binding or environment changed. The
@@ -177,13 +228,18 @@ impl Drive<'_> {
     /// Completes the last checks before an attempt and records the grant of the run. A read action ends here, because
     /// the observation is its result.
     pub(super) async fn clear(&mut self) -> Result<Step, EngineError> {
-        if let (Some(granted), Some(pre)) = (self.granted(), &self.work.story.pre)
-            && granted.contract.is_read()
-        {
+        let Some(granted) = self.granted() else { return self.gone().await };
+        // The configuration may have changed since the decision.
+        if let Some(what) = self.other_world(&granted)? {
+            return self.judge_other_world(what).await;
+        }
+        if let Some(judgement) = self.unapproved() {
+            return self.judge(judgement).await;
+        }
+        if let Some(pre) = self.work.story.pre.as_ref().filter(|_| granted.contract.is_read()) {
             let judgement = outcome::judge_read(&granted.contract, pre);
             return self.judge(judgement).await;
         }
-        let Some(granted) = self.granted() else { return self.gone().await };
         let waits = granted.upstreams.iter().filter_map(|name| self.tenant.upstreams.get(name));
         let longest = waits.map(|u| u.timeout.as_millis()).max().unwrap_or(0);
         let grant = GrantRecord {
@@ -195,6 +251,14 @@ impl Drive<'_> {
         };
         self.append(vec![Event::Cleared { grant: Arc::new(grant) }], false).await
     }
+}
+
+fn denied(answer: &Answer) -> String {
+    let Answer { person, role, .. } = answer;
+    if role == CONFIRM {
+        return format!("{person}, who is responsible for the agent, declined to confirm it");
+    }
+    format!("{person} ({role}) denied it")
 }
 
 /// The number of answers that are needed to meet every obligation. An answer in a role counts for all obligations of

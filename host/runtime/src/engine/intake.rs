@@ -4,11 +4,11 @@
 use std::sync::Arc;
 
 use deed_record::action::id::ActionId;
-use deed_record::action::{BindError, Proposal};
+use deed_record::action::{Action, BindError, Edit, Proposal};
 use deed_record::lifecycle::event::Event;
 use deed_spec::digest::Digest;
 use deed_spec::dsse::Envelope;
-use deed_spec::json;
+use deed_spec::json::{self, NotCanonical};
 use deed_store::store::KeyClaim;
 
 use super::activate::leaves;
@@ -20,7 +20,9 @@ use super::stored_action::StoredAction;
 use super::{DriverHandle, Engine};
 use crate::capacity::admission::Overload;
 use crate::config::keys;
-use crate::stage::approval::{self, AnswerError};
+use crate::stage::approval::deferral::DeferralError;
+use crate::stage::approval::edit::EditError;
+use crate::stage::approval::{self, AnswerError, Displayed};
 use crate::stage::contract::{self, BindFault, Caller, Fresh};
 use crate::stage::resolution::ResolveError;
 
@@ -30,6 +32,9 @@ pub struct Accepted {
     pub id: ActionId,
     pub waiting: Option<DriverHandle>,
 }
+
+/// Takes a place for a caller, or fails if there is none.
+type RoomFor = fn(&Engine, Caller<'_>) -> Result<Room, Overload>;
 
 /// The idempotency key of a proposal.
 #[derive(Debug, Clone)]
@@ -46,6 +51,10 @@ pub enum IntakeError {
     KeyReused,
     #[error(transparent)]
     Answer(#[from] AnswerError),
+    #[error(transparent)]
+    Deferral(#[from] DeferralError),
+    #[error(transparent)]
+    Edit(#[from] EditError),
     #[error(transparent)]
     Resolve(#[from] ResolveError),
     #[error("it is too late to cancel: a write may be under way or the action has ended")]
@@ -74,19 +83,33 @@ impl Engine {
         claimed: Option<Claimed>,
         trace: Option<String>,
     ) -> Result<Accepted, IntakeError> {
-        self.take(caller, proposal, claimed, trace, Self::room).await
+        self.take(caller, proposal, claimed, trace, (Self::room, None)).await
     }
 
-    /// Accepts a proposal in the agent's name on an operator's instruction. The agent's limits do not apply.
+    /// Accepts a proposal in the agent's name on an operator's instruction, with the editors of the action that it
+    /// repeats. The agent's limits do not apply.
     pub(super) async fn propose_for_operator(
         self: &Arc<Self>,
         caller: Caller<'_>,
         proposal: Proposal,
         claimed: Claimed,
         trace: Option<String>,
+        edit: Option<Edit>,
     ) -> Result<Accepted, IntakeError> {
-        let room = |host: &Self, caller: Caller<'_>| Ok(host.room_for_operator(caller));
-        self.take(caller, proposal, Some(claimed), trace, room).await
+        let room: RoomFor = |host, caller| Ok(host.room_for_operator(caller));
+        self.take(caller, proposal, Some(claimed), trace, (room, edit)).await
+    }
+
+    /// Accepts the version of a waiting action that an approver proposed, in the agent's name. The agent's limits apply.
+    pub(super) async fn propose_edit(
+        self: &Arc<Self>,
+        caller: Caller<'_>,
+        proposal: Proposal,
+        claimed: Claimed,
+        trace: Option<String>,
+        edit: Edit,
+    ) -> Result<Accepted, IntakeError> {
+        self.take(caller, proposal, Some(claimed), trace, (Self::room, Some(edit))).await
     }
 
     /// Accepts a proposal, unless its idempotency key already belongs to an action. An action with that key is returned
@@ -97,17 +120,17 @@ impl Engine {
         proposal: Proposal,
         claimed: Option<Claimed>,
         trace: Option<String>,
-        room: fn(&Self, Caller<'_>) -> Result<Room, Overload>,
+        (room, edit): (RoomFor, Option<Edit>),
     ) -> Result<Accepted, IntakeError> {
         self.takes_proposals()?;
         // The party is a part of the body, so one key cannot stand for actions on behalf of two parties.
         let proposal = contract::acting_for(caller, proposal)?;
-        let body = Digest::of(&json::to_canonical(&proposal).map_err(BindFault::from)?).hex();
+        let body = body(caller, &proposal).map_err(BindFault::from)?.hex();
         if let Some(id) = self.claimed(caller, claimed.as_ref(), &body).await? {
             return Ok(Accepted { id, waiting: None });
         }
         let room = room(self, caller)?;
-        self.take_in(caller, proposal, (claimed, body), trace, room).await
+        self.take_in(caller, proposal, (claimed, body), trace, (room, edit)).await
     }
 
     /// Begins an action for an admitted proposal, unless it would exceed the limit on actions that wait for people.
@@ -117,9 +140,12 @@ impl Engine {
         proposal: Proposal,
         (claimed, body): (Option<Claimed>, String),
         trace: Option<String>,
-        (course, full): Room,
+        ((course, full), edit): (Room, Option<Edit>),
     ) -> Result<Accepted, IntakeError> {
-        let Fresh { bound, bindings } = self.bind(caller, proposal)?;
+        let Fresh { mut bound, bindings, access } = self.bind(caller, proposal)?;
+        if edit.is_some() {
+            bound.action = Action { edit, ..Action::clone(&bound.action) }.into();
+        }
         // The index stores idempotency keys in plain text, so a key must not contain a private value.
         if claimed.as_ref().is_some_and(|claimed| bound.private.tells(&claimed.key).is_some()) {
             let header = BindError::Repeated("the header Idempotency-Key".to_owned());
@@ -137,7 +163,13 @@ impl Engine {
         if let Some(limit) = full {
             self.must_not_wait(caller, &event, limit)?;
         }
-        match self.begin(event, claim).await {
+        // The driver of the action needs the token from its first step on.
+        self.hold(caller, &id, access)?;
+        let begun = self.begin(event, claim).await;
+        if begun.is_err() {
+            self.held.release(&caller.tenant.name, &id);
+        }
+        match begun {
             Ok(told) => Ok(Accepted { waiting: Some(self.advance(told, course)), id }),
             Err(EngineError::KeyTaken { action, body_sha256 }) if body_sha256 == body => {
                 let id: ActionId = action.parse().map_err(|_| EngineError::Unknown)?;
@@ -197,8 +229,25 @@ impl Engine {
         tenant: &str,
         id: &ActionId,
         envelope: Envelope,
+        displayed: Displayed,
     ) -> Result<DriverHandle, IntakeError> {
         self.takes_answers()?;
+        loop {
+            match self.take_answer(tenant, id, envelope.clone(), displayed).await {
+                // Another event was appended first, so the loop checks again whether the answer counts.
+                Err(IntakeError::Engine(EngineError::Conflict)) => {}
+                taken => return taken,
+            }
+        }
+    }
+
+    async fn take_answer(
+        self: &Arc<Self>,
+        tenant: &str,
+        id: &ActionId,
+        envelope: Envelope,
+        displayed: Displayed,
+    ) -> Result<DriverHandle, IntakeError> {
         let configured = self.tenant(tenant).ok_or(EngineError::Unknown)?;
         let told = self.load_of(tenant, id)?;
         let story = &told.story;
@@ -206,7 +255,9 @@ impl Engine {
         if !matches!(story.status, deed_record::lifecycle::status::Status::Waiting) {
             return Err(AnswerError::NotAsked.into());
         }
-        let answer = approval::receive(configured, story, envelope, self.clock.latest_ms())?;
+        let latest_ms = self.clock.latest_ms();
+        let answer = approval::receive(&configured, story, envelope, latest_ms, displayed)?;
+        let counter = self.counter_claim(tenant, &answer.envelope)?;
         // A denial is accepted even if the limit on answers is reached, because a denial ends the action.
         if answer.approves && story.all_answers.len() >= ANSWERS_MAX {
             return Err(AnswerError::NotAsked.into());
@@ -215,7 +266,10 @@ impl Engine {
             format!("{}/{}/{}", id, story.ask.as_ref().map_or("", |a| &a.nonce), answer.person);
         let nonce = format!("{nonce}/{}", if answer.approves { "approve" } else { "deny" });
         let event = Event::Answered { answer: Arc::new(answer) };
-        let told = self.append_fact(told, event, vec![nonce]).await?;
+        let told = match self.append_with(told, event, vec![nonce], counter).await {
+            Err(EngineError::KeyTaken { .. }) => return Err(AnswerError::Counter.into()),
+            told => told?,
+        };
         // The answer is offered to the log at once. Its log index shows when it was given, so that the answer still
         // counts if the approver's key is retired before the action ends.
         if let Some(publisher) = self.publisher(tenant) {
@@ -254,4 +308,13 @@ impl Engine {
         let told = self.load(id)?;
         if told.story.bound.action.tenant == tenant { Ok(told) } else { Err(EngineError::Unknown) }
     }
+}
+
+/// What an idempotency key stands for: the proposal, and the party whose access token the action exchanges.
+fn body(caller: Caller<'_>, proposal: &Proposal) -> Result<Digest, NotCanonical> {
+    let bytes = match contract::requester(caller, &proposal.contract) {
+        Some(requester) => json::to_canonical(&(proposal, requester))?,
+        None => json::to_canonical(proposal)?,
+    };
+    Ok(Digest::of(&bytes))
 }

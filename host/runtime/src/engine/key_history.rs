@@ -140,6 +140,15 @@ impl KeyHistory {
         Ok(opened.map(|activation| (leaf.payload, activation)))
     }
 
+    /// The activation with this payload digest, if its statement is stored and a key of this host signed it.
+    pub(crate) fn activation_of(
+        &self,
+        digest: Digest,
+    ) -> Result<Option<Activation>, KeyHistoryError> {
+        let kept = self.statements.get(Kind::Activated, digest)?;
+        Ok(kept.and_then(|kept| self.activation(&kept)))
+    }
+
     /// The people who could approve actions while an activation was in force.
     pub(crate) fn people(&self, leaf: &Leaf) -> Result<Vec<Enrolled>, KeyHistoryError> {
         let at = |why: &str| KeyHistoryError::Other(leaf.kind.clone(), leaf.index, why.to_owned());

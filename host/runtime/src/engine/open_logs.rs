@@ -6,7 +6,6 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::thread;
 
-use deed_spec::digest::Digest;
 use deed_spec::note::LogKey;
 use deed_store::group_commit::GroupCommit;
 use deed_store::journal::{Hold, Journal};
@@ -17,13 +16,12 @@ use deed_system::clock::Clock;
 use super::start::StartError;
 use crate::config::Config;
 use crate::config::keys::Keys;
-use crate::engine::activate::Starting;
+use crate::engine::activate::{Activated, Starting};
 use crate::engine::key_history::KeyHistory;
 
 /// Logs by tenant.
 type Logs = BTreeMap<String, Log>;
 pub(crate) type Publishers = BTreeMap<String, Publisher>;
-pub(crate) type Activated = BTreeMap<String, Digest>;
 
 /// Opens the journal and every existing log. Fails when the journal or a log cannot be opened, or when the host's keys
 /// are not the keys that are valid in a log.

@@ -11,12 +11,12 @@ use crate::config::keys;
 /// The longest pause, before it is reduced at random, unless the contract or the upstream asks for a longer pause.
 const PAUSE_MAX: Duration = Duration::from_mins(1);
 
-/// How many observations failed since the last recorded observation, and when the first of these failed observations
-/// began.
+/// How many observations, or how many rehearsals, failed since the last recorded one, and when the first of the failed
+/// ones began.
 #[derive(Debug, Default, Clone, Copy)]
 pub(super) struct Failed {
     pub(super) times: u32,
-    /// Unix milliseconds at the start of the first failed observation.
+    /// Unix milliseconds at the start of the first failed run.
     pub(super) first_ms: i64,
 }
 

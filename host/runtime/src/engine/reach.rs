@@ -1,8 +1,8 @@
 //! What the policies say about each contract before an agent proposes an action.
 //!
-//! The configuration does not change while the host runs. Therefore the policies are evaluated once for each agent, at
-//! its first request that needs the answers. The answers decide only what is listed; every proposal is decided by
-//! itself.
+//! A configuration in force does not change. Therefore the policies of one configuration are evaluated once for each
+//! agent, at its first request that needs the answers. The answers decide only what is listed; every proposal is decided
+//! by itself.
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -101,23 +101,24 @@ impl KnownReach {
 }
 
 impl Engine {
-    /// What the policies say about the contracts before this agent proposes an action; `None` if the agent is not
-    /// configured, or if the host stops.
+    /// What the policies in force say about the contracts before this agent proposes an action; `None` if the agent is
+    /// not configured, or if the host stops.
     ///
     /// The first call for an agent can take a second for a thousand contracts and needs a large stack, so it has a thread
     /// of its own.
-    pub async fn reach(self: &Arc<Self>, tenant: &Arc<Tenant>, agent: &str) -> Option<Reaches> {
-        if let Some(known) = self.reach.find(&tenant.name, agent) {
+    pub async fn reach(&self, tenant: &str, agent: &str) -> Option<Reaches> {
+        let current = self.current();
+        if let Some(known) = current.reach.find(tenant, agent) {
             return Some(known);
         }
-        let turn = Arc::clone(&self.reach.tenants.get(&tenant.name)?.turn).lock_owned().await;
-        if let Some(known) = self.reach.find(&tenant.name, agent) {
+        let turn = Arc::clone(&current.reach.tenants.get(tenant)?.turn).lock_owned().await;
+        if let Some(known) = current.reach.find(tenant, agent) {
             return Some(known);
         }
-        let (engine, tenant, agent) = (Arc::clone(self), Arc::clone(tenant), agent.to_owned());
+        let (tenant, agent) = (Arc::clone(current.tenant(tenant)?), agent.to_owned());
         let (answer, answered) = oneshot::channel();
         let evaluate = move || {
-            let answers = engine.reach.of(&tenant, &agent, engine.environment());
+            let answers = current.reach.of(&tenant, &agent, &current.config.environment);
             // The evaluation keeps the turn until it ends, even if the request ends before.
             drop(turn);
             drop(answer.send(answers));

@@ -27,8 +27,13 @@ impl Drive<'_> {
     /// other write.
     pub(super) async fn recover_attempt(&mut self) -> Result<Step, EngineError> {
         let now = self.engine.clock.now_ms();
-        let Some(attempt) = self.work.story.lost_attempt(now) else { return Ok(Step::Rest) };
-        self.append(vec![Event::AttemptEnded { attempt: Arc::new(attempt) }], true).await
+        // The contract that was stored with the action says which parts of an answer a planned write contains.
+        let contract = self.engine.contract_of(&self.work.story)?;
+        let Some(attempt) = self.work.story.lost_attempt(&contract, now) else {
+            return Ok(Step::Rest);
+        };
+        let attempt = Arc::new(self.with_stored_secrets(attempt));
+        self.append(vec![Event::AttemptEnded { attempt }], true).await
     }
 
     /// Plans another attempt after a usable observation if another attempt is allowed, otherwise judges the action.
@@ -68,6 +73,9 @@ impl Drive<'_> {
         self.flush(false).await?;
         let planned = self.engine.clock.until(self.work.story.not_before_ms);
         self.wait(planned, None, i64::MAX).await?;
+        if let Some(why) = self.follow_for_retry()? {
+            return self.give_up(&why).await;
+        }
         let Some(granted) = self.granted() else { return self.gone().await };
         if let Some(what) = self.other_world(&granted)? {
             return self.judge_other_world(what).await;
@@ -88,8 +96,8 @@ impl Drive<'_> {
     /// system's time while an action is under way, so only the system's clock shows how long the machine was suspended.
     fn leave(&self, granted: &Granted) -> Result<Permit, String> {
         let (now_ms, late_ms) = (self.engine.clock.now_ms(), self.engine.clock.latest_ms());
-        if self.expired(late_ms).is_some() {
-            return Err("the approval has expired".to_owned());
+        if let Some(why) = self.why_expired(late_ms) {
+            return Err(why.to_owned());
         }
         // The time limits are checked again, because the pause may have been long: the upstream may have asked for it,
         // or the host may have been down.
@@ -100,8 +108,9 @@ impl Drive<'_> {
         let (_, _, permit) = policy::permit(&self.tenant, &self.work.story, now_ms, pre);
         let permit = permit.ok_or_else(|| "policy no longer allows it".to_owned())?;
         let asked = self.work.story.ask.as_ref();
+        let counts = || approval::still_counts(&self.tenant, &self.work.story, late_ms);
         let void = asked.is_some_and(|ask| ask.policy_set != self.tenant.policies.digest())
-            || (asked.is_some() && approval::still_counts(&self.tenant, &self.work.story).is_err());
+            || (asked.is_some() && counts().is_err());
         if void { Err("its approvals are no longer valid".to_owned()) } else { Ok(permit) }
     }
 
@@ -123,7 +132,7 @@ impl Drive<'_> {
         if let Some(what) = self.other_world(granted)? {
             return self.judge_other_world(what).await.map(Some);
         }
-        let in_force = self.engine.activated.get(&self.tenant.name);
+        let in_force = self.current.activated.get(&self.tenant.name);
         let changed = self.work.story.activated.as_ref() != in_force;
         let changed = changed.then(|| "the configuration changed after it was allowed".to_owned());
         match self.leave(granted).and_then(|permit| changed.map_or(Ok(permit), Err)) {

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use deed_record::action::id::ActionId;
 use deed_record::action::private::OpeningError;
-use deed_record::action::{Bound, Proposal, Source};
+use deed_record::action::{Bound, Edit, Proposal, Source};
 use deed_record::contract::Contract;
 use deed_record::lifecycle::event::Event;
 use deed_record::lifecycle::outcome::Outcome;
@@ -26,7 +26,7 @@ use super::error::{EngineError, Stopping};
 use super::intake::{Claimed, IntakeError};
 use super::settle::Later;
 use super::{DriverHandle, Engine};
-use crate::stage::contract::{Caller, Party};
+use crate::stage::contract::{Access, Caller, NoAccess, Party};
 use crate::stage::resolution::{self, ResolveError};
 
 /// The last observation of each action with an open outcome, which people are shown. After a restart, the host has none
@@ -70,7 +70,7 @@ impl Engine {
         loop {
             let told = self.load_of(tenant, id)?;
             let now_ms = self.clock.now_ms();
-            let said = resolution::receive(configured, &told.story, &envelope, now_ms)?;
+            let said = resolution::receive(&configured, &told.story, &envelope, now_ms)?;
             self.must_have_landed(&told.story, now_ms)?;
             let nonce = format!("{id}/{}/resolve", said.nonce);
             let (resolution, envelope) = (Arc::new(said), Signed::shared(envelope.clone()));
@@ -103,7 +103,11 @@ impl Engine {
     }
 
     /// The contract under which the action was proposed, regardless of the present configuration.
-    pub(super) fn contract_of(&self, story: &Story) -> Result<Contract, EngineError> {
+    ///
+    /// # Errors
+    ///
+    /// Fails when the contract is not stored or cannot be read.
+    pub fn contract_of(&self, story: &Story) -> Result<Contract, EngineError> {
         let digest = story.bound.action.contract.digest;
         let lost = || EngineError::NotKept { what: "the contract", digest };
         let kept = self.kept(digest)?.ok_or_else(lost)?;
@@ -164,19 +168,31 @@ impl Drive<'_> {
         };
         let caller = Caller {
             tenant: &self.tenant,
-            environment: &self.engine.config.environment,
+            environment: &self.engine.fixed.environment,
             agent: &action.principal,
             person: &agent.person,
             // The proposal has the party for whom the agent acted.
             party: Party::Proposal,
+            access: Access::Missing(NoAccess::Operator),
         };
         let Bound { proposal, private, .. } = &*self.work.story.bound;
+        let granted = self.tenant.grants.get(&action.contract.name);
+        if let Some(name) = granted.and_then(|granted| private.published_by(&granted.contract)) {
+            return Ok(format!(
+                "; it could not be proposed again: the contract no longer declares `{name}` as private"
+            ));
+        }
         let params = private.params(&self.engine.contract_of(&self.work.story)?, &action.params);
         let params = params.map_err(OpeningError::from)?.reveal().clone();
         let mut proposal = Proposal { params, ..proposal.clone() };
         proposal.sources.push(Source { uri: format!("deed:{}", action.id), sha256: None });
         let trace = self.work.story.trace.clone();
-        match self.engine.propose_for_operator(caller, proposal, claimed, trace).await {
+        // Whoever edited the action has asked for the repetition too, and cannot approve it.
+        let edit = action
+            .edit
+            .as_ref()
+            .map(|edit| Edit { edited_by: edit.edited_by.clone(), replaces: action.id.clone() });
+        match self.engine.propose_for_operator(caller, proposal, claimed, trace, edit).await {
             Ok(accepted) => Ok(format!("; proposed again as {}", accepted.id)),
             // The host refuses new work at the moment, so the driver ends, and a later driver of this action proposes
             // it again.

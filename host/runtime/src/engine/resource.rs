@@ -16,9 +16,10 @@ use super::error::EngineError;
 use super::wait::Waited;
 
 impl Drive<'_> {
-    /// Whether the action must hold its resource in its present status. A read action never holds a resource.
+    /// Whether the action must hold its resource in its present status. A read action and a dry run never hold a
+    /// resource, because they change nothing.
     pub(super) fn needs_resource(&self) -> bool {
-        if self.is_read() {
+        if self.is_read() || self.work.story.is_dry_run() {
             return false;
         }
         match self.work.story.status {
@@ -64,7 +65,8 @@ impl Drive<'_> {
         let limit = Instant::now().checked_add(Duration::from_millis(limit_ms));
         let limit = limit.filter(|_| !under_way(&self.work.story));
         let acquire = in_flight.resources.acquire(&name);
-        match self.wait(acquire, limit, self.asked_until_ms()).await? {
+        let waited = self.wait(acquire, limit, self.asked_until_ms()).await?;
+        match waited {
             Waited::Ready(guard) => {
                 self.lease = Some(in_flight.hold(guard, &name, id));
                 Ok(None)
@@ -136,7 +138,7 @@ impl Engine {
 
     /// The other action, if any, that holds the resource of an action that has not ended.
     pub fn held_by(&self, story: &Story) -> Option<ActionId> {
-        if story.status.outcome().is_some() {
+        if story.status.outcome().is_some() || story.is_dry_run() {
             return None;
         }
         let holder = self.in_flight.holder(&resource_of(story))?;

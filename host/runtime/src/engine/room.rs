@@ -31,7 +31,8 @@ impl Engine {
 
     /// Asks policy whether the action would wait for people. This function is called only when the limit on waiting
     /// actions is reached. Fails when the action would wait, or may have to wait after the first observation, because
-    /// an accepted action is never dropped to free a place. An action that needs no approval is accepted.
+    /// an accepted action is never dropped to free a place. An action that needs no approval is accepted, and a dry run
+    /// is too: it waits for nobody.
     pub(super) fn must_not_wait(
         &self,
         caller: Caller<'_>,
@@ -41,6 +42,9 @@ impl Engine {
         let now_ms = self.clock.now_ms();
         let entry = Entry { at_ms: now_ms, event: proposed.clone() };
         let story = Story::fold(&[entry]).map_err(EngineError::from)?;
+        if story.is_dry_run() {
+            return Ok(());
+        }
         let (decision, _) = policy::decide(caller.tenant, &story, now_ms, None);
         let later = || caller.tenant.policies.may_ask_later(&story.bound.action.contract.name);
         let may_wait = match decision.verdict {

@@ -11,7 +11,7 @@ use deed_record::lifecycle::outcome::{Judgement, Outcome};
 use deed_record::lifecycle::recovery;
 use deed_record::lifecycle::status::Status;
 use deed_record::lifecycle::story::Story;
-use deed_sandbox::{RunRequest, RunSlot};
+use deed_sandbox::{RunRequest, RunSlot, World};
 
 use super::drive::{Drive, Step};
 use super::error::EngineError;
@@ -33,7 +33,7 @@ impl Drive<'_> {
     /// it may have sent a write.
     pub(super) async fn take_run_slot(&mut self, granted: &Granted) -> Result<Taken, EngineError> {
         let engine = Arc::clone(self.engine);
-        let (queue, claim) = (engine.sandbox.run_queue(), Arc::new(self.claim()));
+        let (queue, claim) = (engine.sandbox.run_queue(), Arc::new(self.claim(granted)));
         if let Some(slot) = self.slot.take().or_else(|| queue.try_take(&claim)) {
             return Ok(Taken::RunSlot(slot));
         }
@@ -68,16 +68,18 @@ impl Drive<'_> {
     }
 
     /// The tenant and agent of the action's runs, and the upstreams that the runs may reach.
-    fn claim(&self) -> RunRequest {
+    fn claim(&self, granted: &Granted) -> RunRequest {
         let bound = &self.work.story.bound;
         let reached = |one: &Rendered, name: &String| one.upstream == *name;
         let rules = || bound.observe.iter().chain(&bound.perform);
         let upstreams = self.tenant.upstreams.iter();
         let upstreams = upstreams.filter(|(name, _)| rules().any(|rule| reached(rule, name)));
+        let adapter = self.current.adapters.get(&granted.adapter);
         RunRequest {
             tenant: bound.action.tenant.clone(),
             agent: bound.action.principal.clone(),
             upstreams: upstreams.map(|(name, one)| (name.clone(), one.concurrency)).collect(),
+            wasi: adapter.is_some_and(|adapter| adapter.world() == World::Wasi),
         }
     }
 

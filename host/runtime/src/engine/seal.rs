@@ -76,6 +76,7 @@ impl Drive<'_> {
         self.append(vec![event], true).await?;
         self.engine.tell_end(&self.work.story);
         self.engine.expires_no_more(&self.work.story);
+        self.engine.release(&self.work.story);
         self.engine.settle_later(&self.work.story);
         Ok(Step::Go)
     }

@@ -21,6 +21,7 @@ use deed_store::store::Filter;
 use super::Engine;
 use super::drive::{Drive, Step};
 use super::error::EngineError;
+use super::revoked;
 use super::run_slot::Taken;
 use crate::stage::{receipt, reconcile};
 
@@ -74,13 +75,16 @@ impl Drive<'_> {
         let Some(granted) = self.granted() else {
             return Ok(Later::InVain(format!("the grant for `{name}` was removed")));
         };
-        let Some(adapter) = self.engine.adapters.get(&granted.adapter) else {
+        let Some(adapter) = self.adapter(&granted) else {
             return Ok(Later::InVain(format!("the adapter of `{name}` was removed")));
         };
         if let Some(what) = self.other_world(&granted)? {
             return Ok(Later::InVain(format!(
                 "the {what} changed, so the host cannot observe the same state"
             )));
+        }
+        if let Some(why) = self.lacks_access() {
+            return Ok(Later::InVain(format!("the state cannot be observed: {why}")));
         }
         // No other action may change the resource during the observation.
         if !self.hold_resource() {
@@ -97,10 +101,13 @@ impl Drive<'_> {
             Taken::RunSlot(slot) => slot,
             Taken::Ended(_) => return Ok(Later::NotNow("the sandbox was full")),
         };
-        let look = self.look(&granted, adapter, &slot, Phase::Post).await?.observation;
+        let look = self.look(&granted, &adapter, &slot, Phase::Post).await?.observation;
         drop(slot);
         Ok(match reconcile::settle(&granted.contract, &self.work.story, &look, began_ms) {
-            Some(judgement) => Later::Seen(Sight::shared(look), Arc::new(judgement)),
+            Some(judgement) => {
+                let judgement = revoked::with_withheld(judgement, &self.work.story);
+                Later::Seen(Sight::shared(look), Arc::new(judgement))
+            }
             None => Later::NotNow("the observation began while a write could still take effect"),
         })
     }

@@ -2,16 +2,12 @@
 
 mod error;
 
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
 use deed_record::action::id::ActionId;
 use deed_record::lifecycle::status::Status;
-use deed_record::statement::rotation::Purpose;
-use deed_sandbox::{Adapter, Sandbox};
-use deed_spec::digest::Digest;
-use deed_spec::json;
+use deed_sandbox::Sandbox;
 use deed_store::journal;
 use deed_store::store::Store;
 use deed_system::clock::{Clock, SLACK_MS};
@@ -20,39 +16,23 @@ use deed_system::files;
 pub(crate) use self::error::StartError;
 use super::open_logs;
 use crate::capacity::admission::Admission;
-use crate::config::{Config, Fault, keys};
-use crate::engine::Engine;
+use crate::config::{Config, keys};
 use crate::engine::activate::Starting;
-use crate::engine::error::EngineError;
+use crate::engine::current::{Current, InForce};
+use crate::engine::held::Held;
 use crate::engine::in_flight::InFlight;
 use crate::engine::key_history::KeyHistory;
-use crate::engine::notices::ToldExpiring;
+use crate::engine::load::{self, Adapters};
+use crate::engine::notices::ToldAgain;
 use crate::engine::reach::KnownReach;
 use crate::engine::readiness::{ClockWarning, Space};
+use crate::engine::reload::Reloads;
 use crate::engine::resolve::LastSeen;
 use crate::engine::resource::LeftOpen;
-use crate::engine::stories::StoredPolicies;
 use crate::engine::timers::Timers;
+use crate::engine::waiting_list::WaitingList;
+use crate::engine::{Engine, Fixed};
 use crate::stage::notify::Notifier;
-
-/// Loads every granted adapter, and frees its bytes once its code is loaded. Fails when an adapter is not a component
-/// that imports only `deed:adapter`.
-pub(crate) fn adapters(
-    config: &mut Config,
-    sandbox: &Sandbox,
-) -> Result<BTreeMap<Digest, Adapter>, StartError> {
-    let mut bytes = std::mem::take(&mut config.adapters);
-    let mut adapters = BTreeMap::new();
-    for granted in config.tenants.values().flat_map(|tenant| tenant.grants.values()) {
-        let Some(wasm) = bytes.remove(&granted.adapter) else { continue };
-        let file = format!("adapters/{}.wasm", granted.contract.action.adapter);
-        let adapter = sandbox
-            .load(&wasm)
-            .map_err(|e| StartError::Config(Fault::new(&file, 0, e.to_string())))?;
-        adapters.insert(granted.adapter, adapter);
-    }
-    Ok(adapters)
-}
 
 fn make_state(dir: &Path) -> Result<(), StartError> {
     // The format version of `state/` is checked before anything is created, because a newer version of the host may
@@ -80,13 +60,10 @@ impl Engine {
         let hold = journal::take(&dir.join("state"))?;
         keys::Next::must_be_none(&dir)?;
         let keys = keys::load(&dir)?;
-        let mut of_host = keys.public().to_vec();
-        for purpose in [Purpose::Receipt, Purpose::Log] {
-            of_host.extend(keys::retired(&dir, purpose)?);
-        }
-        config.check_keys(&of_host).map_err(StartError::Config)?;
+        config.check_keys(&load::of_host(&dir, &keys)?).map_err(StartError::Config)?;
         let sandbox = sandbox(&dir, &clock)?.with_runs(config.limits.runs);
-        let adapters = adapters(&mut config, &sandbox)?;
+        let adapters = load::adapters(&mut config, &sandbox, &Adapters::new());
+        let adapters = adapters.map_err(StartError::Config)?;
         let key_history = KeyHistory::open(&dir, &keys)?;
         let (journal, logs) = open_logs::open(hold, &config, &keys, &key_history)?;
         let (group_commit, store): (_, Arc<dyn Store>) =
@@ -102,44 +79,35 @@ impl Engine {
         };
         let (publishers, activated) =
             open_logs::publishers(&starting, logs, &clock, &group_commit)?;
-        let notifier = Notifier::new(&config, &clock, config.public_url.as_deref());
+        let notifier = Notifier::new(&config, &clock, None);
         let in_flight = InFlight::default();
         let admission = Admission::new(config.limits, config.tenants.len(), group_commit);
         let space = Space::new(&dir, config.disk_reserve);
         let reach = KnownReach::new(&config.tenants);
-        let engine = Self {
-            config,
+        let fixed = Fixed::of(&config);
+        let reloads = Reloads::new(&activated, now_ms);
+        let current = Current { config, adapters, activated, reach, notifier };
+        load::keep_documents(&*store, &current.config).map_err(StartError::Keep)?;
+        Ok(Arc::new(Self {
+            fixed,
+            in_force: InForce::new(current),
             clock,
             store,
             keys,
             sandbox,
-            adapters,
             publishers,
-            activated,
             key_history,
-            notifier,
+            reloads,
             in_flight,
             timers: Timers::default(),
-            told_expiring: ToldExpiring::default(),
+            told_again: ToldAgain::default(),
+            waiting_list: WaitingList::default(),
             admission,
+            held: Held::default(),
             last_seen: LastSeen::default(),
-            reach,
             space,
             clock_warning: ClockWarning::default(),
-        };
-        engine.keep_documents().map_err(StartError::Keep)?;
-        Ok(Arc::new(engine))
-    }
-
-    /// Stores contracts and policies by digest, so that bundles can contain them after the configuration has changed.
-    fn keep_documents(&self) -> Result<(), EngineError> {
-        for tenant in self.config.tenants.values() {
-            self.keep(&json::to_canonical(&StoredPolicies::of(&tenant.policies))?)?;
-            for granted in tenant.grants.values() {
-                self.keep(&granted.contract.canonical()?)?;
-            }
-        }
-        Ok(())
+        }))
     }
 
     /// Resumes every action that has not ended; actions with a write under way keep their resources. Returns the number
@@ -170,6 +138,7 @@ impl Engine {
                 courses.push(self.course_of(&story));
                 moving.push(LeftOpen::of(&story));
                 self.settle_later(&story);
+                self.waiting_list.follow(&story);
             }
         }
         self.reserve_resources(&moving);

@@ -1,19 +1,18 @@
 //! Reads an action's story from the journal, and appends the first event of a new action. An append succeeds only if
 //! the action still has the version (number of events) that the writer read.
 
-use std::sync::Arc;
-
 use deed_record::action::id::ActionId;
 use deed_record::lifecycle::event::{Entry, Event};
 use deed_record::lifecycle::outcome::Outcome;
 use deed_record::lifecycle::story::Story;
 use deed_record::policy::Policies;
 use deed_spec::digest::Digest;
-use deed_store::store::{Append, Filter, KeyClaim, Row, Store, Summary};
+use deed_store::store::{Append, Filter, KeyClaim, Page, Row, Span, Store, Summary};
 use serde::{Deserialize, Serialize};
 
 use super::Engine;
 use super::error::EngineError;
+use super::search::Search;
 use super::stored_action::StoredAction;
 
 /// The compiled policy set that made a decision. The set is stored by its digest, so that bundles can contain the set.
@@ -88,26 +87,26 @@ impl Engine {
         story(&*self.store, id.as_str())
     }
 
-    /// Returns at most `limit` actions of a tenant that match the filter, newest first. Data about actions that have
-    /// not ended is on disk before it is returned.
+    /// A part of the list of a tenant's actions that match the filter, newest first. Data about actions that have not
+    /// ended is on disk before it is returned.
     ///
     /// # Errors
     ///
     /// Fails when the index cannot be read or the journal cannot be synced.
-    pub async fn list(
+    pub async fn page(
         &self,
         tenant: &str,
         filter: Filter,
-        limit: usize,
-    ) -> Result<Vec<(String, Row)>, EngineError> {
-        let (store, tenant) = (Arc::clone(&self.store), tenant.to_owned());
-        // The list call may block, because it reads files if the index is not in memory.
-        let listing = tokio::task::spawn_blocking(move || store.list(&tenant, &filter, limit));
-        let rows = listing.await??;
+        span: Span,
+    ) -> Result<Page, EngineError> {
+        self.search(tenant, Search { filter, ..Search::default() }, span).await
+    }
+
+    pub(super) async fn on_disk_if_open(&self, rows: &[(String, Row)]) -> Result<(), EngineError> {
         if rows.iter().any(|(_, row)| !row.summary.ended) && self.failed().is_none() {
             self.store.sync().await?;
         }
-        Ok(rows)
+        Ok(())
     }
 
     /// Appends the first event of a new action without waiting for the disk. The HTTP handler waits for
@@ -139,12 +138,6 @@ impl Engine {
     /// Fails when the journal cannot be synced.
     pub async fn on_disk(&self, id: &ActionId) -> Result<(), EngineError> {
         Ok(self.store.sync_action(id.as_str()).await?)
-    }
-
-    /// Stores a payload under the digest of its bytes.
-    pub(crate) fn keep(&self, bytes: &[u8]) -> Result<Digest, EngineError> {
-        self.store.put_payload(bytes)?;
-        Ok(Digest::of(bytes))
     }
 
     /// Reads a stored payload by its digest. Returns `None` if no such payload is stored.

@@ -6,7 +6,7 @@
 use deed_record::lifecycle::event::{Entry, Event};
 use deed_record::lifecycle::status::Status;
 use deed_record::lifecycle::story::Story;
-use deed_store::store::{Append, Durable, Unfit};
+use deed_store::store::{Append, Durable, KeyClaim, Unfit};
 
 use super::Engine;
 use super::error::EngineError;
@@ -105,9 +105,11 @@ impl UnitOfWork {
         })
     }
 
-    /// Updates the counters of admission, after all pending events were written to the journal.
+    /// Updates the counters of admission and what waits for people, after all pending events were written to the
+    /// journal.
     pub(super) fn flushed(&mut self, engine: &Engine) {
         engine.admission.moved(self.flushed, &self.story);
+        engine.waiting_list.moved(self.flushed, &self.story);
         self.flushed = self.story.status;
     }
 
@@ -133,10 +135,21 @@ impl Engine {
         event: Event,
         nonces: Vec<String>,
     ) -> Result<StoredAction, EngineError> {
+        self.append_with(told, event, nonces, None).await
+    }
+
+    /// Like [`Self::append_fact`], with a claim, which the append fails to make if the claim is held.
+    pub(super) async fn append_with(
+        &self,
+        told: StoredAction,
+        event: Event,
+        nonces: Vec<String>,
+        claim: Option<KeyClaim>,
+    ) -> Result<StoredAction, EngineError> {
         let mut work = UnitOfWork::of(told);
         work.append(self, event).await?;
         if let Some(append) = work.take_pending(nonces, true) {
-            self.store.append(append).await?;
+            self.store.append(Append { claim, ..append }).await?;
             work.flushed(self);
             self.in_flight.facts.tell(&work.story.bound.action.id);
         }

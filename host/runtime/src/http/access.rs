@@ -13,7 +13,8 @@ const RETRY_S: u64 = 5;
 
 /// The caller with this access token. Fails for a request whose token is none, or without a token.
 pub(super) async fn caller(app: &App, token: Option<&str>) -> Result<Caller, Problem> {
-    let Some(issuer) = app.issuers.configured().next() else {
+    let live = app.live();
+    let Some(issuer) = live.issuers.configured().next() else {
         app.metrics.unauthorized();
         return Err(token.map_or_else(Problem::unauthorized, |_| Problem::unknown_token()));
     };
@@ -30,10 +31,12 @@ pub(super) async fn caller(app: &App, token: Option<&str>) -> Result<Caller, Pro
 }
 
 async fn identified(app: &App, token: &str) -> Result<Caller, Refusal> {
-    let identity = app.issuers.identify(token).await?;
-    let caller = app.callers.agent(&identity.tenant, &identity.agent);
+    let live = app.live();
+    let identity = live.issuers.identify(token).await?;
+    let caller = live.callers.agent(&identity.tenant, &identity.agent);
     let caller = caller.ok_or(Refusal::NoAgent("the agent of the access token was removed"))?;
-    Ok(Caller { on_behalf_of: identity.on_behalf_of, ..caller })
+    let access = app.engine.access(token, identity.requester, identity.expires_ms);
+    Ok(Caller { on_behalf_of: identity.on_behalf_of, access, ..caller })
 }
 
 /// The answer to a request without a caller, with what a client needs to get a token (RFC 6750 section 3, RFC 9728

@@ -7,12 +7,13 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use deed_record::action::Proposal;
 use deed_record::action::id::ActionId;
+use deed_record::action::{Proposal, Requester};
+use deed_record::lifecycle::event::Entry;
 use deed_record::lifecycle::outcome::Outcome;
 use deed_record::lifecycle::status::Status;
 use deed_record::lifecycle::story::Story;
-use deed_store::store::Filter;
+use deed_store::store::{Page, Row, Span};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
@@ -22,14 +23,15 @@ use super::extract::{Path, Query};
 use super::filters::Wanted;
 use super::headers::{idempotency_key, traceparent, wait};
 use super::payload::Payload;
+use crate::api::draft::Edited;
 use crate::api::listing::{ActionList, ActionSummary};
 use crate::api::problem::Problem;
-use crate::api::view::{self, View};
-use crate::engine::{Accepted, Claimed, Explained, StoredAction};
-use crate::stage::contract::{self, Party};
+use crate::api::view::{self, StaleState, View, stale};
+use crate::engine::{Accepted, Claimed, Explained, LOOKED_MAX, StoredAction};
+use crate::stage::contract::{self, Access, Party};
 
 /// How long a caller without a `Prefer: wait` header waits for its action to end.
-const WAIT_DEFAULT: Duration = Duration::from_secs(10);
+pub(super) const WAIT_DEFAULT: Duration = Duration::from_secs(10);
 
 pub(super) async fn propose(
     State(app): State<App>,
@@ -206,13 +208,15 @@ pub(super) async fn bundle(
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
     let id = parse_id(&id)?;
-    let bytes = bundled(&app, &caller, &id).await?;
+    Ok(attached(&id, bundled(&app, &caller, &id).await?))
+}
+
+/// The answer with the bundle of this action as a file.
+pub(crate) fn attached(id: &ActionId, bundle: Vec<u8>) -> Response {
     let name = format!("attachment; filename=\"{id}.deed\"");
-    Ok((
-        [(header::CONTENT_TYPE, "application/zip".to_owned()), (header::CONTENT_DISPOSITION, name)],
-        bytes,
-    )
-        .into_response())
+    let headers =
+        [(header::CONTENT_TYPE, "application/zip".to_owned()), (header::CONTENT_DISPOSITION, name)];
+    (headers, bundle).into_response()
 }
 
 /// The bundle of an ended action that the caller may see.
@@ -246,11 +250,44 @@ pub(crate) async fn listed(
     caller: &Caller,
     filters: Vec<(String, String)>,
 ) -> Result<ActionList, Problem> {
-    let Wanted { status, resource, trace, limit } = Wanted::of(filters)?;
-    let agent = (!caller.is_person()).then(|| caller.name().to_owned());
-    let filter = Filter { agent, status, resource, trace, since_ms: None };
-    let rows = app.engine.list(&caller.tenant.name, filter, limit).await?;
-    Ok(ActionList { actions: rows.into_iter().map(ActionSummary::from).collect() })
+    let wanted = Wanted::of(filters)?;
+    // The index has lists for these filters, so a program gets the whole list at once.
+    let steps = if wanted.search.is_indexed() { usize::MAX } else { LOOKED_MAX };
+    found(app, caller, wanted, steps).await
+}
+
+/// A part of the list of actions that the caller may see, made with a limited number of steps. Every list of actions is
+/// made by this function.
+pub(crate) async fn found(
+    app: &App,
+    caller: &Caller,
+    wanted: Wanted,
+    steps: usize,
+) -> Result<ActionList, Problem> {
+    let Wanted { mut search, from, limit } = wanted;
+    if !caller.is_person() {
+        let own = caller.name();
+        if search.filter.agent.as_deref().is_some_and(|agent| agent != own) {
+            return Ok(ActionList { actions: vec![], next: None });
+        }
+        search.filter.agent = Some(own.to_owned());
+    }
+    let tenant = &caller.tenant.name;
+    let span = Span { from: from.map(|id| id.to_string()), rows: limit, steps };
+    let Page { rows, next } = app.engine.search(tenant, search, span).await?;
+    let actions = rows.into_iter().map(|row| summary(app, tenant, row)).collect();
+    Ok(ActionList { actions, next })
+}
+
+/// An action of a list, with what it waits for.
+fn summary(app: &App, tenant: &str, row: (String, Row)) -> ActionSummary {
+    let mut summary = ActionSummary::from(row);
+    if summary.status == Status::Waiting.word()
+        && let Ok(id) = summary.id.parse()
+    {
+        summary.missing = app.engine.missing(tenant, &id);
+    }
+    summary
 }
 
 /// Waits as long as the caller prefers, then answers 200 for an action that has ended, and 202 for any other action.
@@ -265,7 +302,7 @@ pub(super) async fn answer(
 }
 
 /// Waits for at most `patience` until the action rests, and returns the action as it then is.
-async fn rested(
+pub(super) async fn rested(
     app: &App,
     id: &ActionId,
     rest: impl Future<Output = Option<StoredAction>>,
@@ -284,7 +321,8 @@ async fn rested(
     Ok(told)
 }
 
-fn shown(app: &App, caller: &Caller, told: StoredAction) -> Result<Response, Problem> {
+/// The answer with what the caller may see of an action: 200 if it has ended, and 202 otherwise.
+pub(super) fn shown(app: &App, caller: &Caller, told: StoredAction) -> Result<Response, Problem> {
     let ended = matches!(told.story.status, Status::Ended(_));
     let view = viewed(app, caller, told)?;
     let status = if ended { StatusCode::OK } else { StatusCode::ACCEPTED };
@@ -292,15 +330,30 @@ fn shown(app: &App, caller: &Caller, told: StoredAction) -> Result<Response, Pro
     Ok((status, place, Json(view)).into_response())
 }
 
-/// What the caller may see of an action.
+/// What the caller may see of an action. The request may have waited for the action, so the caller is checked again:
+/// a reload may have removed it.
 pub(crate) fn viewed(app: &App, caller: &Caller, told: StoredAction) -> Result<View, Problem> {
+    if !app.live().callers.has(caller) {
+        return Err(Problem::unknown_token());
+    }
     let StoredAction { story, entries } = caller.may_see(told)?;
     let mut view = view::view(&story, &entries, caller.is_person())?;
     // An agent may see only its own actions, so the id of the action that holds the resource is not shown to agents.
     let holder = app.engine.held_by(&story).filter(|_| caller.is_person());
     view.held_by = holder.map(|id| id.to_string());
+    view.stale_states = stale_states(app, caller, &story, &entries);
+    view.edit = Edited::of(&story, |old| app.engine.story(old).ok());
     view.approve_url = (view.status == "waiting").then(|| app.page_of(&view.id)).flatten();
     Ok(view)
+}
+
+/// How the state changed after people were shown it. Only people of the tenant may see values of the state.
+fn stale_states(app: &App, caller: &Caller, story: &Story, entries: &[Entry]) -> Vec<StaleState> {
+    if !caller.is_person() || story.asked_ms == 0 {
+        return Vec::new();
+    }
+    // Without the contract, which must be stored, the page still shows the differences.
+    stale::of(entries, || app.engine.contract_of(story).ok())
 }
 
 pub(crate) fn parse_id(text: &str) -> Result<ActionId, Problem> {
@@ -316,19 +369,30 @@ pub(crate) fn acting_for(
     Ok(contract::acting_for(bind_as(app, caller)?, proposal)?)
 }
 
+/// The subject of the access token of this request, if a proposal under this contract would exchange the token.
+pub(crate) fn requester<'a>(
+    app: &'a App,
+    caller: &'a Caller,
+    contract: &str,
+) -> Result<Option<&'a Requester>, Problem> {
+    Ok(contract::requester(bind_as(app, caller)?, contract))
+}
+
 fn bind_as<'a>(app: &'a App, caller: &'a Caller) -> Result<contract::Caller<'a>, Problem> {
     let (agent, person) = caller.agent()?;
     let entry = caller.tenant.agents.get(agent);
     let party = match &caller.on_behalf_of {
         Some(party) => Party::Token(party),
-        None if entry.is_some_and(|entry| app.issuers.say_for_whom(entry)) => Party::Nobody,
+        None if entry.is_some_and(|entry| app.live().issuers.say_for_whom(entry)) => Party::Nobody,
         None => Party::Proposal,
     };
+    let access = caller.access.as_ref().map_or_else(|why| Access::Missing(*why), Access::Token);
     Ok(contract::Caller {
         tenant: &caller.tenant,
         environment: app.engine.environment(),
         agent,
         person,
         party,
+        access,
     })
 }

@@ -1,7 +1,8 @@
 //! Authentication by bearer token. The host knows only the hash of each token, and compares hashes in constant time.
 //!
 //! Each request is authenticated by itself. A request that waits for the end of an action keeps waiting if its token is
-//! revoked meanwhile, and the next request with this token is refused.
+//! revoked meanwhile, and the next request with this token is refused. If a reload removes the caller itself, the
+//! request is refused when the wait ends.
 
 mod callers;
 pub(in crate::http) mod watch;
@@ -14,6 +15,8 @@ use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 use deed_record::action::id::ActionId;
 use deed_record::lifecycle::story::Story;
+use deed_sandbox::credentials::RequestToken;
+use deed_spec::digest::Digest;
 use tokio::time::Instant;
 
 pub(super) use self::callers::Callers;
@@ -23,6 +26,7 @@ use crate::api::problem::Problem;
 use crate::capacity::rate_limit::Budget;
 use crate::config::Tenant;
 use crate::engine::StoredAction;
+use crate::stage::contract::NoAccess;
 
 /// A caller with a valid token.
 #[derive(Clone, Debug)]
@@ -32,6 +36,8 @@ pub(crate) struct Caller {
     pub(crate) budget: Arc<Budget>,
     /// The party for whom an agent acts, if its access token says it.
     pub(super) on_behalf_of: Option<String>,
+    /// The access token of the request, or why there is none that could be exchanged.
+    pub(super) access: Result<Arc<RequestToken>, NoAccess>,
 }
 
 /// Whether a caller is an agent, which proposes actions, or a person, who reads them and answers approval requests.
@@ -77,12 +83,31 @@ impl Caller {
     }
 
     /// The caller with a token of the host's own. No issuer is asked about any other token.
-    pub(super) fn known(parts: &Parts, app: &App) -> Option<Self> {
-        token(&parts.headers).and_then(|token| app.callers.find(token, app.engine.latest_ms()))
+    pub(crate) fn known(parts: &Parts, app: &App) -> Option<Self> {
+        token(&parts.headers).and_then(|token| Self::with_token(app, token))
+    }
+
+    /// The caller with this token of the host's own.
+    pub(crate) fn with_token(app: &App, token: &str) -> Option<Self> {
+        app.live().callers.find(token, app.engine.latest_ms())
+    }
+
+    /// The person with this name, if the hash of the person's token in the configuration in force is this one.
+    pub(crate) fn person(app: &App, tenant: &str, name: &str, token: Digest) -> Option<Self> {
+        let caller = app.live().callers.person(tenant, name)?;
+        (caller.token_of_person() == Some(token)).then_some(caller)
+    }
+
+    /// The hash of the token, if the caller is a person.
+    pub(crate) fn token_of_person(&self) -> Option<Digest> {
+        if !self.is_person() {
+            return None;
+        }
+        self.tenant.persons.get(self.name())?.token
     }
 
     /// Admits the request, if the budget of the caller allows it.
-    pub(super) fn admitted(self, parts: &Parts) -> Result<Self, Problem> {
+    pub(crate) fn admitted(self, parts: &Parts) -> Result<Self, Problem> {
         let leave = self.budget.admit(Instant::now()).map_err(account::refusal)?;
         if let Some(tab) = parts.extensions.get::<RefusalAccount>() {
             tab.keep(leave);
@@ -90,7 +115,7 @@ impl Caller {
         Ok(self)
     }
 
-    pub(super) fn is_person(&self) -> bool {
+    pub(crate) fn is_person(&self) -> bool {
         matches!(self.who, Who::Person { .. })
     }
 }

@@ -46,7 +46,7 @@ pub(super) async fn show(
 /// What policy says about the contracts before the agent proposes an action.
 pub(crate) async fn reach(app: &App, caller: &Caller) -> Result<Reaches, Problem> {
     let (agent, _) = caller.agent()?;
-    app.engine.reach(&caller.tenant, agent).await.ok_or_else(Problem::unavailable)
+    app.engine.reach(&caller.tenant.name, agent).await.ok_or_else(Problem::unavailable)
 }
 
 async fn reach_of_agent(app: &App, caller: &Caller) -> Result<Option<Reaches>, Problem> {

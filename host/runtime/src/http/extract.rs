@@ -10,7 +10,8 @@ use serde::de::DeserializeOwned;
 use crate::api::problem::Problem;
 
 /// The parameters in a route's path. A path that is not UTF-8 after percent-decoding is answered with 404.
-pub(super) struct Path<T>(pub(super) T);
+#[derive(Debug)]
+pub(crate) struct Path<T>(pub(crate) T);
 
 impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Path<T> {
     type Rejection = Problem;
@@ -22,7 +23,8 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Path<T>
 }
 
 /// The name-value pairs of the query.
-pub(super) struct Query<T>(pub(super) T);
+#[derive(Debug)]
+pub(crate) struct Query<T>(pub(crate) T);
 
 impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
     type Rejection = Problem;

@@ -4,38 +4,53 @@
 
 use std::collections::BTreeMap;
 
+use deed_record::action::id::ActionId;
 use deed_record::lifecycle::status::Status;
+use deed_record::timeline::from_utc;
+use deed_store::store::Filter;
 
 use super::headers::is_trace_id;
 use crate::api::problem::Problem;
+use crate::engine::{Search, TEXT_MAX, Words};
 
 pub(super) const LIMIT_DEFAULT: usize = 50;
 pub(super) const LIMIT_MAX: usize = 500;
 
+const NAMES: [&str; 10] =
+    ["status", "resource", "agent", "contract", "person", "q", "trace", "since", "from", "limit"];
+
 /// The filters and the limit of an action list.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Wanted {
-    pub(super) status: Option<String>,
-    pub(super) resource: Option<String>,
-    pub(super) trace: Option<String>,
-    pub(super) limit: usize,
+pub(crate) struct Wanted {
+    pub(crate) search: Search,
+    /// The greatest id that may be in the list.
+    pub(crate) from: Option<ActionId>,
+    pub(crate) limit: usize,
 }
 
 impl Wanted {
-    pub(super) fn of(pairs: Vec<(String, String)>) -> Result<Self, Problem> {
+    /// Parses filters, which have the names of the query's parameters.
+    pub(crate) fn of(pairs: Vec<(String, String)>) -> Result<Self, Problem> {
         let mut query = known(pairs)?;
         let limit = query.remove("limit").map_or(Ok(LIMIT_DEFAULT), |text| limit(&text))?;
+        let text = query.remove("q").map(|text| words(&text)).transpose()?;
+        let since_ms = query.remove("since").map(|day| since(&day)).transpose()?;
+        let from = query.remove("from").map(|id| from(&id)).transpose()?;
         let mut take = |key: &str, check: fn(&str) -> Result<(), String>| {
             let value = query.remove(key);
             value.iter().try_for_each(|value| check(value)).map_err(Problem::bad_request)?;
             Ok::<_, Problem>(value)
         };
-        Ok(Self {
+        let filter = Filter {
             status: take("status", status)?,
             resource: take("resource", resource)?,
             trace: take("trace", trace)?,
-            limit,
-        })
+            agent: take("agent", |name| named("agent", name))?,
+            contract: take("contract", |name| named("contract", name))?,
+            since_ms,
+        };
+        let person = take("person", |name| named("person", name))?;
+        Ok(Self { search: Search { filter, person, text }, from, limit })
     }
 }
 
@@ -43,8 +58,8 @@ impl Wanted {
 fn known(pairs: Vec<(String, String)>) -> Result<BTreeMap<String, String>, Problem> {
     let mut query = BTreeMap::new();
     for (key, value) in pairs {
-        if !["status", "resource", "trace", "limit"].contains(&key.as_str()) {
-            let what = format!("`{key}` is unknown; use status, resource, trace or limit");
+        if !NAMES.contains(&key.as_str()) {
+            let what = format!("`{key}` is unknown; use one of {}", NAMES.join(", "));
             return Err(Problem::bad_request(what));
         }
         if query.insert(key.clone(), value).is_some() {
@@ -52,6 +67,28 @@ fn known(pairs: Vec<(String, String)>) -> Result<BTreeMap<String, String>, Probl
         }
     }
     Ok(query)
+}
+
+/// The beginning of a day in UTC, in Unix milliseconds.
+fn since(day: &str) -> Result<i64, Problem> {
+    let start = from_utc(&format!("{day} 00:00:00Z"));
+    start.ok_or_else(|| Problem::bad_request("invalid `since`: use a day, such as 2026-01-31"))
+}
+
+fn words(text: &str) -> Result<Words, Problem> {
+    let what = || format!("invalid `q`: use words, with 1 to {TEXT_MAX} characters in total");
+    Words::of(text).ok_or_else(|| Problem::bad_request(what()))
+}
+
+fn from(id: &str) -> Result<ActionId, Problem> {
+    id.parse().map_err(|_| Problem::bad_request("invalid `from`: use the id of an action"))
+}
+
+fn named(what: &str, name: &str) -> Result<(), String> {
+    if name.is_empty() {
+        return Err(format!("empty `{what}`: use a whole name"));
+    }
+    Ok(())
 }
 
 fn limit(text: &str) -> Result<usize, Problem> {
@@ -94,7 +131,7 @@ mod tests {
     #[test]
     fn every_status_that_there_is_can_be_asked_for() {
         for word in Status::WORDS {
-            assert_eq!(of("status", word).unwrap().status.as_deref(), Some(word));
+            assert_eq!(of("status", word).unwrap().search.filter.status.as_deref(), Some(word));
         }
     }
 
@@ -111,7 +148,13 @@ mod tests {
             ("limit", "501", "from 1 to 500"),
             ("limit", "-1", "from 1 to 500"),
             ("limit", "", "from 1 to 500"),
-            ("colour", "red", "use status, resource, trace or limit"),
+            ("agent", "", "empty `agent`"),
+            ("contract", "", "empty `contract`"),
+            ("person", "", "empty `person`"),
+            ("q", "", "1 to 200 characters"),
+            ("since", "yesterday", "such as 2026-01-31"),
+            ("from", "act_1", "invalid `from`"),
+            ("colour", "red", "use one of status, resource, agent"),
         ] {
             let problem = format!("{:?}", of(key, value).unwrap_err());
             assert!(problem.contains(words), "{key}={value}: {problem}");
@@ -121,11 +164,15 @@ mod tests {
     #[test]
     fn what_an_action_can_pass_is_taken() {
         let all = Wanted::of(vec![]).unwrap();
-        assert_eq!(all, Wanted { status: None, resource: None, trace: None, limit: 50 });
+        assert_eq!(all, Wanted { search: Search::default(), from: None, limit: 50 });
+        let day = of("since", "1970-01-02").unwrap();
+        assert_eq!(day.search.filter.since_ms, Some(86_400_000));
         for (key, value) in [
             ("resource", "idp/users/4%202"),
             ("trace", "0af7651916cd43dd8448eb211c80319c"),
             ("limit", "500"),
+            ("q", "ticket:4711 let"),
+            ("from", "act_00000000000000000000000000"),
         ] {
             assert!(of(key, value).is_ok(), "{key}={value}");
         }

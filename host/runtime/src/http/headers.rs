@@ -27,7 +27,7 @@ pub(crate) fn traceparent(headers: &HeaderMap) -> Result<Option<String>, Problem
 }
 
 /// Whether a text has the form of a W3C trace id.
-pub(super) fn is_trace_id(text: &str) -> bool {
+pub(crate) fn is_trace_id(text: &str) -> bool {
     hex(text, 32)
 }
 

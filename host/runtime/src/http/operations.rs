@@ -1,5 +1,6 @@
 //! Handlers for health, readiness and metrics on the operations listener.
 
+mod expiring;
 mod families;
 mod load;
 mod metrics;

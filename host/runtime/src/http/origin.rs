@@ -12,16 +12,40 @@ use axum::http::uri::Authority;
 use axum::http::{HeaderMap, HeaderName, StatusCode};
 
 use crate::api::problem::Problem;
+use crate::config::public_url;
 
 /// Checks the headers `Host` and `Origin` of a request.
 pub(crate) fn check(headers: &HeaderMap, behind_proxy: bool) -> Result<(), Problem> {
-    let host = one(headers, HOST)?.ok_or_else(|| refused("the request has no `Host`"))?;
-    if !behind_proxy && !is_address(host) {
-        return Err(refused("`Host` must be an IP address or `localhost`"));
-    }
+    let host = host(headers, behind_proxy)?;
     match one(headers, ORIGIN)? {
         Some(origin) if !is_same(origin, host) => Err(refused("`Origin` is another site")),
         _ => Ok(()),
+    }
+}
+
+/// Like [`check`], for requests from pages at `public_url`. The origin must be that of this address, with its scheme.
+/// It is not compared with `Host`, which a proxy may change.
+pub(crate) fn check_public(
+    headers: &HeaderMap,
+    behind_proxy: bool,
+    url: &str,
+) -> Result<(), Problem> {
+    host(headers, behind_proxy)?;
+    match one(headers, ORIGIN)? {
+        Some(origin) if public_url::origin(url).is_none_or(|own| own != *origin) => {
+            Err(refused("`Origin` is not that of `public_url`; open the page at `public_url`"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The checked value of `Host`.
+fn host(headers: &HeaderMap, behind_proxy: bool) -> Result<&str, Problem> {
+    let host = one(headers, HOST)?.ok_or_else(|| refused("the request has no `Host`"))?;
+    if behind_proxy || is_address(host) {
+        Ok(host)
+    } else {
+        Err(refused("`Host` must be an IP address or `localhost`"))
     }
 }
 
@@ -107,6 +131,29 @@ mod tests {
         }
         assert!(verdict("deed.example.com", Some("https://deed.example.com"), true));
         assert!(!verdict("deed.example.com", Some("https://evil.example"), true));
+    }
+
+    #[test]
+    fn an_origin_is_that_of_the_public_url_with_its_scheme() {
+        let verdict = |host: &'static str, origin: &'static str, url: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(HOST, HeaderValue::from_static(host));
+            headers.insert(ORIGIN, HeaderValue::from_static(origin));
+            check_public(&headers, true, url).is_ok()
+        };
+        let own = "https://deed.example.com";
+        for host in ["deed.example.com", "127.0.0.1:7117"] {
+            assert!(verdict(host, own, own));
+            for same in [":443", ":443/deed", "/deed"] {
+                assert!(verdict(host, own, &format!("{own}{same}")), "{same}");
+            }
+            for bad in
+                ["http://deed.example.com", "https://evil.example", "http://127.0.0.1:7117", "null"]
+            {
+                assert!(!verdict(host, bad, own), "{bad}");
+            }
+        }
+        assert!(!verdict("a", own, "https://deed.example.com:8443"));
     }
 
     #[test]

@@ -9,7 +9,8 @@ use crate::api::resource::ProtectedResource;
 use crate::config::Issuer;
 
 pub(super) async fn metadata(State(app): State<App>) -> Result<Json<ProtectedResource>, Problem> {
-    let issuers: Vec<&Issuer> = app.issuers.configured().collect();
+    let live = app.live();
+    let issuers: Vec<&Issuer> = live.issuers.configured().collect();
     // All issuers have the same audience.
     let resource = issuers.first().ok_or_else(Problem::not_found)?.audience.clone();
     let mut scopes: Vec<String> = issuers.iter().filter_map(|one| one.scope.clone()).collect();

@@ -1,4 +1,5 @@
-//! The table of routes, from which the routers and the OpenAPI document are made.
+//! The table of routes, from which the routers and the OpenAPI document are made. `console` has a table of its own, of
+//! the same type.
 
 mod parameters;
 mod table;
@@ -9,15 +10,16 @@ use axum::routing::{self, MethodRouter};
 use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::{Value, json};
 
+pub(crate) use self::parameters::ACTION_ID;
 use super::App;
-use crate::api::openapi::{self, Answer, Content, Method, Operation, Parameter};
+use crate::api::openapi::{Answer, Content, Method, Operation, Parameter};
 use crate::api::view::View;
 
 /// One operation with its handler.
 #[derive(Debug)]
-pub(super) struct Route {
-    handler: MethodRouter<App>,
-    operation: Operation,
+pub(crate) struct Route<S = App> {
+    handler: MethodRouter<S>,
+    pub(crate) operation: Operation,
 }
 
 /// The routes for agents, approvers and auditors.
@@ -30,44 +32,60 @@ pub(super) fn operations() -> Router<App> {
     router(true)
 }
 
-/// The OpenAPI document that describes every route.
-pub(super) fn document() -> Value {
-    let routes = table::all();
-    openapi::document(routes.iter().map(|route| &route.operation))
+/// The operations of both listeners, for the OpenAPI document.
+pub(crate) fn operations_of_api() -> Vec<Operation> {
+    table::all().into_iter().map(|route| route.operation).collect()
 }
 
 /// Builds the routes of one of the two listeners from the same table as the OpenAPI document, so that both agree on
 /// which routes need no token.
 fn router(for_operations: bool) -> Router<App> {
-    let add = |router: Router<App>, route: Route| router.route(route.operation.path, route.handler);
     let routes = table::all().into_iter();
-    routes.filter(|route| route.operation.for_operations == for_operations).fold(Router::new(), add)
+    router_of(routes.filter(|route| route.operation.for_operations == for_operations))
 }
 
-fn get<H, T>(path: &'static str, handler: H, named: Named) -> Route
+/// A router of these routes.
+pub(crate) fn router_of<S>(routes: impl Iterator<Item = Route<S>>) -> Router<S>
 where
-    H: Handler<T, App>,
+    S: Clone + Send + Sync + 'static,
+{
+    let add =
+        |router: Router<S>, route: Route<S>| router.route(route.operation.path, route.handler);
+    routes.fold(Router::new(), add)
+}
+
+pub(crate) fn get<H, T, S>(path: &'static str, handler: H, named: Named) -> Route<S>
+where
+    H: Handler<T, S>,
     T: 'static,
+    S: Clone + Send + Sync + 'static,
 {
     Route::new(Method::Get, path, routing::get(handler), named)
 }
 
-fn post<H, T>(path: &'static str, handler: H, named: Named) -> Route
+pub(crate) fn post<H, T, S>(path: &'static str, handler: H, named: Named) -> Route<S>
 where
-    H: Handler<T, App>,
+    H: Handler<T, S>,
     T: 'static,
+    S: Clone + Send + Sync + 'static,
 {
     Route::new(Method::Post, path, routing::post(handler), named)
+}
+
+/// The header of an answer that is a file, for the OpenAPI document.
+pub(crate) fn attachment() -> Value {
+    let what = "`attachment` with the file's name (RFC 6266).";
+    json!({"Content-Disposition": {"schema": {"type": "string"}, "description": what}})
 }
 
 /// Operation id, tag and summary.
 type Named = [&'static str; 3];
 
-impl Route {
+impl<S> Route<S> {
     fn new(
         method: Method,
         path: &'static str,
-        handler: MethodRouter<App>,
+        handler: MethodRouter<S>,
         [id, tag, summary]: Named,
     ) -> Self {
         let operation = Operation {
@@ -82,23 +100,23 @@ impl Route {
             answers: vec![],
             problems: &[],
             for_operations: false,
-            for_browsers: false,
             is_open: false,
         };
         Self { handler, operation }
     }
 
-    fn described(mut self, description: &'static str) -> Self {
+    pub(crate) fn described(mut self, description: &'static str) -> Self {
         self.operation.description = Some(description);
         self
     }
 
-    fn takes(mut self, parameters: &'static [&'static Parameter]) -> Self {
+    pub(crate) fn takes(mut self, parameters: &'static [&'static Parameter]) -> Self {
         self.operation.parameters = parameters;
         self
     }
 
-    fn body<T: JsonSchema>(mut self) -> Self {
+    /// Sets the type of the JSON body.
+    pub(crate) fn body<T: JsonSchema>(mut self) -> Self {
         self.operation.body = Some(SchemaGenerator::subschema_for::<T>);
         self
     }
@@ -108,7 +126,8 @@ impl Route {
         self
     }
 
-    fn json<T: JsonSchema>(self, description: &'static str) -> Self {
+    /// Adds the answer 200 with a value of this type.
+    pub(crate) fn json<T: JsonSchema>(self, description: &'static str) -> Self {
         self.answer(200, description, Content::Json(SchemaGenerator::subschema_for::<T>))
     }
 
@@ -117,22 +136,16 @@ impl Route {
     }
 
     /// Adds an answer that is a page for people.
-    fn page(self, status: u16, description: &'static str) -> Self {
+    pub(crate) fn page(self, status: u16, description: &'static str) -> Self {
         self.answer(status, description, Content::Bytes("text/html"))
     }
 
-    /// Lets a browser authenticate a person with name and token.
-    fn for_browsers(mut self) -> Self {
-        self.operation.for_browsers = true;
-        self
-    }
-
-    fn bytes(self, description: &'static str, media: &'static str) -> Self {
+    pub(crate) fn bytes(self, description: &'static str, media: &'static str) -> Self {
         self.answer(200, description, Content::Bytes(media))
     }
 
     /// Sets the headers of every answer that was added so far.
-    fn headers(mut self, headers: fn() -> Value) -> Self {
+    pub(crate) fn headers(mut self, headers: fn() -> Value) -> Self {
         self.operation.answers.iter_mut().for_each(|answer| answer.headers = Some(headers));
         self
     }
@@ -145,13 +158,14 @@ impl Route {
             .headers(|| json!({"Location": {"$ref": "#/components/headers/Location"}}))
     }
 
-    fn problems(mut self, statuses: &'static [u16]) -> Self {
+    /// Sets the statuses of the problem documents.
+    pub(crate) fn problems(mut self, statuses: &'static [u16]) -> Self {
         self.operation.problems = statuses;
         self
     }
 
     /// Serves the route without a token.
-    fn open(mut self) -> Self {
+    pub(crate) fn open(mut self) -> Self {
         self.operation.is_open = true;
         self
     }
@@ -162,6 +176,3 @@ impl Route {
         self
     }
 }
-
-#[cfg(test)]
-mod tests;

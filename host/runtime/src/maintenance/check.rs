@@ -11,6 +11,7 @@ mod story;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use deed_record::statement::approver::ApproverKey;
 use deed_record::statement::rotation::Purpose;
 use deed_spec::digest::Digest;
 use deed_spec::note::VerifierKey;
@@ -148,7 +149,7 @@ struct Check {
     /// Receipt keys, the present one first.
     receipt_keys: Vec<VerifyingKey>,
     /// Keys of all people who could ever approve or resolve.
-    people: Vec<VerifyingKey>,
+    people: Vec<ApproverKey>,
     past: Option<KeyHistory>,
     payloads: BTreeSet<String>,
     activations: BTreeSet<Digest>,

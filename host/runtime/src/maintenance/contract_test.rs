@@ -1,7 +1,12 @@
 //! `deed contract test`: judges an action from recorded answers, without a host, an adapter or an upstream.
 //!
 //! The requests are rendered, the states are read and the outcome is judged as in a real action. Policy, approvals,
-//! idempotency keys, entity tags and repeated attempts are not tested.
+//! idempotency keys, entity tags and repeated attempts are not tested. For an open contract, the test says what the
+//! adapter computes, and the plan is made of it.
+
+mod computed;
+mod script;
+mod secrets;
 
 use std::collections::BTreeMap;
 
@@ -15,15 +20,21 @@ use deed_record::lifecycle::observation::Observation;
 use deed_record::lifecycle::observation::answers::{Answers, Asked};
 use deed_record::lifecycle::observation::declared::{Declared, declared};
 use deed_record::lifecycle::outcome::{self, Judgement, Outcome, Seen};
+use deed_record::plan::Plan;
 use deed_spec::json;
 use serde::Deserialize;
 use serde_json::Value;
+
+pub use self::script::{Script, Scripted};
 
 /// One test: the parameters of the action, and the answers to its requests.
 #[derive(Debug)]
 pub struct ContractTest<'a> {
     pub contract: &'a Contract,
     pub params: &'a Value,
+    /// What the adapter computes, by the names of the parts of writes. For a write that may be sent several times, a
+    /// list with one value for each call.
+    pub computed: &'a BTreeMap<String, Value>,
     /// The answers before the write, to the writes, and after them.
     pub before: &'a [RecordedAnswer],
     pub writes: &'a [RecordedAnswer],
@@ -76,6 +87,10 @@ pub enum ContractTestError {
     NotAsked(String),
     #[error("`{0}` is not sent then: {1}")]
     Unknown(String, String),
+    #[error(
+        "`{0}` is not sent then: {1}, and `perform` ends at the first write that is not answered with 2xx"
+    )]
+    Stopped(String, String),
     #[error("`{0}` has more answers than the contract sends requests")]
     Many(String),
     #[error("`{0}` is not sent, because the action ends before its writes: {1}")]
@@ -86,10 +101,38 @@ pub enum ContractTestError {
     TwoBodies(String),
     #[error(transparent)]
     NoValue(#[from] NoValue),
+    #[error("`computed.{0}` is not a part of a write of the contract; {1}")]
+    Part(String, String),
+    #[error(
+        "`{1}` contains `{0}`, which the adapter computes; add `{0}` to `computed` of the case"
+    )]
+    NotComputed(String, String),
+    #[error(
+        "`computed.{0}` must be a list with one value for each call of `{1}`, which may be sent several times"
+    )]
+    NotListed(String, String),
+    #[error(
+        "the lists in `computed` for `{0}` have different lengths; each call needs one value of each list"
+    )]
+    Lengths(String),
+    #[error("the plan is refused: {0}")]
+    Plan(String),
+    #[error(
+        "`{0}` is sent in the rehearsal, and `computed` already says what the adapter makes of it; leave the answer out"
+    )]
+    Rehearsed(String),
+    #[error(
+        "`{0}` in `reads` is a write; `reads` has the answers to the reads of `perform`, and `writes` those to writes"
+    )]
+    NotRead(String),
+    #[error(
+        "`{0}` is not sent then, because the plan has no such write left; the answers come in the order of the plan"
+    )]
+    NotPlanned(String),
 }
 
 /// The id of the action in every test.
-fn example() -> ActionId {
+pub fn example() -> ActionId {
     ActionId::new(0, [0; 10])
 }
 
@@ -121,8 +164,7 @@ impl ContractTest<'_> {
         let filled: Result<Vec<Rendered>, NoValue> =
             perform.iter().map(|rule| rule.with_state(&state)).collect();
         let filled = filled?;
-        let requests: Vec<Asked<'_>> = filled.iter().map(Asked::Request).collect();
-        let sent = exchanges(self.writes, &contract.perform.http, &requests)?;
+        let (plan, sent) = self.performed(&filled)?;
         let sent: Vec<&Exchange> = sent.iter().collect();
         let answers = Answers::of(contract, &perform, &sent);
         let post = self.look(self.after, &answers.asked(&observe))?;
@@ -134,14 +176,55 @@ impl ContractTest<'_> {
             pre: &pre,
             post: &post,
             exchanges: &sent,
+            plan: plan.as_ref(),
             may_still_land: false,
         });
         Ok(Tested { judgement, pre: state, post: Some(post.value()) })
     }
 
+    /// The plan, if the contract is open, and the exchanges of the attempt.
+    fn performed(
+        &self,
+        perform: &[Rendered],
+    ) -> Result<(Option<Plan>, Vec<Exchange>), ContractTestError> {
+        let contract = self.contract;
+        if contract.is_open() {
+            let plan = computed::plan(contract, perform, self.computed, self.writes)?;
+            let sent = computed::exchanges(contract, perform, &plan, self.writes)?;
+            return Ok((Some(plan), sent));
+        }
+        if let Some(name) = self.computed.keys().next() {
+            let why = "the contract leaves nothing to the adapter".to_owned();
+            return Err(ContractTestError::Part(name.clone(), why));
+        }
+        let requests: Vec<Asked<'_>> = perform.iter().map(Asked::Request).collect();
+        let sent = exchanges(self.writes, &contract.perform.http, &requests)?;
+        self.check_order(&sent)?;
+        Ok((None, sent))
+    }
+
+    /// Checks the order of the exchanges of a closed contract: after a write that was not carried out, the same write
+    /// comes next, in another attempt.
+    fn check_order(&self, sent: &[Exchange]) -> Result<(), ContractTestError> {
+        let mut last: Option<&Exchange> = None;
+        let answered = self.writes.iter().zip(sent).filter(|(_, one)| one.request.writes);
+        for (answer, next) in answered {
+            let before = last.replace(next).filter(|before| before.request != next.request);
+            let Some(before) = before.filter(|one| !may_go_on(self.contract, &one.request)) else {
+                continue;
+            };
+            if let Some(how) = failure(before) {
+                let what = format!("`{} {}` {how}", before.request.method, before.request.path);
+                return Err(ContractTestError::Stopped(answer.request.clone(), what));
+            }
+        }
+        Ok(())
+    }
+
     fn render(&self) -> Result<(Value, Rendering), ContractTestError> {
         exact("", self.params)?;
         let mut proposal = Proposal {
+            dry_run: false,
             contract: self.contract.action.name.clone(),
             params: self.params.clone(),
             intent: "test".to_owned(),
@@ -173,6 +256,24 @@ impl ContractTest<'_> {
             at_ms: 0,
             problem,
         })
+    }
+}
+
+/// The adapter that ships with the host. It stops at every request that is not answered with 2xx.
+const DECLARED: &str = "declared";
+
+/// Whether an adapter may send other writes after this one was not carried out. In an open contract, adapters end their
+/// run then, unless the contract declares the write as optional.
+fn may_go_on(contract: &Contract, failed: &Rendered) -> bool {
+    contract.action.adapter != DECLARED && (failed.optional || !contract.is_open())
+}
+
+/// How a write ended that was not answered with 2xx; `None` if it was.
+fn failure(sent: &Exchange) -> Option<String> {
+    match sent.fate {
+        _ if sent.is_success() => None,
+        Fate::Answered { status } => Some(format!("was answered {status}")),
+        Fate::NoAnswer | Fate::NotSent => Some("got no answer".to_owned()),
     }
 }
 
@@ -231,6 +332,23 @@ fn exchanges(
 }
 
 impl RecordedAnswer {
+    pub fn status(&self) -> Option<u16> {
+        self.status
+    }
+
+    pub fn location(&self) -> Option<&str> {
+        self.location.as_deref()
+    }
+
+    pub fn retry_after_s(&self) -> Option<u32> {
+        self.retry_after_s
+    }
+
+    /// The body as JSON text, with `{action.id}` as the case has it; `None` if there is no body.
+    pub fn text(&self) -> Option<String> {
+        self.body_json.clone().or_else(|| self.body.as_ref().map(Value::to_string))
+    }
+
     fn exchange(
         &self,
         ordinal: u32,
@@ -253,11 +371,18 @@ impl RecordedAnswer {
             Asked::Nothing => return Err(ContractTestError::NotAsked(named())),
             Asked::Unknown(why) => return Err(ContractTestError::Unknown(named(), why.clone())),
         };
+        self.answering(ordinal, request)
+    }
+
+    /// This answer to a request.
+    fn answering(&self, ordinal: u32, request: Rendered) -> Result<Exchange, ContractTestError> {
         let exposed = |body: Value| match &request.expose {
             Some(pointers) => expose::only(body, pointers),
             None => body,
         };
-        let response = self.body()?.map(exposed).filter(|body| !body.is_null());
+        let mut body = self.body()?;
+        let secrets = secrets::take(&request, self.status, body.as_mut());
+        let response = body.map(exposed).filter(|body| !body.is_null());
         let location = self.location.clone().filter(|_| request.location.is_some());
         Ok(Exchange {
             ordinal,
@@ -273,6 +398,7 @@ impl RecordedAnswer {
             problem: self.status.is_none().then(|| "the answer was lost".to_owned()),
             headers: location.map(|path| ("location".to_owned(), path)).into_iter().collect(),
             failure: None,
+            secrets,
             started_ms: 0,
             ended_ms: 0,
             deadline_ms: 0,

@@ -3,6 +3,8 @@
 //! A test evaluates policy with the facts of the case in the same way as the host. A case with a fact that the host
 //! would not accept is refused, because its result would prove nothing.
 
+mod plan;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -11,11 +13,12 @@ use deed_record::action::{BindError, Proposal};
 use deed_record::contract::schema::{Schema, Violation};
 use deed_record::lifecycle::event::{Entry, Event};
 use deed_record::lifecycle::story::Story;
-use deed_record::policy::Decision;
+use deed_record::policy::{CONFIRM, Decision};
 use serde_json::Value;
 
+pub use self::plan::GivenPlan;
 use crate::config::Tenant;
-use crate::stage::contract::{self, BindFault, Caller, Party};
+use crate::stage::contract::{self, Access, BindFault, Caller, Party};
 use crate::stage::policy;
 
 /// One test case: an action, and the facts that are known when policy is evaluated.
@@ -25,10 +28,12 @@ pub struct PolicyTest<'a> {
     pub environment: &'a str,
     pub agent: &'a str,
     pub proposal: Proposal,
-    /// How many distinct persons approved, by role.
+    /// How many distinct persons approved, by role; `confirm` is 1 if the responsible person confirmed the action.
     pub approvals: &'a BTreeMap<String, u32>,
     /// The observed state by name; `None` before the first observation.
     pub pre: Option<&'a Value>,
+    /// The plan; `None` before a rehearsal, and if the contract is closed.
+    pub plan: Option<&'a GivenPlan>,
     /// Unix milliseconds.
     pub now_ms: i64,
 }
@@ -62,6 +67,7 @@ impl PolicyTest<'_> {
         self.check_roles()?;
         let story = self.story()?;
         self.check_state()?;
+        let plan = self.plan()?;
         let (decision, mut facts) =
             policy::decide(self.tenant, &story, self.now_ms, self.pre.cloned());
         // If the decision differs from the result of the policies, the host itself refuses the action. Approvals would
@@ -70,6 +76,7 @@ impl PolicyTest<'_> {
             return Ok(decision);
         }
         facts.approvals.clone_from(self.approvals);
+        facts.plan = plan;
         Ok(policy::evaluate(self.tenant, &story, &facts))
     }
 
@@ -86,6 +93,7 @@ impl PolicyTest<'_> {
             agent: self.agent,
             person: &agent.person,
             party: Party::Proposal,
+            access: Access::Tested,
         };
         let (id, nonce) = (ActionId::new(0, [0; 10]), "0".repeat(32));
         let salt = || Some([0; 32]);
@@ -100,7 +108,11 @@ impl PolicyTest<'_> {
         let agents = self.tenant.agents.values().flat_map(|agent| &agent.roles);
         let persons = self.tenant.persons.values().flat_map(|person| &person.roles);
         let roles: BTreeSet<&String> = agents.chain(persons).collect();
-        match self.approvals.keys().find(|role| !roles.contains(role)) {
+        let is_known = |role: &String| {
+            roles.contains(role)
+                || (role == CONFIRM && self.tenant.policies.ask_for_confirmations())
+        };
+        match self.approvals.keys().find(|role| !is_known(role)) {
             Some(role) => {
                 Err(PolicyTestError::Role { tenant: self.tenant.name.clone(), role: role.clone() })
             }
@@ -115,6 +127,18 @@ impl PolicyTest<'_> {
         let whole = Schema::object([], granted.contract.state_schemas());
         let violations = partial(&whole).violations(pre);
         if violations.is_empty() { Ok(()) } else { Err(PolicyTestError::State(violations)) }
+    }
+
+    /// The plan as policies see it.
+    fn plan(&self) -> Result<Option<Value>, PolicyTestError> {
+        let granted = self.tenant.grants.get(&self.proposal.contract);
+        let (Some(plan), Some(granted)) = (self.plan, granted) else { return Ok(None) };
+        if self.pre.is_none() {
+            let what =
+                "`plan` needs `pre`, because the host makes a plan after it has read the state";
+            return Err(PolicyTestError::Other(what.to_owned()));
+        }
+        plan.seen(&granted.contract).map(Some).map_err(PolicyTestError::Other)
     }
 }
 

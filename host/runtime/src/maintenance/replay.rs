@@ -5,14 +5,18 @@
 //! `deed verify` checks that.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use deed_record::action::commitment::Live;
 use deed_record::action::private::{self, Prepared};
 use deed_record::contract::Contract;
+use deed_record::plan::course::Course;
+use deed_record::plan::draft::Draft;
 use deed_sandbox::grant::{self, Scope};
 use deed_sandbox::{Adapter, Run, Sandbox};
-use deed_verify::replay::{Case, Line, Recorded, Report, Seen, compare};
+use deed_spec::digest::Digest;
+use deed_verify::replay::{Case, Line, Part, Recorded, Report, Seen, compare};
 use serde_json::json;
 
 use crate::stage::observe::{self, Looks};
@@ -30,9 +34,42 @@ pub async fn replay(sandbox: &Sandbox, adapter: &Adapter, case: &Case) -> Report
 }
 
 async fn again(sandbox: &Sandbox, adapter: &Adapter, case: &Case, recorded: &Recorded) -> Line {
+    if let Part::Rehearsal { seed } = recorded.part {
+        return rehearsed_again(sandbox, adapter, case, (recorded, seed)).await;
+    }
     let grant = grant::replay(scope(adapter, case, recorded), recorded.seen.exchanges.clone());
     let run = sandbox.replay(adapter, grant).await;
     compare(recorded, &seen(run, recorded, &case.contract))
+}
+
+/// Repeats the rehearsal. The host makes the same answers from the seed again, so the plan must be the same.
+async fn rehearsed_again(
+    sandbox: &Sandbox,
+    adapter: &Adapter,
+    case: &Case,
+    (recorded, seed): (&Recorded, Digest),
+) -> Line {
+    let scope = scope(adapter, case, recorded);
+    let private = scope.private.reveal().clone();
+    let draft = Draft::new(&case.contract, prepared(recorded), private, seed);
+    let grant = grant::replay_rehearsal(scope, draft, recorded.seen.exchanges.clone());
+    let rehearsal = sandbox.replay_rehearsal(adapter, grant).await;
+    compare(recorded, &Seen::from(&rehearsal))
+}
+
+fn prepared(recorded: &Recorded) -> Vec<Prepared> {
+    recorded.requests.iter().cloned().map(Prepared::plain).collect()
+}
+
+/// The course of an attempt under a plan.
+fn course(case: &Case, recorded: &Recorded) -> Option<Course> {
+    match &recorded.part {
+        Part::Attempt { plan, reads, earlier } => {
+            let course = Course::new(&case.contract, prepared(recorded), plan, reads.clone());
+            Some(course.knowing(&earlier.iter().collect::<Vec<_>>()))
+        }
+        Part::None | Part::Rehearsal { .. } | Part::OtherPlan => None,
+    }
 }
 
 /// The scope of the recorded run, without upstreams.
@@ -40,6 +77,8 @@ fn scope(adapter: &Adapter, case: &Case, recorded: &Recorded) -> Scope {
     let Case { action, contract, .. } = case;
     Scope {
         tenant: action.tenant.clone(),
+        person: action.person.clone(),
+        access: None,
         action: action.id.clone(),
         contract: action.contract.name.clone(),
         // A bundle has commitments in place of private values. An adapter that only passes parameters on behaves in the
@@ -47,11 +86,14 @@ fn scope(adapter: &Adapter, case: &Case, recorded: &Recorded) -> Scope {
         params: Live::new(action.params.clone()),
         private: private::words(contract, &action.params),
         attempt: recorded.attempt,
-        rendered: recorded.requests.iter().cloned().map(Prepared::plain).collect(),
+        rendered: prepared(recorded),
+        course: course(case, recorded),
         searches: vec![],
         tags: BTreeMap::new(),
         once: vec![],
         upstreams: BTreeMap::new(),
+        slots: Arc::default(),
+        memory: Arc::default(),
         states: contract.state.clone(),
         adapter: adapter.digest(),
         timeout: Duration::from_millis(contract.limits.timeout.as_millis()),
@@ -72,5 +114,6 @@ fn seen(run: Run, recorded: &Recorded, contract: &Contract) -> Seen {
         derived: [].into(),
         claim: Some(run.claim),
         is_usable: true,
+        plan: None,
     }
 }

@@ -5,13 +5,14 @@
 //! host's keys signed.
 
 use deed_record::lifecycle::event::Leaf;
+use deed_record::statement::approver::ApproverKey;
 use deed_record::statement::envelope::Kind;
 use deed_record::statement::rotation::Purpose;
-use deed_spec::dsse;
 use deed_spec::note::{LogPolicy, VerifierKey};
 use deed_store::log::witnesses::Witnesses;
 use deed_store::log::{History, LogError, history};
 use deed_store::statements::Enrolled;
+use deed_system::clock::Clock;
 use deed_verify::{Approver, ReceiptKey, Trust};
 use ed25519_dalek::VerifyingKey;
 
@@ -133,7 +134,7 @@ fn approvers(
     told: &History,
     mut stays: Vec<Stay>,
 ) -> Result<Vec<Approver>, TrustFault> {
-    let configured = activation::people(tenant).map_err(bad)?;
+    let configured = activation::people(tenant, Clock::new().latest_ms()).map_err(bad)?;
     for stay in stays.iter_mut().filter(|stay| stay.until.is_none()) {
         if !configured.contains(&stay.who) {
             stay.until = Some(told.size.saturating_sub(1));
@@ -146,7 +147,7 @@ fn approvers(
     }
     let approver = |Stay { who, from, until }| {
         Ok(Approver {
-            key: dsse::from_pem(&who.key).map_err(bad)?,
+            key: ApproverKey::read(&who.key, who.passkey).map_err(bad)?,
             person: who.person,
             roles: who.roles,
             from_index: Some(from),

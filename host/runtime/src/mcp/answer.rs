@@ -4,12 +4,13 @@
 use deed_record::action::id::ActionId;
 use deed_record::lifecycle::story::Story;
 use deed_record::policy::Verdict;
+use deed_record::timeline;
 use rmcp::model::{CallToolResult, ContentBlock, JsonObject};
 use serde_json::{Value, json};
 
 use super::declared::Declared;
 use super::{card, receipt};
-use crate::api::view::View;
+use crate::api::view::{SecretView, View};
 use crate::http::{self, App};
 
 /// How long a client should wait until it asks again about an action that is in progress.
@@ -17,15 +18,16 @@ const POLL_RUNNING_MS: u64 = 1_000;
 /// The same for an action that waits for people.
 const POLL_WAITING_MS: u64 = 15_000;
 
-/// The result of a call that proposed the action. The call failed if the action ended and was not carried out as
-/// intended. `joined` is the id of the action if an earlier call proposed it.
+/// The result of a call that proposed the action. The call failed if the action ended and was not carried out, or
+/// not rehearsed, as intended. `joined` is the id of the action if an earlier call proposed it.
 pub(super) fn proposed(
     view: &View,
     declared: Declared,
     joined: Option<&ActionId>,
 ) -> CallToolResult {
     let mut result = of(view, declared, joined);
-    result.is_error = Some(view.outcome.is_some() && view.status != "verified");
+    let is_fine = ["verified", "rehearsed"].contains(&view.status.as_str());
+    result.is_error = Some(view.outcome.is_some() && !is_fine);
     result
 }
 
@@ -62,9 +64,9 @@ pub(super) fn standing(app: &App, story: &Story) -> String {
     }
 }
 
-/// What people still have to do for an action, such as `approve:1:support-lead`.
+/// What people still have to do for an action, in words.
 pub(super) fn wanted(story: &Story) -> String {
-    story.open_obligations().join(", ")
+    timeline::missing(&story.open_obligations(), &story.approvals()).join(", ")
 }
 
 fn structured(view: &View, joined: Option<&ActionId>) -> JsonObject {
@@ -79,8 +81,12 @@ fn structured(view: &View, joined: Option<&ActionId>) -> JsonObject {
     add("joined", joined.map(|id| json!(id)));
     add("status", Some(json!(view.status)));
     add("outcome", view.outcome.map(|outcome| json!(outcome)));
-    add("why", view.reason.as_ref().map(|reason| json!(reason)));
+    add("why", view.because().map(|reason| json!(reason)));
+    add("edit", view.edit.as_ref().map(|edit| json!(edit)));
+    add("put_off_until_ms", view.deferrals.iter().map(|one| one.until_ms).max().map(Value::from));
+    add("plan", (!view.plan.is_empty()).then(|| json!(view.plan)));
     add("outputs", (!view.outputs.is_empty()).then(|| json!(view.outputs)));
+    add("secrets", (!view.secrets.is_empty()).then(|| secrets(view)));
     add("result", view.result.clone());
     add("waits_for", (!view.obligations.is_empty()).then(|| json!(view.obligations)));
     add("approve_url", view.approve_url.as_ref().map(|url| json!(url)));
@@ -88,6 +94,11 @@ fn structured(view: &View, joined: Option<&ActionId>) -> JsonObject {
     add("policies", policies(view));
     add("receipt", view.receipt.as_ref().map(|_| json!(receipt::uri(&view.id))));
     members
+}
+
+/// The secrets that the upstreams created, such as `secret access_key stored`.
+fn secrets(view: &View) -> Value {
+    view.secrets.iter().map(SecretView::words).collect::<Vec<_>>().into()
 }
 
 /// The policies that denied the action, or that require the approvals for which it waits. None if policy did not deny

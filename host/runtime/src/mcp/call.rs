@@ -54,7 +54,7 @@ async fn called(
         own::LIST => return Ok(done(call, own::list(call, arguments).await)),
         own::CANCEL => return Ok(done(call, own::cancel(call, arguments).await)),
         can::CAN => return Ok(done(call, can::answer(call, arguments).await)),
-        explain::EXPLAIN => return Ok(explained(call, arguments)),
+        explain::EXPLAIN => return Ok(explained(call, arguments).await),
         search::FIND => return Ok(done(call, search::find(call, arguments).await)),
         search::DESCRIBE => return Ok(done(call, search::describe(call, arguments).await)),
         search::PROPOSE => match search::proposal(call, arguments) {
@@ -133,10 +133,13 @@ async fn propose(
     })
 }
 
-/// Explains what a proposal under a contract would result in. The arguments are those of the tool that proposes.
-fn explained(call: Call<'_>, arguments: JsonObject) -> CallToolResponse {
-    let (granted, mut arguments) = match search::proposal(call, arguments) {
-        Ok(proposal) => proposal,
+/// Explains what a proposal under a contract would result in, or proposes a dry run. The arguments are those of the tool
+/// that proposes.
+async fn explained(call: Call<'_>, mut arguments: JsonObject) -> CallToolResponse {
+    let given = explain::rehearse(&mut arguments)
+        .and_then(|rehearse| Ok((rehearse, search::proposal(call, arguments)?)));
+    let (rehearse, (granted, mut arguments)) = match given {
+        Ok(given) => given,
         Err(problem) => return done(call, Err(problem)),
     };
     let contract = &granted.contract;
@@ -144,7 +147,7 @@ fn explained(call: Call<'_>, arguments: JsonObject) -> CallToolResponse {
         let unfit = |ArgumentsError(violations)| Problem::arguments(violations);
         tools::split(contract, arguments).map_err(unfit)
     });
-    let asked = match asked {
+    let mut asked = match asked {
         Ok(asked) => asked,
         Err(problem) => {
             return refused(call, problem, |pointer| format!("{}{pointer}", search::ARGUMENTS))
@@ -153,6 +156,12 @@ fn explained(call: Call<'_>, arguments: JsonObject) -> CallToolResponse {
     };
     let place =
         |pointer: &str| format!("{}{}", search::ARGUMENTS, tools::as_written(contract, pointer));
+    if rehearse {
+        asked.proposal.dry_run = true;
+        let proposed = submit(call, contract, &asked).await;
+        let answer = proposed.and_then(|(told, id)| task::or_result(call, told, id.as_ref()));
+        return answer.unwrap_or_else(|problem| refused(call, problem, place).into());
+    }
     let explained = explain::answer(call, &asked);
     explained.unwrap_or_else(|problem| refused(call, problem, place)).into()
 }

@@ -23,22 +23,24 @@ use super::offer::{self, OfHost, Offer, Offers};
 use super::progress::Progress;
 use super::revisions::SPOKEN;
 use super::{call, can, card, explain, own, receipt, search, task};
+use crate::engine::{Current, Derived};
 use crate::http::{self, App, Caller};
 
-/// How long a client may keep the list of tools, which changes only when the host starts.
+/// How long a client may keep the list of tools. The list changes when the host starts or reloads its configuration.
 const TOOLS_FRESH_MS: u64 = 60_000;
 
-const INSTRUCTIONS: &str = "The tools of contracts propose actions; of the tools deed_*, only deed_propose does. The \
-    host decides by policy whether an action runs, and people may have to approve it, so a call can return before the \
-    action has ended. Then call deed_status with the action's id. No tool approves an action; approve_url is a page for \
-    the people who approve. If a call fails or is cut off, repeat it with the same arguments. Do not propose a denied \
-    action again in other words.";
+const INSTRUCTIONS: &str = "The tools of contracts propose actions; of the tools deed_*, only deed_propose does, and \
+    deed_explain with rehearse proposes a dry run, which sends no write. The host decides by policy whether an action \
+    runs, and people may have to approve it, so a call can return before the action has ended. Then call deed_status \
+    with the action's id. No tool approves an action; approve_url is a page for the people who approve. If a call fails \
+    or is cut off, repeat it with the same arguments. Do not propose a denied action again in other words.";
 
 /// The server. Each request has a clone of it.
 #[derive(Clone, Debug)]
 pub(super) struct Handler {
     app: App,
-    offers: Arc<Offers>,
+    of_host: Arc<OfHost>,
+    offers: Arc<Derived<Offers>>,
     joins: Arc<Joins>,
 }
 
@@ -47,14 +49,24 @@ impl Handler {
         let mut always = [vec![can::tool(), explain::tool()], own::tools()].concat();
         always.sort_by(|one, other| one.name.cmp(&other.name));
         let shows = [search::PROPOSE, own::STATUS];
-        let of_host = OfHost { always, searching: search::tools(), shows };
-        let offers = offer::offers(app.engine.tenants(), of_host);
-        Self { app: app.clone(), offers: Arc::new(offers), joins: Arc::default() }
+        let of_host = Arc::new(OfHost { always, searching: search::tools(), shows });
+        let current = app.engine.current();
+        let offers = offer::offers(current.tenants(), &of_host);
+        let offers = Arc::new(Derived::new(current, offers));
+        Self { app: app.clone(), of_host, offers, joins: Arc::default() }
     }
 
-    fn offer(&self, caller: &Caller) -> Result<&Offer, ErrorData> {
-        self.offers.get(&caller.tenant.name).ok_or_else(unidentified)
+    /// The offers of the configuration in force. The definitions of tools are not kept longer, so that no client is
+    /// offered a tool whose contract is no longer granted.
+    fn offers(&self) -> Arc<Offers> {
+        let next =
+            |current: &Arc<Current>, _: &Offers| offer::offers(current.tenants(), &self.of_host);
+        self.offers.get(&self.app.engine, next)
     }
+}
+
+fn offer<'o>(offers: &'o Offers, caller: &Caller) -> Result<&'o Offer, ErrorData> {
+    offers.get(&caller.tenant.name).ok_or_else(unidentified)
 }
 
 impl ServerHandler for Handler {
@@ -97,7 +109,7 @@ impl ServerHandler for Handler {
         let caller = caller(&context)?;
         let reach = http::reach(&self.app, caller).await.map_err(|_| unable())?;
         let has_card = Declared::of(&context).ui;
-        let listed = self.offer(caller)?.listed(&reach, has_card);
+        let listed = offer(&self.offers(), caller)?.listed(&reach, has_card);
         let list = ListToolsResult::with_all_items(listed);
         Ok(list.with_ttl_ms(TOOLS_FRESH_MS).with_cache_scope(CacheScope::Private))
     }
@@ -108,7 +120,8 @@ impl ServerHandler for Handler {
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
         let caller = caller(&context)?;
-        let (offer, headers) = (self.offer(caller)?, &head(&context)?.headers);
+        let offers = self.offers();
+        let (offer, headers) = (offer(&offers, caller)?, &head(&context)?.headers);
         let key = match context.meta.get(KEY) {
             None => None,
             Some(Value::String(key)) => Some(key.as_str()),

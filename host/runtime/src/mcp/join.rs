@@ -7,9 +7,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use deed_record::action::commitment::Live;
 use deed_record::action::id::ActionId;
-use deed_record::action::{Proposal, private};
+use deed_record::action::{Proposal, Requester, private};
 use deed_record::contract::Contract;
+use deed_spec::digest::Digest;
+use deed_spec::json::{self, NotCanonical};
 
 use super::context::Call;
 use super::joins::{Asked, Calls, OPEN};
@@ -17,6 +20,7 @@ use crate::api::problem::Problem;
 use crate::config::Tenant;
 use crate::engine::{Engine, StoredAction};
 use crate::http::{self, App, Caller};
+use crate::stage::contract;
 
 /// How long an equal call joins an action that has ended without a report to the agent.
 const ENDED_MAX_MS: i64 = 60 * 60 * 1_000;
@@ -38,7 +42,8 @@ pub(super) async fn propose(
     let (app, caller) = (call.app, call.caller);
     // The party is a part of what a call asks for, also in the actions that are read from the journal.
     let proposal = http::acting_for(app, caller, proposal.clone())?;
-    let Ok(asked) = private::digest(contract, proposal) else {
+    let requester = http::requester(app, caller, &contract.action.name)?;
+    let Ok(asked) = digest(contract, proposal, requester) else {
         return Err(Problem::bad_request("the arguments have no canonical JSON form"));
     };
     let calls = call.joins.of(caller);
@@ -101,5 +106,18 @@ fn earlier(engine: &Engine, tenant: &Tenant, id: &ActionId) -> Option<Asked> {
         return None;
     }
     let proposed = story.bound.proposed(&granted.contract).ok()?;
-    private::digest(&granted.contract, proposed.reveal().clone()).ok()
+    let requester = contract::recorded_requester(&story.bindings);
+    digest(&granted.contract, proposed.reveal().clone(), requester.as_ref()).ok()
+}
+
+/// What a call asks for. Calls with access tokens of two parties differ, if the access tokens are exchanged.
+fn digest(
+    contract: &Contract,
+    proposal: Proposal,
+    requester: Option<&Requester>,
+) -> Result<Asked, NotCanonical> {
+    let asked = private::digest(contract, proposal)?;
+    let Some(requester) = requester else { return Ok(asked) };
+    let both = json::to_canonical(&(asked.reveal(), requester))?;
+    Ok(Live::new(Digest::of(&both)))
 }

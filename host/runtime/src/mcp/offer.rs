@@ -30,8 +30,7 @@ pub(super) struct OfHost {
     pub(super) shows: [&'static str; 2],
 }
 
-/// The tools for the agents of one tenant. The configuration does not change while the host runs, so the tools are made
-/// once.
+/// The tools for the agents of one tenant. They are made once for each configuration that is in force.
 #[derive(Debug)]
 pub(super) struct Offer {
     /// The tools of all contracts, sorted by name.
@@ -44,9 +43,8 @@ pub(super) struct Offer {
 /// The offers of all tenants, by the tenant's name.
 pub(super) type Offers = BTreeMap<String, Offer>;
 
-pub(super) fn offers(tenants: &BTreeMap<String, Arc<Tenant>>, of_host: OfHost) -> Offers {
-    let of_host = Arc::new(of_host);
-    tenants.iter().map(|(name, tenant)| (name.clone(), Offer::of(tenant, &of_host))).collect()
+pub(super) fn offers(tenants: &BTreeMap<String, Arc<Tenant>>, of_host: &Arc<OfHost>) -> Offers {
+    tenants.iter().map(|(name, tenant)| (name.clone(), Offer::of(tenant, of_host))).collect()
 }
 
 impl Offer {

@@ -13,6 +13,7 @@ use super::answer;
 use super::context::{Call, WAIT_MAX};
 use super::define::{arguments, of_host, schema, within};
 use super::watch::{self, Until};
+use crate::api::listing::ActionList;
 use crate::api::problem::Problem;
 use crate::http;
 
@@ -88,7 +89,9 @@ pub(super) async fn list(call: Call<'_>, given: JsonObject) -> Result<CallToolRe
     let limit = limit.map(|limit| limit.to_string());
     let filters = [("status", status), ("resource", resource), ("limit", limit)];
     let filters = filters.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
-    let actions = http::listed(call.app, call.caller, filters.collect()).await?;
+    let listed = http::listed(call.app, call.caller, filters.collect()).await?;
+    // The tool has no argument for the next part.
+    let actions = ActionList { next: None, ..listed };
     let listed = serde_json::to_value(&actions).unwrap_or_default();
     Ok(CallToolResult::structured(listed))
 }

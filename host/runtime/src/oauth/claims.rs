@@ -3,6 +3,7 @@
 
 use std::ops::RangeInclusive;
 
+use deed_record::action::Requester;
 use serde_json::Value;
 
 use super::{Members, Refusal};
@@ -145,6 +146,20 @@ pub(super) fn on_behalf_of(issuer: &Issuer, claims: &Members) -> Result<Option<S
         Some(party) => Ok(Some(party.to_owned())),
         None => Err(Refusal::NoAgent("the access token does not say for whom the agent acts")),
     }
+}
+
+/// The subject of a token, and the client to which it was issued. `None` if the token does not say for whom it is.
+pub(super) fn requester(issuer: &Issuer, claims: &Members) -> Option<Requester> {
+    let fits =
+        |text: &&str| PARTY_BYTES.contains(&text.len()) && !text.chars().any(char::is_control);
+    let text = |name: &str| claims.get(name).and_then(Value::as_str).filter(fits);
+    let client = text("client_id").or_else(|| text("azp")).map(str::to_owned);
+    Some(Requester { issuer: issuer.url.clone(), subject: text("sub")?.to_owned(), client })
+}
+
+/// When a checked token expires, in Unix milliseconds.
+pub(super) fn expires_ms(claims: &Members) -> i64 {
+    claims.get("exp").and_then(seconds).unwrap_or(0).saturating_mul(1_000)
 }
 
 #[cfg(test)]
@@ -302,6 +317,25 @@ mod tests {
         ] {
             assert!(is_invalid(&with(name, bad.clone())), "{name} {bad}");
         }
+    }
+
+    #[test]
+    fn the_subject_of_a_token_is_named_by_its_issuer() {
+        let of = |claims: Value| requester(&issuer(), &members(claims));
+        let named = |client: Option<&str>| Requester {
+            issuer: URL.to_owned(),
+            subject: "dora".to_owned(),
+            client: client.map(str::to_owned),
+        };
+        assert_eq!(of(json!({"sub": "dora"})), Some(named(None)));
+        assert_eq!(of(json!({"sub": "dora", "azp": "bot"})), Some(named(Some("bot"))));
+        let both = json!({"sub": "dora", "client_id": "desk", "azp": "bot"});
+        assert_eq!(of(both), Some(named(Some("desk"))));
+        for bad in [Value::Null, json!(""), json!(7), json!("d".repeat(257)), json!("do\nra")] {
+            assert_eq!(of(json!({"sub": bad, "client_id": "desk"})), None, "{bad}");
+        }
+        assert_eq!(expires_ms(&members(good())), (NOW + 300) * 1_000);
+        assert_eq!(expires_ms(&members(json!({"exp": i64::MAX}))), i64::MAX);
     }
 
     #[test]

@@ -254,7 +254,7 @@ mod tests {
 
     fn agent() -> Identity {
         let (tenant, agent) = ("acme".to_owned(), "desk".to_owned());
-        Identity { tenant, agent, on_behalf_of: None }
+        Identity { tenant, agent, on_behalf_of: None, requester: None, expires_ms: 0 }
     }
 
     fn refused() -> Verdict {

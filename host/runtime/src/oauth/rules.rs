@@ -38,7 +38,13 @@ impl Rules {
     pub(super) fn identity(&self, issuer: &Issuer, claims: &Members) -> Result<Identity, Refusal> {
         let (tenant, agent) = self.agent(&issuer.name, claims)?;
         let on_behalf_of = claims::on_behalf_of(issuer, claims)?;
-        Ok(Identity { tenant: tenant.to_owned(), agent: agent.to_owned(), on_behalf_of })
+        Ok(Identity {
+            tenant: tenant.to_owned(),
+            agent: agent.to_owned(),
+            on_behalf_of,
+            requester: claims::requester(issuer, claims),
+            expires_ms: claims::expires_ms(claims),
+        })
     }
 
     /// The tenant and the name of the only agent that a token of this issuer with these claims can be.

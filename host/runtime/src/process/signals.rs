@@ -1,19 +1,22 @@
-//! Signal handling of a serving process: SIGINT and SIGTERM end the host, and SIGHUP is ignored.
+//! Signal handling of a serving process: SIGINT and SIGTERM end the host, and SIGHUP reloads its configuration.
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// Logs and ignores SIGHUP. Many servers reload their configuration on SIGHUP, but this host reads its configuration
-/// only on startup. Fails when the signal handler cannot be installed.
-pub(crate) fn ignore_hangups() -> Result<(), String> {
-    let mut hangups = signal(SignalKind::hangup()).map_err(|e| e.to_string())?;
-    tokio::spawn(async move {
-        while hangups.recv().await.is_some() {
-            tracing::warn!(
-                "SIGHUP is ignored: the configuration is read on startup; restart the host to change it"
-            );
-        }
-    });
-    Ok(())
+/// SIGHUP, which asks for a reload. A signal that arrives while the host still starts is kept.
+#[derive(Debug)]
+pub(crate) struct Hangups(Signal);
+
+impl Hangups {
+    /// From this call on, SIGHUP does not end the process. Fails when the signal handler cannot be installed.
+    pub(crate) fn listen() -> Result<Self, String> {
+        signal(SignalKind::hangup()).map(Self).map_err(|e| e.to_string())
+    }
+
+    /// Waits for the next SIGHUP. Several signals that arrive before this call count as one. Returns false if no signal
+    /// can arrive any more.
+    pub(crate) async fn next(&mut self) -> bool {
+        self.0.recv().await.is_some()
+    }
 }
 
 /// The signals with which an operator stops a host: SIGINT and SIGTERM.

@@ -63,8 +63,11 @@ pub(super) fn from_state(request: &Rendered) -> String {
 }
 
 /// Formats notes on a request: which texts are sent as numbers, which element of a list counts, and how other requests
-/// refer to the answer.
-pub(crate) fn notes(request: &Rendered) -> String {
+/// refer to the answer. `others` are the requests of `perform`.
+pub(crate) fn notes<'r>(
+    request: &Rendered,
+    others: impl IntoIterator<Item = &'r Rendered>,
+) -> String {
     let mut text = String::new();
     for pointer in &request.numbers {
         line(&mut text, format_args!("    sent as a number: {}", safe(pointer)));
@@ -74,10 +77,8 @@ pub(crate) fn notes(request: &Rendered) -> String {
         line(&mut text, what);
     }
     if let Some(name) = &request.name {
-        line(
-            &mut text,
-            format_args!("    observations afterwards may use its answer as `{}`", safe(name)),
-        );
+        let users = users(name, others);
+        line(&mut text, format_args!("    {users} may use its answer as `{}`", safe(name)));
     }
     if let Some(form) = &request.location {
         line(
@@ -85,19 +86,43 @@ pub(crate) fn notes(request: &Rendered) -> String {
             format_args!("    and the path of its `Location`, in the form {}", safe(form)),
         );
     }
+    for (name, pointer) in &request.secrets {
+        let what = format_args!(
+            "    the host takes the secret {} out of its answer, at {}, and stores it",
+            safe(name),
+            safe(pointer)
+        );
+        line(&mut text, what);
+    }
     text
 }
 
-/// Formats the origin of each value in the request that a rule renders with these parameters. Values that are left out
-/// are not listed.
+/// Which requests may contain values of the answer to the request with this name.
+fn users<'r>(name: &str, others: impl IntoIterator<Item = &'r Rendered>) -> &'static str {
+    let is_its = |path: &String| path.split_once('.').is_some_and(|(request, _)| request == name);
+    let uses = |one: &&Rendered| one.needs().iter().any(is_its);
+    let mut found = "observations afterwards";
+    for one in others.into_iter().filter(uses) {
+        if one.writes {
+            return "later writes and observations";
+        }
+        found = "later reads and observations";
+    }
+    found
+}
+
+/// Formats the origin of each value in the request that a rule renders with these parameters, and then the parts that
+/// the adapter computed. Values that are left out are not listed.
 pub(super) fn origins(
     contract: &Contract,
     rule: &Rule,
     params: &Value,
+    computed: Vec<String>,
 ) -> Result<String, RenderError> {
     let body = rule.body_template()?;
     let origins = rule.origins(body.as_deref(), params, contract.templates())?;
-    Ok(listed(origins.iter().filter(|one| one.at.is_some()).map(origin).collect()))
+    let known = origins.iter().filter(|one| one.at.is_some()).map(origin);
+    Ok(listed(known.chain(computed).collect()))
 }
 
 /// Formats a list of origins. All other text of the request is literal.
@@ -171,7 +196,7 @@ mod tests {
              name = \"{id}-{id}\" }",
         );
         let rule = &contract.perform.http[0];
-        let text = origins(&contract, rule, &json!({"id": "1"})).unwrap();
+        let text = origins(&contract, rule, &json!({"id": "1"}), vec![]).unwrap();
         let mut lines: Vec<&str> = text.lines().collect();
         lines[3..].sort_unstable();
         assert_eq!(
@@ -185,13 +210,54 @@ mod tests {
                 "      body /name: parameter id",
             ]
         );
-        let text = origins(&contract, rule, &json!({"id": "1", "note": "x"})).unwrap();
+        let text = origins(&contract, rule, &json!({"id": "1", "note": "x"}), vec![]).unwrap();
         assert!(text.contains("      body /note: parameter note\n"), "{text}");
+    }
+
+    /// A pattern in the schema of a computed part may look like a placeholder.
+    #[test]
+    fn a_computed_part_is_no_template() {
+        let contract = contract(
+            "request = \"PUT /u/{id}\"\n\
+             body = { a = { any = { type = \"string\", pattern = \"^[a-z]{2}$\" }, name = \"code\" } }",
+        );
+        let computed = vec!["body /a: computed by the adapter, as `code`".to_owned()];
+        let rule = &contract.perform.http[0];
+        let text = origins(&contract, rule, &json!({"id": "1"}), computed).unwrap();
+        assert_eq!(
+            text,
+            "    literal text of the contract, except\n      path {id}: parameter id\n      \
+             body /a: computed by the adapter, as `code`\n"
+        );
     }
 
     #[test]
     fn a_request_without_values_is_literal() {
         assert_eq!(listed(vec![]), "    literal text of the contract\n");
+    }
+
+    #[test]
+    fn the_note_on_a_name_says_who_may_use_the_answer() {
+        let create = Rendered { name: Some("create".to_owned()), ..Rendered::default() };
+        let uses = |path: &str, writes: bool| Rendered {
+            path: path.to_owned(),
+            writes,
+            ..Rendered::default()
+        };
+        let (read, write) =
+            (uses("/a/{answer.create.id}", false), uses("/a/{answer.create.id}", true));
+        let (other, awaited) = (uses("/a/{answer.created.id}", true), uses("/b", true));
+        let places = [("/by".to_owned(), "create.id".to_owned())].into();
+        let awaited = Rendered { awaited: places, ..awaited };
+        for (others, who) in [
+            (vec![&create, &other], "observations afterwards"),
+            (vec![&create, &read], "later reads and observations"),
+            (vec![&read, &write], "later writes and observations"),
+            (vec![&awaited], "later writes and observations"),
+        ] {
+            let note = format!("    {who} may use its answer as `create`\n");
+            assert_eq!(notes(&create, others), note);
+        }
     }
 
     #[test]

@@ -32,9 +32,11 @@ pub(super) fn state(request: &ApprovalRequest, contract: &Contract, now_ms: Opti
 /// The values that the approval depends on, if the contract names them.
 pub(super) fn bound(request: &ApprovalRequest, contract: &Contract) -> String {
     let Some(pointers) = contract.depends_on() else { return String::new() };
-    let mut text = "\nthe approval depends on which states exist and on these values; it remains valid if other \
-                    values of the state change\n"
-        .to_owned();
+    let plan = if contract.is_open() { ", and the plan stays the same" } else { "" };
+    let mut text = format!(
+        "\nthe approval depends on which states exist and on these values; it remains valid if other values of the \
+         state change{plan}\n"
+    );
     for pointer in pointers {
         line(&mut text, format_args!("  {}: {}", safe(pointer), value(&request.pre, pointer)));
     }

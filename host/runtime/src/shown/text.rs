@@ -7,7 +7,7 @@ use std::fmt::{Arguments, Write as _};
 use deed_spec::text::safe;
 use serde_json::Value;
 
-/// The maximum number of characters of one value that a page shows.
+/// The maximum number of characters of one value or text that a page shows.
 const SHOWN: usize = 500;
 
 /// Escapes several lines of text. Line breaks are kept, and `indent` precedes each line.
@@ -26,6 +26,22 @@ pub(crate) fn line(out: &mut String, text: Arguments<'_>) {
     writeln!(out, "{text}").unwrap_or_default();
 }
 
+/// One line of a page: a title and its text, which the caller must escape.
+pub(super) fn row(title: &str, text: &str) -> String {
+    format!("{title:<12} {text}\n")
+}
+
+/// The digits of a digest in groups of four, which people can read to each other.
+pub(crate) fn grouped(digits: &str) -> String {
+    let groups = digits.as_bytes().chunks(4).map(String::from_utf8_lossy);
+    groups.collect::<Vec<_>>().join(" ")
+}
+
+/// A number with its noun, in the plural unless the number is 1.
+pub(crate) fn count(number: usize, noun: &str) -> String {
+    if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
+}
+
 /// Joins texts, each on its own line.
 pub(crate) fn join(lines: impl IntoIterator<Item = String>) -> String {
     lines.into_iter().flat_map(|line| [line, "\n".to_owned()]).collect()
@@ -39,6 +55,13 @@ pub(crate) fn compact(value: &Value) -> String {
         0 => safe(&shown),
         more => format!("{} … and {more} more characters", safe(&shown)),
     }
+}
+
+/// Formats a text of an adapter or an upstream as one line. A long text is shortened.
+pub(crate) fn short(text: &str) -> String {
+    let shown: String = text.chars().take(SHOWN).collect();
+    let more = if shown.len() < text.len() { " …" } else { "" };
+    format!("{}{more}", safe(&shown))
 }
 
 /// Formats a value as indented lines. JSON escapes line breaks inside strings, so a string in the value cannot add
@@ -67,6 +90,13 @@ mod tests {
             long.starts_with("\"ää") && long.ends_with("ä … and 502 more characters"),
             "{long}"
         );
+    }
+
+    #[test]
+    fn a_long_text_is_shortened_and_escaped() {
+        assert_eq!(short("a\u{1b}[2K\nb"), "a\\u{1b}[2K\\u{a}b");
+        let long = short(&"ä".repeat(SHOWN + 1));
+        assert!(long.ends_with("ä …") && long.chars().count() == SHOWN + 2, "{long}");
     }
 
     #[test]

@@ -6,9 +6,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use deed_record::statement::activation::{
     Activation, Approver, Granted, agent_digest, attributes_digest, name_digest,
+    relying_party_digest,
 };
+use deed_record::statement::approver::ApproverKey;
 use deed_record::statement::envelope::EnvelopeError;
-use deed_spec::dsse::{self, key_id};
 use deed_spec::json;
 use deed_store::statements::{Enrolled, Kept};
 use deed_system::files;
@@ -36,7 +37,7 @@ pub fn of(config: &Config, tenant: &Tenant, at_ms: i64) -> Result<Activation, En
         environment: config.environment.clone(),
         policy_set: tenant.policies.digest(),
         granted: granted.collect(),
-        approvers: approvers(tenant)?,
+        approvers: approvers(tenant, at_ms)?,
         agents: tenant.agents.iter().map(agent).collect::<Result<_, json::NotCanonical>>()?,
         resources: tenant
             .resources
@@ -48,15 +49,24 @@ pub fn of(config: &Config, tenant: &Tenant, at_ms: i64) -> Result<Activation, En
     })
 }
 
-fn approvers(tenant: &Tenant) -> Result<BTreeSet<Approver>, EnvelopeError> {
+fn approvers(tenant: &Tenant, at_ms: i64) -> Result<BTreeSet<Approver>, EnvelopeError> {
     let mut approvers = BTreeSet::new();
     for (name, person) in &tenant.persons {
         for key in &person.keys {
-            let (keyid, roles) = (key_id(key)?, person.roles.clone());
-            approvers.insert(Approver { keyid, person: name_digest(name), roles });
+            approvers.insert(approver(key, name, person.roles_at(at_ms))?);
         }
     }
     Ok(approvers)
+}
+
+fn approver(
+    key: &ApproverKey,
+    person: &str,
+    roles: BTreeSet<String>,
+) -> Result<Approver, EnvelopeError> {
+    let passkey = key.passkey().map(|passkey| relying_party_digest(&passkey.relying_party));
+    let passkey = passkey.transpose()?;
+    Ok(Approver { keyid: key.id()?, person: name_digest(person), roles, passkey })
 }
 
 /// Whether these people are exactly the approvers that the activation names by digest.
@@ -67,9 +77,8 @@ fn approvers(tenant: &Tenant) -> Result<BTreeSet<Approver>, EnvelopeError> {
 pub fn names(activation: &Activation, people: &[Enrolled]) -> Result<bool, EnvelopeError> {
     let mut named = BTreeSet::new();
     for one in people {
-        let keyid = key_id(&dsse::from_pem(&one.key)?)?;
-        let roles = one.roles.iter().cloned().collect();
-        named.insert(Approver { keyid, person: name_digest(&one.person), roles });
+        let key = ApproverKey::read(&one.key, one.passkey.clone())?;
+        named.insert(approver(&key, &one.person, one.roles.iter().cloned().collect())?);
     }
     Ok(named == activation.approvers)
 }
@@ -85,22 +94,24 @@ pub fn sign(
     tenant: &Tenant,
     key: &SigningKey,
 ) -> Result<Kept, EnvelopeError> {
-    Ok(Kept { envelope: activation.statement()?.sign(key)?, people: people(tenant)? })
+    let people = people(tenant, activation.at_ms)?;
+    Ok(Kept { envelope: activation.statement()?.sign(key)?, people })
 }
 
-/// Lists every key of every person of a tenant, with the person's roles.
+/// Lists every key of every person of a tenant, with the roles that the person may use at this time.
 ///
 /// # Errors
 ///
 /// Fails when a key cannot be encoded.
-pub fn people(tenant: &Tenant) -> Result<Vec<Enrolled>, EnvelopeError> {
+pub fn people(tenant: &Tenant, at_ms: i64) -> Result<Vec<Enrolled>, EnvelopeError> {
     let mut people = Vec::new();
     for (name, person) in &tenant.persons {
         for key in &person.keys {
             people.push(Enrolled {
                 person: name.clone(),
-                roles: person.roles.iter().cloned().collect(),
-                key: dsse::to_pem(key)?,
+                roles: person.roles_at(at_ms).into_iter().collect(),
+                key: key.to_pem()?,
+                passkey: key.passkey().map(|passkey| passkey.relying_party.clone()),
             });
         }
     }

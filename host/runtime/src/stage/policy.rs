@@ -6,12 +6,13 @@
 use deed_record::action::Bound;
 use deed_record::action::commitment::Live;
 use deed_record::lifecycle::story::Story;
-use deed_record::policy::{Asker, Decision, Facts, Kind, Permit, Reach, Verdict};
+use deed_record::policy::{Asker, Decision, Facts, Kind, Obligation, Permit, Reach, Verdict};
 use serde_json::Value;
 
 use crate::config::{Granted, Tenant};
 
-/// Decides about an action. `pre` is the observed state, or `None` before the first observation.
+/// Decides about an action. `pre` is the observed state, or `None` before the first observation. With a state, policies
+/// also see the plan that was made under it, if there is one.
 pub fn decide(
     tenant: &Tenant,
     story: &Story,
@@ -22,7 +23,8 @@ pub fn decide(
     (decision, facts)
 }
 
-/// Decides like [`decide`], and also returns a permit to attempt the action if the decision is `allow`.
+/// Decides like [`decide`], and also returns a permit to attempt the action if the decision is `allow` and the action is
+/// no dry run.
 pub fn permit(
     tenant: &Tenant,
     story: &Story,
@@ -30,8 +32,11 @@ pub fn permit(
     pre: Option<Value>,
 ) -> (Decision, Facts, Option<Permit>) {
     let facts = facts(tenant, story, now_ms, pre);
-    let (mut decision, mut permit) = asked(tenant, story, &facts);
-    if let Some(reason) = refusal(tenant, story) {
+    let (mut decision, permit) = asked(tenant, story, &facts);
+    // A dry run never gets a permit, so nothing can start an attempt of it.
+    let mut permit = permit.filter(|_| !story.is_dry_run());
+    let refused = refusal(tenant, story).or_else(|| nobody_confirms(tenant, story, &decision));
+    if let Some(reason) = refused {
         // Policy is evaluated here with the commitments and not the private values, so that an evaluation of the
         // recorded input gives the same result.
         permit = None;
@@ -106,13 +111,33 @@ fn refusal(tenant: &Tenant, story: &Story) -> Option<String> {
         return Some(format!("the grant for `{}` was removed", action.contract.name));
     };
     let wanted = granted.contract.evidence.sources;
-    if proposal.sources.len() < wanted {
-        let named = proposal.sources.len();
+    // The host added the last source of a changed version.
+    let added = usize::from(action.edit.is_some());
+    let named = proposal.sources.len().saturating_sub(added);
+    if named < wanted {
         return Some(format!(
             "the contract requires {wanted} source(s), but the proposal names {named}; add `sources`"
         ));
     }
     None
+}
+
+/// The reason why nobody can meet the decision's obligation to confirm the action, if it has this obligation.
+fn nobody_confirms(tenant: &Tenant, story: &Story, decision: &Decision) -> Option<String> {
+    let person = &story.bound.action.person;
+    let asks = decision.obligations.iter().any(Obligation::is_confirmation);
+    if asks && story.bound.action.requesters().has_edited(person) {
+        return Some(format!(
+            "policy requires that `{person}` confirms the action, and `{person}` edited it; let the agent propose it"
+        ));
+    }
+    let has_key = tenant.persons.get(person).is_some_and(|known| !known.keys.is_empty());
+    (asks && !has_key).then(|| {
+        format!(
+            "policy requires that `{person}` confirms the action, and `{person}` has no key to sign with; enrol a key \
+             file or a passkey of this person"
+        )
+    })
 }
 
 fn facts(tenant: &Tenant, story: &Story, now_ms: i64, pre: Option<Value>) -> Facts {
@@ -121,6 +146,9 @@ fn facts(tenant: &Tenant, story: &Story, now_ms: i64, pre: Option<Value>) -> Fac
     let contract = tenant.grants.get(&action.contract.name).map(|granted| &granted.contract);
     let head = contract.map(|contract| &contract.action);
     let params = contract.map(|contract| contract.policy_params(&action.params));
+    // A plan belongs to the state under which it was made, so policies never see it without that state.
+    let plan = story.plan().filter(|_| pre.is_some()).zip(contract);
+    let plan = plan.map(|(plan, contract)| contract.policy_plan(plan));
     let pre = pre.map(|pre| state(tenant, story, pre));
     Facts {
         agent: action.principal.clone(),
@@ -139,5 +167,6 @@ fn facts(tenant: &Tenant, story: &Story, now_ms: i64, pre: Option<Value>) -> Fac
         time_s: now_ms.div_euclid(1000),
         approvals: story.approvals(),
         pre,
+        plan,
     }
 }

@@ -41,6 +41,7 @@ pub fn reconcile(
         pre,
         post,
         exchanges: &exchanges,
+        plan: story.plan(),
         may_still_land: lands_until.is_some_and(|until| post.began_ms() < until),
     };
     let (judgement, is_settled) = outcome::judge_now(&seen);
@@ -79,6 +80,7 @@ pub fn settle(
         pre,
         post: later,
         exchanges: &story.exchanges(),
+        plan: story.plan(),
         may_still_land: false,
     }))
 }
@@ -96,6 +98,7 @@ pub fn may_have_landed(contract: &Contract, story: &Story) -> bool {
             pre,
             post,
             exchanges: &[],
+            plan: None,
             may_still_land: false,
         })
     };

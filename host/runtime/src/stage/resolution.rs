@@ -8,6 +8,7 @@ use deed_record::action::Action;
 use deed_record::lifecycle::outcome::Outcome;
 use deed_record::lifecycle::status::Status;
 use deed_record::lifecycle::story::Story;
+use deed_record::statement::approver::ApproverKey;
 use deed_record::statement::resolution::{self, ROLE, Resolution};
 use deed_record::statement::resolution_request::{LastLook, ResolutionRequest};
 use deed_spec::dsse::Envelope;
@@ -60,6 +61,7 @@ pub fn receive(
         return Err(ResolveError::NotOpen(story.status.word()));
     }
     let (person, known, key) = tenant.signer(envelope).ok_or(ResolveError::UnknownKey)?;
+    let ApproverKey::File(key) = key else { return Err(ResolveError::Passkey) };
     let opened = resolution::open(envelope, key);
     let (action, said) = opened.map_err(|e| ResolveError::Open(e.to_string()))?;
     let receipt = story.envelope.as_ref().and_then(|receipt| receipt.payload_digest().ok());
@@ -73,7 +75,11 @@ pub fn receive(
     if said.role != ROLE || !known.roles.contains(ROLE) {
         return Err(ResolveError::Role(person.to_owned()));
     }
-    if person == story.bound.action.person {
+    let requesters = story.bound.action.requesters();
+    if requesters.has_edited(person) {
+        return Err(ResolveError::Edited(person.to_owned()));
+    }
+    if requesters.include(person) {
         return Err(ResolveError::OwnAction(person.to_owned()));
     }
     fits(story, &said, now_ms)?;
@@ -104,6 +110,8 @@ pub enum ResolveError {
     TooEarly(String),
     #[error("the signing key is not enrolled for a person of this tenant")]
     UnknownKey,
+    #[error("a passkey cannot sign a resolution; sign it with a key file and `deed resolve`")]
+    Passkey,
     #[error("the signed statement is not a resolution: {0}")]
     Open(String),
     #[error("the resolution is for another action or receipt")]
@@ -118,6 +126,8 @@ pub enum ResolveError {
         "`{0}` is responsible for the agent that requested this action, and cannot resolve the action"
     )]
     OwnAction(String),
+    #[error("`{0}` edited this action, and cannot resolve it")]
+    Edited(String),
     #[error(
         "the resolution was signed for another request; read the current resolution request again"
     )]

@@ -4,7 +4,6 @@ use deed_record::exchange::codec::{Codec, Incoming, Outgoing};
 use serde_json::json;
 
 use super::*;
-use crate::credentials::Secret;
 
 mod wire;
 
@@ -13,8 +12,9 @@ fn rendered(method: &str, body: Option<Value>) -> Rendered {
     Rendered { upstream, method: method.into(), path, body, calls: 1, ..Rendered::default() }
 }
 
-fn credential(slot: Slot) -> Credential {
-    Credential { secret: Arc::new(Secret::new("idp-read", b"0123456789abcdef").unwrap()), slot }
+fn credential(slot: Slot) -> Proof {
+    let value = Arc::new(Secret::new("idp-read", b"0123456789abcdef").unwrap());
+    Proof { value, slot, headers: vec![], minted: None }
 }
 
 fn base() -> Base {
@@ -86,6 +86,24 @@ fn credentials_go_into_their_slot() {
     let basic = sent(Slot::Basic { user: "deed".into() }, "authorization");
     assert_eq!(basic, format!("Basic {}", STANDARD.encode("deed:0123456789abcdef")));
     assert_eq!(sent(Slot::Header { name: "X-Api-Key".into() }, "x-api-key"), "0123456789abcdef");
+}
+
+#[test]
+fn further_secrets_go_into_headers_of_their_own_and_replace_nothing() {
+    let with = |name: &'static str| {
+        let value = Arc::new(Secret::new("app-key", b"fedcba9876543210").unwrap());
+        let headers = vec![(HeaderName::from_static(name), value)];
+        Proof { headers, ..credential(Slot::Header { name: "dd-api-key".into() }) }
+    };
+    let request =
+        encode(&rendered("GET", None), &base(), Some(&with("dd-application-key"))).unwrap();
+    assert_eq!(request.headers().get("dd-api-key").unwrap(), "0123456789abcdef");
+    let second = request.headers().get("dd-application-key").unwrap();
+    assert!(second == "fedcba9876543210" && second.is_sensitive());
+    for name in ["dd-api-key", "host", "content-length"] {
+        let refused = encode(&rendered("GET", None), &base(), Some(&with(name)));
+        assert_eq!(refused.unwrap_err(), EncodeError::Slot("app-key".into()), "{name}");
+    }
 }
 
 #[test]

@@ -12,7 +12,7 @@ use crate::limits;
 use crate::redact::plain;
 
 /// Maximum bytes of a refusal. A refusal quotes the guest's request, and the guest may log it.
-const REFUSAL: usize = 2 << 10;
+pub(super) const REFUSAL: usize = 2 << 10;
 
 /// Maximum number of places in a body that a refusal names, which is enough to find the mistake.
 const PLACES: usize = 8;
@@ -42,7 +42,7 @@ impl Allowance {
 
     fn find(&mut self, request: &Request) -> Result<Prepared, String> {
         check_headers(request)?;
-        let body = body_of(request)?;
+        let body = body_of(request, json::parse)?;
         let same = |(rendered, _): &&(Prepared, u32)| names(rendered.live(), request);
         let Some((first, _)) = self.requests.iter().find(same) else {
             return Err(self.unknown(request));
@@ -112,7 +112,7 @@ fn names(rendered: &Rendered, request: &Request) -> bool {
         && rendered.path == request.path
 }
 
-fn check_headers(request: &Request) -> Result<(), String> {
+pub(super) fn check_headers(request: &Request) -> Result<(), String> {
     let own = |name: &str| {
         name.eq_ignore_ascii_case("accept") || name.eq_ignore_ascii_case("content-type")
     };
@@ -125,9 +125,11 @@ fn check_headers(request: &Request) -> Result<(), String> {
     }
 }
 
-fn body_of(request: &Request) -> Result<Option<Value>, String> {
-    let parse = |text: &String| json::parse(text.as_bytes());
-    let body = request.body.as_ref().map(parse).transpose();
+pub(super) fn body_of(
+    request: &Request,
+    parse: fn(&[u8]) -> Result<Value, json::ParseError>,
+) -> Result<Option<Value>, String> {
+    let body = request.body.as_ref().map(|text| parse(text.as_bytes())).transpose();
     body.map_err(|error| format!("denied by the host: the body is no strict JSON: {error}"))
 }
 

@@ -6,7 +6,9 @@
 
 use std::collections::BTreeMap;
 
+use deed_record::contract::expose;
 use deed_record::exchange::Rendered;
+use deed_record::exchange::codec::kind::Accepted;
 use hyper::header::{
     CONTENT_TYPE, DATE, ETAG, HeaderMap, HeaderName, HeaderValue, LOCATION, RETRY_AFTER,
 };
@@ -17,10 +19,15 @@ use super::super::codec::gzip::GzipError;
 use super::super::exchange_log::Answer;
 use super::super::redact::{REDACTED, Redactor};
 use super::super::{codec, limits};
+use super::taken;
+use crate::credentials::Found;
 use crate::upstream::{Base, Upstream};
 
 /// The text that is shown for an undecodable answer if its rule has `expose`. No other text about the answer is shown.
 const NOT_UNDERSTOOD: &str = "the answer cannot be decoded, and `expose` hides its content";
+/// The same for a rule with `secrets`, which cannot be taken out of such an answer.
+const SECRET: &str =
+    "the answer cannot be decoded, and its content is not shown because it has secrets";
 
 /// A complete answer of an upstream.
 pub(super) struct Arrived<'a> {
@@ -32,36 +39,73 @@ pub(super) struct Arrived<'a> {
     pub(super) packed: Option<GzipError>,
 }
 
-/// Decodes the exposed fields of an answer and redacts them.
+/// Decodes the exposed fields of an answer and redacts them. Also returns the secrets that were taken out of it.
 pub(super) fn read(
     redactor: &Redactor,
     rule: &Rendered,
     upstream: &Upstream,
     arrived: &Arrived<'_>,
-) -> Answer {
+) -> (Answer, Vec<Found>) {
     let Arrived { status, headers, ref bytes, ref packed } = *arrived;
     let decoded = match packed {
-        None => codec::decode(rule, &upstream.accepted, headers, bytes).and_then(of_bounded_size),
+        None => decode(rule, &upstream.accepted, headers, bytes).and_then(of_bounded_size),
         Some(why) => Err(Unusable::by_head(why.to_string())),
     };
     let (mut body, problem) = match decoded {
         // A body that is `null` counts as absent: a record does not distinguish a `null` body from an absent body, and
         // neither contains a state.
         Ok(body) => (body.filter(|value| !value.is_null()), None),
+        Err(Unusable { quotes: true, .. }) if !rule.secrets.is_empty() => {
+            (None, Some(SECRET.into()))
+        }
         // An excerpt would show fields that the rule does not expose.
         Err(Unusable { quotes: true, .. }) if rule.expose.is_some() => {
             (None, Some(NOT_UNDERSTOOD.into()))
         }
-        Err(Unusable { why, .. }) => (None, Some(told(redactor, &why, headers, bytes))),
+        Err(Unusable { why, .. }) => {
+            if status >= 400 && rule.expose.is_none() && rule.secrets.is_empty() {
+                log(redactor, rule, status, bytes);
+            }
+            (None, Some(told(redactor, &why, headers, bytes)))
+        }
     };
-    let redacted = body.as_mut().map(|value| redactor.value(value)).unwrap_or_default();
+    let (found, mut places) = taken::take(redactor, rule, body.as_mut());
+    if let (false, Some(pointers)) = (rule.secrets.is_empty(), &rule.expose) {
+        // The contract does not expose the places of secrets.
+        body = body.map(|value| expose::only(value, pointers));
+        places.clear();
+    }
+    let mut redacted = body.as_mut().map(|value| redactor.value(value)).unwrap_or_default();
+    if redacted.first().is_none_or(|first| !first.is_empty()) {
+        redacted.append(&mut places);
+        redacted.sort();
+        redacted.dedup();
+    }
     let retry_after_s = retry_after_s(headers);
     let place =
         rule.location.is_some().then(|| location(redactor, &upstream.base, headers)).flatten();
     let etag = etag(redactor, headers);
     let mut headers = shown(redactor, headers);
     headers.extend(place.map(|place| (LOCATION.as_str().to_owned(), place)));
-    Answer { status, body, etag, redacted, problem, headers, failure: None, retry_after_s }
+    let (failure, secrets) = (None, Vec::new());
+    let answer =
+        Answer { status, body, etag, redacted, problem, headers, failure, retry_after_s, secrets };
+    (answer, found)
+}
+
+/// Decodes the exposed fields of an answer, and the secrets that the upstream created.
+fn decode(
+    rule: &Rendered,
+    accepted: &Accepted,
+    headers: &HeaderMap,
+    bytes: &[u8],
+) -> Result<Option<Value>, Unusable> {
+    let Some(pointers) = rule.expose.as_ref().filter(|_| !rule.secrets.is_empty()) else {
+        return codec::decode(rule, accepted, headers, bytes);
+    };
+    let all = pointers.iter().chain(rule.secrets.values()).cloned().collect();
+    let wider = Rendered { expose: Some(all), ..rule.clone() };
+    codec::decode(&wider, accepted, headers, bytes)
 }
 
 /// The entity tag of an answer, if there is exactly one (RFC 9110 section 8.8.3); `None` if it is malformed or contains
@@ -105,6 +149,13 @@ fn told(redactor: &Redactor, problem: &str, headers: &HeaderMap, bytes: &[u8]) -
         return "the answer cannot be decoded, and it held a secret".into();
     }
     redactor.text(problem, limits::TEXT)
+}
+
+/// Logs the text of an error that cannot be decoded, for the author of a contract. It is not recorded: a record has only
+/// what the codec of the rule accepts.
+fn log(redactor: &Redactor, rule: &Rendered, status: u16, bytes: &[u8]) {
+    let text = redactor.text(&String::from_utf8_lossy(bytes), limits::TEXT);
+    tracing::debug!("upstream `{}` answered {status}: {text}", rule.upstream);
 }
 
 /// The headers of every answer that a guest sees: the content type and the entity tag.

@@ -2,11 +2,13 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use deed_record::action::commitment::Live;
+use deed_record::exchange::Fate;
 use deed_record::exchange::codec::{Codec, Incoming, Outgoing};
 use deed_system::clock::Clock;
 use serde_json::json;
 
 use super::super::tests::support::{self, Reply, Server};
+use super::allowlist::Allowance;
 use super::*;
 
 fn ask(rendered: &Rendered) -> Request {
@@ -24,7 +26,7 @@ async fn observe(upstream: &Upstream) -> (Result<Response, Error>, Exchange) {
     let request = support::get("/Users/42");
     let mut egress = support::egress(upstream, vec![request.clone()], None);
     let answer = egress.send(&ask(&request)).await;
-    let exchange = egress.close().await.remove(0);
+    let exchange = egress.close().await.0.remove(0);
     replays(&request, &answer, &exchange).await;
     (answer, exchange)
 }
@@ -40,7 +42,7 @@ async fn perform(
         support::egress(upstream, vec![request.clone()], Some(support::intend(&kept, refusal)));
     let answer = egress.send(&ask(&request)).await;
     let count = kept.lock().unwrap().len();
-    let exchange = egress.close().await.remove(0);
+    let exchange = egress.close().await.0.remove(0);
     replays(&request, &answer, &exchange).await;
     (answer, exchange, count)
 }
@@ -58,8 +60,31 @@ async fn replays(request: &Rendered, answer: &Result<Response, Error>, exchange:
     assert!(
         matches!(beyond, Err(Error::NotSent(text)) if text.contains("the record has no answer"))
     );
-    let exchanges = egress.close().await;
+    let exchanges = egress.close().await.0;
     assert_eq!((&exchanges[0], exchanges.len()), (exchange, 2));
+}
+
+#[tokio::test]
+async fn a_request_without_a_value_of_an_answer_never_leaves() {
+    let braces = "/Users/a%401/{answer.note.key}";
+    let null = Rendered {
+        body: Some(json!({"of": null})),
+        awaited: BTreeMap::from([("/of".to_owned(), "note.key".to_owned())]),
+        ..support::patch("/Users/42")
+    };
+    for request in [support::get(braces), support::patch(braces), null] {
+        let server = Server::start(vec![Reply::Close]).await;
+        let kept = Arc::default();
+        let keep = support::intend(&kept, None);
+        let upstream = support::upstream(server.port);
+        let mut egress = support::egress(&upstream, vec![request.clone()], Some(keep));
+        let answer = egress.send(&ask(&request)).await;
+        let is_refused =
+            matches!(&answer, Err(Error::Denied(why)) if why.contains("needs `answer.note.key`"));
+        assert!(is_refused, "{answer:?}");
+        assert!(egress.close().await.0.is_empty());
+        assert_eq!((server.requests().len(), kept.lock().unwrap().len()), (0, 0));
+    }
 }
 
 #[tokio::test]
@@ -72,7 +97,7 @@ async fn a_record_answers_its_own_requests_in_their_order() {
         egress.send(&ask(&request)).await.unwrap();
     }
     let mut replay = support::egress(&support::upstream(server.port), both(), None);
-    replay.road = Transport::record(&Live::new(vec![]), egress.close().await);
+    replay.road = Transport::record(&Live::new(vec![]), egress.close().await.0);
     for request in [&second, &first] {
         let off = replay.send(&ask(request)).await;
         assert!(matches!(off, Err(Error::NotSent(_))), "nothing behind the first that is another");
@@ -165,7 +190,7 @@ async fn of_equal_writes_what_is_carried_and_what_never_left_are_kept_too() {
     assert_eq!(egress.send(&ask(&request)).await.unwrap().status, 200);
     let late = egress.send(&ask(&request)).await;
     assert!(matches!(late, Err(Error::NotSent(text)) if text.contains("may forget")));
-    let ended: Vec<_> = egress.close().await;
+    let ended: Vec<_> = egress.close().await.0;
     assert_eq!((ended[0].carried_from, ended[1].fate), (Some(1), Fate::NotSent));
     let told: Vec<_> = ended.into_iter().map(|one| WriteStep::Ended(Box::new(one))).collect();
     assert_eq!(*steps.lock().unwrap(), told, "each is durable, and nothing was intended");
@@ -336,7 +361,7 @@ async fn a_guest_that_is_gone_does_not_stop_its_write() {
         support::egress(&support::upstream(server.port), vec![request.clone()], Some(intend));
     let cut = tokio::time::timeout(Duration::from_millis(50), egress.send(&ask(&request))).await;
     assert!(cut.is_err());
-    let exchange = egress.close().await.remove(0);
+    let exchange = egress.close().await.0.remove(0);
     assert_eq!(exchange.fate, Fate::Answered { status: 200 });
     assert_eq!(
         kept.lock().unwrap().first().map(|intent| intent.deadline_ms),
@@ -351,7 +376,7 @@ async fn a_read_that_is_cut_off_says_so() {
     let mut egress = support::egress(&support::upstream(server.port), vec![request.clone()], None);
     let cut = tokio::time::timeout(Duration::from_millis(100), egress.send(&ask(&request))).await;
     assert!(cut.is_err());
-    let exchange = egress.close().await.remove(0);
+    let exchange = egress.close().await.0.remove(0);
     assert_eq!(exchange.fate, Fate::NoAnswer);
     assert!(
         exchange.problem.unwrap().contains("run ended") && exchange.ended_ms < exchange.deadline_ms
@@ -376,7 +401,7 @@ async fn a_form_leaves_as_rendered_and_xml_comes_back_as_json() {
     let mut egress = support::egress(&upstream, vec![request.clone()], Some(intend));
     let answer = egress.send(&ask(&request)).await.unwrap();
     assert_eq!(answer.body, r#"{"R":{"Users":{"member":["x"]}}}"#);
-    let exchange = egress.close().await.remove(0);
+    let exchange = egress.close().await.0.remove(0);
     assert_eq!(exchange.response, Some(json!({"R": {"Users": {"member": ["x"]}}})));
     assert_eq!(exchange.request.body, request.body, "the record keeps the one JSON form");
     let sent = server.requests().remove(0);
@@ -393,7 +418,7 @@ async fn of_an_answer_that_is_not_understood_nothing_unexposed_is_told() {
         let request = Rendered { expose, ..support::get("/a") };
         let mut egress = support::egress(&upstream, vec![request.clone()], None);
         egress.send(&ask(&request)).await.unwrap();
-        let exchange = egress.close().await.remove(0);
+        let exchange = egress.close().await.0.remove(0);
         let problem = exchange.problem.unwrap();
         assert_eq!(problem.contains("`expose` hides its content"), !told, "{problem}");
     }
@@ -424,7 +449,7 @@ async fn the_value_leaves_and_ledger_intent_and_refusals_have_the_word() {
     let kept = Arc::default();
     let upstream = support::upstream(server.port);
     let mut egress = support::egress(&upstream, vec![], Some(support::intend(&kept, None)));
-    egress.allowance = Allowance::new("idp.note", "perform", prepared.clone());
+    egress.rules = Rules::Closed(Allowance::new("idp.note", "perform", prepared.clone()));
     let asked = ask(prepared[0].live());
     assert!(egress.send(&ask(&prepared[0].public)).await.is_err(), "the word is no value");
     egress.send(&asked).await.unwrap();
@@ -433,7 +458,7 @@ async fn the_value_leaves_and_ledger_intent_and_refusals_have_the_word() {
     let sent = server.requests().remove(0);
     assert!(sent.starts_with("PATCH /v2/Users/a%20value%2Fof%20its%20own "), "{sent}");
     assert!(sent.contains(VALUE), "{sent}");
-    let exchange = egress.close().await.remove(0);
+    let exchange = egress.close().await.0.remove(0);
     assert_eq!(exchange.request, sealed.rendering.perform[0]);
     assert_eq!(kept.lock().unwrap()[0].request, sealed.rendering.perform[0]);
 }

@@ -20,11 +20,15 @@ use wasmtime::Engine;
 use self::cache::Cache;
 pub(crate) use self::cache::CacheError;
 pub use self::child::serve;
+use super::World;
 use crate::limits;
 use crate::redact::plain;
 
 /// The subcommand that runs this program as the child process: `deed compile-adapter`.
 pub const COMMAND: &str = "compile-adapter";
+
+/// The option of the child process for components with WASI: the flag `--wasi` of the subcommand.
+const WASI_OPTION: &str = "--wasi";
 
 /// How much longer than its limit of CPU time the child process may take in wall-clock time, because the system may
 /// delay the process.
@@ -37,19 +41,35 @@ const LOOK: Duration = Duration::from_millis(2);
 #[derive(Clone, Debug)]
 pub(crate) struct Compiler {
     cache: Cache,
+    /// A second cache, whose code is also used, and which also gets new code. A command has one, and a host has none.
+    shared: Option<Cache>,
+    world: World,
 }
 
 impl Compiler {
-    /// Creates a compiler that caches machine code in this directory, which is created with mode 0700 if it does not
-    /// exist. Fails when the directory cannot be created or other users can access it.
-    pub(crate) fn new(cache: &Path, engine: &Engine) -> Result<Self, CacheError> {
-        Ok(Self { cache: Cache::open(cache, engine)? })
+    /// Creates a compiler that caches machine code in this directory, and in a second one if it is given. A directory
+    /// that does not exist is created with mode 0700. Fails when a directory cannot be created or other users can access
+    /// it.
+    pub(crate) fn new(
+        cache: &Path,
+        shared: Option<&Path>,
+        engine: &Engine,
+        world: World,
+    ) -> Result<Self, CacheError> {
+        let shared = shared.map(|shared| Cache::open(shared, engine)).transpose()?;
+        Ok(Self { cache: Cache::open(cache, engine)?, shared, world })
+    }
+
+    /// Whether a cache has code for these bytes. The code may still be damaged.
+    pub(crate) fn has(&self, bytes: &[u8]) -> bool {
+        let digest = Digest::of(bytes);
+        self.cache.has(digest) || self.shared.as_ref().is_some_and(|shared| shared.has(digest))
     }
 
     /// Compiles in this process, without the child process and its limits, and caches the code. Fails when the bytes do
     /// not compile or the code cannot be cached.
     pub(crate) fn prepare(&self, bytes: &[u8]) -> Result<(), CompileError> {
-        let code = child::compile(bytes).map_err(CompileError::Refused)?;
+        let code = child::compile(bytes, self.world).map_err(CompileError::Refused)?;
         let kept = self.cache.put(Digest::of(bytes), &code);
         kept.map_err(|error| CompileError::Process(error.to_string()))
     }
@@ -60,12 +80,28 @@ impl Compiler {
         if let Some(code) = self.cache.get(digest) {
             return Ok(code);
         }
-        let code = compile(bytes)?;
-        // A failure to cache the code is only logged: the adapter is then compiled again on the next startup.
-        if let Err(error) = self.cache.put(digest, &code) {
-            tracing::warn!(%error, "compiled code could not be cached");
+        let code = match self.shared.as_ref().and_then(|shared| shared.get(digest)) {
+            Some(code) => code,
+            None => self.fresh(bytes, digest)?,
+        };
+        keep(&self.cache, digest, &code);
+        Ok(code)
+    }
+
+    /// Compiles the bytes, and keeps the code in the second cache.
+    fn fresh(&self, bytes: &[u8], digest: Digest) -> Result<Vec<u8>, CompileError> {
+        let code = compile(bytes, self.world)?;
+        if let Some(shared) = &self.shared {
+            keep(shared, digest, &code);
         }
         Ok(code)
+    }
+}
+
+/// A failure to cache the code is only logged: the adapter is then compiled again by the next process.
+fn keep(cache: &Cache, digest: Digest, code: &[u8]) {
+    if let Err(error) = cache.put(digest, code) {
+        tracing::warn!(%error, "compiled code could not be cached");
     }
 }
 
@@ -82,13 +118,13 @@ pub enum CompileError {
 
 /// Unit tests compile in their own process, because they have no `deed` program to start as a child process.
 #[cfg(test)]
-fn compile(bytes: &[u8]) -> Result<Vec<u8>, CompileError> {
-    child::compile(bytes).map_err(CompileError::Refused)
+fn compile(bytes: &[u8], world: World) -> Result<Vec<u8>, CompileError> {
+    child::compile(bytes, world).map_err(CompileError::Refused)
 }
 
 #[cfg(not(test))]
-fn compile(bytes: &[u8]) -> Result<Vec<u8>, CompileError> {
-    in_child(&program()?, bytes)
+fn compile(bytes: &[u8], world: World) -> Result<Vec<u8>, CompileError> {
+    in_child(&program()?, bytes, world)
 }
 
 /// The path of this program. On Linux, the path is valid even after the program's file was replaced.
@@ -102,10 +138,11 @@ fn program() -> Result<std::path::PathBuf, CompileError> {
 
 /// Runs the child process with an empty environment in `/`. The child process gets the component on stdin and writes
 /// the code to stdout.
-fn in_child(program: &Path, bytes: &[u8]) -> Result<Vec<u8>, CompileError> {
+fn in_child(program: &Path, bytes: &[u8], world: World) -> Result<Vec<u8>, CompileError> {
     let failed = |error: std::io::Error| CompileError::Process(error.to_string());
     let mut child = Command::new(program)
         .arg(COMMAND)
+        .args((world == World::Wasi).then_some(WASI_OPTION))
         .env_clear()
         .current_dir("/")
         .stdin(Stdio::piped())

@@ -1,8 +1,11 @@
+use deed_record::contract::Contract;
 use deed_record::exchange::codec::kind::Accepted;
+use deed_record::plan::{Plan, Planned};
 use serde_json::json;
 
 use super::*;
-use crate::tests::authority::{basis, durable, permit, started};
+use crate::tests::authority::{basis, durable, permit, planned, started};
+use crate::tests::open;
 
 fn decision(verdict: Verdict) -> Decision {
     Decision {
@@ -29,6 +32,8 @@ fn scope(rendered: Vec<Rendered>, attempt: u32) -> Scope {
         base: crate::upstream::Base::parse("http://127.0.0.1:1").unwrap(),
         addresses: std::collections::BTreeSet::default(),
         tls: None,
+        client_certificate: None,
+        proxy: None,
         timeout: Duration::from_secs(1),
         concurrency: 32,
         lookups: crate::upstream::Lookups::default(),
@@ -40,6 +45,8 @@ fn scope(rendered: Vec<Rendered>, attempt: u32) -> Scope {
     };
     Scope {
         tenant: "acme".into(),
+        person: "alice".into(),
+        access: None,
         action: ActionId::new(1, [0; 10]),
         contract: "idp.restore_access".into(),
         params: Live::new(Value::Null),
@@ -49,7 +56,10 @@ fn scope(rendered: Vec<Rendered>, attempt: u32) -> Scope {
         searches: vec![],
         tags: BTreeMap::new(),
         once: vec![],
+        course: None,
         upstreams: BTreeMap::from([("idp".into(), Arc::new(upstream))]),
+        slots: Arc::default(),
+        memory: Arc::default(),
         states: Arc::default(),
         adapter: Digest::of(b"adapter"),
         timeout: Duration::from_secs(1),
@@ -124,4 +134,98 @@ async fn an_attempt_is_live_only_after_its_own_start_is_durable() {
         let proof = durable(action.as_str(), &[started(2), last]).await;
         assert_eq!(spend(cleared(), proof).unwrap_err(), refused);
     }
+}
+
+/// The scope of an attempt of an open contract.
+fn open_scope(contract: &Contract, plan: Option<&Plan>) -> Scope {
+    let rendered = open::perform(contract);
+    let writes = plan.iter().flat_map(|plan| &plan.writes);
+    let once = |request| Once { request, key: None, until_ms: None, done: None };
+    let once = writes.map(|write| once(write.request.clone())).collect();
+    let course = plan.map(|plan| Course::new(contract, rendered.clone(), plan, vec![]));
+    Scope { rendered, once, course, ..scope(vec![], 1) }
+}
+
+fn plan(contract: &Contract, text: &str) -> Plan {
+    let rule = open::perform(contract).remove(1).public;
+    let parts = [("/text".to_owned(), json!(text))].into();
+    Plan { writes: vec![Planned { rule: 1, request: rule.with_any(&parts) }] }
+}
+
+#[test]
+fn a_denied_action_is_not_rehearsed() {
+    let contract = open::contract("");
+    let grant =
+        |verdict| rehearse(&decision(verdict), open_scope(&contract, None), open::draft(&contract));
+    assert!(grant(Verdict::Allow).is_ok() && grant(Verdict::Ask).is_ok());
+    assert_eq!(grant(Verdict::Deny).unwrap_err(), GrantError::Denied);
+}
+
+#[test]
+fn a_rehearsal_knows_nothing_about_writes() {
+    let contract = open::contract("");
+    let plan = plan(&contract, "hello");
+    let tags = [(("idp".to_owned(), "/notes".to_owned()), "\"1\"".to_owned())].into();
+    let scope = Scope { attempt: 7, tags, ..open_scope(&contract, Some(&plan)) };
+    let grant = rehearse(&decision(Verdict::Allow), scope, open::draft(&contract)).unwrap();
+    let (scope, _) = grant.into_parts();
+    assert!(scope.tags.is_empty() && scope.once.is_empty() && scope.course.is_none());
+    assert_eq!((scope.attempt, scope.rendered.len()), (1, 5));
+}
+
+#[test]
+fn a_rehearsal_is_granted_only_reads_that_an_observation_may_send() {
+    let contract = open::contract("");
+    let post = Rendered { writes: false, ..request("POST") };
+    let with_body = Rendered { body: Some(Value::Null), ..request("GET") };
+    for other in [post, with_body] {
+        let mut scope = open_scope(&contract, None);
+        scope.rendered.push(Prepared::plain(other));
+        let refused = rehearse(&decision(Verdict::Allow), scope, open::draft(&contract));
+        assert!(matches!(refused, Err(GrantError::NotRead(_))));
+    }
+    let mut scope = open_scope(&contract, None);
+    scope.upstreams.clear();
+    let refused = rehearse(&decision(Verdict::Allow), scope, open::draft(&contract));
+    assert_eq!(refused.unwrap_err(), GrantError::Upstream("idp".into()));
+}
+
+#[test]
+fn an_attempt_of_an_open_contract_is_cleared_only_with_the_plan_that_policy_allowed() {
+    let contract = open::contract("");
+    let (allowed, other) = (plan(&contract, "hello"), plan(&contract, "bye"));
+    let action = scope(vec![], 1).action;
+    let cleared = |scope: Scope| {
+        let (leave, basis) = planned(&action, 1, &contract, &allowed);
+        clear(leave, scope, &basis)
+    };
+    assert!(cleared(open_scope(&contract, Some(&allowed))).is_ok());
+    let refused = cleared(open_scope(&contract, Some(&other)));
+    assert_eq!(refused.unwrap_err(), GrantError::OtherPlan(action.clone()));
+    let refused = cleared(open_scope(&contract, None));
+    assert_eq!(refused.unwrap_err(), GrantError::NoPlan(action.clone()));
+    // A closed contract has no plan.
+    let refused = cleared(scope(vec![request("PATCH")], 1));
+    assert_eq!(refused.unwrap_err(), GrantError::OtherPlan(action.clone()));
+    let rendered = vec![Prepared::plain(request("PATCH"))];
+    let closed = Scope { rendered, ..open_scope(&contract, Some(&allowed)) };
+    assert_eq!(cleared(closed).unwrap_err(), GrantError::OtherPlan(action.clone()));
+    let forgotten = Scope { once: vec![], ..open_scope(&contract, Some(&allowed)) };
+    let refused = GrantError::PriorWrites { action: action.clone(), planned: 1, known: 0 };
+    assert_eq!(cleared(forgotten).unwrap_err(), refused);
+    // A permit that policy gave without a plan.
+    let refused = clear(permit(&action, 1), open_scope(&contract, Some(&allowed)), &basis());
+    assert_eq!(refused.unwrap_err(), GrantError::OtherPlan(action.clone()));
+    let refused = clear(permit(&action, 1), open_scope(&contract, None), &basis());
+    assert_eq!(refused.unwrap_err(), GrantError::NoPlan(action));
+}
+
+#[test]
+fn an_observation_follows_no_plan() {
+    let contract = open::contract("");
+    let plan = plan(&contract, "hello");
+    let course = open_scope(&contract, Some(&plan)).course;
+    let scope = Scope { course, ..scope(vec![request("GET")], 0) };
+    let granted = read(&decision(Verdict::Allow), scope).unwrap();
+    assert!(granted.into_scope().course.is_none());
 }

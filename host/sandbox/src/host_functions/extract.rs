@@ -2,13 +2,14 @@
 //! fault, a text for the operator.
 
 use deed_record::contract::StateShape;
+use deed_record::contract::schema::Violation;
 use deed_record::exchange::{Exchange, Fate};
 use deed_record::lifecycle::observation::declared::hides;
 use deed_spec::json;
 use serde_json::Value;
 
 /// Message for a value that does not match the contract's schema.
-pub(super) const UNFIT: &str = "the value does not fit the contract's state";
+const UNFIT: &str = "the value does not fit the contract's state";
 
 /// Maximum bytes of a pointer that is quoted for the operator.
 const POINTER: usize = 256;
@@ -50,7 +51,7 @@ pub(super) fn extract(
         misfit: true,
     })?;
     let kept = shape.project(found).map_err(|violation| Unread {
-        told: format!("{UNFIT}: {violation}"),
+        told: unfit(&violation),
         why: Some(format!("{its} does not fit `[state.{name}]` of the contract: {violation}")),
         misfit: true,
     })?;
@@ -63,6 +64,12 @@ pub(super) fn extract(
         }),
         None => Ok(kept),
     }
+}
+
+/// The text for the guest about a value that does not match the contract's schema. It must be the same in every
+/// release, see [`Unread::told`], so it is not the text of the violation: it names the whole value by an empty pointer.
+pub(super) fn unfit(violation: &Violation) -> String {
+    format!("{UNFIT}: at `{}`: {}", violation.pointer, violation.reason)
 }
 
 /// Quotes a pointer from the guest. A long pointer is left out and not shortened, because a private value that was cut
@@ -97,7 +104,8 @@ pub(super) fn answer(entry: &Exchange) -> Result<&Value, Unread> {
         Fate::Answered { status } => Err(Unread {
             told: format!("exchange {ordinal} was answered {status}; state is read out of 2xx"),
             why: Some(format!(
-                "{its} has the status {status}; state is read only from 2xx answers"
+                "{its} has the status {status}; state is read only from 2xx answers{}",
+                entry.refused_credential().map(|why| format!("; {why}")).unwrap_or_default()
             )),
             misfit: false,
         }),
@@ -117,4 +125,23 @@ pub(crate) fn the_answer(entry: &Exchange) -> String {
 fn asked(entry: &Exchange) -> String {
     let request = &entry.request;
     format!("upstream `{}` to `{} {}`", request.upstream, request.method, request.path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Bundles of earlier releases have these texts in the claims of adapters.
+    #[test]
+    fn the_text_for_a_guest_is_that_of_earlier_releases() {
+        let said = |pointer: &str| {
+            unfit(&Violation {
+                pointer: pointer.to_owned(),
+                reason: "`[]` is not an object".to_owned(),
+            })
+        };
+        let start = "the value does not fit the contract's state: at ";
+        assert_eq!(said(""), format!("{start}``: `[]` is not an object"));
+        assert_eq!(said("/a"), format!("{start}`/a`: `[]` is not an object"));
+    }
 }

@@ -42,6 +42,8 @@ fn guest(observing: bool, answers: Vec<(u16, Value, &[&str])>) -> Guest {
         refused: Vec::new(),
         redactor,
         meter: Meter::default(),
+        action: ActionId::new(1, [0; 10]),
+        wasi: None,
     }
 }
 

@@ -1,3 +1,4 @@
+use deed_record::exchange::CREDENTIAL_REFUSED;
 use serde_json::json;
 
 use super::*;
@@ -67,4 +68,44 @@ fn an_answer_that_cannot_be_decoded_is_the_upstreams() {
     assert_eq!(look(&Claim::Done, false, &seen), "", "the guest did without it");
     let refused = look(&Claim::Invalid("no id".into()), false, &answered(404, Some("text/html")));
     assert_eq!(refused, "the adapter cannot serve this action: no id");
+}
+
+/// The agent sees the problem of a rehearsal, and the adapter may say what it read.
+#[test]
+fn the_problem_of_a_rehearsal_has_nothing_that_the_adapter_says() {
+    let said = || "what was read".to_owned();
+    let panicked = format!("wasm trap: unreachable{}panicked at {}", Claim::LAST_WORDS, said());
+    let problem = |claim: &Claim| of_rehearsal(claim, Duration::from_secs(2), &[]);
+    for (claim, start) in [
+        (Claim::Refused(said()), "the adapter reports that the upstream refused; "),
+        (Claim::Unavailable(said()), "the adapter reports that the upstream could not be read; "),
+        (Claim::Unknown(said()), "the adapter reports that the upstream could not be read; "),
+        (Claim::Invalid(said()), "the adapter cannot serve this action; "),
+        (Claim::Trapped(panicked), "the adapter was stopped: wasm trap: unreachable; "),
+        (
+            Claim::Trapped(format!("unexpected discriminant: {}", said())),
+            "the adapter was stopped; ",
+        ),
+        (Claim::TimedOut, "the adapter did not end within 2000 ms"),
+    ] {
+        let problem = problem(&claim).unwrap();
+        assert!(problem.starts_with(start), "{problem}");
+        assert!(!problem.contains(&said()), "{problem}");
+    }
+    assert_eq!(problem(&Claim::Done), None);
+}
+
+#[test]
+fn a_refused_credential_is_named_once() {
+    let why = format!("{CREDENTIAL_REFUSED}check the secret");
+    let claim = Claim::Refused("403".into());
+    let told = look(&claim, false, &answered(403, Some(&why)));
+    let plain = "the adapter reports that the upstream refused: 403";
+    assert_eq!(told, format!("{plain}; {why}"));
+    let quoted = Claim::Refused(format!("it says {why}"));
+    let told = look(&quoted, false, &answered(403, Some(&why)));
+    assert_eq!(told.matches(why.as_str()).count(), 1, "{told}");
+    for exchanges in [answered(200, Some(&why)), answered(403, Some("not JSON"))] {
+        assert_eq!(look(&claim, false, &exchanges), plain);
+    }
 }

@@ -8,6 +8,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use super::{RunRequest, Standing, UpstreamLoad};
+use crate::limits;
 
 /// A tenant may have at most this many times as many slots as stay free. Of 64 slots, one tenant can thus have 56, so
 /// that another tenant need not wait for a slow run to end.
@@ -23,6 +24,8 @@ const PATIENCE: u64 = 128;
 pub(super) struct RunTable<W> {
     slots: usize,
     taken: usize,
+    /// Current runs of adapters with WASI, of all tenants.
+    wasi: usize,
     /// Counts events and serves as a logical clock.
     now: u64,
     tenants: HashMap<String, Tenant>,
@@ -61,7 +64,7 @@ impl<W> Lane<W> {
 
 impl<W> RunTable<W> {
     pub(super) fn new(slots: usize) -> Self {
-        Self { slots, taken: 0, now: 0, tenants: HashMap::new(), lanes: Vec::new() }
+        Self { slots, taken: 0, wasi: 0, now: 0, tenants: HashMap::new(), lanes: Vec::new() }
     }
 
     /// Takes a slot at once, if one is free and no caller is waiting.
@@ -116,6 +119,7 @@ impl<W> RunTable<W> {
 
     pub(super) fn give_back(&mut self, claim: &RunRequest) {
         self.taken -= 1;
+        self.wasi -= usize::from(claim.wasi);
         self.change(claim, |share| share.taken -= 1);
         if let Some(tenant) = self.tenants.get_mut(&claim.tenant) {
             for (name, _) in &claim.upstreams {
@@ -125,8 +129,12 @@ impl<W> RunTable<W> {
         self.tidy(claim);
     }
 
-    /// The first upstream of this request that already has its maximum number of runs.
+    /// The first upstream of this request that already has its maximum number of runs, or `wasi` if no more adapters
+    /// with WASI may run.
     pub(super) fn crowded<'a>(&self, claim: &'a RunRequest) -> Option<&'a str> {
+        if claim.wasi && self.wasi >= limits::WASI_RUNS {
+            return Some("wasi");
+        }
         let full = |(name, most): &&(String, usize)| self.reaching(&claim.tenant, name) >= *most;
         claim.upstreams.iter().find(full).map(|(name, _)| name.as_str())
     }
@@ -202,6 +210,7 @@ impl<W> RunTable<W> {
         self.now += 1;
         let now = self.now;
         self.taken += 1;
+        self.wasi += usize::from(claim.wasi);
         self.change(claim, |share| {
             share.taken += 1;
             share.served = now;

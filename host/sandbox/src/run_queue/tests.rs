@@ -9,6 +9,7 @@ fn claim(tenant: &str) -> Arc<RunRequest> {
         tenant: tenant.into(),
         agent: "x".into(),
         upstreams: vec![("u".into(), 8)],
+        wasi: false,
     })
 }
 

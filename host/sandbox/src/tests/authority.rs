@@ -4,7 +4,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use deed_record::action::id::ActionId;
+use deed_record::contract::Contract;
 use deed_record::contract::schema::Schema;
+use deed_record::plan::{Computed, Plan};
 use deed_record::policy::{ActionShape, Facts, Permit, PermitBasis, Policies, Vocabulary, compile};
 use deed_store::journal;
 use deed_store::store::{Append, Durable, Store as _, Summary};
@@ -17,18 +19,32 @@ pub(crate) const CONTRACT: &str = "idp.restore_access";
 
 /// The permit for an attempt of an action of the tenant `acme` under [`CONTRACT`].
 pub(crate) fn permit(action: &ActionId, attempt: u32) -> Permit {
-    let (decision, permit) = policies().permit(action, attempt, &facts(), None);
+    let (decision, permit) = policies(None).permit(action, attempt, &facts(), None);
     permit.unwrap_or_else(|| panic!("{decision:?}"))
 }
 
 /// The policies and the pre-state on which [`permit`] is based.
 pub(crate) fn basis() -> PermitBasis {
-    PermitBasis { policy_set: policies().digest(), pre: None }
+    PermitBasis { plan: None, policy_set: policies(None).digest(), pre: None }
 }
 
-fn policies() -> Policies {
+/// The permit for an attempt along a plan, and what it is based on.
+pub(crate) fn planned(
+    action: &ActionId,
+    attempt: u32,
+    contract: &Contract,
+    plan: &Plan,
+) -> (Permit, PermitBasis) {
+    let (policies, plan) = (policies(contract.computed()), Some(contract.policy_plan(plan)));
+    let basis = PermitBasis { plan: plan.clone(), policy_set: policies.digest(), pre: None };
+    let facts = Facts { plan, ..facts() };
+    let (decision, permit) = policies.permit(action, attempt, &facts, None);
+    (permit.unwrap_or_else(|| panic!("{decision:?}")), basis)
+}
+
+fn policies(plan: Option<BTreeMap<String, Computed>>) -> Policies {
     let params: Schema = serde_json::from_value(json!({"properties": {}})).unwrap();
-    let shape = ActionShape { params, state: BTreeMap::new() };
+    let shape = ActionShape { plan, params, state: BTreeMap::new() };
     let actions = BTreeMap::from([(CONTRACT.to_owned(), shape)]);
     let vocabulary = Vocabulary { actions, ..Vocabulary::default() };
     let text = "@id(\"all\") permit (principal, action, resource);".to_owned();
@@ -37,6 +53,7 @@ fn policies() -> Policies {
 
 fn facts() -> Facts {
     Facts {
+        plan: None,
         agent: "helpdesk".into(),
         person: "owner".into(),
         roles: BTreeSet::new(),
@@ -94,4 +111,11 @@ pub(crate) async fn live(scope: Scope) -> LiveGrant {
     let proof = durable(scope.action.as_str(), &[started(scope.attempt)]).await;
     let leave = permit(&scope.action, scope.attempt);
     spend(clear(leave, scope, &basis()).unwrap(), proof).unwrap()
+}
+
+/// The grant for one attempt along a plan.
+pub(crate) async fn live_along(scope: Scope, contract: &Contract, plan: &Plan) -> LiveGrant {
+    let proof = durable(scope.action.as_str(), &[started(scope.attempt)]).await;
+    let (leave, basis) = planned(&scope.action, scope.attempt, contract, plan);
+    spend(clear(leave, scope, &basis).unwrap(), proof).unwrap()
 }

@@ -9,7 +9,7 @@ fn compiles(inside: &str) -> Result<(), String> {
     let dir = Dir::new();
     let sandbox = Sandbox::new(&dir.0, Clock::new()).unwrap();
     let bytes = wat::parse_str(format!("(component {inside})")).unwrap();
-    match sandbox.load(&bytes).unwrap_err() {
+    match sandbox.load(&bytes, World::Strict).unwrap_err() {
         LoadError::MissingExport(_) => Ok(()),
         other => Err(other.to_string()),
     }

@@ -69,10 +69,7 @@ async fn a_misfit_names_upstream_request_field_and_value() {
             support::ok(&json!({"id": 7})),
             "does not fit `[state.user]` of the contract: at `/id`: `7` is not",
         ),
-        (
-            support::ok(&json!([])),
-            "does not fit `[state.user]` of the contract: at ``: `[]` is not",
-        ),
+        (support::ok(&json!([])), "does not fit `[state.user]` of the contract: `[]` is not"),
         (html, "cannot be used: the answer is not application/json"),
         (zipped, "cannot be used: the answer is compressed"),
         (marked, "cannot be used: the answer begins with a byte order mark"),

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use deed_record::action::Slot;
+use deed_record::action::id::ActionId;
 use deed_record::action::private::Prepared;
 use deed_record::exchange::Rendered;
 use deed_record::exchange::codec::kind::Accepted;
@@ -17,13 +18,14 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::super::egress::allowlist::Allowance;
+use super::super::egress::open::Rules;
 use super::super::egress::{Egress, Network};
 use super::super::exchange_log::ExchangeLog;
 use super::super::prior_writes::Writes;
 use super::super::redact::Redactor;
 use super::super::transport::Transport;
 use super::super::{Intent, Keep, WriteStep};
-use crate::credentials::Secret;
+use crate::credentials::{Memory, Secret, Stored};
 use crate::upstream::{AddressClass, Base, Credential, Upstream};
 
 pub(crate) const READ: &str = "read-credential-0123456789";
@@ -117,15 +119,17 @@ pub(crate) fn text(status: &str, kind: &str, body: &str) -> Vec<u8> {
 }
 
 pub(crate) fn upstream(port: u16) -> Upstream {
-    let credential = |name: &str, value: &str| Credential {
-        secret: Arc::new(Secret::new(name, value.as_bytes()).unwrap()),
-        slot: Slot::Bearer,
+    let credential = |name: &str, value: &str| {
+        let secret = Stored::fixed(Secret::new(name, value.as_bytes()).unwrap());
+        Credential::stored(Arc::new(secret), Slot::Bearer)
     };
     Upstream {
         name: "idp".into(),
         base: Base::parse(&format!("http://127.0.0.1:{port}/v2")).unwrap(),
         addresses: BTreeSet::from([AddressClass::Loopback]),
         tls: None,
+        client_certificate: None,
+        proxy: None,
         timeout: Duration::from_secs(5),
         concurrency: 32,
         lookups: crate::upstream::Lookups::default(),
@@ -152,20 +156,33 @@ pub(crate) fn patch(path: &str) -> Rendered {
 }
 
 pub(crate) fn egress(upstream: &Upstream, requests: Vec<Rendered>, keep: Option<Keep>) -> Egress {
-    let secrets = [upstream.read.as_ref(), upstream.write.as_ref()].into_iter().flatten();
-    let redactor = Redactor::new(secrets.map(|credential| &credential.secret));
+    egress_of(&Arc::default(), upstream, requests, keep)
+}
+
+/// Like [`egress`], for a tenant with this memory.
+pub(crate) fn egress_of(
+    memory: &Arc<Memory>,
+    upstream: &Upstream,
+    requests: Vec<Rendered>,
+    keep: Option<Keep>,
+) -> Egress {
+    let upstreams = BTreeMap::from([("idp".to_owned(), Arc::new(upstream.clone()))]);
+    let credentials = crate::credentials_of(&upstreams);
+    let known: Vec<_> = credentials.iter().flat_map(Credential::secrets).collect();
+    let requests = requests.into_iter().map(Prepared::plain).collect();
     Egress {
-        allowance: Allowance::new(
-            "idp.restore_access",
-            "perform",
-            requests.into_iter().map(Prepared::plain).collect(),
-        ),
+        rules: Rules::Closed(Allowance::new("idp.restore_access", "perform", requests)),
         road: Transport::Network(Network {
-            upstreams: BTreeMap::from([("idp".to_owned(), Arc::new(upstream.clone()))]),
+            upstreams,
             tags: BTreeMap::new(),
             once: Writes::default(),
             keep,
-            redactor: Arc::new(redactor),
+            redactor: Arc::new(Redactor::of(memory, known.iter())),
+            person: "alice".into(),
+            access: None,
+            credentials,
+            action: ActionId::new(1, [0; 10]),
+            slots: Arc::default(),
             writes: Vec::new(),
         }),
         exchanges: ExchangeLog::new(Clock::new()),
@@ -221,4 +238,11 @@ pub(crate) fn component(mut module: Vec<u8>) -> Vec<u8> {
     wit_component::embed_component_metadata(&mut module, &resolve, world, utf8).unwrap();
     let encoder = wit_component::ComponentEncoder::default().validate(true);
     encoder.module(&module).unwrap().encode().unwrap()
+}
+
+/// A PEM file with one section, such as `CERTIFICATE`.
+pub(crate) fn pem(section: &str, der: &[u8]) -> String {
+    use base64::Engine as _;
+    let text = base64::engine::general_purpose::STANDARD.encode(der);
+    format!("-----BEGIN {section}-----\n{text}\n-----END {section}-----\n")
 }

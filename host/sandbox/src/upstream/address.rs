@@ -3,6 +3,7 @@
 //!
 //! An IPv4 address that is embedded in an IPv6 address counts as the IPv4 address.
 
+use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use serde::{Deserialize, Serialize};
@@ -25,6 +26,11 @@ impl AddressClass {
             Self::Private => "private",
             Self::Loopback => "loopback",
         }
+    }
+
+    /// The names of classes, as a binding records them.
+    pub fn names(classes: &BTreeSet<Self>) -> Vec<String> {
+        classes.iter().map(|class| class.as_str().to_owned()).collect()
     }
 }
 

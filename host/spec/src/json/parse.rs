@@ -273,8 +273,8 @@ impl Parser<'_> {
             self.digits()?;
         }
         let written = self.text.get(start..self.at).unwrap_or_default();
-        let safe =
-            written.parse::<i64>().ok().filter(|value| integer && value.abs() <= MAX_INTEGER);
+        let is_safe = |value: &i64| value.unsigned_abs() <= MAX_INTEGER.unsigned_abs();
+        let safe = written.parse().ok().filter(is_safe).filter(|_| integer);
         match safe {
             Some(value) => Ok(Value::Number(Number::from(value))),
             None if self.exact => {

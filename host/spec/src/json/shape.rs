@@ -3,11 +3,12 @@
 //!
 //! Unknown fields are errors if the record's type denies them.
 
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use serde_path_to_error::Segment;
 
-use super::child;
+use super::{child, diff};
 
 /// Deserialises a record from a JSON value.
 ///
@@ -24,6 +25,27 @@ pub fn from_value<T: DeserializeOwned>(value: Value) -> Result<T, ShapeError> {
         ShapeError { pointer, reason }
     })
 }
+
+/// Like [`from_value`], for a record that must have exactly one form. An object whose members are listed in an array,
+/// and a member that is `null` instead of absent, are errors, because other readers do not accept these forms.
+///
+/// # Errors
+///
+/// Fails as [`from_value`] does, and if the record would be written in another way.
+pub fn from_exact<T: DeserializeOwned + Serialize>(value: Value) -> Result<T, ShapeError> {
+    let given = value.clone();
+    let record: T = from_value(value)?;
+    let again = serde_json::to_value(&record)
+        .map_err(|error| ShapeError { pointer: String::new(), reason: error.to_string() })?;
+    if again == given {
+        return Ok(record);
+    }
+    let pointer = diff(&given, &again).into_iter().next().map(|change| change.pointer);
+    Err(ShapeError { pointer: pointer.unwrap_or_default(), reason: NOT_EXACT.to_owned() })
+}
+
+const NOT_EXACT: &str = "the record has another form than the one in which it is written; write each object with the \
+                         names of its members, and leave out absent members";
 
 /// Where (RFC 6901 pointer, `""` is the whole value) and why a value does not have the record's shape.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

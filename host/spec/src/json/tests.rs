@@ -148,6 +148,13 @@ fn canonical_writes_every_character_and_integer_as_the_standard_says() {
     for integer in [0, 9, 10, -1, -10, 1_234_567_890, MAX_INTEGER, -MAX_INTEGER] {
         let text = integer.to_string().into_bytes();
         assert_eq!(canonical(&json!(integer)).unwrap(), text);
+        assert_eq!(parse(&text).unwrap(), json!(integer));
+    }
+    let outside = [MAX_INTEGER + 1, -MAX_INTEGER - 1, i64::MAX, i64::MIN, i64::MIN + 1];
+    for integer in outside.map(i128::from).into_iter().chain([i128::MIN, i128::MAX]) {
+        let written = integer.to_string();
+        assert_eq!(parse(written.as_bytes()).unwrap(), json!(written), "a reader would round it");
+        assert!(parse_exact(written.as_bytes()).is_err(), "{written}");
     }
 }
 
@@ -220,6 +227,28 @@ fn shape_errors_point_at_the_place() {
             .reason
             .contains("surprise")
     );
+}
+
+#[test]
+fn a_record_with_one_form_is_read_in_no_other_form() {
+    use crate::dsse::Envelope;
+
+    let signature = json!({"keyid": "k", "sig": "s"});
+    let envelope =
+        |signature: &Value| json!({"payload": "p", "payloadType": "t", "signatures": [signature]});
+    let read = from_exact::<Envelope>(envelope(&signature)).unwrap();
+    assert_eq!(serde_json::to_value(&read).unwrap(), envelope(&signature));
+    for (value, pointer) in [
+        (envelope(&json!({"keyid": "k", "sig": "s", "webauthn": null})), "/signatures"),
+        (envelope(&json!({"keyid": "k", "sig": "s", "webauthn": ["a", "b"]})), "/signatures"),
+        (envelope(&json!(["k", "s", null])), "/signatures"),
+        (json!(["p", "t", [signature]]), ""),
+    ] {
+        assert!(from_value::<Envelope>(value.clone()).is_ok(), "{value}");
+        let error = from_exact::<Envelope>(value.clone()).unwrap_err();
+        assert!(error.pointer.starts_with(pointer), "{value}: {error}");
+        assert!(error.reason.contains("leave out absent members"), "{error}");
+    }
 }
 
 #[test]

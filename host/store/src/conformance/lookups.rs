@@ -4,7 +4,7 @@ use deed_spec::digest::Digest;
 
 use super::{Checked, Place, append, claim, made, must, refusal, same, summary, text};
 use crate::store::{
-    Append, AppendError, CLAIM_LIFE_MS, Filter, KeyClaim, PayloadError, Row, Store, Summary,
+    Append, AppendError, CLAIM_LIFE_MS, Filter, KeyClaim, PayloadError, Row, Span, Store, Summary,
 };
 
 pub(super) async fn keys(place: &mut dyn Place) -> Checked {
@@ -121,7 +121,8 @@ fn filters() -> Vec<Filter> {
         Filter { resource: resource.clone(), ..every() },
         Filter { trace: word("t"), ..every() },
         Filter { since_ms: Some(100), ..every() },
-        Filter { agent, status, resource, trace: None, since_ms: Some(30) },
+        Filter { contract: word("idp.other"), ..every() },
+        Filter { agent, status, resource, since_ms: Some(30), ..every() },
         Filter { status: word("never"), ..every() },
     ]
 }
@@ -139,16 +140,46 @@ pub(super) async fn lists(place: &mut dyn Place) -> Checked {
         let open: Vec<String> = open.map(|(action, _)| action.clone()).collect();
         same("open actions", &store.open_actions().map_err(text)?, &open)?;
         same("the latest time", &store.latest_ms(), &190)?;
+        for (action, expected) in [("a00", Some(b"1".to_vec())), ("a20", None)] {
+            same("the first event", &store.first_event(action).map_err(text)?, &expected)?;
+        }
         for (filter, limit) in filters().iter().flat_map(|one| [(one, usize::MAX), (one, 2)]) {
             let found = store.list("acme", filter, limit).map_err(text)?;
             let wanted = listed(&rows, filter, limit);
             same(&format!("the list of {filter:?}, at most {limit}"), &found, &wanted)?;
+        }
+        for (filter, steps) in filters().iter().flat_map(|one| [(one, 1), (one, 5)]) {
+            let found = in_parts(&*store, &rows, filter, steps)?;
+            let wanted = listed(&rows, filter, usize::MAX);
+            same(&format!("the parts of {filter:?}, {steps} steps each"), &found, &wanted)?;
         }
         store.close();
         drop(store);
         store = place.open()?;
     }
     Ok(())
+}
+
+/// The list as parts of at most two rows and this many steps.
+fn in_parts(
+    store: &dyn Store,
+    rows: &[(String, Summary)],
+    filter: &Filter,
+    steps: usize,
+) -> Result<Vec<(String, Row)>, String> {
+    let (mut found, mut span) = (Vec::new(), Span { from: None, rows: 2, steps });
+    loop {
+        let page = store.page("acme", filter, &span).map_err(text)?;
+        must(page.rows.len() <= 2, "a part has more rows than were asked for")?;
+        found.extend(page.rows);
+        let Some(next) = page.next else { return Ok(found) };
+        let goes_on = span.from.as_ref().is_none_or(|from| next < *from);
+        must(goes_on, "a part begins where the part before it began")?;
+        let of_agent = |one: &Summary| filter.agent.as_ref().is_none_or(|name| one.agent == *name);
+        let is_own = rows.iter().any(|(id, summary)| *id == next && of_agent(summary));
+        must(is_own, "a part of the list of an agent names an action of another agent")?;
+        span.from = Some(next);
+    }
 }
 
 /// The latest time is the greatest time of all appends, even if the clock went back and the row of the action has an

@@ -44,6 +44,7 @@ async fn every_flaw_breaks_the_clause_that_it_is_about() {
         (Flaw::ListsEveryTenant, "lists"),
         (Flaw::ListsEveryStatus, "lists"),
         (Flaw::LimitsBeforeItFilters, "lists"),
+        (Flaw::EndsAfterOnePage, "lists"),
         (Flaw::LatestOfRows, "the latest time"),
         (Flaw::LatestOfTheLast, "the latest time"),
         (Flaw::TakesAnyName, "payloads"),

@@ -98,15 +98,25 @@ impl Publisher {
     ///
     /// Fails when too many requests wait, the publisher has ended, or the log fails.
     pub async fn publish(&self, leaves: Vec<Leaf>) -> Result<PublishedLeaves, PublishError> {
+        let published = self.enter(leaves).await?;
+        let Some(watch) = &self.watch else { return Ok(published) };
+        let checkpoint = watch.cosigned(published.checkpoint).await;
+        Ok(PublishedLeaves { checkpoint, ..published })
+    }
+
+    /// Like [`Publisher::publish`], but does not wait for witnesses. The leaves are on disk when this function returns,
+    /// and witnesses are asked to cosign the checkpoint as usual.
+    ///
+    /// # Errors
+    ///
+    /// Fails as [`Publisher::publish`] does.
+    pub async fn enter(&self, leaves: Vec<Leaf>) -> Result<PublishedLeaves, PublishError> {
         let (answer, published) = oneshot::channel();
         self.queue.try_send(Request { leaves, answer }).map_err(|e| match e {
             TrySendError::Full(_) => PublishError::Busy,
             TrySendError::Disconnected(_) => PublishError::Stopped,
         })?;
-        let published = published.await.map_err(|_| PublishError::Stopped)??;
-        let Some(watch) = &self.watch else { return Ok(published) };
-        let checkpoint = watch.cosigned(published.checkpoint).await;
-        Ok(PublishedLeaves { checkpoint, ..published })
+        published.await.map_err(|_| PublishError::Stopped)?
     }
 
     /// The state of each witness of this log.

@@ -105,7 +105,8 @@ impl Watch {
         let mut told = panel.told.subscribe();
         let end = tokio::time::Instant::now() + panel.witnesses.wait;
         loop {
-            if let Some(answer) = panel.board().answer(&tree) {
+            let answer = panel.board().answer(&tree);
+            if let Some(answer) = answer {
                 return answer;
             }
             let changed = tokio::time::timeout_at(end, told.changed()).await;

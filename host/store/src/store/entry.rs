@@ -70,6 +70,7 @@ pub struct KeyClaim {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Filter {
     pub agent: Option<String>,
+    pub contract: Option<String>,
     pub status: Option<String>,
     pub resource: Option<String>,
     pub trace: Option<String>,
@@ -83,13 +84,34 @@ impl Filter {
         let is = |wanted: &Option<String>, found: &str| {
             wanted.as_ref().is_none_or(|wanted| wanted == found)
         };
-        let Summary { agent, resource, status, at_ms, trace, .. } = &row.summary;
+        let Summary { agent, contract, resource, status, at_ms, trace, .. } = &row.summary;
         is(&self.agent, agent)
+            && is(&self.contract, contract)
             && is(&self.status, status)
             && is(&self.resource, resource)
             && (self.trace.is_none() || self.trace == *trace)
             && self.since_ms.is_none_or(|since_ms| *at_ms >= since_ms)
     }
+}
+
+/// Which part of a list is read at once, and how much work that may take.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Span {
+    /// The greatest action id that may be in the part; `None` for the beginning of the list.
+    pub from: Option<String>,
+    /// The maximum number of rows.
+    pub rows: usize,
+    /// The maximum number of steps in the lists of actions, at least 1. An action that is looked at is one step.
+    pub steps: usize,
+}
+
+/// A part of a list of actions, in descending order of their ids.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Page {
+    pub rows: Vec<(String, Row)>,
+    /// The id with which the next part begins; `None` at the end of the list. A part may have no rows although the list
+    /// continues, because a part takes a limited number of steps.
+    pub next: Option<String>,
 }
 
 /// The version and the summary of an action, which can be read without its events.

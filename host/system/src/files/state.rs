@@ -32,7 +32,7 @@ pub fn make(root: &Path) -> Result<(), FileError> {
     check_inside(root, "state/cache", true)
 }
 
-fn check_own(root: &Path, name: &str) -> Result<(), FileError> {
+pub(super) fn check_own(root: &Path, name: &str) -> Result<(), FileError> {
     let meta = lstat(root, name)?;
     let mode = meta.mode() & 0o7777;
     if meta.is_symlink() {
@@ -50,7 +50,7 @@ fn check_own(root: &Path, name: &str) -> Result<(), FileError> {
 
 /// Fails when the folder contains a link or a file that other users could have written. If `deep` is set, the
 /// subfolders of the folder are checked too.
-fn check_inside(root: &Path, folder: &str, deep: bool) -> Result<(), FileError> {
+pub(super) fn check_inside(root: &Path, folder: &str, deep: bool) -> Result<(), FileError> {
     let failed = |e| FileError::Read(folder.to_owned(), e);
     for entry in fs::read_dir(root.join(folder)).map_err(failed)? {
         let name = format!("{folder}/{}", entry.map_err(failed)?.file_name().to_string_lossy());

@@ -98,6 +98,77 @@ fn links_do_not_lead_through_what_others_write() {
 }
 
 #[test]
+fn a_stamp_differs_when_a_file_is_written_or_replaced_or_a_link_leads_elsewhere() {
+    let folder = Folder::new("stamp");
+    let files = folder.files();
+    assert_eq!(files.stamp("a").ok(), None);
+    files.write("a", b"one").unwrap();
+    files.write("b", b"one").unwrap();
+    folder.link("a", "link");
+    let (first, linked) = (files.stamp("a").ok(), files.stamp("link").ok());
+    assert!(first.is_some());
+    assert_eq!(first, linked);
+    assert_eq!(files.again().unwrap().stamp("a").ok(), first);
+    files.write("a", b"other").unwrap();
+    assert_ne!(files.stamp("a").ok(), first);
+    assert!(files.stamp("a").ok().unwrap().is_same_file(&first.unwrap()));
+    assert!(!files.stamp("b").ok().unwrap().is_same_file(&first.unwrap()));
+    assert_eq!(files.stamp("../a").ok(), None);
+    assert!(files.stamp(".").ok().is_some());
+}
+
+#[test]
+fn a_record_has_the_file_that_was_read_and_not_the_one_to_which_its_path_leads_later() {
+    let folder = Folder::new("record");
+    let point = |to: &str| {
+        fs::remove_file(folder.0.join("in/now")).unwrap_or_default();
+        folder.link(to, "now");
+    };
+    fs::create_dir(folder.0.join("in/v1")).unwrap();
+    fs::create_dir(folder.0.join("in/v2")).unwrap();
+    let files = folder.files();
+    files.write("v1/p", b"one").unwrap();
+    files.write("v2/p", b"two").unwrap();
+    let read = || {
+        files.start_record();
+        files.text("now/p", 10).unwrap();
+    };
+    point("v1");
+    read();
+    let (first, none) = (files.end_record().unwrap(), files.end_record());
+    assert!(first.is_current(&files) && none.is_none());
+    point("v2");
+    assert!(!first.is_current(&files));
+    read();
+    point("v1");
+    let other = files.end_record().unwrap();
+    assert!(first.is_current(&files) && !other.is_current(&files));
+    assert_ne!(first, other);
+    // A file that two readings saw in two versions is never current.
+    read();
+    point("v2");
+    files.again().unwrap().text("now/p", 10).unwrap();
+    assert!(!files.end_record().unwrap().is_current(&files));
+}
+
+#[test]
+fn a_record_has_the_names_in_a_folder_and_leaves_out_what_its_reader_does_not_want() {
+    let folder = Folder::new("names");
+    let files = folder.files();
+    files.start_record();
+    assert_eq!(files.names("sub").unwrap(), Vec::<String>::new());
+    assert_eq!(files.names("none").unwrap(), Vec::<String>::new());
+    assert_eq!(files.text("plain", 10).unwrap(), "plain");
+    let record = files.end_record().unwrap();
+    assert!(record.is_current(&files));
+    files.write("sub/new", b"").unwrap();
+    assert!(!record.is_current(&files));
+    assert!(record.clone().without(&["sub"]).is_current(&files));
+    files.write("plain", b"longer").unwrap();
+    assert!(!record.without(&["sub"]).is_current(&files));
+}
+
+#[test]
 fn a_limit_is_a_limit() {
     let folder = Folder::new("limits");
     let files = folder.files();
@@ -118,13 +189,37 @@ fn a_file_is_kept_and_discarded_in_a_folder_and_not_through_a_link() {
     assert!(files.keep("kept", "one", b"1").unwrap());
     drop(held);
     assert_eq!(*files.private("kept/one", 10).unwrap(), b"1");
+    assert!(matches!(files.keep_new("kept", "one", b"2"), Err(FileError::Exists(_))));
+    assert_eq!(*files.private("kept/one", 10).unwrap(), b"1");
+    assert!(files.keep_new("kept", "two", b"2").unwrap());
+    assert_eq!(*files.private("kept/two", 10).unwrap(), b"2");
+    assert_eq!(files.names("kept").unwrap(), ["one", "two"], "no draft is left");
     assert!(files.discard("kept", "one").unwrap());
     assert!(!folder.0.join("in/kept/one").exists());
     folder.link("sub", "link");
     fs::write(folder.0.join("in/sub/one"), "1").unwrap();
     assert!(matches!(files.discard("link", "one"), Err(FileError::Link(_))));
     assert!(matches!(files.lock("link"), Err(FileError::Link(_))));
+    assert!(matches!(files.keep_new("link", "two", b"2"), Err(FileError::Link(_))));
     assert!(folder.0.join("in/sub/one").exists());
+    deeper(&folder, &files);
+}
+
+/// A folder below another one, to which no link may lead either.
+fn deeper(folder: &Folder, files: &Files) {
+    fs::create_dir(folder.0.join("in/sub/deep")).unwrap();
+    fs::write(folder.0.join("in/sub/deep/one"), "1").unwrap();
+    assert!(files.keep_new("sub/deep", "two", b"2").unwrap());
+    assert!(
+        matches!(files.discard("link/deep", "one"), Err(FileError::Link(path)) if path == "link")
+    );
+    assert!(matches!(files.lock("link/deep"), Err(FileError::Link(_))));
+    assert!(matches!(files.keep("link/deep", "two", b"2"), Err(FileError::Link(_))));
+    assert!(matches!(files.keep_new("link/new", "two", b"2"), Err(FileError::Link(_))));
+    assert!(folder.0.join("in/sub/deep/one").exists() && !folder.0.join("in/sub/new").exists());
+    assert!(matches!(files.keep_new("none/new", "two", b"2"), Err(FileError::Make(..))));
+    assert!(!folder.0.join("in/none").exists(), "a folder that leads to another one is not made");
+    assert!(matches!(files.keep_new("plain", "two", b"2"), Err(FileError::NoFolder(_))));
 }
 
 #[test]

@@ -1,4 +1,7 @@
-//! The files that a verification reads: bundles, and directories of public keys.
+//! The files that a verification reads: bundles, and directories of public keys. [`html`] has the page that checks
+//! bundles in a browser.
+
+pub mod html;
 
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read as _};

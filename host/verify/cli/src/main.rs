@@ -11,6 +11,7 @@ use deed_spec::text::{plain_json, safe};
 use deed_spec::tlog::{CHECKPOINT, HEAD};
 use deed_verify::audit::{self, Asked, Fetched};
 use deed_verify::{Trust, Verdict, page, verify};
+use deed_verify_cli::html::{self, HtmlError};
 use deed_verify_cli::{ReadError, read, trust};
 use serde::Serialize;
 
@@ -21,14 +22,17 @@ use serde::Serialize;
 #[command(name = "deed-verify", version)]
 struct Args {
     /// A `.deed` file, or the directory of a log
-    #[arg(value_name = "FILE|DIR")]
-    path: PathBuf,
+    #[arg(value_name = "FILE|DIR", required_unless_present = "html")]
+    path: Option<PathBuf>,
     /// Directory of public keys, as `deed trust` writes it
-    #[arg(long, value_name = "DIR")]
-    trust: PathBuf,
+    #[arg(long, value_name = "DIR", required_unless_present = "html")]
+    trust: Option<PathBuf>,
     /// Print JSON instead of text
     #[arg(long)]
     json: bool,
+    /// Write a page that checks bundles in a browser to this new file, instead of checking a bundle
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["path", "trust", "json"])]
+    html: Option<PathBuf>,
 }
 
 /// Maximum size of `HEAD` in bytes. The file has only three short lines.
@@ -36,8 +40,8 @@ const HEAD_MAX: u64 = 4 << 10;
 
 fn main() -> ExitCode {
     let args = Args::parse();
-    match check(&args) {
-        Ok(verdict) => ExitCode::from(verdict.exit_code()),
+    match run(&args) {
+        Ok(code) => code,
         Err(error) => {
             // An input that cannot be read was not checked, so the result is "unverifiable", not "failed". If standard
             // error is closed, the message is dropped.
@@ -47,17 +51,29 @@ fn main() -> ExitCode {
     }
 }
 
-fn check(args: &Args) -> Result<Verdict, CheckError> {
-    let trust = trust(&args.trust)?;
-    if args.path.is_dir() {
-        let name = args.path.display().to_string();
-        let found = audited(&args.path, &trust)?;
+fn run(args: &Args) -> Result<ExitCode, CheckError> {
+    match args {
+        Args { html: Some(file), .. } => {
+            html::write(file)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Args { path: Some(path), trust: Some(dir), .. } => {
+            Ok(ExitCode::from(check(args, path, &trust(dir)?)?.exit_code()))
+        }
+        Args { .. } => Err(CheckError::NoPath),
+    }
+}
+
+fn check(args: &Args, path: &Path, trust: &Trust) -> Result<Verdict, CheckError> {
+    if path.is_dir() {
+        let name = path.display().to_string();
+        let found = audited(path, trust)?;
         print(args, &found, |found| audit::page::lines(found, &name))?;
         return Ok(found.verdict);
     }
-    let report = verify(&read(&args.path)?, Some(&trust));
+    let report = verify(&read(path)?, Some(trust));
     // Until a trusted receipt names the action, only the file name is known.
-    let file = || args.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let file = || path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let id = report.action.clone().unwrap_or_else(file);
     print(args, &report, |report| page::lines(report, &id))?;
     Ok(report.verdict)
@@ -119,8 +135,12 @@ fn print<T: Serialize>(
 /// Why the command cannot give a verdict.
 #[derive(Debug, thiserror::Error)]
 enum CheckError {
+    #[error("write `deed-verify FILE|DIR --trust DIR`")]
+    NoPath,
     #[error(transparent)]
     Read(#[from] ReadError),
+    #[error(transparent)]
+    Html(#[from] HtmlError),
     #[error("`{}` has no `{CHECKPOINT}`, so it is not a log; a host keeps one log per tenant in `state/log`", .0.display())]
     NoLog(PathBuf),
     #[error("`{HEAD}` of the log cannot be used: {0}")]

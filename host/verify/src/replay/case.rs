@@ -10,9 +10,12 @@ use deed_record::exchange::{Exchange, Rendered};
 use deed_record::lifecycle::event::Attempt;
 use deed_record::lifecycle::observation::Observation;
 use deed_record::lifecycle::observation::answers::{Answers, Asked};
+use deed_record::plan::{self, Plan, Rehearsal};
+use deed_record::statement::decision::Clearance;
 use deed_record::statement::envelope::{Kind, Statement};
 use deed_record::statement::receipt::Receipt;
 use deed_spec::digest::Digest;
+use deed_spec::dsse::Envelope;
 use deed_spec::json;
 
 use super::{Line, ReplayVerdict, Report, Seen};
@@ -25,7 +28,9 @@ pub struct Case {
     pub contract: Contract,
     rendering: Rendering,
     pre: Option<Observation>,
-    attempts: Vec<Attempt>,
+    rehearsal: Option<Rehearsal>,
+    /// Each attempt with the digest of the plan that its decision names.
+    attempts: Vec<(Attempt, Option<Digest>)>,
     post: Option<Observation>,
     faults: Vec<String>,
 }
@@ -33,10 +38,11 @@ pub struct Case {
 /// One recorded run and its inputs.
 #[derive(Clone, Debug)]
 pub struct Recorded {
-    /// The name of the run: `look before`, `attempt 1`, `look after`.
+    /// The name of the run: `look before`, `rehearsal`, `attempt 1`, `look after`.
     pub name: String,
-    /// The number of the attempt, from 1; 0 for an observation.
+    /// The number of the attempt, from 1; 0 for an observation or a rehearsal.
     pub attempt: u32,
+    pub part: Part,
     /// The requests that the run was allowed to send.
     pub requests: Vec<Rendered>,
     /// What the rules of `observe` asked, if the run was an observation.
@@ -44,6 +50,19 @@ pub struct Recorded {
     /// The end of the run in Unix milliseconds.
     pub at_ms: i64,
     pub seen: Seen,
+}
+
+/// The part of a run in a rehearsed action.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// The run is an observation, or an attempt under a closed contract.
+    None,
+    /// The rehearsal, with the seed from which the host made its answers.
+    Rehearsal { seed: Digest },
+    /// An attempt under this plan. `reads` are the exchanges of the rehearsal, and `earlier` those of all earlier attempts.
+    Attempt { plan: Plan, reads: Vec<Exchange>, earlier: Vec<Exchange> },
+    /// An attempt under a plan that is not in the bundle, so that the attempt cannot be repeated.
+    OtherPlan,
 }
 
 /// Why a bundle cannot be replayed.
@@ -87,7 +106,8 @@ impl Case {
     pub fn runs(&self) -> Vec<Recorded> {
         // If the host stopped before it could read the state again, the observation is older than the last attempt.
         let began_ms = self.post.as_ref().map_or(i64::MAX, Observation::began_ms);
-        let attempts = self.attempts.iter().filter(|attempt| attempt.ended_ms <= began_ms);
+        let attempts = self.attempts.iter().map(|(attempt, _)| attempt);
+        let attempts = attempts.filter(|attempt| attempt.ended_ms <= began_ms);
         let sent: Vec<&Exchange> = attempts.flat_map(|attempt| &attempt.exchanges).collect();
         let after = Answers::of(&self.contract, &self.rendering.perform, &sent);
         let look = |name: &str, look: &Observation, answers: &Answers| {
@@ -95,15 +115,17 @@ impl Case {
             Recorded {
                 name: name.to_owned(),
                 attempt: 0,
+                part: Part::None,
                 requests: asked.iter().filter_map(Asked::request).cloned().collect(),
                 asked: asked.into_iter().map(Asked::into_owned).collect(),
                 at_ms: look.at_ms,
                 seen: Seen::of_look(look, &self.contract),
             }
         };
-        let attempt = |attempt: &Attempt| Recorded {
+        let attempt = |(attempt, plan): &(Attempt, Option<Digest>)| Recorded {
             name: format!("attempt {}", attempt.n),
             attempt: attempt.n,
+            part: self.part(attempt.n, plan.as_ref()),
             requests: self.sent(attempt),
             asked: vec![],
             at_ms: attempt.ended_ms,
@@ -112,7 +134,44 @@ impl Case {
         let none = Answers::default();
         let pre = self.pre.iter().map(|seen| look("look before", seen, &none));
         let post = self.post.iter().map(|seen| look("look after", seen, &after));
-        pre.chain(self.attempts.iter().map(attempt)).chain(post).collect()
+        let rehearsal = self.rehearsal.iter().map(|one| self.rehearsed(one));
+        pre.chain(rehearsal).chain(self.attempts.iter().map(attempt)).chain(post).collect()
+    }
+
+    fn rehearsed(&self, rehearsal: &Rehearsal) -> Recorded {
+        Recorded {
+            name: "rehearsal".to_owned(),
+            attempt: 0,
+            part: Part::Rehearsal { seed: rehearsal.seed },
+            requests: self.rendering.perform.iter().map(|rule| self.with_state(rule)).collect(),
+            asked: vec![],
+            at_ms: rehearsal.ended_ms,
+            seen: Seen::from(rehearsal),
+        }
+    }
+
+    /// The part of the attempt with this number, whose decision names this plan.
+    fn part(&self, n: u32, plan: Option<&Digest>) -> Part {
+        if !plan::is_open(&self.rendering.perform) {
+            return Part::None;
+        }
+        let found = self.rehearsal.as_ref();
+        let found = found.and_then(|one| Some((one.plan.as_ref()?, &one.exchanges)));
+        match (found, plan) {
+            (Some((found, reads)), Some(named)) if found.digest().is_ok_and(|it| it == *named) => {
+                let earlier = self.attempts.iter().map(|(attempt, _)| attempt);
+                let earlier = earlier.filter(|attempt| attempt.n < n);
+                let earlier = earlier.flat_map(|attempt| &attempt.exchanges).cloned().collect();
+                Part::Attempt { plan: found.clone(), reads: reads.clone(), earlier }
+            }
+            _ => Part::OtherPlan,
+        }
+    }
+
+    /// A rule with the values of the state before the action.
+    fn with_state(&self, rule: &Rendered) -> Rendered {
+        let state = self.pre.as_ref().map(Observation::value).unwrap_or_default();
+        rule.with_state(&state).unwrap_or_else(|_no_value| rule.clone())
     }
 
     /// The requests of an attempt. Requests that the attempt sent contain the state values that were sent; the others
@@ -122,10 +181,13 @@ impl Case {
             if rule.pre.is_empty() {
                 return rule.clone();
             }
+            // The adapter gets the rule of an open request, in which the open parts are not filled in.
+            if plan::is_open(&self.rendering.perform) {
+                return self.with_state(rule);
+            }
             let mut sent = attempt.exchanges.iter().map(|one| &one.request);
             let sent = sent.find(|request| request.without_state() == *rule).cloned();
-            let state = self.pre.as_ref().map(Observation::value).unwrap_or_default();
-            sent.or_else(|| rule.with_state(&state).ok()).unwrap_or_else(|| rule.clone())
+            sent.unwrap_or_else(|| self.with_state(rule))
         };
         self.rendering.perform.iter().map(filled).collect()
     }
@@ -147,7 +209,7 @@ fn read(opened: &Opened) -> Result<Case, String> {
     let statement =
         Statement::unverified(&opened.receipt, Kind::Receipt).map_err(|e| e.to_string())?;
     let receipt: Receipt =
-        json::from_value(statement.predicate.clone()).map_err(|e| format!("the receipt {e}"))?;
+        json::from_exact(statement.predicate.clone()).map_err(|e| format!("the receipt {e}"))?;
     let found = Digest::of(opened.part(bundle::ACTION)?);
     if found != statement.action {
         return Err(format!(
@@ -171,25 +233,41 @@ fn read(opened: &Opened) -> Result<Case, String> {
         );
     }
     let look = |name: &str| opened.has(name).then(|| opened.record(name)).transpose();
+    let rehearsal = opened.has(bundle::REHEARSAL).then(|| opened.record(bundle::REHEARSAL));
+    let attempts: Vec<Attempt> = opened.record(bundle::EXCHANGES)?;
+    let plans = plans(opened, &receipt).into_iter().chain(std::iter::repeat(None));
     Ok(Case {
         rendering: rendering(&action, &receipt, &contract)?,
         faults: faults(opened, &receipt)?,
         pre: look(bundle::PRE)?,
-        attempts: opened.record(bundle::EXCHANGES)?,
+        rehearsal: rehearsal.transpose()?,
+        attempts: attempts.into_iter().zip(plans).collect(),
         post: look(bundle::POST)?,
         action,
         contract,
     })
 }
 
+/// The digest of the plan in the decision about each attempt that the receipt names, as far as the decision is present.
+fn plans(opened: &Opened, receipt: &Receipt) -> Vec<Option<Digest>> {
+    let plan = |decision: &Digest| {
+        let is_it = |one: &&Envelope| one.payload_digest().is_ok_and(|found| found == *decision);
+        let envelope = opened.chain.iter().find(is_it)?;
+        let statement = Statement::unverified(envelope, Kind::Decision).ok()?;
+        json::from_exact::<Clearance>(statement.predicate).ok()?.plan
+    };
+    receipt.attempts.iter().map(|attempt| plan(&attempt.decision_sha256)).collect()
+}
+
 /// Parts of the evidence that differ from those that the receipt names.
 fn faults(opened: &Opened, receipt: &Receipt) -> Result<Vec<String>, String> {
     let looks = [(bundle::PRE, &receipt.pre), (bundle::POST, &receipt.post)];
     let looks = looks.map(|(name, look)| (name, look.as_ref().map(|look| look.evidence_sha256)));
+    let rehearsal = receipt.rehearsal.as_ref().map(|one| one.evidence_sha256);
+    let others =
+        [(bundle::REHEARSAL, rehearsal), (bundle::EXCHANGES, Some(receipt.exchanges_sha256))];
     let mut faults = Vec::new();
-    for (name, named) in
-        looks.into_iter().chain([(bundle::EXCHANGES, Some(receipt.exchanges_sha256))])
-    {
+    for (name, named) in looks.into_iter().chain(others) {
         let found = opened.has(name).then(|| opened.part(name).map(Digest::of)).transpose()?;
         match (found, named) {
             (Some(found), Some(named)) if found != named => {

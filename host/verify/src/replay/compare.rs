@@ -10,11 +10,12 @@ use deed_record::exchange::Exchange;
 use deed_record::exchange::claim::Claim;
 use deed_record::lifecycle::event::Attempt;
 use deed_record::lifecycle::observation::Observation;
+use deed_record::plan::{Plan, Rehearsal};
 use deed_spec::json;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::{Difference, Line, Recorded, Status};
+use super::{Difference, Line, Part, Recorded, Status};
 
 /// The results of a run that must be the same when the run is repeated.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,6 +31,8 @@ pub struct Seen {
     /// Whether an observation can be used for a judgement. The reason why an observation cannot be used is not
     /// compared, because its text depends on the release of the host.
     pub is_usable: bool,
+    /// The plan, if the run is a rehearsal that ended with one.
+    pub plan: Option<Plan>,
 }
 
 impl Seen {
@@ -42,6 +45,7 @@ impl Seen {
             derived: look.derived.clone(),
             claim: look.claim.clone(),
             is_usable: look.unusable(contract).is_none(),
+            plan: None,
         }
     }
 }
@@ -55,6 +59,21 @@ impl From<&Attempt> for Seen {
             derived: BTreeSet::new(),
             claim: Some(attempt.claim.clone()),
             is_usable: true,
+            plan: None,
+        }
+    }
+}
+
+impl From<&Rehearsal> for Seen {
+    fn from(rehearsal: &Rehearsal) -> Self {
+        Self {
+            exchanges: rehearsal.exchanges.clone(),
+            refused: rehearsal.refused.clone(),
+            state: json!({}),
+            derived: BTreeSet::new(),
+            claim: Some(rehearsal.claim.clone()),
+            is_usable: true,
+            plan: rehearsal.plan.clone(),
         }
     }
 }
@@ -82,6 +101,11 @@ pub fn compare(recorded: &Recorded, again: &Seen) -> Line {
 impl Recorded {
     /// The report on a recorded run that cannot be repeated; `None` if the run can be repeated.
     pub fn no_run(&self) -> Option<Line> {
+        if self.part == Part::OtherPlan {
+            let detail = "the attempt followed an earlier plan, which is not in the bundle";
+            let (run, detail) = (self.name.clone(), detail.to_owned());
+            return Some(Line { run, status: Status::NotReplayed, detail, difference: None });
+        }
         let why = match self.seen.claim {
             Some(Claim::Lost) => "the host stopped during the run, so its results are not known",
             None => "the run was not started, or its record does not say how it ended",
@@ -138,6 +162,7 @@ fn rest(recorded: &Seen, again: &Seen) -> Result<(), Halt> {
     if !said_less(recorded.claim.as_ref(), again.claim.as_ref()) {
         same("claim", &recorded.claim, &again.claim)?;
     }
+    same("plan", &recorded.plan, &again.plan)?;
     same("whether the look is usable", &recorded.is_usable, &again.is_usable)
 }
 
@@ -183,7 +208,9 @@ fn same<T: Serialize + PartialEq>(place: &str, expected: &T, got: &T) -> Result<
 fn summary(seen: &Seen) -> String {
     let states = seen.state.as_object().map_or(0, serde_json::Map::len);
     let (exchanges, refused) = (seen.exchanges.len(), seen.refused.len());
+    let plan = seen.plan.as_ref().map(|plan| format!("{} planned write(s), ", plan.writes.len()));
+    let plan = plan.unwrap_or_default();
     format!(
-        "{exchanges} exchange(s), {refused} refused request(s), {states} state(s), and how it ended"
+        "{exchanges} exchange(s), {refused} refused request(s), {plan}{states} state(s), and how it ended"
     )
 }

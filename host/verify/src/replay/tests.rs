@@ -1,5 +1,6 @@
 use deed_record::exchange::claim::Claim;
 use deed_record::exchange::{Exchange, Failure, Fate};
+use deed_record::plan::{Plan, Planned};
 use serde_json::{Value, json};
 
 use super::*;
@@ -18,10 +19,12 @@ fn run(claim: Claim) -> Recorded {
         derived: [].into(),
         claim: Some(claim),
         is_usable: true,
+        plan: None,
     };
     Recorded {
         name: "attempt 1".into(),
         attempt: 1,
+        part: Part::None,
         requests: vec![],
         asked: vec![],
         at_ms: 0,
@@ -153,6 +156,27 @@ fn a_run_of_which_nobody_knows_the_end_is_not_made_again() {
     assert_eq!(run(Claim::Done).no_run(), None);
     let lost = run(Claim::Lost).no_run().map(|line| line.status);
     assert_eq!(lost, Some(Status::NotReplayed));
+}
+
+#[test]
+fn the_plan_of_a_rehearsal_is_compared() {
+    let mut recorded = run(Claim::Done);
+    recorded.part = Part::Rehearsal { seed: Digest::of(b"seed") };
+    recorded.seen.plan = Some(Plan::default());
+    assert_eq!(place(&recorded, |_| {}), None);
+    assert_eq!(place(&recorded, |seen| seen.plan = None).as_deref(), Some("plan"));
+    let write = Planned { rule: 1, request: parts::request("PUT", "/a") };
+    let more = |seen: &mut Seen| seen.plan = Some(Plan { writes: vec![write] });
+    assert_eq!(place(&recorded, more).as_deref(), Some("plan at `/writes`"));
+}
+
+#[test]
+fn an_attempt_under_an_earlier_plan_is_not_made_again() {
+    let mut attempt = run(Claim::Done);
+    attempt.part = Part::OtherPlan;
+    let line = attempt.no_run().unwrap();
+    assert_eq!(line.status, Status::NotReplayed);
+    assert!(line.detail.contains("earlier plan"), "{}", line.detail);
 }
 
 #[test]

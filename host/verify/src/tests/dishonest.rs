@@ -10,6 +10,7 @@ use deed_record::lifecycle::observation::Sight;
 use deed_record::lifecycle::outcome::Outcome;
 use deed_record::policy::{Decision, Verdict as Says};
 use deed_record::statement::receipt::{Guard, Receipt};
+use serde_json::Value;
 
 use super::parts::look;
 use super::story::{approved, denied};
@@ -59,6 +60,25 @@ fn a_host_that_signs_other_questions_or_evidence_is_found_out() {
     let report = verify(&other, Some(&world.trust()));
     let failed = |name: &str| line(&report, name).status == Status::Fail;
     assert!(failed(DECISION) && failed(GATE) && failed(OUTCOME), "{report:#?}");
+}
+
+#[test]
+fn a_receipt_in_another_form_is_no_receipt() {
+    let world = approved();
+    let report = verify(&world.sealed_as(|_| ()), Some(&world.trust()));
+    assert_eq!(report.verdict, Verdict::Verified, "{report:#?}");
+    let with_null = world.sealed_as(|receipt| receipt["trace"] = Value::Null);
+    let listed = world.sealed_as(|receipt| {
+        let one = receipt["approvals"][0].take();
+        let names = ["payload_sha256", "person", "role", "decision", "counted"];
+        receipt["approvals"][0] = names.iter().map(|name| one[*name].clone()).collect();
+    });
+    for bundle in [with_null, listed] {
+        let report = verify(&bundle, Some(&world.trust()));
+        assert_eq!(report.verdict, Verdict::Failed, "{report:#?}");
+        let says = |text: &str| report.checks.iter().any(|line| line.detail.contains(text));
+        assert!(says("leave out absent members"), "{report:#?}");
+    }
 }
 
 #[test]

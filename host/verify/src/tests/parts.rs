@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use deed_record::action::commitment::PREFIX;
 use deed_record::action::id::ActionId;
 use deed_record::action::private::Openings;
+use deed_record::action::salts::Salts;
 use deed_record::action::{Action, Binding, Bound, ContractRef, Proposal, Source, render};
 use deed_record::contract::Contract;
 use deed_record::exchange::claim::Claim;
@@ -57,6 +58,43 @@ permit (principal, action == Deed::Action::"idp.restore_access", resource);
 forbid (principal, action == Deed::Action::"idp.restore_access", resource) when { context.environment == "production" };
 "#;
 
+/// The same contract with an adapter that writes a note first, and names it in the change.
+const OPEN: &str = r#"[[perform.http]]
+upstream = "idp"
+request = "GET /Users/{user_id}"
+[[perform.http]]
+upstream = "idp"
+request = "POST /Notes"
+name = "note"
+answer.id = { type = "string", pattern = "^[a-z0-9]{20}$" }
+body = { title = { any = { type = "string", maxLength = 20 }, name = "title" } }
+[[perform.http]]
+upstream = "idp"
+request = "PATCH /Users/{user_id}"
+body = { value = true, note = "{answer.note.id}" }
+[[perform.http]]
+upstream = "idp"
+request = "POST /Notes/{answer.note.id}/pin"
+optional = true
+"#;
+
+pub(super) fn open_contract() -> Contract {
+    let (head, rest) = CONTRACT.split_once("[[perform.http]]").unwrap();
+    let (_, tail) = rest.split_once("[verify]").unwrap();
+    let text = format!("{head}{OPEN}[verify]{tail}").replace("format = 1", "format = 2");
+    Contract::from_toml("open.toml", &text).unwrap()
+}
+
+/// The same contract with an adapter that reads the user first, and computes a part of the guarded write.
+pub(super) fn guarded_contract() -> Contract {
+    let read = "[[perform.http]]\nupstream = \"idp\"\nrequest = \"GET /Users/{user_id}\"\n";
+    let part = "body = { value = { any = { type = \"boolean\" }, name = \"value\" } }";
+    let text =
+        CONTRACT.replace("format = 1", "format = 2").replace("body = { value = true }", part);
+    let text = text.replace("[[perform.http]]", &format!("{read}[[perform.http]]"));
+    Contract::from_toml("guarded.toml", &text).unwrap()
+}
+
 pub(crate) fn contract() -> Contract {
     Contract::from_toml("c.toml", CONTRACT).unwrap()
 }
@@ -66,19 +104,28 @@ pub(super) fn key(seed: u8) -> SigningKey {
 }
 
 pub(super) fn compiled(contract: &Contract) -> Policies {
-    let shape = ActionShape { params: contract.params_schema(), state: contract.state_schemas() };
+    compiled_from(contract, POLICIES)
+}
+
+pub(super) fn compiled_from(contract: &Contract, text: &str) -> Policies {
+    let shape = ActionShape {
+        plan: contract.computed(),
+        params: contract.params_schema(),
+        state: contract.state_schemas(),
+    };
     let vocabulary = Vocabulary {
         actions: [("idp.restore_access".to_owned(), shape)].into(),
         roles: ["support".to_owned(), "support-lead".to_owned()].into(),
         attributes: [].into(),
     };
-    policy::compile(&[("p.cedar".into(), POLICIES.into())], &vocabulary).unwrap()
+    policy::compile(&[("p.cedar".into(), text.into())], &vocabulary).unwrap()
 }
 
 pub(super) type Bindings = BTreeMap<String, Binding>;
 
 pub(super) fn bound(contract: &Contract) -> (Bound, Bindings) {
     let proposal = Proposal {
+        dry_run: false,
         contract: "idp.restore_access".into(),
         params: json!({"user_id": "42", "note": format!("{}{}", PREFIX, "5e".repeat(32))}),
         intent: "let them work again".into(),
@@ -95,15 +142,21 @@ pub(super) fn bound(contract: &Contract) -> (Bound, Bindings) {
         headers: BTreeMap::new(),
         accepted: Accepted::default(),
         idempotency: None,
+        vault: BTreeMap::new(),
         base_url: "https://idp.example/v2".into(),
         addresses: vec!["public".into()],
         tls_roots: None,
+        client_certificate: None,
+        client_key: None,
+        proxy: None,
         read: None,
         write: None,
         rules,
     };
     let action = Action {
-        v: 1,
+        dry_run: false,
+        edit: None,
+        v: contract.format,
         id: ActionId::new(1, [0; 10]),
         tenant: "acme".into(),
         environment: "production".into(),
@@ -127,6 +180,7 @@ pub(super) fn bound(contract: &Contract) -> (Bound, Bindings) {
         observe: rendering.observe,
         perform: rendering.perform,
         private: Openings::default(),
+        salts: Salts::default(),
     };
     (bound, [("idp".to_owned(), binding)].into())
 }
@@ -183,6 +237,7 @@ pub(crate) fn exchange(request: &Rendered, status: u16, response: Option<Value>)
         problem: None,
         headers: [].into(),
         failure: None,
+        secrets: vec![],
         started_ms: 1,
         ended_ms: 2,
         deadline_ms: 3,

@@ -72,6 +72,7 @@ fn judged(world: &World, story: &Story, look: &Observation) -> Judgement {
         pre: story.pre.as_ref().unwrap(),
         post: look,
         exchanges: &story.exchanges(),
+        plan: story.plan(),
         may_still_land: false,
     })
 }

@@ -16,6 +16,8 @@ use deed_spec::json::from_value;
 use deed_spec::merkle::{self, leaf_hash};
 use deed_spec::note::{self, Checkpoint};
 use ed25519_dalek::SigningKey;
+use serde::Serialize;
+use serde_json::Value;
 
 use super::story::World;
 use crate::{Approver, ReceiptKey, Trust};
@@ -44,7 +46,21 @@ impl World {
         self.bundled(&self.close(story, &receipt), true)
     }
 
-    fn close(&self, mut story: Story, receipt: &Receipt) -> (Story, Vec<Vec<merkle::Hash>>) {
+    /// Like [`Self::sealed_apart`], with a change to the JSON of the receipt.
+    pub(super) fn sealed_as(&self, change: impl FnOnce(&mut Value)) -> Vec<u8> {
+        let story = self.story();
+        let judgement = story.judgement.as_ref().unwrap();
+        let receipt = Receipt::of(&story, judgement, self.named(&story).as_ref()).unwrap();
+        let mut receipt = serde_json::to_value(receipt).unwrap();
+        change(&mut receipt);
+        self.bundled(&self.close(story, &receipt), true)
+    }
+
+    fn close<T: Serialize>(
+        &self,
+        mut story: Story,
+        receipt: &T,
+    ) -> (Story, Vec<Vec<merkle::Hash>>) {
         let envelope = self.sign(Kind::Receipt, receipt);
         let at_ms = story.at_ms + 1;
         let sealed = Event::Sealed { envelope: Signed::shared(envelope) };
@@ -171,7 +187,7 @@ impl World {
             approvers: Some(vec![Approver {
                 person: "lead".into(),
                 roles: vec!["support-lead".into()],
-                key: self.approver.verifying_key(),
+                key: self.approver.verifying_key().into(),
                 from_index: None,
                 until_index: None,
             }]),
@@ -191,6 +207,7 @@ fn digest_of<'a>(receipt: &'a mut Receipt, name: &str) -> &'a mut Digest {
         bundle::PRE => &mut receipt.pre.as_mut().unwrap().evidence_sha256,
         bundle::POST => &mut receipt.post.as_mut().unwrap().evidence_sha256,
         bundle::EXCHANGES => &mut receipt.exchanges_sha256,
+        bundle::REHEARSAL => &mut receipt.rehearsal.as_mut().unwrap().evidence_sha256,
         bundle::ENTITIES => &mut receipt.question.as_mut().unwrap().entities_sha256,
         bundle::REQUEST => &mut receipt.question.as_mut().unwrap().request_sha256,
         other => panic!("{other}"),

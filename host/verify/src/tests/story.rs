@@ -2,12 +2,16 @@
 
 use std::sync::Arc;
 
+use deed_record::action::id::ActionId;
+use deed_record::action::{Action, Edit};
 use deed_record::contract::Contract;
+use deed_record::exchange::Exchange;
 use deed_record::exchange::claim::Claim;
 use deed_record::lifecycle::event::{Answer, Attempt, Entry, Event, GrantRecord, Phase};
 use deed_record::lifecycle::observation::Observation;
 use deed_record::lifecycle::outcome::{self, Judgement, Outcome, Seen};
 use deed_record::lifecycle::story::Story;
+use deed_record::plan::Rehearsal;
 use deed_record::policy::{Facts, Policies, Verdict};
 use deed_record::statement::activation::{self, Activation, Granted, agent_digest, name_digest};
 use deed_record::statement::approval::{self, Ask, Terms};
@@ -32,34 +36,101 @@ pub(super) struct World {
     /// The activation in force.
     pub(super) activation: Activation,
     pub(super) entries: Vec<Event>,
+    pub(super) adapter: Run,
     /// The number of entries of other actions that precede this action in the log.
     pub(super) before: usize,
 }
 
+/// What the adapter does in an example action.
+#[derive(Clone)]
+pub(super) struct Run {
+    /// The rehearsal, if the contract is open.
+    pub(super) rehearsal: Option<Rehearsal>,
+    /// The exchanges of the attempt.
+    pub(super) sent: Vec<Exchange>,
+    /// The start of the attempt, after the last decision.
+    pub(super) began_ms: i64,
+}
+
 /// An action that `lead` approved, that was performed, and that a second observation verified.
 pub(super) fn approved() -> World {
-    let mut world = proposed();
-    let asked = world.decided(false);
-    let pre = look(false, "a", 2_000);
-    world.entries.extend([asked, started(Phase::Pre), observed(Phase::Pre, &pre)]);
+    let contract = contract();
+    let sent = vec![exchange(&bound(&contract).0.perform[0], 204, None)];
+    approved_under(contract, Run { rehearsal: None, sent, began_ms: 9_000 })
+}
+
+/// The same under this contract, with this run of the adapter.
+pub(super) fn approved_under(contract: Contract, run: Run) -> World {
+    approved_as(proposed(contract, run, false))
+}
+
+/// The same for an action that these persons edited, and that replaces this one.
+pub(super) fn approved_edit(editors: &[&str], replaces: ActionId) -> World {
+    let contract = contract();
+    let sent = vec![exchange(&bound(&contract).0.perform[0], 204, None)];
+    let mut world = proposed(contract, Run { rehearsal: None, sent, began_ms: 9_000 }, false);
+    let Event::Proposed { bound, .. } = &mut world.entries[0] else { return world };
+    let edited_by = editors.iter().map(|name| (*name).to_owned()).collect();
+    let edit = Some(Edit { edited_by, replaces });
+    let bound = Arc::make_mut(bound);
+    bound.action = Action { edit, ..Action::clone(&bound.action) }.into();
+    approved_as(world)
+}
+
+fn approved_as(mut world: World) -> World {
+    let pre = world.observed();
     world.entries.push(world.asked(&pre));
     let answer = world.answer("lead", &world.approver, |_| {});
     world.entries.push(Event::Answered { answer: Arc::new(answer) });
-    world.entries.extend([started(Phase::Gate), observed(Phase::Gate, &pre)]);
+    world.gate();
     world.run();
     world
 }
 
-fn proposed() -> World {
-    let contract = contract();
+/// An action whose write was rejected by its guard, that `lead` approved again, and that failed after these events.
+pub(super) fn failed_again(contract: Contract, run: Run, last: Vec<Event>) -> World {
+    let mut world = approved_under(contract, run);
+    let judged = world.entries.pop();
+    assert!(matches!(judged, Some(Event::Judged { .. })));
+    let pre = look(false, "c", 17_000);
+    let stale = Event::Stale { reason: "the upstream rejected the write (412)".into() };
+    world.entries.extend([stale, started(Phase::Pre), observed(Phase::Pre, &pre)]);
+    let rehearsed = world.rehearsed();
+    world.entries.extend(rehearsed);
+    let Event::Asked { mut ask } = world.asked(&pre) else { unreachable!() };
+    Arc::make_mut(&mut ask).nonce = "22".repeat(16);
+    world.entries.push(Event::Asked { ask });
+    let answer = world.answer("lead", &world.approver, |_| {});
+    let judgement = Judgement::plain(Outcome::Failed, "nothing more was sent");
+    world.entries.push(Event::Answered { answer: Arc::new(answer) });
+    world.entries.push(started(Phase::Gate));
+    world.entries.extend(last);
+    world.entries.push(Event::Judged { judgement: Arc::new(judgement) });
+    world
+}
+
+/// A dry run under this contract, which was decided again after its rehearsal.
+pub(super) fn dry_run(contract: Contract, run: Run) -> World {
+    let mut world = proposed(contract, run, true);
+    world.observed();
+    let decided = world.decided(true);
+    let judgement = Judgement::plain(Outcome::Rehearsed, "nothing was sent");
+    world.entries.extend([decided, Event::Judged { judgement: Arc::new(judgement) }]);
+    world
+}
+
+fn proposed(contract: Contract, run: Run, dry_run: bool) -> World {
     let policies = compiled(&contract);
-    let (bound, bindings) = bound(&contract);
+    let (mut bound, bindings) = bound(&contract);
+    bound.proposal.dry_run = dry_run;
+    bound.action = Action { dry_run, ..Action::clone(&bound.action) }.into();
     let action = &bound.action;
     let roles = |name: &str| [name.to_owned()].into();
     let lead = activation::Approver {
         keyid: key_id(&key(3).verifying_key()).unwrap(),
         person: name_digest("lead"),
         roles: roles("support-lead"),
+        passkey: None,
     };
     let agent = agent_digest(&action.person, &roles("support")).unwrap();
     let activation = Activation {
@@ -83,11 +154,33 @@ fn proposed() -> World {
         approver: key(3),
         activation,
         entries: vec![proposed],
+        adapter: run,
         before: 5,
     }
 }
 
 impl World {
+    /// Adds the first decision, the first observation and the rehearsal.
+    fn observed(&mut self) -> Observation {
+        let decided = self.decided(false);
+        let pre = look(false, "a", 2_000);
+        self.entries.extend([decided, started(Phase::Pre), observed(Phase::Pre, &pre)]);
+        self.entries.extend(self.rehearsed());
+        pre
+    }
+
+    /// Adds the observation and the rehearsal at the gate.
+    fn gate(&mut self) {
+        let pre = look(false, "a", 2_000);
+        self.entries.extend([started(Phase::Gate), observed(Phase::Gate, &pre)]);
+        self.entries.extend(self.rehearsed());
+    }
+
+    fn rehearsed(&self) -> Option<Event> {
+        let rehearsal = self.adapter.rehearsal.clone()?;
+        Some(Event::Rehearsed { rehearsal: Arc::new(rehearsal) })
+    }
+
     /// The state of the action after the events so far, which are one second apart.
     pub(super) fn story(&self) -> Story {
         let entry = |(n, event): (i64, &Event)| Entry { at_ms: n * 1000, event: event.clone() };
@@ -103,6 +196,7 @@ impl World {
         let story = self.story();
         let action = &story.bound.action;
         Facts {
+            plan: story.plan().map(|plan| self.contract.policy_plan(plan)),
             agent: action.principal.clone(),
             person: action.person.clone(),
             roles: ["support".to_owned()].into(),
@@ -133,6 +227,7 @@ impl World {
         let decision = self.policies.evaluate(&self.facts());
         assert_eq!(decision.verdict, Verdict::Ask);
         let ask = Ask {
+            plan: self.story().plan().map(|plan| plan.digest().unwrap()),
             nonce: "11".repeat(16),
             expires_ms: 1_000_000,
             pre_state: pre.digest(&self.contract).unwrap(),
@@ -152,6 +247,7 @@ impl World {
         let story = self.story();
         let (action, ask) = (&story.bound.action, story.ask.as_ref().unwrap());
         let mut terms = Terms {
+            plan: ask.plan,
             contract: action.contract.digest,
             adapter: action.adapter,
             binding: action.binding.clone(),
@@ -163,6 +259,7 @@ impl World {
             nonce: ask.nonce.clone(),
             expires_ms: ask.expires_ms,
             reason: None,
+            shown: None,
         };
         change(&mut terms);
         let envelope = approval::sign(action.digest().unwrap(), &terms, key).unwrap();
@@ -170,6 +267,7 @@ impl World {
             person: terms.person.clone(),
             role: terms.role.clone(),
             approves: terms.decision == approval::Answer::Approve,
+            delegated_by: None,
             envelope: Signed::shared(envelope),
         }
     }
@@ -179,15 +277,36 @@ impl World {
         let at = self.entries.iter().position(|e| matches!(e, Event::Answered { .. })).unwrap();
         self.entries.truncate(at);
         self.entries.push(Event::Answered { answer: Arc::new(answer) });
-        let pre = look(false, "a", 2_000);
-        self.entries.extend([started(Phase::Gate), observed(Phase::Gate, &pre)]);
+        self.gate();
         self.run();
         self
     }
 
+    /// The same action under these policies, with these answers to the request for approval, up to the gate.
+    pub(super) fn answered_under(
+        mut self,
+        policies: Policies,
+        answers: impl FnOnce(&Self) -> Vec<Answer>,
+    ) -> Self {
+        self.activation.policy_set = policies.digest();
+        self.policies = policies;
+        self.entries.truncate(1);
+        let pre = self.observed();
+        self.entries.push(self.asked(&pre));
+        let given = answers(&self).into_iter().map(Arc::new);
+        self.entries.extend(given.map(|answer| Event::Answered { answer }));
+        self.gate();
+        self
+    }
+
     /// Adds the events from the decision to the judgement.
-    fn run(&mut self) {
+    pub(super) fn run(&mut self) {
         let decided = self.decided(true);
+        self.run_as(decided);
+    }
+
+    /// Adds this decision at the gate, which the policies need not give, and the events to the judgement.
+    pub(super) fn run_as(&mut self, decided: Event) {
         self.entries.push(decided);
         let story = self.story();
         let action = &story.bound.action;
@@ -201,10 +320,10 @@ impl World {
         let attempt = Attempt {
             n: 1,
             claim: Claim::Done,
-            exchanges: vec![exchange(&story.bound.perform[0], 204, None)],
+            exchanges: self.adapter.sent.clone(),
             refused: vec![],
-            started_ms: 9_000,
-            ended_ms: 10_000,
+            started_ms: self.adapter.began_ms,
+            ended_ms: self.adapter.began_ms + 1_000,
         };
         self.entries.push(Event::Cleared { grant: Arc::new(grant) });
         let decision = Signed::shared(self.decision(|_| {}));
@@ -212,7 +331,7 @@ impl World {
             Event::AttemptStarted { n: 1, epoch: 1, deadline_ms: 60_000, decision },
             Event::AttemptEnded { attempt: Arc::new(attempt) },
             started(Phase::Post),
-            observed(Phase::Post, &look(true, "b", 12_000)),
+            observed(Phase::Post, &look(true, "b", self.adapter.began_ms + 3_000)),
         ]);
         let judged = self.judged();
         self.entries.push(Event::Judged { judgement: Arc::new(judged) });
@@ -223,7 +342,7 @@ impl World {
         let story = self.story();
         let (_, facts) = story.decision.as_ref().unwrap();
         let asked = self.policies.question(facts).unwrap();
-        let mut clearance = Clearance::of(&story, &asked, 9_000, 60_000).unwrap();
+        let mut clearance = Clearance::of(&story, &asked, self.adapter.began_ms, 60_000).unwrap();
         change(&mut clearance);
         self.sign(Kind::Decision, &clearance)
     }
@@ -244,6 +363,7 @@ impl World {
             pre: story.pre.as_ref().unwrap(),
             post: story.post.as_ref().unwrap(),
             exchanges: &story.exchanges(),
+            plan: story.plan(),
             may_still_land: false,
         })
     }

@@ -2,6 +2,7 @@
 
 use deed_record::bundle;
 use deed_spec::note;
+use serde_json::{Value, json};
 
 use super::parts::key;
 use super::sealed::always;
@@ -30,12 +31,33 @@ fn trust_survives_its_files_and_refuses_what_it_cannot_use() {
 }
 
 #[test]
+fn a_person_has_one_form_in_a_list_of_approvers() {
+    let files = approved().trust().files().unwrap();
+    let right: Value = serde_json::from_slice(&files["approvers.json"]).unwrap();
+    let read = |list: &Value| {
+        let mut files = files.clone();
+        files.insert("approvers.json".to_owned(), serde_json::to_vec(list).unwrap());
+        Trust::parse(&files)
+    };
+    assert!(read(&right).is_ok());
+    let one = &right[0];
+    let mut null = one.clone();
+    null["until_index"] = Value::Null;
+    for other in [null, json!([one["person"], one["roles"], one["key"], null, null, null])] {
+        let refused = read(&json!([other])).unwrap_err();
+        assert!(matches!(refused, TrustError::Shape("approvers.json", _)), "{other}: {refused}");
+    }
+}
+
+#[test]
 fn one_key_for_two_purposes_is_no_trust() {
     let whole = approved().trust();
     let receipt = whole.receipt_keys[0].key;
     let approver = whole.approvers.as_ref().unwrap()[0].clone();
     let log = |key| vec![note::VerifierKey::new("log.example/acme", key).unwrap()];
-    let approver_as = |key| Some(vec![Approver { key, ..approver.clone() }]);
+    let approver_as = |key: ed25519_dalek::VerifyingKey| {
+        Some(vec![Approver { key: key.into(), ..approver.clone() }])
+    };
     let log_key = key(2).verifying_key();
     for (trust, files) in [
         (

@@ -105,7 +105,7 @@ fn a_witness_has_a_key_of_its_own() {
     let world = approved();
     let trust = world.trust();
     let receipt = trust.receipt_keys[0].key;
-    let person = trust.approvers.as_ref().unwrap()[0].key;
+    let person = *trust.approvers.as_ref().unwrap()[0].key.ed25519().unwrap();
     let log = world.log_key.verifier();
     let of_log = *log.public();
     for key in [receipt, person, of_log] {

@@ -17,10 +17,17 @@ fn directory() -> Vec<u8> {
 
 /// The result and the output for these inputs.
 fn checked(bundle: &[u8], trust: &[u8]) -> (i32, String) {
-    let (bundle, trust) = (bundle.to_vec(), trust.to_vec());
-    let mut buffers = Buffers { bundle, trust, output: Vec::new() };
+    let (code, output, _) = checked_as("", bundle, trust);
+    (code, output)
+}
+
+/// The result, the output and the text for people, with this name of the bundle's file.
+fn checked_as(name: &str, bundle: &[u8], trust: &[u8]) -> (i32, String, String) {
+    let (bundle, trust, name) = (bundle.to_vec(), trust.to_vec(), name.as_bytes().to_vec());
+    let mut buffers = Buffers { bundle, trust, name, ..Buffers::empty() };
     let code = buffers.verify();
-    (code, String::from_utf8(buffers.output).unwrap())
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (code, text(buffers.output), text(buffers.text))
 }
 
 fn verdict(output: &str) -> String {
@@ -61,9 +68,23 @@ fn a_trust_directory_that_cannot_be_read_gives_no_verdict() {
 }
 
 #[test]
+fn the_text_is_that_of_the_command() {
+    let (_, output, text) = checked_as("proof.deed", GOOD, &directory());
+    let report = verify(GOOD, Some(&trusted(&directory()).unwrap()));
+    assert_eq!(verdict(&output), "verified");
+    assert_eq!(text, page::lines(&report, report.action.as_deref().unwrap()));
+    let (_, _, text) = checked_as("proof.deed", &[], &directory());
+    assert_eq!(text.lines().last(), Some("FAILED proof.deed"));
+    let (_, _, text) = checked_as("a\u{202e}\u{1b}[2Jb", &[], &directory());
+    assert_eq!(text.lines().last(), Some("FAILED a\\u{202e}\\u{1b}[2Jb"));
+    assert_eq!(checked_as("proof.deed", GOOD, b"[]").2, "");
+}
+
+#[test]
 fn inputs_have_a_kind_and_a_maximum_size() {
-    let mut buffers = Buffers { bundle: vec![1], trust: vec![1], output: Vec::new() };
-    for (kind, len) in [(2, 1), (u32::MAX, 0), (BUNDLE, READ_MAX + 1), (TRUST, TRUST_MAX + 1)] {
+    let mut buffers = Buffers { bundle: vec![1], trust: vec![1], ..Buffers::empty() };
+    let too_large = [(BUNDLE, READ_MAX + 1), (TRUST, TRUST_MAX + 1), (NAME, NAME_MAX + 1)];
+    for (kind, len) in [(3, 1), (u32::MAX, 0)].into_iter().chain(too_large) {
         assert_eq!(buffers.input(kind, len), None, "{kind} {len}");
     }
     assert_eq!((buffers.bundle.as_slice(), buffers.trust.as_slice()), (&[1][..], &[1][..]));
@@ -74,7 +95,7 @@ fn inputs_have_a_kind_and_a_maximum_size() {
 
 #[test]
 fn an_output_follows_from_the_inputs_of_the_instance() {
-    assert_eq!(deed_input(2, 1), 0);
+    assert_eq!(deed_input(3, 1), 0);
     deed_input(TRUST, 2);
     assert_eq!(deed_verify(), NOT_CHECKED);
     assert!(deed_output_len() > 0);

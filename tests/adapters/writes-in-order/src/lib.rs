@@ -1,7 +1,7 @@
 //! Carries out the `crash` contracts: the writes of an action one after the other, until one fails.
 //!
 //! For example, `crash.add_two` sends two writes to an item of the kind `add`. The kind is the first word after the
-//! dot.
+//! dot. The contract `crash.set_any` lets the adapter compute the value.
 
 use deed_adapter_sdk::{Action, Adapter, Failure, export_adapter, http, path, state};
 use serde_json::json;
@@ -13,6 +13,10 @@ struct WritesInOrder;
 impl Adapter for WritesInOrder {
     fn observe(action: &Action) -> Result<(), Failure> {
         let response = http::get(UPSTREAM, &item(action)?)?.accepted()?;
+        // In a contract of format 2, the host reads the state itself.
+        if action.contract.ends_with("_any") {
+            return Ok(());
+        }
         state::read("item", response.exchange, "").map(drop)
     }
 

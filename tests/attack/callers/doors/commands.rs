@@ -9,12 +9,15 @@ use super::compare;
 use super::stage::{Attempt, Payload, Stage, cell};
 use super::table::COMMANDS;
 
-/// The commands that send nothing to a host.
-const LOCAL: [&str; 17] = [
+/// The commands that send nothing to a host that somebody runs. `deed contract try` and `deed adapter test` start a host
+/// of their own, and take neither the address of a host nor a token. `deed upstream test` sends one request to an
+/// upstream; it needs the files of the served directory, which no agent can read.
+const LOCAL: [&str; 20] = [
     "init",
     "check",
     "pin",
     "serve",
+    "apply",
     "verify",
     "journal",
     "backup",
@@ -22,7 +25,9 @@ const LOCAL: [&str; 17] = [
     "replay",
     "key",
     "token",
+    "passkey",
     "secret",
+    "upstream",
     "trust",
     "policy",
     "contract",
@@ -46,9 +51,12 @@ fn arguments(stage: &Stage, command: &str, payload: &Payload) -> Vec<String> {
     let id = payload.id.as_str();
     let file = stage.world.dir.join("taken.deed").to_string_lossy().into_owned();
     let log = format!("{}/log/{}", stage.world.url(), payload.tenant);
+    let set = format!("user_id={}", payload.body["params"]["user_id"]);
     let words = match command {
         "act" => vec!["act", "idp.restore_access"],
         "show" | "cancel" | "approve" | "deny" => vec![command, id],
+        "edit" => vec!["edit", id, "--set", &set, "--intent", "another user", "--yes"],
+        "defer" => vec!["defer", id, "--until", "5m", "--reason", "later"],
         "bundle" => vec!["bundle", id, "--output", file.as_str()],
         "resolve" => vec!["resolve", id, "applied", "--reason", "I looked"],
         "log" => vec!["log", "audit", log.as_str()],
@@ -73,6 +81,7 @@ fn options(stage: &Stage, command: &str, attempt: Attempt) -> Vec<String> {
     match attempt {
         Attempt::ApproveOwn => signed("alice"),
         Attempt::ApproveOther => signed("bob"),
+        Attempt::Edit if command == "edit" => vec![],
         Attempt::Edit => ["--edit", "{\"user_id\": 1}"].map(str::to_owned).to_vec(),
         Attempt::Resolve if command == "resolve" => signed("carol"),
         Attempt::Resolve => ["--verdict", "applied"].map(str::to_owned).to_vec(),

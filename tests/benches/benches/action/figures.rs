@@ -92,6 +92,26 @@ impl Table {
         report("mcp", &figures, &[], "for the record", true)
     }
 
+    /// The cost of an action that is rehearsed beside the same action under a closed contract.
+    fn report_rehearsal(&self) -> Result<()> {
+        let ratio = |callers| {
+            let (open, closed) = (self.of("open", callers), self.of("closed", callers));
+            (open.p50_us / closed.p50_us, open.cpu_us / closed.cpu_us)
+        };
+        let ((p50, cpu), (p50_64, cpu_64)) = (ratio(1), ratio(64));
+        let figures = json!({
+            "p50_ms_1": rounded(self.of("open", 1).p50_us / 1e3, 2),
+            "p50_ms_1_closed": rounded(self.of("closed", 1).p50_us / 1e3, 2),
+            "p50_ms_64": rounded(self.of("open", 64).p50_us / 1e3, 2),
+            "p50_ms_64_closed": rounded(self.of("closed", 64).p50_us / 1e3, 2),
+            "ratio_p50_1": rounded(p50, 2),
+            "ratio_p50_64": rounded(p50_64, 2),
+            "ratio_cpu_1": rounded(cpu, 2),
+            "ratio_cpu_64": rounded(cpu_64, 2),
+        });
+        report("rehearsal", &figures, &[], "for the record", true)
+    }
+
     pub(super) fn report(&self, starts: &[(&'static str, Duration)]) -> Result<()> {
         let starts: BTreeMap<&str, _> =
             starts.iter().map(|(name, took)| (*name, rounded(took.as_secs_f64(), 2))).collect();
@@ -99,6 +119,7 @@ impl Table {
         let peak = json!({"at_256": rounded(self.of("write", 256).peak_mib, 1)});
         report("rss_mib", &peak, &RSS_OF_HISTORY, "for the record", true)?;
         self.report_mcp()?;
+        self.report_rehearsal()?;
         let (one, many) = (self.of("write", 1), self.of("write", 64));
         let slower = one.p50_us / self.of("whole", 1).p50_us;
         let rate = self.of("whole", 64).per_s / many.per_s;

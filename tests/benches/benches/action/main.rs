@@ -31,8 +31,9 @@ const CROWDS: [u64; 4] = [1, 8, 64, 256];
 const PERSON_MAX: u64 = 100;
 /// Parts of the floor (the minimum work of an action), with the whole floor last.
 const PARTS: [&str; 5] = ["nothing", "exchanges", "runs", "commits", "whole"];
-/// Kinds of actions: a read, the same read over MCP, a write, and a write that a person approves.
-const KINDS: [&str; 4] = ["read", "mcp", "write", "approved"];
+/// Kinds of actions: a read, the same read over MCP, a write, a write that a person approves, and the same write under a
+/// closed contract and under an open one, which is rehearsed.
+const KINDS: [&str; 6] = ["read", "mcp", "write", "approved", "closed", "open"];
 
 fn main() -> Result<()> {
     let bench = Bench {
@@ -87,6 +88,10 @@ impl Bench {
         self.keep("mcp", callers, table, called)?;
         let write = || self.cost(stage.plain.pid(), plain, callers, Plain("idp.restore_access"));
         self.keep("write", callers, table, write)?;
+        for (name, contract) in stage::PAIR {
+            let one = || self.cost(stage.plain.pid(), plain, callers, Plain(contract));
+            self.keep(name, callers, table, one)?;
+        }
         // Approvals are measured with at most `PERSON_MAX` callers, because one person may have at most 128 requests in
         // progress.
         if callers > PERSON_MAX {

@@ -43,7 +43,7 @@ pub(super) fn draw(table: &Table) -> Result<()> {
             TOP + HEIGHT + 20.0
         )?;
     }
-    for (what, colour) in lines.zip(["#888", "#2a7", "#86b", "#27c", "#c52"]) {
+    for (what, colour) in lines.zip(["#888", "#2a7", "#86b", "#27c", "#c52", "#a80", "#085"]) {
         let points: Vec<String> = CROWDS
             .iter()
             .map(|n| format!("{:.1},{:.1}", x(*n), y(table.of(what, *n).p50_us.max(1.0))))

@@ -85,6 +85,66 @@ fn timed(dir: &Path) -> Result<(Host, Duration)> {
     Ok((Host::serve(dir)?, start.elapsed()))
 }
 
+/// Two contracts for the same write without adapter code, by the names of their measurements. The one differs from the
+/// other only in `optional = true`, which makes it open.
+pub(super) const PAIR: [(&str, &str); 2] = [("closed", "bench.closed"), ("open", "bench.open")];
+
+const CONTRACT: &str = r#"format = 2
+[action]
+name     = "@name@"
+version  = "1.0.0"
+title    = "Let a user in"
+verb     = "update"
+mode     = "write"
+effect   = "observable"
+resource = "idp/users/{user_id}"
+adapter  = "declared"
+[params]
+required = ["user_id"]
+properties.user_id = { type = "string", pattern = "^[0-9a-f]{32}$" }
+[state.user]
+from     = "GET /Users/{user_id}"
+required = ["id", "userName", "active"]
+properties.id       = { type = "string" }
+properties.userName = { type = "string" }
+properties.active   = { type = "boolean" }
+[[observe.http]]
+upstream = "idp"
+request  = "GET /Users/{user_id}"
+[[perform.http]]
+upstream = "idp"
+request  = "PATCH /Users/{user_id}"
+@optional@
+[perform.http.body]
+schemas    = ["urn:ietf:params:scim:api:messages:2.0:PatchOp"]
+Operations = [{ op = "replace", path = "active", value = true }]
+[verify]
+before     = ["!pre.user.active"]
+after      = ["post.user.active"]
+may_change = ["/user/active"]
+"#;
+
+const POLICY: &str = r#"
+@id("bench-by-helpdesk")
+permit (principal, action in [Deed::Action::"bench.closed", Deed::Action::"bench.open"], resource)
+when { principal.roles.contains("helpdesk") };
+"#;
+
+/// Adds the contracts of [`PAIR`] with their grants and a policy.
+fn add_pair(dir: &Path) -> Result<()> {
+    let mut text = fs::read_to_string(dir.join("deed.toml"))?;
+    for (kind, name) in PAIR {
+        let optional = if kind == "open" { "optional = true" } else { "" };
+        let contract = CONTRACT.replace("@name@", name).replace("@optional@", optional);
+        fs::write(dir.join(format!("contracts/bench_{kind}.toml")), contract)?;
+        write!(text, "\n[tenant.acme.grant.\"{name}\"]\nupstreams = [\"idp\"]\n")?;
+    }
+    fs::write(dir.join("deed.toml"), text)?;
+    fs::write(dir.join("policies/bench.cedar"), POLICY)?;
+    let own = "[tenant.acme]\npolicies = [\"policies/starter.cedar\"";
+    edit(dir, "deed.toml", own, &format!("{own}, \"policies/bench.cedar\""))
+}
+
 fn prepare(dir: &Path, upstream: &str, environment: &str) -> Result<()> {
     lay_out(dir, upstream, SCIM)?;
     edit(
@@ -107,6 +167,7 @@ fn prepare(dir: &Path, upstream: &str, environment: &str) -> Result<()> {
     }
     let before = "[tenant.acme.person.alice]";
     edit(dir, "deed.toml", before, &format!("{agents}{before}"))?;
+    add_pair(dir)?;
     host::expect(&["pin", &dir.to_string_lossy()])?;
     Ok(())
 }

@@ -5,6 +5,8 @@ use std::hint::black_box;
 use deed_host::stage::{approval, policy, reconcile};
 use deed_record::exchange::codec::Received;
 use deed_record::lifecycle::event::Event;
+use deed_record::statement::approval::ApprovalRequest;
+use deed_spec::digest::Digest;
 use deed_spec::dsse::Envelope;
 use deed_spec::json;
 use deed_tests::services::Result;
@@ -69,13 +71,18 @@ pub(crate) fn before(material: &Material) -> Result<Once<'_>> {
 
 /// Builds the approval request as it is sent to people.
 pub(crate) fn request(material: &Material) -> Result<Once<'_>> {
-    let (story, _) = material.before("answered")?;
+    let (story, entry) = material.before("answered")?;
     let (tenant, contract) = (material.tenant()?, &material.granted()?.contract);
     Ok(Box::new(move || {
-        let request = approval::request(tenant, "bob", contract, black_box(&story))?;
+        let request = approval::request(tenant, "bob", contract, (black_box(&story), entry.at_ms))?;
         black_box(serde_json::to_vec(&request)?);
         Ok(())
     }))
+}
+
+/// No key file has a text that was shown.
+fn unshown(_: &ApprovalRequest, _: &str) -> std::result::Result<Digest, String> {
+    Err("no text".to_owned())
 }
 
 /// Checks a signed answer against the approval request.
@@ -85,7 +92,7 @@ pub(crate) fn answer(material: &Material) -> Result<Once<'_>> {
     let tenant = material.tenant()?;
     Ok(Box::new(move || {
         let envelope = black_box(Envelope::clone(&answer.envelope));
-        black_box(approval::receive(tenant, &story, envelope, entry.at_ms)?);
+        black_box(approval::receive(tenant, &story, envelope, entry.at_ms, unshown)?);
         Ok(())
     }))
 }

@@ -11,6 +11,7 @@ mod callgrind;
 mod evidence;
 mod judged;
 mod material;
+mod planned;
 mod records;
 mod sandbox;
 mod stage;

@@ -3,7 +3,7 @@
 
 use std::hint::black_box;
 
-use deed_host::stage::contract::{self, Caller, Party};
+use deed_host::stage::contract::{self, Access, Caller, Party};
 use deed_record::action::Action;
 use deed_record::action::id::ActionId;
 use deed_record::lifecycle::event::Entry;
@@ -29,8 +29,14 @@ pub(crate) fn bind(material: &Material) -> Result<Once<'_>> {
     let proposal = contract::parse(&material.body)?;
     let environment = &material.config.environment;
     let tenant = material.tenant()?;
-    let caller =
-        Caller { tenant, environment, agent: AGENT, person: PERSON, party: Party::Proposal };
+    let caller = Caller {
+        tenant,
+        environment,
+        agent: AGENT,
+        person: PERSON,
+        party: Party::Proposal,
+        access: Access::Tested,
+    };
     Ok(Box::new(move || {
         let id = ActionId::new(0, [0; 10]);
         let nonce = "0".repeat(32);

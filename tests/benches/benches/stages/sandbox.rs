@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use deed_host::maintenance::replay::replay as again;
-use deed_sandbox::Sandbox;
+use deed_sandbox::{Sandbox, World};
 use deed_system::clock::Clock;
 use deed_tests::services::{Result, workspace};
 use deed_verify::replay::{Case, ReplayVerdict};
@@ -36,7 +36,7 @@ pub(crate) fn prepare(dir: &Path) -> Result<ExitCode> {
 /// Repeats every run of the bundle in a fresh instance and compares it with the recorded run.
 pub(crate) fn replay(material: &Material) -> Result<Once<'_>> {
     let sandbox = open()?;
-    let adapter = sandbox.load(material.wasm()?)?;
+    let adapter = sandbox.load(material.wasm()?, World::Strict)?;
     let case = Case::open(&material.bundle)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
     Ok(Box::new(move || {

@@ -3,7 +3,7 @@
 use deed_tests::services::Result;
 
 use super::material::Material;
-use super::{evidence, judged, records, sandbox};
+use super::{evidence, judged, planned, records, sandbox};
 
 /// Does the work of a stage once.
 pub(crate) type Once<'a> = Box<dyn FnMut() -> Result<()> + 'a>;
@@ -24,7 +24,7 @@ const fn stage(
     Stage { name, times, begin }
 }
 
-pub(crate) const ALL: [Stage; 23] = [
+pub(crate) const ALL: [Stage; 25] = [
     stage("parse", 200, records::parse),
     stage("bind", 20, records::bind),
     stage("decide", 10, judged::decide),
@@ -32,9 +32,11 @@ pub(crate) const ALL: [Stage; 23] = [
     stage("decode", 200, judged::decode),
     stage("look", 200, judged::look),
     stage("before", 200, judged::before),
+    stage("rehearse", 20, planned::rehearse),
     stage("ask", 20, judged::request),
     stage("answer", 10, judged::answer),
     stage("clearance", 10, evidence::clearance),
+    stage("follow", 20, planned::follow),
     stage("judge", 20, judged::judge),
     stage("receipt", 10, evidence::receipt),
     stage("publish", 10, evidence::publish),

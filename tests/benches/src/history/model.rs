@@ -16,7 +16,7 @@ pub const ITEM_LENGTH: usize = 24;
 const TIME_LENGTH: usize = 13;
 /// A number in a record is taken for a time of the action only if it is within this many milliseconds of the action's
 /// start.
-const NEAR_MS: i64 = 24 * 60 * 60 * 1000;
+const NEAR_MS: u64 = 24 * 60 * 60 * 1000;
 /// Maximum number of actions in a directory that is used as a model. A directory with more actions already has a
 /// generated history.
 const MODELS_MAX: usize = 64;
@@ -222,7 +222,7 @@ impl Mould {
 fn time(rest: &[u8], digits: usize, began_ms: i64) -> Option<i64> {
     let digits = rest.get(..digits).filter(|digits| digits.len() == TIME_LENGTH)?;
     let time_ms: i64 = std::str::from_utf8(digits).ok()?.parse().ok()?;
-    ((time_ms - began_ms).abs() < NEAR_MS).then_some(time_ms)
+    (time_ms.abs_diff(began_ms) < NEAR_MS).then_some(time_ms)
 }
 
 #[cfg(test)]

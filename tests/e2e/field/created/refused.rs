@@ -49,7 +49,7 @@ fn a_value_of_an_answer_is_only_in_observations_of_its_upstream() {
     refused(&[(placeholder, "answer.other.id}")], "is not a required member");
     refused(&[("{answer.create.id}", "{answer.create}")], "is not a placeholder");
     let by = ("by = \"{action.id}\"", "by = \"{answer.create.id}\"");
-    refused(&[by], "can only be in the path or query");
+    refused(&[by], "is in the rule `create` itself or before it");
     refused(&[("field/{id}", "field/{answer.create.id}")], "`resource` cannot contain");
     let path = ("GET /things/{answer.create.id}", "GET /things/{note}/{answer.create.id}");
     let note = "properties.note = { type = \"string\" }";

@@ -1,22 +1,21 @@
 //! The processes and files of a RabbitMQ node: all ports on loopback, all files in one directory.
 
-use std::fs::{self, DirBuilder, File};
+use std::fs;
 use std::net::{SocketAddr, TcpStream};
-use std::os::unix::fs::DirBuilderExt as _;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::path::Path;
+use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use super::User;
-use crate::child_guard::ChildGuard;
+use crate::services::process::{Folder, Process};
 use crate::services::{Result, START_PATIENCE, free_address};
 
 /// The script of RabbitMQ itself. The program of the same name in `/usr/sbin` is Debian's wrapper, which works only for
 /// root and the user `rabbitmq`.
 pub(super) const PROGRAM: &str = "/usr/lib/rabbitmq/bin/rabbitmq-server";
 const CONF: &str = include_str!("../../../services/rabbitmq.conf");
-const PLUGINS: &str = "[rabbitmq_management].\n";
+const PLUGINS: &str = "[rabbitmq_management, rabbitmq_shovel, rabbitmq_shovel_management].\n";
 
 /// The programs get no other variables of the caller.
 const PATH: &str = "/usr/sbin:/usr/bin:/sbin:/bin";
@@ -25,14 +24,16 @@ const PATH: &str = "/usr/sbin:/usr/bin:/sbin:/bin";
 const ERL_FLAGS: &str = "-start_epmd false -kernel inet_dist_use_interface {127,0,0,1}";
 /// Ctrl-C does not stop the node halfway, and an orderly stop is short.
 const NODE_FLAGS: &str = "+B i -shutdown_time 2000";
-const STOP_PATIENCE: Duration = Duration::from_secs(20);
 
 /// A running node. Its fields are dropped in this order, so the node ends before its port mapper and its files.
 #[derive(Debug)]
 pub(super) struct Node {
-    server: Process,
+    /// `None` while the node is stopped.
+    server: Option<Process>,
     _epmd: Process,
     dir: Folder,
+    epmd: SocketAddr,
+    distribution: SocketAddr,
     pub(super) amqp: SocketAddr,
     pub(super) management: SocketAddr,
 }
@@ -51,17 +52,30 @@ impl Node {
         fs::write(dir.0.join("rabbitmq.conf"), conf)?;
         fs::write(dir.0.join("plugins"), PLUGINS)?;
         let mapper = port_mapper(&dir.0, epmd)?;
-        let mut command = server(&dir.0);
+        let mut node =
+            Self { server: None, _epmd: mapper, dir, epmd, distribution, amqp, management };
+        node.resume()?;
+        Ok(node)
+    }
+
+    /// Starts the server on the files and ports of this node.
+    pub(super) fn resume(&mut self) -> Result<()> {
+        let mut command = server(&self.dir.0);
         command
-            .env("ERL_EPMD_PORT", epmd.port().to_string())
-            .env("RABBITMQ_DIST_PORT", distribution.port().to_string())
-            .env("RABBITMQ_NODENAME", format!("deed-{}@localhost", management.port()));
-        let server = Process::start(&mut command, &dir.0.join("node.log"))?;
-        Ok(Self { server, _epmd: mapper, dir, amqp, management })
+            .env("ERL_EPMD_PORT", self.epmd.port().to_string())
+            .env("RABBITMQ_DIST_PORT", self.distribution.port().to_string())
+            .env("RABBITMQ_NODENAME", format!("deed-{}@localhost", self.management.port()));
+        self.server = Some(Process::start(&mut command, &self.dir.0.join("node.log"))?);
+        Ok(())
+    }
+
+    /// Stops the server in an orderly way. Its files stay.
+    pub(super) fn stop(&mut self) {
+        self.server = None;
     }
 
     pub(super) fn has_ended(&mut self) -> bool {
-        !self.server.runs()
+        self.server.as_mut().is_none_or(|server| !server.runs())
     }
 
     /// What the node wrote to its log.
@@ -114,61 +128,4 @@ fn server(dir: &Path) -> Command {
         // With this variable, the script replaces itself by the node, which then gets the signals.
         .env("RUNNING_UNDER_SYSTEMD", "true");
     command
-}
-
-/// A process that is ended by its id: in an orderly way, and by force if that takes too long.
-#[derive(Debug)]
-struct Process {
-    child_guard: Option<ChildGuard>,
-    child: Child,
-}
-
-impl Process {
-    fn start(command: &mut Command, log: &Path) -> Result<Self> {
-        let log = File::create(log)?;
-        let child =
-            command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log).spawn().map_err(
-                |error| format!("`{}` does not start: {error}", command.get_program().display()),
-            )?;
-        let child_guard = Some(ChildGuard::to(child.id())?);
-        Ok(Self { child_guard, child })
-    }
-
-    fn runs(&mut self) -> bool {
-        matches!(self.child.try_wait(), Ok(None))
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        self.child_guard = None;
-        if !self.runs() {
-            return;
-        }
-        Command::new("kill").arg(self.child.id().to_string()).status().ok();
-        let end = Instant::now() + STOP_PATIENCE;
-        while Instant::now() < end && self.runs() {
-            thread::sleep(Duration::from_millis(20));
-        }
-        // Nothing is left to do if the process has ended, so errors are ignored here.
-        self.child.kill().and_then(|()| self.child.wait()).ok();
-    }
-}
-
-/// A directory that only its owner may read. Dropping this value removes the directory.
-#[derive(Debug)]
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new(name: &str) -> Result<Self> {
-        let dir = std::env::temp_dir().join(name);
-        DirBuilder::new().mode(0o700).create(&dir)?;
-        Ok(Self(dir))
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        fs::remove_dir_all(&self.0).ok();
-    }
 }

@@ -3,7 +3,7 @@
 use deed_record::bundle::{CONTRACT, EXCHANGES, GRANT};
 use serde_json::{Value, json};
 
-use super::{LOOKS, all, forge, is_two, part};
+use super::{LOOKS, all, forge, is_two, part, ran_as_two};
 use crate::class::Sink;
 use crate::classes::host::other;
 use crate::forge::{Parts, chain, payload, receipt_line, restated};
@@ -16,7 +16,7 @@ fn exchanges(value: &Value) -> &[Value] {
 
 /// Answers from which the recorded state does not follow.
 pub(crate) fn answers(sink: &mut Sink<'_>, sample: &Sample) {
-    if !is_two(sample) {
+    if !ran_as_two(sample) {
         return;
     }
     let sources = sources(sample);
@@ -111,7 +111,7 @@ pub(crate) fn meanings(sink: &mut Sink<'_>, sample: &Sample) {
 
 /// Paths that do not contain the value of the answer, and answers that do not have the value of the path.
 pub(crate) fn paths(sink: &mut Sink<'_>, sample: &Sample) {
-    if !is_two(sample) {
+    if !ran_as_two(sample) {
         return;
     }
     let mut made = Vec::new();

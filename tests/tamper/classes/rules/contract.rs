@@ -4,19 +4,28 @@
 use deed_record::bundle::{CONTRACT, EXCHANGES, GRANT, LATER, POST, PRE};
 use serde_json::{Value, json};
 
-use super::{LOOKS, forge, is_two, part};
+use super::{LOOKS, forge, is_two, part, ran_as_two};
 use crate::class::Sink;
 use crate::forge::{Parts, chain, kind};
 use crate::samples::Sample;
 
 /// Members of a rule that its rendered request contains, too.
-const MEMBERS: [&str; 8] =
-    ["absent", "accepted", "codec", "created", "guard", "refused_when", "throttled", "where"];
+const MEMBERS: [&str; 9] = [
+    "absent",
+    "accepted",
+    "codec",
+    "created",
+    "guard",
+    "optional",
+    "refused_when",
+    "throttled",
+    "where",
+];
 
 /// Contracts without one member of a rule: only the contract, the contract and the grant, or both and all requests.
 pub(crate) fn contracts(sink: &mut Sink<'_>, sample: &Sample) {
     let is_approved = chain(&sample.files).iter().any(|line| kind(line) == "approval");
-    if !is_two(sample) || is_approved {
+    if !ran_as_two(sample) || is_approved {
         return;
     }
     let contract = part(sample, CONTRACT);

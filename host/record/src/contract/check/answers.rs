@@ -1,4 +1,4 @@
-//! Checks the names and answers of writes, and the requests of `observe` that contain values of answers.
+//! Checks the names and answers of rules of `perform`, and the requests of `observe` that contain values of answers.
 
 use super::super::fault::Fault;
 use super::super::{Contract, StateShape};
@@ -8,6 +8,10 @@ use crate::contract::schema::{Kind, Schema};
 use crate::contract::template::text::Source;
 use crate::contract::template::{self, Place, Rule, Use};
 use crate::exchange::codec::Incoming;
+
+/// Why no request can contain a value of the answer to a read.
+pub(super) const OF_READ: &str =
+    "is of a read; a request can contain only values of the answers to writes";
 
 pub(super) fn check(contract: &Contract) -> Result<(), Fault> {
     for rule in &contract.observe.http {
@@ -21,7 +25,7 @@ pub(super) fn check(contract: &Contract) -> Result<(), Fault> {
         let earlier = contract.perform.http.iter().take(n);
         if rule.name.is_some() && earlier.into_iter().any(|other| other.name == rule.name) {
             let name = rule.name.as_deref().unwrap_or_default();
-            return Err(Fault::at(&rule.request, format!("`{name}` names two writes")));
+            return Err(Fault::at(&rule.request, format!("`{name}` names two rules of perform")));
         }
         write(contract, rule)?;
     }
@@ -68,8 +72,23 @@ fn write(contract: &Contract, rule: &Rule) -> Result<(), Fault> {
     if rule.name.is_none() {
         return refuse("`answer` needs a `name`, by which other requests refer to it".to_owned());
     }
-    if rule.calls.is_some_and(|calls| calls != 1) || !rule.may_write().unwrap_or(true) {
-        return refuse("`answer` is for a write that is sent once".to_owned());
+    let is_write = rule.may_write().unwrap_or(true);
+    // Every other read can be sent while the action is rehearsed, so the adapter has its answer.
+    let is_late_read = rule.request.starts_with("GET ") && rule.awaits_answer();
+    if !(is_write || is_late_read) {
+        return refuse(
+            "`answer` is for a write, or for a GET of perform with a value of an answer".to_owned(),
+        );
+    }
+    if rule.calls.is_some_and(|calls| calls != 1) {
+        let kind = if is_write { "write" } else { "read" };
+        let what = format!("`answer` is for a {kind} that is sent once; remove `calls`");
+        return Err(Fault::in_rule(&rule.request, "calls", what));
+    }
+    if rule.location.is_some() && !is_write {
+        return refuse(
+            "`location` is for a write; declare members of the body in `answer`".to_owned(),
+        );
     }
     guarded(contract, rule)?;
     let parts = rule.location.as_deref().map(|form| location(form, rule)).transpose()?;
@@ -90,6 +109,11 @@ fn write(contract: &Contract, rule: &Rule) -> Result<(), Fault> {
             let kinds = if from_body { "a string" } else { "a string or an integer" };
             return refuse(format!(
                 "`answer.{name}` must be {kinds}, because it is taken from text"
+            ));
+        }
+        if from_body && rule.request.starts_with("HEAD ") {
+            return refuse(format!(
+                "`answer.{name}` is a member of the body, and the answer to HEAD has no body"
             ));
         }
         if from_body && !rule.codec.has_members() {
@@ -176,24 +200,20 @@ fn is_exposed(rule: &Rule, name: &str) -> bool {
 }
 
 /// Checks that a value of an answer is in the path or query of an `observe` rule to the upstream that gave the answer.
-pub(super) fn placeholder(
-    contract: &Contract,
-    one: &Use<'_>,
-    rule: &Rule,
-    observing: bool,
-) -> Result<(), Fault> {
+pub(super) fn placeholder(contract: &Contract, one: &Use<'_>, rule: &Rule) -> Result<(), Fault> {
     let Source::Answer(path) = one.source else { return Ok(()) };
     let written = one.source.written();
     let refuse = |why: String| Err(Fault::at(one.text, format!("`{written}` {why}")));
-    if !observing || rule.reads || !matches!(one.place, Place::Path | Place::Query) {
+    if rule.reads || !matches!(one.place, Place::Path | Place::Query) {
         return refuse("can only be in the path or query of a GET or HEAD in observe".to_owned());
     }
     let name = path.split('.').next().unwrap_or_default();
     let Some((write, schema)) = contract.answer_at(path) else {
-        return refuse(format!(
-            "is not a required member of the `answer` of an [[perform.http]] with `name = \"{name}\"`"
-        ));
+        return refuse(no_member(name));
     };
+    if !write.may_write().unwrap_or(true) {
+        return refuse(OF_READ.to_owned());
+    }
     if write.upstream != rule.upstream {
         let (from, to) = (&write.upstream, &rule.upstream);
         return refuse(format!("is of upstream `{from}`, and cannot be sent to `{to}`"));
@@ -201,14 +221,7 @@ pub(super) fn placeholder(
     if schema.kind() == Some(Kind::Object) {
         return refuse("is an object; name one of its members".to_owned());
     }
-    let is_private = |other: &Use<'_>| match other.source {
-        Source::Param { name, .. } => {
-            contract.params.properties.get(name).is_some_and(|schema| schema.private)
-        }
-        _ => false,
-    };
-    let uses = rule.placeholders(None, contract.templates()).unwrap_or_default();
-    if uses.iter().any(is_private) {
+    if has_private(contract, rule) {
         return refuse("cannot be in a request that has a private parameter".to_owned());
     }
     let controls = |other: &Rule| other.control.as_ref() == Some(&rule.request);
@@ -216,4 +229,24 @@ pub(super) fn placeholder(
         return refuse("cannot be in a `control` request".to_owned());
     }
     Ok(())
+}
+
+/// Why a placeholder has no declared value.
+pub(super) fn no_member(name: &str) -> String {
+    format!(
+        "is not a required member of the `answer` of an [[perform.http]] with `name = \"{name}\"`"
+    )
+}
+
+/// Whether the request of a rule contains a private parameter.
+pub(super) fn has_private(contract: &Contract, rule: &Rule) -> bool {
+    let is_private = |other: &Use<'_>| match other.source {
+        Source::Param { name, .. } => {
+            contract.params.properties.get(name).is_some_and(|schema| schema.private)
+        }
+        _ => false,
+    };
+    let body = rule.body_template().unwrap_or_default();
+    let uses = rule.placeholders(body.as_deref(), contract.templates()).unwrap_or_default();
+    uses.iter().any(is_private)
 }

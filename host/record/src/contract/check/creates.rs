@@ -29,12 +29,18 @@ pub(super) fn check(contract: &Contract) -> Result<(), Fault> {
     Err(Fault::at("effect", what))
 }
 
-/// Whether a write sends the id of the action, and the contract does not take a lost create for one that was not carried
-/// out: an observation uses the id, or cannot be made without the answer, so that a person decides with the id.
+/// Whether a write that is always sent has the id of the action, and the contract does not take a lost create for one
+/// that was not carried out: an observation uses the id, or cannot be made without the answer, so that a person decides
+/// with the id.
 fn is_found_by_id(contract: &Contract) -> bool {
     let has_id = |rule: &Rule| contains(contract, rule, |source, _| source == Source::ActionId);
-    let is_write = |rule: &&Rule| rule.may_write().unwrap_or(false);
-    contract.perform.http.iter().filter(is_write).any(has_id)
+    // An optional write may be left out, and a write that contains a value of an answer is not sent if that answer is
+    // lost, which is the case that this check is about.
+    let awaits =
+        |rule: &Rule| contains(contract, rule, |source, _| matches!(source, Source::Answer(_)));
+    let is_sent =
+        |rule: &&Rule| rule.may_write().unwrap_or(false) && !rule.optional && !awaits(rule);
+    contract.perform.http.iter().filter(is_sent).any(has_id)
         && contract.observe.http.iter().any(|look| look.awaits_answer() || has_id(look))
 }
 

@@ -47,7 +47,11 @@ pub(super) fn rule(contract: &Contract, rule: &Rule, observing: bool) -> Result<
         is_narrow(contract, one, Some(rule))?;
         compared(contract, one, rule)?;
         of_state(contract, one, rule, observing)?;
-        super::answers::placeholder(contract, one, rule, observing)?;
+        if observing {
+            super::answers::placeholder(contract, one, rule)?;
+        } else {
+            super::open::placeholder(contract, one, rule)?;
+        }
         optional(one, &uses, observing, &rule.request)?;
         if rule.codec.request == Outgoing::Form && one.place == Place::Body {
             flat(contract, one, rule)?;

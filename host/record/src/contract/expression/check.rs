@@ -39,6 +39,11 @@ pub(super) fn reads(expression: &IdedExpr) -> BTreeSet<String> {
     reads::of(expression)
 }
 
+/// The JSON pointers of the parts of the state after the action whose values an expression reads.
+pub(super) fn compared(expression: &IdedExpr) -> BTreeSet<String> {
+    reads::compared(expression)
+}
+
 /// What is known at one point of the expression: loop variables, and paths that are proved present.
 #[derive(Clone)]
 struct Scope<'a> {

@@ -9,17 +9,48 @@ use super::{Kind, Schema, decimal};
 
 /// One violation of a schema.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("at `{pointer}`: {reason}")]
+#[error("{}{reason}", place(.pointer))]
 pub struct Violation {
     /// The JSON pointer (RFC 6901) of the violation; `""` is the whole value.
     pub pointer: String,
     pub reason: String,
 }
 
+/// The place of a violation before its reason; nothing for the whole value.
+fn place(pointer: &str) -> String {
+    if pointer.is_empty() { String::new() } else { format!("at `{pointer}`: ") }
+}
+
 pub(super) fn violations(schema: &Schema, value: &Value) -> Vec<Violation> {
     let mut found = Vec::new();
     walk(schema, value, "", &mut found);
     found
+}
+
+/// Finds the first violation, in the order of [`violations`].
+pub(super) fn first(schema: &Schema, value: &Value, at: &str) -> Option<Violation> {
+    let mut found = Vec::new();
+    own(schema, value, at, &mut found);
+    let inner = || match value {
+        Value::Object(map) if schema.kind() == Some(Kind::Object) => first_in(schema, map, at),
+        Value::Array(items) if schema.kind() == Some(Kind::Array) => {
+            let inner = schema.items.as_deref()?;
+            let mut items = items.iter().enumerate();
+            items.find_map(|(index, item)| first(inner, item, &child(at, &index.to_string())))
+        }
+        _ => None,
+    };
+    found.into_iter().next().or_else(inner)
+}
+
+fn first_in(schema: &Schema, map: &Map<String, Value>, at: &str) -> Option<Violation> {
+    let mut found = Vec::new();
+    names(schema, map, at, &mut found);
+    let inner = || {
+        let mut inner = schema.properties.iter();
+        inner.find_map(|(name, inner)| first(inner, map.get(name)?, &child(at, name)))
+    };
+    found.into_iter().next().or_else(inner)
 }
 
 /// Finds the violations of this value itself; violations of nested values are found separately.
@@ -55,7 +86,7 @@ pub(super) fn own(schema: &Schema, value: &Value, at: &str, found: &mut Vec<Viol
 
 /// The type with its article. A decimal is named with its range, because a text with the form of a decimal can be out
 /// of range.
-fn wanted(schema: &Schema) -> String {
+pub(super) fn wanted(schema: &Schema) -> String {
     match schema.kind() {
         None => "a value of a declared type".to_owned(),
         Some(Kind::Decimal) => {
@@ -96,6 +127,16 @@ fn walk(schema: &Schema, value: &Value, at: &str, found: &mut Vec<Violation>) {
 }
 
 fn object(schema: &Schema, map: &Map<String, Value>, at: &str, found: &mut Vec<Violation>) {
+    names(schema, map, at, found);
+    for (name, inner) in &schema.properties {
+        if let Some(value) = map.get(name) {
+            walk(inner, value, &child(at, name), found);
+        }
+    }
+}
+
+/// Finds names that are missing and names that are not declared.
+fn names(schema: &Schema, map: &Map<String, Value>, at: &str, found: &mut Vec<Violation>) {
     for name in schema.required.iter().filter(|name| !map.contains_key(*name)) {
         add(found, &child(at, name), "is required but absent".into());
     }
@@ -104,11 +145,6 @@ fn object(schema: &Schema, map: &Map<String, Value>, at: &str, found: &mut Vec<V
     undeclared.sort();
     for name in undeclared {
         add(found, &child(at, name), "is not declared by the contract".into());
-    }
-    for (name, inner) in &schema.properties {
-        if let Some(value) = map.get(name) {
-            walk(inner, value, &child(at, name), found);
-        }
     }
 }
 
@@ -160,7 +196,7 @@ fn add(found: &mut Vec<Violation>, at: &str, reason: String) {
     found.push(Violation { pointer: at.into(), reason });
 }
 
-fn shorten(value: &Value) -> String {
+pub(super) fn shorten(value: &Value) -> String {
     let text = value.to_string();
     if text.chars().count() <= 60 { text } else { text.chars().take(60).chain(['…']).collect() }
 }

@@ -31,6 +31,21 @@ fn a_conforming_value_has_no_violations() {
 }
 
 #[test]
+fn the_first_violation_is_the_first_of_all() {
+    for value in [
+        json!({"id": "00ff"}),
+        json!(7),
+        json!({"id": 7, "extra": 1}),
+        json!({"id": "00ff", "level": 4, "tier": "gold"}),
+        json!({"id": "00ff", "emails": [{"value": "a"}, {"value": "long"}, {}]}),
+        json!({"id": "00ff", "emails": [{"value": "a", "x": 1}]}),
+    ] {
+        let all = user().violations(&value);
+        assert_eq!(user().first_violation(&value), all.into_iter().next(), "{value}");
+    }
+}
+
+#[test]
 fn every_violation_is_named_with_its_pointer() {
     let value = json!({"active": "yes", "level": 4, "tier": "gold", "emails": [{"value": "long"}, {}, {"value": "a", "x": 1}], "extra": 1});
     assert_eq!(

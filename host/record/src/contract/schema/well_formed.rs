@@ -14,10 +14,15 @@ const MAX_DEPTH: usize = 16;
 
 /// Why a schema is refused, and the RFC 6901 pointer to the fault inside the schema.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("schema at `{pointer}`: {reason}")]
+#[error("schema{}: {reason}", place(.pointer))]
 pub struct SchemaError {
     pub pointer: String,
     pub reason: String,
+}
+
+/// The place of a fault inside a schema; nothing for the whole schema.
+fn place(pointer: &str) -> String {
+    if pointer.is_empty() { String::new() } else { format!(" at `{pointer}`") }
 }
 
 pub(super) fn check(schema: &Schema) -> Result<(), SchemaError> {

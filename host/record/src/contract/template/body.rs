@@ -6,9 +6,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use deed_spec::json::{self, child};
 use serde_json::{Map, Value};
 
-use super::RenderError;
 use super::text::{self, Format, Origins, Piece, Source};
+use super::{RenderError, open};
 use crate::contract::schema::decimal;
+use crate::exchange::codec::form::{self, Shape};
 
 /// The template of a body.
 #[derive(Debug)]
@@ -81,37 +82,30 @@ pub(super) fn check(body: &Value, format: Format) -> Result<(), RenderError> {
             Ok(())
         }
         Value::Array(items) => items.iter().try_for_each(|item| check(item, format)),
-        // A later release may give this form a meaning, so no accepted contract may contain it.
-        Value::Object(members) if format == Format::Two && is_reserved(members) => {
-            Err(RenderError::Any)
-        }
+        // The schema of an open part contains no placeholders.
+        Value::Object(members) if format == Format::Two && open::is_part(members) => Ok(()),
         Value::Object(members) => members.values().try_for_each(|item| check(item, format)),
         _ => Ok(()),
     }
 }
 
-/// Whether this is the form of a value that an adapter computes: a schema in `any`, and nothing else except a `name`.
-fn is_reserved(members: &Map<String, Value>) -> bool {
-    members.get("any").is_some_and(Value::is_object)
-        && members.keys().all(|name| matches!(name.as_str(), "any" | "name"))
-}
-
-/// Refuses a body that is only a value of the state, because a record could not distinguish a body that is not known
-/// yet from an absent body.
+/// Refuses a body that is only a value of the state or of an answer, because a record could not distinguish a body that
+/// is not known yet from an absent body.
 pub(super) fn not_late(body: &Value, format: Format) -> Result<(), RenderError> {
     let Value::String(text) = body else { return Ok(()) };
     match text::whole(&text::pieces(text, format)?) {
-        Some(Source::Pre(_)) => Err(RenderError::LateBody(text.clone())),
+        Some(Source::Pre(_) | Source::Answer(_)) => Err(RenderError::LateBody(text.clone())),
         _ => Ok(()),
     }
 }
 
-/// Collects every text of a body, in document order.
-pub(super) fn texts<'t>(body: &'t Value, found: &mut Vec<&'t str>) {
+/// Collects every text of a body that may contain placeholders, in document order.
+pub(super) fn texts<'t>(body: &'t Value, format: Format, found: &mut Vec<&'t str>) {
     match body {
         Value::String(text) => found.push(text),
-        Value::Array(items) => items.iter().for_each(|item| texts(item, found)),
-        Value::Object(members) => members.values().for_each(|item| texts(item, found)),
+        Value::Array(items) => items.iter().for_each(|item| texts(item, format, found)),
+        Value::Object(members) if format == Format::Two && open::is_part(members) => {}
+        Value::Object(members) => members.values().for_each(|item| texts(item, format, found)),
         _ => {}
     }
 }
@@ -126,14 +120,23 @@ pub(super) struct Filled {
     /// The values of the state before the action, as a map from JSON pointers into the body to JSON pointers into the
     /// state.
     pub(super) pre: BTreeMap<String, String>,
+    /// The names of the open parts, by JSON pointers into the body.
+    pub(super) any: BTreeMap<String, String>,
+    /// The values of answers, as a map from JSON pointers into the body to `NAME.MEMBER`.
+    pub(super) awaited: BTreeMap<String, String>,
 }
 
-/// Fills a body; a member or item whose parameter is absent is left out. A value of the state is null until the host
-/// has read the state. Fails when literal text stands next to a placeholder whose value is absent or is not a text,
-/// number or boolean.
-pub(super) fn fill(template: &Template<'_>, origins: &Origins<'_>) -> Result<Filled, RenderError> {
+/// Fills a body; a member or item whose parameter is absent is left out, and with `drops_empty` also a list or table
+/// inside the body of which nothing is left. A value of the state or of an answer and an open part are null; if the
+/// whole body is an open part, there is no body. Fails when literal text stands next to a placeholder whose value is
+/// absent or is not a text, number or boolean.
+pub(super) fn fill(
+    template: &Template<'_>,
+    origins: &Origins<'_>,
+    drops_empty: bool,
+) -> Result<Filled, RenderError> {
     let mut filled = Filled::default();
-    let fill = Fill { origins, fractions: &template.fractions };
+    let fill = Fill { origins, fractions: &template.fractions, drops_empty };
     filled.value = filled.part(&template.body, fill, At::Top)?;
     // The order of the pointers must not depend on the order in which a build keeps the members of an object.
     filled.numbers.sort_unstable();
@@ -145,6 +148,14 @@ pub(super) fn fill(template: &Template<'_>, origins: &Origins<'_>) -> Result<Fil
 struct Fill<'a> {
     origins: &'a Origins<'a>,
     fractions: &'a BTreeSet<String>,
+    drops_empty: bool,
+}
+
+impl Fill<'_> {
+    /// Whether a list or table of which nothing is left is left out itself.
+    fn drops(self, is_empty: bool, at: At<'_>) -> bool {
+        is_empty && self.drops_empty && !matches!(at, At::Top)
+    }
 }
 
 /// The place of a value in a body, as a linked list on the stack, because few places are converted to JSON pointers. An
@@ -176,7 +187,33 @@ impl At<'_> {
     }
 }
 
+/// The name of the open part, if the object is one.
+fn name_of<'t>(
+    members: &'t Map<String, Value>,
+    format: Format,
+    at: At<'_>,
+) -> Result<Option<&'t str>, RenderError> {
+    match format {
+        Format::One => Ok(None),
+        Format::Two => match open::written(members) {
+            Ok(part) => Ok(part.map(|(name, _)| name)),
+            Err(fault) => Err(fault.at(&at.template(), None).into()),
+        },
+    }
+}
+
 impl Filled {
+    /// Converts the values of a form-urlencoded body to texts. A value of an answer stays null. Fails when the body is
+    /// not an object of this shape.
+    pub(super) fn into_form(mut self, shape: Shape) -> Result<Self, RenderError> {
+        let Some(body) = self.value.take() else { return Ok(Self::default()) };
+        // The pointers stay valid, because nothing in the body is empty.
+        let body = replaced(body, &self.awaited, &Value::String(String::new()));
+        let body = form::texts(body, shape).map_err(|_| RenderError::NotFlat)?;
+        let value = Some(replaced(body, &self.awaited, &Value::Null));
+        Ok(Self { value, awaited: self.awaited, ..Self::default() })
+    }
+
     fn part(
         &mut self,
         body: &Value,
@@ -197,14 +234,24 @@ impl Filled {
                     // An item that is left out does not count for the indices of later items.
                     kept.extend(self.part(item, fill, At::Item(&at, kept.len(), n))?);
                 }
+                if fill.drops(kept.is_empty(), at) {
+                    return Ok(None);
+                }
                 Value::Array(kept)
             }
             Value::Object(members) => {
+                if let Some(name) = name_of(members, fill.origins.format(), at)? {
+                    self.any.insert(at.pointer(), name.to_owned());
+                    return Ok((!matches!(at, At::Top)).then_some(Value::Null));
+                }
                 let mut kept = Map::new();
                 for (key, member) in members {
                     if let Some(value) = self.part(member, fill, At::Member(&at, key))? {
                         kept.insert(key.clone(), value);
                     }
+                }
+                if fill.drops(kept.is_empty(), at) {
+                    return Ok(None);
                 }
                 Value::Object(kept)
             }
@@ -224,6 +271,10 @@ impl Filled {
                 self.pre.insert(at.pointer(), format!("/{}", path.replace('.', "/")));
                 return Ok(Some(Value::Null));
             }
+            Some(Source::Answer(path)) => {
+                self.awaited.insert(at.pointer(), path.to_owned());
+                return Ok(Some(Value::Null));
+            }
             Some(source) => {
                 let value = origins.value(source).map(std::borrow::Cow::into_owned);
                 if value.is_some() && origins.is_number(source) {
@@ -236,4 +287,14 @@ impl Filled {
         let same = |text: &str| text.to_owned();
         text::render(&pieces, origins, same, same).map(|text| Some(Value::String(text)))
     }
+}
+
+/// The body with this value at each of these places.
+fn replaced(mut body: Value, places: &BTreeMap<String, String>, value: &Value) -> Value {
+    for place in places.keys() {
+        if let Some(slot) = body.pointer_mut(place) {
+            *slot = value.clone();
+        }
+    }
+    body
 }

@@ -1,5 +1,6 @@
 //! Why a rule cannot be used, or cannot be rendered.
 
+use super::open::OpenError;
 use crate::contract::expose::ExposeError;
 use crate::exchange::codec::CodecError;
 
@@ -35,7 +36,7 @@ pub enum RenderError {
     )]
     Brace(String),
     #[error(
-        "`{0}` is not a placeholder; write `{{name}}` or `{{name?}}` for a parameter, `{{action.id}}`, `{{pre.STATE.MEMBER}}` for a value of the state before the action, or `{{{{` and `}}}}` for literal braces"
+        "`{0}` is not a placeholder; write `{{name}}` or `{{name?}}` for a parameter, `{{action.id}}`, `{{pre.STATE.MEMBER}}` for a value of the state before the action, `{{answer.NAME.MEMBER}}` for a value of an answer, or `{{{{` and `}}}}` for literal braces"
     )]
     Unknown(String),
     #[error(
@@ -63,6 +64,10 @@ pub enum RenderError {
     #[error("a rule can have at most 16 headers")]
     ManyHeaders,
     #[error(
+        "`permission` must be one line of 1 to 100 characters, without backquotes and control characters, and without spaces at its ends"
+    )]
+    Permission,
+    #[error(
         "`Content-Type` is set, but the rule sends no body; to choose the type of the answer, set `Accept`"
     )]
     KindWithoutBody,
@@ -78,11 +83,8 @@ pub enum RenderError {
     LateBody(String),
     #[error("`body_json` is `null`; leave it out to send no body")]
     NullBody,
-    #[error(
-        "`{{ any = … }}` in a body is reserved for values that an adapter computes, which are not supported yet; write \
-        a fixed value, or declare a parameter under [params] and write `{{name}}`"
-    )]
-    Any,
+    #[error(transparent)]
+    Open(#[from] OpenError),
     #[error(transparent)]
     Codec(#[from] CodecError),
     #[error(transparent)]

@@ -4,7 +4,7 @@ use deed_spec::json::child;
 use serde_json::Value;
 
 use super::text::{self, Format, Source};
-use super::{Place, RenderError, Rule, Use, placed, target};
+use super::{Place, RenderError, Rule, Use, is_part, placed, target};
 use crate::exchange::codec::Outgoing;
 
 /// A placeholder of a rule, and the place of its value in the rendered request.
@@ -90,6 +90,7 @@ impl<'t> Walk<'t, '_> {
                 }
                 Ok(kept > 0 || !self.drops_empty)
             }
+            Value::Object(members) if self.format == Format::Two && is_part(members) => Ok(true),
             Value::Object(members) => {
                 let mut kept = false;
                 for (name, member) in members {

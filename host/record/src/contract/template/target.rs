@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 
 use super::RenderError;
 use super::text::{self, Format, Origins, Piece, Source};
-use crate::exchange::segment::has_dots;
+use crate::exchange::segment::{self, has_dots};
 
 /// Path and query of a target; the query is `None` without `?`.
 pub(super) fn split(target: &str) -> (&str, Option<&str>) {
@@ -215,7 +215,7 @@ fn unfit(source: Source<'_>) -> RenderError {
 
 /// RFC 3986 §2.3: unreserved characters stay, every other byte becomes `%XX` in upper case.
 pub fn percent_encode(text: &str) -> String {
-    encode(text, b"-._~")
+    segment::percent_encode(text)
 }
 
 /// The one form of literal text that is sent (RFC 3986 §6.2.2): unreserved characters are not encoded, other encoded

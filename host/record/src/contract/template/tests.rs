@@ -64,4 +64,5 @@ fn unsafe_rules_are_refused() {
     assert!(rule("GET /x?q=1", None).check(true, Format::One).is_ok());
 }
 
+mod open;
 mod two;

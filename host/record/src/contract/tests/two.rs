@@ -1,6 +1,8 @@
 //! Tests which contracts of format 2 are refused, and that contracts of format 1 keep their meaning.
 
 mod creates;
+mod open;
+mod parts;
 mod refusals;
 
 use crate::contract::Contract;

@@ -1,7 +1,8 @@
-//! What the answers to named writes say, and the requests of an observation that contain their values.
+//! What the answers to named writes say, and the later requests that contain their values.
 //!
 //! Only answers of writes that were carried out count, and only the recorded copy of an answer is read, so a verifier
-//! finds the same values.
+//! finds the same values. A read of `perform` may also have a name, but no request contains a value of its answer: reads
+//! are not in the journal, so after an interruption the value would not be known.
 
 use std::collections::BTreeMap;
 
@@ -13,6 +14,8 @@ use crate::contract::schema::{Kind, Schema};
 use crate::contract::template::{self, Rule};
 use crate::exchange::meaning::Meaning;
 use crate::exchange::{Exchange, Rendered};
+use crate::plan::matching::is_planned_as;
+use crate::plan::{Plan, Planned};
 
 /// The request that one `observe` rule sends in an observation, if there is one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,9 +31,9 @@ pub enum Asked<'a> {
 
 /// Maximum bytes of one member of an answer, as JSON, and of a path that contains members.
 const VALUE_MAX: usize = 1 << 10;
-const PATH_MAX: usize = 8 << 10;
+pub(crate) const PATH_MAX: usize = 8 << 10;
 
-/// The answers to the named writes of a contract.
+/// The answers to the named writes of `perform`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Answers(BTreeMap<String, Answer>);
 
@@ -46,10 +49,67 @@ impl Answers {
     /// Reads the answers. `perform` is the rendered rules of `perform`, and `sent` the exchanges of all attempts before
     /// the observation; both are empty before the first write.
     pub fn of(contract: &Contract, perform: &[Rendered], sent: &[&Exchange]) -> Self {
+        let mut answers = Self::default();
         let rules = contract.perform.http.iter().zip(perform);
-        let named = rules
-            .filter_map(|(rule, request)| Some((rule.name.clone()?, answer(rule, request, sent))));
-        Self(named.collect())
+        for (rule, request) in rules.filter(|(rule, request)| rule.name.is_some() && request.writes)
+        {
+            let of_rule = |one: &&Exchange| is_of(request, &one.request);
+            let sent: Vec<&Exchange> = sent.iter().copied().filter(of_rule).collect();
+            answers.add(rule, &sent);
+        }
+        answers
+    }
+
+    /// Reads the answers to the writes of a plan.
+    pub(crate) fn of_plan(rules: &[Rule], plan: &Plan, sent: &[&Exchange]) -> Self {
+        let mut answers = Self::default();
+        let is_named_write =
+            |(_, rule): &(usize, &Rule)| rule.name.is_some() && rule.may_write().unwrap_or(true);
+        for (n, rule) in rules.iter().enumerate().filter(is_named_write) {
+            let is_of_rule = |one: &&Planned| usize::try_from(one.rule).is_ok_and(|rule| rule == n);
+            let planned = plan.writes.iter().find(is_of_rule);
+            let of_rule = |one: &&Exchange| {
+                planned.is_some_and(|planned| is_planned_as(&planned.request, &one.request))
+            };
+            let sent: Vec<&Exchange> = sent.iter().copied().filter(of_rule).collect();
+            answers.add(rule, &sent);
+        }
+        answers
+    }
+
+    /// Adds the answer of one more exchange of a write. A value that is known does not change; another answer to the
+    /// same write makes it unknown.
+    pub(crate) fn learn(&mut self, rule: &Rule, exchange: &Exchange) {
+        let Some(name) = rule.name.clone() else { return };
+        let kept = match (self.0.get(&name), answer(rule, &[exchange])) {
+            (Some(Answer::Known(first)), Answer::Known(other)) if *first != other => twice(rule),
+            (Some(Answer::Known(_)), _) => return,
+            (_, found) => found,
+        };
+        self.0.insert(name, kept);
+    }
+
+    /// Only the answers that are known.
+    #[must_use]
+    pub(crate) fn known(mut self) -> Self {
+        self.0.retain(|_, answer| matches!(answer, Answer::Known(_)));
+        self
+    }
+
+    /// Whether the request whose answer has this member was sent, by `NAME.MEMBER`.
+    pub(crate) fn has_answer(&self, path: &str) -> bool {
+        self.0.contains_key(path.split('.').next().unwrap_or_default())
+    }
+
+    /// Why the value of a member of an answer is not known.
+    pub(crate) fn why_unknown(&self, path: &str) -> String {
+        let name = path.split('.').next().unwrap_or_default();
+        match self.0.get(name) {
+            None => format!("the write `{name}` was not sent"),
+            Some(Answer::None) => format!("the write `{name}` was not carried out"),
+            Some(Answer::Unknown(why)) => why.clone(),
+            Some(Answer::Known(_)) => format!("the answer has no `{path}`"),
+        }
     }
 
     /// What each rendered `observe` rule sends, in the order of the rules.
@@ -59,11 +119,26 @@ impl Answers {
 
     /// The percent-encoded value of a member of an answer, by `NAME.MEMBER`; `None` if it is not known.
     pub fn text(&self, path: &str) -> Option<String> {
-        let (name, path) = path.split_once('.')?;
-        let Some(Answer::Known(value)) = self.0.get(name) else { return None };
-        let value = path.split('.').try_fold(value, |value, step| value.get(step))?;
+        let value = self.member(path)?;
         let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
         Some(template::percent_encode(&text))
+    }
+
+    /// The value of a member of an answer, by `NAME.MEMBER`; `None` if it is not known.
+    pub fn value(&self, path: &str) -> Option<Value> {
+        self.member(path).cloned()
+    }
+
+    fn member(&self, path: &str) -> Option<&Value> {
+        let (name, path) = path.split_once('.')?;
+        let Some(Answer::Known(value)) = self.0.get(name) else { return None };
+        path.split('.').try_fold(value, |value, step| value.get(step))
+    }
+
+    fn add(&mut self, rule: &Rule, sent: &[&Exchange]) {
+        if let Some(name) = rule.name.clone() {
+            self.0.insert(name, answer(rule, sent));
+        }
     }
 
     fn of_look<'a>(&self, look: &'a Rendered) -> Asked<'a> {
@@ -108,19 +183,23 @@ impl Asked<'_> {
     }
 }
 
-/// The answer to one named write in all attempts. If the write was sent more than once, all answers must be equal.
-fn answer(rule: &Rule, request: &Rendered, sent: &[&Exchange]) -> Answer {
-    let of_rule = |one: &&&Exchange| {
-        one.request.path == request.path && one.request.without_state() == *request
-    };
-    let sent: Vec<&Exchange> = sent.iter().filter(of_rule).copied().collect();
+/// Whether a sent request is this rule with some values of the state and of answers, and some parts that the adapter
+/// computed.
+fn is_of(rule: &Rendered, sent: &Rendered) -> bool {
+    let is_filled = || rule.awaits_answer() && rule.is_filled_as(&sent.path);
+    (rule.path == sent.path || is_filled())
+        && Rendered { path: rule.path.clone(), ..sent.without_state() } == *rule
+}
+
+/// The answer to one named write in all attempts, by its exchanges. If the write was sent more than once, all answers
+/// must be equal.
+fn answer(rule: &Rule, sent: &[&Exchange]) -> Answer {
     let mut found = None;
     for done in sent.iter().filter(|one| one.is_done()) {
         match members(rule, done) {
             Err(why) => return Answer::Unknown(format!("the answer to the write of {why}")),
             Ok(value) if found.as_ref().is_some_and(|first| *first != value) => {
-                let why = "was answered twice, with different values";
-                return Answer::Unknown(format!("the write of {} {why}", described(rule)));
+                return twice(rule);
             }
             Ok(value) => found = Some(value),
         }
@@ -137,12 +216,17 @@ fn answer(rule: &Rule, request: &Rendered, sent: &[&Exchange]) -> Answer {
     }
 }
 
+fn twice(rule: &Rule) -> Answer {
+    let why = "was answered twice, with different values";
+    Answer::Unknown(format!("the write of {} {why}", described(rule)))
+}
+
 fn described(rule: &Rule) -> String {
     format!("`{}`", rule.request)
 }
 
-/// The declared members of an answer.
-fn members(rule: &Rule, exchange: &Exchange) -> Result<Value, String> {
+/// The declared members of an answer, if every one of them is present and fits the contract.
+pub(crate) fn members(rule: &Rule, exchange: &Exchange) -> Result<Value, String> {
     let of = described(rule);
     if let Some(problem) = &exchange.problem {
         return Err(format!("{of} cannot be used: {problem}"));

@@ -13,6 +13,7 @@ use super::answers::Asked;
 use crate::contract::template::Rule;
 use crate::contract::{Contract, StateShape};
 use crate::exchange::{Exchange, Fate, Rendered};
+use crate::lifecycle::permission;
 
 /// The maximum total size in bytes of the states of an observation as JSON. The size is limited because a record stores
 /// the states in addition to the answers.
@@ -81,12 +82,13 @@ fn state(
     exchanges: &[Exchange],
 ) -> Result<Value, String> {
     let (mut found, mut without) = (Vec::new(), String::new());
-    for source in sources {
+    let rules = contract.sources_of(shape).map(|at| contract.observe.http.get(at));
+    for (source, rule) in sources.iter().zip(rules) {
         let page = match source {
             Asked::Nothing => return Ok(Value::Null),
             Asked::Unknown(why) => return Err(why.clone()),
-            Asked::Request(rule) => page(shape, rule, exchanges)?,
-            Asked::Filled(rule) => page(shape, rule, exchanges)?,
+            Asked::Request(sent) => page(shape, rule, sent, exchanges)?,
+            Asked::Filled(sent) => page(shape, rule, sent, exchanges)?,
         };
         match page {
             Page::With(value) => found.push(value),
@@ -114,11 +116,16 @@ enum Page {
 }
 
 /// Reads a state, or a page of the list that contains it, from the answer to one request.
-fn page(shape: &StateShape, rule: &Rendered, exchanges: &[Exchange]) -> Result<Page, String> {
-    let of_rule = || exchanges.iter().filter(|one| one.request == *rule);
-    let its = the_answer(rule);
-    let last = of_rule().next_back().ok_or_else(|| format!("{} was not sent", asked(rule)))?;
-    let answer = usable(rule, exchanges).unwrap_or(last);
+fn page(
+    shape: &StateShape,
+    rule: Option<&Rule>,
+    sent: &Rendered,
+    exchanges: &[Exchange],
+) -> Result<Page, String> {
+    let of_rule = || exchanges.iter().filter(|one| one.request == *sent);
+    let its = the_answer(sent);
+    let last = of_rule().next_back().ok_or_else(|| format!("{} was not sent", asked(sent)))?;
+    let answer = usable(sent, exchanges).unwrap_or(last);
     match answer.fate {
         Fate::Answered { status } if answer.says_absent() => {
             Ok(Page::Without(format!("{its} has the status {status}")))
@@ -137,13 +144,16 @@ fn page(shape: &StateShape, rule: &Rendered, exchanges: &[Exchange]) -> Result<P
                     "; if it means that the state does not exist, write `absent = [{status}]` in the rule of this request"
                 )
             } else {
-                String::new()
+                permission::of_look(rule, status)
             };
-            Err(format!("{its} has the status {status}; state is read only from 2xx answers{or}"))
+            let why = answer.refused_credential().map(|why| format!("; {why}")).unwrap_or_default();
+            Err(format!(
+                "{its} has the status {status}; state is read only from 2xx answers{or}{why}"
+            ))
         }
         Fate::NotSent | Fate::NoAnswer => {
             let why = answer.problem.as_deref().unwrap_or_default();
-            Err(format!("there is no answer of {}: {why}", asked(rule)))
+            Err(format!("there is no answer of {}: {why}", asked(sent)))
         }
     }
 }

@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::*;
 use crate::exchange::Fate;
+use crate::exchange::secret::TakenSecret;
 use crate::fixtures::{contract, exchange, look};
 
 struct Case {
@@ -38,6 +39,7 @@ impl Case {
             pre: &pre,
             post: &self.post,
             exchanges: &exchanges,
+            plan: None,
             may_still_land: self.may_still_land,
         })
         .outcome
@@ -101,6 +103,33 @@ fn unchanged_depends_on_what_was_answered() {
 }
 
 #[test]
+fn a_stored_secret_proves_that_an_unanswered_write_was_carried_out() {
+    let contract = contract("observable", "");
+    let (pre, post) = (look(locked()), look(locked()));
+    let judged = |file: Option<&str>| {
+        let mut write = exchange("PATCH", "/Users/1", LOST);
+        write.request.secrets = [("key".to_owned(), "/secret".to_owned())].into();
+        let (name, file) = ("key".to_owned(), file.map(str::to_owned));
+        write.secrets = vec![TakenSecret { name, file, commitment: None, problem: None }];
+        judge(&Seen {
+            contract: &contract,
+            params: &json!({"user_id": "1"}),
+            action: &ActionId::new(1, [0; 10]),
+            expect: &BTreeMap::new(),
+            pre: &pre,
+            post: &post,
+            exchanges: &[&write],
+            plan: None,
+            may_still_land: false,
+        })
+    };
+    assert_eq!(judged(None).outcome, Outcome::Failed);
+    let stored = judged(Some("vault/a"));
+    assert_eq!(stored.outcome, Outcome::Mismatch);
+    assert!(stored.reason.starts_with("a stored secret shows that"), "{}", stored.reason);
+}
+
+#[test]
 fn a_check_that_cannot_be_evaluated_is_false_and_says_why() {
     let contract = contract("observable", "");
     let checks = before(&contract, &json!({}), &look(json!({"id": "1", "active": "no"})));
@@ -108,3 +137,4 @@ fn a_check_that_cannot_be_evaluated_is_false_and_says_why() {
 }
 
 mod existence;
+mod unsent;

@@ -6,6 +6,7 @@ use serde_json::json;
 use super::*;
 use crate::action::Idempotency;
 use crate::exchange::codec::kind::Accepted;
+use crate::exchange::secret::TakenSecret;
 use crate::fixtures::{self, exchange};
 
 fn contract(effect: &str) -> Contract {
@@ -47,11 +48,15 @@ fn bindings(window_ms: Option<u64>) -> BTreeMap<String, Binding> {
         base_url: "http://127.0.0.1".into(),
         addresses: vec![],
         tls_roots: None,
+        client_certificate: None,
+        client_key: None,
+        proxy: None,
         read: None,
         write: None,
         headers: BTreeMap::new(),
         accepted: Accepted::default(),
         idempotency: window_ms.map(|window_ms| Idempotency { header, window_ms }),
+        vault: BTreeMap::new(),
         rules: vec![],
     };
     [("idp".to_owned(), binding)].into()
@@ -80,6 +85,19 @@ fn what_was_not_sent_may_be_sent_whatever_the_effect() {
     assert_eq!(ask("idempotent", &[attempt(1, vec![])], &unchanged(), 0), Err(Final::NotHindered));
     let lost = [Attempt { claim: Claim::Lost, ..attempt(1, vec![]) }];
     assert_eq!(ask("opaque", &lost, &unchanged(), 0), Ok(()));
+}
+
+#[test]
+fn a_write_whose_secret_is_stored_is_not_sent_again() {
+    let mut one = write("/1", Fate::NoAnswer);
+    let (name, file) = ("key".to_owned(), Some("vault/a".to_owned()));
+    one.secrets = vec![TakenSecret { name, file, commitment: None, problem: None }];
+    let stored = [attempt(1, vec![one, write("/2", Fate::NotSent)])];
+    for judged in [unchanged(), changed()] {
+        for effect in EFFECTS {
+            assert_eq!(ask(effect, &stored, &judged, 0), Err(Final::SecretStored), "{effect}");
+        }
+    }
 }
 
 #[test]
@@ -227,4 +245,46 @@ fn a_write_that_was_done_is_carried_or_it_was_sent_twice() {
     assert!(twice(run(None, Fate::NoAnswer), run(Some(1), done)), "carried, and was not done");
     assert!(twice(run(Some(1), done), vec![]), "carried from nowhere");
     assert!(!twice(run(None, Fate::NoAnswer), run(None, done)));
+}
+
+/// A later write needs a value of an answer. If that answer was lost, the attempt cannot have sent the later write, so
+/// only the effect of the first write counts.
+#[test]
+fn after_a_lost_answer_that_a_later_write_needs_the_effect_of_the_first_write_counts() {
+    let lost = [attempt(1, vec![write("/orders", Fate::NoAnswer)])];
+    for (effect, judged, expected) in [
+        ("idempotent", changed(), Ok(())),
+        ("keyed", changed(), Ok(())),
+        ("keyed", blind(), Ok(())),
+        ("observable", unchanged(), Ok(())),
+        ("observable", changed(), Err(Final::Inconclusive)),
+        ("opaque", unchanged(), Err(Final::Opaque)),
+    ] {
+        assert_eq!(ask(effect, &lost, &judged, 0), expected, "{effect} {judged:?}");
+    }
+}
+
+#[test]
+fn a_write_with_a_value_of_an_answer_is_the_same_write_in_every_attempt() {
+    let done = write("/orders", Fate::Answered { status: 201 });
+    let first = attempt(1, vec![write("/orders", Fate::NoAnswer)]);
+    let second = attempt(2, vec![done, write("/orders/k3v9x0q7", Fate::NoAnswer)]);
+    let known = known(&[first, second]);
+    let found: Vec<_> =
+        known.iter().map(|one| (&*one.request.path, one.done.is_some(), one.left_ms)).collect();
+    assert_eq!(found, [("/orders", true, Some(0)), ("/orders/k3v9x0q7", false, Some(0))]);
+}
+
+/// The first write was carried out, and its answer does not have the value that the next write needs. Another attempt
+/// would get the same recorded answer.
+#[test]
+fn an_answer_that_cannot_be_used_ends_the_attempts() {
+    let done = attempt(1, vec![write("/orders", Fate::Answered { status: 201 })]);
+    for effect in EFFECTS {
+        assert_eq!(
+            ask(effect, std::slice::from_ref(&done), &changed(), 0),
+            Err(Final::NotHindered),
+            "{effect}"
+        );
+    }
 }

@@ -2,13 +2,18 @@
 //! story unchanged.
 
 mod again;
+mod dry_run;
+mod planned;
 mod sequence;
+
+use std::sync::OnceLock;
 
 use proptest::prelude::*;
 
 use self::sequence::{Pick, candidates, picks, proposed};
 use super::*;
 use crate::exchange::Fate;
+use crate::fixtures;
 use crate::lifecycle::event::Entry;
 use crate::policy::Verdict;
 
@@ -67,6 +72,12 @@ fn walks_reach_every_status() {
     let missing: Vec<String> =
         sequence::statuses().iter().map(|s| word(*s)).filter(|s| !reached.contains(s)).collect();
     assert!(missing.is_empty(), "no walk came to {missing:?}");
+}
+
+/// A contract without named answers, because the events of these tests have none.
+fn contract() -> &'static Contract {
+    static CONTRACT: OnceLock<Contract> = OnceLock::new();
+    CONTRACT.get_or_init(|| fixtures::contract("observable", ""))
 }
 
 fn word(status: Status) -> String {
@@ -140,6 +151,7 @@ fn sound(story: &Story, taken: &[Entry]) -> Result<(), TestCaseError> {
     prop_assert_eq!(story.at_ms, taken.last().unwrap().at_ms);
     chain_in_order(story)?;
     attempts_in_order(story, taken)?;
+    plans_in_order(story, taken)?;
     let judged = taken.iter().any(|entry| matches!(entry.event, Event::Judged { .. }));
     prop_assert_eq!(story.status.outcome().is_some(), judged);
     if let Some(outcome) = story.status.outcome() {
@@ -250,10 +262,28 @@ fn attempts_in_order(story: &Story, taken: &[Entry]) -> Result<(), TestCaseError
     lost_in_order(story, &book)
 }
 
+/// The plan is that of the last rehearsal after the last observation before an attempt, and people are shown the plan
+/// that was in force when they were asked.
+fn plans_in_order(story: &Story, taken: &[Entry]) -> Result<(), TestCaseError> {
+    let (mut plan, mut shown) = (None, None);
+    for entry in taken {
+        match &entry.event {
+            Event::Observed { phase: Phase::Pre | Phase::Gate, .. } => plan = None,
+            Event::Rehearsed { rehearsal } => plan = Some(rehearsal),
+            Event::Asked { .. } => shown = plan,
+            Event::Stale { .. } => shown = None,
+            _ => {}
+        }
+    }
+    prop_assert_eq!(story.rehearsal.as_ref(), plan);
+    prop_assert_eq!(story.asked_plan.as_ref(), shown);
+    Ok(())
+}
+
 /// If the host stops at this point, the lost attempt contains each intended write once, either with its result or
 /// without a definite response.
 fn lost_in_order(story: &Story, book: &Attempts) -> Result<(), TestCaseError> {
-    let Some(lost) = story.lost_attempt(i64::MAX) else {
+    let Some(lost) = story.lost_attempt(contract(), i64::MAX) else {
         prop_assert!(story.running.is_none());
         return Ok(());
     };

@@ -8,7 +8,7 @@ use cedar_policy::{ActionConstraint, Effect, Policy};
 
 use super::context::{self, Unclear};
 use super::{Flaw, Vocabulary};
-use crate::policy::Obligation;
+use crate::policy::{CONFIRM, Obligation};
 
 /// The annotations that a policy may have. Any other annotation is refused, because it is probably misspelled.
 const ANNOTATIONS: [&str; 3] = ["id", "obligation", "description"];
@@ -24,6 +24,7 @@ pub(super) fn accept(policy: &Policy, vocabulary: &Vocabulary) -> Result<String,
         return Err(flaw(policy, &id, what, "use `@id`, `@obligation` and `@description`"));
     }
     if let Some(obligation) = obligation(policy, &id)?
+        && !obligation.is_confirmation()
         && !vocabulary.roles.contains(&obligation.role)
     {
         let what = format!("the role `{}` is not in the configuration", obligation.role);
@@ -50,8 +51,8 @@ pub(super) fn id(policy: &Policy) -> Result<String, Flaw> {
     Ok(id.into())
 }
 
-/// The approvals that `@obligation` requires. The annotation is legal only on a forbid, so that a tool that ignores the
-/// annotation denies the action instead of allowing it.
+/// The approvals or the confirmation that `@obligation` requires. The annotation is legal only on a forbid, so that a
+/// tool that ignores the annotation denies the action instead of allowing it.
 pub(super) fn obligation(policy: &Policy, id: &str) -> Result<Option<Obligation>, Flaw> {
     let Some(text) = policy.annotation("obligation") else { return Ok(None) };
     if policy.effect() != Effect::Forbid {
@@ -61,7 +62,7 @@ pub(super) fn obligation(policy: &Policy, id: &str) -> Result<Option<Obligation>
     if let Some((count, role)) = read_obligation(text) {
         return Ok(Some(Obligation { count, role, policy: id.into() }));
     }
-    let remedy = format!("write `approve:N:ROLE` with N from 1 to {MOST_APPROVALS}");
+    let remedy = format!("write `confirm`, or `approve:N:ROLE` with N from 1 to {MOST_APPROVALS}");
     Err(flaw(policy, id, format!("the obligation `{text}` is not known"), &remedy))
 }
 
@@ -80,6 +81,13 @@ pub(super) fn start(policy: &Policy) -> usize {
     policy.as_ref().loc().map_or(0, |loc| loc.span.offset())
 }
 
+/// The source text of the policy; the whole source if its place is not known.
+pub(super) fn text<'s>(policy: &Policy, source: &'s str) -> &'s str {
+    let place = policy.as_ref().loc().map(|loc| loc.span);
+    let text = place.and_then(|span| source.get(span.offset()..span.offset() + span.len()));
+    text.unwrap_or(source)
+}
+
 /// The offset of the semicolon that ends the policy.
 pub(super) fn semicolon(policy: &Policy, source: &str) -> Result<usize, Flaw> {
     let end = policy.as_ref().loc().map_or(0, |loc| loc.span.offset() + loc.span.len());
@@ -94,27 +102,37 @@ pub(super) fn flaw(policy: &Policy, id: &str, what: String, remedy: &str) -> Fla
 }
 
 fn read_obligation(text: &str) -> Option<(u32, String)> {
+    if text == CONFIRM {
+        return Some((1, CONFIRM.to_owned()));
+    }
     let (count, role) = text.strip_prefix("approve:")?.split_once(':')?;
     let digit = count.len() == 1 && count.bytes().all(|byte| byte.is_ascii_digit());
     let count = count.parse().ok().filter(|count| digit && (1..=MOST_APPROVALS).contains(count))?;
-    (!role.is_empty()).then(|| (count, role.to_owned()))
+    // No role has this name, so an approval can never stand for a confirmation.
+    (!role.is_empty() && role != CONFIRM).then(|| (count, role.to_owned()))
 }
 
-/// Checks that a permit does not read the observed state, because permits are evaluated before the host reads the
-/// state.
+/// What a permit cannot read: at the proposal, the host has neither read the state nor made a plan.
+const LATER: [&str; 2] = ["pre", "plan"];
+
+/// Checks that a permit reads neither the observed state nor the plan, because permits are evaluated before the host
+/// reads the state and makes a plan.
 ///
 /// A permit may use `context` only as `context.NAME` or `context has NAME`, so that this check can find all fields that
 /// the permit reads.
 fn before_observation(policy: &Policy, id: &str) -> Result<(), Flaw> {
-    let what = match context::read_by(policy) {
-        Ok(fields) if !fields.contains("pre") => return Ok(()),
-        Ok(_) => "a permit reads `context.pre`",
-        Err(Unclear::Whole) => "a permit uses `context` as a whole",
+    let (what, field) = match context::read_by(policy) {
+        Ok(fields) => match LATER.into_iter().find(|field| fields.contains(*field)) {
+            None => return Ok(()),
+            Some(field) => (format!("a permit reads `context.{field}`"), field),
+        },
+        Err(Unclear::Whole) => ("a permit uses `context` as a whole".to_owned(), "pre"),
         Err(Unclear::Unreadable(error)) => {
             return Err(flaw(policy, id, error, "write it in plain Cedar"));
         }
     };
-    let remedy =
-        "read `context.pre` in a `forbid`; a permit can use only single fields of `context`";
-    Err(flaw(policy, id, what.into(), remedy))
+    let remedy = format!(
+        "read `context.{field}` in a `forbid`; a permit can use only single fields of `context`"
+    );
+    Err(flaw(policy, id, what, &remedy))
 }

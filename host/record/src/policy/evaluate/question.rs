@@ -111,6 +111,7 @@ impl Question {
         context
             .extend(facts.on_behalf_of.iter().map(|person| ("on_behalf_of".into(), json!(person))));
         context.extend(facts.pre.iter().map(|pre| ("pre".into(), without_nulls(pre))));
+        context.extend(facts.plan.iter().map(|plan| ("plan".into(), without_nulls(plan))));
         Self {
             agent: facts.agent.clone(),
             contract: facts.contract.clone(),
@@ -164,7 +165,7 @@ impl Question {
         Ok(asked::Question {
             entities_sha256: Digest::of(&to_canonical(&self.entities())?),
             request_sha256: Digest::of(&to_canonical(&self.request())?),
-            about_state: self.context.contains_key("pre"),
+            about_state: ["pre", "plan"].iter().any(|name| self.context.contains_key(*name)),
         })
     }
 

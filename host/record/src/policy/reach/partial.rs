@@ -150,6 +150,7 @@ fn facts(asker: Asker<'_>) -> Facts {
         time_s: 0,
         approvals: BTreeMap::new(),
         pre: None,
+        plan: None,
     }
 }
 

@@ -9,8 +9,8 @@ use serde_json::Value;
 
 /// Every fact that is unknown before a proposal. They are reported if the facts that a condition reads cannot be
 /// determined.
-pub(super) const EVERY_FACT: [&str; 7] =
-    ["approvals", "on_behalf_of", "params", "pre", "resource", "sources", "time"];
+pub(super) const EVERY_FACT: [&str; 8] =
+    ["approvals", "on_behalf_of", "params", "plan", "pre", "resource", "sources", "time"];
 
 /// Operators that do not fail if their operands can be evaluated and have the types of the schema.
 const SAFE: [&str; 19] = [

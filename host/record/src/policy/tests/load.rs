@@ -68,6 +68,18 @@ fn house_rules_are_enforced_at_load() {
             "@id(\"a\") @obligation(\"break-glass\") forbid (principal, action, resource);",
             "not known",
         ),
+        (
+            "@id(\"a\") @obligation(\"approve:1:confirm\") forbid (principal, action, resource);",
+            "not known",
+        ),
+        (
+            "@id(\"a\") @obligation(\"confirm:1\") forbid (principal, action, resource);",
+            "not known",
+        ),
+        (
+            "@id(\"a\") @obligation(\"confirm\") permit (principal, action, resource);",
+            "is on a permit",
+        ),
         ("@id(\"a\") @obligation forbid (principal, action, resource);", "not known"),
         (
             "@id(\"a\") @obligation(\"approve:1:nobody\") forbid (principal, action, resource);",
@@ -127,5 +139,31 @@ fn obligations_that_rest_on_the_look_or_the_time_may_ask_later() {
         assert_eq!(again.may_ask_later("idp.restore_access"), may[0], "{action} {condition}");
         // A forbid without an obligation denies the action and never requires approval.
         assert!(!set(&[BASE, &policy("")]).may_ask_later("idp.restore_access"), "{condition}");
+    }
+}
+
+/// A confirmation has a count of its own, which no approval changes.
+#[test]
+fn a_confirmation_and_an_approval_do_not_stand_for_each_other() {
+    let confirm = "@id(\"p\") @obligation(\"confirm\")\nforbid (principal, action, resource);\n";
+    let policies = set(&[BASE, LEAD, confirm]);
+    assert!(policies.ask_for_confirmations() && !set(&[BASE, LEAD]).ask_for_confirmations());
+    assert!(policies.text().contains("context.approvals[\"confirm\"] >= 1"), "{}", policies.text());
+    let again = Policies::read(policies.text(), policies.schema()).unwrap();
+    for (given, open) in [
+        (&[][..], &["confirm", "approve:1:support-lead"][..]),
+        (&["support-lead"], &["confirm"]),
+        (&["confirm"], &["approve:1:support-lead"]),
+        (&["confirm", "support-lead"], &[]),
+    ] {
+        let approvals = given.iter().map(|role| ((*role).to_owned(), 1)).collect();
+        let facts = Facts { approvals, ..facts() };
+        for policies in [&policies, &again] {
+            let decision = policies.evaluate(&facts);
+            let wanted: Vec<String> =
+                decision.obligations.iter().map(ToString::to_string).collect();
+            assert_eq!(wanted, open, "{given:?}");
+            assert_eq!(decision.verdict == Verdict::Allow, open.is_empty(), "{given:?}");
+        }
     }
 }

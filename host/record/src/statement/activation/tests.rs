@@ -17,6 +17,7 @@ fn activation() -> Activation {
             keyid: "ab".into(),
             person: name_digest("bob"),
             roles: roles(&["lead"]),
+            passkey: None,
         }]
         .into(),
         agents: [(name_digest("desk"), agent_digest("alice", &roles(&["support"])).unwrap())]
@@ -87,8 +88,31 @@ fn says_what_belonged_to_a_name_and_that_nothing_did() {
     assert!(!had("user:1", &[]));
     assert!(had("user:2", &[]));
     assert!(!had("user:2", &[("tier", json!("gold"))]));
-    assert!(now.has_approver("ab", "bob", "lead"));
-    assert!(!now.has_approver("ab", "bob", "owner"));
-    assert!(!now.has_approver("ab", "carol", "lead"));
-    assert!(!now.has_approver("cd", "bob", "lead"));
+    assert!(now.has_approver("ab", None, "bob", "lead"));
+    assert!(!now.has_approver("ab", None, "bob", "owner"));
+    assert!(!now.has_approver("ab", None, "carol", "lead"));
+    assert!(!now.has_approver("cd", None, "bob", "lead"));
+}
+
+#[test]
+fn a_passkey_is_activated_for_its_origins_only() {
+    let party = |origin: &str| RelyingParty {
+        rp_id: "deed.example".into(),
+        origins: [origin.to_owned()].into(),
+    };
+    let one = relying_party_digest(&party("https://deed.example")).unwrap();
+    let other = relying_party_digest(&party("https://console.deed.example")).unwrap();
+    let canonical = br#"{"origins":["https://deed.example"],"rp_id":"deed.example"}"#;
+    assert_eq!(one, Digest::of(canonical));
+    let mut now = activation();
+    let approver = Approver {
+        keyid: "ab".into(),
+        person: name_digest("bob"),
+        roles: roles(&["lead"]),
+        passkey: Some(one),
+    };
+    now.approvers = [approver].into();
+    assert!(now.has_approver("ab", Some(one), "bob", "lead"));
+    assert!(!now.has_approver("ab", Some(other), "bob", "lead"));
+    assert!(!now.has_approver("ab", None, "bob", "lead"));
 }

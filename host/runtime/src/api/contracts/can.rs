@@ -32,11 +32,12 @@ pub enum CanAnswer {
     Never,
 }
 
-/// Approvals of people in one role.
+/// Approvals of people in one role, or the confirmation by the responsible person.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct NeededApproval {
     /// How many distinct persons must approve.
     pub count: u32,
+    /// The role, or `confirm` for the confirmation by the responsible person.
     pub role: String,
     /// The id of the policy that requires the approvals.
     pub policy: String,

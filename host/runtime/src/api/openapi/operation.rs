@@ -23,8 +23,6 @@ pub(crate) struct Operation {
     pub(crate) problems: &'static [u16],
     /// Whether the operations listener serves this route, which then needs no token.
     pub(crate) for_operations: bool,
-    /// Whether a person may also authenticate with Basic, as a browser does.
-    pub(crate) for_browsers: bool,
     /// Whether a route of the main listener needs no token.
     pub(crate) is_open: bool,
 }
@@ -113,9 +111,6 @@ impl Operation {
         insert("responses", self.responses(components));
         if self.for_operations || self.is_open {
             insert("security", json!([]));
-        }
-        if self.for_browsers {
-            insert("security", json!([{"token": []}, {"name_and_token": []}]));
         }
         Value::Object(members)
     }

@@ -50,11 +50,6 @@ impl Components {
                 "scheme": "bearer",
                 "description": "A token of an agent or a person (`deed token new`), or an agent's access token of a \
                                  configured issuer; RFC 6750 section 2.1.",
-            }, "name_and_token": {
-                "type": "http",
-                "scheme": "basic",
-                "description": "A person's name as the user and the person's token as the password (RFC 7617), for \
-                                browsers.",
             }},
             "parameters": self.parameters,
             "headers": {"Location": {

@@ -50,6 +50,7 @@ pub fn split(
         return Err(ArgumentsError(faults));
     }
     let proposal = Proposal {
+        dry_run: false,
         contract: contract.action.name.clone(),
         params,
         intent: intent.unwrap_or_default(),

@@ -21,6 +21,9 @@ pub(super) fn schema(contract: &Contract) -> Value {
     if !contract.outputs.is_empty() {
         put("outputs", outputs(contract));
     }
+    if contract.secrets().next().is_some() {
+        put("secrets", secrets());
+    }
     if contract.is_read() {
         put("result", result(contract));
     }
@@ -29,7 +32,8 @@ pub(super) fn schema(contract: &Contract) -> Value {
         json!({
             "type": "array",
             "items": {"type": "string"},
-            "description": "What people still have to do, such as `approve:1:support-lead`.",
+            "description": "What people still have to do, such as `approve:1:support-lead`, or `confirm` \
+                            if the responsible person must confirm the action.",
         }),
     );
     put("approve_url", text("A page for the people who approve. You cannot approve."));
@@ -70,6 +74,15 @@ fn refusal() -> Map<String, Value> {
         "retry_after_ms": {"type": "integer", "minimum": 0},
     });
     members.as_object().cloned().unwrap_or_default()
+}
+
+/// The secrets that the upstreams created.
+fn secrets() -> Value {
+    json!({
+        "type": "array",
+        "items": {"type": "string"},
+        "description": "The secrets that were created, such as `secret access_key stored`. You cannot read them.",
+    })
 }
 
 /// The values that the contract names in `[outputs]`. A value is left out if the state does not have it.

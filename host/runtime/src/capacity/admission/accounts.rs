@@ -9,9 +9,11 @@ use deed_store::group_commit::GroupCommit;
 
 use super::limit::{Limit, Overload};
 use crate::capacity::fair_share::{Held, Pool};
+use crate::config::Limits;
 
 #[derive(Debug)]
 pub(super) struct AccountBook {
+    pub(super) limits: Limits,
     pub(super) host: Account,
     pub(super) crowd: GroupCommit,
     pub(super) tenants: HashMap<String, Tenant>,
@@ -46,8 +48,9 @@ pub(super) struct Accounts {
 }
 
 impl AccountBook {
-    pub(super) fn new(pool: Pool, crowd: GroupCommit) -> Self {
+    pub(super) fn new(limits: Limits, pool: Pool, crowd: GroupCommit) -> Self {
         Self {
+            limits,
             host: Account::default(),
             crowd,
             tenants: HashMap::new(),

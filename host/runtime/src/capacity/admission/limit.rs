@@ -9,16 +9,19 @@ pub enum Limit {
     AgentWaiting,
     TenantWaiting,
     HostWaiting,
+    /// Access tokens of requests that the actions of a tenant hold.
+    TenantTokens,
 }
 
 impl Limit {
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::AgentUnderWay,
         Self::TenantUnderWay,
         Self::HostUnderWay,
         Self::AgentWaiting,
         Self::TenantWaiting,
         Self::HostWaiting,
+        Self::TenantTokens,
     ];
 
     /// The name of the limit in machine-readable output.
@@ -30,6 +33,7 @@ impl Limit {
             Self::AgentWaiting => "agent_waiting",
             Self::TenantWaiting => "tenant_waiting",
             Self::HostWaiting => "host_waiting",
+            Self::TenantTokens => "tenant_tokens",
         }
     }
 
@@ -43,6 +47,9 @@ impl Limit {
             Self::TenantWaiting => "too many actions of your tenant wait for people",
             Self::HostWaiting => {
                 "the host has reached its maximum number of actions that wait for people"
+            }
+            Self::TenantTokens => {
+                "the actions of your tenant hold too many access tokens of their requests"
             }
         }
     }

@@ -58,6 +58,21 @@ fn however_many_are_greedy_there_is_room_for_who_has_little() {
 }
 
 #[test]
+fn other_limits_apply_to_new_work_and_accepted_work_stays() {
+    let admission = small(2);
+    let (held, _) = all(&admission, "a", "x");
+    assert_eq!(held.len(), 8);
+    let lower = Bounds { host: 8, tenant: 4, agent: 2 };
+    admission.change(Limits { runs: 4, under_way: lower, waiting: lower }, 2);
+    assert!(admission.admit("a", "x").is_err());
+    assert!(admission.admit("b", "y").is_ok(), "the other tenant has its own places");
+    drop(held);
+    assert_eq!(all(&admission, "a", "x").0.len(), 2);
+    admission.change(Limits { runs: 4, under_way: SMALL, waiting: SMALL }, 2);
+    assert_eq!(all(&admission, "a", "x").0.len(), 8);
+}
+
+#[test]
 fn what_was_accepted_is_never_refused_and_people_have_room_of_their_own() {
     let admission = small(2);
     let mut held: Vec<_> = (0..SMALL.host).map(|_| admission.enter("a", "x")).collect();
@@ -68,7 +83,7 @@ fn what_was_accepted_is_never_refused_and_people_have_room_of_their_own() {
     drop(held);
     assert!(admission.admit("b", "y").is_ok());
     let refused: Vec<u64> = admission.refused().iter().map(|(_, count)| *count).collect();
-    assert_eq!(refused, [0, 0, 2, 0, 0, 0]);
+    assert_eq!(refused, [0, 0, 2, 0, 0, 0, 0]);
 }
 
 #[test]

@@ -71,6 +71,7 @@ mod tests {
     fn terms(decision: Answer) -> Terms {
         let digest = Digest::of(b"");
         Terms {
+            plan: None,
             contract: digest,
             adapter: digest,
             binding: BTreeMap::new(),
@@ -82,6 +83,7 @@ mod tests {
             nonce: String::new(),
             expires_ms: 0,
             reason: None,
+            shown: None,
         }
     }
 

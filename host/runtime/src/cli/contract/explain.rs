@@ -1,5 +1,6 @@
 //! `deed contract explain`: the rendered requests of a contract, with the origin of every value.
 
+mod open;
 mod page;
 mod request;
 mod state;
@@ -19,13 +20,16 @@ use serde_json::{Map, Value};
 use self::request::Request;
 use super::super::out::{self, Failure};
 use super::super::proposal::{pairs, typed};
-use super::{ExplainArgs, read};
+use super::{ExplainArgs, note_questions, note_unverified, read};
 
 #[derive(Debug, Serialize)]
 struct Report {
     contract: String,
     version: String,
     resource: String,
+    /// Whether the adapter computes parts of the writes, so that each action is rehearsed.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    open: bool,
     states: Vec<State>,
     observe: Vec<Request>,
     perform: Vec<Request>,
@@ -57,7 +61,9 @@ struct State {
 const EXAMPLE: [u8; 10] = [0; 10];
 
 pub(super) fn run(args: &ExplainArgs) -> Result<ExitCode, Failure> {
-    let (_, contract) = read(&args.file)?;
+    let (text, contract) = read(&args.file)?;
+    note_questions(&args.file, &text);
+    note_unverified(&args.file, &text, &contract);
     let states = state::given(&contract, &args.state)?;
     let (params, rendering) = rendering(&contract, &args.param)?;
     let report = report(&contract, &params, &states, rendering)?;
@@ -76,6 +82,7 @@ fn rendering(contract: &Contract, params: &[String]) -> Result<(Value, Rendering
     };
     let members: Result<Map<String, Value>, Failure> = pairs(params)?.iter().map(value).collect();
     let mut proposal = Proposal {
+        dry_run: false,
         contract: name.clone(),
         params: Value::Object(members?),
         intent: "explain".to_owned(),
@@ -130,6 +137,7 @@ fn report(
         contract: contract.action.name.clone(),
         version: contract.action.version.clone(),
         resource: rendering.resource,
+        open: contract.is_open(),
         states: contract.state.iter().map(state).collect(),
         observe: phase(&contract.observe.http, rendering.observe)?,
         perform: phase(&contract.perform.http, rendering.perform)?,

@@ -25,6 +25,12 @@ pub(super) fn run(args: &UpgradeArgs) -> Result<ExitCode, Failure> {
     if !is_same_but_rules(&contract, &new) {
         return Err(by_hand("a placeholder occurs outside of a request"));
     }
+    // In format 1, a table with `any` and `name` in a body is literal.
+    if new.is_open() {
+        return Err(by_hand(
+            "format 2 reads a table with `any` and `name` as a value that the adapter computes",
+        ));
+    }
     if !args.write {
         out::print(&upgraded)?;
         out::next(&format!("deed contract upgrade --write {}", shell(&args.file)));

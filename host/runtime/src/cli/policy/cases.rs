@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::config::{Config, Tenant};
-use crate::maintenance::policy_test::{PolicyTest, PolicyTestError};
+use crate::maintenance::policy_test::{GivenPlan, PolicyTest, PolicyTestError};
 
 /// One `[[case]]` table.
 #[derive(Debug, Deserialize)]
@@ -25,15 +25,17 @@ pub(super) struct Case {
     /// URIs of the proposal's sources.
     #[serde(default)]
     sources: Vec<String>,
-    /// How many distinct persons approved, by role.
+    /// How many distinct persons approved, by role; `confirm = 1` if the responsible person confirmed the action.
     #[serde(default)]
     approvals: BTreeMap<String, u32>,
     /// The observed state by name; when absent, policy is evaluated as before the first observation.
     pre: Option<Value>,
+    /// What policies see of the plan; when absent, policy is evaluated as before a rehearsal.
+    plan: Option<GivenPlan>,
     /// `context.time`, in seconds since 1970-01-01T00:00:00Z; the current time when absent.
     time: Option<i64>,
     pub(super) want: Verdict,
-    /// The complete set of expected obligations, such as `approve:1:support-lead`.
+    /// The complete set of expected obligations, such as `approve:1:support-lead` or `confirm`.
     pub(super) obligations: Option<BTreeSet<String>>,
     /// The complete set of ids of the policies that are expected to decide.
     pub(super) by: Option<BTreeSet<String>>,
@@ -54,6 +56,7 @@ impl Case {
             proposal: self.proposal(),
             approvals: &self.approvals,
             pre: self.pre.as_ref(),
+            plan: self.plan.as_ref(),
             now_ms: self.time.map_or(now_ms, |seconds| seconds.saturating_mul(1000)),
         };
         trial.decide()
@@ -62,6 +65,7 @@ impl Case {
     fn proposal(&self) -> Proposal {
         let source = |uri: &String| Source { uri: uri.clone(), sha256: None };
         Proposal {
+            dry_run: false,
             contract: self.contract.clone(),
             params: self.params.clone(),
             intent: self.name.clone(),

@@ -12,7 +12,7 @@ use deed_spec::digest::Digest;
 use deed_spec::json;
 use deed_spec::text::safe;
 
-use super::super::page::{change_text, from_agent};
+use super::super::page::{Author, change_text, written_by};
 use super::super::text::{line, pretty, safe_lines};
 
 /// Formats the action, its writes, the last observation, and the resolution that the operator signs.
@@ -26,7 +26,8 @@ pub(super) fn open(
     text += &sent(request, receipt);
     text += &seen(request);
     text.push('\n');
-    text += &from_agent(&receipt.intent, receipt.reasoning.as_deref());
+    let author = Author::of(request.action.edit.is_some());
+    text += &written_by(author, &receipt.intent, receipt.reasoning.as_deref());
     text += "\ndigests, recomputed here from what is shown\n";
     line(&mut text, format_args!("  {:<11} {action}", "action"));
     line(&mut text, format_args!("  {:<11} {}", "receipt", resolved.receipt_sha256));

@@ -70,7 +70,7 @@ fn others(all: &[NamedSecret], file: &str) -> Vec<Other> {
         all.iter().any(|other| other.name == one.name && other.tenant != one.tenant)
     };
     let with_file = |one: &NamedSecret| match &one.source {
-        Ok(SecretSource::File(other)) if other != file => Some(Other {
+        Ok(SecretSource::File(other)) if other != file && one.shown == one.name => Some(Other {
             name: one.name.clone(),
             tenant: one.tenant.clone().filter(|_| has_namesake(one)),
             file: other.clone(),
@@ -94,8 +94,8 @@ fn unknown(name: &str, tenant: Option<&str>, all: &[NamedSecret]) -> Failure {
 fn list<'a>(secrets: impl Iterator<Item = &'a NamedSecret>) -> String {
     let name = |one: &NamedSecret| {
         let whose =
-            one.tenant.as_ref().map_or_else(|| format!("[{}]", safe(&one.name)), |t| safe(t));
-        format!("`{}` ({whose})", safe(&one.name))
+            one.tenant.as_ref().map_or_else(|| format!("[{}]", safe(&one.shown)), |t| safe(t));
+        format!("`{}` ({whose})", safe(&one.shown))
     };
     secrets.map(name).collect::<Vec<_>>().join(", ")
 }

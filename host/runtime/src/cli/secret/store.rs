@@ -9,7 +9,9 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use deed_record::action::id;
+use deed_record::exchange::secret::is_file_name;
 use deed_sandbox::credentials::{SECRET_MAX, Secret};
+use deed_spec::text::safe;
 use zeroize::Zeroizing;
 
 use super::super::dir::private_dir;
@@ -27,12 +29,27 @@ pub(in super::super) fn secret(command: &SecretCommand) -> Result<ExitCode, Fail
         )));
     }
     let place = place::of(dir, name, tenant.as_deref())?;
+    keep_created(dir, name, &place.file)?;
     let bytes = read(name)?;
     let path = dir.join(&place.file);
     replace(&path, &bytes).map_err(|e| Failure::Failed(format!("`{}`: {e}", path.display())))?;
     out::progress(&format!("stored as {}; a running host uses it from its next start", place.file));
     out::next(&following(dir, &place));
     Ok(ExitCode::SUCCESS)
+}
+
+/// Refuses to replace a secret that an upstream created, because its value cannot be read again.
+fn keep_created(dir: &Path, name: &str, file: &str) -> Result<(), Failure> {
+    let last = Path::new(file).file_name().and_then(|last| last.to_str());
+    let is_created = last.is_some_and(is_file_name);
+    if !is_created || dir.join(file).symlink_metadata().is_err() {
+        return Ok(());
+    }
+    Err(Failure::Failed(format!(
+        "`{}` has a secret that an upstream created, and may be its only copy, so it is not replaced; name another \
+         file for secret `{name}` in deed.toml, or move this file away",
+        safe(file)
+    )))
 }
 
 fn read(name: &str) -> Result<Zeroizing<Vec<u8>>, Failure> {

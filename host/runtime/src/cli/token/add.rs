@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::super::connect;
 use super::super::out::{Failure, Format, shell};
 use super::super::quote::quoted;
-use super::span::Span;
+use super::super::span::Span;
 use super::{AgentArgs, create, data, keep_if_printed, named, stored};
 use crate::config::TokenStore;
 

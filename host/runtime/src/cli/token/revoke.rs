@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use serde_json::json;
 
+use super::super::named::ambiguous;
 use super::super::out::{self, Failure, Format, shell};
 use super::super::text::join;
 use super::remind;
@@ -100,10 +101,8 @@ fn ids(store: &TokenStore, args: &RevokeArgs, agent: &str) -> Result<Vec<String>
     tenants.sort_unstable();
     tenants.dedup();
     if tenants.len() > 1 {
-        return Err(Failure::usage(format!(
-            "several tenants have tokens of an agent `{agent}`: {}; choose one with --tenant",
-            tenants.join(", ")
-        )));
+        let have = format!("have tokens of an agent `{agent}`");
+        return Err(ambiguous(&have, tenants.into_iter()));
     }
     Ok(found.into_iter().map(|one| one.id.clone()).collect())
 }

@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 
 use super::super::out::{Failure, Format, shell};
 use super::super::quote::quoted;
+use super::super::span::Span;
 use super::super::text::join;
-use super::span::Span;
 use super::{AgentArgs, create, data, keep_if_printed, named, remind, stored, warn};
 use crate::config::{AgentToken, Fault, NamedAgent, TokenStore};
 

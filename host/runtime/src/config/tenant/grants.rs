@@ -2,6 +2,7 @@
 //! needs.
 
 mod searches;
+mod vaults;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -11,11 +12,10 @@ use deed_sandbox::upstream::Upstream;
 use deed_spec::digest::Digest;
 
 use super::upstreams::unallowed;
+use super::wrong::Wrong;
 use super::{Builder, Granted};
 use crate::config::{declared, raw};
 
-/// A text by which the faulty line of `deed.toml` is found, and what is wrong with that line.
-type Wrong = (&'static str, String);
 /// The upstreams of a tenant by name; an upstream with a fault is missing.
 type Upstreams = BTreeMap<String, Arc<Upstream>>;
 
@@ -34,6 +34,7 @@ impl Builder<'_> {
                 Err(None) => {}
             }
         }
+        vaults::learn(self.memory, &grants);
         grants
     }
 
@@ -66,7 +67,10 @@ impl Builder<'_> {
         };
         pinned("adapter", raw.adapter.as_deref(), adapter, &wasm_name)?;
         let upstreams = self.reached(file, contract, raw)?;
-        Ok(Granted { contract: Arc::clone(contract), digest: *digest, adapter, upstreams, safe })
+        let vaults = vaults::of_grant(file, contract, raw, self.files)?;
+        let world = raw.world();
+        let (contract, digest) = (Arc::clone(contract), *digest);
+        Ok(Granted { contract, digest, adapter, upstreams, safe, world, vaults })
     }
 
     /// Checks that every upstream allows the headers that the contract sets. Fails at the first header that is not

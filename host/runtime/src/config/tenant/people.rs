@@ -1,12 +1,17 @@
-//! Agents and persons of a tenant: their roles, the hashes of their tokens, and the files with their approver keys.
+//! Agents and persons of a tenant: their roles, the hashes of their tokens, and the files with their approver keys and
+//! passkeys.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
+use deed_record::statement::approver::ApproverKey;
 use deed_spec::digest::Digest;
 use deed_spec::dsse;
 use deed_system::files::PEM_MAX;
 
+use super::passkeys::{self, Enrolment};
 use super::{Agent, Builder, Person, TokenRule};
+use crate::config::address::Address;
 use crate::config::raw;
 
 impl Builder<'_> {
@@ -43,12 +48,14 @@ impl Builder<'_> {
                 Err((needle, what)) => self.fault("person", name, needle, &what),
             }
         }
+        self.delegate(&mut persons);
         persons
     }
 
     /// Reports a key that two persons share, because the holder of that key could approve as two persons.
     fn own_keys(&mut self, name: &str, person: &Person, others: &BTreeMap<String, Person>) {
-        let same = |other: &Person| other.keys.iter().any(|key| person.keys.contains(key));
+        let has = |key: &ApproverKey| person.keys.iter().any(|own| own.is_same_key(key));
+        let same = |other: &Person| other.keys.iter().any(has);
         if let Some((other, _)) = others.iter().find(|(_, other)| same(other)) {
             let what = format!(
                 "`{other}` and `{name}` have the same key; `deed key new` creates one for each"
@@ -63,12 +70,44 @@ impl Builder<'_> {
             dsse::from_pem(&text)
                 .map_err(|e| ("keys", format!("`{path}`: {e}; `deed key new` creates one")))
         };
-        Ok(Person {
+        let keys: Vec<_> = raw.keys.iter().map(key).collect::<Result<_, _>>()?;
+        let mut person = Person {
             roles: raw.roles.iter().cloned().collect(),
-            keys: raw.keys.iter().map(key).collect::<Result<_, _>>()?,
+            delegations: Vec::new(),
+            keys: keys.into_iter().map(ApproverKey::File).collect(),
+            credentials: BTreeMap::new(),
+            email: raw.email.as_deref().map(address).transpose()?,
             token: hash(raw.token.as_ref())?,
-        })
+        };
+        for path in &raw.passkeys {
+            let passkey = passkeys::read(self.files, path).map_err(|what| ("passkeys", what))?;
+            enrol(&mut person, path, passkey)?;
+        }
+        Ok(person)
     }
+}
+
+/// Adds a passkey to a person, who must not have its key in another form or for other origins.
+fn enrol(
+    person: &mut Person,
+    path: &str,
+    passkey: Enrolment,
+) -> Result<(), (&'static str, String)> {
+    let Enrolment { credential_id, key } = passkey;
+    if person.keys.iter().any(|own| own.is_same_key(&key)) {
+        let what = format!("`{path}` has a key that the person has already; name each key once");
+        return Err(("passkeys", what));
+    }
+    let id = key.id().map_err(|e| ("passkeys", format!("`{path}`: {e}")))?;
+    person.credentials.insert(id, credential_id);
+    person.keys.push(key);
+    Ok(())
+}
+
+/// The error does not quote the text, because no log contains the addresses of people.
+fn address(text: &str) -> Result<Arc<Address>, (&'static str, String)> {
+    let what = "`email` must be one e-mail address of ASCII characters, such as `bob@example.com`";
+    Address::parse(text).map(Arc::new).ok_or_else(|| ("email", what.to_owned()))
 }
 
 /// The digest of a token, if a table has one.

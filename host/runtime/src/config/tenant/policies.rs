@@ -109,6 +109,7 @@ pub(super) fn vocabulary(
     let shape = |granted: &Granted| ActionShape {
         params: granted.contract.params_schema(),
         state: granted.contract.state_schemas(),
+        plan: granted.contract.computed(),
     };
     let roles =
         agents.values().flat_map(|a| &a.roles).chain(persons.values().flat_map(|p| &p.roles));

@@ -1,23 +1,25 @@
-//! Secrets and upstreams of a tenant: the addresses that the host may dial, and the slot in which it sends each
-//! credential.
+//! Upstreams of a tenant: the addresses that the host may dial, and what it sends with every request.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use deed_record::action::{Idempotency, Slot};
-use deed_sandbox::credentials::{SECRET_MIN, Secret};
-use deed_sandbox::upstream::{self, AddressClass, Base, Credential, Lookups, Upstream, classify};
+use deed_record::action::Idempotency;
+use deed_sandbox::upstream::{self, Base, Lookups, Upstream};
 use deed_spec::digest::Digest;
-use deed_system::files::PEM_MAX;
-use hyper::header::HeaderName;
 
 mod accepted;
+mod addresses;
 mod headers;
+mod proxy;
+mod tls;
 
 pub(super) use self::headers::unallowed;
 use super::Builder;
-use crate::config::{raw, secret};
+use super::credentials::Secrets;
+use super::sigv4;
+use super::taken::TAKEN;
+use super::wrong::Wrong;
+use crate::config::raw;
 
 /// The timeout of an upstream that has no configured timeout.
 const UPSTREAM_TIMEOUT_MS: u64 = 10_000;
@@ -28,33 +30,17 @@ const CONCURRENCY: usize = 32;
 /// The largest value of `concurrency`: the number of runs that the sandbox has room for.
 const CONCURRENCY_MAX: usize = 64;
 
-type Secrets = BTreeMap<String, Arc<Secret>>;
-/// A text by which the faulty line of `deed.toml` is found, and what is wrong with that line.
-type Wrong = (&'static str, String);
-
 impl Builder<'_> {
-    pub(super) fn secrets(&mut self) -> Secrets {
-        let mut secrets = BTreeMap::new();
-        for (name, raw) in &self.raw.secret {
-            match secret::load(name, self.files, raw) {
-                Ok(secret) => {
-                    secrets.insert(name.clone(), Arc::new(secret));
-                }
-                Err(what) => self.fault("secret", name, "", &what),
-            }
-        }
-        secrets
-    }
-
+    /// The upstreams without their credentials, and the digest of the TLS roots of each that has its own roots.
     pub(super) fn upstreams(
         &mut self,
         secrets: &Secrets,
-    ) -> (BTreeMap<String, Arc<Upstream>>, BTreeMap<String, Digest>) {
+    ) -> (BTreeMap<String, Upstream>, BTreeMap<String, Digest>) {
         let (mut upstreams, mut roots) = (BTreeMap::new(), BTreeMap::new());
         for (name, raw) in &self.raw.upstream {
             match self.upstream(name, raw, secrets, &mut roots) {
                 Ok(upstream) => {
-                    upstreams.insert(name.clone(), Arc::new(upstream));
+                    upstreams.insert(name.clone(), upstream);
                 }
                 Err((needle, what)) => self.fault("upstream", name, needle, &what),
             }
@@ -75,27 +61,15 @@ impl Builder<'_> {
             return Err(("base_url", what.to_owned()));
         }
         let base = Base::parse(&raw.base_url).map_err(|e| ("base_url", e.to_string()))?;
-        let addresses = addresses(&raw.addresses)?;
-        reachable(&base, &addresses)?;
-        let pem = match &raw.tls_roots {
-            None => None,
-            Some(path) => {
-                let read = self.files.bytes(path, PEM_MAX);
-                Some(read.map_err(|e| ("tls_roots", e.to_string()))?)
-            }
-        };
-        if let Some(pem) = &pem {
-            roots.insert(name.to_owned(), Digest::of(pem));
-        }
-        let tls = match (base.tls, pem) {
-            (true, pem) => Some(
-                upstream::tls_config(pem.as_deref()).map_err(|e| ("tls_roots", e.to_string()))?,
-            ),
-            (false, Some(_)) => {
-                return Err(("tls_roots", "`tls_roots` requires an https base_url".to_owned()));
-            }
-            (false, None) => None,
-        };
+        let proxy = proxy::proxy(raw, &base, |name| self.secret(name, secrets), self.memory)?;
+        let addresses = proxy::addresses_of(raw, &base)?;
+        let pem = tls::roots(self.files, raw, &base)?;
+        roots.extend(pem.as_ref().map(|pem| (name.to_owned(), Digest::of(pem))));
+        let client_certificate = tls::client_certificate(self.files, name, raw, &base)?;
+        let tls = base.tls.then(|| {
+            upstream::tls_config_as(pem.as_deref(), client_certificate.as_ref())
+                .map_err(|e| ("tls_roots", e.to_string()))
+        });
         let timeout =
             raw.timeout.map_or(UPSTREAM_TIMEOUT_MS, deed_record::contract::Duration::as_millis);
         if !(10..=120_000).contains(&timeout) {
@@ -110,128 +84,19 @@ impl Builder<'_> {
             name: name.to_owned(),
             base,
             addresses,
-            tls,
+            tls: tls.transpose()?,
+            client_certificate,
+            proxy,
             timeout: Duration::from_millis(timeout),
             concurrency,
             lookups: Lookups::default(),
             headers: headers::own(raw)?,
             accepted: accepted::accepted(raw)?,
             idempotency: raw.idempotency.as_ref().map(|one| idempotency(one, raw)).transpose()?,
-            read: self.credential(raw.read.as_ref(), "read", secrets)?,
-            write: self.credential(raw.write.as_ref(), "write", secrets)?,
+            read: None,
+            write: None,
         })
     }
-
-    fn credential(
-        &self,
-        raw: Option<&raw::Credential>,
-        key: &'static str,
-        secrets: &Secrets,
-    ) -> Result<Option<Credential>, Wrong> {
-        let Some(raw) = raw else { return Ok(None) };
-        fits(&raw.slot).map_err(|what| (key, what))?;
-        match secrets.get(&raw.secret) {
-            Some(secret) => {
-                Ok(Some(Credential { secret: Arc::clone(secret), slot: raw.slot.clone() }))
-            }
-            // No fault is reported here, because the secret's own table already has a fault that says why the secret
-            // cannot be loaded.
-            None if self.raw.secret.contains_key(&raw.secret) => Ok(None),
-            None => {
-                // A text as long as a secret is not shown, because it may be a secret that was written in place of its
-                // name.
-                let named = if raw.secret.len() < SECRET_MIN { raw.secret.as_str() } else { "…" };
-                Err((key, format!("secret `{named}` is missing; add its [secret] table")))
-            }
-        }
-    }
-}
-
-fn addresses(names: &[String]) -> Result<BTreeSet<AddressClass>, Wrong> {
-    let class = |name: &String| match name.as_str() {
-        "public" => Ok(AddressClass::Public),
-        "private" => Ok(AddressClass::Private),
-        "loopback" => Ok(AddressClass::Loopback),
-        other => Err((
-            "addresses",
-            format!("`{other}` is not an address class; use public, private or loopback"),
-        )),
-    };
-    if names.is_empty() {
-        return Err((
-            "addresses",
-            "`addresses` is empty; name public, private or loopback".to_owned(),
-        ));
-    }
-    names.iter().map(class).collect()
-}
-
-/// Whether the host may dial the IP address in the base URL. A host name is resolved and checked when the host dials
-/// it.
-fn reachable(base: &Base, allowed: &BTreeSet<AddressClass>) -> Result<(), Wrong> {
-    let Some(address) = base.address() else { return Ok(()) };
-    let Some(class) = classify(address) else {
-        let what = format!(
-            "`base_url` is `{base}`, an address that the host never connects to (link-local, metadata, multicast or \
-             reserved); name the upstream's own address"
-        );
-        return Err(("base_url", what));
-    };
-    if allowed.contains(&class) {
-        return Ok(());
-    }
-    let (class, names) = (class.as_str(), allowed.iter().map(|one| one.as_str()));
-    let what = format!(
-        "`base_url` is `{base}`, a {class} address, but `addresses` allows only {}; add `\"{class}\"` to `addresses`, \
-         or correct `base_url`",
-        names.collect::<Vec<_>>().join(" and ")
-    );
-    Err(("addresses", what))
-}
-
-/// Headers that the host itself sets, or that belong to the connection (RFC 9110, RFC 9112).
-const TAKEN: [&str; 15] = [
-    "accept",
-    "accept-encoding",
-    "authorization",
-    "connection",
-    "content-length",
-    "content-type",
-    "cookie",
-    "expect",
-    "host",
-    "if-match",
-    "te",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
-    "user-agent",
-];
-
-/// Headers in which a credential may be sent although the host itself sets them ([`TAKEN`]).
-const CREDENTIALS: [&str; 2] = ["authorization", "cookie"];
-
-/// Checks that a credential may be sent in this header. Without this check, the host would refuse each request that
-/// needs the credential.
-fn fits(slot: &Slot) -> Result<(), String> {
-    let name = match slot {
-        Slot::Header { name } => name,
-        Slot::Bearer | Slot::Basic { .. } => return Ok(()),
-    };
-    // A text as long as a secret is not shown, because it may be a secret that was written in place of the name.
-    let shown = if name.len() < SECRET_MIN { name.as_str() } else { "…" };
-    let Ok(header) = HeaderName::from_bytes(name.as_bytes()) else {
-        return Err(format!(
-            "`{shown}` of `slot` is not the name of a header; write one such as `X-Api-Key`"
-        ));
-    };
-    let header = header.as_str();
-    if TAKEN.contains(&header) && !CREDENTIALS.contains(&header) {
-        return Err(format!(
-            "the host sets the header `{header}` itself; name the header in which the upstream expects the credential"
-        ));
-    }
-    Ok(())
 }
 
 fn idempotency(promise: &raw::Idempotency, upstream: &raw::Upstream) -> Result<Idempotency, Wrong> {
@@ -243,11 +108,9 @@ fn idempotency(promise: &raw::Idempotency, upstream: &raw::Upstream) -> Result<I
         return Err(("idempotency", what.to_owned()));
     }
     let credentials = upstream.read.iter().chain(&upstream.write);
-    let holds = |one: &raw::Credential| match &one.slot {
-        Slot::Header { name } => name.eq_ignore_ascii_case(&header),
-        Slot::Bearer | Slot::Basic { .. } => false,
-    };
-    if TAKEN.contains(&header.as_str()) || credentials.into_iter().any(holds) {
+    let mut names = credentials.flat_map(raw::Credential::header_names);
+    let is_used = names.any(|name| name.eq_ignore_ascii_case(&header));
+    if TAKEN.contains(&header.as_str()) || sigv4::is_set(&header) || is_used {
         let what = format!("`{header}` is used for something else; name another header");
         return Err(("idempotency", what));
     }

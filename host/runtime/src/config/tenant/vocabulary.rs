@@ -2,6 +2,7 @@
 //! not compile.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use deed_record::policy::Vocabulary;
 
@@ -9,14 +10,15 @@ use super::{Adapters, Builder, Contracts, Faults, Files, Source, policies, raw};
 
 /// Collects the names from agents, persons, grants and resources. Faults in these tables are added to `faults`.
 pub(in crate::config) fn vocabulary(
-    files: &Files,
+    files: &Arc<Files>,
     name: &str,
     raw: &raw::Tenant,
     (contracts, adapters): &(Contracts, Adapters),
     here: &Source,
     faults: &mut Faults,
 ) -> Vocabulary {
-    let mut builder = Builder { files, name, raw, contracts, adapters, here, faults };
+    let memory = &Arc::default();
+    let mut builder = Builder { files, name, raw, contracts, adapters, memory, here, faults };
     let (agents, persons) = (builder.agents(), builder.persons());
     let grants = builder.grants(&BTreeMap::new());
     let (_, attributes) = builder.resources();

@@ -31,7 +31,7 @@ pub struct TokenStore {
 pub struct NamedAgent {
     pub tenant: String,
     pub name: String,
-    /// Whether the agent's table has a `token`, which only a restart of the host can change.
+    /// Whether the agent's table has a `token`, which only a reload of the configuration can change.
     pub has_token: bool,
 }
 

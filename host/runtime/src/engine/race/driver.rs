@@ -132,7 +132,7 @@ fn act(world: &World, at: usize, rules: &Rules, story: &Story) -> Steps {
         Status::Gated(Policy::Allow) => append("clears", What::Cleared, false),
         Status::Cleared => vec![("starts", start(world, at, rules, story))],
         Status::Attempting => {
-            let lost = story.lost_attempt(world.now).unwrap();
+            let lost = story.lost_attempt(&rules.book.contract, world.now).unwrap();
             let (n, writes) = (lost.n, writes_of(&lost));
             append("ends what it finds running", What::Ended { n, lost: true, writes }, true)
         }

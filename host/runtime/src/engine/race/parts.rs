@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use deed_record::action::id::ActionId;
 use deed_record::action::private::Openings;
+use deed_record::action::salts::Salts;
 use deed_record::action::{self, Action, Binding, Bound, ContractRef, Idempotency, Proposal};
 use deed_record::contract::{Contract, Effect};
 use deed_record::exchange::codec::kind::Accepted;
@@ -39,6 +40,7 @@ pub(super) fn exchange(story: &Story, write: &Write) -> Exchange {
         problem: None,
         headers: [].into(),
         failure: None,
+        secrets: vec![],
         retry_after_s: None,
         started_ms: 0,
         ended_ms: 0,
@@ -94,6 +96,7 @@ attempts = 2
 
 pub(super) fn bound(contract: &Contract) -> (Bound, BTreeMap<String, Binding>) {
     let proposal = Proposal {
+        dry_run: false,
         contract: "race.run".into(),
         params: json!({"id": "1"}),
         intent: "to race".into(),
@@ -108,14 +111,20 @@ pub(super) fn bound(contract: &Contract) -> (Bound, BTreeMap<String, Binding>) {
         base_url: "https://shop.example".into(),
         addresses: vec![],
         tls_roots: None,
+        client_certificate: None,
+        client_key: None,
+        proxy: None,
         read: None,
         write: None,
         headers: BTreeMap::new(),
         accepted: Accepted::default(),
         idempotency: Some(Idempotency { header: "idempotency-key".into(), window_ms: 3_600_000 }),
+        vault: BTreeMap::new(),
         rules: vec![],
     };
     let action = Action {
+        dry_run: false,
+        edit: None,
         v: 1,
         id: ActionId::new(1, [0; 10]),
         tenant: "acme".into(),
@@ -134,9 +143,10 @@ pub(super) fn bound(contract: &Contract) -> (Bound, BTreeMap<String, Binding>) {
         binding: [].into(),
         nonce: "00".repeat(16),
     };
-    let (observe, perform, private) = (rendering.observe, rendering.perform, Openings::default());
+    let (observe, perform) = (rendering.observe, rendering.perform);
+    let (private, salts) = (Openings::default(), Salts::default());
     (
-        Bound { action: action.into(), proposal, observe, perform, private },
+        Bound { action: action.into(), proposal, observe, perform, private, salts },
         [("shop".to_owned(), binding)].into(),
     )
 }
@@ -167,6 +177,7 @@ pub(super) fn decided(gate: bool) -> Event {
     };
     let word = |text: &str| text.to_owned();
     let facts = Facts {
+        plan: None,
         agent: word("helpdesk"),
         person: word("owner"),
         roles: [].into(),

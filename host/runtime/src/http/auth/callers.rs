@@ -1,5 +1,5 @@
-//! The tokens that identify callers. The tokens of `deed.toml` stay the same while the host runs; the tokens of
-//! `tokens/` are replaced each time that the folder was read.
+//! The tokens that identify callers. The tokens of `deed.toml` belong to one configuration; the tokens of `tokens/` are
+//! replaced each time that the folder was read.
 //!
 //! A budget belongs to an agent or person, and not to a token, so a new token does not come with a new budget.
 
@@ -15,6 +15,7 @@ use super::{Caller, Who};
 use crate::capacity::concurrency_limit::ConcurrencyLimit;
 use crate::capacity::rate_limit::{Budget, ConcurrencyLimits, LIMITS};
 use crate::config::{AgentToken, Tenant};
+use crate::stage::contract::NoAccess;
 
 /// How long the tokens of `tokens/` stay valid if the folder cannot be read any more. The host then cannot know which
 /// tokens were revoked. The time is long enough for a disk that answers slowly.
@@ -27,7 +28,10 @@ pub(in crate::http) struct Callers {
     agents: BTreeMap<(String, String), Caller>,
     /// The tokens of `deed.toml`.
     configured: Vec<Known>,
+    /// Every person by tenant and name.
+    people: BTreeMap<(String, String), Caller>,
     now: RwLock<Snapshot>,
+    halls: ConcurrencyLimits,
 }
 
 /// A token that the host knows.
@@ -60,32 +64,50 @@ impl Callers {
         tenants: &BTreeMap<String, Arc<Tenant>>,
         connections_max: usize,
     ) -> Self {
-        let halls = ConcurrencyLimits::new(connections_max, tenants.len());
-        let (mut agents, mut configured) = (BTreeMap::new(), Vec::new());
+        Self::with(tenants, ConcurrencyLimits::new(connections_max, tenants.len()), None)
+    }
+
+    /// All callers of another configuration of the same tenants. A caller that both have keeps its budget.
+    pub(in crate::http) fn next(&self, tenants: &BTreeMap<String, Arc<Tenant>>) -> Self {
+        Self::with(tenants, self.halls.clone(), Some(self))
+    }
+
+    fn with(
+        tenants: &BTreeMap<String, Arc<Tenant>>,
+        halls: ConcurrencyLimits,
+        before: Option<&Self>,
+    ) -> Self {
+        let (mut agents, mut people) = (BTreeMap::new(), BTreeMap::new());
+        let mut configured = Vec::new();
         let known = |caller: &Caller, hash| Known {
             caller: caller.clone(),
             hash,
             origin: Origin::Configuration,
         };
         for tenant in tenants.values() {
+            let place = |name: &String| (tenant.name.clone(), name.clone());
             for (name, agent) in &tenant.agents {
                 let who = Who::Agent { name: name.clone(), person: agent.person.clone() };
-                let caller = caller(tenant, who, &halls.agents);
+                let same = before.and_then(|before| before.agents.get(&place(name)));
+                let caller = caller(tenant, who, &halls.agents, same);
                 configured.extend(agent.token.map(|hash| known(&caller, hash)));
-                agents.insert((tenant.name.clone(), name.clone()), caller);
+                agents.insert(place(name), caller);
             }
             for (name, person) in &tenant.persons {
-                let caller = caller(tenant, Who::Person { name: name.clone() }, &halls.people);
+                let who = Who::Person { name: name.clone() };
+                let same = before.and_then(|before| before.people.get(&place(name)));
+                let caller = caller(tenant, who, &halls.people, same);
                 configured.extend(person.token.map(|hash| known(&caller, hash)));
+                people.insert(place(name), caller);
             }
         }
         let known = Arc::new(configured.clone());
         let now = RwLock::new(Snapshot { known, read_at: Instant::now(), faults: 0 });
-        Self { agents, configured, now }
+        Self { agents, configured, people, now, halls }
     }
 
     /// Replaces the tokens of `tokens/` by those of a reading that began at this time.
-    pub(super) fn put<'a>(
+    pub(in crate::http) fn put<'a>(
         &self,
         tokens: impl Iterator<Item = &'a AgentToken>,
         faults: usize,
@@ -121,6 +143,18 @@ impl Callers {
         self.agents.get(&(tenant.to_owned(), name.to_owned())).cloned()
     }
 
+    /// The person with this name.
+    pub(in crate::http) fn person(&self, tenant: &str, name: &str) -> Option<Caller> {
+        self.people.get(&(tenant.to_owned(), name.to_owned())).cloned()
+    }
+
+    /// Whether the configuration still has this caller, with the same person if it is an agent.
+    pub(in crate::http) fn has(&self, caller: &Caller) -> bool {
+        let place = (caller.tenant.name.clone(), caller.name().to_owned());
+        let all = if caller.is_person() { &self.people } else { &self.agents };
+        all.get(&place).is_some_and(|now| now.who == caller.who)
+    }
+
     /// How many tokens of `tokens/` are valid, how many have expired, and how many are refused because of a fault or
     /// because the folder cannot be read.
     pub(in crate::http) fn of_files(&self, now_ms: i64) -> [(&'static str, usize); 3] {
@@ -131,6 +165,19 @@ impl Callers {
         let expired = files().filter(|one| !one.is_valid(now_ms, true)).count();
         let refused = files().count().saturating_sub(valid + expired) + now.faults;
         [("valid", valid), ("expired", expired), ("refused", refused)]
+    }
+
+    /// How many tokens of `tokens/` of this tenant's agents are valid, and how many have expired or are refused because
+    /// the folder cannot be read.
+    pub(in crate::http) fn of_tenant(&self, tenant: &str, now_ms: i64) -> (usize, usize) {
+        let now = self.snapshot();
+        let own = |one: &&Known| {
+            matches!(one.origin, Origin::File { .. }) && one.caller.tenant.name == tenant
+        };
+        let all = now.known.iter().filter(own);
+        let (valid, rest): (Vec<_>, Vec<_>) =
+            all.partition(|one| one.origin.is_valid(now_ms, now.is_fresh()));
+        (valid.len(), rest.len())
     }
 
     fn snapshot(&self) -> Snapshot {
@@ -155,9 +202,17 @@ impl Origin {
     }
 }
 
-fn caller(tenant: &Arc<Tenant>, who: Who, hall: &Arc<ConcurrencyLimit>) -> Caller {
-    let budget = Arc::new(Budget::new(LIMITS, Arc::clone(hall), &tenant.name));
-    Caller { tenant: Arc::clone(tenant), who, budget, on_behalf_of: None }
+/// A caller, with the budget that it had in the configuration before.
+fn caller(
+    tenant: &Arc<Tenant>,
+    who: Who,
+    hall: &Arc<ConcurrencyLimit>,
+    before: Option<&Caller>,
+) -> Caller {
+    let new = || Arc::new(Budget::new(LIMITS, Arc::clone(hall), &tenant.name));
+    let budget = before.map_or_else(new, |same| Arc::clone(&same.budget));
+    let access = Err(NoAccess::Own);
+    Caller { tenant: Arc::clone(tenant), who, budget, on_behalf_of: None, access }
 }
 
 #[cfg(test)]

@@ -10,9 +10,10 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::callers::{Callers, UNREAD_FOR};
+use super::callers::UNREAD_FOR;
 use crate::config::{AgentToken, Fault, Tokens};
-use crate::engine::Engine;
+use crate::engine::{Derived, Engine};
+use crate::http::live::Live;
 
 const EVERY: Duration = Duration::from_secs(1);
 
@@ -28,27 +29,31 @@ struct Watch {
 }
 
 /// Reads the folder once, and then in a thread that ends with the engine. Fails when no thread can be started.
-pub(in crate::http) fn start(engine: &Arc<Engine>, callers: &Arc<Callers>) -> Result<(), String> {
+pub(in crate::http) fn start(
+    engine: &Arc<Engine>,
+    live: &Arc<Derived<Live>>,
+) -> Result<(), String> {
     let mut watch = Watch::default();
-    watch.look(engine, callers);
-    let (engine, callers) = (Arc::downgrade(engine), Arc::downgrade(callers));
+    watch.look(engine, live);
+    let (engine, live) = (Arc::downgrade(engine), Arc::downgrade(live));
     let looks = move || loop {
         thread::sleep(EVERY);
-        let (Some(engine), Some(callers)) = (engine.upgrade(), callers.upgrade()) else { return };
-        watch.look(&engine, &callers);
+        let (Some(engine), Some(live)) = (engine.upgrade(), live.upgrade()) else { return };
+        watch.look(&engine, &live);
     };
     let started = thread::Builder::new().name("tokens".to_owned()).spawn(looks);
     started.map(drop).map_err(|e| format!("no thread can be started for `tokens/`: {e}"))
 }
 
 impl Watch {
-    fn look(&mut self, engine: &Engine, callers: &Callers) {
+    fn look(&mut self, engine: &Engine, live: &Derived<Live>) {
+        let live = live.get(engine, |current, last| last.next(engine, current));
         let began = Instant::now();
-        match engine.tokens().read() {
+        match live.current.tokens().read() {
             Ok(Tokens { valid, faults }) => {
                 let tokens: BTreeMap<String, AgentToken> =
                     valid.into_iter().map(|token| (token.id.clone(), token)).collect();
-                callers.put(tokens.values(), faults.len(), began);
+                live.callers.put(tokens.values(), faults.len(), began);
                 self.tell_readable();
                 self.tell_faults(&faults);
                 self.tell_changes(&tokens);

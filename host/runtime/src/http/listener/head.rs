@@ -8,7 +8,7 @@ use crate::api::problem::Problem;
 
 /// The maximum length of a path with its query. It can be small, because a path and a query contain only ids, names and
 /// a few filters.
-const TARGET_MAX: usize = 2_048;
+const TARGET_MAX: usize = 8_192;
 
 /// Checks that a request has exactly one `Host` header (HTTP/1.0 also allows none), a path as its target, and no
 /// chunked body. Fails if the request does not meet these conditions, or if the path or the body is too long.

@@ -1,6 +1,7 @@
 //! Writes metric families with their HELP and TYPE lines.
 
 use std::fmt;
+use std::time::Duration;
 
 use prometheus_client::encoding::{
     DescriptorEncoder, EncodeGaugeValue, EncodeLabelSet, EncodeMetric,
@@ -59,5 +60,23 @@ impl<'a> Families<'a> {
         values
             .into_iter()
             .try_for_each(|(labels, value)| family.encode_family(&labels)?.encode_gauge(&value))
+    }
+}
+
+/// Milliseconds in the unit of metrics.
+pub(super) fn seconds(ms: i64) -> f64 {
+    let magnitude = Duration::from_millis(ms.unsigned_abs()).as_secs_f64();
+    if ms < 0 { -magnitude } else { magnitude }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::seconds;
+
+    #[test]
+    fn a_drift_keeps_its_sign_and_its_milliseconds() {
+        for (ms, text) in [(0, "0"), (1_250, "1.25"), (-7, "-0.007"), (-18_000_001, "-18000.001")] {
+            assert_eq!(seconds(ms).to_string(), text);
+        }
     }
 }

@@ -3,7 +3,6 @@
 //! The values are read at every scrape. What a value means is documented in the module that maintains it.
 
 use std::fmt;
-use std::time::Duration;
 
 use axum::extract::State;
 use axum::http::{HeaderName, header};
@@ -12,8 +11,8 @@ use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, prometheus_text};
 use prometheus_client::registry::Registry;
 
-use super::families::Families;
-use super::load;
+use super::families::{Families, seconds};
+use super::{expiring, load};
 use crate::capacity::counters::Metrics;
 use crate::engine::{Engine, Unready};
 use crate::http::App;
@@ -36,12 +35,17 @@ struct Scrape(App);
 
 impl Collector for Scrape {
     fn encode(&self, encoder: DescriptorEncoder<'_>) -> fmt::Result {
-        let Self(App { engine, metrics, callers, .. }) = self;
+        let Self(app) = self;
+        let App { engine, metrics, .. } = app;
         let mut families = Families::new(encoder);
         counters(&mut families, metrics)?;
-        let files = callers.of_files(engine.latest_ms()).map(|(state, n)| ([("state", state)], n));
+        let files = app.live().callers.of_files(engine.latest_ms());
+        let files = files.map(|(state, n)| ([("state", state)], n));
         families.gauges("deed_token_files", "tokens of agents in tokens/", files)?;
         readiness(&mut families, engine)?;
+        reloads(&mut families, engine)?;
+        notifications(&mut families, engine)?;
+        expiring::write(&mut families, engine)?;
         load::write(&mut families, engine)?;
         witnesses(&mut families, &engine.witnesses())
     }
@@ -80,9 +84,29 @@ fn readiness(families: &mut Families<'_>, engine: &Engine) -> fmt::Result {
     families.gauge("deed_actions_under_way", "actions that are under way", &engine.under_way())
 }
 
-fn seconds(ms: i64) -> f64 {
-    let magnitude = Duration::from_millis(ms.unsigned_abs()).as_secs_f64();
-    if ms < 0 { -magnitude } else { magnitude }
+/// Writes how many reloads of the configuration had each result, and the age of what is in force.
+fn reloads(families: &mut Families<'_>, engine: &Engine) -> fmt::Result {
+    let reloads = engine.reloads();
+    families.counters(
+        "deed_reloads",
+        "reloads of the configuration",
+        reloads.counts().map(|(result, count)| ([("result", result)], count)),
+    )?;
+    families.gauge(
+        "deed_configuration_read_seconds",
+        "Unix time at which the configuration in force was read or found unchanged",
+        &seconds(reloads.good_ms()),
+    )
+}
+
+/// Writes how many messages for people were delivered, were given up, and were dropped because a queue was full.
+fn notifications(families: &mut Families<'_>, engine: &Engine) -> fmt::Result {
+    let told = engine.people_told().into_iter();
+    families.counters(
+        "deed_notifications",
+        "messages for people by e-mail and chat",
+        told.map(|([channel, result], n)| ([("channel", channel), ("result", result)], n)),
+    )
 }
 
 /// Writes for each log and witness whether the witness cosigns in time and whether it contradicts the log. Writes
@@ -102,16 +126,4 @@ fn witnesses(families: &mut Families<'_>, standings: &[(&str, Standing)]) -> fmt
         families.gauges(name, help, values)?;
     }
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::seconds;
-
-    #[test]
-    fn a_drift_keeps_its_sign_and_its_milliseconds() {
-        for (ms, text) in [(0, "0"), (1_250, "1.25"), (-7, "-0.007"), (-18_000_001, "-18000.001")] {
-            assert_eq!(seconds(ms).to_string(), text);
-        }
-    }
 }

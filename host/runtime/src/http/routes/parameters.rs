@@ -6,9 +6,10 @@ use schemars::{SchemaGenerator, json_schema};
 use crate::api::openapi::{Parameter, Place, SchemaOf};
 use crate::api::tools::formats::Format;
 use crate::api::{KEY_MAX, StatusWord};
+use crate::engine::TEXT_MAX;
 use crate::http::filters::{LIMIT_DEFAULT, LIMIT_MAX};
 
-pub(super) const ACTION_ID: Parameter = Parameter {
+pub(crate) const ACTION_ID: Parameter = Parameter {
     name: "id",
     place: Place::Path,
     schema: SchemaGenerator::subschema_for::<ActionId>,
@@ -61,6 +62,44 @@ pub(super) const TRACE: Parameter = query(
     "trace",
     |_| json_schema!({"type": "string", "pattern": "^[0-9a-f]{32}$"}),
     "Only actions proposed under this W3C trace id.",
+);
+
+pub(super) const AGENT: Parameter = query(
+    "agent",
+    |_| json_schema!({"type": "string", "minLength": 1}),
+    "Only actions that this agent proposed. An agent sees only its own.",
+);
+
+pub(super) const OF_CONTRACT: Parameter = query(
+    "contract",
+    |_| json_schema!({"type": "string", "minLength": 1}),
+    "Only actions under this contract.",
+);
+
+pub(super) const PERSON: Parameter = query(
+    "person",
+    |_| json_schema!({"type": "string", "minLength": 1}),
+    "Only actions for whose agent this person was responsible.",
+);
+
+pub(super) const TEXT: Parameter = query(
+    "q",
+    |_| json_schema!({"type": "string", "minLength": 1, "maxLength": TEXT_MAX}),
+    "Only actions that have each of these words in the id, the resource, a parameter that is not private, the intent, \
+     the address of a source, or `on_behalf_of`, in lower or upper case. The words are no patterns. If the text is the \
+     id of an action, the list begins with it.",
+);
+
+pub(super) const SINCE: Parameter = query(
+    "since",
+    |_| json_schema!({"type": "string", "format": "date"}),
+    "Only actions whose latest event was on this day (in UTC) or later.",
+);
+
+pub(super) const FROM: Parameter = query(
+    "from",
+    SchemaGenerator::subschema_for::<ActionId>,
+    "Only this action and older ones: `next` of the part of the list before.",
 );
 
 pub(super) const LIMIT: Parameter = query(

@@ -5,20 +5,21 @@ use deed_record::action::Proposal;
 use deed_record::statement::approval::ApprovalRequest;
 use deed_record::statement::resolution_request::ResolutionRequest;
 use deed_spec::dsse::Envelope;
-use serde_json::json;
 
 use super::parameters::{
-    ACTION_ID, CONTRACT, FORMAT, IDEMPOTENCY_KEY, LIMIT, PREFER, RESOURCE, STATUS, TENANT, TILE,
-    TRACE, TRACEPARENT,
+    ACTION_ID, AGENT, CONTRACT, FORMAT, FROM, IDEMPOTENCY_KEY, LIMIT, OF_CONTRACT, PERSON, PREFER,
+    RESOURCE, SINCE, STATUS, TENANT, TEXT, TILE, TRACE, TRACEPARENT,
 };
-use super::{Route, get, post};
+use super::{Route, attachment, get, post};
 use crate::api::contracts::{ContractList, GrantedContract};
+use crate::api::deferral::DeferralWanted;
+use crate::api::draft::DraftWanted;
 use crate::api::listing::ActionList;
 use crate::api::resource::ProtectedResource;
 use crate::api::tools::formats::ToolList;
 use crate::engine::Explained;
 use crate::http::{
-    actions, approvals, contracts, log, operations, page, resolutions, resource, tools,
+    actions, approvals, contracts, deferrals, drafts, log, operations, resolutions, resource, tools,
 };
 
 /// Every route of the host.
@@ -26,7 +27,6 @@ pub(super) fn all() -> Vec<Route> {
     let parts = [
         proposing(),
         shown(),
-        paged(),
         approving(),
         resolving(),
         granted(),
@@ -52,7 +52,22 @@ fn proposing() -> Vec<Route> {
             .shows_action()
             .problems(&[400, 401, 403, 404, 409, 413, 415, 422, 429, 503]),
         get("/v1/actions", actions::list, list)
-            .takes(&[&STATUS, &RESOURCE, &TRACE, &LIMIT])
+            .described(
+                "Newest first. With `contract`, `person`, `q` or `since`, one request looks at no more than 500 actions, \
+                 and at fewer if their proposals are large; `next` says where the list goes on.",
+            )
+            .takes(&[
+                &STATUS,
+                &RESOURCE,
+                &AGENT,
+                &OF_CONTRACT,
+                &PERSON,
+                &TEXT,
+                &TRACE,
+                &SINCE,
+                &FROM,
+                &LIMIT,
+            ])
             .json::<ActionList>("The actions that the caller may see.")
             .problems(&[400, 401, 429, 503]),
         post("/v1/explain", actions::explain, explain)
@@ -88,50 +103,56 @@ fn shown() -> Vec<Route> {
             .described("An agent's copy does not contain the observed state and the exchanges.")
             .takes(&[&ACTION_ID])
             .bytes(file, "application/zip")
-            .headers(|| {
-                let what = "`attachment` with the file's name (RFC 6266).";
-                json!({"Content-Disposition": {"schema": {"type": "string"}, "description": what}})
-            })
+            .headers(attachment)
             .problems(&[401, 404, 409, 429, 503]),
-    ]
-}
-
-fn paged() -> Vec<Route> {
-    let show = ["showPage", "actions", "Show one action to a person, as a page for browsers"];
-    vec![
-        get("/actions/{id}", page::show, show)
-            .described(
-                "The page shows an action that waits as `deed approve` does, and has no forms and no scripts. `Host` \
-                 must be an IP address or `localhost` unless a proxy is in front of the host.",
-            )
-            .takes(&[&ACTION_ID])
-            .for_browsers()
-            .page(200, "The action.")
-            .page(401, "There is no valid name and token of a person.")
-            .page(403, "The token is an agent's, or the request comes from another site.")
-            .page(404, "There is no such action, or the person may not see it.")
-            .page(429, "Too many of the person's requests were refused or are in progress.")
-            .page(503, "The host cannot process the request now."),
     ]
 }
 
 fn approving() -> Vec<Route> {
     let request = ["showApprovalRequest", "approvals", "Show what an approver is asked to sign"];
     let answer = ["answerApproval", "approvals", "Approve or deny, with a signature"];
+    let defer = ["deferApproval", "approvals", "Put a request for approval off"];
+    let edit = ["editAction", "approvals", "Propose a changed version of a waiting action"];
     vec![
         get("/v1/actions/{id}/approval_request", approvals::request, request)
-            .described("The approver's client recomputes every digest from this answer.")
+            .described(
+                "The approver's client recomputes every digest from this answer. A passkey signs the digest of `shown` \
+                 instead, which only persons with a passkey get.",
+            )
             .takes(&[&ACTION_ID])
             .json::<ApprovalRequest>("Everything that the approver's answer covers.")
             .problems(&[401, 403, 404, 409, 429, 503]),
         post("/v1/actions/{id}/approvals", approvals::answer, answer)
             .described(
-                "The envelope's statement has predicate type `urn:deed:approval:v1`. A denial is final.",
+                "The envelope's statement has predicate type `urn:deed:approval:v1`. The signature is that of a key file, \
+                 or that of a passkey with its assertion in `webauthn`. A denial is final. In the place of a role, \
+                 `confirm` stands for the confirmation by the responsible person.",
             )
             .takes(&[&ACTION_ID])
             .body::<Envelope>()
             .shows_action()
             .problems(&[400, 401, 403, 404, 409, 413, 415, 429, 503]),
+        post("/v1/actions/{id}/deferral", deferrals::defer, defer)
+            .described(
+                "Only for persons who may answer and have not approved. Until then, the person is not reminded, and \
+                 the console shows the request under `Put off`. Nobody's rights change, and the request expires as \
+                 before.",
+            )
+            .takes(&[&ACTION_ID])
+            .body::<DeferralWanted>()
+            .shows_action()
+            .problems(&[400, 401, 403, 404, 409, 413, 415, 429, 503]),
+        post("/v1/actions/{id}/draft", drafts::edit, edit)
+            .described(
+                "Only for persons who may answer and have not approved. The changed version is a new action of the \
+                 same agent under the same contract, which policy decides about. When it would wait for people or run, \
+                 the waiting action ends as `denied`, because it is replaced. The person becomes a requester, and \
+                 cannot approve the changed version. The answer shows the changed version.",
+            )
+            .takes(&[&ACTION_ID])
+            .body::<DraftWanted>()
+            .shows_action()
+            .problems(&[400, 401, 403, 404, 409, 413, 415, 422, 429, 503]),
     ]
 }
 

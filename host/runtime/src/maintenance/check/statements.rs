@@ -2,9 +2,9 @@
 //! host.
 
 use deed_record::lifecycle::event::entry;
+use deed_record::statement::approver::ApproverKey;
 use deed_record::statement::envelope::Kind;
 use deed_record::statement::{activation, rotation};
-use deed_spec::dsse;
 use deed_store::statements::Kept;
 
 use super::{Check, CheckError};
@@ -49,7 +49,8 @@ fn one(check: &mut Check, kind: Kind, kept: &Kept) -> Result<(), String> {
         Err(error) => return Err(error.to_string()),
     }
     for person in &kept.people {
-        let key = dsse::from_pem(&person.key).map_err(|e| e.to_string())?;
+        let key = ApproverKey::read(&person.key, person.passkey.clone());
+        let key = key.map_err(|e| e.to_string())?;
         if !check.people.contains(&key) {
             check.people.push(key);
         }

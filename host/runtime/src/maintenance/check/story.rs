@@ -4,6 +4,9 @@
 
 use deed_record::lifecycle::event::{Entry, Event, Leaf};
 use deed_record::lifecycle::story::Story;
+use deed_record::plan::{Plan, Rehearsal};
+use deed_record::statement::approval::Ask;
+use deed_record::statement::approver::ApproverKey;
 use deed_record::statement::envelope::{Kind, Statement};
 use deed_record::statement::receipt::Receipt;
 use deed_spec::digest::Digest;
@@ -11,7 +14,6 @@ use deed_spec::dsse::Envelope;
 use deed_spec::json;
 use deed_store::journal::{self, Place};
 use deed_store::store::Summary;
-use ed25519_dalek::VerifyingKey;
 
 use super::{Check, LogReference, Records};
 use crate::engine::{activate, stories};
@@ -81,6 +83,8 @@ fn wrong(check: &mut Check, story: &Story, event: &Event, place: Place) -> Vec<S
                 lost.then(|| format!("the activation {activated} that it names is not stored"));
             document(check, decision.policy_set, "policy set").or(lost)
         }
+        Event::Rehearsed { rehearsal } => unclear(rehearsal),
+        Event::Asked { ask } => other_plan(story, ask),
         Event::Answered { answer } => {
             envelope(check, story, &answer.envelope, Kind::Approval, By::Person)
         }
@@ -108,6 +112,21 @@ fn document(check: &Check, digest: Digest, what: &str) -> Option<String> {
     (!kept).then(|| format!("the {what} {digest} that it names is not stored or was changed"))
 }
 
+/// A rehearsal has either a plan or the reason why there is none.
+fn unclear(rehearsal: &Rehearsal) -> Option<String> {
+    let is_clear = rehearsal.plan.is_some() != rehearsal.problem.is_some();
+    let what = "its rehearsal must have either a plan or the reason why there is no plan";
+    (!is_clear).then(|| what.to_owned())
+}
+
+/// People are asked about the plan of the latest rehearsal.
+fn other_plan(story: &Story, ask: &Ask) -> Option<String> {
+    let plan = story.plan().map(Plan::digest).transpose();
+    let same = plan.is_ok_and(|digest| digest == ask.plan);
+    let what = "its request for approval names another plan than its latest rehearsal";
+    (!same).then(|| what.to_owned())
+}
+
 /// Checks that the envelope is signed by a permitted key and is about this action. Also notes the envelope's log entry
 /// as one that belongs to a story.
 fn envelope(
@@ -122,31 +141,45 @@ fn envelope(
         let references = check.tenants.entry(action.tenant.clone()).or_default();
         references.entries.insert(deed_record::lifecycle::event::entry(kind.as_str(), &digest));
     }
-    let (keys, signer): (&[VerifyingKey], _) = match by {
-        By::Host => (&check.receipt_keys, "a key of this host"),
-        By::Person => (&check.people, "a person who was allowed to sign it"),
+    let signer = match by {
+        By::Host => "a key of this host",
+        By::Person => "a person who was allowed to sign it",
     };
-    let opened = keys.iter().find_map(|key| Statement::open(envelope, key, kind).ok());
-    let Some(statement) = opened else {
+    let Some(statement) = opened(check, envelope, kind, by) else {
         return Some(format!("its {} is not signed by {signer}", kind.as_str()));
     };
     let same = action.digest().is_ok_and(|digest| digest == statement.action);
     (!same).then(|| format!("its {} is about another action", kind.as_str()))
 }
 
-/// Compares the outcome and the exchanges in the receipt with those in the story.
+/// The statement in an envelope; `None` if no permitted key signed it. Passkeys sign approvals only.
+fn opened(check: &Check, envelope: &Envelope, kind: Kind, by: By) -> Option<Statement> {
+    let by_host = |key| Statement::open(envelope, key, kind).ok();
+    let by_person = |key| Statement::open_by(envelope, key, kind).ok();
+    let may = |key: &&ApproverKey| kind == Kind::Approval || key.passkey().is_none();
+    match by {
+        By::Host => check.receipt_keys.iter().find_map(by_host),
+        By::Person => check.people.iter().filter(may).find_map(by_person),
+    }
+}
+
+/// Compares the outcome, the rehearsal and the exchanges in the receipt with those in the story.
 fn contents(story: &Story, sealed: &Envelope) -> Option<String> {
     let statement = match Statement::unverified(sealed, Kind::Receipt) {
         Ok(statement) => statement,
         Err(error) => return Some(format!("its receipt cannot be read: {error}")),
     };
-    let receipt: Receipt = match serde_json::from_value(statement.predicate) {
+    let receipt: Receipt = match json::from_exact(statement.predicate) {
         Ok(receipt) => receipt,
         Err(error) => return Some(format!("its receipt cannot be read: {error}")),
     };
     let judged = story.judgement.as_ref().map(|judgement| judgement.outcome);
     if judged != Some(receipt.outcome) {
         return Some("its receipt and its events have different outcomes".to_owned());
+    }
+    let rehearsal = story.rehearsal.as_deref().map(Rehearsal::summary).transpose();
+    if !rehearsal.is_ok_and(|summary| summary == receipt.rehearsal) {
+        return Some("its receipt and its events have different rehearsals".to_owned());
     }
     let exchanges = json::to_canonical(&story.attempts).map(|bytes| Digest::of(&bytes));
     let same = exchanges.is_ok_and(|digest| digest == receipt.exchanges_sha256);

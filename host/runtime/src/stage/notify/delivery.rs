@@ -15,7 +15,7 @@ use super::signature;
 use crate::config::Webhook;
 
 /// The pauses before the attempts for a message. After the last attempt the message is dropped with a warning.
-const PAUSES: [Duration; 5] = [
+pub(super) const PAUSES: [Duration; 5] = [
     Duration::ZERO,
     Duration::from_millis(500),
     Duration::from_secs(2),
@@ -32,7 +32,7 @@ const RETRY_AFTER_MAX: Duration = Duration::from_mins(5);
 pub(super) struct Target {
     /// The name of the receiver in the log. The log never contains the URL, because a URL can contain a token.
     pub(super) name: String,
-    webhook: Arc<Webhook>,
+    pub(super) webhook: Arc<Webhook>,
     client: ureq::Agent,
     clock: Clock,
     /// Limits how many receivers are called at the same time.
@@ -156,12 +156,15 @@ impl Target {
 }
 
 /// Waits for this time. Returns true, and returns at once, if the host stops.
-async fn is_stopping_within(pause: Duration, stopping: &mut watch::Receiver<bool>) -> bool {
+pub(super) async fn is_stopping_within(
+    pause: Duration,
+    stopping: &mut watch::Receiver<bool>,
+) -> bool {
     tokio::time::timeout(pause, stopping.wait_for(|stops| *stops)).await.is_ok()
 }
 
 /// The pause that the receiver asks for in seconds, up to a limit.
-fn retry_after(answer: &Response<Body>) -> Duration {
+pub(super) fn retry_after(answer: &Response<Body>) -> Duration {
     let value = answer.headers().get("retry-after").and_then(|value| value.to_str().ok());
     let seconds = value.and_then(|text| text.trim().parse().ok()).unwrap_or(0);
     Duration::from_secs(seconds).min(RETRY_AFTER_MAX)

@@ -7,10 +7,11 @@ use tokio::sync::{mpsc, watch};
 
 use super::delivery::Target;
 use super::message::Message;
+use crate::config::Webhook;
 
 /// Maximum number of queued messages of a receiver. Further messages are dropped with a warning, because the actions
 /// themselves are in the journal.
-const QUEUE_MAX: usize = 256;
+pub(super) const QUEUE_MAX: usize = 256;
 
 /// A receiver and its queue. The task that delivers the messages starts with the first message.
 #[derive(Debug)]
@@ -45,11 +46,16 @@ impl Progress {
         }
     }
 
-    fn add(&self) {
+    /// Becomes `true` when the host stops.
+    pub(super) fn stopping(&self) -> watch::Receiver<bool> {
+        self.stopping.subscribe()
+    }
+
+    pub(super) fn add(&self) {
         self.left.send_modify(|left| *left = left.saturating_add(1));
     }
 
-    fn remove(&self) {
+    pub(super) fn remove(&self) {
         self.left.send_modify(|left| *left = left.saturating_sub(1));
     }
 }
@@ -58,6 +64,11 @@ impl Queue {
     pub(super) fn new(target: Target, progress: &Arc<Progress>) -> Self {
         let progress = Arc::clone(progress);
         Self { target: Arc::new(target), messages: OnceLock::new(), progress }
+    }
+
+    /// Whether this is the queue of a receiver with this name, URL and secrets.
+    pub(super) fn is_for(&self, name: &str, webhook: &Webhook) -> bool {
+        self.target.name == name && self.target.webhook.is_same(webhook)
     }
 
     /// Queues a message. Call this function in a task of the runtime.
@@ -82,7 +93,7 @@ async fn serve(
     mut queued: mpsc::Receiver<Arc<Message>>,
     progress: Arc<Progress>,
 ) {
-    let mut stopping = progress.stopping.subscribe();
+    let mut stopping = progress.stopping();
     while let Some(message) = queued.recv().await {
         target.deliver(&message, &mut stopping).await;
         progress.remove();

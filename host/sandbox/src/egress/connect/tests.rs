@@ -1,3 +1,6 @@
+mod client;
+mod proxied;
+
 use std::collections::BTreeSet;
 
 use base64::Engine as _;

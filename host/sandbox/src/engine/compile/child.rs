@@ -10,13 +10,14 @@ use std::process::ExitCode;
 use rustix::process::{DumpableBehavior, Resource, Rlimit, Signal};
 use wasmtime::Engine;
 
+use crate::engine::World;
 use crate::{engine, limits};
 
 /// Exit code for a component that does not compile; the reason is on stdout.
 pub(super) const REFUSED: u8 = 3;
 
 /// Runs the child process until it exits.
-pub fn serve() -> ExitCode {
+pub fn serve(world: World) -> ExitCode {
     if let Err(error) = confine() {
         return answer(format!("its limits cannot be set: {error}").as_bytes(), false);
     }
@@ -28,15 +29,15 @@ pub fn serve() -> ExitCode {
     if let Err(error) = set(Resource::Cpu, limits::compile_seconds(bytes.len())) {
         return answer(format!("its limits cannot be set: {error}").as_bytes(), false);
     }
-    match compile(&bytes) {
+    match compile(&bytes, world) {
         Ok(code) => answer(&code, true),
         Err(reason) => answer(reason.as_bytes(), false),
     }
 }
 
 /// Compiles a component for the engine that runs adapters. Fails when the component does not compile.
-pub(super) fn compile(bytes: &[u8]) -> Result<Vec<u8>, String> {
-    let engine = Engine::new(&engine::settings()).map_err(|error| engine::text(&error))?;
+pub(super) fn compile(bytes: &[u8], world: World) -> Result<Vec<u8>, String> {
+    let engine = Engine::new(&engine::settings(world)).map_err(|error| engine::text(&error))?;
     engine.precompile_component(bytes).map_err(|error| engine::text(&error))
 }
 

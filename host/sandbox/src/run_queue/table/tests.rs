@@ -6,7 +6,12 @@ use super::*;
 
 fn claim(tenant: &str, agent: &str, upstreams: &[(&str, usize)]) -> Arc<RunRequest> {
     let upstreams = upstreams.iter().map(|(name, most)| ((*name).to_owned(), *most)).collect();
-    Arc::new(RunRequest { tenant: tenant.to_owned(), agent: agent.to_owned(), upstreams })
+    Arc::new(RunRequest {
+        tenant: tenant.to_owned(),
+        agent: agent.to_owned(),
+        upstreams,
+        wasi: false,
+    })
 }
 
 /// Serves all callers that can be served now, and returns them in order.
@@ -246,4 +251,23 @@ proptest! {
         prop_assert!(model.queued.is_empty(), "{:?}", model.queued);
         prop_assert!(board.tenants.is_empty() && board.lanes.is_empty() && board.taken == 0);
     }
+}
+
+#[test]
+fn few_runs_with_wasi_go_on_at_once() {
+    let mut board = RunTable::new(64);
+    let of =
+        |tenant: &str| Arc::new(RunRequest { wasi: true, ..(*claim(tenant, "x", &[])).clone() });
+    let claims = [of("a"), of("b"), of("c")];
+    for (n, claim) in (0..).zip(&claims) {
+        crowd(&mut board, claim, n * 10..n * 10 + 3);
+    }
+    assert_eq!(served(&mut board).len(), limits::WASI_RUNS);
+    assert_eq!(board.crowded(&claims[0]), Some("wasi"));
+    let strict = claim("a", "x", &[]);
+    board.ask(&strict, 99);
+    assert_eq!(served(&mut board), [99], "other adapters do not wait");
+    board.give_back(&claims[0]);
+    assert_eq!(served(&mut board).len(), 1);
+    assert_eq!(board.crowded(&strict), None);
 }

@@ -15,8 +15,8 @@ pub(super) use self::flaw::Flaw;
 use self::kept::{Kept, Seen};
 use super::super::Place;
 use crate::store::{
-    Append, AppendError, Durable, Failure, Filter, PayloadError, Pending, ReadError, Row, Store,
-    Story,
+    Append, AppendError, Durable, Failure, Filter, Page, PayloadError, Pending, ReadError, Row,
+    Span, Store, Story,
 };
 
 /// The data of an in-memory store that remains when the store is closed or crashes.
@@ -192,6 +192,28 @@ impl Store for Memory {
         rows.retain(|(_, row)| filter.takes(row));
         rows.truncate(limit);
         Ok(rows)
+    }
+
+    /// Each row is one step.
+    fn page(&self, tenant: &str, filter: &Filter, span: &Span) -> Result<Page, ReadError> {
+        let mut rows: Vec<_> = self.read(|seen| seen.rows()).into_iter().collect();
+        let within = |id: &String| span.from.as_ref().is_none_or(|from| id <= from);
+        let of_agent =
+            |row: &Row| filter.agent.as_ref().is_none_or(|agent| row.summary.agent == *agent);
+        rows.retain(|(id, row)| row.summary.tenant == tenant && within(id) && of_agent(row));
+        rows.reverse();
+        let (mut page, mut steps) = (Page::default(), 0);
+        for (id, row) in rows {
+            if steps == span.steps || page.rows.len() == span.rows {
+                page.next = Some(id).filter(|_| !self.has(Flaw::EndsAfterOnePage));
+                break;
+            }
+            steps += 1;
+            if filter.takes(&row) {
+                page.rows.push((id, row));
+            }
+        }
+        Ok(page)
     }
 
     fn open_actions(&self) -> Result<Vec<String>, ReadError> {

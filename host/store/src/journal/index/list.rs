@@ -6,10 +6,24 @@
 //! until one action is in every list. The search therefore skips actions that are in only some of the lists.
 
 use super::{Index, IndexError, key};
-use crate::store::{Filter, Row};
+use crate::store::{Filter, Page, Row, Span};
 
 /// Alternative lists: an action passes if at least one of them contains it.
 type Either = Vec<Vec<u8>>;
+
+/// The greatest action id that may be found.
+enum Limit {
+    AtMost(String),
+    Below(String),
+}
+
+/// The result of a search.
+enum Found {
+    Action(String),
+    /// All steps were used. The search continues with this id, which was not looked at.
+    Paused(String),
+    Nothing,
+}
 
 impl Index {
     /// At most `limit` actions of a tenant that pass the filter, the greatest ids first.
@@ -19,55 +33,81 @@ impl Index {
         filter: &Filter,
         limit: usize,
     ) -> Result<Vec<(String, Row)>, IndexError> {
-        let lists = lists(tenant, filter);
-        let mut found = Vec::new();
-        let mut below: Option<String> = None;
-        while found.len() < limit {
-            let Some(action) = self.next(&lists, below.as_deref())? else { break };
-            let row = self.row(&action)?.ok_or(IndexError::Value)?;
-            below = Some(action.clone());
-            // The row is checked against the filter too, because some lists contain actions that do not pass it.
-            if row.summary.tenant == tenant && filter.takes(&row) {
-                found.push((action, row));
-            }
-        }
-        Ok(found)
+        let span = Span { from: None, rows: limit, steps: usize::MAX };
+        Ok(self.page(tenant, filter, &span)?.rows)
     }
 
-    /// The greatest action id that is below `below` and in all lists.
-    fn next(&self, lists: &[Either], below: Option<&str>) -> Result<Option<String>, IndexError> {
-        let Some((first, others)) = lists.split_first() else { return Ok(None) };
-        let mut candidate = self.greatest(first, below, false)?;
+    /// A part of the list of a tenant's actions that pass the filter, the greatest ids first.
+    pub(in super::super) fn page(
+        &self,
+        tenant: &str,
+        filter: &Filter,
+        span: &Span,
+    ) -> Result<Page, IndexError> {
+        let lists = lists(tenant, filter);
+        let (mut page, mut steps) = (Page::default(), span.steps.max(1));
+        let mut from = span.from.clone().map(Limit::AtMost);
+        loop {
+            let action = match self.next(&lists, from.as_ref(), &mut steps)? {
+                Found::Action(action) if page.rows.len() < span.rows => action,
+                Found::Action(action) | Found::Paused(action) => {
+                    page.next = Some(action);
+                    return Ok(page);
+                }
+                Found::Nothing => return Ok(page),
+            };
+            let row = self.row(&action)?.ok_or(IndexError::Value)?;
+            from = Some(Limit::Below(action.clone()));
+            // The row is checked against the filter too, because some lists contain actions that do not pass it.
+            if row.summary.tenant == tenant && filter.takes(&row) {
+                page.rows.push((action, row));
+            }
+        }
+    }
+
+    /// The greatest action id within `from` that is in all lists.
+    fn next(
+        &self,
+        lists: &[Either],
+        from: Option<&Limit>,
+        steps: &mut usize,
+    ) -> Result<Found, IndexError> {
+        let Some((first, others)) = lists.split_first() else { return Ok(Found::Nothing) };
+        let mut candidate = self.greatest(first, from)?;
         while let Some(action) = candidate {
+            if *steps == 0 {
+                return Ok(Found::Paused(action));
+            }
+            *steps -= 1;
             let mut least = action.clone();
             for list in others {
-                match self.greatest(list, Some(&least), true)? {
+                match self.greatest(list, Some(&Limit::AtMost(least)))? {
                     Some(found) => least = found,
-                    None => return Ok(None),
+                    None => return Ok(Found::Nothing),
                 }
             }
             if least == action {
-                return Ok(Some(action));
+                return Ok(Found::Action(action));
             }
-            candidate = self.greatest(first, Some(&least), true)?;
+            candidate = self.greatest(first, Some(&Limit::AtMost(least)))?;
         }
-        Ok(None)
+        Ok(Found::Nothing)
     }
 
-    /// The greatest action id in any of these lists that is below `limit`, or not above `limit` if `inclusive` is set.
+    /// The greatest action id within `limit` in any of these lists.
     fn greatest(
         &self,
         lists: &Either,
-        limit: Option<&str>,
-        inclusive: bool,
+        limit: Option<&Limit>,
     ) -> Result<Option<String>, IndexError> {
         let mut greatest = None;
         for list in lists {
-            let end = limit.map_or_else(|| key::behind(list), |action| key::within(list, action));
-            let last = if inclusive {
-                self.last(list.clone()..=end)?
-            } else {
-                self.last(list.clone()..end)?
+            let last = match limit {
+                Some(Limit::AtMost(action)) => {
+                    self.last(list.clone()..=key::within(list, action))?
+                }
+                Some(Limit::Below(action)) => self.last(list.clone()..key::within(list, action))?,
+                None => self.last(list.clone()..key::behind(list))?,
             };
             let Some(last) = last else { continue };
             let action = key::last_part(&last).ok_or(IndexError::Value)?;
@@ -79,14 +119,16 @@ impl Index {
 
 /// The lists that contain every action that passes the filter.
 fn lists(tenant: &str, filter: &Filter) -> Vec<Either> {
-    let Filter { agent, status, resource, trace, since_ms: _ } = filter;
+    let Filter { agent, contract: _, status, resource, trace, since_ms: _ } = filter;
     let mut lists = Vec::new();
+    // The first list is that of the agent, because a paused search says with an action of the first list where it goes
+    // on, and an agent must not learn of the actions of others.
+    lists.extend(agent.as_ref().map(|agent| vec![key::agent(tenant, agent)]));
     lists.extend(trace.as_ref().map(|trace| vec![key::trace(tenant, trace)]));
     lists.extend(resource.as_ref().map(|name| vec![key::resource(tenant, name)]));
     // Only ended actions are listed by status, because their status no longer changes. Open actions are few, so they
     // share one list for all statuses.
     lists.extend(status.as_ref().map(|status| vec![key::ended(tenant, status), key::open(tenant)]));
-    lists.extend(agent.as_ref().map(|agent| vec![key::agent(tenant, agent)]));
     if lists.is_empty() {
         lists.push(vec![key::tenant(tenant)]);
     }

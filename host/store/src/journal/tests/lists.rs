@@ -61,6 +61,7 @@ async fn every_filter_gives_what_a_look_at_every_row_gives() {
                 resource: some("r/", roll(14), 7),
                 trace: some("trace", roll(10), 5),
                 since_ms: i64::try_from(roll(800)).ok().filter(|ms| *ms < 400),
+                ..Filter::default()
             };
             let limit = usize::try_from(1 + roll(20)).unwrap();
             assert_eq!(

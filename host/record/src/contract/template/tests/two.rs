@@ -205,24 +205,3 @@ proptest! {
         }
     }
 }
-
-#[test]
-fn a_value_that_an_adapter_would_compute_is_refused() {
-    let with = |body: Value| Rule { body: Some(body), ..rule("POST /x") };
-    for body in [
-        json!({"a": {"any": {"type": "string"}}}),
-        json!({"a": {"any": {"type": "string"}, "name": "subject"}}),
-        json!({"a": [{"any": {}}]}),
-        json!({"any": {"enum": ["x"]}}),
-    ] {
-        assert_eq!(sent(&with(body.clone()), &json!({})), Err(RenderError::Any), "{body}");
-        assert!(with(body).check(false, Format::One).is_ok(), "format 1 keeps its meaning");
-    }
-    let text = r#"{"a": {"any": {"type": "string"}}}"#;
-    let json = Rule { body_json: Some(text.into()), ..rule("POST /x") };
-    assert_eq!(sent(&json, &json!({})), Err(RenderError::Any));
-    assert!(RenderError::Any.to_string().starts_with("`{ any = … }` in a body is reserved"));
-    for body in [json!({"any": "x"}), json!({"any": {}, "b": 1}), json!({"a": {"any": [1]}})] {
-        assert!(sent(&with(body.clone()), &json!({})).is_ok(), "{body}");
-    }
-}

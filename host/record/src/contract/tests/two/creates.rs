@@ -65,6 +65,20 @@ fn a_create_whose_result_cannot_be_found_is_refused() {
         let made = make("create", "observable", &found);
         assert!(made.is_ok(), "{with_id}: {made:?}");
     }
+    // A write that may be missing sends the id.
+    let found = MAKE.replace("GET /t\"", "GET /t?by={action.id}\"");
+    for maybe in [
+        "request = \"PUT /by/{action.id}\"\noptional = true\n",
+        "request = \"PUT /t/{answer.make.id}/{action.id}\"\n",
+        "request = \"PUT /by\"\nbody = { by = \"{action.id}\", of = \"{answer.make.id}\" }\n",
+    ] {
+        let write = |request: &str| format!("[[perform.http]]\nupstream = \"idp\"\n{request}");
+        let said = make("create", "observable", &(found.clone() + &write(maybe))).unwrap_err();
+        assert!(said.contains("its result cannot be found"), "{maybe}: {said}");
+        let sure = write("request = \"PUT /sure/{action.id}\"\n");
+        let made = make("create", "observable", &(found.clone() + &write(maybe) + &sure));
+        assert!(made.is_ok(), "{maybe}: {made:?}");
+    }
     // A request that does not write sends the id.
     let ping = "[[perform.http]]\nupstream = \"idp\"\nrequest = \"GET /ping/{action.id}\"\n";
     let read = MAKE

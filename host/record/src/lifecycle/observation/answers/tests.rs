@@ -159,3 +159,43 @@ fn a_location_gives_only_the_parts_that_its_form_names() {
         assert_eq!(found("/jobs/{job}", path), None, "{path}");
     }
 }
+
+/// A contract whose writes contain values of answers, and its rendered requests.
+fn open() -> (Contract, Vec<Rendered>) {
+    let contract = crate::plan::tests::contract();
+    let perform = crate::plan::tests::perform(&contract).into_iter().map(|one| one.public);
+    (contract, perform.collect())
+}
+
+#[test]
+fn a_write_with_computed_parts_is_found_by_its_rule() {
+    let (contract, perform) = open();
+    let planned = crate::plan::tests::plan().writes.remove(0).request;
+    let body = json!({"id": "a@1", "number": 7, "state": "new"});
+    let sent = crate::plan::tests::exchange(planned, 201, body);
+    let answers = Answers::of(&contract, &perform, &[&sent]);
+    assert_eq!(answers.value("create.id"), Some(json!("a@1")));
+    assert_eq!(answers.text("create.id").as_deref(), Some("a%401"));
+    assert_eq!((answers.value("create.other"), answers.value("look.number")), (None, None));
+    let none = Answers::of(&contract, &perform, &[]);
+    assert_eq!(none.why_unknown("create.id"), "the write `create` was not carried out");
+    let other = Exchange { request: perform[4].clone(), ..sent };
+    assert_eq!(Answers::of(&contract, &perform, &[&other]), none);
+}
+
+#[test]
+fn the_answer_to_a_read_is_not_used() {
+    let (contract, perform) = open();
+    let body = json!({"id": "a", "number": 7, "state": "new"});
+    let planned = crate::plan::tests::plan();
+    let write = crate::plan::tests::exchange(planned.writes[0].request.clone(), 201, body);
+    let path = "/orders/a".to_owned();
+    let request = Rendered { path, ..perform[2].clone() };
+    let read = crate::plan::tests::exchange(request, 200, json!({"number": 2}));
+    let answers = Answers::of(&contract, &perform, &[&write, &read]);
+    assert_eq!(answers.value("look.number"), None);
+    assert_eq!(answers.value("create.number"), Some(json!(7)));
+    let rules = &contract.perform.http;
+    let along = Answers::of_plan(rules, &planned, &[&write, &read]);
+    assert_eq!(along, answers);
+}

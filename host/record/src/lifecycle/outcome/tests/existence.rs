@@ -67,6 +67,7 @@ fn judged(contract: &Contract, pre: &Value, post: &Value, fate: Fate) -> Judgeme
         pre: &look(pre),
         post: &look(post),
         exchanges: &[&write],
+        plan: None,
         may_still_land: false,
     })
 }

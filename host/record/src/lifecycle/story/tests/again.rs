@@ -60,7 +60,7 @@ fn of_equal_writes_a_lost_attempt_tells_which_was_done() {
     take(&mut story, vec![intended(2, Some(2), 1), ended(second)]);
     let again = story.apply(&Entry { at_ms: 100, event: ended(carried) });
     assert_eq!(again, Err(StoryError::NotIntended(0)));
-    let lost = story.lost_attempt(200).unwrap();
+    let lost = story.lost_attempt(contract(), 200).unwrap();
     assert_eq!(lost.exchanges.iter().map(|one| one.ordinal).collect::<Vec<_>>(), [0, 1]);
     let attempts = [story.attempts[0].clone(), lost];
     let known = recovery::known(&attempts);
@@ -78,7 +78,7 @@ fn what_a_lost_attempt_left_open_is_waited_for_again() {
     let allowed = decided(true, Verdict::Allow);
     take(&mut story, vec![allowed, started(2), intended(2, Some(2), 0), ended]);
     // The exchange of the write ended at time 2 (ms), and the write could take effect until time 9.
-    assert_eq!(story.lost_attempt(1_000).unwrap().exchanges[0].deadline_ms, 1_007);
+    assert_eq!(story.lost_attempt(contract(), 1_000).unwrap().exchanges[0].deadline_ms, 1_007);
 }
 
 #[test]

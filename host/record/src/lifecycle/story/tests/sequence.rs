@@ -8,14 +8,16 @@ use serde_json::{Value, json};
 
 use crate::action::id::ActionId;
 use crate::action::private::Openings;
+use crate::action::salts::Salts;
 use crate::action::{Action, Bound, ContractRef, Proposal};
 use crate::exchange::claim::Claim;
 use crate::exchange::{Exchange, Fate};
 use crate::fixtures::{self, envelope};
-use crate::lifecycle::event::{Answer, Entry, Event, GrantRecord, Phase};
+use crate::lifecycle::event::{Answer, Deferral, Entry, Event, GrantRecord, Phase};
 use crate::lifecycle::observation::{Observation, Sight};
 use crate::lifecycle::outcome::{Judgement, Outcome};
 use crate::lifecycle::status::Status;
+use crate::plan::{Plan, Planned, Rehearsal};
 use crate::policy::Verdict;
 use crate::statement::approval::Ask;
 use crate::statement::resolution::{self, Resolution};
@@ -38,7 +40,7 @@ pub(super) fn picks() -> impl Strategy<Value = Vec<Pick>> {
 
 const PHASES: [Phase; 3] = [Phase::Pre, Phase::Gate, Phase::Post];
 const VERDICTS: [Verdict; 3] = [Verdict::Allow, Verdict::Ask, Verdict::Deny];
-const OUTCOMES: [Outcome; 7] = [
+const OUTCOMES: [Outcome; 8] = [
     Outcome::Verified,
     Outcome::Mismatch,
     Outcome::Denied,
@@ -46,11 +48,12 @@ const OUTCOMES: [Outcome; 7] = [
     Outcome::Indeterminate,
     Outcome::Expired,
     Outcome::Cancelled,
+    Outcome::Rehearsed,
 ];
 /// The attempt numbers to test. Attempts are numbered from 1, so the number 0 must be refused.
 const NUMBERS: [u32; 4] = [0, 1, 2, 3];
 
-/// All statuses.
+/// All statuses, without those of a dry run. The action of these tests is none.
 pub(super) fn statuses() -> Vec<Status> {
     let mut all = vec![
         Status::Proposed,
@@ -65,9 +68,10 @@ pub(super) fn statuses() -> Vec<Status> {
     ];
     all.extend(VERDICTS.iter().flat_map(|v| [Status::Decided(*v), Status::Gated(*v)]));
     all.extend(PHASES.iter().flat_map(|p| [Status::Observing(*p), Status::Observed(*p)]));
-    all.extend(OUTCOMES.iter().flat_map(|o| [Status::Judged(*o), Status::Sealed(*o)]));
-    all.extend(OUTCOMES.iter().map(|o| Status::Ended(*o)));
-    let settled = OUTCOMES.iter().filter(|o| **o != Outcome::Indeterminate);
+    let outcomes = || OUTCOMES.iter().filter(|o| **o != Outcome::Rehearsed);
+    all.extend(outcomes().flat_map(|o| [Status::Judged(*o), Status::Sealed(*o)]));
+    all.extend(outcomes().map(|o| Status::Ended(*o)));
+    let settled = outcomes().filter(|o| **o != Outcome::Indeterminate);
     all.extend(settled.flat_map(|o| [Status::Settled(*o), Status::Reconciled(*o)]));
     all
 }
@@ -78,6 +82,8 @@ pub(super) fn candidates() -> &'static [Event] {
     ALL.get_or_init(|| {
         let mut all = vec![proposed().event, asked(), cleared(), sealed(), reconciled(), logged()];
         all.extend([true, false].map(answered));
+        let deferral = Deferral { person: "lead".into(), reason: "later".into(), until_ms: 900 };
+        all.push(Event::Deferred { deferral: Arc::new(deferral) });
         all.push(Event::Stale { reason: "the state changed".into() });
         all.push(Event::RetryPlanned { reason: "again".into(), not_before_ms: 5 });
         all.push(Event::Escalated { reason: "nobody knows".into() });
@@ -86,6 +92,7 @@ pub(super) fn candidates() -> &'static [Event] {
         for verdict in VERDICTS {
             all.extend([true, false].map(|gate| decided(gate, verdict)));
         }
+        all.extend([true, false].map(rehearsed));
         for phase in PHASES {
             let observation = Sight::shared(look());
             all.extend([Event::ObserveStarted { phase }, Event::Observed { phase, observation }]);
@@ -147,6 +154,8 @@ pub(super) fn proposed() -> Entry {
         principal: "helpdesk".into(),
         person: "owner".into(),
         on_behalf_of: None,
+        dry_run: false,
+        edit: None,
         contract: ContractRef { name: name.clone(), version: "1.0.0".into(), digest: digest() },
         adapter: digest(),
         resource: "idp/users/42".into(),
@@ -163,12 +172,29 @@ pub(super) fn proposed() -> Entry {
         sources: vec![],
         environment: None,
         expect: [].into(),
+        dry_run: false,
     };
     let (observe, perform) = (vec![], vec![]);
-    let bound =
-        Bound { action: action.into(), proposal, observe, perform, private: Openings::default() };
+    let (private, salts) = (Openings::default(), Salts::default());
+    let bound = Bound { action: action.into(), proposal, observe, perform, private, salts };
     let event = Event::Proposed { bound: Arc::new(bound), bindings: Arc::default(), trace: None };
     Entry { at_ms: 1, event }
+}
+
+/// A rehearsal that gave a plan with one write, or none.
+pub(super) fn rehearsed(is_planned: bool) -> Event {
+    let planned = Planned { rule: 0, request: fixtures::request("POST", "/Users") };
+    let rehearsal = Rehearsal {
+        seed: digest(),
+        claim: Claim::Done,
+        exchanges: vec![],
+        refused: vec![],
+        plan: is_planned.then(|| Plan { writes: vec![planned] }),
+        problem: (!is_planned).then(|| "a request was refused".to_owned()),
+        started_ms: 1,
+        ended_ms: 2,
+    };
+    Event::Rehearsed { rehearsal: Arc::new(rehearsal) }
 }
 
 pub(super) fn decided(gate: bool, verdict: Verdict) -> Event {
@@ -177,11 +203,12 @@ pub(super) fn decided(gate: bool, verdict: Verdict) -> Event {
     Event::Decided { gate, decision, facts, activated: digest() }
 }
 
-fn asked() -> Event {
+pub(super) fn asked() -> Event {
     let ask = Ask {
         nonce: "11".repeat(16),
         expires_ms: 1_000,
         pre_state: digest(),
+        plan: None,
         policy_set: digest(),
         obligations: vec![],
     };
@@ -190,7 +217,8 @@ fn asked() -> Event {
 
 fn answered(approves: bool) -> Event {
     let (person, role) = ("lead".to_owned(), "support-lead".to_owned());
-    Event::Answered { answer: Arc::new(Answer { person, role, approves, envelope: envelope() }) }
+    let (delegated_by, envelope) = (None, envelope());
+    Event::Answered { answer: Arc::new(Answer { person, role, approves, delegated_by, envelope }) }
 }
 
 pub(super) fn cleared() -> Event {

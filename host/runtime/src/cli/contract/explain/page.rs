@@ -5,13 +5,17 @@ use deed_spec::text::safe;
 use serde_json::Value;
 
 use super::super::super::shown;
-use super::super::super::text::{compact, line, pretty};
+use super::super::super::text::{compact, line};
+use super::open::Computed;
 use super::{Report, Request};
 
 /// The whole explanation: the states, every request with the origin of each value, and the conditions.
 pub(super) fn page(report: &Report) -> String {
     let mut text = format!("{} {}\n", safe(&report.contract), safe(&report.version));
     line(&mut text, format_args!("resource  {}", safe(&report.resource)));
+    if report.open {
+        line(&mut text, format_args!("open      {}", planned(report)));
+    }
     for state in &report.states {
         let from = match &state.from {
             Some(Requests::One(from)) => format!("read by the host from `{}`", safe(from)),
@@ -29,7 +33,8 @@ pub(super) fn page(report: &Report) -> String {
             line(&mut text, format_args!("\n{title}"));
         }
         for one in requests {
-            show(&mut text, one);
+            let others = if title == "perform" { requests.as_slice() } else { &[] };
+            show(&mut text, one, others);
         }
     }
     for (title, list) in [
@@ -48,6 +53,16 @@ pub(super) fn page(report: &Report) -> String {
         }
     }
     text + &granted(report)
+}
+
+/// Why the contract is open. Without computed parts, the adapter only decides which writes it sends, or writes contain
+/// values of answers.
+fn planned(report: &Report) -> &'static str {
+    if report.perform.iter().any(|one| !one.computed.is_empty()) {
+        "the adapter computes parts; each action is planned in a rehearsal"
+    } else {
+        "each action is planned in a rehearsal"
+    }
 }
 
 /// The line that the grant needs if the contract has POST requests that only read.
@@ -71,12 +86,13 @@ fn granted(report: &Report) -> String {
     )
 }
 
-fn show(text: &mut String, one: &Request) {
+/// One request. `others` are the requests that may contain values of its answer.
+fn show(text: &mut String, one: &Request, others: &[Request]) {
     let Request { rendered, encoded, values, .. } = one;
     line(text, format_args!("  {}", shown::request(rendered)));
     *text += &shown::headers(rendered, None, "    ");
-    *text += &rendered.body.as_ref().map(|body| pretty(body, "    ")).unwrap_or_default();
-    *text += &shown::notes(rendered);
+    *text += &shown::body(rendered, "    ");
+    *text += &shown::notes(rendered, others.iter().map(|other| &other.rendered));
     if let Some(encoded) = encoded {
         let kind = rendered.codec.content_type();
         line(text, format_args!("    sent as {kind}: {}", safe(encoded)));
@@ -94,8 +110,36 @@ fn show(text: &mut String, one: &Request) {
             );
         }
     }
+    *text += &left_open(one);
     *text += &answer(one);
-    *text += &shown::listed(values.iter().map(|value| value.shown.clone()).collect());
+    let values = values.iter().map(|value| value.shown.clone());
+    *text += &shown::listed(values.chain(one.computed.iter().map(computed)).collect());
+}
+
+/// A part that the adapter computes, and what it may be.
+fn computed(part: &Computed) -> String {
+    let place = match part.at.as_str() {
+        "" => "the whole body".to_owned(),
+        at => format!("body {}", safe(at)),
+    };
+    let (name, schema) = (safe(&part.name), compact(&part.schema));
+    format!("{place}: computed by the adapter, as `{name}`, with the schema {schema}")
+}
+
+/// How often the adapter may send a write.
+fn left_open(one: &Request) -> String {
+    let mut text = String::new();
+    if !one.computed.is_empty() && one.rendered.calls > 1 {
+        let calls = one.rendered.calls;
+        line(
+            &mut text,
+            format_args!("    may be sent up to {calls} times, each time with other values"),
+        );
+    }
+    if one.rendered.optional {
+        text += "    the adapter may leave out this write (`optional`)\n";
+    }
+    text
 }
 
 /// What the contract says about a search, and about the answer to a request.

@@ -11,7 +11,8 @@ use serde_json::Value;
 use tokio::runtime::Runtime;
 
 use super::super::super::out::Failure;
-use super::super::super::shown;
+use super::super::super::shown::{self, Marked};
+use super::open::{self, Computed};
 
 #[derive(Debug, Serialize)]
 pub(super) struct Request {
@@ -25,9 +26,13 @@ pub(super) struct Request {
     /// The encoded body, if its encoding is not JSON.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) encoded: Option<String>,
-    /// The bytes of the request, which are UTF-8, with a description in place of what only the operator knows.
+    /// The bytes of the request, which are UTF-8, with a description in place of what only the operator knows and of what
+    /// is not known yet.
     pub(super) raw: String,
     pub(super) values: Vec<Explained>,
+    /// The parts of the body that the adapter computes.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) computed: Vec<Computed>,
 }
 
 /// One placeholder, and what it stands for.
@@ -64,13 +69,16 @@ impl Explain<'_> {
         } else {
             rendered
         };
-        let raw = self.runtime.block_on(preview::bytes(&rendered)).map_err(Failure::failed)?;
+        let marked = Marked::of(&rendered);
+        let raw =
+            self.runtime.block_on(preview::bytes(&marked.request)).map_err(Failure::failed)?;
         Ok(Request {
             values: self.values(rule, has_state).map_err(Failure::failed)?,
             reads: rule.reads,
             complete: rule.complete,
-            encoded: encoded(&rendered)?,
-            raw: String::from_utf8_lossy(&raw).into_owned(),
+            encoded: encoded(&marked.request)?.map(|text| marked.named(&text)),
+            raw: open::raw(&marked, &raw),
+            computed: open::computed(rule, &rendered).map_err(Failure::failed)?,
             rendered,
         })
     }

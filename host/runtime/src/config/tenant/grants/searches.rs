@@ -47,7 +47,7 @@ pub(super) fn permitted(
 }
 
 /// Checks that the upstream of a POST that only reads has a credential for reads that no upstream of the tenant uses for
-/// writes. The credentials are compared by value.
+/// writes. Secrets are compared by value, and tokens by what is asked for.
 fn has_read_credential(rule: &Rule, upstreams: &Upstreams) -> Result<(), Wrong> {
     // An upstream that has a fault was reported before.
     let Some(upstream) = upstreams.get(&rule.upstream) else { return Ok(()) };
@@ -55,7 +55,7 @@ fn has_read_credential(rule: &Rule, upstreams: &Upstreams) -> Result<(), Wrong> 
     let is_apart = upstream
         .read
         .as_ref()
-        .is_some_and(|read| !writes.any(|write| write.secret.reveal() == read.secret.reveal()));
+        .is_some_and(|read| !writes.any(|write| write.source.is_same_as(&read.source)));
     if is_apart {
         return Ok(());
     }

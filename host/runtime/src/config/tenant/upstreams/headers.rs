@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use deed_record::contract::template::Rule;
 use deed_record::contract::template::headers::{is_allowed, is_name, is_never, is_value};
 
-use super::Wrong;
+use super::{Wrong, sigv4};
 use crate::config::raw;
+use crate::config::tenant::credentials::shown;
 
 /// The operator's headers by lower-case name. Fails for a header that the host sets itself, or that changes what a
 /// request means.
@@ -18,12 +19,17 @@ pub(super) fn own(raw: &raw::Upstream) -> Result<BTreeMap<String, String>, Wrong
     for (name, value) in &raw.headers {
         check_name("headers", name, raw)?;
         if !is_value(value) {
-            let what =
-                format!("the value of header `{name}` must be 1 to 256 visible ASCII characters");
+            let what = format!(
+                "the value of header `{}` must be 1 to 256 visible ASCII characters",
+                shown(name)
+            );
             return Err(("headers", what));
         }
         if headers.insert(name.to_ascii_lowercase(), value.clone()).is_some() {
-            return Err(("headers", format!("header `{name}` is written twice; keep one")));
+            return Err((
+                "headers",
+                format!("header `{}` is written twice; keep one", shown(name)),
+            ));
         }
     }
     Ok(headers)
@@ -32,18 +38,26 @@ pub(super) fn own(raw: &raw::Upstream) -> Result<BTreeMap<String, String>, Wrong
 fn check_name(key: &'static str, name: &str, raw: &raw::Upstream) -> Result<(), Wrong> {
     let lower = name.to_ascii_lowercase();
     if !is_name(name) || is_never(&lower) {
+        // Headers that are never allowed have well-known names.
+        let name = if is_never(&lower) { name } else { shown(name) };
         let what = format!(
             "header `{name}` cannot be set: the host sets it, it changes what a request means, or it is not a name"
         );
         return Err((key, what));
     }
-    let slots = raw.read.iter().chain(&raw.write).filter_map(|credential| credential.slot.header());
+    let mut slots = raw.read.iter().chain(&raw.write).filter_map(|one| one.slot.as_ref());
+    if sigv4::is_set(&lower) && slots.any(sigv4::signs) {
+        let what = format!("header `{name}` cannot be set: the signature by `sigv4` sets it");
+        return Err((key, what));
+    }
+    let slots = raw.read.iter().chain(&raw.write).flat_map(raw::Credential::header_names);
     let key_header = raw.idempotency.iter().map(|one| one.header.as_str());
     // Servers that pass headers on as environment variables do not distinguish `_` from `-`.
     let plain = |name: &str| name.to_ascii_lowercase().replace('_', "-");
     if slots.chain(key_header).any(|taken| plain(taken) == plain(name)) {
         let what = format!(
-            "header `{name}` already holds a credential or the idempotency key of this upstream"
+            "header `{}` already holds a credential or the idempotency key of this upstream",
+            shown(name)
         );
         return Err((key, what));
     }

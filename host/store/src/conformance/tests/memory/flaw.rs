@@ -27,6 +27,7 @@ pub(in super::super) enum Flaw {
     ListsEveryTenant,
     ListsEveryStatus,
     LimitsBeforeItFilters,
+    EndsAfterOnePage,
     LatestOfRows,
     LatestOfTheLast,
     TakesAnyName,
