@@ -74,6 +74,7 @@ mod surface;
 mod tokens;
 mod tools;
 mod turns;
+mod unread;
 mod upstreams;
 mod vault;
 mod vectors;

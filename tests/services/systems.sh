@@ -3,7 +3,7 @@
 #
 #   systems.sh install  install the servers that are missing, as root
 #   systems.sh run      run the tests of the servers that are installed
-#   systems.sh core     the same for at most 8 minutes, and report the servers that are missing
+#   systems.sh core     the same for at most 15 minutes, and report the servers that are missing
 #   systems.sh browser [MODULE::]
 #                       run the tests of the browser, or those of one module, and report it if it is missing
 #

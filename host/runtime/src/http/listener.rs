@@ -3,6 +3,7 @@
 //! The listener serves HTTP/1.1 until it is stopped. The listener does not identify callers; it limits the resources of
 //! every connection, with or without a token.
 
+mod body;
 mod connection;
 mod head;
 

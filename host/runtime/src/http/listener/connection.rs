@@ -4,14 +4,13 @@
 use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::{Body, Bytes};
+use axum::body::Body;
 use axum::http::{HeaderValue, Request, Response, header};
 use axum::response::IntoResponse;
-use hyper::body::{Body as HttpBody, Frame, Incoming, SizeHint};
+use hyper::body::Incoming;
 use hyper::server::conn::http1::Builder;
 use hyper::service::Service;
 use hyper_util::rt::TokioIo;
@@ -20,6 +19,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 
+use super::body::{self, Unread, Watched};
 use super::{head, told};
 use crate::capacity::connection_slots::ConnectionSlot;
 
@@ -96,50 +96,18 @@ async fn answer(
     let response = if let Err(problem) = head::check(&request) {
         closing(problem.into_response())
     } else {
-        let seat = Arc::clone(&seat);
-        let whole = |body| Body::new(Watched { body, seat, then: ConnectionSlot::serving });
-        TowerToHyperService::new(router).call(request.map(whole)).await?
+        let unread = Unread::default();
+        let arriving = |body| Body::new(body::arriving(body, &seat, &unread));
+        let request = request.map(arriving);
+        let response = TowerToHyperService::new(router).call(request).await?;
+        if unread.is_empty() { response } else { closing(response) }
     };
-    Ok(response.map(|body| Watched { body, seat, then: ConnectionSlot::awaiting }))
+    Ok(response.map(|body| body::leaving(body, seat)))
 }
 
-/// Closes the connection after a refused head, because the caller and the host may disagree about where the next
-/// request begins.
+/// Closes the connection after an answer to a request that was not read to its end. The caller and the host may disagree
+/// about where the next request begins, and a caller that is not told sends its next request on a closed connection.
 fn closing(mut response: Response<Body>) -> Response<Body> {
     response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     response
-}
-
-/// A body that notifies the connection's slot when it is dropped, which is when it was read, written out or abandoned.
-#[derive(Debug)]
-struct Watched<B> {
-    body: B,
-    seat: Arc<ConnectionSlot>,
-    then: fn(&ConnectionSlot),
-}
-
-impl<B> Drop for Watched<B> {
-    fn drop(&mut self) {
-        (self.then)(&self.seat);
-    }
-}
-
-impl<B: HttpBody<Data = Bytes> + Unpin> HttpBody for Watched<B> {
-    type Data = Bytes;
-    type Error = B::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
-        Pin::new(&mut self.body).poll_frame(cx)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
-    }
 }
