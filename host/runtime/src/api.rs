@@ -7,6 +7,7 @@ pub mod listing;
 pub(crate) mod openapi;
 pub(crate) mod problem;
 pub(crate) mod resource;
+pub(crate) mod since;
 pub mod tools;
 pub mod view;
 

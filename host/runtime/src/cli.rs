@@ -38,6 +38,7 @@ mod restore;
 mod rotate;
 mod secret;
 pub mod serve;
+mod since;
 mod span;
 mod token;
 mod trust;

@@ -18,7 +18,7 @@ mod issuer;
 pub mod keys;
 mod limits;
 mod misplaced;
-mod moment;
+pub(crate) mod moment;
 mod notify;
 mod origin;
 mod parts;

@@ -39,7 +39,7 @@ pub(super) fn reaches_all(visitor: &Visitor, path: &str) {
     let count = stops(visitor);
     assert!(count > 7, "{path} has links");
     let mut reached = Vec::new();
-    // A field for a date has several parts.
+    // A field that has several parts takes more than one key.
     for _ in 0..count + 8 {
         visitor.press(TAB).unwrap();
         let place = focus(visitor, path);

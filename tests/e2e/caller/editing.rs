@@ -167,9 +167,8 @@ fn what_the_host_refuses_is_told_with_the_next_command() {
     assert_eq!(world.show(&edited).unwrap()["status"], "waiting");
 }
 
-/// The parameters that are not changed include private ones, whose values the page for agents does not have.
-#[test]
-fn a_private_parameter_that_is_not_changed_stays_as_it_is() {
+/// A host whose contract has a private parameter, and a waiting action with this value of it.
+fn with_note(note: &str) -> (World, String) {
     let private = |dir: &Path| -> Result<()> {
         let contract = "contracts/restore_access.toml";
         let more =
@@ -179,12 +178,48 @@ fn a_private_parameter_that_is_not_changed_stays_as_it_is() {
     };
     let world = World::with(scim(), "scim", private).unwrap();
     let mut proposal = World::proposal(RESTORE, &locked_out());
-    proposal["params"]["note"] = json!("known to a few only");
-    let old = world.propose(&proposal).unwrap().text("/id");
+    proposal["params"]["note"] = json!(note);
+    let id = world.propose(&proposal).unwrap().text("/id");
+    (world, id)
+}
+
+/// The parameters that are not changed include private ones, whose values the page for agents does not have.
+#[test]
+fn a_private_parameter_that_is_not_changed_stays_as_it_is() {
+    let (world, old) = with_note("known to a few only");
     let said = change(&world, BOB, &old, &["--set", &user_id(&locked_out())]);
     assert_eq!(said.code, 0, "{said:?}");
     assert!(!said.err.contains("known to a few only"), "it does not differ: {}", said.err);
     let path = format!("/v1/actions/{}/approval_request", id_of(&said));
     let request = world.client(CAROL).get(&path).unwrap().json();
     assert_eq!(request["private"]["note"]["value"], "known to a few only", "{request:#}");
+}
+
+/// What the command prints can be kept by a script, so it has neither the old nor the new value.
+#[test]
+fn a_private_parameter_that_is_changed_is_named_without_its_values() {
+    let (old_note, new_note) = ("known to a few only", "known to others only");
+    let (world, old) = with_note(old_note);
+    let hides = |said: &Said| {
+        let all = format!("{}{}", said.out, said.err);
+        assert!(!all.contains(old_note) && !all.contains(new_note), "{all}");
+    };
+    let unquoted = change(&world, BOB, &old, &["--set", &format!("note={new_note}")]);
+    assert_eq!(unquoted.code, 2, "{unquoted:?}");
+    hides(&unquoted);
+    let note = format!("note=\"{new_note}\"");
+    let said = change(&world, BOB, &old, &["--set", &note, "--set", &user_id(&locked_out())]);
+    assert_eq!(said.code, 0, "{said:?}");
+    assert!(said.err.contains("changed      /note: (private) -> (private)\n"), "{}", said.err);
+    hides(&said);
+    let edited = id_of(&said);
+    let path = format!("/v1/actions/{edited}/approval_request");
+    let request = world.client(CAROL).get(&path).unwrap().json();
+    assert_eq!(request["private"]["note"]["value"], new_note, "{request:#}");
+    // All parameters of a file that has no note leave it out.
+    let file = world.dir.join("params.json");
+    fs::write(&file, json!({"user_id": locked_out()}).to_string()).unwrap();
+    let said = change(&world, CAROL, &edited, &["--params", file.to_str().unwrap()]);
+    assert!(said.err.contains("changed      /note: (private) -> nothing\n"), "{}", said.err);
+    hides(&said);
 }

@@ -87,13 +87,22 @@ fn actions_are_found_by_each_filter() {
         ("?agent=other", false, false),
         ("?since=2999-01-01", false, false),
         ("?since=2000-01-01", true, true),
+        ("?since=2999-01-01T00%3A00%3A00Z", false, false),
+        ("?since=2000-01-01T00%3A00%3A00Z", true, true),
         (from.as_str(), false, true),
     ] {
         let html = found(query);
         assert_eq!((html.contains(&read), html.contains(&waits)), (has_read, has_waits), "{query}");
     }
     let mut bob = browser(&world, "bob", BOB);
-    for query in ["?status=nonsense", "?colour=red", "?agent=a&agent=b", "?from=x", "?since=now"] {
+    for query in [
+        "?status=nonsense",
+        "?colour=red",
+        "?agent=a&agent=b",
+        "?from=x",
+        "?since=now",
+        "?since=2h",
+    ] {
         assert_eq!(bob.get(&format!("/actions{query}")).unwrap().status, 400, "{query}");
     }
 }

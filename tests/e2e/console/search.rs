@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use deed_record::timeline::utc;
 use deed_test_support::shared::{locked_out, scim};
 use deed_tests::browser::Browser;
 use deed_tests::host;
@@ -83,10 +84,52 @@ fn actions_are_found_by_ticket_words_and_person() {
         (["--agent", "helpdesk"], [true, true]),
         (["--contract", "idp.read_user"], [false, false]),
         (["--since", "2999-01-01"], [false, false]),
+        (["--since", "2999-01-01T00:00:00Z"], [false, false]),
+        (["--since", "2000-01-01T00:00:00Z"], [true, true]),
+        (["--since", "2h"], [true, true]),
         (["--from", first.as_str()], [true, false]),
     ] {
         let said = ls(&world, &args);
         assert_eq!(ids.map(|id| said.contains(id)), expected, "{args:?}: {said}");
+    }
+}
+
+/// A time, also within a second, divides actions of the same day.
+#[test]
+fn actions_are_found_by_the_time_of_their_latest_event() {
+    let world = World::start(scim()).unwrap();
+    let first = proposed(&world, "Unlock it", "ticket:1");
+    let second = proposed(&world, "Unlock it", "ticket:2");
+    let at_ms = world.show(&second).unwrap()["at_ms"].as_i64().unwrap();
+    let fraction = format!(".{:03}Z", at_ms % 1000);
+    let time = utc(at_ms).replacen(' ', "T", 1).replace('Z', &fraction);
+    let ids = [first.as_str(), second.as_str()];
+    let mut bob = browser(&world, "bob", BOB);
+    let query = format!("since={}", time.replace(':', "%3A"));
+    assert_eq!(listed(&world, BOB, &query, ids), [false, true], "{time}");
+    let html = page(&mut bob, &format!("/actions?{query}")).html;
+    assert_eq!(ids.map(|id| html.contains(&format!("\"/actions/{id}\""))), [false, true], "{html}");
+    assert!(html.contains(&format!("value=\"{time}\"")), "the form keeps it: {html}");
+    let said = ls(&world, &["--since", &time]);
+    assert_eq!(ids.map(|id| said.contains(id)), [false, true], "{said}");
+}
+
+#[test]
+fn another_form_of_a_time_is_refused_with_the_forms_that_are_accepted() {
+    let world = World::start(scim()).unwrap();
+    let forms = "a day, such as 2026-01-31, or a time in UTC, such as 2026-01-31T18:00:00Z";
+    let offset = "2026-01-31T18:00:00%2B01:00";
+    for since in ["yesterday", "2h", "2026-02-30", "2026-01-31T18:00:00", offset] {
+        let answer = world.client(BOB).get(&format!("/v1/actions?since={since}")).unwrap();
+        assert_eq!(answer.status, 400, "{since}");
+        assert_eq!(answer.text("/detail"), format!("invalid `since`: use {forms}"), "{since}");
+    }
+    for since in ["yesterday", "2w", "2026-02-30", "2026-01-31T18:00:00"] {
+        let to = ["ls", "--since", since, "--url", world.url(), "--token", BOB];
+        let output = host::run(&to, "").unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{since}: {said}");
+        assert!(said.contains("as in 30d") && said.contains(forms), "{since}: {said}");
     }
 }
 

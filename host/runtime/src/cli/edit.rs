@@ -9,7 +9,7 @@ use deed_record::action::Source;
 use deed_record::contract::Contract;
 use deed_record::lifecycle::outcome::Outcome;
 use deed_record::statement::approval::ApprovalRequest;
-use deed_spec::json::{Change, diff};
+use deed_spec::json::{Change, child, covers, diff};
 use deed_spec::text::safe;
 use serde_json::{Value, json};
 
@@ -56,6 +56,9 @@ pub(super) struct EditArgs {
     format: Format,
 }
 
+/// What is printed in place of a private value. No JSON value looks like this.
+const PRIVATE: &str = "(private)";
+
 /// How long to wait until the changed version waits for people or has ended.
 const WAIT: Duration = Duration::from_secs(30);
 
@@ -67,7 +70,8 @@ pub(super) fn run(args: &EditArgs) -> Result<ExitCode, Failure> {
     let client = args.connection.open()?;
     let next = Next::new(&args.connection, args.format);
     let request = fetch(&client, &args.id).map_err(|failure| next.explain(failure, &args.id))?;
-    let before = params_of(&request)?;
+    let contract = Contract::from_json(request.contract.clone()).map_err(Failure::failed)?;
+    let before = params_of(&request, &contract);
     let params = changes.applied(&before);
     let differing = diff(&before, &params);
     if differing.is_empty() {
@@ -77,7 +81,7 @@ pub(super) fn run(args: &EditArgs) -> Result<ExitCode, Failure> {
                 .to_owned(),
         ));
     }
-    out::note(&shown(args, &request, &differing));
+    out::note(&shown(args, &request, &contract, &differing));
     if !args.yes {
         confirm("propose it?", "proposed", "--yes")?;
     }
@@ -87,20 +91,24 @@ pub(super) fn run(args: &EditArgs) -> Result<ExitCode, Failure> {
 }
 
 /// The parameters of the waiting action, with the values of private parameters.
-fn params_of(request: &ApprovalRequest) -> Result<Value, Failure> {
-    let contract = Contract::from_json(request.contract.clone()).map_err(Failure::failed)?;
-    let params = request.private.params(&contract, &request.action.params);
+fn params_of(request: &ApprovalRequest, contract: &Contract) -> Value {
+    let params = request.private.params(contract, &request.action.params);
     // A person who may not answer gets no private values. The host refuses the draft of that person with the reason.
-    Ok(params.map_or_else(|_| request.action.params.clone(), |values| values.reveal().clone()))
+    params.map_or_else(|_| request.action.params.clone(), |values| values.reveal().clone())
 }
 
 /// The change as the person confirms it.
-fn shown(args: &EditArgs, request: &ApprovalRequest, differing: &[Change]) -> String {
+fn shown(
+    args: &EditArgs,
+    request: &ApprovalRequest,
+    contract: &Contract,
+    differing: &[Change],
+) -> String {
     let action = &request.action;
-    let (contract, resource) = (safe(&action.contract.name), safe(&action.resource));
-    let mut text = format!("{:<12} {}, {contract} on {resource}\n", "in place of", action.id);
+    let (name, resource) = (safe(&action.contract.name), safe(&action.resource));
+    let mut text = format!("{:<12} {}, {name} on {resource}\n", "in place of", action.id);
     for change in differing {
-        line(&mut text, format_args!("{:<12} {}", "changed", page::change_text(change)));
+        line(&mut text, format_args!("{:<12} {}", "changed", changed(change, contract)));
     }
     for uri in &args.source {
         line(&mut text, format_args!("{:<12} {}", "source", safe(uri)));
@@ -108,6 +116,16 @@ fn shown(args: &EditArgs, request: &ApprovalRequest, differing: &[Change]) -> St
     text += "your intent\n";
     text += &safe_lines(&args.intent, "  | ");
     text + "you cannot approve the changed version; another approver must\n"
+}
+
+/// A change as text, without the values of a private parameter. The person has typed the new value, and scripts keep
+/// what a command prints; `deed approve` shows the values to those who sign them.
+fn changed(change: &Change, contract: &Contract) -> String {
+    if !contract.private().any(|name| covers(&child("", name), &change.pointer)) {
+        return page::change_text(change);
+    }
+    let value = |value: &Option<Value>| if value.is_some() { PRIVATE } else { "nothing" };
+    format!("{}: {} -> {}", safe(&change.pointer), value(&change.old), value(&change.new))
 }
 
 /// Proposes the changed version, and polls until it waits for people or has ended. A host that becomes unreachable while

@@ -17,6 +17,11 @@ impl Span {
         let end_ms = now_ms.saturating_add(self.0);
         end_ms.saturating_add(999).div_euclid(1000).saturating_mul(1000)
     }
+
+    /// The time at which a span begins that ends now.
+    pub(super) fn start(self, now_ms: i64) -> i64 {
+        now_ms.saturating_sub(self.0)
+    }
 }
 
 impl FromStr for Span {

@@ -7,6 +7,7 @@ use deed_record::bundle;
 use deed_record::contract::template::percent_encode;
 use deed_record::timeline::utc;
 use deed_spec::text::safe;
+use deed_system::clock::Clock;
 use serde::{Deserialize, Serialize};
 
 use super::client::{Connection, action_path};
@@ -14,6 +15,7 @@ use super::next::Next;
 use super::out::{self, Failure, Format};
 use super::page;
 use super::quote::quoted;
+use super::since::Since;
 use super::text::join;
 use crate::api::view::View;
 
@@ -40,9 +42,10 @@ pub(super) struct LsArgs {
     /// the address of a source, or the party for whom the agent acts
     #[arg(long, value_name = "WORDS")]
     search: Option<String>,
-    /// Only actions whose latest event was on this day (in UTC) or later, such as 2026-01-31
-    #[arg(long, value_name = "DAY")]
-    since: Option<String>,
+    /// Only actions whose latest event was at this time or later: how long ago, such as 2h, 30m or 3d; a day in UTC,
+    /// such as 2026-01-31; or a time in UTC, such as 2026-01-31T18:00:00Z
+    #[arg(long, value_name = "TIME")]
+    since: Option<Since>,
     /// Only this action and older ones, to continue an earlier list
     #[arg(long, value_name = "ID")]
     from: Option<String>,
@@ -116,7 +119,8 @@ struct Row {
 }
 
 pub(super) fn list(args: &LsArgs) -> Result<ExitCode, Failure> {
-    let listing: Listing = args.connection.open()?.get(&args.path(), &[])?;
+    let path = args.path(Clock::default().now_ms());
+    let listing: Listing = args.connection.open()?.get(&path, &[])?;
     args.format.print(&listing, table)?;
     if !args.format.json {
         if let Some(next) = &listing.next {
@@ -130,8 +134,9 @@ pub(super) fn list(args: &LsArgs) -> Result<ExitCode, Failure> {
 }
 
 impl LsArgs {
-    /// The path of the request, with the query.
-    fn path(&self) -> String {
+    /// The path of the request, with the query, if it is now this time on this machine.
+    fn path(&self, now_ms: i64) -> String {
+        let since = self.since.as_ref().map(|since| since.parameter(now_ms));
         let filters = [
             ("status", &self.status),
             ("resource", &self.resource),
@@ -139,7 +144,7 @@ impl LsArgs {
             ("contract", &self.contract),
             ("person", &self.person),
             ("q", &self.search),
-            ("since", &self.since),
+            ("since", &since),
             ("from", &self.from),
         ];
         let mut path = format!("/v1/actions?limit={}", self.limit);

@@ -1,10 +1,10 @@
-//! A time that the operator declares: a date, or a date and a time in UTC.
+//! A time that people declare or ask for: a date, or a date and a time in UTC.
 
 use deed_record::timeline::from_utc;
 
 /// Parses a date such as `2027-03-01`, which stands for its beginning, or a time in UTC such as `2027-03-01T09:00:00Z`
 /// (RFC 3339), in Unix milliseconds.
-pub(super) fn parse(text: &str) -> Option<i64> {
+pub(crate) fn parse(text: &str) -> Option<i64> {
     from_utc(text).or_else(|| from_utc(&format!("{text} 00:00:00Z")))
 }
 

@@ -108,24 +108,24 @@ fn search(fields: &Fields) -> Markup {
         form method="get" action=(Place::of(ACTIONS)) role="search" {
             div class="fields" {
                 (words(fields))
-                (input(fields, "agent", "Agent", "text"))
-                (input(fields, "person", "Responsible person", "text"))
-                (input(fields, "contract", "Contract", "text"))
-                (input(fields, "resource", "Resource", "text"))
+                (input(fields, "agent", "Agent"))
+                (input(fields, "person", "Responsible person"))
+                (input(fields, "contract", "Contract"))
+                (input(fields, "resource", "Resource"))
                 (choice(fields))
-                (input(fields, "trace", "Trace", "text"))
-                (input(fields, "since", "Last event since (UTC)", "date"))
+                (input(fields, "trace", "Trace"))
+                (since(fields))
             }
             p { button type="submit" { "Search" } }
         }
     }
 }
 
-fn input(fields: &Fields, name: &'static str, label: &'static str, kind: &'static str) -> Markup {
+fn input(fields: &Fields, name: &'static str, label: &'static str) -> Markup {
     html! {
         div {
             label for=(name) { (label) }
-            input id=(name) name=(name) type=(kind) value=(Plain::new(fields.get(name)));
+            input id=(name) name=(name) type="text" value=(Plain::new(fields.get(name)));
         }
     }
 }
@@ -136,6 +136,19 @@ fn words(fields: &Fields) -> Markup {
         div {
             label for="q" { "Words in id, resource, parameters, intent or sources" }
             input id="q" name="q" type="search" maxlength=(TEXT_MAX) value=(Plain::new(fields.get("q")));
+        }
+    }
+}
+
+/// The field for the earliest time of the last event. It is typed as text, because no field for dates holds both a day
+/// and a time in UTC.
+fn since(fields: &Fields) -> Markup {
+    html! {
+        div {
+            label for="since" { "Last event since (UTC)" }
+            input id="since" name="since" type="text" aria-describedby="since-note"
+                value=(Plain::new(fields.get("since")));
+            span class="hint" id="since-note" { "A day or a time, such as 2026-01-31T18:00:00Z" }
         }
     }
 }
@@ -223,8 +236,12 @@ mod tests {
 
     #[test]
     fn the_form_keeps_what_was_searched() {
-        let shown = search(&fields(&[("agent", "\"><b>"), ("status", "denied")])).into_string();
+        let searched =
+            [("agent", "\"><b>"), ("status", "denied"), ("since", "2026-01-31T18:00:00Z")];
+        let shown = search(&fields(&searched)).into_string();
         assert!(shown.contains("value=\"&quot;&gt;&lt;b&gt;\""), "{shown}");
         assert!(shown.contains("<option value=\"denied\" selected>"), "{shown}");
+        assert!(shown.contains("type=\"text\"") && !shown.contains("type=\"date\""), "{shown}");
+        assert!(shown.contains("value=\"2026-01-31T18:00:00Z\""), "{shown}");
     }
 }

@@ -28,7 +28,7 @@ pub(super) async fn request(
     caller: Caller,
     Path(id): Path<String>,
 ) -> Result<Json<ApprovalRequest>, Problem> {
-    only_persons(&caller)?;
+    caller.only_as_person("approve")?;
     let story = caller.story(&app, &parse_id(&id)?)?;
     let now_ms = app.engine.latest_ms();
     let mut request = requested(&caller, &story, now_ms)?.ok_or_else(not_waiting)?;
@@ -58,7 +58,7 @@ pub(super) async fn answer(
     Path(id): Path<String>,
     Payload(body): Payload,
 ) -> Result<Response, Problem> {
-    only_persons(&caller)?;
+    caller.only_as_person("approve")?;
     let id = parse_id(&id)?;
     let waiting = submitted(&app, &caller, &id, envelope(&body)?).await?;
     answered(&app, &caller, &id, waiting.to_rest(), None).await
@@ -84,14 +84,6 @@ pub(super) fn envelope(body: &[u8]) -> Result<Envelope, Problem> {
         .map_err(|e| Problem::bad_request(format!("the body is not strict JSON: {e}")))?;
     json::from_exact(value)
         .map_err(|e| Problem::bad_request(format!("the body is not a DSSE envelope: {e}")))
-}
-
-fn only_persons(caller: &Caller) -> Result<(), Problem> {
-    if caller.is_person() {
-        Ok(())
-    } else {
-        Err(Problem::forbidden("only a person can approve; use a person's token"))
-    }
 }
 
 /// The refusal if no approval is requested.

@@ -118,6 +118,14 @@ impl Caller {
     pub(crate) fn is_person(&self) -> bool {
         matches!(self.who, Who::Person { .. })
     }
+
+    /// Fails if the caller is an agent. `what` says what only a person can do.
+    pub(super) fn only_as_person(&self, what: &str) -> Result<(), Problem> {
+        if self.is_person() {
+            return Ok(());
+        }
+        Err(Problem::forbidden(&format!("only a person can {what}; use a person's token")))
+    }
 }
 
 impl FromRequestParts<App> for Caller {

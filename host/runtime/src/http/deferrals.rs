@@ -21,10 +21,7 @@ pub(super) async fn defer(
     Path(id): Path<String>,
     Payload(body): Payload,
 ) -> Result<Response, Problem> {
-    if !caller.is_person() {
-        let what = "only a person can put a request for approval off; use a person's token";
-        return Err(Problem::forbidden(what));
-    }
+    caller.only_as_person("put a request for approval off")?;
     let id = parse_id(&id)?;
     let value = json::parse_exact(&body)
         .map_err(|e| Problem::bad_request(format!("the body is not strict JSON: {e}")))?;

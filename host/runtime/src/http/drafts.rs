@@ -24,10 +24,7 @@ pub(super) async fn edit(
     Path(id): Path<String>,
     Payload(body): Payload,
 ) -> Result<Response, Problem> {
-    if !caller.is_person() {
-        let what = "only a person can propose a changed version of an action; use a person's token";
-        return Err(Problem::forbidden(what));
-    }
+    caller.only_as_person("propose a changed version of an action")?;
     let id = parse_id(&id)?;
     let told = drafted(&app, &caller, &id, parse(&body)?).await?;
     shown(&app, &caller, told)

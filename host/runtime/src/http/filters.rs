@@ -6,11 +6,11 @@ use std::collections::BTreeMap;
 
 use deed_record::action::id::ActionId;
 use deed_record::lifecycle::status::Status;
-use deed_record::timeline::from_utc;
 use deed_store::store::Filter;
 
 use super::headers::is_trace_id;
 use crate::api::problem::Problem;
+use crate::api::since;
 use crate::engine::{Search, TEXT_MAX, Words};
 
 pub(super) const LIMIT_DEFAULT: usize = 50;
@@ -34,7 +34,7 @@ impl Wanted {
         let mut query = known(pairs)?;
         let limit = query.remove("limit").map_or(Ok(LIMIT_DEFAULT), |text| limit(&text))?;
         let text = query.remove("q").map(|text| words(&text)).transpose()?;
-        let since_ms = query.remove("since").map(|day| since(&day)).transpose()?;
+        let since_ms = query.remove("since").map(|text| earliest(&text)).transpose()?;
         let from = query.remove("from").map(|id| from(&id)).transpose()?;
         let mut take = |key: &str, check: fn(&str) -> Result<(), String>| {
             let value = query.remove(key);
@@ -69,10 +69,10 @@ fn known(pairs: Vec<(String, String)>) -> Result<BTreeMap<String, String>, Probl
     Ok(query)
 }
 
-/// The beginning of a day in UTC, in Unix milliseconds.
-fn since(day: &str) -> Result<i64, Problem> {
-    let start = from_utc(&format!("{day} 00:00:00Z"));
-    start.ok_or_else(|| Problem::bad_request("invalid `since`: use a day, such as 2026-01-31"))
+/// The earliest time of the latest event, in Unix milliseconds.
+fn earliest(text: &str) -> Result<i64, Problem> {
+    let what = || format!("invalid `since`: use {}", since::FORMS);
+    since::parse(text).ok_or_else(|| Problem::bad_request(what()))
 }
 
 fn words(text: &str) -> Result<Words, Problem> {
@@ -152,7 +152,9 @@ mod tests {
             ("contract", "", "empty `contract`"),
             ("person", "", "empty `person`"),
             ("q", "", "1 to 200 characters"),
-            ("since", "yesterday", "such as 2026-01-31"),
+            ("since", "yesterday", "use a day, such as 2026-01-31, or a time in UTC"),
+            ("since", "2026-01-31T18:00:00", "such as 2026-01-31T18:00:00Z"),
+            ("since", "2h", "such as 2026-01-31T18:00:00Z"),
             ("from", "act_1", "invalid `from`"),
             ("colour", "red", "use one of status, resource, agent"),
         ] {
@@ -165,8 +167,10 @@ mod tests {
     fn what_an_action_can_pass_is_taken() {
         let all = Wanted::of(vec![]).unwrap();
         assert_eq!(all, Wanted { search: Search::default(), from: None, limit: 50 });
-        let day = of("since", "1970-01-02").unwrap();
-        assert_eq!(day.search.filter.since_ms, Some(86_400_000));
+        for (since, ms) in [("1970-01-02", 86_400_000), ("1970-01-01T02:00:00Z", 7_200_000)] {
+            let wanted = of("since", since).unwrap();
+            assert_eq!(wanted.search.filter.since_ms, Some(ms), "{since}");
+        }
         for (key, value) in [
             ("resource", "idp/users/4%202"),
             ("trace", "0af7651916cd43dd8448eb211c80319c"),

@@ -21,7 +21,7 @@ pub(super) async fn request(
     caller: Caller,
     Path(id): Path<String>,
 ) -> Result<Json<ResolutionRequest>, Problem> {
-    only_persons(&caller)?;
+    caller.only_as_person("resolve")?;
     let story = caller.story(&app, &parse_id(&id)?)?;
     let request = app.engine.resolution_request(caller.name(), &story);
     request.map(Json).ok_or_else(|| {
@@ -36,18 +36,11 @@ pub(super) async fn resolve(
     Path(id): Path<String>,
     Payload(body): Payload,
 ) -> Result<Response, Problem> {
-    only_persons(&caller)?;
+    caller.only_as_person("resolve")?;
     let id = parse_id(&id)?;
     let envelope = envelope(&body)?;
     let (engine, by, of) = (Arc::clone(&app.engine), caller.clone(), id.clone());
     let resolving = async move { Ok(engine.resolve(&by.tenant.name, &of, envelope).await?) };
     let waiting = carried(resolving).await?;
     answer(&app, &caller, &id, waiting.to_rest(), None).await
-}
-
-fn only_persons(caller: &Caller) -> Result<(), Problem> {
-    if caller.is_person() {
-        return Ok(());
-    }
-    Err(Problem::forbidden("only a person can resolve; use a person's token"))
 }

@@ -59,14 +59,14 @@ impl Changes {
     }
 }
 
-/// The parameters of `--set`.
+/// The parameters of `--set`. A refusal does not repeat a value, because the parameter may be private.
 fn single(pairs: &[String]) -> Result<Map<String, Value>, Failure> {
     let mut set = Map::new();
     for pair in pairs {
         let (name, text) = split("--set", pair, "NAME=JSON")?;
         let value = json::parse(text.as_bytes()).map_err(|error| {
             Failure::usage(format!(
-                "--set {name}: `{text}` is not strict JSON: {error}; a text needs quotes, as in --set \
+                "--set {name}: the value is not strict JSON: {error}; a text needs quotes, as in --set \
                  '{name}=\"text\"'"
             ))
         })?;
@@ -155,5 +155,7 @@ mod tests {
             assert!(matches!(failure, Failure::Usage(_)), "{pairs:?}");
             assert!(failure.to_string().contains(words), "{pairs:?}: {failure}");
         }
+        let failure = set(&["note=known to a few"]).unwrap_err().to_string();
+        assert!(!failure.contains("known to a few"), "{failure}");
     }
 }

@@ -92,8 +92,14 @@ pub(super) const TEXT: Parameter = query(
 
 pub(super) const SINCE: Parameter = query(
     "since",
-    |_| json_schema!({"type": "string", "format": "date"}),
-    "Only actions whose latest event was on this day (in UTC) or later.",
+    |_| {
+        json_schema!({
+            "type": "string",
+            "anyOf": [{"format": "date"}, {"format": "date-time", "pattern": "Z$"}],
+        })
+    },
+    "Only actions whose latest event was at this time or later: a day in UTC, which stands for its beginning, or a \
+     time in UTC with `Z` (RFC 3339).",
 );
 
 pub(super) const FROM: Parameter = query(

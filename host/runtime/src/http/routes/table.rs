@@ -134,9 +134,9 @@ fn approving() -> Vec<Route> {
             .problems(&[400, 401, 403, 404, 409, 413, 415, 429, 503]),
         post("/v1/actions/{id}/deferral", deferrals::defer, defer)
             .described(
-                "Only for persons who may answer and have not approved. Until then, the person is not reminded, and \
-                 the console shows the request under `Put off`. Nobody's rights change, and the request expires as \
-                 before.",
+                "Only for persons who may answer and have not approved. A deferral changes when the person is \
+                 reminded, and where the console lists the request: until `until_ms`, there is no reminder, and the \
+                 request is under `Put off`. It changes no permission, and the request expires as before.",
             )
             .takes(&[&ACTION_ID])
             .body::<DeferralWanted>()
