@@ -4,6 +4,7 @@
 mod answers;
 mod credentials;
 mod edits;
+mod ended;
 mod pages;
 mod proxied;
 mod search;

@@ -80,8 +80,27 @@ pub(super) fn decide(policies: &Policies, question: &Question) -> Decision {
     match verdict(&ask(&policies.without_obligations)) {
         Ok((true, permits)) => about.ask(&reasons, &permits),
         Ok((false, hard)) if hard.is_empty() => about.deny(&reasons, super::NOT_PERMITTED),
-        Ok((false, hard)) => about.deny(&reasons, &format!("forbidden by `{}`", hard.join("`, `"))),
+        Ok((false, hard)) => {
+            let named: Vec<String> = hard.iter().map(|id| quoted(id)).collect();
+            about.deny(&reasons, &format!("forbidden by {}", named.join(", ")))
+        }
         Err(errors) => about.failed(errors),
+    }
+}
+
+/// The id of a policy as it is in the reason of a denial.
+fn quoted(id: &str) -> String {
+    format!("`{id}`")
+}
+
+impl Decision {
+    /// The policies that led to the verdict, for people. Beside the policies that deny an action, `determining` has the
+    /// forbids that only require approval; the reason names only the former.
+    pub fn causes(&self) -> Vec<&str> {
+        let is_denied = self.verdict == Verdict::Deny;
+        let reason = self.reason.as_deref().filter(|_| is_denied);
+        let led = |id: &&str| reason.is_none_or(|reason| reason.contains(&quoted(id)));
+        self.determining.iter().map(String::as_str).filter(led).collect()
     }
 }
 

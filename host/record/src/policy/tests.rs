@@ -101,6 +101,7 @@ fn a_permit_allows_and_is_named() {
 fn without_a_permit_nothing_is_allowed_or_asked() {
     let decision = decide(&set(&[LEAD]), &facts());
     assert_eq!(decision.verdict, Verdict::Deny);
+    assert_eq!(decision.causes(), [""; 0], "an approval that is missing denies nothing");
     let other = Facts { contract: "idp.read_user".into(), ..facts() };
     let decision = decide(&set(&[BASE]), &other);
     assert_eq!((decision.verdict, decision.not_applied), (Verdict::Deny, vec![]));
@@ -117,6 +118,7 @@ fn an_obligation_asks_until_it_is_met() {
         Obligation { count: 1, role: "support-lead".into(), policy: "restore-needs-lead".into() };
     assert_eq!(asked.obligations, [wanted]);
     assert_eq!(asked.determining, ["anyone-may-restore", "restore-needs-lead"]);
+    assert_eq!(asked.causes(), asked.determining);
     let approved = Facts { approvals: BTreeMap::from([("support-lead".into(), 1)]), ..facts() };
     let allowed = decide(&policies, &approved);
     assert_eq!(
@@ -135,6 +137,7 @@ fn a_plain_forbid_beats_every_approval() {
     let decision = decide(&set(&[BASE, LEAD, hard]), &protected);
     assert_eq!(decision.verdict, Verdict::Deny);
     assert_eq!(decision.determining, ["never-protected", "restore-needs-lead"]);
+    assert_eq!(decision.causes(), ["never-protected"]);
     assert_eq!(decision.obligations, []);
 }
 

@@ -12,6 +12,9 @@ mod summary;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
+use deed_record::lifecycle::outcome::Outcome;
+use deed_record::lifecycle::status::Status;
+use deed_record::lifecycle::story::Story;
 use maud::{Markup, html};
 
 use self::seen::{Observed, Seen};
@@ -19,7 +22,7 @@ use super::desk::Desk;
 use super::html::page;
 use super::parts::{fold, note, section};
 use super::place::ACTIONS;
-use super::question::Question;
+use super::question::{self, Question};
 use super::refusal::Refused;
 use super::script::ANSWER;
 use super::text::{Block, Plain, Shown as _, Text};
@@ -46,6 +49,8 @@ pub(super) async fn show(
         view: &view,
         observed: Observed::of(&story),
         question,
+        missed: question::missed(&caller.tenant, &story),
+        lands_until_ms: lands_until_ms(&desk, &story),
         reader: caller.name(),
         forgery: visitor.forgery(),
         url: desk.app.public_url(),
@@ -55,6 +60,12 @@ pub(super) async fn show(
     let frame = visitor.frame(&title, ACTIONS);
     let frame = if is_watched(&seen) { frame.with_script(ANSWER) } else { frame };
     Ok(page(StatusCode::OK, &frame, &content(&seen)))
+}
+
+/// Until when a write of an open outcome can take effect. The page of an action whose contract is lost does not say so.
+fn lands_until_ms(desk: &Desk, story: &Story) -> Option<i64> {
+    let is_open = story.status == Status::Ended(Outcome::Indeterminate);
+    is_open.then(|| desk.app.engine.lands_until_ms(story).ok().flatten()).flatten()
 }
 
 /// Whether the page notices changes of the action, which takes a session.
@@ -91,7 +102,7 @@ fn content(seen: &Seen<'_>) -> Markup {
         }
         (asked::requests(seen))
         (evidence::policy(seen.view))
-        (evidence::approvals(seen.view))
+        (evidence::approvals(seen))
         (evidence::sent(seen.view))
         (evidence::changes(seen.view))
         (states::observed(seen))
@@ -154,6 +165,8 @@ mod tests {
             view,
             observed: Observed::default(),
             question,
+            missed: vec![],
+            lands_until_ms: None,
             reader: "bob",
             forgery: Some("zq-81"),
             url: Some("https://deed.example.com"),

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use deed_record::action::id::ActionId;
 use deed_record::lifecycle::event::{Answer, Event};
+use deed_record::lifecycle::outcome::Outcome;
 use deed_record::policy::Decision;
 use deed_store::store::{Filter, Span};
 
@@ -17,6 +18,9 @@ use crate::http::App;
 
 /// The maximum number of stories that one page reads.
 const READ_MAX: usize = 100;
+/// The maximum number of actions that a search for mismatches looks at. The index has one list for all actions that have
+/// not ended, and the search passes over it, so while many actions wait, it does not reach the older mismatches.
+const LOOKED_MAX: usize = 200;
 /// The maximum number of actions whose decisions are kept.
 const KEPT_MAX: usize = 8_192;
 
@@ -27,7 +31,10 @@ pub(super) struct Told {
     pub(super) at_ms: i64,
     pub(super) status: &'static str,
     pub(super) contract: String,
+    pub(super) resource: String,
     pub(super) agent: String,
+    /// The person who is responsible for the agent.
+    pub(super) person: String,
     pub(super) decision: Option<Arc<Decision>>,
     pub(super) was_asked: bool,
     pub(super) answers: Vec<Answered>,
@@ -52,7 +59,9 @@ impl Told {
             at_ms: story.at_ms,
             status: story.status.word(),
             contract: action.contract.name.clone(),
+            resource: action.resource.clone(),
             agent: action.principal.clone(),
+            person: action.person.clone(),
             decision: story.decision.as_ref().map(|(decision, _)| Arc::clone(decision)),
             was_asked: story.ask.is_some(),
             answers: answers(stored),
@@ -83,7 +92,8 @@ fn answered(answer: &Arc<Answer>, stored: &StoredAction, waited_ms: i64) -> Answ
 #[derive(Debug)]
 pub(super) struct Newest {
     pub(super) told: Vec<Arc<Told>>,
-    /// Whether there are more actions among them, which the next request reads.
+    /// Whether there are more actions among them, which the next request reads; for mismatches, whether there may be
+    /// more.
     pub(super) is_partial: bool,
 }
 
@@ -92,6 +102,22 @@ pub(super) struct Newest {
 pub(super) enum Which {
     All,
     Ended,
+    /// Mismatches of which the latest event is not older than this, in Unix milliseconds.
+    Mismatches {
+        since_ms: i64,
+    },
+}
+
+impl Which {
+    fn filter(self) -> Filter {
+        let Self::Mismatches { since_ms } = self else { return Filter::default() };
+        let status = Some(Outcome::Mismatch.as_str().to_owned());
+        Filter { status, since_ms: Some(since_ms), ..Filter::default() }
+    }
+
+    fn is_filtered(self) -> bool {
+        matches!(self, Self::Mismatches { .. })
+    }
 }
 
 /// What is known of actions, each with the version that it had.
@@ -140,12 +166,15 @@ pub(super) async fn newest(
     tenant: &str,
     (which, most): (Which, usize),
 ) -> Result<Newest, Problem> {
-    let span = Span { from: None, rows: most, steps: most };
-    let page = app.engine.page(tenant, Filter::default(), span).await?;
+    let steps = if which.is_filtered() { LOOKED_MAX } else { most };
+    let span = Span { from: None, rows: most, steps };
+    let page = app.engine.page(tenant, which.filter(), span).await?;
+    let is_cut = which.is_filtered() && page.next.is_some();
     let rows = page.rows.into_iter().filter(|(_, row)| which == Which::All || row.summary.ended);
     let rows = rows.filter_map(|(id, row)| Some((id.parse::<ActionId>().ok()?, row.version)));
     let rows: Vec<(ActionId, u64)> = rows.collect();
     let (engine, decisions) = (Arc::clone(&app.engine), Arc::clone(decisions));
     let reading = tokio::task::spawn_blocking(move || decisions.of(&engine, rows));
-    reading.await.unwrap_or_else(|_| Err(Problem::unavailable()))
+    let read = reading.await.unwrap_or_else(|_| Err(Problem::unavailable()))?;
+    Ok(Newest { is_partial: read.is_partial || is_cut, ..read })
 }

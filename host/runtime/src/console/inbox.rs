@@ -1,6 +1,7 @@
 //! What waits: requests for approval that the person may answer, those that the person put off, then those of others,
-//! then open outcomes.
+//! then open outcomes, and at the end what was carried out with another result than required.
 
+mod mismatches;
 mod rows;
 
 use std::sync::Arc;
@@ -13,11 +14,12 @@ use deed_record::statement::resolution::ROLE;
 use maud::{Markup, html};
 
 use self::rows::Rows;
+use super::decisions::Newest;
 use super::desk::Desk;
 use super::form;
 use super::html::page;
 use super::parts::{Cells, link, note, paragraph, section, table};
-use super::place::{ACTIONS, INBOX, Place};
+use super::place::{INBOX, Place};
 use super::refusal::Refused;
 use super::script::ANSWER;
 use super::text::{Shown as _, Text, Time};
@@ -151,14 +153,18 @@ pub(super) async fn show(
     let Query(pairs) = query?;
     let wanted = Wanted::of(pairs)?;
     let tenant = &visitor.caller.tenant.name;
+    let now_ms = desk.app.engine.latest_ms();
+    let recent = match wanted.group {
+        None => Some(mismatches::recent(&desk, tenant, now_ms).await?),
+        Some(_) => None,
+    };
     let counted = counted(&desk, tenant);
     // One copy of the list for the whole page, because thousands of actions may wait.
     let all = desk.app.engine.waits(tenant);
     let is_complete = asks(&all) >= counted;
     let still = |waits: &Arc<Waits>| desk.app.engine.still_waits(tenant, waits);
-    let now_ms = desk.app.engine.latest_ms();
     let groups = listed(all, (&visitor.caller, now_ms), &wanted, still);
-    let content = content((&visitor.caller, now_ms), &groups, is_complete);
+    let content = content((&visitor.caller, now_ms), &groups, is_complete, recent.as_ref());
     let frame = visitor.frame("Inbox", INBOX).with_script(ANSWER);
     Ok(page(StatusCode::OK, &frame, &content))
 }
@@ -185,17 +191,19 @@ fn listed(
     groups
 }
 
-fn content(reader: (&Caller, i64), groups: &[Listed], is_complete: bool) -> Markup {
+fn content(
+    reader: (&Caller, i64),
+    groups: &[Listed],
+    is_complete: bool,
+    recent: Option<&Newest>,
+) -> Markup {
     html! {
         h1 { "Inbox" }
         @if !is_complete {
             (note(&"The host is still reading the actions that waited before its start, so the list is not complete."))
         }
         @for listed in groups { (group(listed, reader)) }
-        p {
-            "Actions that have ended are not here, also if their state is wrong: "
-            (link(&Place::with(ACTIONS, &[("status", Some("mismatch"))]), &"actions that ended as a mismatch")) "."
-        }
+        @if let Some(recent) = recent { (mismatches::of(recent)) }
     }
 }
 

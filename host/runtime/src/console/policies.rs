@@ -55,7 +55,7 @@ fn content(tenant: &Tenant, newest: &Newest) -> Markup {
 fn policy(id: &str, text: &str, newest: &Newest) -> Markup {
     let by = |told: &&Arc<Told>| {
         let decision = told.decision.as_ref();
-        decision.is_some_and(|decision| decision.determining.iter().any(|one| one == id))
+        decision.is_some_and(|decision| decision.causes().contains(&id))
     };
     let rows: Vec<Cells> =
         newest.told.iter().filter(by).take(OF_POLICY).map(|told| cells(told)).collect();

@@ -4,6 +4,8 @@
 use std::fmt::Display;
 
 use axum::http::StatusCode;
+use deed_record::lifecycle::outcome::Outcome;
+use deed_record::lifecycle::status::Status;
 use deed_record::lifecycle::story::Story;
 use deed_record::statement::approval::{Answer, ApprovalRequest, ShownError};
 use deed_spec::digest::Digest;
@@ -127,6 +129,14 @@ impl Question {
     pub(super) fn shown(&self) -> Option<Digest> {
         self.text.as_ref().ok().map(|text| Digest::of(text.as_bytes()))
     }
+}
+
+/// The answers that were missing when the action expired, and who could have given them.
+pub(super) fn missed(tenant: &Tenant, story: &Story) -> Vec<Open> {
+    if story.status != Status::Ended(Outcome::Expired) {
+        return Vec::new();
+    }
+    open(tenant, story, story.judged_ms)
 }
 
 fn open(tenant: &Tenant, story: &Story, now_ms: i64) -> Vec<Open> {

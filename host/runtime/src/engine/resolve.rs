@@ -94,12 +94,21 @@ impl Engine {
 
     /// Fails while a write may still take effect, because its effect cannot be known yet.
     fn must_have_landed(&self, story: &Story, now_ms: i64) -> Result<(), IntakeError> {
-        let settle_ms = self.contract_of(story)?.verify.settle.as_signed();
-        match story.lands_until_ms(settle_ms, self.clock.began_ms()).filter(|until| now_ms < *until)
-        {
+        match self.lands_until_ms(story)?.filter(|until| now_ms < *until) {
             Some(until) => Err(ResolveError::TooEarly(utc(until)).into()),
             None => Ok(()),
         }
+    }
+
+    /// The time after which no write without a definite answer can take effect, in Unix milliseconds; `None` if there is
+    /// no such write.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the contract of the action is not stored or cannot be read.
+    pub fn lands_until_ms(&self, story: &Story) -> Result<Option<i64>, EngineError> {
+        let settle_ms = self.contract_of(story)?.verify.settle.as_signed();
+        Ok(story.lands_until_ms(settle_ms, self.clock.began_ms()))
     }
 
     /// The contract under which the action was proposed, regardless of the present configuration.

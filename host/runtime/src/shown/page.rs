@@ -43,14 +43,14 @@ pub(crate) fn of(view: &View) -> String {
     page
 }
 
-/// The policy decision and the policies that determined it.
+/// The policy decision and the policies that led to it.
 pub(crate) fn verdict(decision: &Decision) -> String {
     let word = match decision.verdict {
         Verdict::Allow => "allow",
         Verdict::Ask => "ask for approval",
         Verdict::Deny => "deny",
     };
-    let because = match decision.determining.join(", ") {
+    let because = match decision.causes().join(", ") {
         none if none.is_empty() => none,
         some => format!(", because of {}", safe(&some)),
     };

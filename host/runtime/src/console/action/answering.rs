@@ -8,7 +8,7 @@ use maud::{Markup, html};
 use super::super::answer::REASON_MAX;
 use super::super::deferral;
 use super::super::html::FORGERY;
-use super::super::parts::{fold, link, list, note};
+use super::super::parts::{fold, link, list, note, paragraph};
 use super::super::place::{PASSKEYS, Place};
 use super::super::question::{Closed, Offer, Open, Question};
 use super::super::text::{Block, Plain, Shown as _, Text, Time};
@@ -90,7 +90,11 @@ fn ways(seen: &Seen<'_>, question: &Question, commands: &Markup) -> Markup {
                     strong { "Your answer would not count: " }
                     (Text::new(&why.to_string()).shown()) "."
                 }
-                (who(question))
+                (open_answers(
+                    "Open answers, each by another person. Who is responsible for the agent can confirm the action, \
+                     and cannot approve it:",
+                    &question.open,
+                ))
                 (fold("With a command on the machine of a person who can answer", commands))
             }
             (Err(closed), _) => {
@@ -104,8 +108,8 @@ fn ways(seen: &Seen<'_>, question: &Question, commands: &Markup) -> Markup {
     }
 }
 
-/// Who can answer.
-fn who(question: &Question) -> Markup {
+/// Answers that are missing, and who can give them.
+pub(super) fn open_answers(lead: &'static str, open: &[Open]) -> Markup {
     let one = |open: &Open| {
         html! {
             @if open.role == CONFIRM { "confirmation by the responsible person: " }
@@ -115,13 +119,10 @@ fn who(question: &Question) -> Markup {
             @else { (Text::list(&open.people).shown()) }
         }
     };
-    let items: Vec<Markup> = question.open.iter().map(one).collect();
+    let items: Vec<Markup> = open.iter().map(one).collect();
     html! {
         @if !items.is_empty() {
-            p {
-                "Open answers, each by another person. Who is responsible for the agent can confirm the action, and "
-                "cannot approve it:"
-            }
+            (paragraph(&lead))
             (list(&items))
         }
     }

@@ -10,6 +10,7 @@ use maud::{Markup, html};
 use super::super::parts::{Cells, code, facts, link, list, note, paragraph, section, table};
 use super::super::place::{POLICIES, Place, VERIFY};
 use super::super::text::{Block, Shown as _, Text, Time};
+use super::answering::open_answers;
 use super::seen::Seen;
 use crate::api::view::{Call, Said, View};
 use crate::shown::page::old_and_new;
@@ -28,7 +29,11 @@ pub(super) fn policy(view: &View) -> Markup {
         Verdict::Ask => "ask people for approval",
         Verdict::Deny => "deny",
     };
-    let named = |names: &[String]| {
+    let causes = decision.causes();
+    let others = decision.determining.iter().chain(&decision.not_applied).map(String::as_str);
+    let mut others: Vec<&str> = others.filter(|id| !causes.contains(id)).collect();
+    others.sort_unstable();
+    let named = |names: &[&str]| {
         if names.is_empty() { "none".shown() } else { Text::list(names).shown() }
     };
     let errors = decision.errors.iter().map(|error| Text::new(error));
@@ -38,9 +43,9 @@ pub(super) fn policy(view: &View) -> Markup {
     let rows = [
         ("Verdict", verdict.shown()),
         ("Earlier", asked.map(|line| Text::new(&line.text)).shown()),
-        ("Because of", named(&decision.determining)),
+        ("Because of", named(&causes)),
         ("Reason", decision.reason.as_deref().map(Text::new).shown()),
-        ("Did not decide", named(&decision.not_applied)),
+        ("Did not decide", named(&others)),
         ("Errors", html! { @for error in errors { (error) " " } }),
         ("Policy set", code(&Text::new(&decision.policy_set.to_string()))),
     ];
@@ -52,7 +57,8 @@ pub(super) fn policy(view: &View) -> Markup {
     section("policy", "Policy", &content)
 }
 
-pub(super) fn approvals(view: &View) -> Markup {
+/// The answers of people, and those that were missing when the action expired.
+pub(super) fn approvals(seen: &Seen<'_>) -> Markup {
     let cells = |said: &Said| -> Cells {
         let answer = match (said.approves, said.role.as_str()) {
             (true, CONFIRM) => "confirmed",
@@ -69,11 +75,17 @@ pub(super) fn approvals(view: &View) -> Markup {
             said.reason.as_deref().map(Text::new).shown(),
         ]
     };
-    let rows: Vec<Cells> = view.approvals.iter().take(ROWS).map(cells).collect();
+    let rows: Vec<Cells> = seen.view.approvals.iter().take(ROWS).map(cells).collect();
     let heads = ["Person", "Role", "Answer", "Counts", "Signed by", "Reason"];
-    let content = match rows.as_slice() {
-        [] => paragraph(&"Nobody has answered."),
-        rows => table("Answers of people", &heads, rows),
+    let content = html! {
+        @if rows.is_empty() { (paragraph(&"Nobody has answered.")) }
+        @else { (table("Answers of people", &heads, &rows)) }
+        (open_answers(
+            "These answers were missing when the action expired. By the configuration in force now, these people could \
+             have given them, each by another person. Who is responsible for the agent could confirm the action, and \
+             could not approve it:",
+            &seen.missed,
+        ))
     };
     section("approvals", "Approvals", &content)
 }

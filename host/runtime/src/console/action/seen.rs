@@ -4,7 +4,7 @@ use deed_record::lifecycle::observation::Observation;
 use deed_record::lifecycle::story::Story;
 
 use super::super::place::{ACTIONS, Place};
-use super::super::question::Question;
+use super::super::question::{Open, Question};
 use crate::api::view::View;
 use crate::shown::quote::quoted;
 
@@ -15,6 +15,10 @@ pub(super) struct Seen<'a> {
     pub(super) observed: Observed<'a>,
     /// What the action asks of the person; `None` if it does not wait.
     pub(super) question: Option<Question>,
+    /// The answers that were missing when the action expired.
+    pub(super) missed: Vec<Open>,
+    /// Until when a write of an open outcome can take effect, in Unix milliseconds; `None` if the host does not know.
+    pub(super) lands_until_ms: Option<i64>,
     /// The name of the person who reads the page.
     pub(super) reader: &'a str,
     /// The token of the session's forms; `None` if the request has no session.

@@ -20,6 +20,7 @@ pub(super) fn of(seen: &Seen<'_>) -> Markup {
         @if let Some(why) = view.escalated.as_ref().filter(|_| view.resolution.is_none()) {
             p { "The host called for an operator: " (Text::new(why).shown()) "." }
         }
+        @if let Some(until_ms) = seen.lands_until_ms { (landing(until_ms, seen.now_ms)) }
         p { strong { "What to do next: " } (next(seen)) }
         @if view.status == "waiting" && !view.stale.is_empty() {
             p { "The earlier approvals no longer count: " (Text::list(&view.stale).shown()) "." }
@@ -66,9 +67,7 @@ fn next(seen: &Seen<'_>) -> Markup {
         "waiting" => return waiting(seen),
         "pending" | "running" => "nothing; load this page again.",
         "verified" | "rehearsed" => "nothing.",
-        "mismatch" => {
-            "compare the changes and the checks below with what was asked, and correct the system of record."
-        }
+        "mismatch" => return correct(view),
         "denied" if is_forbidden(view) => {
             "nothing with this action: the policies forbid it, and no approval can allow it."
         }
@@ -81,12 +80,38 @@ fn next(seen: &Seen<'_>) -> Markup {
         }
         "indeterminate" if view.outcome.is_some() => {
             "the host reads the state again and again; if that does not settle the outcome, it calls for an operator. \
-             An operator can also resolve the action now, with the command below."
+             An operator can also resolve the action, with the command below."
+        }
+        "expired" if !seen.missed.is_empty() => {
+            "if the action is still wanted, the agent can propose it again. Under Approvals are the people who could \
+             have answered."
         }
         "expired" | "cancelled" => "if the action is still wanted, the agent can propose it again.",
         _ => "read the ledger below.",
     };
     constant.shown()
+}
+
+/// Who corrects a mismatch.
+fn correct(view: &View) -> Markup {
+    html! {
+        (Text::new(&view.person).shown())
+        ", who is responsible for the agent, or an operator compares the changes and the checks below with what was \
+         asked, and corrects the system of record. The host sends nothing more for this action; if the agent is to \
+         correct it, it proposes a new action."
+    }
+}
+
+/// Until when the host assumes that a write can take effect.
+fn landing(until_ms: i64, now_ms: i64) -> Markup {
+    let is_over = until_ms <= now_ms;
+    html! {
+        p {
+            "A write without a definite answer " (if is_over { "could" } else { "can" }) " take effect until "
+            (Time(until_ms).shown()) ". Only what the system of record shows after that time is reliable."
+            @if !is_over { " Until then, the host does not let anybody resolve the action." }
+        }
+    }
 }
 
 fn waiting(seen: &Seen<'_>) -> Markup {
@@ -111,5 +136,21 @@ fn held(holder: &str) -> Markup {
             @else { (shown.shown()) }
             ", which holds the resource."
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_page_says_until_when_a_write_can_take_effect() {
+        let until = "take effect until <time datetime=\"1970-01-01T00:00:01Z\">";
+        let early = landing(1_000, 999).into_string();
+        assert!(early.contains(&format!("can {until}")), "{early}");
+        assert!(early.contains("does not let anybody resolve"), "{early}");
+        let late = landing(1_000, 1_000).into_string();
+        assert!(late.contains(&format!("could {until}")), "{late}");
+        assert!(!late.contains("anybody"), "{late}");
     }
 }
