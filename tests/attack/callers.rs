@@ -8,6 +8,7 @@ mod crowd;
 mod deferrals;
 mod delegations;
 mod doors;
+mod drafts;
 mod edits;
 mod enrolment;
 mod exchange;
@@ -56,6 +57,7 @@ pub(crate) fn cases() -> Vec<Case> {
         deferrals::cases(),
         delegations::cases(),
         edits::cases(),
+        drafts::cases(),
         enrolment::cases(),
         rehearsal::cases(),
         resolutions::cases(),

@@ -1,6 +1,7 @@
 //! An approver proposes a changed version of a waiting action: what becomes of both actions, who may approve, and what
 //! the record says.
 
+mod again;
 mod limits;
 
 use std::path::Path;

@@ -11,6 +11,7 @@ mod bounds;
 mod bundle;
 mod current;
 mod defer;
+mod drafts;
 mod drive;
 mod dry_run;
 mod edit;

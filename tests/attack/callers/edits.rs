@@ -42,7 +42,7 @@ fn people(dir: &Path) -> Result<()> {
 }
 
 fn body(user: &str) -> Value {
-    json!({"params": {"user_id": user}, "intent": "another user"})
+    json!({"params": {"user_id": user}, "intent": "another", "sources": [{"uri": "ticket:4712"}]})
 }
 
 /// The status, the detail and the id in the answer to a draft.

@@ -18,29 +18,26 @@ use deed_record::lifecycle::event::Event;
 use deed_record::lifecycle::outcome::{Judgement, Outcome};
 use deed_record::lifecycle::story::Story;
 use deed_record::statement::resolution::ResolutionVerdict;
-use deed_spec::digest::Digest;
-use deed_spec::json::{self, ShapeError};
+use deed_spec::json::ShapeError;
 
 use super::Engine;
+use super::drafts::Earlier;
 use super::drive::{Drive, Step};
 use super::error::EngineError;
-use super::intake::{Accepted, Claimed, IntakeError};
+use super::intake::{Accepted, IntakeError};
 use crate::config::{Granted, Tenant};
 use crate::stage::approval::edit::{self, Draft, EditError};
 use crate::stage::contract::{self, Access, BindFault, Caller, NoAccess, Party};
 
-/// Separates the parts of an idempotency key for an edit. No HTTP header can contain this character, so no agent can
-/// send an idempotency key that contains it.
-const NO_HEADER: char = '\n';
-
 impl Engine {
-    /// Proposes a changed version of a waiting action, which this person may answer. While the action waits, the same
-    /// draft of the same person is the same action.
+    /// Proposes a changed version of a waiting action, which this person may answer. The same draft of the same person is
+    /// the same action, unless that action ended without an effect. The draft can then be proposed again, as long as the
+    /// waiting action can be replaced.
     ///
     /// # Errors
     ///
-    /// Fails when the host accepts no new work, the person may not answer, a limit of the agent is reached, or the draft
-    /// does not match the contract.
+    /// Fails when the host accepts no new work, the person may not answer or has proposed too many drafts, a limit of the
+    /// agent is reached, or the draft does not match the contract.
     pub async fn edit(
         self: &Arc<Self>,
         tenant: &str,
@@ -50,19 +47,39 @@ impl Engine {
     ) -> Result<Accepted, IntakeError> {
         self.takes_answers()?;
         let configured = self.tenant(tenant).ok_or(EngineError::Unknown)?;
-        let story = self.load_of(tenant, id)?.story;
+        loop {
+            match self.take_draft(&configured, id, person, draft.clone()).await {
+                // Another draft of this person was accepted first and has the number of this one, so the loop compares
+                // the draft with that one too. Each repetition finds one more number taken.
+                Err(IntakeError::KeyReused) => {}
+                taken => return taken,
+            }
+        }
+    }
+
+    async fn take_draft(
+        self: &Arc<Self>,
+        tenant: &Tenant,
+        id: &ActionId,
+        person: &str,
+        draft: Draft,
+    ) -> Result<Accepted, IntakeError> {
+        let story = self.load_of(&tenant.name, id)?.story;
         let proposal = edit::proposal(&story, draft);
-        let body = json::to_canonical(&proposal).map_err(EngineError::from)?;
-        let key = format!("edit{NO_HEADER}{id}{NO_HEADER}{person}{NO_HEADER}{}", Digest::of(&body));
-        let (made, granted) = self.may_edit(&configured, &story, person)?;
+        let claimed = match self.earlier_draft(&story, person, &proposal)? {
+            Earlier::Same(id) => return Ok(Accepted { id, waiting: None }),
+            Earlier::Others(claimed) => claimed,
+        };
+        let (made, granted) = self.may_edit(tenant, &story, person)?;
         if proposal.params == self.params_of(&story)? {
             return Err(EditError::Same.into());
         }
         keeps_private(&story, granted, &proposal)?;
         has_sources(granted, &proposal)?;
-        let caller = self.agent_of(&configured, &story)?;
+        let claimed = claimed.ok_or_else(|| EditError::TooOften(person.to_owned()))?;
+        let caller = self.agent_of(tenant, &story)?;
         let trace = story.trace.clone();
-        self.propose_edit(caller, proposal, Claimed { key }, trace, made).await
+        self.propose_edit(caller, proposal, claimed, trace, made).await
     }
 
     /// Checks that this person may propose a changed version of the waiting action now. Returns who has changed it

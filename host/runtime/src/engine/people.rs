@@ -89,11 +89,12 @@ impl Engine {
         }
     }
 
-    /// Removes the timers of [`Engine::tell_people_later`].
+    /// Removes the timers of [`Engine::tell_people_later`]. Deferrals that a later one of the same person replaced have
+    /// timers too: while the request waits, they wake a driver that finds nothing to do.
     pub(super) fn tell_people_no_more(self: &Arc<Self>, story: &Story, ask: &Ask) {
         let id: &ActionId = &story.bound.action.id;
         let due = self.people_due(story, ask).into_iter().map(|(_, due_ms)| due_ms);
-        let again = self.put_off(story).into_iter().map(|(_, until_ms)| until_ms);
+        let again = story.deferrals.iter().map(|deferral| deferral.until_ms);
         for due_ms in due.chain(again) {
             self.wake_at(due_ms, id, Why::NoMore);
         }

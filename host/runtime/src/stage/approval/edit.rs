@@ -3,6 +3,7 @@
 
 use deed_record::action::id::ActionId;
 use deed_record::action::{Edit, Proposal, Source};
+use deed_record::lifecycle::outcome::Outcome;
 use deed_record::lifecycle::status::Status;
 use deed_record::lifecycle::story::Story;
 use serde_json::Value;
@@ -12,6 +13,10 @@ use crate::config::Tenant;
 
 /// The maximum number of persons who edited an action and those that it replaces.
 const EDITORS_MAX: usize = 8;
+
+/// How many changed versions of one action a person can propose. Those that end at once count too, because each of them
+/// has a receipt.
+pub const DRAFTS_MAX: usize = 10;
 
 /// The words before the id of the changed version, in the reason for which the replaced action ends.
 const REPLACED: &str = "replaced by ";
@@ -67,6 +72,14 @@ pub fn may_be_replaced(story: &Story, now_ms: i64) -> bool {
         && story.attempts.is_empty()
         && !story.open_obligations().is_empty()
         && story.answers.iter().all(|answer| answer.approves)
+}
+
+/// Whether a changed version has ended without an effect, so that the same draft may be proposed again. An attempt or a
+/// result that was shown is an effect.
+pub fn is_spent(changed: &Story) -> bool {
+    let is_without_effect =
+        changed.attempts.is_empty() && changed.status.outcome() != Some(Outcome::Verified);
+    changed.status.is_final() && is_without_effect
 }
 
 /// Why the changed version must not run, although policy permits it without an approval. The host believes the token of
@@ -140,6 +153,11 @@ pub enum EditError {
         "{EDITORS_MAX} persons have edited this action; deny it, and let the agent propose another one"
     )]
     TooMany,
+    #[error(
+        "`{0}` has proposed {DRAFTS_MAX} changed versions of this action; answer the request, or let another person \
+         change it"
+    )]
+    TooOften(String),
     #[error("the parameters are those of the waiting action; change them, or answer the request")]
     Same,
 }
