@@ -4,8 +4,8 @@
     confirm_vectors.py VECTORS OUT
 
 Each bundle is made from one in VECTORS/good: its policies ask for a confirmation, other people answer, and all
-statements are signed and logged again. The keys are fixed, so the files change only if this script, edit_vectors.py or
-those bundles do.
+statements are signed and logged again. In some, the host claims other obligations. The keys are fixed, so the files
+change only if this script, edit_vectors.py or those bundles do.
 """
 
 import hashlib
@@ -28,6 +28,7 @@ KEYS = {**OF, "alice": Key(85)}
 ROLES = {"alice": [], "bob": ["support-lead"], "carol": ["support-lead"]}
 LEAD = ('@obligation("approve:1:support-lead")', 'context.approvals["support-lead"]')
 CONFIRM = ('@obligation("confirm")', 'context.approvals["confirm"]')
+NEEDS_LEAD, PERSON = "restore-needs-lead", "restore-needs-the-person"
 BOTH = """@id("restore-needs-the-person")
 @obligation("confirm")
 forbid (principal, action == Deed::Action::"idp.restore_access", resource)
@@ -45,13 +46,20 @@ class Answer:
 
 @dataclass
 class Change:
-    """The answers, and what the host claims to have counted."""
+    """The answers, and what the host claims to have counted and asked for. A copy is one without evidence, of an action
+    about whose state policy was asked."""
 
     answers: list[Answer]
     counts: dict[str, int] = field(default_factory=dict)
     both: bool = False
     editor: str = ""
+    obligations: list[dict] | None = None
+    copy: bool = False
     activated: tuple[str, ...] = ("alice", "bob", "carol")
+
+
+def obligation(policy: str, role: str, count: int = 1) -> dict:
+    return {"count": count, "policy": policy, "role": role}
 
 
 def digest(data: bytes) -> str:
@@ -86,6 +94,9 @@ class Remade:
         for line in self.opened.chain:
             self.line(line)
         self.logged()
+        if change.copy:
+            left_out = ("evidence/", "policy/request.json")
+            self.parts = {name: one for name, one in self.parts.items() if not name.startswith(left_out)}
 
     def part(self, name: str, content: bytes) -> None:
         self.known[digest(self.opened.part(name))] = digest(content)
@@ -98,6 +109,8 @@ class Remade:
         self.part("action.json", rfc8785.dumps(action))
         request = json.loads(self.opened.part("policy/request.json"))
         request["context"]["approvals"].update({"confirm": 0, "support-lead": 0, **self.change.counts})
+        if self.change.copy:
+            request["context"]["pre"] = json.loads(self.opened.part("evidence/pre.json"))["state"]
         self.part("policy/request.json", rfc8785.dumps(request))
         before = [self.opened.part(f"policy/{name}").decode() for name in ("policies.cedar", "schema.cedarschema")]
         after = policies(self.opened, self.change.both)
@@ -119,6 +132,7 @@ class Remade:
             said["approvals"] = [f"sha256:{name}" for name, _ in self.given]
         if kind == "receipt":
             said["approvals"] = [self.listed(name, one) for name, one in self.given]
+            said["question"]["about_state"] |= self.change.copy
         if "decision" in said:
             self.decided(said["decision"])
         self.known[digest(payload(line))] = self.add(kind, statement, RECEIPT)
@@ -142,11 +156,18 @@ class Remade:
                 "person": said["person"], "role": said["role"]}
 
     def decided(self, decision: dict) -> None:
+        reason = "the responsible person must confirm it"
         if self.change.both:
-            decision["not_applied"] = sorted([*decision["not_applied"], "restore-needs-the-person"])
-        if decision["obligations"]:
-            decision["obligations"] = [{"count": 1, "policy": "restore-needs-lead", "role": "confirm"}]
-            decision["reason"] = "the responsible person must confirm it"
+            of = "determining" if decision["obligations"] else "not_applied"
+            decision[of] = sorted([*decision[of], PERSON])
+        if decision["obligations"] and self.change.both:
+            decision["obligations"].insert(0, obligation(PERSON, "confirm"))
+            decision["reason"] += f"; {reason}"
+        elif decision["obligations"]:
+            decision["obligations"] = [obligation(NEEDS_LEAD, "confirm")]
+            decision["reason"] = reason
+        if self.change.obligations is not None:
+            decision["obligations"] = self.change.obligations
 
     def activated(self, statement: dict) -> None:
         people = [{"keyid": KEYS[name].id, "person": "sha256:" + digest(name.encode()), "roles": ROLES[name]}
@@ -185,6 +206,12 @@ def main(vectors: Path, out: Path) -> None:
         ("confirmed-edit", "the responsible person confirmed an edited action", approved,
          Change([confirm], one, editor="bob")),
         ("declined", "the responsible person declined", denied, Change([confirm])),
+        ("declined-of-both", "both are wanted, and the responsible person declined", denied,
+         Change([confirm], both=True)),
+    ]
+    copies = [
+        ("declined-copy", "the same, without evidence, and policy was asked about the state", denied,
+         Change([confirm], both=True, copy=True)),
     ]
     bad = [
         ("approvals", "confirmed by an approver", approved, Change([Answer("bob", "confirm")], one)),
@@ -207,18 +234,40 @@ def main(vectors: Path, out: Path) -> None:
         ("decision", "both are wanted, and only the confirmation was given", approved,
          Change([confirm], two, both=True)),
     ]
+    twice = [obligation(NEEDS_LEAD, "confirm", 2)]
+    more = [obligation(PERSON, "confirm"), obligation(NEEDS_LEAD, "support-lead", 2)]
+    swapped = [obligation(NEEDS_LEAD, "confirm"), obligation(PERSON, "support-lead")]
+    claimed = [
+        ("decision", "the obligation to confirm has the count 2", denied, Change([confirm], obligations=twice)),
+        ("decision", "an obligation has another count than its policy", denied,
+         Change([confirm], both=True, obligations=more)),
+        ("decision", "two obligations of each other's policies", denied,
+         Change([confirm], both=True, obligations=swapped)),
+        ("decision", "an obligation of a policy that has none", denied,
+         Change([confirm], obligations=[obligation("not-for-mallory", "confirm")])),
+        ("decision", "an obligation of a policy that does not exist", denied,
+         Change([confirm], obligations=[obligation("nothing", "confirm")])),
+        ("decision", "without evidence: the obligation to confirm has the count 2", denied,
+         Change([confirm], obligations=twice, copy=True)),
+        ("decision", "without evidence: an obligation has another count than its policy", denied,
+         Change([confirm], both=True, obligations=more, copy=True)),
+        ("decisions", "the decision about an attempt has an obligation to confirm with the count 2", approved,
+         Change([confirm], one, obligations=twice)),
+    ]
     for name in ("good", "bad", "trust"):
         shutil.rmtree(out / name, ignore_errors=True)
         (out / name).mkdir(parents=True)
     trust(out / "trust")
     index = []
-    for name, what, base, change in good:
-        stored(out / f"good/{name}.deed", Remade(base, change).parts)
-        index.append({"file": f"good/{name}.deed", "what": what, "verdict": "verified"})
-    for n, (check, what, base, change) in enumerate(bad):
-        file = f"bad/confirmation-{n:02}.deed"
-        stored(out / file, Remade(base, change).parts)
-        index.append({"file": file, "what": what, "verdict": "failed", "check": check})
+    for verdict, cases in (("verified", good), ("signatures_only", copies)):
+        for name, what, base, change in cases:
+            stored(out / f"good/{name}.deed", Remade(base, change).parts)
+            index.append({"file": f"good/{name}.deed", "what": what, "verdict": verdict})
+    for kind, cases in (("confirmation", bad), ("obligation", claimed)):
+        for n, (check, what, base, change) in enumerate(cases):
+            file = f"bad/{kind}-{n:02}.deed"
+            stored(out / file, Remade(base, change).parts)
+            index.append({"file": file, "what": what, "verdict": "failed", "check": check})
     (out / "index.json").write_text(json.dumps(index, indent=2, ensure_ascii=False) + "\n")
 
 

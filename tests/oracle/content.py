@@ -8,6 +8,7 @@ from container import Bundle, named, payload
 from envelopes import given_up, idle
 from exchanges import Evidence, Exchange, Look
 from judge import Seen, conditions, declared_outputs, judge, lost, unusable
+from obligations import of_policies
 from secrets_of import bound, check_secrets
 from repetition import repetitions
 from states import Asked, after, observed
@@ -31,6 +32,7 @@ def content(opened: Bundle, receipt: dict, settled: dict | None, word: dict | No
     lines = [summed if evidence else ("skip", "summary", NO_EVIDENCE)]
     checks = {
         "requests": lambda: requests(contract, receipt, settled, evidence, decided),
+        "decision": lambda: decision(opened, receipt),
         "gate": lambda: gate(opened, contract, receipt, evidence),
         "outcome": lambda: outcome(contract, receipt, evidence),
         "settled": lambda: settlement(contract, receipt, settled, word, evidence),
@@ -137,6 +139,17 @@ def full(contract: Contract, receipt: dict, evidence: Evidence) -> list[str]:
             own = same(with_state(one.request, evidence.pre.state), one.request)
             require(own, f"`{one.name()}` did not send the values of the state before the action")
     return [f"{one}: whether `refused_when` is false of the answer" for one in skipped]
+
+
+# -- decision ---------------------------------------------------------------------------------------
+
+
+def decision(opened: Bundle, receipt: dict) -> tuple:
+    """What needs no Cedar: the obligations of the decision are those of the policies that it names."""
+    if "decision" not in receipt:
+        return None, []
+    of_policies(receipt["decision"], opened.part("policy/policies.cedar").decode())
+    return f"{len(receipt['decision']['obligations'])} obligation(s), as in policies.cedar", []
 
 
 # -- gate -------------------------------------------------------------------------------------------

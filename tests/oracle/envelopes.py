@@ -14,13 +14,13 @@ from securesystemslib.signer import SSlibKey
 
 from basics import Failed, Untrusted, no_nulls, require, strict, unbase64
 from container import Bundle, named, payload
+from obligations import CONFIRM, confirmations
 from passkeys import approval
 from passkeys import keyid as id_of
 from passkeys import opened as by_passkey
 from trust import Trust, key, within
 
 VERSION = "v1"
-CONFIRM = "confirm"  # in the place of a role (15.1)
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
 ORDER = 2**252 + 27742317777372353535851937790883648493  # order of the Ed25519 group, RFC 8032 section 5.1
 
@@ -173,6 +173,7 @@ def decisions(opened: Bundle, kinds: list[str], receipt: dict, trusted: Trust, a
         decided = statement(line, trusted.receipt, "decision", action)["predicate"]
         require(decided["attempt"] == attempt["n"], "a decision is for another attempt")
         require(decided["decision"]["verdict"] == "allow", "a decision allows nothing")
+        confirmations(decided["decision"])
         require(decided["pre"]["at_ms"] <= decided["cleared_ms"] <= attempt["started_ms"],
                 "a decision was made at another time")
         approved = {one["payload_sha256"] for one in receipt["approvals"] if one["decision"] == "approve"}

@@ -157,6 +157,11 @@ impl Policies {
         self.roles.contains(CONFIRM)
     }
 
+    /// The obligation in the annotation of this policy; `None` if the policy has none, or is not in the set.
+    pub fn obligation(&self, policy: &str) -> Option<&Obligation> {
+        self.rules.get(policy)?.obligation.as_ref()
+    }
+
     /// Decides about one action.
     pub fn evaluate(&self, facts: &Facts) -> Decision {
         evaluate::decide(self, &evaluate::Question::of(facts, &self.roles))

@@ -20,7 +20,8 @@ use super::opened::Opened;
 use super::proven::Proven;
 use super::{Finding, Found, approvals, pass};
 
-/// Decides again from the files of the bundle, unless the bundle is a copy without `request.json`.
+/// Decides again from the files of the bundle, unless the bundle is a copy without `request.json`. In such a copy, only
+/// the obligations of the decision are compared with the policies.
 pub(super) fn check(
     opened: &Opened,
     proven: &Proven,
@@ -29,6 +30,10 @@ pub(super) fn check(
 ) -> Found {
     let Some(decision) = &proven.receipt.decision else { return pass("no policy was evaluated") };
     if !opened.has(bundle::REQUEST) {
+        // Most decisions have no obligations, and reading the policies is most of the cost of this check.
+        if !decision.obligations.is_empty() {
+            annotated(&policy_set(opened)?, decision)?;
+        }
         let why = "this copy has no request.json, so policy cannot be evaluated again";
         return Ok(Finding::Skip(why.to_owned()));
     }
@@ -42,7 +47,7 @@ pub(super) fn check(
         return Err("the receipt and request.json differ in whether policy was asked about state"
             .to_owned());
     }
-    let policies = Policies::read(opened.text(bundle::POLICIES)?, opened.text(bundle::SCHEMA)?)?;
+    let policies = policy_set(opened)?;
     let facts = facts(proven, contract, &asked, seen)?;
     if policies.snapshot(&facts) != asked {
         return Err("the request to the policies was not about this action".to_owned());
@@ -60,6 +65,23 @@ pub(super) fn check(
         ));
     }
     refused_by_host(decision, again)
+}
+
+fn policy_set(opened: &Opened) -> Result<Policies, String> {
+    Policies::read(opened.text(bundle::POLICIES)?, opened.text(bundle::SCHEMA)?)
+}
+
+/// Checks that each obligation of a decision is the one in the annotation of its policy. Unlike the verdict, this does
+/// not depend on the request to the policies.
+fn annotated(policies: &Policies, decision: &Decision) -> Result<(), String> {
+    let mut all = decision.obligations.iter();
+    match all.find(|one| policies.obligation(&one.policy) != Some(*one)) {
+        Some(one) => Err(format!(
+            "the decision has an obligation of `{}` that is not the one in policies.cedar",
+            one.policy
+        )),
+        None => Ok(()),
+    }
 }
 
 /// Whether two decisions have the same verdict on the same grounds. Of errors, only the presence is compared, not the
@@ -87,6 +109,7 @@ fn on_private(
             "the decision depends on private parameters, but no policy reads one".to_owned()
         );
     }
+    annotated(policies, decision)?;
     Ok(Finding::Skip(format!(
         "the host states `{}`; that depends on private parameters, whose values a bundle does not contain",
         word(decision.verdict)

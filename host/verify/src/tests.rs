@@ -3,6 +3,7 @@ mod chained;
 mod confirmed;
 mod dishonest;
 mod hostile;
+mod obligations;
 mod open;
 pub(super) mod parts;
 mod passkeys;
