@@ -30,7 +30,7 @@ pub(crate) fn cases() -> Vec<Case> {
 const PATIENCE: Duration = Duration::from_secs(200);
 
 fn stalls() {
-    let said = refused(&nested(5_000, 100));
+    let said = refused(&nested(10_000, 100));
     assert!(said.contains("the limit of 20 s or 2048 MiB"), "{said}");
 }
 

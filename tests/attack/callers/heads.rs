@@ -71,8 +71,8 @@ fn path() {
     let ask = |target: &str| {
         exchange(address(&world), &request("GET", target, &[&bearer(HELPDESK)], b""))
     };
-    ask(&format!("/v1/contracts/{}", "a".repeat(3_000))).refuses(414, "path");
-    ask(&format!("/v1/actions?resource={}", "a".repeat(3_000))).refuses(414, "query");
+    ask(&format!("/v1/contracts/{}", "a".repeat(9_000))).refuses(414, "path");
+    ask(&format!("/v1/actions?resource={}", "a".repeat(9_000))).refuses(414, "query");
     let huge = ask(&format!("/{}", "a".repeat(200_000)));
     assert!([414, 431].contains(&huge.status()), "{huge:?}");
     ask(&format!("/v1/contracts/{}", "a".repeat(1_000))).refuses(404, "within the limit");

@@ -144,7 +144,7 @@ fn opens_no_tunnel() {
 /// The proxy connects the host with another server, also one that has a valid certificate for its own name.
 fn leads_elsewhere() {
     let root = Authority::root();
-    let (stage, _, shown) = behind(&root);
+    let (stage, _proxy, shown) = behind(&root);
     for (name, certificate) in [
         ("another name", named(&root, "other.test")),
         ("a part of the name", named(&root, "test")),
