@@ -187,7 +187,10 @@ fn changing(trial: &mut Trial) {
     }
     assert_eq!(trial.world.settled(&id).unwrap()["status"], "denied");
     assert_eq!(trial.get(BOB, SHOW, &id).0, 200);
-    for (call, body) in [(DEFER, &wanted), (DRAFT, &draft)] {
+    assert_eq!(trial.post(BOB, DRAFT, &id, &draft).0, 202, "the same draft is the same action");
+    let mut other = draft;
+    other["intent"] = json!("one more user");
+    for (call, body) in [(DEFER, &wanted), (DRAFT, &other)] {
         assert_eq!(trial.post(BOB, call, &id, body).0, 409, "{call} after its end");
     }
 }

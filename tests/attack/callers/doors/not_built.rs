@@ -13,8 +13,8 @@ use super::table::NOT_BUILT;
 const PATHS: [&str; 6] =
     ["/console", "/inbox", "/v1/inbox", "/v1/freezes", "/v1/plans", "/v1/actions/{id}/edit"];
 /// Names of such doors, as a part of a path or as a command.
-const WORDS: [&str; 9] =
-    ["console", "inbox", "freeze", "freezes", "edit", "edits", "plan", "plans", "amend"];
+const WORDS: [&str; 8] =
+    ["console", "inbox", "freeze", "freezes", "edits", "plan", "plans", "amend"];
 
 /// `not built` if neither listener knows the path, and the statuses otherwise.
 fn state(clients: &[Client; 2], path: &str, body: &str) -> String {
