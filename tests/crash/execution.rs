@@ -31,7 +31,7 @@ const PATIENCE: Duration = Duration::from_secs(90);
 /// host, the host is killed within this time.
 const LINGER: Duration = Duration::from_secs(3);
 /// A request that was sent just before a kill arrives within this time or never.
-const IN_FLIGHT: Duration = Duration::from_millis(50);
+const IN_FLIGHT: Duration = Duration::from_millis(200);
 
 /// One action, as its agent sees it.
 pub(crate) struct Subject<'a> {

@@ -180,7 +180,7 @@ fn the_responsible_person_can_decline() {
 fn an_action_that_is_not_confirmed_in_time_expires() {
     let short = |dir: &Path| {
         alone(dir)?;
-        edit(dir, "deed.toml", "expires = \"1h\"", "expires = \"2s\"")
+        edit(dir, "deed.toml", "expires = \"1h\"", "expires = \"5s\"")
     };
     let world = World::with(scim(), "scim", short).unwrap();
     let id = waiting(&world, &locked_out());

@@ -106,7 +106,7 @@ fn a_delegation_that_ends_before_the_gate_makes_the_approval_void() {
     };
     let (world, user) = (World::with(scim(), "scim", change).unwrap(), locked_out());
     let id = waiting(&world, &user);
-    let end_ms = world.show(&id).unwrap()["proposed_ms"].as_i64().unwrap() + 15_000;
+    let end_ms = world.show(&id).unwrap()["proposed_ms"].as_i64().unwrap() + 30_000;
     edit(&world.dir, "deed.toml", FAR, &utc(end_ms)).unwrap();
     assert_eq!(world.reload().unwrap()["result"], "applied");
     world.approve(&id, "carol", CAROL).unwrap();

@@ -62,7 +62,7 @@ fn a_stop_refuses_what_is_new_and_lets_what_runs_end() {
     let running = world.propose(&World::proposal("idp.restore_access", &user)).unwrap().text("/id");
     let waiting =
         world.propose(&World::proposal("idp.restore_access", &other)).unwrap().text("/id");
-    world.proxy.set("PATCH", Fault::Delay { ms: 6_000 });
+    world.proxy.set("PATCH", Fault::Hold);
     thread::scope(|scope| {
         scope.spawn(|| world.approve(&running, "bob", BOB).unwrap());
         until("the write is under way", || world.proxy.count("PATCH") == 1);
@@ -77,13 +77,13 @@ fn a_stop_refuses_what_is_new_and_lets_what_runs_end() {
         // While the host stops, it still answers requests that only read.
         assert_eq!(world.show(&waiting).unwrap()["status"], "waiting");
         assert_eq!(world.proxy.count("PATCH"), 1, "all this while the write was under way");
+        world.proxy.set("PATCH", Fault::None);
     });
     let host = world.host.take().unwrap();
     let log = world.dir.join("serve.log");
     assert_eq!(host.end(PATIENCE).unwrap(), Some(0));
     let log = fs::read_to_string(log).unwrap();
     assert!(log.contains("the host waits for actions under way actions=1"), "{log}");
-    world.proxy.set("PATCH", Fault::None);
     world.serve().unwrap();
     assert_eq!(world.show(&running).unwrap()["status"], "verified");
     assert!(world.approve(&waiting, "bob", BOB).unwrap().0);
@@ -145,7 +145,7 @@ fn idle_connections_do_not_hold_up_a_stop() {
 #[test]
 fn a_second_signal_ends_the_host_at_once_and_nothing_is_sent_twice() {
     let (mut world, user) = (World::with(scim(), "scim", free).unwrap(), locked_out());
-    world.proxy.set("PATCH", Fault::Delay { ms: 8_000 });
+    world.proxy.set("PATCH", Fault::Hold);
     let proposal = World::proposal("idp.restore_access", &user);
     let now = [("prefer", "wait=0")];
     let taken = world.client(HELPDESK).propose(&proposal, &now).unwrap();
@@ -158,6 +158,8 @@ fn a_second_signal_ends_the_host_at_once_and_nothing_is_sent_twice() {
     let log = fs::read_to_string(log).unwrap();
     assert!(log.contains("stopped at once: 1 action(s) were under way"), "{log}");
     world.serve().unwrap();
+    // The write takes effect only now, after the host has started again.
+    world.proxy.set("PATCH", Fault::None);
     let view: Value = world.settled(&taken.text("/id")).unwrap();
     assert_eq!(view["status"], "verified", "{view:#}");
     assert_eq!(world.proxy.count("PATCH"), 1, "it looked, it did not send again");

@@ -52,22 +52,17 @@ impl Watch {
 
     /// Waits until no action is under way.
     pub(crate) fn rest(fixture: &Fixture) -> Result<()> {
-        let end = Instant::now() + PATIENCE;
-        while fixture.metric("deed_actions_under_way")? > 0 && Instant::now() < end {
-            thread::sleep(EVERY);
-        }
-        Ok(())
+        left(fixture, "deed_actions_under_way").map(drop)
     }
 
     /// Waits until no action is under way. Returns what is wrong: memory beyond its bound, or a run slot or queue place
     /// that was not released.
     pub(crate) fn at_rest(&self, fixture: &Fixture) -> Result<Vec<String>> {
         let mut findings = Vec::new();
-        Self::rest(fixture)?;
         for gauge in
             ["deed_actions_under_way", "deed_runs", "deed_runs_queued", "deed_tenant_actions"]
         {
-            let left = fixture.metric(gauge)?;
+            let left = left(fixture, gauge)?;
             if left > 0 {
                 findings.push(format!("`{gauge}` is {left} on an idle host"));
             }
@@ -85,6 +80,18 @@ impl Drop for Watch {
     fn drop(&mut self) {
         self.over.store(true, Ordering::SeqCst);
         self.looking.take().map(JoinHandle::join);
+    }
+}
+
+/// Waits until a gauge is 0, and returns its last value.
+fn left(fixture: &Fixture, gauge: &str) -> Result<u64> {
+    let end = Instant::now() + PATIENCE;
+    loop {
+        let left = fixture.metric(gauge)?;
+        if left == 0 || Instant::now() > end {
+            return Ok(left);
+        }
+        thread::sleep(EVERY);
     }
 }
 

@@ -122,7 +122,7 @@ impl Check<'_> {
     fn rest(&self, id: &str) -> Result<Value, String> {
         let client = Client::new(self.url, BOB);
         for _ in 0..3 {
-            let answer = client.rests(id, 15);
+            let answer = client.rests(id, 40);
             let answer = answer.map_err(|e| format!("no answer about {id}: {e}"))?;
             if answer.status != 200 && answer.status != 202 {
                 return Err(format!("{id} was acknowledged: {}", said(&answer)));

@@ -193,8 +193,7 @@ impl Shared {
             stream.flush()?;
         }
         let request = read_request(&mut *stream)?;
-        lock(&self.requests).push(request.clone());
-        let script = self.script(&request.method);
+        let script = self.taken(&request);
         let steps = script.map_or_else(
             || vec![Step::Send(lock(&self.directory).answer(&request))],
             |script| script(&request),
@@ -205,6 +204,14 @@ impl Shared {
             }
         }
         Ok(true)
+    }
+
+    /// Records the request and chooses its script. Both happen under one lock. A test that has seen the request may
+    /// therefore change the scripts without changing this request.
+    fn taken(&self, request: &Recorded) -> Option<Script> {
+        let mut requests = lock(&self.requests);
+        requests.push(request.clone());
+        self.script(&request.method)
     }
 
     fn script(&self, method: &str) -> Option<Script> {

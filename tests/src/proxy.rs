@@ -24,6 +24,9 @@ use crate::record::{self, Lands, On, fault};
 use crate::services::Result;
 pub use wire::Recorded;
 
+/// The pause between two checks whether a held request may continue.
+const HELD_PAUSE: Duration = Duration::from_millis(5);
+
 /// The fault for requests of one method.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub enum Fault {
@@ -40,6 +43,10 @@ pub enum Fault {
     Status5xxAfter,
     /// The request is forwarded and answered after this many milliseconds.
     Delay { ms: u64 },
+    /// The request waits until its method has another fault, and then gets that fault. A test that needs a request in
+    /// progress while it does other things can therefore end this time itself, and does not depend on the speed of the
+    /// machine. The held requests continue one after the other.
+    Hold,
     /// The request is forwarded, then sent again with this body, so that an additional change occurs.
     AlsoPatch { body: Value },
     /// A copy of the request with this body and without its precondition is sent first, then the request is forwarded.
@@ -77,6 +84,8 @@ struct Shared {
     requests: Mutex<Vec<Recorded>>,
     /// The forwarded requests, with the status of each answer.
     carried: Mutex<Vec<(Recorded, u16)>>,
+    /// Is locked while a request that was held is carried out.
+    turn: Mutex<()>,
     door: Door,
     stopped: AtomicBool,
 }
@@ -96,6 +105,7 @@ impl Proxy {
             closing: Mutex::default(),
             requests: Mutex::default(),
             carried: Mutex::default(),
+            turn: Mutex::default(),
             door: Door::new(address),
             stopped: AtomicBool::new(false),
         });
@@ -209,20 +219,44 @@ fn accept(mut listener: TcpListener, shared: &Arc<Shared>) {
 fn serve(mut client: TcpStream, shared: &Arc<Shared>) -> Result<()> {
     client.set_read_timeout(Some(wire::PATIENCE))?;
     let request = wire::read_request(&client)?;
-    lock(&shared.requests).push(request.clone());
-    // The lock ends with this statement. In the condition it would be held while the fault is played, and the requests of
-    // all other actions would wait.
-    let ordered = lock(&shared.orders).turn(&request).fault;
+    // No lock of `taken` is held while the fault is played. Otherwise the requests of all other actions would wait.
+    let (ordered, fault) = taken(&request, shared);
     if let Some(fault) = ordered {
         let answer = spoiled(&request, fault.lands, shared)?;
         return fault::show(client, fault.how, &answer);
     }
-    let fault = lock(&shared.faults).get(&request.method).cloned().unwrap_or_default();
+    let is_held = fault == Fault::Hold;
+    let fault = released(&request, fault, shared);
+    // A server of Python has a short queue of connections. If many held requests arrived there at once, most of them
+    // would wait for many seconds.
+    let _turn = is_held.then(|| lock(&shared.turn));
     let answer = answer(&request, fault, shared)?;
     if let Some(pause) = closes(&request, shared) {
         shared.door.close(pause);
     }
     wire::write(&mut client, &answer)
+}
+
+/// Records the request and chooses its faults: the one ordered for this request, and the one of its method. Both happen
+/// under one lock. A test that has seen the request may therefore set another fault without changing this request.
+fn taken(request: &Recorded, shared: &Shared) -> (Option<record::Fault>, Fault) {
+    let mut requests = lock(&shared.requests);
+    requests.push(request.clone());
+    let ordered = lock(&shared.orders).turn(request).fault;
+    (ordered, fault_of(request, shared))
+}
+
+fn fault_of(request: &Recorded, shared: &Shared) -> Fault {
+    lock(&shared.faults).get(&request.method).cloned().unwrap_or_default()
+}
+
+/// Waits while the fault is [`Fault::Hold`]. When the proxy stops, the request ends without an effect.
+fn released(request: &Recorded, mut fault: Fault, shared: &Shared) -> Fault {
+    while fault == Fault::Hold && !shared.stopped.load(Ordering::SeqCst) {
+        thread::sleep(HELD_PAUSE);
+        fault = fault_of(request, shared);
+    }
+    fault
 }
 
 /// How long connections are refused once this request is done.
@@ -270,7 +304,7 @@ fn answer(request: &Recorded, fault: Fault, shared: &Arc<Shared>) -> Result<Vec<
     match fault {
         Fault::None => forward(),
         Fault::Refuse { status } => Ok(wire::status(status)),
-        Fault::DropBefore => Ok(Vec::new()),
+        Fault::DropBefore | Fault::Hold => Ok(Vec::new()),
         Fault::DropAfter => forward().map(|_| Vec::new()),
         Fault::Status5xxAfter => forward().map(|_| wire::status(503)),
         Fault::Lie2xx => Ok(wire::status(204)),

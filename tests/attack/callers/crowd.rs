@@ -3,12 +3,15 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
+use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use deed_test_support::shared::{scim, user};
 use deed_tests::client::Client;
 use deed_tests::proxy::Fault;
+use deed_tests::services::Result;
 use deed_tests::wait::until;
 use deed_tests::world::{BOB, HELPDESK, STRANGER, World, edit};
 use rustix::process::{Resource, getrlimit, setrlimit};
@@ -138,6 +141,13 @@ fn open_files(world: &World) -> usize {
     std::fs::read_dir(format!("/proc/{pid}/fd")).unwrap().count()
 }
 
+/// One case at a time may use [`idle`]. Two of them would open more files than this process may have, and all other
+/// cases of this process would fail.
+pub(super) fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// Opens as many idle connections as this process may open, at most ten thousand.
 pub(super) fn idle(to: SocketAddr) -> Vec<TcpStream> {
     let mut files = getrlimit(Resource::Nofile);
@@ -148,6 +158,7 @@ pub(super) fn idle(to: SocketAddr) -> Vec<TcpStream> {
 }
 
 fn crowd() {
+    let _alone = alone();
     let world = patient();
     let before = memory_kb(&world);
     // This request is still in progress when the many connections are opened, and its connection is the oldest one.
@@ -207,18 +218,22 @@ fn operations_crowded() {
     unharmed(&world);
 }
 
-/// A fixture with a long upstream timeout.
+/// A fixture in which a read may take a long time.
 pub(super) fn patient() -> World {
-    let longer =
-        |dir: &std::path::Path| edit(dir, "deed.toml", "timeout = \"2s\"", "timeout = \"25s\"");
-    World::with(scim(), "scim", longer).unwrap()
+    World::with(scim(), "scim", slow_reads).unwrap()
+}
+
+/// Lets a read take longer than a busy machine needs for the requests that a case sends in the meantime.
+pub(super) fn slow_reads(dir: &Path) -> Result<()> {
+    edit(dir, "deed.toml", "timeout = \"2s\"", "timeout = \"60s\"")?;
+    edit(dir, "contracts/read_user.toml", "timeout = \"30s\"", "timeout = \"60s\"")
 }
 
 /// One agent opens 200 connections, on each of which a request waits for a slow action of this agent. The agent gets a
 /// large share of the connections, but not all.
 fn greedy() {
     let world = patient();
-    world.proxy.set("GET", Fault::Delay { ms: 20_000 });
+    world.proxy.set("GET", Fault::Hold);
     let body = World::proposal("idp.read_user", &user("slow", Some(true))).to_string();
     let agent = world.client(HELPDESK);
     let slow =

@@ -11,11 +11,12 @@ use deed_test_support::shared::{scim, user};
 use deed_tests::client::Answer;
 use deed_tests::hostile::Hostile;
 use deed_tests::proxy::Fault;
-use deed_tests::record::{self, How, Lands, On};
 use deed_tests::services::Result;
+use deed_tests::wait::until;
 use deed_tests::world::{HELPDESK, STRANGER, World, edit};
 use serde_json::Value;
 
+use super::crowd::slow_reads;
 use super::{counted, metric, unharmed};
 use crate::case::{Case, cases};
 
@@ -106,8 +107,12 @@ pub(super) fn becomes(world: &World, name: &str, right: impl Fn(u64) -> bool) {
 
 fn many_agents() {
     let few = "[limits]\nunder_way = { host = 16, tenant = 8, agent = 4 }\n";
-    let world = World::with(scim(), "scim", |dir| prepare(dir, few)).unwrap();
-    world.proxy.set("GET", Fault::Delay { ms: 1_500 });
+    let world = World::with(scim(), "scim", |dir| {
+        prepare(dir, few)?;
+        slow_reads(dir)
+    })
+    .unwrap();
+    world.proxy.set("GET", Fault::Hold);
     let slow = user("slow", Some(true));
     let mut taken = Vec::new();
     let mut told = Vec::new();
@@ -137,10 +142,10 @@ fn known_key() {
     let few = "[limits]\nunder_way = { host = 16, tenant = 8, agent = 4 }\n";
     let world = World::with(scim(), "scim", |dir| {
         prepare(dir, few)?;
-        edit(dir, "deed.toml", "timeout = \"2s\"", "timeout = \"25s\"")
-    });
-    let world = world.unwrap();
-    world.proxy.set("GET", Fault::Delay { ms: 15_000 });
+        slow_reads(dir)
+    })
+    .unwrap();
+    world.proxy.set("GET", Fault::Hold);
     let slow = user("slow", Some(true));
     let proposal = read(&slow);
     let keyed = || {
@@ -172,12 +177,6 @@ fn known_key() {
     unharmed(&world);
 }
 
-/// Makes the next reads of this user wait for an answer that never arrives.
-fn silence(world: &World, user: &str, times: usize) {
-    let fault = record::Fault { lands: Lands::Never, how: How::Silence };
-    (0..times).for_each(|_| world.proxy.fail(&On::reads(user), 0, fault));
-}
-
 /// One tenant has as many slow runs as the sandbox has slots. Another tenant must not have to wait until these runs
 /// end.
 fn every_turn() {
@@ -185,22 +184,21 @@ fn every_turn() {
     let world = World::with(scim(), "scim", |dir| {
         prepare(dir, "")?;
         elsewhere(dir, &quick)?;
-        edit(dir, "deed.toml", "timeout = \"2s\"", "timeout = \"8s\"\nconcurrency = 64")?;
-        // The pause before a second observation would be longer than `queue`, so a failed observation is not repeated.
-        let limits = "timeout = \"30s\"\nbackoff = \"10m\"\nqueue = \"4m\"";
-        edit(dir, "contracts/read_user.toml", "timeout = \"30s\"", limits)
+        slow_reads(dir)?;
+        edit(dir, "deed.toml", "timeout = \"60s\"", "timeout = \"60s\"\nconcurrency = 64")
     })
     .unwrap();
     let slow = user("slow", Some(true));
-    silence(&world, &slow, 200);
+    world.proxy.set("GET", Fault::Hold);
     let mut taken = fill(&world, HELPDESK, || read(&slow)).0;
     taken.extend(fill(&world, OTHERS[0], || read(&slow)).0);
     becomes(&world, "deed_runs_queued", |n| n > 64);
     polite(&world, &quick);
     let (runs, queued) = (counted(&world, "deed_runs"), counted(&world, "deed_runs_queued"));
     assert!(runs > 40 && queued > 0, "it waited for the end of them: {runs} run, {queued} wait");
+    world.proxy.set("GET", Fault::None);
     for id in taken {
-        assert_eq!(world.settled(&id).unwrap()["status"], "failed");
+        assert_eq!(world.settled(&id).unwrap()["status"], "verified");
     }
     becomes(&world, "deed_runs", |n| n == 0);
     unharmed(&world);
@@ -213,26 +211,26 @@ fn slow_upstream() {
     let world = World::with(scim(), "scim", |dir| {
         prepare(dir, "")?;
         elsewhere(dir, &quick)?;
-        edit(dir, "deed.toml", "timeout = \"2s\"", "timeout = \"9s\"\nconcurrency = 2")?;
-        edit(
-            dir,
-            "contracts/read_user.toml",
-            "timeout = \"30s\"",
-            "timeout = \"30s\"\nqueue = \"3s\"",
-        )
+        slow_reads(dir)?;
+        edit(dir, "deed.toml", "timeout = \"60s\"", "timeout = \"60s\"\nconcurrency = 2")?;
+        let queue = "timeout = \"60s\"\nqueue = \"10s\"";
+        edit(dir, "contracts/read_user.toml", "timeout = \"60s\"", queue)
     })
     .unwrap();
     let slow = user("slow", Some(true));
-    silence(&world, &slow, 10);
+    world.proxy.set("GET", Fault::Hold);
     let asks = (0..10).map(|_| ask(&world, HELPDESK, &read(&slow), "wait=0"));
     let taken: Vec<String> = asks.map(|answer| answer.text("/id")).collect();
     becomes(&world, "deed_upstream_runs{tenant=\"acme\",upstream=\"idp\",state=\"queued\"}", |n| {
         n == 8
     });
     polite(&world, &quick);
+    let is_expired = |id: &&String| world.show(id).unwrap()["status"] == "expired";
+    until("what waits expires", || taken.iter().filter(is_expired).count() == 8);
+    world.proxy.set("GET", Fault::None);
     let ends: Vec<Value> = taken.iter().map(|id| world.settled(id).unwrap()).collect();
     let expired = ends.iter().filter(|view| view["status"] == "expired");
-    let why = "it did not get a run slot within 3000 ms, because `idp` had its maximum number of runs; nothing was sent";
+    let why = "it did not get a run slot within 10000 ms, because `idp` had its maximum number of runs; nothing was sent";
     let reasons = expired.map(|view| assert_eq!(view["reason"], why)).count();
     assert_eq!(reasons, 8, "{ends:#?}");
     let reads = world.proxy.requests().iter().filter(|one| one.path.contains(&slow)).count();

@@ -15,6 +15,7 @@ use deed_tests::proxy::Fault;
 use deed_tests::services::Result;
 use deed_tests::world::{BOB, HELPDESK, STRANGER, World};
 
+use super::crowd::slow_reads;
 use super::overload::{OTHERS, PATIENCE, ask, prepare, read};
 use super::refusals::forgiven;
 use super::wire::{address, bearer, call, connect, request};
@@ -91,7 +92,7 @@ fn crowd(dir: &Path, upstream: &str) -> Result<()> {
             toml,
             "\n[{name}]\npolicies = [\"policies/starter.cedar\"]\n\
              \n[{name}.upstream.idp]\nbase_url = \"{upstream}\"\naddresses = [\"loopback\"]\n\
-             timeout = \"25s\"\nread = {{ secret = \"idp_read\", slot = \"bearer\" }}\n\
+             timeout = \"60s\"\nread = {{ secret = \"idp_read\", slot = \"bearer\" }}\n\
              \n[{name}.secret.idp_read]\nfile = \"secrets/idp_read\"\n\
              \n[{name}.grant.\"idp.read_user\"]\nupstreams = [\"idp\"]\n\
              \n[{name}.grant.\"idp.restore_access\"]\nupstreams = [\"idp\"]\n\
@@ -115,12 +116,13 @@ fn crowd(dir: &Path, upstream: &str) -> Result<()> {
 fn tenants() {
     let mut world = World::lay_out(scim(), "scim").unwrap();
     crowd(&world.dir, world.proxy.base_url()).unwrap();
+    slow_reads(&world.dir).unwrap();
     deed_tests::host::expect(&["pin", world.path()]).unwrap();
     world.serve().unwrap();
     let asked = World::proposal("idp.restore_access", &locked_out());
     let asked = ask(&world, HELPDESK, &asked, "wait=60");
     assert_eq!(asked.text("/status"), "waiting", "{}", asked.json());
-    world.proxy.set("GET", Fault::Delay { ms: 20_000 });
+    world.proxy.set("GET", Fault::Hold);
     let slow = user("slow", Some(true));
     let all = GREEDY.iter().flat_map(|tenant| GREEDY.map(|n| token(*tenant, &format!("agent{n}"))));
     let wait = |token: String| {

@@ -58,11 +58,12 @@ fn late_cancel() {
     });
     let (world, user) = (world.unwrap(), locked_out());
     let asked = asked(&world, &user);
-    world.proxy.set("PATCH", Fault::Delay { ms: 2_000 });
+    world.proxy.set("PATCH", Fault::Hold);
     thread::scope(|scope| {
         scope.spawn(|| send(&world, &asked.id, &asked.signed(&key(&world, "bob"), |_| ())));
         until("the write leaves", || world.proxy.count("PATCH") == 1);
         let late = cancel(&world, &asked.id);
+        world.proxy.set("PATCH", Fault::None);
         assert_eq!((late.status, late.text("/title").as_str()), (409, "too late"));
     });
     ended(&world, &world.settled(&asked.id).unwrap(), "verified", "every expectation holds");

@@ -126,7 +126,7 @@ fn large() {
         let begun = Instant::now();
         let path = format!("/v1/actions?q=needle{from}");
         let answer = world.client(BOB).get(&path).unwrap();
-        assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
+        assert!(begun.elapsed() < Duration::from_mins(1), "{:?}", begun.elapsed());
         parts += 1;
         if answer.json()["actions"][0]["id"] == oldest.as_str() {
             break;

@@ -8,7 +8,7 @@ use deed_tests::services::Result;
 use deed_tests::world::{BOB, HELPDESK, World, edit};
 use serde_json::Value;
 
-use super::overload::{OTHERS, ask, prepare, read};
+use super::overload::{OTHERS, ask, becomes, prepare, read};
 use super::{counted, unharmed};
 use crate::case::{Case, cases};
 
@@ -19,6 +19,7 @@ pub(super) fn cases() -> Vec<Case> {
     ]
 }
 
+const WAITING: &str = "deed_tenant_actions{tenant=\"acme\",state=\"waiting\"}";
 const FEW: &str = "[limits]\nwaiting = { host = 16, tenant = 8, agent = 4 }\n";
 
 fn asked() -> Value {
@@ -54,7 +55,7 @@ fn waiting() {
         reading.json()
     );
     world.restart().unwrap();
-    assert_eq!(counted(&world, "deed_tenant_actions{tenant=\"acme\",state=\"waiting\"}"), 4);
+    assert_eq!(counted(&world, WAITING), 4);
     assert_eq!(ask(&world, HELPDESK, &asked(), "wait=60").status, 429);
     // Other agents of the tenant can still propose actions until the tenant's limit is reached.
     let rest: usize = OTHERS.iter().map(|token| until_full(&world, token).0.len()).sum();
@@ -64,6 +65,8 @@ fn waiting() {
         assert!(world.answer("deny", id, "bob", BOB).unwrap().0);
         assert_eq!(world.settled(id).unwrap()["status"], "denied");
     }
+    // An action is shown as denied shortly before it leaves its place.
+    becomes(&world, WAITING, |waiting| waiting == 1 + u64::try_from(rest).unwrap());
     assert_eq!(ask(&world, HELPDESK, &asked(), "wait=60").text("/status"), "waiting");
     unharmed(&world);
 }
@@ -85,9 +88,10 @@ fn after_the_look() {
     assert_eq!(reading.text("/status"), "verified", "{}", reading.json());
     world.restart().unwrap();
     assert_eq!(ask(&world, HELPDESK, &asked(), "wait=60").text("/limit"), "agent_waiting");
-    assert_eq!(counted(&world, "deed_tenant_actions{tenant=\"acme\",state=\"waiting\"}"), 4);
+    assert_eq!(counted(&world, WAITING), 4);
     assert!(world.answer("deny", &all[0], "bob", BOB).unwrap().0);
     assert_eq!(world.settled(&all[0]).unwrap()["status"], "denied");
+    becomes(&world, WAITING, |waiting| waiting == 3);
     assert_eq!(ask(&world, HELPDESK, &asked(), "wait=60").text("/status"), "waiting");
     unharmed(&world);
 }

@@ -54,6 +54,8 @@ fn reloads_without_end() {
         let view = world.settled(&id).unwrap();
         assert_eq!(view["status"], "verified", "{view:#}");
     }
+    // The first result may be the one of a signal above: the host refuses a reload if a file changes while it reads.
+    world.reload().unwrap();
     let last = world.reload().unwrap();
     assert_ne!(last["result"], "refused", "{last:#}");
     unharmed(&world);

@@ -227,17 +227,17 @@ fn many(method: &str, rules: usize) -> String {
 
 pub(super) fn plans_without_end() {
     let end = "# What the other writes do";
-    let short = || {
-        let limit = ("timeout = \"20s\"", "timeout = \"2s\"");
-        Setup::of(Guest::PlansWithoutEnd).with(limit.0, limit.1)
+    let within = |timeout: &str| {
+        let limit = format!("timeout = \"{timeout}\"");
+        Setup::of(Guest::PlansWithoutEnd).with("timeout = \"20s\"", &limit)
     };
     let writes = format!("{}{end}", many("POST", 5));
-    let yard = Setup::of(Guest::PlansWithoutEnd).with(end, &writes).serve();
+    let yard = within("60s").with(end, &writes).serve();
     no_plan(&yard, &[("writes", "at most 256 writes"), ("bytes", "2 MiB")]);
     let reads = format!("{}{end}", many("GET", 6));
-    let yard = Setup::of(Guest::PlansWithoutEnd).with(end, &reads).serve();
+    let yard = within("60s").with(end, &reads).serve();
     no_plan(&yard, &[("reads", "320 exchanges at most")]);
-    let yard = short().serve();
+    let yard = within("2s").serve();
     let late = "did not end within 2000 ms";
     no_plan(&yard, &[("spins-at-once", late), ("spins-after-its-plan", late)]);
     yard.unharmed();

@@ -227,7 +227,7 @@ fn a_document_that_attacks_the_machine_is_refused() {
         let started = Instant::now();
         let (code, said, errors) = draft(&format!("{file}#x"));
         assert!(code == 1 && said.is_empty() && errors.contains(why), "{name}: {errors}");
-        assert!(started.elapsed() < Duration::from_secs(20), "{name}: {:?}", started.elapsed());
+        assert!(started.elapsed() < Duration::from_mins(1), "{name}: {:?}", started.elapsed());
     }
     fs::remove_dir_all(dir).unwrap();
 }

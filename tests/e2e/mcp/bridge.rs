@@ -108,10 +108,10 @@ fn more_requests_than_are_carried_at_once_all_have_answers() {
 /// end.
 #[test]
 fn a_call_that_the_client_cancels_is_joined_by_its_repetition() {
-    let patient = |dir: &Path| edit(dir, "deed.toml", "timeout = \"2s\"", "timeout = \"20s\"");
+    let patient = |dir: &Path| edit(dir, "deed.toml", "timeout = \"2s\"", "timeout = \"60s\"");
     let world = World::with(scim(), "scim", patient).unwrap();
     let given = arguments(&user("mcp-bridge-cancel", Some(true)));
-    world.proxy.set("GET", Fault::Delay { ms: 4_000 });
+    world.proxy.set("GET", Fault::Hold);
     let mut child = Command::new(host::binary().unwrap())
         .args(["mcp", "--url", world.url(), "--token", HELPDESK])
         .stdin(Stdio::piped())
@@ -123,12 +123,12 @@ fn a_call_that_the_client_cancels_is_joined_by_its_repetition() {
     let params = json!({"name": READ, "arguments": given});
     writeln!(stdin, "{}", line(1, OLD, "tools/call", &params)).unwrap();
     wait::until("the action reads", || world.proxy.count("GET") > 0);
-    world.proxy.set("GET", Fault::None);
     let cancel = json!({"jsonrpc": "2.0", "method": "notifications/cancelled",
         "params": {"requestId": 1}});
     writeln!(stdin, "{cancel}\n{}", line(2, OLD, "tools/list", &json!({}))).unwrap();
     let first: Value = serde_json::from_str(&stdout.next().unwrap().unwrap()).unwrap();
     assert_eq!(first["id"], 2, "{first:#}");
+    world.proxy.set("GET", Fault::None);
     let listed = world.client(HELPDESK).get("/v1/actions").unwrap().json();
     let action = listed["actions"][0]["id"].as_str().unwrap().to_owned();
     assert_eq!(world.settled(&action).unwrap()["status"], "verified");

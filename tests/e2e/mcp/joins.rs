@@ -212,6 +212,9 @@ fn a_call_that_was_refused_is_proposed_when_it_is_repeated() {
         assert_eq!((&refused["again"], count(&world)), (&json!("later"), 1), "{refused:#}");
     }
     told(&world, "deed_cancel", &json!({"action": first}));
+    // An action is shown as ended shortly before it leaves its place.
+    let place = "deed_tenant_actions{tenant=\"acme\",state=\"waiting\"}";
+    wait::until("the place is free", || world.metric(place).unwrap() == Some(0));
     let action = waiting(&world, &given);
     joins(&world, &given, &action);
 }

@@ -3,7 +3,7 @@
 use deed_test_support::shared::ended;
 
 use super::fixture::{Provider, Stage, client_credentials, token};
-use super::{READ, RESTORE, by_key, expires, user};
+use super::{LIFE_S, READ, RESTORE, by_key, expires, user};
 use crate::mcp_clients::programs::installed;
 
 const FIVE_MINUTES_MS: i64 = 300_000;
@@ -74,7 +74,7 @@ fn the_life_of_a_token_counts_by_the_clock_of_the_host() {
     }
     for provider in Provider::ALL {
         for ms in [FIVE_MINUTES_MS, -FIVE_MINUTES_MS] {
-            expires(Stage::skewed(provider, &provider.by_secret(), &["--ttl", "3"], ms));
+            expires(Stage::skewed(provider, &provider.by_secret(), &["--ttl", LIFE_S], ms));
         }
     }
 }

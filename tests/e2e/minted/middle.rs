@@ -11,7 +11,7 @@ use super::{RESTORE, of, user};
 use crate::mcp_clients::programs::installed;
 
 /// Longer than the life of the tokens that expire here.
-const EXPIRED: Duration = Duration::from_millis(4_200);
+const EXPIRED: Duration = Duration::from_millis(6_200);
 
 /// Proposes an action, lets `happens` happen while it waits, and approves it. Returns the requests before and after.
 fn approved(stage: &mut Stage, happens: impl FnOnce(&Stage, &[Seen])) -> [Vec<Seen>; 2] {
@@ -32,7 +32,7 @@ fn an_action_outlives_the_token_with_which_it_began() {
         return;
     }
     for provider in Provider::ALL {
-        let mut stage = Stage::asking(provider, &provider.by_secret(), &["--ttl", "4"]);
+        let mut stage = Stage::asking(provider, &provider.by_secret(), &["--ttl", "6"]);
         let [before, after] = approved(&mut stage, |_, _| thread::sleep(EXPIRED));
         assert!(after.iter().all(|one| one.claims["active"] == true), "{provider:?}: {after:?}");
         let is_new = |one: &&Seen| before.iter().all(|old| old.token != one.token);

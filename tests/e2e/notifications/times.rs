@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::thread;
+use std::time::Duration;
 
 use deed_test_support::shared::locked_out;
 use deed_tests::proxy::Fault;
@@ -21,8 +22,8 @@ const EXPIRED: &str = "[deed] Ended as expired: idp.restore_access";
 #[test]
 fn people_are_reminded_once_before_the_request_expires() {
     let relay = Relay::start(None).unwrap();
-    let world = telling(&relay, "remind = \"2s\"\n", |dir| {
-        edit(dir, "deed.toml", "expires = \"1h\"", "expires = \"5s\"")
+    let world = telling(&relay, "remind = \"5s\"\n", |dir| {
+        edit(dir, "deed.toml", "expires = \"1h\"", "expires = \"9s\"")
     });
     waiting(&world);
     relay.wait_for(&address_of("alice"), 2);
@@ -34,11 +35,11 @@ fn people_are_reminded_once_before_the_request_expires() {
 #[test]
 fn who_put_a_request_off_is_told_at_that_time_and_not_reminded_before() {
     let relay = Relay::start(None).unwrap();
-    let world = telling(&relay, "remind = \"7s\"\n", |dir| {
-        edit(dir, "deed.toml", "expires = \"1h\"", "expires = \"14s\"")
+    let world = telling(&relay, "remind = \"8s\"\n", |dir| {
+        edit(dir, "deed.toml", "expires = \"1h\"", "expires = \"16s\"")
     });
     let id = waiting(&world);
-    let until_ms = world.show(&id).unwrap()["expires_ms"].as_i64().unwrap() - 2_000;
+    let until_ms = world.show(&id).unwrap()["expires_ms"].as_i64().unwrap() - 4_000;
     let body = json!({"reason": "in a meeting", "until_ms": until_ms});
     let answer = world.client(BOB).post(&format!("/v1/actions/{id}/deferral"), &body).unwrap();
     assert_eq!(answer.status, 202, "{}", answer.json());
@@ -89,6 +90,9 @@ fn a_restart_repeats_an_escalation_under_the_same_id() {
     assert_ne!(id(0), id(1));
 }
 
+/// Longer than `after` of the next test.
+const ESCALATED_AFTER: Duration = Duration::from_secs(5);
+
 /// Each timer of an action starts another driver of it, also while the action waits for its resource.
 #[test]
 fn an_approval_is_told_once_although_the_action_waits_for_its_resource() {
@@ -96,7 +100,7 @@ fn an_approval_is_told_once_although_the_action_waits_for_its_resource() {
     let table = "escalate = { after = \"4s\", to = [\"carol\"] }\n";
     let before = "[\"!has(pre.user.active) || pre.user.active\"]";
     let world = telling(&relay, table, |dir| {
-        edit(dir, "deed.toml", "timeout = \"2s\"", "timeout = \"15s\"")?;
+        edit(dir, "deed.toml", "timeout = \"2s\"", "timeout = \"60s\"")?;
         edit(dir, "contracts/suspend_user.toml", before, "[]")
     });
     let user = locked_out();
@@ -106,16 +110,17 @@ fn an_approval_is_told_once_although_the_action_waits_for_its_resource() {
         proposed.text("/id")
     };
     let [first, second] = ["idp.restore_access", "idp.suspend_user"].map(ask);
-    // The write of the first action takes until after the timers of both actions.
-    world.proxy.set("PATCH", Fault::Delay { ms: 8_000 });
+    world.proxy.set("PATCH", Fault::Hold);
     thread::scope(|scope| {
         scope.spawn(|| world.approve(&first, "bob", BOB).unwrap());
         until("the first action writes", || world.proxy.count("PATCH") > 0);
-        world.proxy.set("PATCH", Fault::None);
         scope.spawn(|| world.approve(&second, "bob", BOB).unwrap());
         until("the second action waits", || {
             world.show(&second).unwrap()["held_by"] == first.as_str()
         });
+        // The write of the first action takes until after the timers of both actions.
+        thread::sleep(ESCALATED_AFTER);
+        world.proxy.set("PATCH", Fault::None);
     });
     // Both approvals, and the end of the first action, which makes the approval of the second one stale.
     let told = relay.wait_for(&address_of("alice"), 3);

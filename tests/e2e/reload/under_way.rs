@@ -237,7 +237,7 @@ fn a_request_that_waits_does_not_show_the_action_to_an_agent_that_was_removed() 
         move || client.rests(&id, 60).unwrap().status
     });
     // The request must have been accepted before the agent is removed.
-    thread::sleep(Duration::from_secs(1));
+    thread::sleep(Duration::from_secs(3));
     let other = "[tenant.acme.agent.front-desk]";
     edit(&home.dir, "deed.toml", "[tenant.acme.agent.helpdesk]", other).unwrap();
     assert_eq!(home.reload().unwrap()["result"], "applied");

@@ -9,6 +9,8 @@ use std::time::{Duration, Instant};
 
 /// The pause between two checks of the listener's state.
 const PAUSE: Duration = Duration::from_millis(2);
+/// How long to try to bind the address again.
+const BIND_PATIENCE: Duration = Duration::from_secs(30);
 
 #[derive(Debug)]
 pub(super) struct Door {
@@ -54,9 +56,22 @@ impl Door {
             }
             thread::sleep(PAUSE);
         }
-        let listener = TcpListener::bind(self.address).ok();
+        let listener = self.bound();
         self.shut.store(false, Ordering::SeqCst);
         listener
+    }
+
+    /// Binds the address again. While the listener was closed, another connection of this machine may have got the port
+    /// as its own port, and keeps it for a short time.
+    fn bound(&self) -> Option<TcpListener> {
+        let end = Instant::now() + BIND_PATIENCE;
+        loop {
+            match TcpListener::bind(self.address) {
+                Ok(listener) => return Some(listener),
+                Err(_) if Instant::now() < end => thread::sleep(PAUSE),
+                Err(_) => return None,
+            }
+        }
     }
 
     fn until(&self) -> std::sync::MutexGuard<'_, Option<Instant>> {

@@ -69,6 +69,16 @@ fn every_fault_is_what_it_says() {
     assert_eq!(patch(true).unwrap(), 204);
     assert!(active(), "delayed");
     assert_eq!(proxy.count("PATCH"), 8);
+
+    proxy.set("PATCH", Fault::Hold);
+    thread::scope(|scope| {
+        let sent = scope.spawn(|| patch(false).unwrap());
+        until("it has arrived", || proxy.count("PATCH") == 9);
+        assert!(active(), "held");
+        proxy.set("PATCH", Fault::None);
+        assert_eq!(sent.join().unwrap(), 204);
+    });
+    assert!(!active(), "released");
 }
 
 #[test]
