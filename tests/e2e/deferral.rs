@@ -47,7 +47,11 @@ fn a_request_that_is_put_off_waits_for_others_and_is_recorded() {
     assert_eq!(answer.status, 202, "{}", answer.json());
     let deferral = json!({"person": "bob", "reason": REASON, "until_ms": until_ms});
     assert_eq!(answer.json()["deferrals"], json!([deferral]));
-    assert_eq!(answer.json()["obligations"], view["obligations"], "a deferral changes no permission");
+    assert_eq!(
+        answer.json()["obligations"],
+        view["obligations"],
+        "a deferral changes no permission"
+    );
     let line = answer.json()["ledger"].as_array().unwrap().last().unwrap().clone();
     assert_eq!(line["event"], "deferred");
     assert!(line["text"].as_str().unwrap().contains(REASON), "{line}");

@@ -111,8 +111,10 @@ fn a_failed_init_leaves_no_directory_whose_tokens_nobody_has_seen() {
             command.args(["init", home.path(), "--example", "declared"]);
             command.envs(variables.iter().copied()).output().unwrap()
         };
-        // The adapters are checked with a temporary cache, which cannot be made here.
-        let output = init(&[("TMPDIR", "/dev/null")]);
+        // The adapters are checked with a temporary cache, because there is no other one, and it cannot be made here.
+        let nowhere =
+            [("DEED_CACHE", ""), ("XDG_CACHE_HOME", "/dev/null"), ("TMPDIR", "/dev/null")];
+        let output = init(&nowhere);
         let errors = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(1), "{errors}");
         assert!(output.stdout.is_empty() && errors.contains("/dev/null"), "{errors}");
