@@ -35,7 +35,8 @@ fn answer(stream: &mut TcpStream) -> (u16, bool) {
     let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
     let mut body = vec![0; length.map_or(0, |length| length.parse().unwrap())];
     stream.read_exact(&mut body).unwrap();
-    (head[9..12].parse().unwrap(), head.contains("connection: close\r\n"))
+    let connection = head.lines().find_map(|line| line.strip_prefix("connection: "));
+    (head[9..12].parse().unwrap(), connection == Some("close"))
 }
 
 #[test]
@@ -57,6 +58,21 @@ fn an_answer_before_the_body_ends_the_connection() {
         let mut rest = Vec::new();
         stream.read_to_end(&mut rest).unwrap();
         assert_eq!(rest, b"", "{method} {path}");
+    }
+}
+
+/// Such a client keeps the connection if the answer has `keep-alive`.
+#[test]
+fn an_answer_to_an_older_client_says_only_that_the_connection_ends() {
+    let world = World::start(scim()).unwrap();
+    for token in ["deed_unknown", HELPDESK] {
+        let mut stream = connect(&world);
+        let head = format!(
+            "POST {ABSENT} HTTP/1.0\r\nconnection: keep-alive\r\nauthorization: Bearer {token}\r\n\
+             content-type: application/json\r\ncontent-length: 4\r\n\r\n"
+        );
+        stream.write_all(head.as_bytes()).unwrap();
+        assert!(answer(&mut stream).1, "{token}");
     }
 }
 

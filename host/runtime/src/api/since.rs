@@ -10,6 +10,8 @@ pub(crate) const FORMS: &str =
 
 /// Parses a day in UTC, which stands for its beginning, or a time in UTC (RFC 3339), in Unix milliseconds.
 pub(crate) fn parse(text: &str) -> Option<i64> {
+    // A year has four digits (RFC 3339, section 5.6).
+    text.get(4..).filter(|rest| rest.starts_with('-'))?;
     let Some((second, fraction)) = text.split_once('.') else { return moment::parse(text) };
     let at_ms = from_utc(&format!("{second}Z"))?;
     at_ms.checked_add(millis(fraction.strip_suffix('Z')?)?)
@@ -50,6 +52,8 @@ mod tests {
             "now",
             "2h",
             "2026-02-29",
+            "10000-01-01",
+            "-001-01-01",
             "2026-01-31T",
             "2026-01-31Z",
             "2026-01-31T18:00Z",

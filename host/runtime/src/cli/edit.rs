@@ -118,10 +118,14 @@ fn shown(
     text + "you cannot approve the changed version; another approver must\n"
 }
 
-/// A change as text, without the values of a private parameter. The person has typed the new value, and scripts keep
-/// what a command prints; `deed approve` shows the values to those who sign them.
+/// A change as text, without the values of a private parameter, or of a parameter that the contract does not have: its
+/// name may be a misspelt one. The person has typed the new value, and scripts keep what a command prints;
+/// `deed approve` shows the values to those who sign them.
 fn changed(change: &Change, contract: &Contract) -> String {
-    if !contract.private().any(|name| covers(&child("", name), &change.pointer)) {
+    let is_of = |name: &str| covers(&child("", name), &change.pointer);
+    let is_shown =
+        contract.params.properties.keys().any(|name| is_of(name)) && !contract.private().any(is_of);
+    if is_shown {
         return page::change_text(change);
     }
     let value = |value: &Option<Value>| if value.is_some() { PRIVATE } else { "nothing" };

@@ -18,8 +18,7 @@ use crate::http::App;
 
 /// The maximum number of stories that one page reads.
 const READ_MAX: usize = 100;
-/// The maximum number of actions that a search for mismatches looks at. The index has one list for all actions that have
-/// not ended, and the search passes over it, so while many actions wait, it does not reach the older mismatches.
+/// The maximum number of mismatches that a search for recent ones looks at.
 const LOOKED_MAX: usize = 200;
 /// The maximum number of actions whose decisions are kept.
 const KEPT_MAX: usize = 8_192;
@@ -112,7 +111,8 @@ impl Which {
     fn filter(self) -> Filter {
         let Self::Mismatches { since_ms } = self else { return Filter::default() };
         let status = Some(Outcome::Mismatch.as_str().to_owned());
-        Filter { status, since_ms: Some(since_ms), ..Filter::default() }
+        // A mismatch is final, so many waiting actions do not hide it.
+        Filter { status, since_ms: Some(since_ms), ended: true, ..Filter::default() }
     }
 
     fn is_filtered(self) -> bool {

@@ -143,11 +143,14 @@ impl Engine {
         ((course, full), edit): (Room, Option<Edit>),
     ) -> Result<Accepted, IntakeError> {
         let Fresh { mut bound, bindings, access } = self.bind(caller, proposal)?;
-        if edit.is_some() {
+        let is_edit = edit.is_some();
+        if is_edit {
             bound.action = Action { edit, ..Action::clone(&bound.action) }.into();
         }
-        // The index stores idempotency keys in plain text, so a key must not contain a private value.
-        if claimed.as_ref().is_some_and(|claimed| bound.private.tells(&claimed.key).is_some()) {
+        // The index stores idempotency keys in plain text, so a key must not contain a private value. The host makes the
+        // key of an edit.
+        let given = claimed.as_ref().filter(|_| !is_edit);
+        if given.is_some_and(|claimed| bound.private.tells(&claimed.key).is_some()) {
             let header = BindError::Repeated("the header Idempotency-Key".to_owned());
             return Err(BindFault::from(header).into());
         }

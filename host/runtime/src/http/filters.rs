@@ -48,6 +48,7 @@ impl Wanted {
             agent: take("agent", |name| named("agent", name))?,
             contract: take("contract", |name| named("contract", name))?,
             since_ms,
+            ended: false,
         };
         let person = take("person", |name| named("person", name))?;
         Ok(Self { search: Search { filter, person, text }, from, limit })

@@ -76,6 +76,8 @@ pub struct Filter {
     pub trace: Option<String>,
     /// Earliest `at_ms` of the action's latest summary, in Unix milliseconds.
     pub since_ms: Option<i64>,
+    /// Whether only actions that have ended pass. With `status`, a search then takes no steps for open actions.
+    pub ended: bool,
 }
 
 impl Filter {
@@ -84,13 +86,14 @@ impl Filter {
         let is = |wanted: &Option<String>, found: &str| {
             wanted.as_ref().is_none_or(|wanted| wanted == found)
         };
-        let Summary { agent, contract, resource, status, at_ms, trace, .. } = &row.summary;
+        let Summary { agent, contract, resource, status, at_ms, trace, ended, .. } = &row.summary;
         is(&self.agent, agent)
             && is(&self.contract, contract)
             && is(&self.status, status)
             && is(&self.resource, resource)
             && (self.trace.is_none() || self.trace == *trace)
             && self.since_ms.is_none_or(|since_ms| *at_ms >= since_ms)
+            && (*ended || !self.ended)
     }
 }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
-use axum::http::{HeaderValue, Request, Response, header};
+use axum::http::{HeaderValue, Request, Response, Version, header};
 use axum::response::IntoResponse;
 use hyper::body::Incoming;
 use hyper::server::conn::http1::Builder;
@@ -93,21 +93,24 @@ async fn answer(
     seat: Arc<ConnectionSlot>,
 ) -> Result<Response<Watched<Body>>, Infallible> {
     seat.awaiting();
+    let version = request.version();
     let response = if let Err(problem) = head::check(&request) {
-        closing(problem.into_response())
+        closing(problem.into_response(), version)
     } else {
         let unread = Unread::default();
         let arriving = |body| Body::new(body::arriving(body, &seat, &unread));
         let request = request.map(arriving);
         let response = TowerToHyperService::new(router).call(request).await?;
-        if unread.is_empty() { response } else { closing(response) }
+        if unread.is_empty() { response } else { closing(response, version) }
     };
     Ok(response.map(|body| body::leaving(body, seat)))
 }
 
 /// Closes the connection after an answer to a request that was not read to its end. The caller and the host may disagree
 /// about where the next request begins, and a caller that is not told sends its next request on a closed connection.
-fn closing(mut response: Response<Body>) -> Response<Body> {
+fn closing(mut response: Response<Body>, version: Version) -> Response<Body> {
+    // To an answer of another version than the request, hyper would add `keep-alive`.
+    *response.version_mut() = version;
     response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     response
 }

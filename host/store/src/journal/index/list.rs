@@ -5,6 +5,8 @@
 //! Every list is sorted by action id. The search moves from list to list, always down to the smallest candidate so far,
 //! until one action is in every list. The search therefore skips actions that are in only some of the lists.
 
+use std::iter;
+
 use super::{Index, IndexError, key};
 use crate::store::{Filter, Page, Row, Span};
 
@@ -119,7 +121,7 @@ impl Index {
 
 /// The lists that contain every action that passes the filter.
 fn lists(tenant: &str, filter: &Filter) -> Vec<Either> {
-    let Filter { agent, contract: _, status, resource, trace, since_ms: _ } = filter;
+    let Filter { agent, contract: _, status, resource, trace, since_ms: _, ended } = filter;
     let mut lists = Vec::new();
     // The first list is that of the agent, because a paused search says with an action of the first list where it goes
     // on, and an agent must not learn of the actions of others.
@@ -128,7 +130,10 @@ fn lists(tenant: &str, filter: &Filter) -> Vec<Either> {
     lists.extend(resource.as_ref().map(|name| vec![key::resource(tenant, name)]));
     // Only ended actions are listed by status, because their status no longer changes. Open actions are few, so they
     // share one list for all statuses.
-    lists.extend(status.as_ref().map(|status| vec![key::ended(tenant, status), key::open(tenant)]));
+    let open = (!ended).then(|| key::open(tenant));
+    lists.extend(
+        status.as_ref().map(|status| iter::once(key::ended(tenant, status)).chain(open).collect()),
+    );
     if lists.is_empty() {
         lists.push(vec![key::tenant(tenant)]);
     }

@@ -23,6 +23,7 @@ fn looked_at(rows: &[(String, Row)], filter: &Filter, limit: usize) -> Vec<Strin
             && filter.resource.as_ref().is_none_or(|resource| *resource == s.resource)
             && filter.trace.as_ref().is_none_or(|trace| Some(trace) == s.trace.as_ref())
             && filter.since_ms.is_none_or(|since_ms| s.at_ms >= since_ms)
+            && (!filter.ended || s.ended)
     };
     rows.iter().filter(|(_, row)| takes(row)).map(|(id, _)| id.clone()).take(limit).collect()
 }
@@ -61,6 +62,7 @@ async fn every_filter_gives_what_a_look_at_every_row_gives() {
                 resource: some("r/", roll(14), 7),
                 trace: some("trace", roll(10), 5),
                 since_ms: i64::try_from(roll(800)).ok().filter(|ms| *ms < 400),
+                ended: roll(4) == 0,
                 ..Filter::default()
             };
             let limit = usize::try_from(1 + roll(20)).unwrap();
@@ -147,4 +149,24 @@ fn what_sled_was_not_told_counts_like_what_it_was() {
         let holder = |index: &Index| index.holder("acme", "helpdesk", "k1").unwrap();
         assert_eq!(holder(&mixed), holder(&each), "{n}");
     }
+}
+
+/// Ended actions that are older than many open ones are found in a few steps if only ended actions are searched for.
+#[tokio::test]
+async fn open_actions_do_not_hide_ended_ones() {
+    let scratch = Scratch::new();
+    let journal = scratch.open();
+    for n in 0..100 {
+        let (status, ended) = if n == 0 { ("mismatch", true) } else { ("waiting", false) };
+        let summary = summary("acme", status, ended);
+        let first = Append { summary, ..append(&format!("a{n:03}"), 0, "x") };
+        journal.append(first).await.unwrap();
+    }
+    let found = |ended| {
+        let filter = Filter { status: Some("mismatch".to_owned()), ended, ..Filter::default() };
+        let page = journal.page("acme", &filter, &Span { from: None, rows: 9, steps: 10 }).unwrap();
+        page.rows.into_iter().map(|(id, _)| id).collect::<Vec<_>>()
+    };
+    assert_eq!(found(true), ["a000"]);
+    assert_eq!(found(false), [""; 0], "99 open actions take more than 10 steps");
 }
