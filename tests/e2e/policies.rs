@@ -166,6 +166,41 @@ fn a_forbid_over_the_observed_state_denies_at_the_gate() {
     assert!(!is_active(&user));
 }
 
+const VIP_NEEDS_TWO: &str = "@id(\"vip-needs-two\") @obligation(\"approve:2:support-lead\") \
+    forbid (principal, action == Deed::Action::\"idp.restore_access\", resource) \
+    when { context has pre && context.pre has user && context.pre.user has displayName \
+    && context.pre.user.displayName like \"VIP*\" };";
+
+/// Before the observation, policy knows nothing of a VIP.
+#[test]
+fn the_record_has_the_decision_for_which_people_were_asked() {
+    let (world, vip, later) = (with_policy(VIP_NEEDS_TWO), locked_out(), locked_out());
+    rename(&vip, "VIP Jensen");
+    let both = [json!("restore-needs-lead"), json!("vip-needs-two")];
+    let ask = |user: &str| {
+        let view = propose(&world, &World::proposal(RESTORE, user));
+        assert_eq!(view["status"], "waiting", "{view:#}");
+        view["id"].as_str().unwrap().to_owned()
+    };
+    let policies = |record: &Value| -> Vec<Value> {
+        let obligations = record["decision"]["obligations"].as_array().unwrap();
+        obligations.iter().map(|one| one["policy"].clone()).collect()
+    };
+    let first = ask(&vip);
+    let second = ask(&later);
+    assert_eq!(policies(&world.show(&second).unwrap()), both[..1]);
+    // The approval goes stale, and people are asked again, now about a VIP.
+    rename(&later, "VIP meanwhile");
+    assert!(!world.approve(&second, "bob", BOB).unwrap().0);
+    for id in [first, second] {
+        assert_eq!(policies(&world.show(&id).unwrap()), both, "{id}");
+        assert!(world.answer("deny", &id, "bob", BOB).unwrap().0);
+        let receipt = ended(&world, &world.settled(&id).unwrap(), "denied", "denied");
+        assert_eq!(policies(&receipt), both, "{id}");
+    }
+    assert_eq!(world.proxy.count("PATCH"), 0);
+}
+
 #[test]
 fn policies_that_could_be_overlooked_are_refused_at_load() {
     let cases = [
@@ -188,6 +223,10 @@ fn policies_that_could_be_overlooked_are_refused_at_load() {
             "@id(\"x\") @obligation(\"call:1:support-lead\") forbid (principal, action, resource);",
             "approve:",
         ),
+        ("@id(\"boss's-word\") permit (principal, action, resource);", "a quotation mark"),
+        ("@id(\"a`b\") permit (principal, action, resource);", "a backquote"),
+        ("@id(\"a\\\\b\") permit (principal, action, resource);", "a backslash"),
+        ("@id(\"a\\u{202e}b\") permit (principal, action, resource);", "an invisible character"),
         ("@id(\"x\") @owner(\"bob\") permit (principal, action, resource);", "owner"),
         (
             "@id(\"x\") forbid (principal, action, resource) when { context.colour == \"red\" };",

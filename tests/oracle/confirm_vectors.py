@@ -253,6 +253,14 @@ def main(vectors: Path, out: Path) -> None:
          Change([confirm], both=True, obligations=more, copy=True)),
         ("decisions", "the decision about an attempt has an obligation to confirm with the count 2", approved,
          Change([confirm], one, obligations=twice)),
+        ("decision", "without evidence: one of two obligations is missing", denied,
+         Change([confirm], both=True, obligations=more[:1], copy=True)),
+        ("decision", "without evidence: an answer that asks has no obligation", denied,
+         Change([confirm], obligations=[], copy=True)),
+        ("decision", "without evidence: an obligation occurs twice", denied,
+         Change([confirm], obligations=[obligation(NEEDS_LEAD, "confirm")] * 2, copy=True)),
+        ("decisions", "the decision about an attempt has an obligation", approved,
+         Change([confirm], one, obligations=[obligation(NEEDS_LEAD, "confirm")])),
     ]
     for name in ("good", "bad", "trust"):
         shutil.rmtree(out / name, ignore_errors=True)

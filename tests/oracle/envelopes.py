@@ -14,7 +14,7 @@ from securesystemslib.signer import SSlibKey
 
 from basics import Failed, Untrusted, no_nulls, require, strict, unbase64
 from container import Bundle, named, payload
-from obligations import CONFIRM, confirmations
+from obligations import CONFIRM
 from passkeys import approval
 from passkeys import keyid as id_of
 from passkeys import opened as by_passkey
@@ -173,7 +173,7 @@ def decisions(opened: Bundle, kinds: list[str], receipt: dict, trusted: Trust, a
         decided = statement(line, trusted.receipt, "decision", action)["predicate"]
         require(decided["attempt"] == attempt["n"], "a decision is for another attempt")
         require(decided["decision"]["verdict"] == "allow", "a decision allows nothing")
-        confirmations(decided["decision"])
+        require(not decided["decision"]["obligations"], "a decision allows an attempt and has obligations")
         require(decided["pre"]["at_ms"] <= decided["cleared_ms"] <= attempt["started_ms"],
                 "a decision was made at another time")
         approved = {one["payload_sha256"] for one in receipt["approvals"] if one["decision"] == "approve"}

@@ -14,20 +14,21 @@ ESCAPE = re.compile(r"\\(?:u\{([0-9A-Fa-f_]+)\}|x([0-9A-Fa-f]{2})|\n\s*|(.))", r
 ESCAPED = {"n": "\n", "r": "\r", "t": "\t", "0": "\0"}
 
 
-def confirmations(decision: dict) -> None:
-    """An obligation to confirm has the count 1 (15.1)."""
-    for one in decision["obligations"]:
-        if one["role"] == CONFIRM:
-            require(same(one["count"], 1), "an obligation to confirm has another count than 1")
-
-
 def of_policies(decision: dict, text: str) -> None:
-    """Each obligation is the one in the annotation of its policy."""
-    confirmations(decision)
+    """A decision that asks has the obligations of its determining policies, and no other decision has any."""
     own = annotated(text)
-    for one in decision["obligations"]:
-        said = CONFIRM if one["role"] == CONFIRM else f"approve:{one['count']}:{one['role']}"
-        require(own.get(one["policy"]) == said, f"policies.cedar has another obligation of `{one['policy']}`")
+    named = [one for one in decision["determining"] if one in own and decision["verdict"] == "ask"]
+    require(same(decision["obligations"], obligations(named, own)),
+            "the obligations of the decision are not those of its policies in policies.cedar")
+
+
+def obligations(policies: list[str], own: dict[str, str]) -> list[dict]:
+    """The obligations of these policies, without duplicates and in their order. A confirmation has the count 1 (15.1)."""
+    found = []
+    for policy in set(policies):
+        count, role = (1, CONFIRM) if own[policy] == CONFIRM else own[policy].removeprefix("approve:").split(":", 1)
+        found.append({"policy": policy, "count": int(count), "role": role})
+    return sorted(found, key=lambda one: (one["count"], one["role"], one["policy"]))
 
 
 def annotated(text: str) -> dict[str, str]:

@@ -104,12 +104,10 @@ fn fits(
         let is_it = |one: &&ApprovalRef| one.payload_sha256 == *digest;
         receipt.approvals.iter().find(is_it).is_some_and(|one| one.decision == Answer::Approve)
     };
-    let mut obligations = clearance.decision.obligations.iter();
-    let confirms_otherwise = obligations.any(|one| one.is_confirmation() && one.count != 1);
     let faults = [
         (clearance.attempt != attempt.n, "the decision is for another attempt"),
         (clearance.decision.verdict != Verdict::Allow, "the decision does not allow anything"),
-        (confirms_otherwise, "it has an obligation to confirm whose count is not 1"),
+        (!clearance.decision.obligations.is_empty(), "it allows the attempt and has obligations"),
         (clearance.cleared_ms > attempt.started_ms, "it was made after the attempt had started"),
         (!clearance.approvals.iter().all(approves), "an approval of the decision is missing"),
         (clearance.pre.at_ms > clearance.cleared_ms, "it was made before its observation"),

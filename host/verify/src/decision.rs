@@ -10,7 +10,7 @@ use deed_record::bundle;
 use deed_record::contract::Contract;
 use deed_record::lifecycle::observation::Observation;
 use deed_record::lifecycle::outcome::Outcome;
-use deed_record::policy::{Decision, Facts, Policies, Snapshot, Verdict};
+use deed_record::policy::{Decision, Facts, Obligation, Policies, Snapshot, Verdict};
 use deed_spec::json;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -30,8 +30,8 @@ pub(super) fn check(
 ) -> Found {
     let Some(decision) = &proven.receipt.decision else { return pass("no policy was evaluated") };
     if !opened.has(bundle::REQUEST) {
-        // Most decisions have no obligations, and reading the policies is most of the cost of this check.
-        if !decision.obligations.is_empty() {
+        // Most decisions do not ask, and reading the policies is most of the cost of this check.
+        if decision.verdict == Verdict::Ask || !decision.obligations.is_empty() {
             annotated(&policy_set(opened)?, decision)?;
         }
         let why = "this copy has no request.json, so policy cannot be evaluated again";
@@ -71,17 +71,17 @@ fn policy_set(opened: &Opened) -> Result<Policies, String> {
     Policies::read(opened.text(bundle::POLICIES)?, opened.text(bundle::SCHEMA)?)
 }
 
-/// Checks that each obligation of a decision is the one in the annotation of its policy. Unlike the verdict, this does
-/// not depend on the request to the policies.
+/// Checks that the obligations of a decision that asks are those in the annotations of its determining policies, and
+/// that no other decision has obligations. Unlike the verdict, this does not depend on the request to the policies.
 fn annotated(policies: &Policies, decision: &Decision) -> Result<(), String> {
-    let mut all = decision.obligations.iter();
-    match all.find(|one| policies.obligation(&one.policy) != Some(*one)) {
-        Some(one) => Err(format!(
-            "the decision has an obligation of `{}` that is not the one in policies.cedar",
-            one.policy
-        )),
-        None => Ok(()),
+    let asks = decision.verdict == Verdict::Ask;
+    let named = decision.determining.iter().filter(|_| asks);
+    let own: BTreeSet<&Obligation> = named.filter_map(|id| policies.obligation(id)).collect();
+    if decision.obligations.iter().eq(own) {
+        return Ok(());
     }
+    Err("the obligations of the decision are not those of its policies in policies.cedar"
+        .to_owned())
 }
 
 /// Whether two decisions have the same verdict on the same grounds. Of errors, only the presence is compared, not the

@@ -14,7 +14,7 @@ fn the_bundles_of_edited_actions_are_those_that_the_script_writes() {
 
 #[test]
 fn the_bundles_of_confirmed_actions_are_those_that_the_script_writes() {
-    are_written_by("confirm_vectors.py", "confirmations", (6, 21));
+    are_written_by("confirm_vectors.py", "confirmations", (6, 25));
 }
 
 /// The folder has at least so many good and bad bundles, and this script writes them.

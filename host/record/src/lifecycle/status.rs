@@ -93,6 +93,12 @@ impl Status {
                 S::Observed(Phase::Pre | Phase::Gate) | S::Stale,
                 Event::Decided { gate: true, decision, .. },
             ) => S::Gated(decision.verdict),
+            // The decision for which people are asked next, if it differs from the one before the observation.
+            (S::Observed(Phase::Pre) | S::Stale, Event::Decided { gate: false, decision, .. })
+                if decision.verdict == Verdict::Ask =>
+            {
+                self
+            }
             (from, Event::ObserveStarted { phase }) if from.may_observe(*phase) => {
                 S::Observing(*phase)
             }

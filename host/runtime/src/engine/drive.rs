@@ -9,7 +9,7 @@ use deed_record::lifecycle::outcome::{self, Judgement, Outcome};
 use deed_record::lifecycle::status::Status;
 use deed_record::lifecycle::story::Decided;
 use deed_record::policy::asked::Question;
-use deed_record::policy::{Permit, Verdict};
+use deed_record::policy::{Decision, Facts, Permit, Verdict};
 use deed_sandbox::RunSlot;
 
 use super::Engine;
@@ -235,11 +235,21 @@ impl Drive<'_> {
         // Only the policy decision in the last checks before an attempt (the gate) can permit the attempt. A decision
         // before the first observation cannot.
         self.permit = permit.filter(|_| gate);
+        let event = self.decided(gate, decision, facts)?;
+        self.append(vec![event], false).await
+    }
+
+    /// The event of a policy decision under the activation that is in force.
+    pub(super) fn decided(
+        &self,
+        gate: bool,
+        decision: Decision,
+        facts: Facts,
+    ) -> Result<Event, EngineError> {
         let lost = || EngineError::NotActivated(self.tenant.name.clone());
         let activated = *self.current.activated.get(&self.tenant.name).ok_or_else(lost)?;
         let (decision, facts) = (Arc::new(decision), Arc::new(facts));
-        let event = Event::Decided { gate, decision, facts, activated };
-        self.append(vec![event], false).await
+        Ok(Event::Decided { gate, decision, facts, activated })
     }
 
     async fn deny(&mut self) -> Result<Step, EngineError> {

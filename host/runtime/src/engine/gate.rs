@@ -30,7 +30,7 @@ impl Drive<'_> {
         let now_ms = self.engine.clock.now_ms();
         // Policy is evaluated again, because the policies may have changed since the proposal, and the pre-state is
         // known now.
-        let (decision, _) =
+        let (decision, facts) =
             policy::decide(&self.tenant, &self.work.story, now_ms, Some(pre.value()));
         // If the verdict is not `ask`, either no approval is needed or no approval would help. The next policy decision
         // allows or denies the action accordingly.
@@ -56,7 +56,11 @@ impl Drive<'_> {
             return Ok(step);
         }
         (self.lease, self.slot) = (None, None);
-        self.append(vec![Event::Asked { ask: Arc::new(ask) }], true).await?;
+        // The record has the decision for which people are asked, also if it is not the one before the observation.
+        let differs = self.work.story.decision.as_ref().is_none_or(|(said, _)| **said != decision);
+        let decided = if differs { Some(self.decided(false, decision, facts)?) } else { None };
+        let asked = Event::Asked { ask: Arc::new(ask) };
+        self.append(decided.into_iter().chain([asked]).collect(), true).await?;
         self.engine.tell_waiting(&self.work.story);
         Ok(Step::Go)
     }

@@ -105,9 +105,11 @@ fn secrets(view: &View) -> Value {
 /// the action, but a condition of the contract or a person did.
 fn policies(view: &View) -> Option<Value> {
     let decision = view.decision.as_ref()?;
-    let policies: Vec<&String> = match (view.status.as_str(), decision.verdict) {
-        ("denied", Verdict::Deny) => decision.determining.iter().collect(),
-        ("waiting", Verdict::Ask) => decision.obligations.iter().map(|one| &one.policy).collect(),
+    let policies: Vec<&str> = match (view.status.as_str(), decision.verdict) {
+        ("denied", Verdict::Deny) => decision.causes(),
+        ("waiting", Verdict::Ask) => {
+            decision.obligations.iter().map(|one| one.policy.as_str()).collect()
+        }
         _ => Vec::new(),
     };
     (!policies.is_empty()).then(|| json!(policies))

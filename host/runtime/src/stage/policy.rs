@@ -35,7 +35,9 @@ pub fn permit(
     let (mut decision, permit) = asked(tenant, story, &facts);
     // A dry run never gets a permit, so nothing can start an attempt of it.
     let mut permit = permit.filter(|_| !story.is_dry_run());
-    let refused = refusal(tenant, story).or_else(|| nobody_confirms(tenant, story, &decision));
+    let refused = refusal(tenant, story)
+        .or_else(|| nobody_confirms(tenant, story, &decision))
+        .or_else(|| asks_for_nothing(&decision));
     if let Some(reason) = refused {
         // Policy is evaluated here with the commitments and not the private values, so that an evaluation of the
         // recorded input gives the same result.
@@ -138,6 +140,13 @@ fn nobody_confirms(tenant: &Tenant, story: &Story, decision: &Decision) -> Optio
              file or a passkey of this person"
         )
     })
+}
+
+/// Why nobody can be asked. Without this check, the action would not wait, and policy would be evaluated again at once,
+/// without end.
+fn asks_for_nothing(decision: &Decision) -> Option<String> {
+    let is_nothing = decision.verdict == Verdict::Ask && decision.obligations.is_empty();
+    is_nothing.then(|| "policy requires an approval, but does not say of whom".to_owned())
 }
 
 fn facts(tenant: &Tenant, story: &Story, now_ms: i64, pre: Option<Value>) -> Facts {

@@ -19,6 +19,12 @@ const MOST_APPROVALS: u32 = 9;
 /// Checks that a policy follows all of deed's rules, and returns its id.
 pub(super) fn accept(policy: &Policy, vocabulary: &Vocabulary) -> Result<String, Flaw> {
     let id = id(policy)?;
+    // Cedar reports the policies of a decision with such characters escaped, and reasons have ids between backquotes.
+    if id.contains('`') || !id.escape_debug().eq(id.chars()) {
+        let what =
+            "its `@id` has a quotation mark, a backslash, a backquote or an invisible character";
+        return Err(flaw(policy, &id, what.into(), "use letters, digits, `-` and `_`"));
+    }
     if let Some((name, _)) = policy.annotations().find(|(name, _)| !ANNOTATIONS.contains(name)) {
         let what = format!("the annotation `@{name}` is not known");
         return Err(flaw(policy, &id, what, "use `@id`, `@obligation` and `@description`"));
