@@ -36,7 +36,8 @@ fn answer(stream: &mut TcpStream) -> (u16, bool) {
     let mut body = vec![0; length.map_or(0, |length| length.parse().unwrap())];
     stream.read_exact(&mut body).unwrap();
     let connection = head.lines().find_map(|line| line.strip_prefix("connection: "));
-    (head[9..12].parse().unwrap(), connection == Some("close"))
+    let status = head.split(' ').nth(1).unwrap();
+    (status.parse().unwrap(), connection == Some("close"))
 }
 
 #[test]

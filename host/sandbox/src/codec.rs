@@ -231,20 +231,23 @@ fn unusable(error: &DecodeError, kind: &str, bytes: &[u8]) -> Unusable {
 fn inject(headers: &mut HeaderMap, proof: &Proof) -> Result<(), EncodeError> {
     let unfit = || EncodeError::Slot(proof.value.name().into());
     let secret = proof.value.reveal();
-    let (name, text) = match &proof.slot {
-        Slot::Bearer => (AUTHORIZATION, Zeroizing::new(format!("Bearer {secret}"))),
+    let own = match &proof.slot {
+        Slot::Bearer => Some((AUTHORIZATION, Zeroizing::new(format!("Bearer {secret}")))),
         Slot::Basic { user } => {
             let pair = Zeroizing::new(format!("{user}:{secret}"));
-            (AUTHORIZATION, Zeroizing::new(format!("Basic {}", STANDARD.encode(pair.as_bytes()))))
+            let text = format!("Basic {}", STANDARD.encode(pair.as_bytes()));
+            Some((AUTHORIZATION, Zeroizing::new(text)))
         }
         Slot::Header { name } => {
             let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_refused| unfit())?;
-            (name, Zeroizing::new(secret.to_owned()))
+            Some((name, Zeroizing::new(secret.to_owned())))
         }
-        // The signature covers headers that are set later, so the request is signed last.
-        Slot::Sigv4 { .. } => return Ok(()),
+        // The signature covers all headers, so the request is signed last.
+        Slot::Sigv4 { .. } => None,
     };
-    place(headers, name, &text, &proof.value)?;
+    if let Some((name, text)) = own {
+        place(headers, name, &text, &proof.value)?;
+    }
     for (name, value) in &proof.headers {
         place(headers, name.clone(), value.reveal(), value)?;
     }

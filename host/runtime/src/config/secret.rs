@@ -45,8 +45,17 @@ pub(super) fn of_issuer(name: &str) -> String {
 
 /// Folders of the served directory that are reserved for other files. A secret stored in a reserved folder could
 /// replace one of these other files, or be copied together with the folder.
-const TAKEN: [&str; 8] =
-    ["keys", "state", "contracts", "policies", "adapters", "approvers", "accepted", "tokens"];
+const TAKEN: [&str; 9] = [
+    "keys",
+    "state",
+    "contracts",
+    "policies",
+    "adapters",
+    "approvers",
+    "passkeys",
+    "accepted",
+    "tokens",
+];
 
 /// Every secret that the directory's `deed.toml` names, whether or not it is stored yet.
 ///

@@ -24,7 +24,7 @@ use super::tenant::{Contracts, Granted};
 use super::{Config, Tenant, Tokens, issuer, origin, public_url, raw};
 
 /// The folders with the operator's files. A user who can write to one of these folders controls what the host does.
-const FOLDERS: [&str; 5] = [".", "contracts", "policies", "adapters", "approvers"];
+const FOLDERS: [&str; 6] = [".", "contracts", "policies", "adapters", "approvers", "passkeys"];
 
 pub(super) fn find(
     config: &Config,

@@ -157,7 +157,9 @@ fn terms(
         return Err(Problem::bad_request(why));
     }
     if wanted.decision == Answer::Approve && offer.standing.has_approved {
-        return Err(conflict(AnswerError::Twice(name.to_owned()).to_string()));
+        let why = "you have already approved the action, or it has been approved in the role that you may use for \
+                   another person; only a denial would count";
+        return Err(conflict(why));
     }
     let reason = reason(wanted)?;
     let terms = request.terms(wanted.decision, name, &wanted.role);

@@ -1,5 +1,5 @@
 //! The values that pages show. Text from outside is a [`Text`], a [`Plain`], a [`Typed`] or a [`Block`], which escape
-//! it: no text becomes markup, and characters that hide or reorder text become `\u{…}`.
+//! it: no text becomes markup, and characters that hide or reorder text become `\u{…}`, except in a [`Typed`].
 //!
 //! The functions of `parts`, of which pages consist, take only values that are [`Shown`]. A text of a record is none.
 
@@ -31,7 +31,8 @@ pub(super) struct Text {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Plain(String);
 
-/// A text from outside as the value of a field. It is not cut, because the form sends it back.
+/// A text as the value of a field. It is neither cut nor changed, because the form sends it back. Text of a record that
+/// has characters that hide or reorder text must be typed in another form, such as JSON.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Typed(String);
 
@@ -100,7 +101,11 @@ impl Render for Plain {
 
 impl Render for Typed {
     fn render_to(&self, out: &mut String) {
-        escape(&self.0, out);
+        for c in self.0.chars() {
+            if !escape_markup(c, out) {
+                out.push(c);
+            }
+        }
     }
 }
 
@@ -191,16 +196,29 @@ fn escaped(text: &str) -> Markup {
 /// Escapes a text for elements and for quoted attributes. Line breaks stay.
 fn escape(text: &str, out: &mut String) {
     for c in text.chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\'' => out.push_str("&#39;"),
-            c if c != '\n' && deceives(c) => out.extend(c.escape_unicode()),
-            c => out.push(c),
+        if escape_markup(c, out) {
+            continue;
+        }
+        if c != '\n' && deceives(c) {
+            out.extend(c.escape_unicode());
+        } else {
+            out.push(c);
         }
     }
+}
+
+/// Escapes a character that markup consists of; returns whether it is one.
+fn escape_markup(c: char, out: &mut String) -> bool {
+    let entity = match c {
+        '&' => "&amp;",
+        '<' => "&lt;",
+        '>' => "&gt;",
+        '"' => "&quot;",
+        '\'' => "&#39;",
+        _ => return false,
+    };
+    out.push_str(entity);
+    true
 }
 
 #[cfg(test)]

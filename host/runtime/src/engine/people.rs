@@ -154,11 +154,10 @@ fn concerns(tenant: &Tenant, notice: Notice, story: &Story, (name, now_ms): (&st
 fn is_missing(tenant: &Tenant, story: &Story, name: &str, now_ms: i64) -> bool {
     let counts = story.approvals();
     let asked = story.ask.iter().flat_map(|ask| &ask.obligations);
-    let open = asked.filter(|one| counts.get(&one.role).copied().unwrap_or(0) < one.count);
-    let roles = open.map(|one| one.role.as_str());
-    let has_answered = story.answers.iter().any(|answer| answer.person == name);
-    !has_answered
-        && approval::is_asked(tenant, name, story.bound.action.requesters(), roles, now_ms)
+    let mut open = asked.filter(|one| counts.get(&one.role).copied().unwrap_or(0) < one.count);
+    approval::standing(tenant, name, story, now_ms).is_ok_and(|standing| {
+        !standing.has_approved && open.any(|one| standing.roles.contains(&one.role))
+    })
 }
 
 /// Whether requests are escalated to this person.

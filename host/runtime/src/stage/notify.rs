@@ -144,7 +144,8 @@ impl Notifier {
     /// beyond the share of the agent is dropped.
     pub fn tell_people(&self, notice: Notice, story: &Story, to: &[Arc<Address>], at_ms: i64) {
         let (tenant, agent) = (&story.bound.action.tenant, &story.bound.action.principal);
-        match self.common.shares.take(tenant, agent, Instant::now()) {
+        let messages = self.people.messages(tenant, to);
+        match self.common.shares.take((tenant, agent), messages, Instant::now()) {
             Taken::Fits => return self.people.tell(notice, story, to, at_ms),
             Taken::FirstBeyond => tracing::warn!(
                 tenant,

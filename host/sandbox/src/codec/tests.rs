@@ -100,6 +100,13 @@ fn further_secrets_go_into_headers_of_their_own_and_replace_nothing() {
     assert_eq!(request.headers().get("dd-api-key").unwrap(), "0123456789abcdef");
     let second = request.headers().get("dd-application-key").unwrap();
     assert!(second == "fedcba9876543210" && second.is_sensitive());
+    // A request that is signed has them too: a session token of AWS belongs to the signed headers.
+    let (key_id, region, service) = ("AKIDEXAMPLE".into(), "us-east-1".into(), "iam".into());
+    let slot = Slot::Sigv4 { key_id, region, service };
+    let signed = Proof { slot, ..with("x-amz-security-token") };
+    let request = encode(&rendered("GET", None), &base(), Some(&signed)).unwrap();
+    assert_eq!(request.headers().get("x-amz-security-token").unwrap(), "fedcba9876543210");
+    assert!(!request.headers().contains_key("authorization"), "the request is signed later");
     for name in ["dd-api-key", "host", "content-length"] {
         let refused = encode(&rendered("GET", None), &base(), Some(&with(name)));
         assert_eq!(refused.unwrap_err(), EncodeError::Slot("app-key".into()), "{name}");

@@ -36,7 +36,8 @@ impl Files {
     ///
     /// # Errors
     ///
-    /// Fails when the folder is not valid, the file exists, or the file system does not accept the bytes.
+    /// Fails when the folder is not valid, the file exists, or the file system does not accept the bytes or has no hard
+    /// links.
     pub fn prepare_in_vault(&self, folder: &str, name: &str, room: usize) -> Result<(), FileError> {
         let (place, path) = (self.made_vault(folder)?, format!("{folder}/{name}"));
         match place.symlink_metadata(name) {
@@ -47,9 +48,12 @@ impl Files {
         let failed = |e| FileError::Make(path.clone(), e);
         let draft = draft(name);
         remove(&place, &draft).map_err(failed)?;
+        let trial = format!("{draft}.link");
+        remove(&place, &trial).map_err(failed)?;
         let written = write_new(&place, &draft, &vec![0; room]);
-        remove(&place, &draft).map_err(failed)?;
-        written.map_err(failed)
+        let linked = written.and_then(|()| place.hard_link(&draft, &place, &trial));
+        let removed = remove(&place, &trial).and_then(|()| remove(&place, &draft));
+        linked.and(removed).map_err(failed)
     }
 
     /// Stores a secret durably in a new file that only its owner can read. After a crash, the file is complete or absent.

@@ -33,7 +33,9 @@ pub(in super::super) fn secret(command: &SecretCommand) -> Result<ExitCode, Fail
     let bytes = read(name)?;
     let path = dir.join(&place.file);
     replace(&path, &bytes).map_err(|e| Failure::Failed(format!("`{}`: {e}", path.display())))?;
-    out::progress(&format!("stored as {}; a running host uses it from its next start", place.file));
+    // Secrets of webhooks and issuers, which have dots in their names here, are read with the configuration.
+    let from = if name.contains('.') { "from its next reload or start" } else { "within a second" };
+    out::progress(&format!("stored as {}; a running host uses it {from}", place.file));
     out::next(&following(dir, &place));
     Ok(ExitCode::SUCCESS)
 }

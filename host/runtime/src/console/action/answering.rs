@@ -45,9 +45,9 @@ fn defer(seen: &Seen<'_>) -> Markup {
     let (Some(forgery), Some(expires_ms)) = (seen.forgery, seen.view.expires_ms) else {
         return Markup::default();
     };
-    let has_answered =
-        seen.view.approvals.iter().any(|said| said.counts && said.person == seen.reader);
-    if has_answered || !seen.may_answer() || expires_ms <= seen.now_ms {
+    let offer = seen.question.as_ref().and_then(|question| question.offer.as_ref().ok());
+    let is_spent = offer.is_some_and(|offer| offer.standing.has_approved);
+    if is_spent || has_answered(seen) || !seen.may_answer() || expires_ms <= seen.now_ms {
         return Markup::default();
     }
     deferral::form(&seen.place(), forgery, (seen.now_ms, expires_ms))
@@ -164,7 +164,7 @@ fn form(seen: &Seen<'_>, offer: &Offer, forgery: &str) -> Markup {
                 }
             }
             p {
-                @if offer.standing.has_approved { (already(&offer.standing)) " You can still deny it. " }
+                @if offer.standing.has_approved { (already(seen, &offer.standing)) " You can still deny it. " }
                 @else { button type="button" id="approve" disabled { (verb(&offer.standing)) } " " }
                 button type="button" id="deny" disabled { "Deny" }
             }
@@ -179,12 +179,19 @@ fn verb(standing: &Standing) -> &'static str {
     if standing.confirms() { "Confirm" } else { "Approve" }
 }
 
-fn already(standing: &Standing) -> &'static str {
-    if standing.confirms() {
+fn already(seen: &Seen<'_>, standing: &Standing) -> &'static str {
+    if !has_answered(seen) {
+        "This action has been approved in the role that you may use for another person."
+    } else if standing.confirms() {
         "You have confirmed this action."
     } else {
         "You have approved this action."
     }
+}
+
+/// Whether an answer of the reader counts.
+fn has_answered(seen: &Seen<'_>) -> bool {
+    seen.view.approvals.iter().any(|said| said.counts && said.person == seen.reader)
 }
 
 /// The role of the answer: a choice if the reader has several.

@@ -58,6 +58,12 @@ fn touched(before: &Current, now: &Current) -> Touched {
 
 fn is_same(was: &Granted, is: &Granted) -> bool {
     (was.digest, was.adapter, &was.upstreams) == (is.digest, is.adapter, &is.upstreams)
+        && folders(was).eq(folders(is))
+}
+
+/// The folders in which created secrets are stored, which an approval covers.
+fn folders(granted: &Granted) -> impl Iterator<Item = (&String, &str)> {
+    granted.vaults.iter().map(|(name, vault)| (name, vault.folder()))
 }
 
 /// The actions that wait for people under one of these contracts.

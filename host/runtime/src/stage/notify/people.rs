@@ -52,6 +52,13 @@ impl People {
         Self { tenants: boxes.collect(), base: config.public_url.clone() }
     }
 
+    /// How many messages a notice to these addresses has.
+    pub(super) fn messages(&self, tenant: &str, to: &[Arc<Address>]) -> usize {
+        let Some(boxes) = self.tenants.get(tenant) else { return 0 };
+        let mails = boxes.mail.as_ref().map_or(0, |_| to.len());
+        mails.saturating_add(usize::from(boxes.chat.is_some()))
+    }
+
     /// Queues a message for each of these addresses, and one for the chat of the tenant.
     pub(super) fn tell(&self, notice: Notice, story: &Story, to: &[Arc<Address>], at_ms: i64) {
         let Some(boxes) = self.tenants.get(&story.bound.action.tenant) else { return };

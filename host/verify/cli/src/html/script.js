@@ -93,7 +93,11 @@
   async function verified(bundle, trust) {
     const bytes = new Uint8Array(await bundle.slice(0, BUNDLE_MAX).arrayBuffer());
     const keys = await trustOf(trust);
-    module ??= compiled();
+    // After a failure, such as a lack of memory, the next bundle is another try.
+    module ??= compiled().catch((error) => {
+      module = null;
+      throw error;
+    });
     const { exports } = new WebAssembly.Instance(await module);
     put(exports, BUNDLE, bytes);
     put(exports, TRUST, keys);
