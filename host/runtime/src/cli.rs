@@ -138,7 +138,7 @@ enum Command {
     /// Test policies against expected decisions, and print their schema
     #[command(subcommand)]
     Policy(policy::PolicyCommand),
-    /// Show the requests of a contract, and rewrite a contract of an older format
+    /// Draft, show, test and try contracts, rewrite those of an older format, and print their schema
     #[command(subcommand)]
     Contract(contract::ContractCommand),
     /// Make, build and check adapters before they are granted

@@ -41,8 +41,8 @@ pub(super) enum SecretCommand {
     Set {
         /// The directory that the host serves, with deed.toml in it
         dir: PathBuf,
-        /// The name of the secret in deed.toml, such as idp-read; `notify` for the secret of the webhook, or
-        /// `agent.NAME.notify` for that of an agent's webhook
+        /// The name of the secret in deed.toml, such as idp-read; `notify` for the secret of the webhook,
+        /// `agent.NAME.notify` for that of an agent's webhook, or `issuer.NAME` for that of an issuer's introspection
         name: String,
         /// The tenant; required when several tenants have a secret of this name
         #[arg(long, value_name = "NAME")]
