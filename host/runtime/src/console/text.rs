@@ -238,9 +238,18 @@ mod tests {
         ] {
             assert_eq!(Text::new(text).render().into_string(), format!("<bdi>{shown}</bdi>"));
             assert_eq!(Plain::new(text).render().into_string(), shown);
-            assert_eq!(Typed::new(text).render().into_string(), shown);
             let block = format!("<pre tabindex=\"0\">{shown}</pre>");
             assert_eq!(Block::new(text).render().into_string(), block);
+        }
+    }
+
+    #[test]
+    fn the_value_of_a_field_is_what_was_typed_and_no_markup() {
+        for (text, shown) in [
+            ("\"><script>'&", "&quot;&gt;&lt;script&gt;&#39;&amp;"),
+            ("\u{2764}\u{fe0f}\ta\u{200d}b\u{ad}", "\u{2764}\u{fe0f}\ta\u{200d}b\u{ad}"),
+        ] {
+            assert_eq!(Typed::new(text).render().into_string(), shown);
         }
     }
 
