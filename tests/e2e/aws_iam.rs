@@ -105,6 +105,25 @@ fn a_refused_signature_says_what_to_correct() {
     ended(&account.world, &of(&account), "failed", why);
 }
 
+/// The session token of a temporary key is in a header of its own, which is signed.
+#[test]
+fn a_temporary_key_is_used_with_its_session_token() {
+    if !installed() {
+        return;
+    }
+    let of = |account: &Account| account.run("aws_iam.get_user", &json!({"user_name": "reader"}));
+    let own = Mistake { reads_by_session: Some(None), ..Mistake::default() };
+    let account = Account::start(&own);
+    let view = of(&account);
+    ended(&account.world, &view, "verified", "");
+    let sent = account.proxy.requests();
+    let signature = sent[0].header("authorization").unwrap();
+    assert!(signature.contains("x-amz-date;x-amz-security-token, "), "{signature}");
+    let other = Mistake { reads_by_session: Some(Some("another-session-token")), ..own };
+    let account = Account::start(&other);
+    ended(&account.world, &of(&account), "failed", "the state could not be read");
+}
+
 #[test]
 fn a_missing_permission_is_named() {
     if !installed() {

@@ -3,8 +3,8 @@
     aws_iam.py URL setup
     aws_iam.py URL KEY_ID SECRET
 
-`setup` makes three users with an access key each: `admin`, `reader` and `writer`, lets the server check every signature
-and permission from then on, and prints the keys as JSON. With an access key, each line of the input is a call as JSON:
+`setup` makes three users with an access key each: `admin`, `reader` and `writer`, and a role with a temporary key:
+`session`. It lets the server check every signature and permission from then on, and prints the keys as JSON. With an access key, each line of the input is a call as JSON:
 a method of boto3's client, such as `get_user`, and its parameters. Each line of the output has the answer, or the error.
 """
 
@@ -26,11 +26,11 @@ WRITES = [
 USERS = {"admin": ["iam:*"], "reader": READS, "writer": WRITES}
 
 
-def client(url, key_id, secret):
+def client(url, key_id, secret, service="iam"):
     # Nothing is tried twice, and no configuration of the machine is read.
     config = Config(retries={"total_max_attempts": 1}, proxies={}, connect_timeout=5, read_timeout=20)
     session = boto3.session.Session(key_id, secret, region_name="us-east-1")
-    return session.client("iam", endpoint_url=url, config=config)
+    return session.client(service, endpoint_url=url, config=config)
 
 
 def unchecked(url, actions):
@@ -41,19 +41,31 @@ def unchecked(url, actions):
     opener.open(request, timeout=20).read()
 
 
+def allowed(actions):
+    statement = {"Effect": "Allow", "Action": actions, "Resource": "*"}
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+
+
+def temporary(iam, sts):
+    """The access key of a role that may read, with the session token that belongs to it."""
+    trust = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"AWS": "*"}}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
+    role = iam.create_role(RoleName="session", AssumeRolePolicyDocument=document)["Role"]
+    iam.put_role_policy(RoleName="session", PolicyName="of-the-tests", PolicyDocument=allowed(READS))
+    key = sts.assume_role(RoleArn=role["Arn"], RoleSessionName="of-the-tests")["Credentials"]
+    return {"id": key["AccessKeyId"], "secret": key["SecretAccessKey"], "token": key["SessionToken"]}
+
+
 def setup(url):
     unchecked(url, "inf")
     iam = client(url, "setup", "setup")
     keys = {}
     for name, actions in USERS.items():
-        document = {
-            "Version": "2012-10-17",
-            "Statement": [{"Effect": "Allow", "Action": actions, "Resource": "*"}],
-        }
         iam.create_user(UserName=name)
-        iam.put_user_policy(UserName=name, PolicyName="of-the-tests", PolicyDocument=json.dumps(document))
+        iam.put_user_policy(UserName=name, PolicyName="of-the-tests", PolicyDocument=allowed(actions))
         key = iam.create_access_key(UserName=name)["AccessKey"]
         keys[name] = {"id": key["AccessKeyId"], "secret": key["SecretAccessKey"]}
+    keys["session"] = temporary(iam, client(url, "setup", "setup", "sts"))
     unchecked(url, "0")
     return keys
 

@@ -40,7 +40,7 @@ const UPSTREAM: &str = r#"
 base_url  = "@base@"
 addresses = ["loopback"]
 timeout   = "5s"
-read  = { secret = "aws_read", slot = { sigv4 = { key_id = "@read@", region = "us-east-1", service = "iam" } } }
+read  = { secret = "aws_read", slot = { sigv4 = { key_id = "@read@", region = "us-east-1", service = "iam" } }@headers@ }
 write = { secret = "aws_write", slot = { sigv4 = { key_id = "@write@", region = "us-east-1", service = "iam" } } }
 
 [tenant.acme.secret.aws_read]
@@ -48,6 +48,13 @@ file = "secrets/aws_read"
 
 [tenant.acme.secret.aws_write]
 file = "secrets/aws_write"
+"#;
+
+/// The header of a session token, and its secret.
+const SESSION_HEADER: &str = ", headers = { X-Amz-Security-Token = \"aws_session\" }";
+const SESSION: &str = r#"
+[tenant.acme.secret.aws_session]
+file = "secrets/aws_session"
 "#;
 
 const GRANT: &str = r#"
@@ -76,6 +83,8 @@ pub(super) struct Mistake {
     pub(super) key_id: Option<&'static str>,
     pub(super) reads_as_writer: bool,
     pub(super) writes_as_reader: bool,
+    /// Reads by the temporary key, with this session token or its own.
+    pub(super) reads_by_session: Option<Option<&'static str>>,
 }
 
 /// The fixture. When it is dropped, everything that the host wrote and answered is searched for the secret access keys.
@@ -100,8 +109,10 @@ impl Account {
         let mut world =
             World::with(scim(), "scim", |dir| lay_out(dir, proxy.base_url(), &read, &write))
                 .unwrap();
-        for key in [&moto.reader, &moto.writer] {
+        for key in [&moto.reader, &moto.writer, &moto.session] {
             world.canaries.push(Canary::new("a secret access key", key.secret.as_bytes()));
+            let token = key.token.iter();
+            world.canaries.extend(token.map(|one| Canary::new("a session token", one.as_bytes())));
         }
         Self { world, moto, proxy }
     }
@@ -187,6 +198,10 @@ impl Account {
 fn keys(moto: &Moto, mistake: &Mistake) -> (Key, Key) {
     let mut read = if mistake.reads_as_writer { &moto.writer } else { &moto.reader }.clone();
     let write = if mistake.writes_as_reader { &moto.reader } else { &moto.writer }.clone();
+    if let Some(token) = mistake.reads_by_session {
+        read = moto.session.clone();
+        read.token = token.map(str::to_owned).or(read.token);
+    }
     read.secret = mistake.secret.map_or(read.secret, str::to_owned);
     read.id = mistake.key_id.map_or(read.id, str::to_owned);
     (read, write)
@@ -198,8 +213,15 @@ pub(super) fn lay_out(dir: &Path, base: &str, read: &Key, write: &Key) -> Result
     let own = "[tenant.acme]\npolicies = [\"policies/starter.cedar\"";
     world::edit(dir, "deed.toml", own, &format!("{own}, \"policies/aws_iam.cedar\""))?;
     let mut text = fs::read_to_string(dir.join("deed.toml"))?;
-    text +=
-        &UPSTREAM.replace("@base@", base).replace("@read@", &read.id).replace("@write@", &write.id);
+    let headers = read.token.as_ref().map_or("", |_| SESSION_HEADER);
+    text += &UPSTREAM
+        .replace("@base@", base)
+        .replace("@read@", &read.id)
+        .replace("@headers@", headers)
+        .replace("@write@", &write.id);
+    if read.token.is_some() {
+        text += SESSION;
+    }
     for (name, contract) in CONTRACTS {
         // moto shows every change at once.
         let contract = contract.replace("settle     = \"30s\"", "settle     = \"0s\"");
@@ -212,6 +234,9 @@ pub(super) fn lay_out(dir: &Path, base: &str, read: &Key, write: &Key) -> Result
         }
     }
     fs::write(dir.join("deed.toml"), text)?;
+    if let Some(token) = &read.token {
+        world::store(dir, "aws_session", token)?;
+    }
     world::store(dir, "aws_read", &read.secret)?;
     world::store(dir, "aws_write", &write.secret)
 }
@@ -219,8 +244,11 @@ pub(super) fn lay_out(dir: &Path, base: &str, read: &Key, write: &Key) -> Result
 /// The policies answer as their cases say. No server is needed.
 #[test]
 fn the_policies_for_aws_iam_answer_as_their_cases_want() {
-    let key =
-        || Key { id: "AKIAIOSFODNN7EXAMPLE".to_owned(), secret: "a-secret-access-key".to_owned() };
+    let key = || Key {
+        id: "AKIAIOSFODNN7EXAMPLE".to_owned(),
+        secret: "a-secret-access-key".to_owned(),
+        token: None,
+    };
     let world = World::lay_out(scim(), "scim").unwrap();
     lay_out(&world.dir, "http://127.0.0.1:9", &key(), &key()).unwrap();
     world.pin().unwrap();

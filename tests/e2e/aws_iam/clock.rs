@@ -70,6 +70,7 @@ fn reason(ahead_ms: i64, why: &str) {
     let key = Key {
         id: "AKIAIOSFODNN7EXAMPLE".to_owned(),
         secret: "a-secret-access-key-of-nobody".to_owned(),
+        token: None,
     };
     let mut world = World::lay_out(scim(), "scim").unwrap();
     lay_out(&world.dir, &format!("http://{}", server()), &key, &key).unwrap();

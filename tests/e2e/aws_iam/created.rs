@@ -77,10 +77,10 @@ fn the_secret_of_a_new_key_goes_into_the_vault_and_signs_requests() {
     // The server accepts a request that is signed with the stored secret, and knows whose it is.
     let id = account.keys("gina")[0].as_str().unwrap().to_owned();
     account.allow("gina");
-    let key = Key { id: id.clone(), secret: secret.clone() };
+    let key = Key { id: id.clone(), secret: secret.clone(), token: None };
     let said = account.moto.call_as(&key, "get_user", &json!({"UserName": "gina"})).unwrap();
     assert_eq!(said["User"]["UserName"], "gina");
-    let wrong = Key { id: id.clone(), secret: secret.chars().rev().collect() };
+    let wrong = Key { secret: secret.chars().rev().collect(), ..key.clone() };
     account.moto.call_as(&wrong, "get_user", &json!({"UserName": "gina"})).unwrap_err();
 
     // People see the file; the agent sees that there is one; nobody sees the value.

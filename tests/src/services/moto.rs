@@ -31,6 +31,8 @@ pub struct Moto {
     pub reader: Key,
     /// May make the changes of `contracts/aws-iam/`, and not read.
     pub writer: Key,
+    /// A temporary key, which may read.
+    pub session: Key,
 }
 
 /// An access key.
@@ -38,6 +40,8 @@ pub struct Moto {
 pub struct Key {
     pub id: String,
     pub secret: String,
+    /// The session token of a temporary key.
+    pub token: Option<String>,
 }
 
 impl std::fmt::Debug for Key {
@@ -72,9 +76,17 @@ impl Moto {
             .spawn()
             .map_err(|error| format!("moto does not start: {error}; run `make counterparts`"))?;
         let child_guard = Some(ChildGuard::to(process.id())?);
-        let (admin, reader, writer) = (Key::default(), Key::default(), Key::default());
-        let caller = Mutex::default();
-        let mut server = Self { child_guard, process, address, log, caller, admin, reader, writer };
+        let mut server = Self {
+            child_guard,
+            process,
+            address,
+            log,
+            caller: Mutex::default(),
+            admin: Key::default(),
+            reader: Key::default(),
+            writer: Key::default(),
+            session: Key::default(),
+        };
         server.make_users()?;
         Ok(server)
     }
@@ -87,6 +99,7 @@ impl Moto {
                     self.admin = key(&keys, "admin")?;
                     self.reader = key(&keys, "reader")?;
                     self.writer = key(&keys, "writer")?;
+                    self.session = key(&keys, "session")?;
                     return Ok(());
                 }
                 Err(error) if Instant::now() > end || self.process.try_wait()?.is_some() => {
@@ -129,11 +142,12 @@ impl Drop for Moto {
 }
 
 fn key(keys: &Value, user: &str) -> Result<Key> {
-    let member = |name: &str| {
+    let text = |name: &str| {
         let text = keys.pointer(&format!("/{user}/{name}")).and_then(Value::as_str);
-        text.map(str::to_owned).ok_or_else(|| format!("`{user}` has no `{name}`"))
+        text.map(str::to_owned)
     };
-    Ok(Key { id: member("id")?, secret: member("secret")? })
+    let member = |name: &str| text(name).ok_or_else(|| format!("`{user}` has no `{name}`"));
+    Ok(Key { id: member("id")?, secret: member("secret")?, token: text("token") })
 }
 
 /// Makes the users of the server at this URL, and returns their access keys.
