@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::{self, ErrorKind};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -14,21 +15,36 @@ use deed_tests::world::World;
 
 const PATIENCE: Duration = Duration::from_mins(1);
 
-/// Every file below a directory, with its contents, its inode and the time of its last change.
+/// Every file below a directory, with its contents, its inode and the time of its last change. A file that the host
+/// removes meanwhile is left out.
 type Files = BTreeMap<PathBuf, (Option<Digest>, u64, i64, i64)>;
 
 fn files(dir: &Path) -> Files {
     let mut found = BTreeMap::new();
     let mut open = vec![dir.to_owned()];
     while let Some(path) = open.pop() {
-        let meta = fs::symlink_metadata(&path).unwrap();
-        let digest = meta.is_file().then(|| Digest::of(&fs::read(&path).unwrap()));
+        let Some(meta) = there(fs::symlink_metadata(&path)) else { continue };
+        let digest = if meta.is_file() {
+            let Some(bytes) = there(fs::read(&path)) else { continue };
+            Some(Digest::of(&bytes))
+        } else {
+            None
+        };
         if meta.is_dir() {
-            open.extend(fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().path()));
+            let Some(entries) = there(fs::read_dir(&path)) else { continue };
+            open.extend(entries.map(|entry| entry.unwrap().path()));
         }
         found.insert(path, (digest, meta.ino(), meta.mtime(), meta.mtime_nsec()));
     }
     found
+}
+
+/// What was found; `None` if it is no longer there.
+fn there<T>(found: io::Result<T>) -> Option<T> {
+    match found {
+        Err(error) if error.kind() == ErrorKind::NotFound => None,
+        found => Some(found.unwrap()),
+    }
 }
 
 /// A test environment with an idle host, without compiled adapters, so that a second process would have to compile
@@ -37,7 +53,7 @@ fn quiet() -> World {
     let world = World::start(scim()).unwrap();
     world.run(&World::proposal("idp.restore_access", &locked_out())).unwrap();
     for entry in fs::read_dir(world.dir.join("state/cache")).unwrap() {
-        fs::remove_file(entry.unwrap().path()).unwrap();
+        there(fs::remove_file(entry.unwrap().path()));
     }
     // The host writes the index with a delay of up to half a second.
     let mut seen = files(&world.dir);
