@@ -9,7 +9,7 @@ use deed_test_support::shared::{ended, look};
 use deed_tests::proxy::Fault;
 use serde_json::json;
 
-use self::account::{Account, Mistake, POLICY_ARN, installed};
+use self::account::{Account, Mistake, POLICY_ARN, Reads, installed};
 
 const HOLDS: &str = "every expectation holds";
 
@@ -112,15 +112,14 @@ fn a_temporary_key_is_used_with_its_session_token() {
         return;
     }
     let of = |account: &Account| account.run("aws_iam.get_user", &json!({"user_name": "reader"}));
-    let own = Mistake { reads_by_session: Some(None), ..Mistake::default() };
-    let account = Account::start(&own);
+    let reading = |reads_by| Account::start(&Mistake { reads_by, ..Mistake::default() });
+    let account = reading(Reads::Session);
     let view = of(&account);
     ended(&account.world, &view, "verified", "");
     let sent = account.proxy.requests();
     let signature = sent[0].header("authorization").unwrap();
     assert!(signature.contains("x-amz-date;x-amz-security-token, "), "{signature}");
-    let other = Mistake { reads_by_session: Some(Some("another-session-token")), ..own };
-    let account = Account::start(&other);
+    let account = reading(Reads::OtherSession("another-session-token"));
     ended(&account.world, &of(&account), "failed", "the state could not be read");
 }
 

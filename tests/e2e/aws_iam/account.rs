@@ -76,6 +76,17 @@ pub(super) fn installed() -> bool {
     there
 }
 
+/// The access key with which the host reads.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) enum Reads {
+    #[default]
+    User,
+    /// The temporary key with its session token.
+    Session,
+    /// The temporary key with this session token.
+    OtherSession(&'static str),
+}
+
 /// How the credentials of the host differ from the right ones.
 #[derive(Debug, Default)]
 pub(super) struct Mistake {
@@ -83,8 +94,7 @@ pub(super) struct Mistake {
     pub(super) key_id: Option<&'static str>,
     pub(super) reads_as_writer: bool,
     pub(super) writes_as_reader: bool,
-    /// Reads by the temporary key, with this session token or its own.
-    pub(super) reads_by_session: Option<Option<&'static str>>,
+    pub(super) reads_by: Reads,
 }
 
 /// The fixture. When it is dropped, everything that the host wrote and answered is searched for the secret access keys.
@@ -198,9 +208,12 @@ impl Account {
 fn keys(moto: &Moto, mistake: &Mistake) -> (Key, Key) {
     let mut read = if mistake.reads_as_writer { &moto.writer } else { &moto.reader }.clone();
     let write = if mistake.writes_as_reader { &moto.reader } else { &moto.writer }.clone();
-    if let Some(token) = mistake.reads_by_session {
-        read = moto.session.clone();
-        read.token = token.map(str::to_owned).or(read.token);
+    match mistake.reads_by {
+        Reads::User => {}
+        Reads::Session => read = moto.session.clone(),
+        Reads::OtherSession(token) => {
+            read = Key { token: Some(token.to_owned()), ..moto.session.clone() };
+        }
     }
     read.secret = mistake.secret.map_or(read.secret, str::to_owned);
     read.id = mistake.key_id.map_or(read.id, str::to_owned);
