@@ -109,8 +109,8 @@ fn unknown(page: &Request, link: &str) -> Failure {
     // The link is a text of the upstream, which may be of any length.
     let link: String = link.chars().take(200).collect();
     Failure::Invalid(format!(
-        "`{} {}` names the next page `{link}`, which is no request of the contract, or was already read; add a rule \
-         for this page",
+        "`{} {}` links to the next page `{link}`, but the contract has no such request, or the page was already \
+         read; add a rule for this page",
         page.method, page.path
     ))
 }
